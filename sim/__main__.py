@@ -1,0 +1,5 @@
+"""Run the program: ``python -m sim``."""
+
+from sim.cli import main
+
+main()

@@ -1,0 +1,112 @@
+"""The command line: thin commands that import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sim import __version__
+from sim.errors import UserError
+
+PROGRAM: Final = "blinsim"
+EXIT_USER_ERROR: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+
+class _Mistake(click.ClickException):
+    """A user's mistake, as click reports it: one line on standard error, exit code 2."""
+
+    exit_code = EXIT_USER_ERROR
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401 - click's own signature
+        """Print the message on one line, whatever a file name may hold."""
+        message = " ".join(self.format_message().splitlines())
+        click.echo(f"error: {message}", file=file, err=True)
+
+
+class _Commands(click.Group):
+    """The commands, with the end of every one of them that does not end well."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Run the command; turn a `UserError` into its message and an interrupt into 130."""
+        try:
+            result = super().invoke(ctx)
+            # A reader that has gone away is noticed here, not while Python shuts down.
+            sys.stdout.flush()
+            return result
+        except UserError as error:
+            raise _Mistake(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+_scenario_argument = click.argument("scenario", type=click.Path(path_type=Path))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name=PROGRAM)
+def commands() -> None:
+    """Simulate adults with relapsed or refractory B-cell ALL, patient by patient.
+
+    A SCENARIO is a YAML file that says which patients, which strategies and whose costs.
+    """
+
+
+@commands.command()
+@_scenario_argument
+def check(scenario: Path) -> None:
+    """Say whether SCENARIO is valid, and if not, where and why."""
+    from sim.scenario.loading import load_scenario
+
+    question = load_scenario(scenario).scenario
+    count = len(question.strategies)
+    click.echo(
+        f"{scenario}: fine — {count} {'strategy' if count == 1 else 'strategies'}, "
+        f"{question.patients:,} patients of {question.population}, {question.perspective}"
+    )
+
+
+@commands.command()
+@_scenario_argument
+def show(scenario: Path) -> None:
+    """Print SCENARIO with every default filled in and the origin of every value."""
+    from sim.catalog import load_catalogue
+    from sim.scenario.listing import listing, perspective_values
+    from sim.scenario.loading import load_scenario
+
+    catalogue = load_catalogue()
+    loaded = load_scenario(scenario, catalogue)
+    perspective = catalogue.perspectives[loaded.scenario.perspective]
+    click.echo(listing(loaded, perspective_values(loaded, perspective)), nl=False)
+
+
+@commands.command()
+@click.argument("filter_text", metavar="[FILTER]", required=False)
+@click.option(
+    "--scenario",
+    type=click.Path(path_type=Path),
+    help="Only the parameters that this scenario uses, with its own values.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+def parameters(filter_text: str | None, scenario: Path | None, as_csv: bool) -> None:
+    """List the numbers of the model with their sources.
+
+    FILTER keeps those that have this text in their name, label, source or status.
+    """
+    from sim.report.parameter_table import show_parameters
+
+    show_parameters(filter_text, scenario, as_csv)
+
+
+def main() -> None:
+    """Run the command that the command line asks for, and leave with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal or pipe in an old encoding must not end a run.
+            stream.reconfigure(errors="backslashreplace")
+    commands(prog_name=PROGRAM)

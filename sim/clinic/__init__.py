@@ -1,0 +1,1 @@
+"""What happens to a patient: clinical rules as pure functions of numbers."""

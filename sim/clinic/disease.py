@@ -1,0 +1,89 @@
+"""Leukaemia that treatment does not control: survival, antigen loss, later lines, rescue."""
+
+from typing import NamedTuple
+
+from sim.clinic.arithmetic import logistic
+from sim.clinic.distributions import (
+    hit,
+    lognormal_quantile,
+    proportional_hazards,
+    weibull_quantile,
+)
+from sim.clinic.patient import FIRST_SALVAGE, Patient
+from sim.clinic.units import DAYS_PER_MONTH, NEVER
+
+
+class Disease(NamedTuple):
+    """Survival with active leukaemia: parameters ``disease.*``."""
+
+    refractory_median_months: float
+    refractory_shape: float
+    relapsed_median_months: float
+    relapsed_shape: float
+    later_salvage_hazard_ratio: float
+    ph_positive_hazard_ratio: float
+    early_relapse_hazard_ratio: float
+
+
+class LaterLines(NamedTuple):
+    """What follows a failed line: parameters ``later.*``."""
+
+    next_line_probability: float
+    next_line_gap_days: float
+    cd19_loss_probability: float
+
+
+class UsualCare(NamedTuple):
+    """Rescue by the later lines that trials saw: parameters ``usual_care.*``."""
+
+    rescue_logit: float
+    rescue_prior_hct_log_odds_ratio: float
+    rescue_median_months: float
+    rescue_sigma: float
+    rescue_mrd_negative_probability: float
+
+
+def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: int) -> float:
+    """Multiply the hazard ratios of the characteristics that are present."""
+    ratio = 1.0
+    if salvage_line > FIRST_SALVAGE:
+        ratio *= disease.later_salvage_hazard_ratio
+    if patient.ph_positive:
+        ratio *= disease.ph_positive_hazard_ratio
+    if patient.early_relapse:
+        ratio *= disease.early_relapse_hazard_ratio
+    return ratio
+
+
+def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
+    """Return days from the start of a line to death of a non-responder: Weibull under the HR."""
+    return weibull_quantile(
+        proportional_hazards(u, hazard_ratio),
+        disease.refractory_median_months * DAYS_PER_MONTH,
+        disease.refractory_shape,
+    )
+
+
+def relapsed_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
+    """Return days from relapse to death of leukaemia: Weibull under the HR."""
+    return weibull_quantile(
+        proportional_hazards(u, hazard_ratio),
+        disease.relapsed_median_months * DAYS_PER_MONTH,
+        disease.relapsed_shape,
+    )
+
+
+def rescue_days(
+    care: UsualCare, u_rescue: float, u_time: float, *, prior_hct: bool, fit: bool
+) -> float:
+    """Return days from failure to allo-HCT in a remission that later lines brought about.
+
+    Never for those who are not rescued: they, and patients beyond the age for transplant
+    (`fit` is false), die of their leukaemia.
+    """
+    probability = logistic(care.rescue_logit + care.rescue_prior_hct_log_odds_ratio * prior_hct)
+    if not (fit and hit(u_rescue, probability)):
+        return NEVER
+    return lognormal_quantile(
+        u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma
+    )

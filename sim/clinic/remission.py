@@ -1,0 +1,126 @@
+"""The clocks that run in remission: relapse, transplant, death without either."""
+
+from typing import NamedTuple
+
+from sim.clinic.arithmetic import logistic
+from sim.clinic.distributions import (
+    exponential_quantile,
+    hit,
+    lognormal_quantile,
+    proportional_hazards,
+)
+from sim.clinic.patient import FIRST_SALVAGE, Patient
+from sim.clinic.units import DAYS_PER_MONTH, NEVER
+
+
+class Relapse(NamedTuple):
+    """Relapse from a remission without transplant: parameters ``relapse.*``."""
+
+    cured_probability_mrd_negative: float
+    cured_probability_mrd_positive: float
+    median_months_mrd_negative: float
+    median_months_mrd_positive: float
+    sigma: float
+    later_salvage_hazard_ratio: float
+    ph_positive_hazard_ratio: float
+    kmt2a_hazard_ratio: float
+    cns_hazard_ratio: float
+    death_rate_per_month: float
+
+
+class Candidacy(NamedTuple):
+    """Who is transplanted in remission, and when: parameters ``candidacy.*``."""
+
+    baseline_logit: float
+    later_salvage_log_odds_ratio: float
+    prior_hct_log_odds_ratio: float
+    real_world_log_odds_ratio: float
+    maximum_age_years: float
+    waiting_median_months: float
+    waiting_sigma: float
+
+
+def relapse_hazard_ratio(relapse: Relapse, patient: Patient, *, salvage_line: int) -> float:
+    """Multiply the hazard ratios of the characteristics that are present."""
+    ratio = 1.0
+    if salvage_line > FIRST_SALVAGE:
+        ratio *= relapse.later_salvage_hazard_ratio
+    if patient.ph_positive:
+        ratio *= relapse.ph_positive_hazard_ratio
+    if patient.kmt2a:
+        ratio *= relapse.kmt2a_hazard_ratio
+    if patient.cns:
+        ratio *= relapse.cns_hazard_ratio
+    return ratio
+
+
+def relapse_days(  # noqa: PLR0917 - the arguments of one formula
+    relapse: Relapse,
+    duration_ratio: float,
+    hazard_ratio: float,
+    mrd_negative: bool,
+    u_cure: float,
+    u_time: float,
+) -> float:
+    """Return days from remission to relapse without transplant; never when cured.
+
+    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD, S_u lognormal with a median by MRD
+    times the regimen's duration ratio.
+    """
+    if mrd_negative:
+        cured, median_months = (
+            relapse.cured_probability_mrd_negative,
+            relapse.median_months_mrd_negative,
+        )
+    else:
+        cured, median_months = (
+            relapse.cured_probability_mrd_positive,
+            relapse.median_months_mrd_positive,
+        )
+    if hit(u_cure, cured):
+        return NEVER
+    return lognormal_quantile(
+        proportional_hazards(u_time, hazard_ratio),
+        median_months * duration_ratio * DAYS_PER_MONTH,
+        relapse.sigma,
+    )
+
+
+def death_in_remission_days(relapse: Relapse, u: float) -> float:
+    """Return days from remission to death without relapse or transplant: exponential."""
+    return exponential_quantile(u, relapse.death_rate_per_month / DAYS_PER_MONTH)
+
+
+def candidate_probability(
+    candidacy: Candidacy,
+    regimen_log_odds_ratio: float,
+    *,
+    age_years: float,
+    salvage_line: int,
+    prior_hct: bool,
+    real_world: bool,
+) -> float:
+    """Return the probability that a patient in remission is a candidate for allo-HCT.
+
+    Logistic in line, earlier transplant, setting and regimen; zero above the age limit.
+    """
+    if age_years > candidacy.maximum_age_years:
+        return 0.0
+    return logistic(
+        candidacy.baseline_logit
+        + regimen_log_odds_ratio
+        + candidacy.later_salvage_log_odds_ratio * (salvage_line > FIRST_SALVAGE)
+        + candidacy.prior_hct_log_odds_ratio * prior_hct
+        + candidacy.real_world_log_odds_ratio * real_world
+    )
+
+
+def transplant_days(
+    candidacy: Candidacy, probability: float, u_candidate: float, u_time: float
+) -> float:
+    """Return days from remission to allo-HCT, lognormal; never for those who are no candidates."""
+    if not hit(u_candidate, probability):
+        return NEVER
+    return lognormal_quantile(
+        u_time, candidacy.waiting_median_months * DAYS_PER_MONTH, candidacy.waiting_sigma
+    )

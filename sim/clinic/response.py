@@ -1,0 +1,72 @@
+"""Does the leukaemia go into remission, in which cycle, how deeply?"""
+
+from typing import Final, NamedTuple
+
+from sim.clinic.arithmetic import logistic
+from sim.clinic.patient import FIRST_SALVAGE, Patient
+
+NO_RESPONSE_CYCLE: Final = -1
+
+
+class Response(NamedTuple):
+    """What shifts the chance of CR/CRh/CRi in every regimen: parameters ``response.*``."""
+
+    baseline_logit: float
+    later_salvage_log_odds_ratio: float
+    prior_hct_log_odds_ratio: float
+    ph_positive_log_odds_ratio: float
+    kmt2a_log_odds_ratio: float
+    high_blasts_log_odds_ratio: float
+    extramedullary_log_odds_ratio: float
+    cns_log_odds_ratio: float
+    real_world_log_odds_ratio: float
+
+
+class RegimenResponse(NamedTuple):
+    """What a regimen does: parameters ``<regimen>.response.*``."""
+
+    first_cycle_share: float
+    complete_share: float
+    mrd_negative_probability: float
+    progression_after_first_cycle_probability: float
+
+
+def response_probability(
+    response: Response,
+    regimen_log_odds_ratio: float,
+    patient: Patient,
+    *,
+    salvage_line: int,
+    prior_hct: bool,
+    real_world: bool,
+    target_lost: bool,
+) -> float:
+    """Return the probability of CR/CRh/CRi within induction.
+
+    ``logit p = baseline + log OR of the regimen + Σ log OR × characteristic``; the baseline is
+    blinatumomab in the trial setting, first salvage, no characteristic present. Leukaemia
+    that has lost the antigen the regimen binds to cannot respond.
+    """
+    if target_lost:
+        return 0.0
+    return logistic(
+        response.baseline_logit
+        + regimen_log_odds_ratio
+        + response.later_salvage_log_odds_ratio * (salvage_line > FIRST_SALVAGE)
+        + response.prior_hct_log_odds_ratio * prior_hct
+        + response.ph_positive_log_odds_ratio * patient.ph_positive
+        + response.kmt2a_log_odds_ratio * patient.kmt2a
+        + response.high_blasts_log_odds_ratio * patient.high_blasts
+        + response.extramedullary_log_odds_ratio * patient.extramedullary
+        + response.cns_log_odds_ratio * patient.cns
+        + response.real_world_log_odds_ratio * real_world
+    )
+
+
+def response_cycle(
+    regimen: RegimenResponse, probability: float, u_response: float, u_cycle: float
+) -> int:
+    """Return the induction cycle (0 or 1) at whose end the patient responds, or -1."""
+    if u_response >= probability:
+        return NO_RESPONSE_CYCLE
+    return 0 if u_cycle < regimen.first_cycle_share else 1

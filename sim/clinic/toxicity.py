@@ -1,0 +1,172 @@
+"""Toxicity of a cycle, and what the label tells the clinic to do about it.
+
+Sources of the rules: US prescribing information of blinatumomab as reported by Sigmund 2020
+(section "Adverse Drug Reactions and Management") and the practice in Badar 2020 ("Adverse
+events of interest").
+"""
+
+from enum import IntEnum, unique
+from typing import Final, NamedTuple
+
+from sim.clinic.decisions import Decision
+from sim.clinic.distributions import lognormal_quantile, uniform_quantile
+from sim.clinic.units import NEVER
+
+MILD: Final = 2
+SEVERE: Final = 3
+LIFE_THREATENING: Final = 4
+FATAL: Final = 5
+NONE: Final = 0
+NEUROTOXICITY_LIMIT_DAYS: Final = 7.0
+"""Grade 3 neurotoxicity that lasts longer ends blinatumomab for good."""
+NEUROTOXICITY_RECOVERY_DAYS: Final = 3.0
+"""Days at grade 1 or less before blinatumomab restarts after neurotoxicity."""
+
+
+@unique
+class Toxicity(IntEnum):
+    """The five toxicities that the model follows."""
+
+    CRS = 0
+    NEUROTOXICITY = 1
+    HEPATOTOXICITY = 2
+    INFECTION = 3
+    FEBRILE_NEUTROPENIA = 4
+
+
+GRADE_DECISION: Final = {
+    Toxicity.CRS: Decision.CRS,
+    Toxicity.NEUROTOXICITY: Decision.NEUROTOXICITY,
+    Toxicity.HEPATOTOXICITY: Decision.HEPATOTOXICITY,
+    Toxicity.INFECTION: Decision.INFECTION,
+    Toxicity.FEBRILE_NEUTROPENIA: Decision.FEBRILE_NEUTROPENIA,
+}
+ONSET_DECISION: Final = {
+    Toxicity.CRS: Decision.CRS_ONSET,
+    Toxicity.NEUROTOXICITY: Decision.NEUROTOXICITY_ONSET,
+    Toxicity.HEPATOTOXICITY: Decision.HEPATOTOXICITY_ONSET,
+    Toxicity.INFECTION: Decision.INFECTION_ONSET,
+    Toxicity.FEBRILE_NEUTROPENIA: Decision.FEBRILE_NEUTROPENIA_ONSET,
+}
+DURATION_DECISION: Final = {
+    Toxicity.CRS: Decision.CRS_DURATION,
+    Toxicity.NEUROTOXICITY: Decision.NEUROTOXICITY_DURATION,
+    Toxicity.HEPATOTOXICITY: Decision.HEPATOTOXICITY_DURATION,
+    Toxicity.INFECTION: Decision.INFECTION_DURATION,
+    Toxicity.FEBRILE_NEUTROPENIA: Decision.FEBRILE_NEUTROPENIA_DURATION,
+}
+
+
+class Risk(NamedTuple):
+    """How often a regimen causes a toxicity: parameters ``<regimen>.<toxicity>.*``."""
+
+    mild_probability: float
+    severe_probability: float
+    later_cycle_ratio: float
+
+
+class Course(NamedTuple):
+    """How a toxicity runs, whatever caused it: parameters ``toxicity.<toxicity>.*``."""
+
+    grade_4_share: float
+    grade_5_share: float
+    early_share: float
+    early_days: float
+    late_days: float
+    duration_median_days: float
+    duration_sigma: float
+
+
+@unique
+class Action(IntEnum):
+    """What happens to treatment at the onset of a toxicity."""
+
+    CONTINUE = 0
+    INTERRUPT = 1
+    STOP = 2
+
+
+class Episode(NamedTuple):
+    """One toxicity in one cycle; times in days since the start of the cycle.
+
+    ``resume_day`` is the onset itself when treatment goes on, and never when it has stopped.
+    A grade 5 episode ends in death on its last day.
+    """
+
+    kind: Toxicity
+    grade: int
+    onset_day: float
+    duration_days: float
+    seizure: bool
+    action: Action
+    resume_day: float
+
+
+def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
+    """Return the grade that `u` stands for: 0 (none), 2 (grade 1-2), 3, 4 or 5.
+
+    The worst grades take the lowest numbers, so that a higher risk never makes the same
+    patient better.
+    """
+    ratio = 1.0 if first_cycle else risk.later_cycle_ratio
+    severe = risk.severe_probability * ratio
+    if u < severe * course.grade_5_share:
+        return FATAL
+    if u < severe * (course.grade_5_share + course.grade_4_share):
+        return LIFE_THREATENING
+    if u < severe:
+        return SEVERE
+    if u < severe + risk.mild_probability * ratio:
+        return MILD
+    return NONE
+
+
+def onset_day(course: Course, u: float) -> float:
+    """Return the day of onset: uniform over the early days with the early share, else later."""
+    if u < course.early_share:
+        return uniform_quantile(u / course.early_share, 0.0, course.early_days)
+    return uniform_quantile(
+        (u - course.early_share) / (1.0 - course.early_share), course.early_days, course.late_days
+    )
+
+
+def duration_days(course: Course, u: float) -> float:
+    """Return days from onset to resolution, or to death for grade 5: lognormal."""
+    return lognormal_quantile(u, course.duration_median_days, course.duration_sigma)
+
+
+def infusion_action(
+    kind: Toxicity, severity: int, duration: float, *, seizures_before: int, seizure: bool
+) -> Action:
+    """Return what the label asks for when a continuous infusion causes the toxicity.
+
+    Grade 4 and 5, a second seizure, and grade 3 neurotoxicity of more than 7 days end it for
+    good. Grade 3 CRS, neurotoxicity and hepatotoxicity interrupt it. Infection and febrile
+    neutropenia are treated under the infusion.
+    """
+    if severity >= LIFE_THREATENING:
+        return Action.STOP
+    if seizure and seizures_before > 0:
+        return Action.STOP
+    if severity < SEVERE:
+        return Action.CONTINUE
+    if kind == Toxicity.NEUROTOXICITY:
+        return Action.STOP if duration > NEUROTOXICITY_LIMIT_DAYS else Action.INTERRUPT
+    if kind in (Toxicity.CRS, Toxicity.HEPATOTOXICITY):
+        return Action.INTERRUPT
+    return Action.CONTINUE
+
+
+def course_action(severity: int) -> Action:
+    """Return what happens to a regimen given in doses: only grade 4 and 5 end it."""
+    return Action.STOP if severity >= LIFE_THREATENING else Action.CONTINUE
+
+
+def resume_day(kind: Toxicity, onset: float, duration: float, action: Action) -> float:
+    """Return the day on which treatment goes on; never after a stop."""
+    if action == Action.STOP:
+        return NEVER
+    if action == Action.CONTINUE:
+        return onset
+    recovery = NEUROTOXICITY_RECOVERY_DAYS if kind == Toxicity.NEUROTOXICITY else 0.0
+    return onset + duration + recovery

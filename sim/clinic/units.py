@@ -1,0 +1,14 @@
+"""Conversions between the units of the model.
+
+Time is kept in days since the first dose of the first line of treatment.
+"""
+
+from typing import Final
+
+DAYS_PER_MONTH: Final = 30.4375
+DAYS_PER_YEAR: Final = 365.25
+MONTHS_PER_YEAR: Final = 12
+HOURS_PER_DAY: Final = 24
+PERCENT: Final = 100.0
+NEVER: Final = float("inf")
+"""The time of an event that does not happen."""

@@ -1,0 +1,193 @@
+"""One strategy against another in the same simulated patients.
+
+The patients of two strategies are the same people with the same luck, so an increment is the
+mean of the differences within patients, and its error is the error of that paired difference.
+Differences flip their sign exactly when the strategies are exchanged, and two identical
+strategies differ by exactly 0.
+
+Source: Drummond MF et al., Methods for the Economic Evaluation of Health Care Programmes,
+4th edition, 2015; Stinnett AA, Mullahy J, Med Decis Making 1998;18 Suppl 2:S68-80 (net
+benefit).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.economics.estimates import Array, Estimate, mean
+
+Quadrant = Literal[
+    "more effective and costlier",
+    "dominant",
+    "dominated",
+    "less effective and cheaper",
+    "equal",
+]
+
+
+class PatientTotals(NamedTuple):
+    """What each patient cost and lived under one strategy; arrays in the same patient order.
+
+    Attributes
+    ----------
+    name
+        Of the strategy.
+    cost
+        In the currency of the perspective.
+    qalys
+        Quality-adjusted life-years.
+    life_years
+        Years of life.
+    """
+
+    name: str
+    cost: npt.ArrayLike
+    qalys: npt.ArrayLike
+    life_years: npt.ArrayLike
+
+
+@dataclass(frozen=True)
+class Increment:
+    """What a strategy adds to its comparator, as means over the same patients.
+
+    Attributes
+    ----------
+    strategy, comparator
+        Their names; every increment is strategy minus comparator.
+    cost
+        In the currency of the perspective.
+    qalys
+        Quality-adjusted life-years.
+    life_years
+        Years of life.
+    cost_differences, qaly_differences
+        The differences of the single patients behind the means.
+    """
+
+    strategy: str
+    comparator: str
+    cost: Estimate
+    qalys: Estimate
+    life_years: Estimate
+    cost_differences: Array = field(repr=False, compare=False)
+    qaly_differences: Array = field(repr=False, compare=False)
+
+    @property
+    def icer(self) -> float | None:
+        """Return the incremental cost per QALY, the ratio of the mean increments.
+
+        None where the QALYs are equal. A ratio is a price of a QALY only for a strategy that
+        is more effective and costlier, and a saving per QALY given up for one that is less
+        effective and cheaper; a negative ratio has no such meaning: read `quadrant` with it.
+        """
+        if self.qalys.mean == 0.0:
+            return None
+        ratio = self.cost.mean / self.qalys.mean
+        return ratio if math.isfinite(ratio) else None
+
+    @property
+    def icer_se(self) -> float | None:
+        """Return the Monte Carlo standard error of the ICER by the delta method.
+
+        With R the ratio, c and e the differences of the patients and E the mean of e::
+
+            sqrt(var(c) + R^2 var(e) - 2 R cov(c, e)) / (|E| sqrt(n))
+
+        worked out as the error of the mean of ``c - R e``, which is the same and does not
+        cancel. It holds where E is several times its own error; None where the ICER is.
+        """
+        ratio = self.icer
+        if ratio is None:
+            return None
+        residuals = self.cost_differences - ratio * self.qaly_differences
+        return mean(residuals).se / abs(self.qalys.mean)
+
+    @property
+    def quadrant(self) -> Quadrant:
+        """Return where the increment lies on the cost-effectiveness plane.
+
+        A strategy is dominant when it is at least as good in both costs and QALYs and better
+        in one, so the axes belong to dominance; "equal" is the origin.
+        """
+        costlier, cheaper = self.cost.mean > 0.0, self.cost.mean < 0.0
+        better, worse = self.qalys.mean > 0.0, self.qalys.mean < 0.0
+        if better and costlier:
+            return "more effective and costlier"
+        if worse and cheaper:
+            return "less effective and cheaper"
+        if better or cheaper:
+            return "dominant"
+        if worse or costlier:
+            return "dominated"
+        return "equal"
+
+    def nmb(self, threshold: float) -> Estimate:
+        """Return the incremental net monetary benefit, ``threshold * QALYs - cost``.
+
+        In currency, at a threshold in currency per QALY; the error is that of the patients'
+        own net benefits.
+        """
+        return mean(threshold * self.qaly_differences - self.cost_differences)
+
+    def nhb(self, threshold: float) -> Estimate:
+        """Return the incremental net health benefit, ``QALYs - cost / threshold``.
+
+        In QALYs, at a threshold in currency per QALY.
+
+        Raises
+        ------
+        ValueError
+            Where the threshold is not above 0.
+        """
+        if not threshold > 0.0:
+            message = f"net health benefit needs a threshold above 0: {threshold}"
+            raise ValueError(message)
+        return mean(self.qaly_differences - self.cost_differences / threshold)
+
+
+def paired_difference(strategy_values: npt.ArrayLike, comparator_values: npt.ArrayLike) -> Estimate:
+    """Estimate the mean of the differences within patients, strategy minus comparator.
+
+    With ``d = x - y`` patient by patient: ``mean(d)``, with error ``sd(d) / sqrt(n)``.
+
+    Raises
+    ------
+    ValueError
+        Where the two do not hold the same number of patients, or a value is not finite.
+    """
+    return mean(_differences(strategy_values, comparator_values))
+
+
+def increment(strategy: PatientTotals, comparator: PatientTotals) -> Increment:
+    """Compare a strategy with a comparator in the same patients.
+
+    Raises
+    ------
+    ValueError
+        Where the two do not hold the same number of patients, or a value is not finite.
+    """
+    costs = _differences(strategy.cost, comparator.cost)
+    qalys = _differences(strategy.qalys, comparator.qalys)
+    return Increment(
+        strategy=strategy.name,
+        comparator=comparator.name,
+        cost=mean(costs),
+        qalys=mean(qalys),
+        life_years=paired_difference(strategy.life_years, comparator.life_years),
+        cost_differences=costs,
+        qaly_differences=qalys,
+    )
+
+
+def _differences(strategy_values: npt.ArrayLike, comparator_values: npt.ArrayLike) -> Array:
+    ours = np.asarray(strategy_values, dtype=np.float64)
+    theirs = np.asarray(comparator_values, dtype=np.float64)
+    if ours.shape != theirs.shape:
+        message = f"paired values must be of the same patients: {ours.shape} and {theirs.shape}"
+        raise ValueError(message)
+    return ours - theirs

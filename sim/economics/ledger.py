@@ -1,0 +1,131 @@
+"""The ledger: every cost, QALY and life-year as an entry, and the sums of entries."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum, unique
+from typing import NamedTuple
+
+from sim.economics.discounting import Discounting
+
+
+@unique
+class Account(StrEnum):
+    """What an entry counts."""
+
+    COST = "cost"
+    QALY = "qaly"
+    LIFE_YEARS = "life_years"
+
+
+@unique
+class Category(Enum):
+    """Where an entry belongs: its account and its name in tables and files."""
+
+    DRUG = (Account.COST, "drug")
+    ADMINISTRATION = (Account.COST, "administration_and_hospital")
+    TOXICITY = (Account.COST, "toxicity")
+    TRANSPLANT = (Account.COST, "transplant")
+    LATER_LINES = (Account.COST, "later_lines")
+    FOLLOW_UP = (Account.COST, "follow_up")
+    END_OF_LIFE = (Account.COST, "end_of_life")
+    QALY_STATE = (Account.QALY, "health_state")
+    QALY_TOXICITY = (Account.QALY, "toxicity_decrement")
+    QALY_GVHD = (Account.QALY, "gvhd_decrement")
+    LIFE = (Account.LIFE_YEARS, "life")
+
+    @property
+    def account(self) -> Account:
+        """The account of the category."""
+        return self.value[0]
+
+    @property
+    def label(self) -> str:
+        """The name of the category in tables and files."""
+        return self.value[1]
+
+
+COST_CATEGORIES = tuple(c for c in Category if c.account == Account.COST)
+QALY_CATEGORIES = tuple(c for c in Category if c.account == Account.QALY)
+
+
+@unique
+class State(StrEnum):
+    """Health states, by which life-years, QALYs and costs are reported."""
+
+    ON_TREATMENT = "on_treatment"
+    COMPLETE_REMISSION = "complete_remission"
+    INCOMPLETE_REMISSION = "incomplete_remission"
+    TRANSPLANT_FIRST_YEAR = "transplant_first_year"
+    AFTER_TRANSPLANT = "after_transplant"
+    RELAPSED_REFRACTORY = "relapsed_refractory"
+
+
+class Entry(NamedTuple):
+    """One posting; a point in time has equal start and end. Lines are counted from 0."""
+
+    category: Category
+    state: State
+    line: int
+    start_days: float
+    end_days: float
+    undiscounted: float
+    discounted: float
+    what: str
+
+
+class Book:
+    """The open ledger of one patient.
+
+    Parameters
+    ----------
+    costs, effects
+        Discounting of costs, and of QALYs and life-years.
+    end_days
+        Death or the horizon: nothing accrues afterwards.
+    """
+
+    def __init__(self, costs: Discounting, effects: Discounting, end_days: float) -> None:
+        self._costs = costs
+        self._effects = effects
+        self.end_days = end_days
+        self.entries: list[Entry] = []
+
+    def point(
+        self, category: Category, state: State, line: int, time: float, amount: float, what: str
+    ) -> None:
+        """Post `amount` at one moment; nothing after the end."""
+        if amount and time <= self.end_days:
+            factor = self._discounting(category).factor(time)
+            self.entries.append(
+                Entry(category, state, line, time, time, amount, amount * factor, what)
+            )
+
+    def stream(  # noqa: PLR0917 - the columns of the ledger
+        self,
+        category: Category,
+        state: State,
+        line: int,
+        start: float,
+        end: float,
+        per_day: float,
+        what: str,
+    ) -> None:
+        """Post ``per_day × days`` from `start` to `end` or the end of the book."""
+        end = min(end, self.end_days)
+        if per_day and end > start:
+            days = self._discounting(category).days(start, end)
+            self.entries.append(
+                Entry(
+                    category,
+                    state,
+                    line,
+                    start,
+                    end,
+                    per_day * (end - start),
+                    per_day * days,
+                    what,
+                )
+            )
+
+    def _discounting(self, category: Category) -> Discounting:
+        return self._costs if category.account == Account.COST else self._effects

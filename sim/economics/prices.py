@@ -1,0 +1,182 @@
+"""Unit costs and practice of a perspective, bound from named parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from sim.clinic.infusion import Schedule
+from sim.engine.model import Values
+
+
+class Prices(NamedTuple):
+    """Unit costs: parameters ``cost.*``, in the currency and price year of the perspective."""
+
+    inpatient_day: float
+    outpatient_visit: float
+    premedication: float
+    infusion_pump_day: float
+    mild_toxicity: float
+    severe_crs: float
+    severe_neurotoxicity: float
+    severe_hepatotoxicity: float
+    severe_infection: float
+    severe_febrile_neutropenia: float
+    transplant: float
+    transplant_rest_of_first_year: float
+    transplant_second_year: float
+    transplant_vod: float
+    transplant_infection: float
+    acute_gvhd: float
+    chronic_gvhd_per_year: float
+    usual_care_drugs: float
+    supportive_care_per_month: float
+    follow_up_per_month: float
+    end_of_life: float
+
+
+class Stay(NamedTuple):
+    """Planned days in hospital of a cycle: parameters ``hospital.<regimen>.*``."""
+
+    first_cycle_days: float
+    second_cycle_days: float
+    later_cycle_days: float
+
+    def planned_days(self, cycle: int) -> float:
+        """Return the planned days in hospital of the `cycle`, counted from 0."""
+        return self[min(cycle, len(self) - 1)]
+
+
+class Delivery(StrEnum):
+    """How the drug of a regimen is given and therefore counted."""
+
+    CONTINUOUS_INFUSION = "continuous_infusion"
+    INJECTIONS = "injections"
+    CHEMOTHERAPY = "chemotherapy"
+
+
+class InfusionDrug(NamedTuple):
+    """A drug in bags."""
+
+    price_per_vial: float
+    vial_mcg: float
+    bag_days: float
+    schedule: Schedule
+
+
+class InjectedDrug(NamedTuple):
+    """A drug in doses by body surface, given weekly from the first day of a cycle."""
+
+    price_per_vial: float
+    vial_mg: float
+    first_dose_mg_per_m2: float
+    first_dose_in_remission_mg_per_m2: float
+    second_dose_mg_per_m2: float
+    third_dose_mg_per_m2: float
+    days_between_doses: float
+
+    def doses(self, *, in_remission: bool) -> tuple[float, float, float]:
+        """Return the three doses of a cycle in mg/m²."""
+        first = (
+            self.first_dose_in_remission_mg_per_m2 if in_remission else self.first_dose_mg_per_m2
+        )
+        return first, self.second_dose_mg_per_m2, self.third_dose_mg_per_m2
+
+
+class Mix(NamedTuple):
+    """Shares of the regimens that make up salvage chemotherapy: ``<regimen>.mix.*``."""
+
+    flag_share: float
+    hidac_share: float
+    methotrexate_share: float
+    clofarabine_share: float
+
+
+class MixPrices(NamedTuple):
+    """Drugs of one cycle of each regimen of the mix: ``cost.<regimen>.*``."""
+
+    flag_cycle: float
+    hidac_cycle: float
+    methotrexate_cycle: float
+    clofarabine_cycle: float
+
+
+class CourseDrug(NamedTuple):
+    """Chemotherapy, priced by the cycle: the mean over the mix."""
+
+    mix: Mix
+    prices: MixPrices
+
+    @property
+    def price_per_cycle(self) -> float:
+        """Mean drug price of a cycle, ``Σ share × price / Σ share``."""
+        total = sum(share * price for share, price in zip(self.mix, self.prices, strict=True))
+        return total / sum(self.mix)
+
+
+@dataclass(frozen=True, slots=True)
+class RegimenPrices:
+    """A regimen's stay in hospital and its drug."""
+
+    name: str
+    stay: Stay
+    drug: InfusionDrug | InjectedDrug | CourseDrug
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """All prices that a scenario needs."""
+
+    prices: Prices
+    usual_care_days: float
+    regimens: dict[str, RegimenPrices]
+
+
+HOURS_PER_DAY = 24.0
+
+
+def _drug(name: str, delivery: Delivery, values: Values) -> InfusionDrug | InjectedDrug | CourseDrug:
+    if delivery == Delivery.CONTINUOUS_INFUSION:
+        return InfusionDrug(
+            price_per_vial=values[f"cost.{name}.vial"],
+            vial_mcg=values[f"{name}.vial_mcg"],
+            bag_days=values[f"hospital.{name}.bag_hours"] / HOURS_PER_DAY,
+            schedule=values.record(Schedule, f"{name}.schedule"),
+        )
+    if delivery == Delivery.INJECTIONS:
+        return InjectedDrug(
+            price_per_vial=values[f"cost.{name}.vial"],
+            vial_mg=values[f"cost.{name}.vial_mg"],
+            first_dose_mg_per_m2=values[f"{name}.dose.first_mg_per_m2"],
+            first_dose_in_remission_mg_per_m2=values[f"{name}.dose.first_in_remission_mg_per_m2"],
+            second_dose_mg_per_m2=values[f"{name}.dose.second_mg_per_m2"],
+            third_dose_mg_per_m2=values[f"{name}.dose.third_mg_per_m2"],
+            days_between_doses=values[f"{name}.dose.days_between"],
+        )
+    return CourseDrug(
+        mix=values.record(Mix, f"{name}.mix"), prices=values.record(MixPrices, f"cost.{name}")
+    )
+
+
+def price_list(values: Values, regimens: Iterable[tuple[str, Delivery]]) -> PriceList:
+    """Bind the prices of the perspective and of each of the `regimens` (name, delivery).
+
+    Raises
+    ------
+    KeyError
+        When a price is missing.
+    """
+    return PriceList(
+        prices=values.record(Prices, "cost"),
+        usual_care_days=values["hospital.usual_care_days"],
+        regimens={
+            name: RegimenPrices(
+                name=name,
+                stay=values.record(Stay, f"hospital.{name}"),
+                drug=_drug(name, delivery, values),
+            )
+            for name, delivery in regimens
+        },
+    )

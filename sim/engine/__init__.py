@@ -1,0 +1,1 @@
+"""Who moves the patients: keyed random numbers and the engines."""

@@ -1,0 +1,1 @@
+"""Tables and files of results; nothing is computed here."""

@@ -1,0 +1,1 @@
+"""What the user asks: YAML files read into validated scenarios."""

@@ -1,0 +1,170 @@
+"""From a scenario file to a validated scenario whose every name exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from pydantic import ValidationError
+
+from sim.documents import Steps, exists, missing_file
+from sim.errors import nearest
+from sim.scenario.inheritance import Lineage, read_lineage
+from sim.scenario.mistakes import Mistake, first_of, mistakes_in
+from sim.scenario.schema import LATER_CARE, Scenario
+
+DEFAULT: Final = "default"
+_TABLE_SUFFIX: Final = ".csv"
+
+
+class NamedParameter(Protocol):
+    """What a scenario needs to know of a parameter of the catalogue."""
+
+    def check(self, value: float) -> str | None:
+        """Return a sentence that says why `value` is not allowed, or None when it is."""
+
+
+class Names(Protocol):
+    """What a scenario needs to know of the catalogue."""
+
+    @property
+    def populations(self) -> Mapping[str, object]:
+        """Populations by name."""
+
+    @property
+    def regimens(self) -> Mapping[str, object]:
+        """Regimens by name."""
+
+    @property
+    def perspectives(self) -> Mapping[str, object]:
+        """Perspectives by name."""
+
+    @property
+    def life_tables(self) -> Mapping[str, object]:
+        """Life tables by name."""
+
+    def select(
+        self, population: str, regimens: Iterable[str], perspective: str
+    ) -> Mapping[str, NamedParameter]:
+        """Return the parameters that such a question uses, by name."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid scenario, the file it came from, and where each of its values was written."""
+
+    scenario: Scenario
+    lineage: Lineage
+
+    @property
+    def file(self) -> str:
+        """The scenario's own file, as the user named it."""
+        return self.lineage.files[0]
+
+    def origin(self, *path: str | int) -> str:
+        """Return ``file:line`` of the value at `path`, or ``default`` when nobody wrote it."""
+        node = self.lineage.top.find(path)
+        return DEFAULT if node is None else str(node.origin)
+
+    @property
+    def life_table_file(self) -> Path | None:
+        """The CSV file of the life table, when the scenario brings its own."""
+        return _life_table_file(self.scenario, self.lineage)
+
+
+def load_scenario(path: Path, catalogue: Names | None = None) -> Loaded:
+    """Read, merge and check the scenario at `path`.
+
+    Names are looked up in `catalogue`, by default the one that comes with the program.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be read or anything in it is wrong: the first mistake, with its
+        file, line, key and value, and how many more there are.
+    """
+    lineage = read_lineage(path)
+    try:
+        scenario = Scenario.model_validate(lineage.top.plain())
+    except ValidationError as error:
+        raise first_of(mistakes_in(error), lineage.top) from None
+    mistakes = list(_unknown_names(scenario, lineage, catalogue or _shipped_catalogue()))
+    if mistakes:
+        raise first_of(mistakes, lineage.top)
+    return Loaded(scenario, lineage)
+
+
+def _shipped_catalogue() -> Names:
+    from sim.catalog import load_catalogue
+
+    return load_catalogue()
+
+
+def _unknown_names(scenario: Scenario, lineage: Lineage, catalogue: Names) -> Iterator[Mistake]:
+    """Find every name that the catalogue does not have, then every impossible value."""
+    mistakes = [
+        *_absent(("population",), scenario.population, catalogue.populations),
+        *_absent(("perspective",), scenario.perspective, catalogue.perspectives),
+        *_wrong_regimens(scenario, catalogue),
+    ]
+    yield from mistakes
+    yield from _wrong_life_table(scenario, lineage, catalogue)
+    if not mistakes:
+        yield from _wrong_parameters(scenario, catalogue)
+
+
+def _absent(path: Steps, name: str, known: Iterable[str]) -> Iterator[Mistake]:
+    if name not in known:
+        yield Mistake(path, f"no such {path[0]}", name, known)
+
+
+def _wrong_regimens(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
+    known = [name for name in catalogue.regimens if name not in LATER_CARE]
+    for number, strategy in enumerate(scenario.strategies):
+        for line, name in enumerate(strategy.sequence):
+            path = ("strategies", number, "sequence", line)
+            if name in LATER_CARE:
+                yield Mistake(
+                    path,
+                    "is the care after the last regimen, not a regimen; "
+                    f"take it out of the sequence and write 'then: {name}'",
+                    name,
+                )
+            elif name not in known:
+                yield Mistake(path, "no such regimen", name, known)
+
+
+def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
+    used = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
+    for name, value in scenario.parameters.items():
+        if name not in used:
+            yield Mistake(("parameters", name), _absent_parameter(name, used))
+        elif (problem := used[name].check(value)) is not None:
+            yield Mistake(("parameters", name), problem, value)
+
+
+def _absent_parameter(name: str, used: Iterable[str]) -> str:
+    # Some hundreds are allowed: only the nearest helps, and the list has its own command.
+    close = nearest(name, used)
+    meant = "" if close is None else f"; did you mean '{close}'?"
+    return f"this scenario uses no such parameter{meant} ('blinsim parameters' lists all)"
+
+
+def _wrong_life_table(scenario: Scenario, lineage: Lineage, catalogue: Names) -> Iterator[Mistake]:
+    path, name = ("life_table",), scenario.life_table
+    own = _life_table_file(scenario, lineage)
+    if own is not None and not exists(own):
+        yield Mistake(path, missing_file(own), name)
+    elif own is None and name is not None and name not in catalogue.life_tables:
+        problem = f"no such life table, and not the path of a {_TABLE_SUFFIX} file"
+        yield Mistake(path, problem, name, catalogue.life_tables)
+
+
+def _life_table_file(scenario: Scenario, lineage: Lineage) -> Path | None:
+    name = scenario.life_table
+    if name is None or not name.endswith(_TABLE_SUFFIX):
+        return None
+    # Relative to the file that says so, which may be an ancestor in another folder.
+    return lineage.top.nearest_origin(("life_table",)).folder / name

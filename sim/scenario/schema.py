@@ -1,0 +1,157 @@
+"""The scenario: one question, and everything that has to be said to answer it.
+
+Values are never converted: ``"10"`` is not a number, ``true`` is not 1, a whole number is
+accepted where a fraction is. ``None`` stands for "what the perspective says".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic_core import PydanticCustomError
+
+MOST_PATIENTS: Final = 10**9
+LARGEST_SEED: Final = 2**64 - 1
+LONGEST_HORIZON_YEARS: Final = 100
+MOST_STRATEGIES: Final = 20
+MOST_REGIMENS: Final = 6
+LONGEST_NAME: Final = 80
+LIFETIME: Final = "lifetime"
+BROKEN_RULE: Final = "broken_rule"
+"""Type of the validation errors that concern more than one field; see `broken_rule`."""
+
+Setting = Literal["trial", "real_world"]
+LaterCare = Literal["usual_care", "supportive_care"]
+LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
+
+
+def broken_rule(
+    path: tuple[str | int, ...], problem: str, value: object, choices: tuple[str, ...] = ()
+) -> PydanticCustomError:
+    """Say that the `value` at `path` breaks a rule across fields, and how."""
+    context: dict[str, Any] = {"path": path, "value": value, "choices": choices}
+    return PydanticCustomError(BROKEN_RULE, "{problem}", {"problem": problem, **context})
+
+
+def _horizon(value: Any) -> object:  # noqa: ANN401
+    """Let the word for a whole life or a number of years through, and nothing else."""
+    if value == LIFETIME:
+        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and 0 < value <= LONGEST_HORIZON_YEARS:
+        return float(value)
+    problem = "must be 'lifetime' or a number of years above 0 and at most {most}"
+    raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
+
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
+
+
+class _Part(BaseModel):
+    """What every part of a scenario keeps: no unknown key, no conversion, no change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Strategy(_Part):
+    """A sequence of regimens, one line of treatment each, and the care after the last."""
+
+    name: Name
+    label: Name | None = None
+    sequence: Annotated[tuple[str, ...], Field(max_length=MOST_REGIMENS, strict=False)]
+    then: LaterCare
+    maintenance: bool = False
+
+    @property
+    def shown_name(self) -> str:
+        """The label, or the name when there is none."""
+        return self.label or self.name
+
+
+class Discounting(_Part):
+    """Annual effective discount rates; ``None`` is the perspective's."""
+
+    costs: Rate | None = None
+    effects: Rate | None = None
+
+
+class Switches(_Part):
+    """Structural assumptions that can be turned on or off."""
+
+    background_mortality: bool = True
+    cure_point_years: Positive | None = None
+    toxicity: bool = True
+    survivor_mortality_ratio: bool = True
+    utility_age_cap: bool = True
+    vial_sharing: bool = False
+
+
+class Scenario(_Part):
+    """Which patients, which strategies, whose costs, for how long, with what assumptions."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    population: str
+    patients: Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    setting: Setting
+    perspective: str
+    horizon_years: Horizon
+    discounting: Discounting = Discounting()
+    thresholds: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)] | None = None
+    comparator: str | None = None
+    strategies: Annotated[
+        tuple[Strategy, ...], Field(min_length=1, max_length=MOST_STRATEGIES, strict=False)
+    ]
+    parameters: Mapping[str, float] = Field(default_factory=dict)
+    switches: Switches = Switches()
+    life_table: str | None = None
+
+    @property
+    def comparator_name(self) -> str:
+        """The strategy that the others are compared with: the first unless said."""
+        return self.strategies[0].name if self.comparator is None else self.comparator
+
+    @property
+    def regimens(self) -> tuple[str, ...]:
+        """Every regimen of every strategy, once, in order of first mention."""
+        return tuple(dict.fromkeys(r for s in self.strategies for r in s.sequence))
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        positions: dict[str, int] = {}
+        for position, strategy in enumerate(self.strategies):
+            if strategy.name in positions:
+                first = positions[strategy.name]
+                raise broken_rule(
+                    ("strategies", position, "name"),
+                    f"strategies[{first}] already has this name",
+                    strategy.name,
+                )
+            positions[strategy.name] = position
+        return self
+
+    @model_validator(mode="after")
+    def _comparator_is_a_strategy(self) -> Self:
+        names = tuple(strategy.name for strategy in self.strategies)
+        if self.comparator is not None and self.comparator not in names:
+            raise broken_rule(
+                ("comparator",), "must be the name of a strategy", self.comparator, names
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _immortals_need_a_horizon(self) -> Self:
+        # Without background mortality a cured patient never dies.
+        if not self.switches.background_mortality and self.horizon_years == LIFETIME:
+            raise broken_rule(
+                ("switches", "background_mortality"),
+                "can only be off when horizon_years is a number of years, not 'lifetime'",
+                value=False,
+            )
+        return self

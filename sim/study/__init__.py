@@ -1,0 +1,1 @@
+"""From a scenario to its answer: bind the numbers, simulate, account, estimate."""

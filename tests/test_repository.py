@@ -1,0 +1,272 @@
+"""The repository keeps its promises: one version, a clean lock, layers that hold, a README that works."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import sim
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LONGEST_MODULE_LINES = 350
+CHANGE_HEADINGS = {"Added", "Changed", "Fixed", "Changes results"}
+
+# What the modules of a layer may not import, because data flows one way.
+FORBIDDEN_IMPORTS = {
+    "clinic": {
+        *("sim.catalog", "sim.cli", "sim.economics", "sim.engine", "sim.report", "sim.scenario"),
+        *("numpy", "pandas", "pydantic", "simpy", "yaml"),
+    },
+    "engine": {"sim.catalog", "sim.cli", "sim.report", "pydantic", "yaml"},
+}
+
+# A folder of one machine, at the start of a path and not inside an address.
+MACHINE_PATH = re.compile(r"(?<![\w.-])/(?:root|work|home/\w+|Users/\w+)/")
+
+
+def project_files() -> list[Path]:
+    """List the tracked files, or every file outside hidden folders where nothing is tracked."""
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    ).stdout.split("\0")
+    tracked = [ROOT / name for name in listed if name]
+    everything = (path for path in ROOT.rglob("*") if not hidden(path.relative_to(ROOT)))
+    return sorted(path for path in tracked or everything if path.is_file())
+
+
+def hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parent.parts)
+
+
+def files(pattern: str) -> list[Path]:
+    found = sorted(path for path in ROOT.glob(pattern) if "__pycache__" not in path.parts)
+    assert found, f"nothing matches {pattern}"
+    return found
+
+
+def imported_modules(source: str) -> Iterator[str]:
+    """Name what a module imports; `from sim import x` counts as `sim.x`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def forbidden_imports(source: str, layer: str) -> list[str]:
+    return [
+        name
+        for name in imported_modules(source)
+        if any(f"{name}.".startswith(f"{other}.") for other in FORBIDDEN_IMPORTS[layer])
+    ]
+
+
+def newest_change() -> re.Match[str]:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entry = re.search(
+        r"^## (?P<version>\d[\w.]*) - (?P<date>\d{4}-\d\d-\d\d)$(?P<text>.*?)(?=^## |\Z)",
+        changelog,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert entry is not None, "CHANGELOG.md has no heading like '## 0.1.0 - 2026-11-20'"
+    return entry
+
+
+def setup_commands(readme: str) -> list[str]:
+    block = re.search(
+        r"^<!-- setup-commands -->\n```bash\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL
+    )
+    assert block is not None, "README.md has no block of set-up commands"
+    return block.group(1).splitlines()
+
+
+# Versions
+
+
+def test_package_pyproject_citation_and_changelog_name_the_same_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    released = newest_change()
+    assert sim.__version__ == PYPROJECT["project"]["version"]
+    assert citation["version"] == sim.__version__
+    assert released["version"] == sim.__version__
+    assert str(citation["date-released"]) == released["date"]
+    assert citation["license"] == PYPROJECT["project"]["license"] == "MIT"
+
+
+def test_newest_change_says_what_it_does_to_results() -> None:
+    headings = re.findall(r"^### (.+)$", newest_change()["text"], re.MULTILINE)
+    assert "Changes results" in headings
+    assert set(headings) <= CHANGE_HEADINGS
+
+
+# Lock
+
+
+def test_lock_holds_no_address() -> None:
+    assert not re.search(r"https?://|file://|--index|--find-links", LOCK)
+    assert not MACHINE_PATH.search(LOCK)
+
+
+def test_no_lock_file_with_addresses_is_kept() -> None:
+    names = {path.name for path in project_files()}
+    assert names.isdisjoint({"uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock"})
+
+
+def test_every_locked_package_is_exact_and_has_a_hash() -> None:
+    entries = re.findall(r"^\S.*?(?=^[^\s#]|\Z)", LOCK, re.MULTILINE | re.DOTALL)
+    packages = [entry for entry in entries if not entry.startswith("#")]
+    assert len(packages) > 20
+    for package in packages:
+        assert re.match(r"[\w-]+==[\w.]+( ; [^\\]+)? \\\n +--hash=sha256:[0-9a-f]{64}", package)
+
+
+def test_lock_satisfies_every_dependency_of_the_project() -> None:
+    locked = dict(re.findall(r"^([\w-]+)==([\w.]+)", LOCK, re.MULTILINE))
+    groups = PYPROJECT["dependency-groups"].values()
+    wanted = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"]]
+    for requirement in map(Requirement, [*wanted, *(each for group in groups for each in group)]):
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), (
+            f"requirements.lock does not satisfy {requirement}"
+        )
+
+
+# README and continuous integration
+
+
+def test_readme_gives_two_commands_that_start_from_nothing() -> None:
+    run, test = setup_commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert run.startswith("python3 -m venv .venv && ")
+    assert "--require-hashes -r requirements.lock" in run
+    assert run.endswith(" -m sim run scenarios/first_salvage.yaml")
+    assert test == ".venv/bin/python -m pytest"
+
+
+def test_ci_runs_the_commands_of_the_readme_and_holds_no_copy() -> None:
+    script = ROOT / ".ci" / "run"
+    text = script.read_text(encoding="utf-8")
+    assert os.access(script, os.X_OK)
+    assert "<!-- setup-commands -->" in text
+    assert "pip install" not in text
+    assert "sim run" not in text
+
+
+# Scenarios and modules
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("scenarios/*.yaml")), ids=lambda path: path.name)
+def test_shipped_scenario_is_valid(path: Path) -> None:
+    from sim.scenario.loading import load_scenario
+
+    assert load_scenario(path) is not None
+
+
+def test_main_scenario_is_shipped() -> None:
+    assert (ROOT / "scenarios" / "first_salvage.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    "path", files("sim/**/*.py"), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
+def test_module_is_short_enough_to_read(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE_LINES
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN_IMPORTS)
+def test_layer_imports_nothing_from_downstream(layer: str) -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): names
+        for path in files(f"sim/{layer}/**/*.py")
+        if (names := forbidden_imports(path.read_text(encoding="utf-8"), layer))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import yaml", ["yaml"]),
+        ("def f():\n    import numpy.linalg", ["numpy.linalg"]),
+        ("from sim import engine", ["sim.engine"]),
+        ("from sim.report.table import Table", ["sim.report.table.Table"]),
+        ("from sim.clinic.units import DAYS_PER_YEAR\nimport math\nimport yamllike", []),
+    ],
+)
+def test_forbidden_imports_are_seen(source: str, expected: list[str]) -> None:
+    assert forbidden_imports(source, "clinic") == expected
+
+
+@pytest.mark.parametrize("path", files("tests/test_*.py"), ids=lambda path: path.name)
+def test_test_file_asserts_something(path: Path) -> None:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    assert any(
+        isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Attribute) and node.attr in {"raises", "assert_allclose"})
+        for node in nodes
+    )
+
+
+def test_no_file_names_a_folder_of_one_machine() -> None:
+    found = []
+    for path in project_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {match}" for match in MACHINE_PATH.findall(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("folder", ["root", "work", "home/someone", "Users/someone"])
+def test_folders_of_one_machine_are_seen(folder: str) -> None:
+    assert MACHINE_PATH.search(f"see /{folder}/notes.txt")
+    assert MACHINE_PATH.search(f"file:///{folder}/notes.txt")
+    assert not MACHINE_PATH.search(f"https://example.org/{folder}/notes.txt")
+
+
+# The installed program
+
+
+def test_help_starts_without_the_heavy_libraries() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "sim", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert shown.returncode == 0, shown.stderr[-2000:]
+    assert "\n  run " in shown.stdout
+    imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
+    assert "sim.cli" in imported
+    assert imported.isdisjoint({"numpy", "pandas", "pydantic", "rich", "scipy", "simpy"})
+
+
+def test_wheel_holds_every_module_and_the_catalogue(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    shipped = [*files("sim/**/*.py"), *files("sim/catalog/data/**/*.yaml")]
+    missing = {path.relative_to(ROOT).as_posix() for path in shipped} - packed
+    assert missing == set()
+    assert wheel.name == f"blinsim-{sim.__version__}-py3-none-any.whl"
