@@ -59,6 +59,50 @@ def commands() -> None:
 
 @commands.command()
 @_scenario_argument
+@click.option("--patients", type=click.IntRange(min=1), help="Patients per strategy.")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of the random numbers.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the files of the run here.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, nothing else.")
+@click.option(
+    "--trace", type=click.IntRange(min=0), default=0, help="Print the first K patients' logs."
+)
+def run(
+    scenario: Path,
+    patients: int | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+    trace: int,
+) -> None:
+    """Simulate SCENARIO and print its answer."""
+    from sim.report import files, text
+    from sim.report.progress import patients_progress
+    from sim.report.trace import lines
+    from sim.study.question import ask
+    from sim.study.simulation import run as simulate
+    from sim.study.summary import summarise
+
+    question = ask(scenario, patients=patients, seed=seed)
+    if out is not None:
+        files.check_output(out)
+    with patients_progress(question.patients * len(question.model.strategies)) as advance:
+        simulation = simulate(question, trace=trace, progress=advance)
+    summary = summarise(simulation)
+    if out is not None:
+        files.write(simulation, summary, out)
+    if as_json:
+        click.echo(files.summary_json(simulation, summary), nl=False)
+        return
+    console = text.console_for(sys.stdout.isatty())
+    text.print_answer(console, simulation, summary)
+    for traced in simulation.traces:
+        text.print_traces(console, ["", *lines(traced, question.perspective.currency)])
+    if out is not None:
+        console.print(f"Files: {out}", soft_wrap=True, markup=False)
+
+
+@commands.command()
+@_scenario_argument
 def check(scenario: Path) -> None:
     """Say whether SCENARIO is valid, and if not, where and why."""
     from sim.scenario.loading import load_scenario

@@ -1,0 +1,162 @@
+"""The answer: every reported quantity with its Monte Carlo standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sim.clinic.events import Cause
+from sim.clinic.units import DAYS_PER_MONTH
+from sim.economics.estimates import Estimate, mean, median, percent, survival_percent
+from sim.economics.frontier import FrontierRow, frontier
+from sim.economics.frontier import Strategy as FrontierStrategy
+from sim.economics.incremental import Increment, PatientTotals, increment, paired_difference
+from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account
+from sim.engine.outcomes import ALIVE
+from sim.study.simulation import Arm, Simulation
+
+OS_LANDMARKS_MONTHS: Final = (6, 12, 24, 36, 60, 120)
+EFS_LANDMARK_MONTHS: Final = 6
+SHARES: Final = (
+    "response",
+    "complete_remission",
+    "mrd_negative",
+    "hct_ever",
+    "hct_in_remission",
+    "severe_crs",
+    "severe_neurotoxicity",
+    "severe_hepatotoxicity",
+    "severe_infection",
+)
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """A strategy's outcomes by name, each an estimate."""
+
+    name: str
+    label: str
+    outcomes: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A strategy against the comparator, and the difference of each cost category."""
+
+    increment: Increment
+    cost_categories: Mapping[str, Estimate]
+    nmb: Mapping[float, Estimate]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The whole answer of a run."""
+
+    arms: tuple[ArmSummary, ...]
+    comparisons: tuple[Comparison, ...]
+    frontier: tuple[FrontierRow, ...]
+    inputs: Mapping[str, int]
+
+    def arm(self, name: str) -> ArmSummary:
+        """Return the summary of a strategy."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+
+def summarise(simulation: Simulation) -> Summary:
+    """Estimate all that is reported from the simulated patients."""
+    question = simulation.question
+    labels = {s.name: s.shown_name for s in question.scenario.strategies}
+    arms = tuple(
+        ArmSummary(arm.strategy.name, labels[arm.strategy.name], dict(_outcomes(arm)))
+        for arm in simulation.arms
+    )
+    comparator = simulation.arm(question.scenario.comparator_name)
+    comparisons = tuple(
+        _compare(arm, comparator, question.thresholds)
+        for arm in simulation.arms
+        if arm is not comparator
+    )
+    analysis = frontier(
+        FrontierStrategy(a.name, a.outcomes["cost"].mean, a.outcomes["qalys"].mean) for a in arms
+    )
+    return Summary(arms, comparisons, tuple(analysis), _inputs(simulation))
+
+
+def _outcomes(arm: Arm) -> Iterator[tuple[str, Estimate]]:
+    rows = arm.outcomes
+    death = rows["death_days"].to_numpy()
+    for name in SHARES:
+        yield f"{name}_percent", percent(rows[name].to_numpy())
+    yield "cycles_mean", mean(rows["cycles_first_line"].to_numpy())
+    yield "cycles_median", median(rows["cycles_first_line"].to_numpy())
+    responders = rows["response"].to_numpy(dtype=bool)
+    yield "rfs_median_months", _months(median(rows["rfs_days"].to_numpy()[responders]))
+    yield "os_median_months", _months(median(death))
+    yield (
+        f"efs_{EFS_LANDMARK_MONTHS}_months_percent",
+        survival_percent(rows["efs_days"].to_numpy(), EFS_LANDMARK_MONTHS * DAYS_PER_MONTH),
+    )
+    for months in OS_LANDMARKS_MONTHS:
+        yield f"os_{months}_months_percent", survival_percent(death, months * DAYS_PER_MONTH)
+    causes = rows["cause_of_death"].to_numpy()
+    for cause in Cause:
+        yield f"death_{cause.name.lower()}_percent", percent(causes == cause)
+    yield "alive_at_horizon_percent", percent(causes == ALIVE)
+    for suffix, discounted in (("", True), ("_undiscounted", False)):
+        yield (
+            f"life_years{suffix}",
+            mean(arm.total(Account.LIFE_YEARS, discounted=discounted)),
+        )
+        yield f"qalys{suffix}", mean(arm.total(Account.QALY, discounted=discounted))
+        for category in QALY_CATEGORIES:
+            yield (
+                f"qalys{suffix}.{category.label}",
+                mean(arm.category(category, discounted=discounted)),
+            )
+        yield f"cost{suffix}", mean(arm.total(Account.COST, discounted=discounted))
+        for category in COST_CATEGORIES:
+            yield (
+                f"cost{suffix}.{category.label}",
+                mean(arm.category(category, discounted=discounted)),
+            )
+
+
+def _months(days: Estimate) -> Estimate:
+    return Estimate(days.mean / DAYS_PER_MONTH, days.se / DAYS_PER_MONTH)
+
+
+def _totals(arm: Arm) -> PatientTotals:
+    return PatientTotals(
+        arm.strategy.name,
+        arm.total(Account.COST),
+        arm.total(Account.QALY),
+        arm.total(Account.LIFE_YEARS),
+    )
+
+
+def _compare(arm: Arm, comparator: Arm, thresholds: tuple[float, ...]) -> Comparison:
+    gain = increment(_totals(arm), _totals(comparator))
+    return Comparison(
+        increment=gain,
+        cost_categories={
+            category.label: paired_difference(arm.category(category), comparator.category(category))
+            for category in COST_CATEGORIES
+        },
+        nmb={threshold: gain.nmb(threshold) for threshold in thresholds},
+    )
+
+
+def _inputs(simulation: Simulation) -> dict[str, int]:
+    question = simulation.question
+    used = [question.parameters[name] for name in sorted(question.used)]
+    counts = {
+        status: sum(1 for parameter in used if parameter.status == status)
+        for status in ("evidence", "calibrated", "assumption", "provisional")
+    }
+    changed = sum(
+        1
+        for name in question.used
+        if question.numbers[name] != question.parameters[name].value
+    )
+    return {"used": len(used), **counts, "changed_by_scenario": changed}
