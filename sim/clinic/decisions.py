@@ -85,5 +85,5 @@ class Decision(IntEnum):
 
 
 def occurrence(line: int, cycle: int = 0) -> int:
-    """Number the `cycle` of the `line` (both counted from 0): ``64 line + cycle``."""
+    """Return the number of the `cycle` of the `line` (both counted from 0): ``64 line + cycle``."""
     return line * CYCLES_PER_LINE + cycle

@@ -84,6 +84,4 @@ def rescue_days(
     probability = logistic(care.rescue_logit + care.rescue_prior_hct_log_odds_ratio * prior_hct)
     if not (fit and hit(u_rescue, probability)):
         return NEVER
-    return lognormal_quantile(
-        u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma
-    )
+    return lognormal_quantile(u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma)

@@ -61,7 +61,7 @@ def segments(
     return tuple(laid)
 
 
-def _run(  # noqa: PLR0917 - the state of one pump, passed as it is
+def _run(
     laid: list[Segment],
     schedule: Schedule,
     day: float,

@@ -35,9 +35,7 @@ class Survivors(NamedTuple):
 def gompertz(ages: tuple[float, ...], hazards: tuple[float, ...]) -> LifeTable:
     """Build a table whose log-hazard is linear between knots and keeps its last slope."""
     logs = [log(hazard) for hazard in hazards]
-    slopes = [
-        (logs[i + 1] - logs[i]) / (ages[i + 1] - ages[i]) for i in range(len(ages) - 1)
-    ]
+    slopes = [(logs[i + 1] - logs[i]) / (ages[i + 1] - ages[i]) for i in range(len(ages) - 1)]
     return LifeTable(ages, hazards, (*slopes, slopes[-1]))
 
 
@@ -82,8 +80,8 @@ def age_at_hazard(table: LifeTable, from_age: float, hazard: float) -> float:
             if left >= in_interval:
                 left -= in_interval
                 continue
-        at_start = table.hazards[i] if flat else table.hazards[i] * exp(
-            slope * (start - table.ages[i])
+        at_start = (
+            table.hazards[i] if flat else table.hazards[i] * exp(slope * (start - table.ages[i]))
         )
         return start + (left / at_start if flat else log(1.0 + left * slope / at_start) / slope)
     return NEVER

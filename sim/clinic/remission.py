@@ -54,7 +54,7 @@ def relapse_hazard_ratio(relapse: Relapse, patient: Patient, *, salvage_line: in
     return ratio
 
 
-def relapse_days(  # noqa: PLR0917 - the arguments of one formula
+def relapse_days(
     relapse: Relapse,
     duration_ratio: float,
     hazard_ratio: float,

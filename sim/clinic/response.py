@@ -1,4 +1,4 @@
-"""Does the leukaemia go into remission, in which cycle, how deeply?"""
+"""Response: whether the leukaemia goes into remission, and in which cycle."""
 
 from typing import Final, NamedTuple
 

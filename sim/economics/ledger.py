@@ -100,7 +100,7 @@ class Book:
                 Entry(category, state, line, time, time, amount, amount * factor, what)
             )
 
-    def stream(  # noqa: PLR0917 - the columns of the ledger
+    def stream(
         self,
         category: Category,
         state: State,

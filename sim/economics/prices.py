@@ -137,7 +137,9 @@ class PriceList:
 HOURS_PER_DAY = 24.0
 
 
-def _drug(name: str, delivery: Delivery, values: Values) -> InfusionDrug | InjectedDrug | CourseDrug:
+def _drug(
+    name: str, delivery: Delivery, values: Values
+) -> InfusionDrug | InjectedDrug | CourseDrug:
     if delivery == Delivery.CONTINUOUS_INFUSION:
         return InfusionDrug(
             price_per_vial=values[f"cost.{name}.vial"],

@@ -98,9 +98,7 @@ def polynomial_norms(values: Values) -> Norms:
     """Build norms ``constant + male + age·a + age²·b`` at attained age (Ara & Brazier 2010)."""
     constant, male = values["norm.constant"], values["norm.male"]
     linear, square = values["norm.age"], values["norm.age_squared"]
-    female_table = tuple(
-        constant + linear * age + square * age * age for age in range(OLDEST_AGE)
-    )
+    female_table = tuple(constant + linear * age + square * age * age for age in range(OLDEST_AGE))
     return Norms(tuple(value + male for value in female_table), female_table)
 
 

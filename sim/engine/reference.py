@@ -1,101 +1,33 @@
 """The reference engine: one SimPy process per patient, told as a story.
 
-This file is the specification. It is read from `Life.story` downwards. What can cut a stage
-short stands in `Life.clocks`: a time for each cause of death, relapse, transplant and the end
-of the study. `Life.until` waits for a planned time and raises `Rang` when a clock rings first;
-at equal times the clock wins, and among clocks the one that stands first in `Clock`.
-
-Event times are computed numbers, not readings of the SimPy clock, whose sums of delays differ
-in the last bit; the clock only orders the patients.
+This file is the specification. It is read from `PatientStory.story` downwards; how a cycle is
+lived through stands in `sim.engine.cycle`, what a patient carries along in `sim.engine.life`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from enum import IntEnum, unique
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from functools import partial
 
 import simpy
 
-from sim.clinic import disease, mortality, remission, response, toxicity, transplant
-from sim.clinic.decisions import Decision, occurrence
+from sim.clinic import disease, remission, response, transplant
+from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
-from sim.clinic.events import Cause, Event, Happening
-from sim.clinic.infusion import segments
-from sim.clinic.patient import LATER_SALVAGE, Patient, admit
-from sim.clinic.toxicity import Action, Episode, Toxicity
-from sim.clinic.units import DAYS_PER_YEAR, NEVER
+from sim.clinic.events import Event, Happening
+from sim.clinic.patient import Patient, admit
+from sim.clinic.units import NEVER
+from sim.engine.cycle import TreatedLife
+from sim.engine.life import CAUSE_OF, Clock, Rang, Story, Verdict
 from sim.engine.model import Care, Model, Regimen, Strategy
 from sim.engine.streams import Streams, blocks
 
 BLOCK = 1000
 """Patients simulated in one SimPy environment; results do not depend on it."""
 
-Story: TypeAlias = Generator[simpy.Event, Any, None]
-Verdict: TypeAlias = Generator[simpy.Event, Any, bool]
 
-
-@unique
-class Clock(IntEnum):
-    """What may end a stage before its planned end, in order of precedence at equal times."""
-
-    BACKGROUND_DEATH = 0
-    TOXIC_DEATH = 1
-    TRANSPLANT_DEATH = 2
-    DEATH_IN_REMISSION = 3
-    LEUKAEMIC_DEATH = 4
-    RELAPSE = 5
-    TRANSPLANT = 6
-    HORIZON = 7
-
-
-CAUSE_OF = {
-    Clock.BACKGROUND_DEATH: Cause.BACKGROUND,
-    Clock.TOXIC_DEATH: Cause.TOXICITY,
-    Clock.TRANSPLANT_DEATH: Cause.TRANSPLANT,
-    Clock.DEATH_IN_REMISSION: Cause.IN_REMISSION,
-    Clock.LEUKAEMIC_DEATH: Cause.LEUKAEMIA,
-}
-
-
-class Rang(Exception):  # noqa: N818 - an event of the story, not an error
-    """A clock rang before the planned time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        super().__init__(clock.name)
-
-
-class Life:
-    """One virtual patient under one strategy."""
-
-    def __init__(
-        self,
-        environment: simpy.Environment,
-        model: Model,
-        strategy: Strategy,
-        patient: Patient,
-        streams: Streams,
-    ) -> None:
-        self.environment = environment
-        self.model = model
-        self.strategy = strategy
-        self.patient = patient
-        self.streams = streams
-        self.log: list[Event] = []
-        self.now = 0.0
-        self.clocks = [NEVER] * len(Clock)
-        self.line = 0
-        self.infusing_cycle = -1
-        self.seizures = 0
-        self.treatment_stopped = False
-        self.prior_hct = patient.prior_hct
-        self.prior_inotuzumab = False
-        self.cd19_lost = False
-        self.next_cycle_at = 0.0
-        self.survivor_from = NEVER
-
-    # --- the story -------------------------------------------------------------------------
+class PatientStory(TreatedLife):
+    """One virtual patient under one strategy, from entry to death or the horizon."""
 
     def story(self) -> Story:
         """Tell the whole path: lines of treatment, then what follows, until the end."""
@@ -115,8 +47,9 @@ class Life:
         care = self.strategy.then
         if not self.strategy.regimens:
             self.clocks[Clock.LEUKAEMIC_DEATH] = self.refractory_death_from(self.now)
-        for self.line, regimen in enumerate(self.strategy.regimens):
-            if self.line > 0:
+        for line, regimen in enumerate(self.strategy.regimens):
+            self.line = line
+            if line > 0:
                 if not hit(self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability):
                     care = Care.SUPPORTIVE
                     break
@@ -348,196 +281,6 @@ class Life:
         self.record(Happening.SUPPORTIVE_CARE_STARTED)
         yield from self.until(NEVER)
 
-    # --- one cycle -------------------------------------------------------------------------
-
-    def cycle(self, regimen: Regimen, cycle: int) -> Story:
-        """Give one cycle and live through its toxicity, up to the day of assessment."""
-        schedule, started = regimen.schedule, self.now
-        self.record(Happening.CYCLE_STARTED, cycle=cycle)
-        episodes = self.strike(regimen, cycle)
-        maintenance = cycle >= schedule.induction_cycles + schedule.consolidation_cycles
-        if maintenance:
-            length = schedule.maintenance_cycle_days
-        else:
-            length = schedule.first_cycle_days if cycle == 0 else schedule.cycle_days
-        happenings = [event for episode in episodes for event in self.toxic_events(episode, cycle)]
-        if regimen.continuous_infusion:
-            laid = segments(schedule, episodes, step_up=cycle == 0)
-            complete = not self.treatment_stopped
-            assessment = laid[-1].end_day if complete else schedule.infusion_days
-            delay = laid[-1].end_day - schedule.infusion_days if complete else 0.0
-            for i, segment in enumerate(laid):
-                happenings.append(
-                    (segment.start_day, Happening.INFUSION_STARTED, 0, 0, segment.dose_mcg_per_day)
-                )
-                if i + 1 == len(laid) or laid[i + 1].start_day > segment.end_day:
-                    happenings.append((segment.end_day, Happening.INFUSION_STOPPED, 0, 0, 0.0))
-        else:
-            assessment, delay = length, 0.0
-        recovered = max((e.onset_day + e.duration_days for e in episodes), default=0.0)
-        self.next_cycle_at = started + max(length + delay, recovered)
-        for day, kind, detail, grade, value in sorted(happenings, key=_by_time):
-            yield from self.until(started + day)
-            if kind in (Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED):
-                self.infusing_cycle = cycle if kind == Happening.INFUSION_STARTED else -1
-            if kind == Happening.TOXICITY and grade == toxicity.FATAL:
-                self.clocks[Clock.TOXIC_DEATH] = self.now + value
-            self.record(kind, cycle=cycle, detail=detail, grade=grade, value=value)
-        yield from self.until(started + assessment)
-
-    def strike(self, regimen: Regimen, cycle: int) -> list[Episode]:
-        """Draw the toxicity of a cycle and the action it calls for, ordered by onset."""
-        drawn: list[tuple[float, Toxicity, int, float, bool]] = []
-        for kind in Toxicity:
-            course = self.model.courses[kind]
-            severity = toxicity.grade(
-                regimen.risks[kind],
-                course,
-                self.draw(toxicity.GRADE_DECISION[kind], cycle),
-                first_cycle=cycle == 0,
-            )
-            if severity == toxicity.NONE:
-                continue
-            onset = toxicity.onset_day(course, self.draw(toxicity.ONSET_DECISION[kind], cycle))
-            days = toxicity.duration_days(
-                course, self.draw(toxicity.DURATION_DECISION[kind], cycle)
-            )
-            seizure = kind == Toxicity.NEUROTOXICITY and hit(
-                self.draw(Decision.SEIZURE, cycle), self.model.seizure_share
-            )
-            drawn.append((onset, kind, severity, days, seizure))
-        episodes: list[Episode] = []
-        for onset, kind, severity, days, seizure in sorted(drawn):
-            if self.treatment_stopped:
-                break
-            action = (
-                toxicity.infusion_action(
-                    kind, severity, days, seizures_before=self.seizures, seizure=seizure
-                )
-                if regimen.continuous_infusion
-                else toxicity.course_action(severity)
-            )
-            self.seizures += seizure
-            self.treatment_stopped = action == Action.STOP
-            resume = toxicity.resume_day(kind, onset, days, action)
-            episodes.append(Episode(kind, severity, onset, days, seizure, action, resume))
-        return episodes
-
-    def toxic_events(
-        self, episode: Episode, cycle: int
-    ) -> Iterator[tuple[float, Happening, int, int, float]]:
-        """Yield the log entries of an episode."""
-        kind, day = int(episode.kind), episode.onset_day
-        yield day, Happening.TOXICITY, kind, episode.grade, episode.duration_days
-        if episode.seizure:
-            yield day, Happening.SEIZURE, kind, episode.grade, 0.0
-        if episode.action == Action.STOP:
-            yield day, Happening.TREATMENT_STOPPED, kind, episode.grade, 0.0
-
-    # --- clocks, draws, log ----------------------------------------------------------------
-
-    def until(self, time: float) -> Story:
-        """Wait for `time`.
-
-        Raises
-        ------
-        Rang
-            When a clock rings at or before `time`; an infusion under way is stopped first.
-        """
-        rings = min(self.clocks)
-        if rings <= time:
-            yield self.environment.timeout(max(rings - self.environment.now, 0.0))
-            self.now = max(rings, self.now)
-            if self.infusing_cycle >= 0:
-                self.record(Happening.INFUSION_STOPPED, cycle=self.infusing_cycle)
-                self.infusing_cycle = -1
-            raise Rang(Clock(self.clocks.index(rings)))
-        if time > self.now:
-            yield self.environment.timeout(max(time - self.environment.now, 0.0))
-            self.now = time
-
-    def draw(self, decision: Decision, cycle: int = 0) -> float:
-        """Return the patient's uniform for a decision of this line (and cycle)."""
-        return self.streams.uniform(self.patient.number, decision, occurrence(self.line, cycle))
-
-    def record(
-        self,
-        kind: Happening,
-        *,
-        cycle: int = -1,
-        detail: int = 0,
-        grade: int = 0,
-        value: float = 0.0,
-    ) -> None:
-        """Write one line of the log at the present time."""
-        self.log.append(Event(self.now, kind, self.line, cycle, detail, grade, value))
-
-    def set_background_death(self) -> None:
-        """Set the clock of background death, given when long-term survivorship begins."""
-        if not self.model.settings.background_mortality:
-            return
-        self.clocks[Clock.BACKGROUND_DEATH] = mortality.background_death_days(
-            self.model.life_table(male=self.patient.male),
-            self.patient.age_years,
-            self.streams.uniform(self.patient.number, Decision.BACKGROUND_DEATH),
-            ratio=self.model.mortality_ratio,
-            ratio_from_days=self.survivor_from,
-        )
-
-    def stop_clocks_of_remission(self) -> None:
-        """Relapse and transplant end what ran in remission."""
-        for clock in (
-            Clock.RELAPSE,
-            Clock.TRANSPLANT,
-            Clock.DEATH_IN_REMISSION,
-            Clock.TRANSPLANT_DEATH,
-        ):
-            self.clocks[clock] = NEVER
-
-    def maybe_lose_cd19(self, regimen: Regimen) -> None:
-        """Draw whether leukaemia that failed a CD19-directed regimen has lost the antigen."""
-        if regimen.targets_cd19 and hit(
-            self.draw(Decision.CD19_LOSS), self.model.later.cd19_loss_probability
-        ):
-            self.cd19_lost = True
-            self.record(Happening.CD19_LOSS)
-
-    def refractory_death_from(self, start: float) -> float:
-        """Return the time of death of leukaemia that does not respond to the line."""
-        return start + disease.refractory_survival_days(
-            self.model.disease, self.hazard_ratio, self.draw(Decision.REFRACTORY_SURVIVAL)
-        )
-
-    @property
-    def salvage_line(self) -> int:
-        """The salvage line now given: that at entry and those added since."""
-        return min(self.patient.salvage_line + self.line, LATER_SALVAGE)
-
-    @property
-    def hazard_ratio(self) -> float:
-        """Hazard ratio of active leukaemia for this patient in this line."""
-        return disease.disease_hazard_ratio(
-            self.model.disease, self.patient, salvage_line=self.salvage_line
-        )
-
-    @property
-    def age_years(self) -> float:
-        """Attained age."""
-        return self.patient.age_years + self.now / DAYS_PER_YEAR
-
-
-ORDER_AT_EQUAL_TIMES = {
-    Happening.TOXICITY: 0,
-    Happening.SEIZURE: 1,
-    Happening.TREATMENT_STOPPED: 2,
-    Happening.INFUSION_STOPPED: 3,
-    Happening.INFUSION_STARTED: 4,
-}
-
-
-def _by_time(happening: tuple[float, Happening, int, int, float]) -> tuple[float, int, int]:
-    return happening[0], ORDER_AT_EQUAL_TIMES[happening[1]], happening[2]
-
 
 def simulate(
     model: Model, strategy: Strategy, *, seed: int, patients: int
@@ -548,10 +291,8 @@ def simulate(
         streams = Streams(seed, first, count)
         lives = []
         for number in range(first, first + count):
-            patient = admit(
-                number, model.population, lambda decision, n=number: streams.uniform(n, decision)
-            )
-            life = Life(environment, model, strategy, patient, streams)
+            patient = admit(number, model.population, partial(streams.uniform, number))
+            life = PatientStory(environment, model, strategy, patient, streams)
             environment.process(life.story())
             lives.append(life)
         environment.run()

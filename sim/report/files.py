@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -266,7 +265,7 @@ def write(simulation: Simulation, summary: Summary, folder: Path) -> list[Path]:
         folder.mkdir(exist_ok=True)
         written = []
         for path in sorted(staging.iterdir()):
-            os.replace(path, folder / path.name)
+            path.replace(folder / path.name)
             written.append(folder / path.name)
     except OSError as error:
         raise UserError(
@@ -276,4 +275,3 @@ def write(simulation: Simulation, summary: Summary, folder: Path) -> list[Path]:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
     return written
-

@@ -62,7 +62,7 @@ def _question(console: Console, simulation: Simulation) -> None:
     horizon = (
         "lifetime" if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
     )
-    console.print(f"[bold]{scenario.title}[/bold]")
+    console.print(scenario.title, style="bold")
     grid = Table.grid(padding=(0, 2))
     for name, text in (
         ("Population", f"{population.label}; {scenario.setting.replace('_', ' ')} setting"),
@@ -73,8 +73,8 @@ def _question(console: Console, simulation: Simulation) -> None:
         ),
         (
             "Simulated",
-            f"{question.patients:,} patients per strategy, the same in each; seed "
-            f"{question.seed}; {simulation.engine} engine",
+            f"{question.patients:,} patients per strategy, the same in each; "
+            + f"seed {question.seed}; {simulation.engine} engine",
         ),
     ):
         grid.add_row(name, text)
@@ -121,9 +121,7 @@ def _strategies(console: Console, summary: Summary, symbol: str) -> None:
     console.print("Life-years, QALYs and costs are discounted unless marked.", style="dim")
 
 
-def _comparison(
-    console: Console, summary: Summary, comparison: Comparison, symbol: str
-) -> None:
+def _comparison(console: Console, summary: Summary, comparison: Comparison, symbol: str) -> None:
     gain = comparison.increment
     names = [summary.arm(name).label for name in (gain.strategy, gain.comparator)]
     table = _table(f"{names[0]} against {names[1]}", "Difference (standard error)")
@@ -136,9 +134,7 @@ def _comparison(
         table.add_row("ICER", gain.quadrant)
     else:
         per = "per QALY" if gain.qalys.mean > 0 else "saved per QALY given up"
-        table.add_row(
-            f"ICER, {per}", _money(gain.icer, gain.icer_se or math.nan, symbol)
-        )
+        table.add_row(f"ICER, {per}", _money(gain.icer, gain.icer_se or math.nan, symbol))
     for threshold, benefit in comparison.nmb.items():
         table.add_row(
             f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
@@ -165,12 +161,12 @@ def _inputs(console: Console, simulation: Simulation, summary: Summary) -> None:
     console.print(
         f"Inputs: {counts['used']} used, {counts['evidence']} from evidence, "
         f"{counts['calibrated']} calibrated, {counts['assumption']} assumed, "
-        f"[bold]{counts['provisional']} provisional[/bold]; "
+        f"{counts['provisional']} provisional; "
         f"{counts['changed_by_scenario']} changed by the scenario. "
         "List them: python -m sim parameters --scenario FILE"
     )
     console.print(
-        f"Standard errors are Monte Carlo errors only; the uncertainty of the inputs comes on top."
+        "Standard errors are Monte Carlo errors only; the uncertainty of the inputs comes on top."
     )
     console.print(
         f"Cite the program (CITATION.cff) and the {published_sources(simulation.question)} "
@@ -199,8 +195,8 @@ def _words(name: str) -> str:
 def console_for(stream_is_terminal: bool) -> Console:
     """Return a console: as wide as the terminal, or of a fixed width in a pipe."""
     if stream_is_terminal:
-        return Console(highlight=False)
-    return Console(highlight=False, width=NARROW, no_color=True)
+        return Console(highlight=False, markup=False, emoji=False)
+    return Console(highlight=False, markup=False, emoji=False, width=NARROW, no_color=True)
 
 
 def print_traces(console: Console, texts: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from sim.clinic.toxicity import FATAL, MILD, Toxicity
 from sim.economics.ledger import Entry
 from sim.study.simulation import Trace
 
-SALVAGE = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
+SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
 
 
 def describe_patient(patient: Patient) -> str:
@@ -31,52 +32,61 @@ def describe_patient(patient: Patient) -> str:
         if present
     ]
     sex = "man" if patient.male else "woman"
-    who = f"{sex} of {patient.age_years:.0f}, {patient.weight_kg:.0f} kg, {patient.height_cm:.0f} cm"
+    who = (
+        f"{sex} of {patient.age_years:.0f}, {patient.weight_kg:.0f} kg, {patient.height_cm:.0f} cm"
+    )
     return ", ".join([who, SALVAGE[patient.salvage_line], *traits])
+
+
+PLAIN: Final = {
+    Happening.ENTRY: "enters the model",
+    Happening.NO_RESPONSE: "no response",
+    Happening.TRANSPLANT_VOD: "veno-occlusive disease",
+    Happening.TRANSPLANT_INFECTION: "infection after allo-HCT",
+    Happening.ACUTE_GVHD: "acute GVHD",
+    Happening.CHRONIC_GVHD: "chronic GVHD",
+    Happening.RELAPSE: "relapse",
+    Happening.CD19_LOSS: "leukaemia has lost CD19",
+    Happening.LONG_TERM_SURVIVOR: "long-term survivor from now on",
+    Happening.USUAL_CARE_STARTED: "usual care",
+    Happening.SUPPORTIVE_CARE_STARTED: "supportive care",
+    Happening.HORIZON: "alive at the end of the horizon",
+}
 
 
 def describe(event: Event, regimens: Sequence[str]) -> str:
     """Say what happened."""
-    kind = event.kind
     cycle = f"cycle {event.cycle + 1}"
-    if kind == Happening.TOXICITY:
-        name = _toxicity(event.detail)
-        grade = "grade 1-2" if event.grade == MILD else f"grade {event.grade}"
-        ends = "to death" if event.grade == FATAL else "to resolution"
-        return f"{cycle}: {name}, {grade}, {event.value:.1f} days {ends}"
-    texts = {
-        Happening.ENTRY: lambda: "enters the model",
-        Happening.LINE_STARTED: lambda: f"starts {_words(regimens[event.detail])}",
-        Happening.CYCLE_STARTED: lambda: f"{cycle} starts",
-        Happening.INFUSION_STARTED: lambda: f"{cycle}: infusion at {event.value:g} mcg/day",
-        Happening.INFUSION_STOPPED: lambda: f"{cycle}: infusion stops",
-        Happening.SEIZURE: lambda: f"{cycle}: seizure",
-        Happening.TREATMENT_STOPPED: lambda: f"{cycle}: stopped for good, {_toxicity(event.detail)}",
-        Happening.RESPONSE: lambda: (
-            f"{'CR' if event.detail else 'CRh/CRi'}, "
-            f"MRD-{'negative' if event.value else 'positive'}, after {cycle}"
-        ),
-        Happening.NO_RESPONSE: lambda: "no response",
-        Happening.TRANSPLANT: lambda: (
-            "allo-HCT in continuous remission" if event.detail else "allo-HCT after rescue"
-        ),
-        Happening.TRANSPLANT_VOD: lambda: "veno-occlusive disease",
-        Happening.TRANSPLANT_INFECTION: lambda: "infection after allo-HCT",
-        Happening.ACUTE_GVHD: lambda: "acute GVHD",
-        Happening.CHRONIC_GVHD: lambda: "chronic GVHD",
-        Happening.RELAPSE: lambda: "relapse",
-        Happening.CD19_LOSS: lambda: "leukaemia has lost CD19",
-        Happening.LONG_TERM_SURVIVOR: lambda: "long-term survivor from now on",
-        Happening.USUAL_CARE_STARTED: lambda: "usual care",
-        Happening.SUPPORTIVE_CARE_STARTED: lambda: "supportive care",
-        Happening.DEATH: lambda: f"dies, {_words(Cause(event.detail).name)}",
-        Happening.HORIZON: lambda: "alive at the end of the horizon",
-    }
-    return texts[kind]()
+    match event.kind:
+        case Happening.LINE_STARTED:
+            return f"starts {_words(regimens[event.detail])}"
+        case Happening.CYCLE_STARTED:
+            return f"{cycle} starts"
+        case Happening.INFUSION_STARTED:
+            return f"{cycle}: infusion at {event.value:g} mcg/day"
+        case Happening.INFUSION_STOPPED:
+            return f"{cycle}: infusion stops"
+        case Happening.TOXICITY:
+            grade = "grade 1-2" if event.grade == MILD else f"grade {event.grade}"
+            ends = "to death" if event.grade == FATAL else "to resolution"
+            return f"{cycle}: {_toxicity(event)}, {grade}, {event.value:.1f} days {ends}"
+        case Happening.SEIZURE:
+            return f"{cycle}: seizure"
+        case Happening.TREATMENT_STOPPED:
+            return f"{cycle}: stopped for good, {_toxicity(event)}"
+        case Happening.RESPONSE:
+            depth = "CR" if event.detail else "CRh/CRi"
+            return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
+        case Happening.TRANSPLANT:
+            return f"allo-HCT {'in continuous remission' if event.detail else 'after rescue'}"
+        case Happening.DEATH:
+            return f"dies, {_words(Cause(event.detail).name)}"
+        case _:
+            return PLAIN[event.kind]
 
 
-def _toxicity(detail: int) -> str:
-    kind = Toxicity(detail)
+def _toxicity(event: Event) -> str:
+    kind = Toxicity(event.detail)
     return "CRS" if kind == Toxicity.CRS else _words(kind.name)
 
 

@@ -56,8 +56,8 @@ def commit() -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
-        ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *arguments],  # noqa: S607
+    done = subprocess.run(
+        ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
         check=True,

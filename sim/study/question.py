@@ -11,7 +11,7 @@ from typing import Final
 from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
 from sim.clinic.mortality import LifeTable, gompertz, stepwise
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.economics.accounting import Accounts
+from sim.economics.clerk import Accounts
 from sim.economics.discounting import Discounting
 from sim.economics.prices import Delivery, price_list
 from sim.economics.utilities import utilities

@@ -111,9 +111,7 @@ def _arm(
     cells: dict[Cell, tuple[float, float]] = {}
     rows: list[tuple[Any, ...]] = []
     traces = []
-    simulated = simulate(
-        question.model, strategy, seed=question.seed, patients=question.patients
-    )
+    simulated = simulate(question.model, strategy, seed=question.seed, patients=question.patients)
     for patient, log in simulated:
         ledger = entries(question.accounts, regimens, patient, log)
         for entry in ledger:

@@ -155,8 +155,6 @@ def _inputs(simulation: Simulation) -> dict[str, int]:
         for status in ("evidence", "calibrated", "assumption", "provisional")
     }
     changed = sum(
-        1
-        for name in question.used
-        if question.numbers[name] != question.parameters[name].value
+        1 for name in question.used if question.numbers[name] != question.parameters[name].value
     )
     return {"used": len(used), **counts, "changed_by_scenario": changed}
