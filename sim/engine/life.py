@@ -156,6 +156,10 @@ class Life:
             self.cd19_lost = True
             self.record(Happening.CD19_LOSS)
 
+    def fit_for_another_line(self) -> bool:
+        """Draw whether the patient can be treated again after a failed line."""
+        return hit(self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability)
+
     def refractory_death_from(self, start: float) -> float:
         """Return the time of death of leukaemia that does not respond to the line."""
         return start + disease.refractory_survival_days(

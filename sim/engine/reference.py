@@ -50,7 +50,7 @@ class PatientStory(TreatedLife):
         for line, regimen in enumerate(self.strategy.regimens):
             self.line = line
             if line > 0:
-                if not hit(self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability):
+                if not self.fit_for_another_line():
                     care = Care.SUPPORTIVE
                     break
                 yield from self.until(self.now + self.model.later.next_line_gap_days)
@@ -261,9 +261,13 @@ class PatientStory(TreatedLife):
         return sorted(item for item in found if item[0] < NEVER)
 
     def last_care(self, care: Care) -> Story:
-        """After the last regimen: usual care may rescue and transplant; else supportive care."""
+        """After the last regimen: usual care may rescue and transplant; else supportive care.
+
+        Usual care is another line of treatment, for which a patient must be as fit as for a
+        named regimen.
+        """
         self.line = len(self.strategy.regimens)
-        if care == Care.USUAL:
+        if care == Care.USUAL and (self.line == 0 or self.fit_for_another_line()):
             self.record(Happening.USUAL_CARE_STARTED)
             usual = self.model.usual_care
             days = disease.rescue_days(

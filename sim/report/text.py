@@ -17,7 +17,7 @@ from sim.scenario.schema import LIFETIME
 from sim.study.simulation import Simulation
 from sim.study.summary import Comparison, Summary
 
-NARROW = 100
+WIDTH_IN_A_PIPE = 120
 SYMBOLS = {"USD": "$", "GBP": "£"}
 SIGNS_OF_CARE = (
     "This is a research model. It is not medical advice and decides nothing about a patient."
@@ -196,7 +196,7 @@ def console_for(stream_is_terminal: bool) -> Console:
     """Return a console: as wide as the terminal, or of a fixed width in a pipe."""
     if stream_is_terminal:
         return Console(highlight=False, markup=False, emoji=False)
-    return Console(highlight=False, markup=False, emoji=False, width=NARROW, no_color=True)
+    return Console(highlight=False, markup=False, emoji=False, width=WIDTH_IN_A_PIPE, no_color=True)
 
 
 def print_traces(console: Console, texts: Sequence[str]) -> None:
