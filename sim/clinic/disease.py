@@ -9,7 +9,7 @@ from sim.clinic.distributions import (
     proportional_hazards,
     weibull_quantile,
 )
-from sim.clinic.patient import FIRST_SALVAGE, Patient
+from sim.clinic.patient import FIRST_SALVAGE, Patient, early_relapse
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
 
 
@@ -50,7 +50,7 @@ def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: in
         ratio *= disease.later_salvage_hazard_ratio
     if patient.ph_positive:
         ratio *= disease.ph_positive_hazard_ratio
-    if patient.early_relapse:
+    if early_relapse(patient.primary_refractory, patient.first_remission_months):
         ratio *= disease.early_relapse_hazard_ratio
     return ratio
 

@@ -1,7 +1,7 @@
 """The continuous infusion of one cycle: dose steps, interruptions, restarts."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import MutableSequence, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from sim.clinic.toxicity import Action, Episode
 from sim.clinic.units import NEVER
@@ -32,49 +32,71 @@ class Segment(NamedTuple):
     dose_mcg_per_day: float
 
 
+Buffer: TypeAlias = MutableSequence[float]
+
+MOST_SEGMENTS: Final = 12
+"""Two at the start and two after each of the five toxicities."""
+
+
 def segments(
     schedule: Schedule, episodes: Sequence[Episode], *, step_up: bool
 ) -> tuple[Segment, ...]:
-    """Lay the infusion of a cycle out in time.
+    """Lay the infusion of a cycle out in time; see `lay_segments` for the rule."""
+    starts, ends, doses = ([0.0] * MOST_SEGMENTS for _ in range(3))
+    interruptions = [episode for episode in episodes if episode.action != Action.CONTINUE]
+    count = lay_segments(
+        schedule,
+        [episode.onset_day for episode in interruptions],
+        [episode.resume_day for episode in interruptions],
+        len(interruptions),
+        step_up,
+        starts,
+        ends,
+        doses,
+    )
+    return tuple(Segment(starts[i], ends[i], doses[i]) for i in range(count))
+
+
+def lay_segments(
+    schedule: Schedule,
+    onset_days: Sequence[float],
+    resume_days: Sequence[float],
+    interruptions: int,
+    step_up: bool,
+    starts: Buffer,
+    ends: Buffer,
+    doses: Buffer,
+) -> int:
+    """Write the segments of a cycle's infusion into `starts`, `ends` and `doses`; return how many.
 
     Without interruption: the step dose for ``step_days`` when `step_up`, then the full dose,
     ``infusion_days`` in all. An interruption stops the pump at its onset; the infusion restarts
-    at the step dose for ``step_days`` and goes on until ``infusion_days`` have been given. A
-    stop ends it. `episodes` are ordered by onset.
+    at the step dose for ``step_days`` and goes on until ``infusion_days`` have been given. It
+    ends for good at an onset whose day of resumption is never. Onsets rise.
     """
-    laid: list[Segment] = []
+    count = 0
     day = 0.0
     given = 0.0
     low_left = schedule.step_days if step_up else 0.0
-    for episode in episodes:
-        if episode.action == Action.CONTINUE:
-            continue
-        if episode.onset_day >= day + (schedule.infusion_days - given):
-            continue
-        if episode.onset_day > day:
-            given += _run(laid, schedule, day, given, low_left, until=episode.onset_day)
-        if episode.resume_day == NEVER:
-            return tuple(laid)
-        day = max(day, episode.resume_day)
-        low_left = schedule.step_days
-    _run(laid, schedule, day, given, low_left, until=NEVER)
-    return tuple(laid)
-
-
-def _run(
-    laid: list[Segment],
-    schedule: Schedule,
-    day: float,
-    given: float,
-    low_left: float,
-    *,
-    until: float,
-) -> float:
-    """Append the segments from `day` until `until` or the end of the infusion; return days given."""
-    end = min(until, day + (schedule.infusion_days - given))
-    step_end = min(day + low_left, end)
-    if step_end > day:
-        laid.append(Segment(day, step_end, schedule.step_dose_mcg_per_day))
-    if end > step_end:
-        laid.append(Segment(step_end, end, schedule.full_dose_mcg_per_day))
-    return end - day
+    for i in range(interruptions + 1):
+        end = day + (schedule.infusion_days - given)
+        if i < interruptions:
+            if onset_days[i] >= end:
+                continue
+            end = max(onset_days[i], day)
+        step_end = min(day + low_left, end)
+        if step_end > day:
+            starts[count], ends[count] = day, step_end
+            doses[count] = schedule.step_dose_mcg_per_day
+            count += 1
+        if end > step_end:
+            starts[count], ends[count] = step_end, end
+            doses[count] = schedule.full_dose_mcg_per_day
+            count += 1
+        if i < interruptions:
+            if resume_days[i] == NEVER:
+                break
+            given += end - day
+            low_left = schedule.step_days
+            day = max(day, resume_days[i])
+    return count

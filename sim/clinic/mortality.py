@@ -5,9 +5,10 @@ one uniform gives one exact time of death. It applies to everyone from day 0, an
 cause of death is added to it: no hazard is ever below that of the general population.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sim.clinic.arithmetic import exp, log
+from sim.clinic.arithmetic import expm1, log, log1p
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 
 FLAT_SLOPE: Final = 1e-9
@@ -15,14 +16,15 @@ FLAT_SLOPE: Final = 1e-9
 
 
 class LifeTable(NamedTuple):
-    """Hazard at the start of each age interval and its log-slope per year, one sex.
+    """Hazard at the start of each age interval, its log-slope per year, and the sum so far.
 
-    The last interval is open.
+    One sex; the last interval is open, and the first is continued to younger ages.
     """
 
-    ages: tuple[float, ...]
-    hazards: tuple[float, ...]
-    slopes: tuple[float, ...]
+    ages: Sequence[float]
+    hazards: Sequence[float]
+    slopes: Sequence[float]
+    cumulative: Sequence[float]
 
 
 class Survivors(NamedTuple):
@@ -32,63 +34,70 @@ class Survivors(NamedTuple):
     mortality_ratio: float
 
 
-def gompertz(ages: tuple[float, ...], hazards: tuple[float, ...]) -> LifeTable:
+def gompertz(ages: Sequence[float], hazards: Sequence[float]) -> LifeTable:
     """Build a table whose log-hazard is linear between knots and keeps its last slope."""
     logs = [log(hazard) for hazard in hazards]
     slopes = [(logs[i + 1] - logs[i]) / (ages[i + 1] - ages[i]) for i in range(len(ages) - 1)]
-    return LifeTable(ages, hazards, (*slopes, slopes[-1]))
+    return _with_sums(tuple(ages), tuple(hazards), (*slopes, slopes[-1]))
 
 
-def stepwise(ages: tuple[float, ...], deaths: tuple[float, ...]) -> LifeTable:
+def stepwise(ages: Sequence[float], deaths: Sequence[float]) -> LifeTable:
     """Build a table from one-year death probabilities q(x): constant hazard −ln(1 − q)."""
-    return LifeTable(ages, tuple(-log(1.0 - q) for q in deaths), (0.0,) * len(ages))
+    return _with_sums(tuple(ages), tuple(-log(1.0 - q) for q in deaths), (0.0,) * len(ages))
+
+
+def _with_sums(
+    ages: tuple[float, ...], hazards: tuple[float, ...], slopes: tuple[float, ...]
+) -> LifeTable:
+    sums = [0.0]
+    for i in range(len(ages) - 1):
+        sums.append(sums[-1] + interval_hazard(hazards[i], slopes[i], ages[i + 1] - ages[i]))
+    return LifeTable(ages, hazards, slopes, tuple(sums))
+
+
+def interval_hazard(hazard: float, slope: float, years: float) -> float:
+    """Integrate ``h exp(b t)`` over `years`: ``h (exp(b t) − 1) / b``."""
+    if abs(slope) < FLAT_SLOPE:
+        return hazard * years
+    return hazard * expm1(slope * years) / slope
+
+
+def hazard_to_age(table: LifeTable, age: float) -> float:
+    """Return the cumulative hazard from the first knot to `age` (years)."""
+    i = len(table.ages) - 1
+    while i > 0 and age < table.ages[i]:
+        i -= 1
+    return table.cumulative[i] + interval_hazard(
+        table.hazards[i], table.slopes[i], age - table.ages[i]
+    )
+
+
+def age_at_total(table: LifeTable, total: float) -> float:
+    """Return the age at which the cumulative hazard from the first knot reaches `total`."""
+    i = len(table.ages) - 1
+    while i > 0 and total < table.cumulative[i]:
+        i -= 1
+    left = total - table.cumulative[i]
+    slope = table.slopes[i]
+    if abs(slope) < FLAT_SLOPE:
+        years = left / table.hazards[i] if table.hazards[i] > 0.0 else NEVER
+    else:
+        years = log1p(left * slope / table.hazards[i]) / slope
+    return table.ages[i] + years
 
 
 def cumulative_hazard(table: LifeTable, from_age: float, to_age: float) -> float:
-    """Integrate the hazard over attained age (years); below the first knot its hazard holds."""
-    total = 0.0
-    last = len(table.ages) - 1
-    for i in range(last + 1):
-        start = from_age if i == 0 else max(table.ages[i], from_age)
-        end = to_age if i == last else min(table.ages[i + 1], to_age)
-        if end > start:
-            total += _interval_hazard(table, i, start, end)
-    return total
-
-
-def _interval_hazard(table: LifeTable, i: int, start: float, end: float) -> float:
-    slope = table.slopes[i]
-    if abs(slope) < FLAT_SLOPE:
-        return table.hazards[i] * (end - start)
-    at_start = table.hazards[i] * exp(slope * (start - table.ages[i]))
-    return at_start * (exp(slope * (end - start)) - 1.0) / slope
+    """Integrate the hazard over attained age (years)."""
+    return hazard_to_age(table, to_age) - hazard_to_age(table, from_age)
 
 
 def age_at_hazard(table: LifeTable, from_age: float, hazard: float) -> float:
     """Return the age at which the cumulative hazard since `from_age` reaches `hazard`."""
-    left = hazard
-    last = len(table.ages) - 1
-    for i in range(last + 1):
-        start = from_age if i == 0 else max(table.ages[i], from_age)
-        end = NEVER if i == last else table.ages[i + 1]
-        if end <= start:
-            continue
-        slope = table.slopes[i]
-        flat = abs(slope) < FLAT_SLOPE
-        if i < last:
-            in_interval = _interval_hazard(table, i, start, end)
-            if left >= in_interval:
-                left -= in_interval
-                continue
-        at_start = (
-            table.hazards[i] if flat else table.hazards[i] * exp(slope * (start - table.ages[i]))
-        )
-        return start + (left / at_start if flat else log(1.0 + left * slope / at_start) / slope)
-    return NEVER
+    return age_at_total(table, hazard_to_age(table, from_age) + hazard)
 
 
 def background_death_days(
-    table: LifeTable, age_years: float, u: float, *, ratio: float, ratio_from_days: float
+    table: LifeTable, age_years: float, u: float, ratio: float, ratio_from_days: float
 ) -> float:
     """Return days from entry to death of a cause other than leukaemia or its treatment.
 
@@ -96,12 +105,9 @@ def background_death_days(
     mortality `ratio` from `ratio_from_days` on. The same `u` serves before and after the
     patient becomes a long-term survivor, so only the time left changes.
     """
-    hazard = -log(1.0 - u)
-    if ratio_from_days == NEVER or ratio == 1.0:
-        return (age_at_hazard(table, age_years, hazard) - age_years) * DAYS_PER_YEAR
-    ratio_age = age_years + ratio_from_days / DAYS_PER_YEAR
-    before = cumulative_hazard(table, age_years, ratio_age)
-    if hazard < before:
-        return (age_at_hazard(table, age_years, hazard) - age_years) * DAYS_PER_YEAR
-    age = age_at_hazard(table, ratio_age, (hazard - before) / ratio)
-    return (age - age_years) * DAYS_PER_YEAR
+    total = hazard_to_age(table, age_years) - log1p(-u)
+    if ratio != 1.0 and ratio_from_days < NEVER:
+        before = hazard_to_age(table, age_years + ratio_from_days / DAYS_PER_YEAR)
+        if total > before:
+            total = before + (total - before) / ratio
+    return (age_at_total(table, total) - age_years) * DAYS_PER_YEAR

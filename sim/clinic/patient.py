@@ -56,6 +56,37 @@ class Population(NamedTuple):
     first_remission_sigma: float
 
 
+class EntryUniforms(NamedTuple):
+    """The uniforms that a patient's baseline is drawn from, one a decision."""
+
+    age: float
+    sex: float
+    weight: float
+    height: float
+    salvage_line: float
+    prior_hct: float
+    philadelphia: float
+    kmt2a: float
+    high_blasts: float
+    cns_disease: float
+    extramedullary: float
+    primary_refractory: float
+    first_remission: float
+
+
+ENTRY_DECISIONS: Final = tuple(Decision[name.upper()] for name in EntryUniforms._fields)
+
+
+def bsa_m2(height_cm: float, weight_kg: float) -> float:
+    """Return body surface area, √(height × weight / 3600), m² (Mosteller 1987)."""
+    return sqrt(height_cm * weight_kg / MOSTELLER_DIVISOR)
+
+
+def early_relapse(primary_refractory: bool, first_remission_months: float) -> bool:
+    """Return whether a first remission was reached and lasted less than a year."""
+    return not primary_refractory and first_remission_months < EARLY_RELAPSE_MONTHS
+
+
 class Patient(NamedTuple):
     """A patient on the day of the first dose."""
 
@@ -77,12 +108,12 @@ class Patient(NamedTuple):
     @property
     def bsa_m2(self) -> float:
         """Body surface area, √(height × weight / 3600), m² (Mosteller 1987)."""
-        return sqrt(self.height_cm * self.weight_kg / MOSTELLER_DIVISOR)
+        return bsa_m2(self.height_cm, self.weight_kg)
 
     @property
     def early_relapse(self) -> bool:
         """Relapse within a year of first remission."""
-        return not self.primary_refractory and self.first_remission_months < EARLY_RELAPSE_MONTHS
+        return early_relapse(self.primary_refractory, self.first_remission_months)
 
 
 def salvage_line(population: Population, u: float) -> int:
@@ -94,61 +125,54 @@ def salvage_line(population: Population, u: float) -> int:
     return LATER_SALVAGE
 
 
-def admit(number: int, population: Population, uniform: Uniform) -> Patient:
-    """Draw the baseline of patient `number`; `uniform` gives the number of a decision.
+def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
+    """Draw the baseline of patient `number` from its uniforms.
 
     Age follows a piecewise uniform distribution through the published minimum, median and
     maximum. Weight is normal by sex and not below the weight from which dosing is fixed.
     """
-    male = hit(uniform(Decision.SEX), population.male_probability)
-    weight_mean, weight_sd, height_mean, height_sd = (
-        (
-            population.weight_male_mean_kg,
-            population.weight_male_sd_kg,
-            population.height_male_mean_cm,
-            population.height_male_sd_cm,
-        )
-        if male
-        else (
-            population.weight_female_mean_kg,
-            population.weight_female_sd_kg,
-            population.height_female_mean_cm,
-            population.height_female_sd_cm,
-        )
-    )
-    weight = normal_quantile_of(uniform(Decision.WEIGHT), weight_mean, weight_sd)
-    prior_hct = hit(uniform(Decision.PRIOR_HCT), population.prior_hct_probability)
+    male = hit(u.sex, population.male_probability)
+    if male:
+        weight_mean, weight_sd = population.weight_male_mean_kg, population.weight_male_sd_kg
+        height_mean, height_sd = population.height_male_mean_cm, population.height_male_sd_cm
+    else:
+        weight_mean, weight_sd = population.weight_female_mean_kg, population.weight_female_sd_kg
+        height_mean, height_sd = population.height_female_mean_cm, population.height_female_sd_cm
+    weight = normal_quantile_of(u.weight, weight_mean, weight_sd)
+    prior_hct = hit(u.prior_hct, population.prior_hct_probability)
     primary_refractory = not prior_hct and hit(
-        uniform(Decision.PRIMARY_REFRACTORY),
+        u.primary_refractory,
         population.primary_refractory_probability / (1.0 - population.prior_hct_probability),
     )
-    first_remission = (
-        0.0
-        if primary_refractory
-        else lognormal_quantile(
-            uniform(Decision.FIRST_REMISSION),
-            population.first_remission_median_months,
-            population.first_remission_sigma,
-        )
+    first_remission = lognormal_quantile(
+        u.first_remission,
+        population.first_remission_median_months,
+        population.first_remission_sigma,
     )
     return Patient(
-        number=number,
-        age_years=piecewise_uniform_quantile(
-            uniform(Decision.AGE),
+        number,
+        piecewise_uniform_quantile(
+            u.age,
             population.age_minimum_years,
             population.age_median_years,
             population.age_maximum_years,
         ),
-        male=male,
-        weight_kg=max(weight, population.weight_minimum_kg),
-        height_cm=normal_quantile_of(uniform(Decision.HEIGHT), height_mean, height_sd),
-        salvage_line=salvage_line(population, uniform(Decision.SALVAGE_LINE)),
-        prior_hct=prior_hct,
-        ph_positive=hit(uniform(Decision.PHILADELPHIA), population.ph_positive_probability),
-        kmt2a=hit(uniform(Decision.KMT2A), population.kmt2a_probability),
-        high_blasts=hit(uniform(Decision.HIGH_BLASTS), population.high_blasts_probability),
-        cns=hit(uniform(Decision.CNS_DISEASE), population.cns_probability),
-        extramedullary=hit(uniform(Decision.EXTRAMEDULLARY), population.extramedullary_probability),
-        primary_refractory=primary_refractory,
-        first_remission_months=first_remission,
+        male,
+        max(weight, population.weight_minimum_kg),
+        normal_quantile_of(u.height, height_mean, height_sd),
+        salvage_line(population, u.salvage_line),
+        prior_hct,
+        hit(u.philadelphia, population.ph_positive_probability),
+        hit(u.kmt2a, population.kmt2a_probability),
+        hit(u.high_blasts, population.high_blasts_probability),
+        hit(u.cns_disease, population.cns_probability),
+        hit(u.extramedullary, population.extramedullary_probability),
+        primary_refractory,
+        0.0 if primary_refractory else first_remission,
     )
+
+
+def admit(number: int, population: Population, uniform: Uniform) -> Patient:
+    """Draw the baseline of patient `number`; `uniform` gives the number of a decision."""
+    drawn = EntryUniforms(*(uniform(decision) for decision in ENTRY_DECISIONS))
+    return baseline(number, population, drawn)

@@ -134,8 +134,8 @@ class Life:
             self.model.life_table(male=self.patient.male),
             self.patient.age_years,
             self.streams.uniform(self.patient.number, Decision.BACKGROUND_DEATH),
-            ratio=self.model.mortality_ratio,
-            ratio_from_days=self.survivor_from,
+            self.model.mortality_ratio,
+            self.survivor_from,
         )
 
     def stop_clocks_of_remission(self) -> None:

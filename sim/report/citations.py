@@ -2,44 +2,84 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
+from typing import Final
 
 from sim import __version__
-from sim.catalog.source import INTERNAL
+from sim.catalog.source import INTERNAL, Source
 from sim.study.question import Question
 
-PROGRAM = (
-    f"The blinsim developers. blinsim: discrete-event microsimulation of treatment sequences in "
-    f"relapsed or refractory B-cell ALL, version {__version__}. 2026."
+PROGRAM: Final = (
+    "The blinsim developers. blinsim: a discrete-event patient microsimulation of relapsed or "
+    f"refractory B-cell acute lymphoblastic leukaemia, version {__version__}. 2026."
 )
+WIDTH: Final = 100
+INDENT: Final = "    "
 
 
 def sources_used(question: Question) -> dict[str, list[str]]:
-    """Return the parameters that were used by the key of their source."""
+    """Return by the key of each source what rests on it, both in the order of their names.
+
+    These are the parameters that the run used with the catalogue's value, the price index
+    that brought money to the prices of the perspective, and the life table. A value that the
+    scenario puts in the place of the catalogue's rests on no source of the catalogue.
+    """
     used: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(question.used):
-        for key in question.parameters[name].sources:
+    inflated = False
+    for name in sorted(question.used - set(own_values(question))):
+        parameter = question.parameters[name]
+        inflated |= parameter.amount != parameter.value
+        for key in parameter.sources:
             used[key].append(name)
+    index = question.perspective.price_index
+    if inflated and index is not None:
+        for key in question.catalogue.indices[index].sources:
+            used[key].append(f"price index {index}")
     table = question.scenario.life_table or question.perspective.life_table
-    if table in question.catalogue.life_tables:
+    if question.scenario.switches.background_mortality and table in question.catalogue.life_tables:
         for key in question.catalogue.life_tables[table].sources:
             used[key].append(f"life table {table}")
     return dict(sorted(used.items()))
 
 
+def own_values(question: Question) -> list[str]:
+    """Name the parameters that were used with another value than the catalogue's."""
+    return [
+        name
+        for name in sorted(question.used)
+        if question.numbers[name] != question.parameters[name].value
+    ]
+
+
+def published_sources(question: Question) -> dict[Source, list[str]]:
+    """Return what rests on each published source, in the order of the citations."""
+    found = {question.catalogue.sources[key]: what for key, what in sources_used(question).items()}
+    published = [source for source in found if source.kind != INTERNAL]
+    return {source: found[source] for source in sorted(published, key=lambda s: s.citation)}
+
+
 def citations(question: Question) -> str:
-    """Return the text of citations.txt: each source with the parameters that rest on it."""
-    lines = ["Please cite the program and the sources of its numbers.", "", PROGRAM, ""]
-    for key, names in sources_used(question).items():
-        source = question.catalogue.sources[key]
-        if source.kind == INTERNAL:
-            continue
-        identifier = f" {source.doi}" if source.doi else ""
-        lines += [f"{source.citation}{identifier}", f"    for {', '.join(names)}", ""]
+    """Return the text of citations.txt: each source with the numbers that rest on it."""
+    lines = ["Please cite the program and the sources of its numbers.", ""]
+    lines += [*_wrapped(PROGRAM), ""]
+    for source, what in published_sources(question).items():
+        lines += _wrapped(f"{source.citation} {source.doi or ''}".rstrip())
+        lines += [*_wrapped(f"for {', '.join(what)}", INDENT), ""]
+    own = own_values(question)
+    if own:
+        lines += _wrapped("Set by the scenario, and not from these sources:")
+        lines += [*_wrapped(", ".join(own), INDENT), ""]
     return "\n".join(lines)
 
 
-def published_sources(question: Question) -> int:
-    """Count the published sources behind the run."""
-    kinds = [question.catalogue.sources[key].kind for key in sources_used(question)]
-    return sum(1 for kind in kinds if kind != INTERNAL)
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    # Names and identifiers stay whole, so that they can be searched and copied.
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

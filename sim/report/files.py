@@ -1,16 +1,9 @@
-"""The files of a run. Column names are part of the interface; see `COLUMNS`.
-
-Files are written into a fresh folder beside the wanted one and moved into place when all of
-them are complete: an interrupted or failed run leaves what was there before.
-"""
+"""The files of a run. Their names and columns are part of the interface; see `COLUMNS`."""
 
 from __future__ import annotations
 
 import json
 import math
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sim.clinic.units import DAYS_PER_MONTH, PERCENT
-from sim.economics.estimates import Estimate, survival_curve
-from sim.errors import UserError
+from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, survival_curve
 from sim.report.citations import citations
+from sim.report.folder import check_folder, write_folder
 from sim.report.trace import events_table
 from sim.study.provenance import provenance
 from sim.study.simulation import Arm, Simulation
@@ -45,9 +38,25 @@ COLUMNS: Final = {
     "inputs.csv": ("name", "label", "value", "unit", "status", "source", "place", "changed"),
     "events.csv": ("strategy", "patient", "day", "event", "line", "cycle", "detail"),
 }
-"""Columns of each file. Means are per patient; `line` counts from 1; `at_risk` is the number
-of simulated patients still free of the event; RFS is counted from remission among responders
-of the first line; events.csv is written for traced patients only."""
+"""Columns of each table.
+
+What cannot be estimated, and a median that is not reached, is empty here and null in
+summary.json.
+
+- Means are per patient, in the units of their names; money is in the currency and the prices
+  of the perspective, discounted unless the name says otherwise.
+- `line` and `cycle` count from 1; care after the last regimen is a line of its own.
+- survival.csv begins with month 0, at entry (RFS: at remission), before anything has happened:
+  EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first
+  line. `at_risk` is the number of patients to whom the event has not happened. The rows end
+  where the horizon does.
+- `changed` says whether the scenario put `value` in the place of the catalogue's.
+- events.csv is written for traced patients only.
+"""
+
+TEXTS: Final = ("summary.json", "provenance.json", "citations.txt")
+NAMES: Final = (*TEXTS, *COLUMNS)
+"""Every name that a run may write: what an earlier run left under one of them goes."""
 
 
 def summary_json(simulation: Simulation, summary: Summary) -> str:
@@ -95,7 +104,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "life_years": _json(gain.life_years),
         **{f"cost.{name}": _json(value) for name, value in comparison.cost_categories.items()},
         "icer": gain.icer,
-        "icer_se": gain.icer_se,
+        "icer_se": None if gain.icer_se is None else _finite(gain.icer_se),
         "quadrant": gain.quadrant,
         "nmb": {f"{threshold:g}": _json(value) for threshold, value in comparison.nmb.items()},
     }
@@ -105,13 +114,17 @@ def _json(estimate: Estimate) -> dict[str, float | None]:
     return {"mean": _finite(estimate.mean), "se": _finite(estimate.se)}
 
 
+def _row(estimate: Estimate) -> tuple[float | None, float | None]:
+    return _finite(estimate.mean), _finite(estimate.se)
+
+
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
 def _strategies(summary: Summary) -> pd.DataFrame:
     rows = [
-        (arm.name, name, value.mean, value.se)
+        (arm.name, name, *_row(value))
         for arm in summary.arms
         for name, value in arm.outcomes.items()
     ]
@@ -122,24 +135,27 @@ def _increments(summary: Summary) -> pd.DataFrame:
     rows: list[tuple[str, str, str, float | None, float | None]] = []
     for comparison in summary.comparisons:
         gain = comparison.increment
+        estimates = {"cost": gain.cost, "qalys": gain.qalys, "life_years": gain.life_years}
+        estimates |= {f"cost.{n}": value for n, value in comparison.cost_categories.items()}
+        if gain.icer is not None and gain.icer_se is not None:
+            estimates["icer"] = Estimate(gain.icer, gain.icer_se)
+        else:
+            estimates["icer"] = NOT_ESTIMABLE
+        estimates |= {f"nmb_at_{t:g}": value for t, value in comparison.nmb.items()}
         names = (gain.strategy, gain.comparator)
-        rows += [
-            (*names, "cost", *gain.cost),
-            (*names, "qalys", *gain.qalys),
-            (*names, "life_years", *gain.life_years),
-        ]
-        rows += [(*names, f"cost.{n}", *v) for n, v in comparison.cost_categories.items()]
-        rows.append((*names, "icer", gain.icer, gain.icer_se))
-        rows += [(*names, f"nmb_at_{t:g}", *v) for t, v in comparison.nmb.items()]
+        rows += [(*names, outcome, *_row(value)) for outcome, value in estimates.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
 
 
 def _survival(simulation: Simulation) -> pd.DataFrame:
-    months = np.arange(SURVIVAL_MONTHS + 1)
+    horizon_days = simulation.question.model.settings.horizon_days
     frames = []
     for arm in simulation.arms:
-        for endpoint, times in _endpoints(arm).items():
+        for endpoint, (times, followed_days) in _endpoints(arm, horizon_days).items():
+            last = min(SURVIVAL_MONTHS, math.floor(followed_days / DAYS_PER_MONTH))
+            months = np.arange(last + 1)
             curve = survival_curve(times, months * DAYS_PER_MONTH)
+            curve[:1] = 1.0 if len(times) else math.nan
             frames.append(
                 pd.DataFrame(
                     {
@@ -154,13 +170,15 @@ def _survival(simulation: Simulation) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _endpoints(arm: Arm) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+def _endpoints(arm: Arm, horizon_days: float) -> dict[str, tuple[Array, float]]:
+    """Return for each endpoint the times, and how long every patient was followed for it."""
     rows = arm.outcomes
-    responders = rows["response"].to_numpy(dtype=bool)
+    responders = rows[rows["response"]]
+    last_remission = max(responders["remission_days"], default=0.0)
     return {
-        "os": rows["death_days"].to_numpy(),
-        "efs": rows["efs_days"].to_numpy(),
-        "rfs": rows["rfs_days"].to_numpy()[responders],
+        "os": (rows["death_days"].to_numpy(), horizon_days),
+        "efs": (rows["efs_days"].to_numpy(), horizon_days),
+        "rfs": (responders["rfs_days"].to_numpy(), horizon_days - last_remission),
     }
 
 
@@ -204,33 +222,18 @@ def _inputs(simulation: Simulation) -> pd.DataFrame:
 
 
 def check_output(folder: Path) -> None:
-    """Refuse a folder that cannot be written, before hours are spent on its content.
+    """Refuse a folder that cannot take the files of a run.
 
     Raises
     ------
     UserError
-        When `folder` is a file, or it or its nearest existing parent cannot be written.
+        When it cannot.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError("is a file, not a folder", key="--out", value=str(folder))
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        raise UserError(
-            f"lies below '{existing}', which is not a folder", key="--out", value=str(folder)
-        )
-    try:
-        with tempfile.TemporaryDirectory(dir=existing):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"cannot be written: {error.strerror}", key="--out", value=str(folder)
-        ) from None
+    check_folder(folder, NAMES)
 
 
-def write(simulation: Simulation, summary: Summary, folder: Path) -> list[Path]:
-    """Write all files of the run into `folder`, whole or not at all; return their paths.
+def write(simulation: Simulation, summary: Summary, folder: Path) -> None:
+    """Write all files of the run into `folder`, whole or not at all.
 
     Files of an earlier run in the folder are replaced; others are left alone.
 
@@ -239,39 +242,21 @@ def write(simulation: Simulation, summary: Summary, folder: Path) -> list[Path]:
     UserError
         When the folder cannot be written.
     """
-    tables: dict[str, Callable[[], pd.DataFrame]] = {
-        "strategies.csv": lambda: _strategies(summary),
-        "increments.csv": lambda: _increments(summary),
-        "survival.csv": lambda: _survival(simulation),
-        "ledger.csv": lambda: _ledger(simulation),
-        "inputs.csv": lambda: _inputs(simulation),
+    tables = {
+        "strategies.csv": _strategies(summary),
+        "increments.csv": _increments(summary),
+        "survival.csv": _survival(simulation),
+        "ledger.csv": _ledger(simulation),
+        "inputs.csv": _inputs(simulation),
     }
     if simulation.traces:
-        tables["events.csv"] = lambda: events_table(simulation.traces, COLUMNS["events.csv"])
+        tables["events.csv"] = events_table(simulation.traces, COLUMNS["events.csv"])
     texts = {
         "summary.json": summary_json(simulation, summary),
         "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
         "citations.txt": citations(simulation.question),
     }
-    check_output(folder)
-    staging: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        for name, text in texts.items():
-            (staging / name).write_text(text, encoding="utf-8")
-        for name, table in tables.items():
-            table().to_csv(staging / name, index=False, lineterminator="\n")
-        folder.mkdir(exist_ok=True)
-        written = []
-        for path in sorted(staging.iterdir()):
-            path.replace(folder / path.name)
-            written.append(folder / path.name)
-    except OSError as error:
-        raise UserError(
-            f"cannot be written: {error.strerror}", key="--out", value=str(folder)
-        ) from None
-    finally:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
-    return written
+    texts |= {
+        name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
+    }
+    write_folder(folder, texts, NAMES)

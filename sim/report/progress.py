@@ -5,12 +5,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-STEP = 500
+STEP: Final = 500
 """Patients between two updates of the bar."""
+
+
+class _Rate(ProgressColumn):
+    """Patients per second, once there is a rate."""
+
+    def render(self, task: Task) -> Text:
+        """Show the rate of the last seconds, or of the whole when it is done."""
+        rate = task.finished_speed or task.speed
+        return Text("" if rate is None else f"{rate:,.0f} patients/s")
 
 
 @contextmanager
@@ -23,7 +42,7 @@ def patients_progress(total: int) -> Iterator[Callable[[int], None]]:
         TextColumn("simulating"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:,.0f} patients/s", justify="right"),
+        _Rate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
@@ -40,3 +59,4 @@ def patients_progress(total: int) -> Iterator[Callable[[int], None]]:
                 pending = 0
 
         yield advance
+        bar.update(task, advance=pending)

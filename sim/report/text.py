@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
+from typing import Final
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from sim.economics.estimates import Estimate
 from sim.economics.ledger import COST_CATEGORIES
 from sim.report.citations import published_sources
 from sim.report.rounding import add_up
+from sim.report.table import Cell, Row, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.study.simulation import Simulation
-from sim.study.summary import Comparison, Summary
+from sim.study.summary import ArmSummary, Comparison, Summary
 
-WIDTH_IN_A_PIPE = 120
-SYMBOLS = {"USD": "$", "GBP": "£"}
-SIGNS_OF_CARE = (
+WIDTH_IN_A_PIPE: Final = 120
+WIDTH_OF_NAMES: Final = 13
+SYMBOLS: Final = {"USD": "$", "GBP": "£"}
+DISCLAIMER: Final = (
     "This is a research model. It is not medical advice and decides nothing about a patient."
 )
-CLINICAL = (
+CLINICAL: Final = (
     ("response_percent", "CR/CRh/CRi, %"),
     ("mrd_negative_percent", "MRD-negative remission, %"),
     ("hct_ever_percent", "Allo-HCT ever, %"),
@@ -36,160 +38,19 @@ CLINICAL = (
     ("os_24_months_percent", "OS at 2 years, %"),
     ("os_60_months_percent", "OS at 5 years, %"),
 )
-VALUE = (
+VALUE: Final = (
     ("life_years_undiscounted", "Life-years, undiscounted"),
     ("life_years", "Life-years"),
     ("qalys", "QALYs"),
 )
-
-
-def print_answer(console: Console, simulation: Simulation, summary: Summary) -> None:
-    """Print the whole answer."""
-    symbol = SYMBOLS[simulation.question.perspective.currency]
-    _question(console, simulation)
-    _strategies(console, summary, symbol)
-    for comparison in summary.comparisons:
-        _comparison(console, summary, comparison, symbol)
-    _frontier(console, summary, symbol)
-    _inputs(console, simulation, summary)
-
-
-def _question(console: Console, simulation: Simulation) -> None:
-    question = simulation.question
-    scenario, perspective = question.scenario, question.perspective
-    population = question.catalogue.populations[scenario.population]
-    costs, effects = question.discount_rates
-    horizon = (
-        "lifetime" if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
-    )
-    console.print(scenario.title, style="bold")
-    grid = Table.grid(padding=(0, 2))
-    for name, text in (
-        ("Population", f"{population.label}; {scenario.setting.replace('_', ' ')} setting"),
-        ("Perspective", perspective.label),
-        (
-            "Horizon",
-            f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual effective",
-        ),
-        (
-            "Simulated",
-            f"{question.patients:,} patients per strategy, the same in each; "
-            + f"seed {question.seed}; {simulation.engine} engine",
-        ),
-    ):
-        grid.add_row(name, text)
-    console.print(grid)
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column(headings[0])
-    for heading in headings[1:]:
-        table.add_column(heading, justify="right")
-    return table
-
-
-def _strategies(console: Console, summary: Summary, symbol: str) -> None:
-    table = _table("Mean or median (standard error)", *(arm.label for arm in summary.arms))
-    for key, label in CLINICAL:
-        table.add_row(label, *(_number(arm.outcomes[key], 1) for arm in summary.arms))
-    table.add_section()
-    for key, label in VALUE:
-        table.add_row(label, *(_number(arm.outcomes[key], 3) for arm in summary.arms))
-    table.add_section()
-    rounded = [
-        add_up([arm.outcomes[f"cost.{c.label}"].mean for c in COST_CATEGORIES])
-        for arm in summary.arms
-    ]
-    for i, category in enumerate(COST_CATEGORIES):
-        table.add_row(
-            f"Cost: {_words(category.label)}",
-            *(
-                _money(parts[i], arm.outcomes[f"cost.{category.label}"].se, symbol)
-                for arm, parts in zip(summary.arms, rounded, strict=True)
-            ),
-        )
-    table.add_row(
-        "Cost, total",
-        *(
-            _money(sum(parts), arm.outcomes["cost"].se, symbol)
-            for arm, parts in zip(summary.arms, rounded, strict=True)
-        ),
-        style="bold",
-    )
-    console.print(table)
-    console.print("Life-years, QALYs and costs are discounted unless marked.", style="dim")
-
-
-def _comparison(console: Console, summary: Summary, comparison: Comparison, symbol: str) -> None:
-    gain = comparison.increment
-    names = [summary.arm(name).label for name in (gain.strategy, gain.comparator)]
-    table = _table(f"{names[0]} against {names[1]}", "Difference (standard error)")
-    table.add_row("Life-years", _number(gain.life_years, 3))
-    table.add_row("QALYs", _number(gain.qalys, 3))
-    table.add_row("Cost", _money(gain.cost.mean, gain.cost.se, symbol))
-    if gain.icer is None:
-        table.add_row("ICER", "undefined: no difference in QALYs")
-    elif gain.quadrant in ("dominant", "dominated"):
-        table.add_row("ICER", gain.quadrant)
-    else:
-        per = "per QALY" if gain.qalys.mean > 0 else "saved per QALY given up"
-        table.add_row(f"ICER, {per}", _money(gain.icer, gain.icer_se or math.nan, symbol))
-    for threshold, benefit in comparison.nmb.items():
-        table.add_row(
-            f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
-            _money(benefit.mean, benefit.se, symbol),
-        )
-    console.print(table)
-
-
-def _frontier(console: Console, summary: Summary, symbol: str) -> None:
-    if len(summary.frontier) <= 2:  # noqa: PLR2004 - two strategies need no frontier
-        return
-    table = _table("Full incremental analysis", "Cost", "QALYs", "ICER")
-    for row in summary.frontier:
-        icer = row.status if row.icer is None else f"{symbol}{row.icer:,.0f}"
-        icer = "reference" if row.status == "frontier" and row.icer is None else icer
-        table.add_row(
-            summary.arm(row.name).label, f"{symbol}{row.cost:,.0f}", f"{row.effect:.3f}", icer
-        )
-    console.print(table)
-
-
-def _inputs(console: Console, simulation: Simulation, summary: Summary) -> None:
-    counts = summary.inputs
-    console.print(
-        f"Inputs: {counts['used']} used, {counts['evidence']} from evidence, "
-        f"{counts['calibrated']} calibrated, {counts['assumption']} assumed, "
-        f"{counts['provisional']} provisional; "
-        f"{counts['changed_by_scenario']} changed by the scenario. "
-        "List them: python -m sim parameters --scenario FILE"
-    )
-    console.print(
-        "Standard errors are Monte Carlo errors only; the uncertainty of the inputs comes on top."
-    )
-    console.print(
-        f"Cite the program (CITATION.cff) and the {published_sources(simulation.question)} "
-        "sources that --out DIR lists in citations.txt."
-    )
-    console.print(SIGNS_OF_CARE)
-
-
-def _number(estimate: Estimate, digits: int) -> str:
-    if not math.isfinite(estimate.mean):
-        return "not reached" if math.isinf(estimate.mean) else "–"
-    error = "" if math.isnan(estimate.se) else f" ({estimate.se:.{max(digits, 1)}f})"
-    return f"{estimate.mean:.{digits}f}{error}"
-
-
-def _money(amount: float, error: float, symbol: str) -> str:
-    sign = "-" if round(amount) < 0 else ""
-    shown = "" if math.isnan(error) else f" ({error:,.0f})"
-    return f"{sign}{symbol}{abs(amount):,.0f}{shown}"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+COST_NAMES: Final = {
+    "drug": "Drugs of the regimens",
+    "administration_and_hospital": "Administration and hospital",
+    "transplant": "Allo-HCT",
+    "later_lines": "Care after the last regimen",
+    "follow_up": "Follow-up",
+}
+NOTHING: Final = Cell("–")
 
 
 def console_for(stream_is_terminal: bool) -> Console:
@@ -199,7 +60,103 @@ def console_for(stream_is_terminal: bool) -> Console:
     return Console(highlight=False, markup=False, emoji=False, width=WIDTH_IN_A_PIPE, no_color=True)
 
 
-def print_traces(console: Console, texts: Sequence[str]) -> None:
-    """Print traces line by line, never wrapped."""
-    for text in texts:
-        console.print(text, markup=False, soft_wrap=True)
+def print_answer(console: Console, simulation: Simulation, summary: Summary) -> None:
+    """Print the whole answer."""
+    symbol = SYMBOLS[simulation.question.perspective.currency]
+    _question(console, simulation)
+    print_table(console, _strategies(simulation, summary, symbol))
+    if summary.comparisons:
+        print_table(console, _increments(summary, symbol))
+    if len(summary.comparisons) > 1:
+        print_table(console, _frontier(summary, symbol))
+    _notes(console, simulation, summary)
+
+
+def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None:
+    """Print lines as they are, never wrapped."""
+    for line in lines:
+        indent = line[: len(line) - len(line.lstrip())]
+        console.print(
+            indent + _spaced(line.strip(), console.encoding), style=style, soft_wrap=True
+        )
+
+
+def _question(console: Console, simulation: Simulation) -> None:
+    question = simulation.question
+    scenario, perspective = question.scenario, question.perspective
+    population = question.catalogue.populations[scenario.population]
+    costs, effects = question.discount_rates
+    horizon = (
+        LIFETIME if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
+    )
+    _paragraph(console, scenario.title, style="bold")
+    for name, text in (
+        ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
+        ("Perspective", perspective.label),
+        ("Horizon", f"{horizon}; discounting per year {costs:.1%} costs, {effects:.1%} effects"),
+        (
+            "Simulated",
+            f"{question.patients:,} patients, the same under each strategy; "
+            f"seed {question.seed}; {simulation.engine} engine",
+        ),
+    ):
+        _paragraph(console, text, name)
+    console.print()
+
+
+def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:
+    perspective = simulation.question.perspective
+    arms = summary.arms
+    clinical = [Row(label, [_number(a.outcomes[key], 1) for a in arms]) for key, label in CLINICAL]
+    value = [Row(label, [_number(a.outcomes[key], 3) for a in arms]) for key, label in VALUE]
+    costs = [_costs(arm, symbol) for arm in arms]
+    names = [COST_NAMES.get(c.label, _words(c.label).capitalize()) for c in COST_CATEGORIES]
+    money = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
+    money += [
+        Row(f"  {name}", cells) for name, *cells in zip(names, *(c[:-1] for c in costs), strict=True)
+    ]
+    money.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
+    return Table(
+        "Mean, share or median (standard error)",
+        [arm.label for arm in arms],
+        [clinical, value, money],
+    )
+
+
+def _costs(arm: ArmSummary, symbol: str) -> list[Cell]:
+    """Return the categories and the total, rounded so that they add up as printed."""
+    categories = [arm.outcomes[f"cost.{category.label}"] for category in COST_CATEGORIES]
+    parts = add_up([estimate.mean for estimate in categories])
+    cells = [
+        _money(part, estimate.se, symbol)
+        for part, estimate in zip(parts, categories, strict=True)
+    ]
+    return [*cells, _money(sum(parts), arm.outcomes["cost"].se, symbol)]
+
+
+def _increments(summary: Summary, symbol: str) -> Table:
+    comparisons = summary.comparisons
+    gains = [comparison.increment for comparison in comparisons]
+    effects = [
+        Row("Life-years", [_number(gain.life_years, 3) for gain in gains]),
+        Row("QALYs", [_number(gain.qalys, 3) for gain in gains]),
+        Row("Cost", [_money(*gain.cost, symbol) for gain in gains]),
+        Row("ICER, cost per QALY", [_icer(comparison, symbol) for comparison in comparisons]),
+    ]
+    if any(gain.quadrant == SAVING for gain in gains):
+        effects.append(
+            Row("Saved per QALY given up", [_saved(comparison, symbol) for comparison in comparisons])
+        )
+    benefits = [
+        Row(
+            f"Net benefit at {symbol}{threshold:,.0f} per QALY",
+            [_money(*comparison.nmb[threshold], symbol) for comparison in comparisons],
+        )
+        for threshold in comparisons[0].nmb
+    ]
+    comparator = summary.arm(gains[0].comparator).label
+    return Table(
+        f"Difference from {comparator} (standard error)",
+        [summary.arm(gain.strategy).label for gain in gains],
+        [effects, benefits],
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -10,9 +11,12 @@ import pandas as pd
 from sim.clinic.events import Cause, Event, Happening
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import FATAL, MILD, Toxicity
-from sim.economics.ledger import Entry
+from sim.economics.ledger import Account, Category, Entry
 from sim.study.simulation import Trace
 
+MONEY_DIGITS: Final = 2
+UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
+"""Unit and decimals of what is not money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
 
 
@@ -53,6 +57,14 @@ PLAIN: Final = {
     Happening.HORIZON: "alive at the end of the horizon",
 }
 
+CAUSES: Final = {
+    Cause.LEUKAEMIA: "of leukaemia",
+    Cause.TOXICITY: "of the treatment",
+    Cause.TRANSPLANT: "of the transplant",
+    Cause.IN_REMISSION: "in remission",
+    Cause.BACKGROUND: "of another cause",
+}
+
 
 def describe(event: Event, regimens: Sequence[str]) -> str:
     """Say what happened."""
@@ -80,7 +92,7 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
         case Happening.TRANSPLANT:
             return f"allo-HCT {'in continuous remission' if event.detail else 'after rescue'}"
         case Happening.DEATH:
-            return f"dies, {_words(Cause(event.detail).name)}"
+            return f"dies {CAUSES[Cause(event.detail)]}"
         case _:
             return PLAIN[event.kind]
 
@@ -95,23 +107,50 @@ def _words(name: str) -> str:
 
 
 def lines(trace: Trace, currency: str) -> Iterator[str]:
-    """Yield the trace of a patient: who, each event with its day, then the ledger."""
-    yield f"patient {trace.patient.number} under {_words(trace.strategy)}"
+    """Yield the trace of a patient: who, each event with its day, then the ledger.
+
+    The ledger is sorted by category and time, so that what belongs together stands together.
+    Every entry is shown, and the entries add up to the totals.
+    """
+    yield f"Patient {trace.patient.number} under {_words(trace.strategy)}"
     yield f"  {describe_patient(trace.patient)}"
+    yield ""
+    yield f"  {'day':>10}  event"
     for event in trace.log:
         yield f"  {event.time_days:10.2f}  {describe(event, trace.regimens)}"
-    yield f"  {'day':>10}  {'to day':>10}  {'amount':>12}  {'discounted':>12}  entry"
-    for entry in trace.ledger:
-        yield _entry_line(entry, currency)
+    for account in Account:
+        unit, digits = UNITS.get(account, (currency, MONEY_DIGITS))
+        entries = [entry for entry in trace.ledger if entry.category.account == account]
+        yield ""
+        yield f"  {'day':>10}  {'to day':>10}  {unit:>14}  {'discounted':>14}  entry"
+        for category in Category:
+            posted = [entry for entry in entries if entry.category == category]
+            for entry in sorted(posted, key=lambda e: (e.start_days, e.end_days)):
+                yield _entry_line(entry, digits)
+            if 1 < len(posted) < len(entries):
+                yield _sum_line(posted, digits, _category(category))
+        yield _sum_line(entries, digits, f"{unit}, total")
 
 
-def _entry_line(entry: Entry, currency: str) -> str:
-    account = entry.category.account.value
-    unit = currency if account == "cost" else account
+def _entry_line(entry: Entry, digits: int) -> str:
+    category, what = _category(entry.category), entry.what.replace("_", " ")
+    if entry.category in (Category.QALY_STATE, Category.LIFE):
+        what = _words(entry.state.value)
+    until = "" if entry.end_days == entry.start_days else f"{entry.end_days:.2f}"
     return (
-        f"  {entry.start_days:10.2f}  {entry.end_days:10.2f}  {entry.undiscounted:12.4f}  "
-        f"{entry.discounted:12.4f}  {unit}: {_words(entry.category.label)}, {entry.what}"
+        f"  {entry.start_days:10.2f}  {until:>10}  {entry.undiscounted:14,.{digits}f}  "
+        f"{entry.discounted:14,.{digits}f}  {what if what == category else f'{category}: {what}'}"
     )
+
+
+def _category(category: Category) -> str:
+    return _words(category.label).replace("gvhd", "GVHD")
+
+
+def _sum_line(entries: Sequence[Entry], digits: int, what: str) -> str:
+    plain = math.fsum(entry.undiscounted for entry in entries)
+    present = math.fsum(entry.discounted for entry in entries)
+    return f"  {'':>10}  {'':>10}  {plain:14,.{digits}f}  {present:14,.{digits}f}  = {what}"
 
 
 def events_table(traces: Sequence[Trace], columns: Sequence[str]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -35,10 +36,15 @@ def provenance(simulation: Simulation) -> dict[str, Any]:
 
 
 def fingerprint(question: Question) -> str:
-    """Hash what was asked: the resolved scenario and every parameter value behind it."""
-    asked = question.scenario.model_dump(mode="json", exclude={"title", "description"})
+    """Hash what was asked: the resolved scenario, every parameter value and the life table.
+
+    The table goes in by its content, so that a file of the user's counts for what it held.
+    """
+    unsaid = {"title", "description", "life_table"}
+    asked = question.scenario.model_dump(mode="json", exclude=unsaid)
     asked["patients"], asked["seed"] = question.patients, question.seed
-    content = {"scenario": asked, "numbers": {n: question.numbers[n] for n in question.numbers}}
+    tables = (question.model.life_table_male, question.model.life_table_female)
+    content = {"scenario": asked, "numbers": dict(question.numbers), "life_tables": tables}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -56,10 +62,13 @@ def commit() -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    # A hook's variables would speak of another repository.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     done = subprocess.run(
         ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *arguments],
         capture_output=True,
         text=True,
         check=True,
+        env=environment,
     )
     return done.stdout.strip()

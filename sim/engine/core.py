@@ -1,0 +1,155 @@
+"""The core engine: blocks of patients through compiled code.
+
+It moves the same patients as `sim.engine.reference` and gives the same log for each; its parts
+stand in `core_draws`, `core_life`, `core_cycle` and `core_story`. This module owns the loop over
+a block and the arrays that it works in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+
+from sim.clinic.events import Event, Happening
+from sim.clinic.infusion import MOST_SEGMENTS
+from sim.clinic.patient import EntryUniforms, Patient, baseline
+from sim.clinic.toxicity import Toxicity
+from sim.engine.compiled import kernel
+from sim.engine.core_draws import KEYS, draw_ahead
+from sim.engine.core_life import CLOCKS, Body, World
+from sim.engine.core_story import live
+from sim.engine.model import Model, Strategy
+from sim.engine.records import EVENT, LIFE, records
+from sim.engine.streams import blocks
+
+BLOCK: Final = 1024
+"""Patients whose draws are made at once; results do not depend on it."""
+LONGEST_LOG: Final = 4096
+EPISODE: Final = np.dtype(
+    [
+        ("kind", np.int64),
+        ("grade", np.int64),
+        ("onset", np.float64),
+        ("duration", np.float64),
+        ("seizure", np.bool_),
+        ("action", np.int64),
+        ("resume", np.float64),
+    ]
+)
+HAPPENING: Final = np.dtype(
+    [
+        ("day", np.float64),
+        ("order", np.int64),
+        ("rank", np.int64),
+        ("kind", np.int64),
+        ("episode", np.int64),
+        ("dose", np.float64),
+    ]
+)
+MOST_HAPPENINGS: Final = 3 * len(Toxicity) + 2 * MOST_SEGMENTS
+
+
+def new_body() -> Body:
+    """Make the working arrays of one thread."""
+
+    def recarray(size: int, dtype: Any) -> Any:  # noqa: ANN401
+        return np.zeros(size, dtype).view(np.recarray)
+
+    return Body(
+        life=recarray(1, LIFE)[0],
+        clocks=np.zeros(CLOCKS),
+        log=recarray(LONGEST_LOG, EVENT),
+        episodes=recarray(len(Toxicity) + 1, EPISODE),
+        starts=np.zeros(MOST_SEGMENTS),
+        ends=np.zeros(MOST_SEGMENTS),
+        doses=np.zeros(MOST_SEGMENTS),
+        onsets=np.zeros(len(Toxicity)),
+        resumes=np.zeros(len(Toxicity)),
+        happenings=recarray(MOST_HAPPENINGS + 1, HAPPENING),
+    )
+
+
+def enter(world: World, number: int, column: int) -> Patient:
+    """Draw the baseline of the patient in a column of the block."""
+    u = world.drawn
+    return baseline(
+        number,
+        world.rules.population,
+        EntryUniforms(
+            u[0, column],
+            u[1, column],
+            u[2, column],
+            u[3, column],
+            u[4, column],
+            u[5, column],
+            u[6, column],
+            u[7, column],
+            u[8, column],
+            u[9, column],
+            u[10, column],
+            u[11, column],
+            u[12, column],
+        ),
+    )
+
+
+def one_log(
+    world: World,
+    body: Body,
+    number: int,
+    column: int,
+    plan_regimens: Any,  # noqa: ANN401
+    usual_care: bool,
+    maintenance: bool,
+) -> Patient:
+    """Live one patient; the log is left in `body`."""
+    patient = enter(world, number, column)
+    live(world, body, patient, column, plan_regimens, usual_care, maintenance)
+    return patient
+
+
+@cache
+def kernels() -> tuple[Any, Any]:
+    """Return the compiled entry points: draws of a block, log of one patient."""
+    return kernel(draw_ahead), kernel(one_log)
+
+
+def simulate(
+    model: Model, strategy: Strategy, *, seed: int, patients: int
+) -> Iterator[tuple[Patient, list[Event]]]:
+    """Move `patients` patients through `strategy`; yield each with the log of events, in order.
+
+    The counterpart of `sim.engine.reference.simulate`, patient for patient.
+    """
+    ahead, log_of_one = kernels()
+    compiled = records(model)
+    plan = compiled.plans[model.strategies.index(strategy)]
+    body = new_body()
+    drawn = np.zeros((len(KEYS), BLOCK))
+    key = np.uint64(seed)
+    for first, count in blocks(patients, BLOCK):
+        ahead(key, first, count, KEYS, drawn)
+        world = World(compiled.rules, compiled.regimens, compiled.tables, drawn, key)
+        for column in range(count):
+            patient = log_of_one(
+                world, body, first + column, column, plan.regimens, plan.usual_care, plan.maintenance
+            )
+            yield Patient(*patient), _events(body)
+
+
+def _events(body: Body) -> list[Event]:
+    return [
+        Event(
+            float(row["time_days"]),
+            Happening(int(row["kind"])),
+            int(row["line"]),
+            int(row["cycle"]),
+            int(row["detail"]),
+            int(row["grade"]),
+            float(row["value"]),
+        )
+        for row in body.log[: int(body.life.events)]
+    ]

@@ -1,0 +1,393 @@
+"""The path of a patient in the core engine: the counterpart of `sim.engine.reference`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sim.clinic import disease, remission, response, transplant
+from sim.clinic.decisions import Decision
+from sim.clinic.distributions import hit
+from sim.clinic.events import Happening
+from sim.clinic.patient import Patient
+from sim.clinic.units import NEVER
+from sim.engine.core_cycle import give_cycle
+from sim.engine.core_life import (
+    DEATH_IN_REMISSION,
+    HORIZON,
+    LEUKAEMIC_DEATH,
+    NO_CYCLE,
+    QUIET,
+    RELAPSE,
+    TRANSPLANT,
+    TRANSPLANT_DEATH,
+    Body,
+    World,
+    age_now,
+    choose,
+    fit_for_another_line,
+    maybe_lose_cd19,
+    record,
+    refractory_death,
+    relapse,
+    reset,
+    salvage_line_now,
+    set_background_death,
+    stop_clocks_of_remission,
+    until,
+)
+from sim.engine.life import CAUSE_OF, Clock
+
+response_probability = response.response_probability
+response_cycle = response.response_cycle
+relapse_days = remission.relapse_days
+relapse_hazard_ratio = remission.relapse_hazard_ratio
+candidate_probability = remission.candidate_probability
+transplant_days = remission.transplant_days
+death_in_remission_days = remission.death_in_remission_days
+rescue_days = disease.rescue_days
+draw_vod = transplant.vod
+early_death_days = transplant.early_death_days
+late_death_days = transplant.late_death_days
+acute_gvhd_day = transplant.acute_gvhd_day
+chronic_gvhd_day = transplant.chronic_gvhd_day
+relapse_after_transplant_days = transplant.relapse_after_transplant_days
+
+NO_RESPONSE_CYCLE: Final = response.NO_RESPONSE_CYCLE
+RESPONDED: Final = -2
+FAILED: Final = -3
+CAUSES: Final = tuple(int(CAUSE_OF[clock]) for clock in Clock if clock in CAUSE_OF)
+
+ENTRY: Final = int(Happening.ENTRY)
+LINE_STARTED: Final = int(Happening.LINE_STARTED)
+RESPONSE: Final = int(Happening.RESPONSE)
+NO_RESPONSE: Final = int(Happening.NO_RESPONSE)
+TRANSPLANTED: Final = int(Happening.TRANSPLANT)
+VOD: Final = int(Happening.TRANSPLANT_VOD)
+INFECTION: Final = int(Happening.TRANSPLANT_INFECTION)
+ACUTE_GVHD: Final = int(Happening.ACUTE_GVHD)
+CHRONIC_GVHD: Final = int(Happening.CHRONIC_GVHD)
+LONG_TERM_SURVIVOR: Final = int(Happening.LONG_TERM_SURVIVOR)
+USUAL_CARE: Final = int(Happening.USUAL_CARE_STARTED)
+SUPPORTIVE_CARE: Final = int(Happening.SUPPORTIVE_CARE_STARTED)
+DIED: Final = int(Happening.DEATH)
+ENDED: Final = int(Happening.HORIZON)
+
+
+def live(
+    world: World, body: Body, patient: Patient, column: int, plan_regimens: Any, usual_care: bool,
+    maintenance: bool,
+) -> None:  # fmt: skip
+    """Tell the whole path of a patient; the log is in `body`."""
+    reset(body, patient, column)
+    record(body, ENTRY, NO_CYCLE, 0, 0, 0.0)
+    body.clocks[HORIZON] = world.rules.horizon_days
+    set_background_death(world, body, patient)
+    rang = treatment(world, body, patient, plan_regimens, usual_care, maintenance)
+    if rang == HORIZON:
+        record(body, ENDED, NO_CYCLE, 0, 0, 0.0)
+    else:
+        record(body, DIED, NO_CYCLE, CAUSES[rang], 0, 0.0)
+
+
+def treatment(
+    world: World, body: Body, patient: Patient, plan_regimens: Any, usual_care: bool,
+    maintenance: bool,
+) -> int:  # fmt: skip
+    """Go through the regimens of the strategy; return the clock that ended it all."""
+    life = body.life
+    lines = plan_regimens.shape[0]
+    care = usual_care
+    if lines == 0:
+        body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
+    for line in range(lines):
+        life.line = line
+        if line > 0:
+            if not fit_for_another_line(world, body, patient):
+                care = False
+                break
+            rang = until(body, life.now + world.rules.later.next_line_gap_days)
+            if rang != QUIET:
+                return rang
+        row = plan_regimens[line]
+        rang = induction(world, body, patient, row)
+        if rang == RESPONDED:
+            rang = in_remission(world, body, patient, row, maintenance)
+            if rang != RELAPSE:
+                return rang
+        elif rang != FAILED:
+            return rang
+    return last_care(world, body, patient, lines, care)
+
+
+def induction(world: World, body: Body, patient: Patient, row: int) -> int:
+    """Give induction; return `RESPONDED`, `FAILED` or the clock that rang."""
+    life, rules = body.life, world.rules
+    regimen = world.regimens[row]
+    record(body, LINE_STARTED, NO_CYCLE, life.line, 0, 0.0)
+    life.treatment_stopped = False
+    life.prior_inotuzumab = life.prior_inotuzumab or regimen.inotuzumab
+    probability = response_probability(
+        rules.response,
+        regimen.response_log_odds_ratio,
+        patient,
+        salvage_line=salvage_line_now(body, patient),
+        prior_hct=life.prior_hct,
+        real_world=rules.real_world,
+        target_lost=regimen.targets_cd19 and life.cd19_lost,
+    )
+    responds_in = response_cycle(
+        regimen.response,
+        probability,
+        choose(world, body, patient, Decision.RESPONSE.value, 0),
+        choose(world, body, patient, Decision.RESPONSE_CYCLE.value, 0),
+    )
+    no_response = responds_in == NO_RESPONSE_CYCLE
+    body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient) if no_response else NEVER
+    progresses = hit(
+        choose(world, body, patient, Decision.PROGRESSION_AFTER_FIRST_CYCLE.value, 0),
+        regimen.response.progression_after_first_cycle_probability,
+    )
+    life.next_cycle_at = life.now
+    for cycle in range(int(regimen.schedule.induction_cycles)):
+        rang = until(body, life.next_cycle_at)
+        if rang == QUIET:
+            rang = give_cycle(world, body, patient, row, cycle)
+        if rang != QUIET:
+            return rang
+        if responds_in == cycle:
+            complete = hit(
+                choose(world, body, patient, Decision.RESPONSE_DEPTH.value, 0),
+                regimen.response.complete_share,
+            )
+            negative = hit(
+                choose(world, body, patient, Decision.MRD.value, 0),
+                regimen.response.mrd_negative_probability,
+            )
+            record(body, RESPONSE, cycle, 1 if complete else 0, 0, 1.0 if negative else 0.0)
+            return RESPONDED
+        if life.treatment_stopped or (no_response and progresses and cycle == 0):
+            break
+    if body.clocks[LEUKAEMIC_DEATH] == NEVER:
+        body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
+    record(body, NO_RESPONSE, NO_CYCLE, 0, 0, 0.0)
+    maybe_lose_cd19(world, body, patient, regimen.targets_cd19)
+    return FAILED
+
+
+def relapse_or_cure(world: World, days: float) -> float:
+    """Return `days`, or never when they lie beyond the cure point."""
+    return NEVER if days > world.rules.cure_point_days else days
+
+
+def in_remission(world: World, body: Body, patient: Patient, row: int, maintenance: bool) -> int:
+    """Run the clocks of remission and consolidate; return `RELAPSE` or what ended it all."""
+    life, rules, clocks = body.life, world.rules, body.clocks
+    regimen = world.regimens[row]
+    started = life.now
+    assessed = body.log[life.events - 1]
+    cycles_given = assessed.cycle + 1
+    mrd_negative = assessed.value == 1.0
+    salvage = salvage_line_now(body, patient)
+    clocks[RELAPSE] = started + relapse_or_cure(
+        world,
+        relapse_days(
+            rules.relapse,
+            regimen.duration_ratio,
+            relapse_hazard_ratio(rules.relapse, patient, salvage_line=salvage),
+            mrd_negative,
+            choose(world, body, patient, Decision.CURE_IN_REMISSION.value, 0),
+            choose(world, body, patient, Decision.RELAPSE_TIME.value, 0),
+        ),
+    )
+    candidate = candidate_probability(
+        rules.candidacy,
+        regimen.transplant_log_odds_ratio,
+        age_years=age_now(body, patient),
+        salvage_line=salvage,
+        prior_hct=life.prior_hct,
+        real_world=rules.real_world,
+    )
+    clocks[TRANSPLANT] = started + transplant_days(
+        rules.candidacy,
+        candidate,
+        choose(world, body, patient, Decision.TRANSPLANT_ELIGIBILITY.value, 0),
+        choose(world, body, patient, Decision.TRANSPLANT_TIME.value, 0),
+    )
+    death = death_in_remission_days(
+        rules.relapse, choose(world, body, patient, Decision.DEATH_IN_REMISSION.value, 0)
+    )
+    if death <= rules.survivor_threshold_days:
+        clocks[DEATH_IN_REMISSION] = started + death
+    rang = consolidation(world, body, patient, row, cycles_given, maintenance)
+    if rang == QUIET:
+        rang = long_remission(world, body, patient, started)
+    if rang == TRANSPLANT:
+        rang = transplanted(world, body, patient, mrd_negative, 1)
+    elif rang == RELAPSE:
+        relapse(world, body, patient)
+    if rang == RELAPSE:
+        maybe_lose_cd19(world, body, patient, regimen.targets_cd19)
+    return rang
+
+
+def consolidation(
+    world: World, body: Body, patient: Patient, row: int, cycles_given: int, maintenance: bool
+) -> int:
+    """Give the rest of induction, then consolidation and maintenance to those who start it."""
+    life = body.life
+    schedule = world.regimens[row].schedule
+    planned = int(schedule.induction_cycles)
+    if hit(
+        choose(world, body, patient, Decision.CONSOLIDATION.value, 0),
+        schedule.consolidation_probability,
+    ):
+        planned += int(schedule.consolidation_cycles)
+        if maintenance and hit(
+            choose(world, body, patient, Decision.MAINTENANCE.value, 0),
+            schedule.maintenance_probability,
+        ):
+            planned += int(schedule.maintenance_cycles)
+    for cycle in range(cycles_given, planned):
+        if life.treatment_stopped:
+            return QUIET
+        rang = until(body, life.next_cycle_at)
+        if rang == QUIET:
+            rang = give_cycle(world, body, patient, row, cycle)
+        if rang != QUIET:
+            return rang
+    return QUIET
+
+
+def long_remission(world: World, body: Body, patient: Patient, started: float) -> int:
+    """Wait in remission; a long-term survivor has the mortality of survivors."""
+    life = body.life
+    if life.survivor_from > life.now:
+        life.survivor_from = started + world.rules.survivor_threshold_days
+        set_background_death(world, body, patient)
+        rang = until(body, life.survivor_from)
+        if rang != QUIET:
+            return rang
+        record(body, LONG_TERM_SURVIVOR, NO_CYCLE, 0, 0, 0.0)
+    return until(body, NEVER)
+
+
+def transplanted(
+    world: World, body: Body, patient: Patient, mrd_negative: bool, continuous: int
+) -> int:
+    """Transplant and follow complications; return `RELAPSE` or what ended it all."""
+    life, clocks, rules = body.life, body.clocks, world.rules.transplant
+    started = life.now
+    stop_clocks_of_remission(body)
+    clocks[LEUKAEMIC_DEATH] = NEVER
+    record(body, TRANSPLANTED, NO_CYCLE, continuous, 0, 0.0)
+    has_vod = draw_vod(
+        rules,
+        choose(world, body, patient, Decision.TRANSPLANT_VOD.value, 0),
+        prior_inotuzumab=life.prior_inotuzumab,
+    )
+    life.prior_hct = True
+    early = early_death_days(
+        rules,
+        choose(world, body, patient, Decision.TRANSPLANT_DEATH.value, 0),
+        choose(world, body, patient, Decision.TRANSPLANT_DEATH_TIME.value, 0),
+        has_vod=has_vod,
+    )
+    late = late_death_days(
+        rules, choose(world, body, patient, Decision.LATE_TRANSPLANT_DEATH.value, 0)
+    )
+    if early < NEVER:
+        clocks[TRANSPLANT_DEATH] = started + early
+    elif late <= world.rules.survivor_threshold_days:
+        clocks[TRANSPLANT_DEATH] = started + late
+    clocks[RELAPSE] = started + relapse_or_cure(
+        world,
+        relapse_after_transplant_days(
+            rules,
+            mrd_negative,
+            choose(world, body, patient, Decision.CURE_AFTER_TRANSPLANT.value, 0),
+            choose(world, body, patient, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),
+        ),
+    )
+    rang = complications(world, body, patient, started, has_vod)
+    if rang == QUIET:
+        rang = long_remission(world, body, patient, started)
+    if rang == RELAPSE:
+        relapse(world, body, patient)
+    return rang
+
+
+def complications(
+    world: World, body: Body, patient: Patient, started: float, has_vod: bool
+) -> int:
+    """Live through the complications of a transplant in order of time."""
+    rules = world.rules.transplant
+    acute = acute_gvhd_day(
+        rules,
+        choose(world, body, patient, Decision.ACUTE_GVHD.value, 0),
+        choose(world, body, patient, Decision.ACUTE_GVHD_ONSET.value, 0),
+    )
+    chronic = chronic_gvhd_day(
+        rules,
+        choose(world, body, patient, Decision.CHRONIC_GVHD.value, 0),
+        choose(world, body, patient, Decision.CHRONIC_GVHD_ONSET.value, 0),
+    )
+    infected = hit(
+        choose(world, body, patient, Decision.TRANSPLANT_INFECTION.value, 0),
+        rules.infection_probability,
+    )
+    if has_vod or infected:
+        # Both stand on the day of the transplant, where a clock may ring as well.
+        rang = until(body, started)
+        if rang != QUIET:
+            return rang
+        if has_vod:
+            record(body, VOD, NO_CYCLE, 0, 0, 0.0)
+        if infected:
+            record(body, INFECTION, NO_CYCLE, 0, 0, rules.infection_days)
+    first, second = acute, chronic
+    first_kind, second_kind = ACUTE_GVHD, CHRONIC_GVHD
+    first_days, second_days = rules.acute_gvhd_days, rules.chronic_gvhd_days
+    if chronic < acute:
+        first, second = chronic, acute
+        first_kind, second_kind = CHRONIC_GVHD, ACUTE_GVHD
+        first_days, second_days = second_days, first_days
+    if first < NEVER:
+        rang = until(body, started + first)
+        if rang != QUIET:
+            return rang
+        record(body, first_kind, NO_CYCLE, 0, 0, first_days)
+    if second < NEVER:
+        rang = until(body, started + second)
+        if rang != QUIET:
+            return rang
+        record(body, second_kind, NO_CYCLE, 0, 0, second_days)
+    return QUIET
+
+
+def last_care(world: World, body: Body, patient: Patient, lines: int, usual_care: bool) -> int:
+    """After the last regimen: usual care may rescue and transplant; else supportive care."""
+    life, rules = body.life, world.rules
+    life.line = lines
+    if usual_care and (lines == 0 or fit_for_another_line(world, body, patient)):
+        record(body, USUAL_CARE, NO_CYCLE, 0, 0, 0.0)
+        days = rescue_days(
+            rules.usual_care,
+            choose(world, body, patient, Decision.RESCUE.value, 0),
+            choose(world, body, patient, Decision.RESCUE_TIME.value, 0),
+            prior_hct=life.prior_hct,
+            fit=age_now(body, patient) <= rules.candidacy.maximum_age_years,
+        )
+        if days < NEVER:
+            body.clocks[LEUKAEMIC_DEATH] = NEVER
+            rang = until(body, life.now + days)
+            if rang != QUIET:
+                return rang
+            mrd_negative = hit(
+                choose(world, body, patient, Decision.MRD.value, 0),
+                rules.usual_care.rescue_mrd_negative_probability,
+            )
+            rang = transplanted(world, body, patient, mrd_negative, 0)
+            if rang != RELAPSE:
+                return rang
+    record(body, SUPPORTIVE_CARE, NO_CYCLE, 0, 0, 0.0)
+    return until(body, NEVER)

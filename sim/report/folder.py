@@ -1,0 +1,112 @@
+"""A folder of results, written whole or not at all.
+
+Files are written into a hidden folder on the same disk and moved into place when all of them
+are complete. A run that fails or is interrupted leaves what was there before, and nothing else.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sim.documents import exists
+from sim.errors import UserError
+
+OPTION: Final = "--out"
+STAGING: Final = ".blinsim-"
+
+
+def check_folder(folder: Path, names: Collection[str]) -> None:
+    """Refuse a folder that cannot take files of these names, before hours go into them.
+
+    Raises
+    ------
+    UserError
+        When `folder` is a file, a name in it is taken by a folder, or it or its nearest
+        existing parent cannot be written.
+    """
+    with _said_to_the_user(folder):
+        real = folder.resolve()
+        if exists(real) and not real.is_dir():
+            raise _wrong(folder, "is a file, not a folder")
+        for name in names:
+            if (real / name).is_dir():
+                raise _wrong(folder, f"holds a folder of the name '{name}'")
+        existing = real
+        while not exists(existing):
+            existing = existing.parent
+        if not existing.is_dir():
+            raise _wrong(folder, f"lies below '{existing.name}', which is not a folder")
+        with tempfile.TemporaryDirectory(prefix=STAGING, dir=existing):
+            pass
+
+
+def write_folder(folder: Path, texts: Mapping[str, str], names: Collection[str]) -> None:
+    """Write `texts` by file name into `folder`, which is made when it is not there.
+
+    Every file in it that has one of `names` is replaced or, if it is not written this time,
+    removed, so that no file of an earlier run stands beside those of this one. Other files
+    are left alone.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written; it is then as it was.
+    """
+    check_folder(folder, names)
+    with _said_to_the_user(folder):
+        real = folder.resolve()
+        is_new = not real.exists()
+        if is_new:
+            real.parent.mkdir(parents=True, exist_ok=True)
+        # Inside an existing folder, which may be a disk of its own or all that may be written.
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=real.parent if is_new else real))
+        try:
+            # A temporary folder is for its owner alone; the one made in it is as any other.
+            fresh = staging / "new"
+            fresh.mkdir()
+            for name, text in texts.items():
+                (fresh / name).write_text(text, encoding="utf-8", newline="\n")
+            if is_new:
+                fresh.rename(real)
+            else:
+                _exchange(fresh, real, staging / "old", names)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> None:
+    """Move the fresh files in and those that they replace out; undo it all on any failure."""
+    incoming = sorted(path.name for path in fresh.iterdir())
+    outgoing = [name for name in sorted({*names, *incoming}) if (folder / name).exists()]
+    old.mkdir()
+    try:
+        for name in outgoing:
+            (folder / name).rename(old / name)
+        for name in incoming:
+            (fresh / name).rename(folder / name)
+    except BaseException:
+        for name in incoming:
+            if not (fresh / name).exists():
+                (folder / name).unlink()
+        for path in old.iterdir():
+            path.rename(folder / path.name)
+        raise
+
+
+@contextmanager
+def _said_to_the_user(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        # A loop of links is a RuntimeError, a zero byte in a name a ValueError.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _wrong(folder, f"cannot be written: {reason}") from None
+
+
+def _wrong(folder: Path, problem: str) -> UserError:
+    return UserError(problem, key=OPTION, value=str(folder))

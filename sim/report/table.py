@@ -1,0 +1,193 @@
+"""Tables of numbers for a screen: columns that line up, split where the screen is too narrow.
+
+The numbers of a column end at one place, so that units stand under units; their standard
+errors follow in parentheses. A table that is too wide puts its headings on several lines, and
+if that is not enough becomes several tables, so that no number is ever broken or cut off.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
+from rich.console import Console
+
+GAP: Final = "  "
+BOLD: Final = "bold"
+SUBSTITUTES: Final = {"≥": ">=", "≤": "<=", "–": "-", "—": "-", "£": "GBP ", "×": "x", "─": "-"}
+"""What stands for a sign that the encoding of the output does not have."""
+
+
+class Cell(NamedTuple):
+    """A number as it is shown, and its standard error or nothing."""
+
+    value: str
+    error: str = ""
+
+
+class Row(NamedTuple):
+    """A label with a cell for each column; one without cells is a heading of its own."""
+
+    label: str
+    cells: Sequence[Cell] = ()
+    strong: bool = False
+
+
+class Table(NamedTuple):
+    """A corner, a heading for each column, and sections of rows with a gap between them."""
+
+    corner: str
+    headings: Sequence[str]
+    sections: Sequence[Sequence[Row]]
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Return the text on one line, with substitutes for what `encoding` does not have."""
+
+    def shown(sign: str) -> str:
+        if not sign.isprintable():
+            return ""
+        try:
+            sign.encode(encoding)
+        except UnicodeEncodeError:
+            plain = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+            return SUBSTITUTES.get(sign, plain or "?")
+        return sign
+
+    return "".join(map(shown, " ".join(text.split())))
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table, or as many as its columns need at the width of the console."""
+    encoding = console.encoding
+    table = Table(
+        encodable(table.corner, encoding),
+        [encodable(heading, encoding) for heading in table.headings],
+        [
+            [
+                Row(
+                    encodable(row.label, encoding),
+                    [Cell(*(encodable(text, encoding) for text in cell)) for cell in row.cells],
+                    row.strong,
+                )
+                for row in section
+            ]
+            for section in table.sections
+        ],
+    )
+    rule = encodable("─", encoding)
+    for part in _parts(table, console.width):
+        for text, style in _lines(part, rule, console.width):
+            console.print(text, style=style, soft_wrap=True)
+        console.print()
+
+
+def _parts(table: Table, width: int) -> Iterator[Table]:
+    """Divide the columns into tables that fit, each as full as it can be."""
+    first = 0
+    while first < len(table.headings):
+        end = first + 1
+        while end < len(table.headings) and _narrowest(_columns(table, first, end + 1)) <= width:
+            end += 1
+        yield _columns(table, first, end)
+        first = end
+
+
+def _columns(table: Table, first: int, end: int) -> Table:
+    sections = [
+        [row._replace(cells=row.cells[first:end]) for row in section] for section in table.sections
+    ]
+    return table._replace(headings=table.headings[first:end], sections=sections)
+
+
+def _narrowest(table: Table) -> int:
+    headings = [max(map(cell_len, heading.split())) for heading in table.headings]
+    return _total(table, headings)
+
+
+def _total(table: Table, headings: Sequence[int]) -> int:
+    widths = [
+        max(heading, value + error)
+        for heading, (value, error) in zip(headings, _cell_widths(table), strict=True)
+    ]
+    return _label_width(table) + sum(len(GAP) + width for width in widths)
+
+
+def _label_width(table: Table) -> int:
+    labels = [row.label for section in table.sections for row in section]
+    words = table.corner.split()
+    return max(map(cell_len, [*labels, *words]))
+
+
+def _cell_widths(table: Table) -> list[tuple[int, int]]:
+    """Return for each column the width of its numbers and that of their errors."""
+    rows = [row for section in table.sections for row in section if row.cells]
+    return [
+        (
+            max(cell_len(row.cells[i].value) for row in rows),
+            max(cell_len(row.cells[i].error) for row in rows),
+        )
+        for i in range(len(table.headings))
+    ]
+
+
+def _lines(table: Table, rule: str, width: int) -> Iterator[tuple[str, str]]:
+    """Yield each line with its style."""
+    cells = _cell_widths(table)
+    whole = [cell_len(heading) for heading in table.headings]
+    label_width = _label_width(table)
+    if _total(table, whole) <= width:
+        headings = [[heading] for heading in table.headings]
+        spare = width - _total(table, whole)
+        label_width = max(label_width, min(cell_len(table.corner), label_width + spare))
+    else:
+        headings = [
+            _wrapped(heading, value + error)
+            for heading, (value, error) in zip(table.headings, cells, strict=True)
+        ]
+    widths = [
+        max(value + error, *map(cell_len, heading))
+        for heading, (value, error) in zip(headings, cells, strict=True)
+    ]
+    corner = _wrapped(table.corner, label_width)
+    stacks = [corner, *headings]
+    height = max(map(len, stacks))
+    bottom = [[""] * (height - len(stack)) + stack for stack in stacks]
+    for label, *texts in zip_longest(*bottom):
+        shown = [_right(text, w) for text, w in zip(texts, widths, strict=True)]
+        yield _joined(_left(label, label_width), shown), BOLD
+    yield rule * (label_width + sum(len(GAP) + w for w in widths)), ""
+    for number, section in enumerate(table.sections):
+        if number > 0:
+            yield "", ""
+        for row in section:
+            shown = [
+                _right(_right(cell.value, value) + _left(cell.error, error), w)
+                for cell, (value, error), w in zip(row.cells, cells, widths, strict=False)
+            ]
+            yield _joined(_left(row.label, label_width), shown), BOLD if row.strong else ""
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines: list[str] = []
+    for word in text.split():
+        if lines and cell_len(f"{lines[-1]} {word}") <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _joined(label: str, shown: Sequence[str]) -> str:
+    return GAP.join([label, *shown]).rstrip()
+
+
+def _left(text: str, width: int) -> str:
+    return text + " " * (width - cell_len(text))
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - cell_len(text)) + text
