@@ -15,6 +15,9 @@ from sim.errors import UserError
 PROGRAM: Final = "blinsim"
 EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
+MOST_PATIENTS: Final = 10**9
+LARGEST_SEED: Final = 2**64 - 1
+"""As in a scenario, whose schema would be slow to import here."""
 
 
 class _Mistake(click.ClickException):
@@ -59,12 +62,31 @@ def commands() -> None:
 
 @commands.command()
 @_scenario_argument
-@click.option("--patients", type=click.IntRange(min=1), help="Patients per strategy.")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Seed of the random numbers.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the files of the run here.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, nothing else.")
 @click.option(
-    "--trace", type=click.IntRange(min=0), default=0, help="Print the first K patients' logs."
+    "--patients",
+    metavar="N",
+    type=click.IntRange(1, MOST_PATIENTS),
+    help="Patients under each strategy, instead of the scenario's number.",
+)
+@click.option(
+    "--seed",
+    metavar="S",
+    type=click.IntRange(0, LARGEST_SEED),
+    help="Seed of the random numbers, instead of the scenario's.",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write tables, summary, provenance and citations into this folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
+@click.option(
+    "--trace",
+    metavar="K",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Print log and ledger of the first K patients under each strategy.",
 )
 def run(
     scenario: Path,
@@ -74,7 +96,11 @@ def run(
     as_json: bool,
     trace: int,
 ) -> None:
-    """Simulate SCENARIO and print its answer."""
+    """Simulate SCENARIO and print its answer.
+
+    Every patient lives under every strategy, with the same luck. Each result has its Monte
+    Carlo standard error. The same scenario, seed and version give the same files, byte for byte.
+    """
     from sim.report import files, text
     from sim.report.progress import patients_progress
     from sim.report.trace import lines
@@ -85,9 +111,14 @@ def run(
     question = ask(scenario, patients=patients, seed=seed)
     if out is not None:
         files.check_output(out)
-    with patients_progress(question.patients * len(question.model.strategies)) as advance:
-        simulation = simulate(question, trace=trace, progress=advance)
-    summary = summarise(simulation)
+    try:
+        with patients_progress(question.patients * len(question.model.strategies)) as advance:
+            simulation = simulate(question, trace=trace, progress=advance)
+        summary = summarise(simulation)
+    except MemoryError:
+        raise UserError(
+            "needs more memory than there is", key="patients", value=question.patients
+        ) from None
     if out is not None:
         files.write(simulation, summary, out)
     if as_json:
@@ -95,10 +126,10 @@ def run(
         return
     console = text.console_for(sys.stdout.isatty())
     text.print_answer(console, simulation, summary)
-    for traced in simulation.traces:
-        text.print_traces(console, ["", *lines(traced, question.perspective.currency)])
+    for traced in sorted(simulation.traces, key=lambda each: each.patient.number):
+        text.print_lines(console, ["", *lines(traced, question.perspective.currency)])
     if out is not None:
-        console.print(f"Files: {out}", soft_wrap=True, markup=False)
+        text.print_lines(console, [f"Files: {out}"])
 
 
 @commands.command()

@@ -5,6 +5,7 @@ program's own functions for time or money: discounting is done with `math`.
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +93,11 @@ def live(patient, script, overrides=None) -> Lived:
 
 def assert_log(log, expected):
     """Compare a log with rows of `Event`; times and values within 1e-9 relative."""
-    assert [event[1:6] for event in log] == [event[1:6] for event in expected]
-    for column in (0, 6):
-        numbers = [event[column] for event in expected]
-        assert [event[column] for event in log] == pytest.approx(numbers, rel=1e-9)
+    assert len(log) == len(expected), f"{len(log)} events instead of {len(expected)}: {log}"
+    for event, by_hand in zip(log, expected, strict=True):
+        assert event[1:6] == by_hand[1:6], f"{event} instead of {by_hand}"
+        numbers = [event.time_days, event.value]
+        assert numbers == pytest.approx([by_hand.time_days, by_hand.value], rel=1e-9), f"{event}"
 
 
 def present_value(row: Row, annual_rate: float) -> float:
@@ -117,7 +119,11 @@ def assert_ledger(ledger, expected, *, costs, effects):
     """
     rows = sorted(expected, key=_rounded)
     booked = sorted(ledger, key=lambda entry: _rounded(_row(entry)))
-    assert [_rounded(_row(entry)) for entry in booked] == [_rounded(row) for row in rows]
+    by_hand = Counter(map(_rounded, rows))
+    by_clerk = Counter(_rounded(_row(entry)) for entry in booked)
+    missing, too_many = list((by_hand - by_clerk).elements()), list((by_clerk - by_hand).elements())
+    assert not missing, f"not booked: {missing}; not in the hand computation: {too_many}"
+    assert not too_many, f"not in the hand computation: {too_many}"
     for row, entry in zip(rows, booked, strict=True):
         rate = costs if row[0] in COST_LABELS else effects
         days_and_amount = [entry.start_days, entry.end_days, entry.undiscounted]

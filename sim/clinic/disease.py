@@ -6,8 +6,7 @@ from sim.clinic.arithmetic import logistic
 from sim.clinic.distributions import (
     hit,
     lognormal_quantile,
-    proportional_hazards,
-    weibull_quantile,
+    weibull_hazard_quantile,
 )
 from sim.clinic.patient import FIRST_SALVAGE, Patient, early_relapse
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
@@ -57,19 +56,21 @@ def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: in
 
 def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
     """Return days from the start of a line to death of a non-responder: Weibull under the HR."""
-    return weibull_quantile(
-        proportional_hazards(u, hazard_ratio),
+    return weibull_hazard_quantile(
+        u,
         disease.refractory_median_months * DAYS_PER_MONTH,
         disease.refractory_shape,
+        hazard_ratio,
     )
 
 
 def relapsed_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
     """Return days from relapse to death of leukaemia: Weibull under the HR."""
-    return weibull_quantile(
-        proportional_hazards(u, hazard_ratio),
+    return weibull_hazard_quantile(
+        u,
         disease.relapsed_median_months * DAYS_PER_MONTH,
         disease.relapsed_shape,
+        hazard_ratio,
     )
 
 

@@ -74,6 +74,17 @@ def weibull_quantile(u: float, median: float, shape: float) -> float:
     return median * power(-log1p(-u) / LN2, 1.0 / shape)
 
 
+def weibull_hazard_quantile(u: float, median: float, shape: float, hazard_ratio: float) -> float:
+    """Return ``median (-log2(1 - u) / HR) ** (1 / shape)``, a Weibull under a hazard ratio.
+
+    Survival is ``S(t) = 2 ** -(HR (t / median) ** shape)``: the same as `weibull_quantile` of
+    `proportional_hazards`, without loss in the tail. A hazard ratio of 0 gives `NEVER`.
+    """
+    if hazard_ratio == 0.0:
+        return NEVER
+    return median * power(-log1p(-u) / (LN2 * hazard_ratio), 1.0 / shape)
+
+
 def proportional_hazards(u: float, hazard_ratio: float) -> float:
     """Return the uniform that moves a quantile function to a proportional hazard.
 

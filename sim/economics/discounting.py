@@ -16,6 +16,21 @@ from sim.clinic.arithmetic import exp, expm1, log1p
 from sim.clinic.units import DAYS_PER_YEAR
 
 
+def factor_at(force_per_day: float, time_days: float) -> float:
+    """Return ``exp(-d t)``, the present value of 1 at a time, with force of interest d per day."""
+    return exp(-force_per_day * time_days)
+
+
+def days_between(force_per_day: float, start_days: float, end_days: float) -> float:
+    """Return the integral of ``exp(-d t)`` from start to end; see `Discounting.days`."""
+    length_days = end_days - start_days
+    exponent = force_per_day * length_days
+    # Length times mean factor: rounding cannot then make the result exceed the length, as a
+    # division by the force could.
+    mean_factor = 1.0 if exponent == 0.0 else -expm1(-exponent) / exponent
+    return exp(-force_per_day * start_days) * (length_days * mean_factor)
+
+
 class Discounting:
     """Discount with one annual effective rate r; the force of interest is worked out once.
 
@@ -45,7 +60,7 @@ class Discounting:
 
     def factor(self, time_days: float) -> float:
         """Return ``(1 + r)^(-t / 365.25)``, the present value of 1 at a time in days."""
-        return exp(-self.force_per_day * time_days)
+        return factor_at(self.force_per_day, time_days)
 
     def days(self, start_days: float, end_days: float) -> float:
         """Return the discounted length of an interval, in days.
@@ -57,12 +72,7 @@ class Discounting:
         A rate of 0 gives exactly ``end - start``. As any integral, it changes sign when the
         limits are exchanged. Both times are finite.
         """
-        length_days = end_days - start_days
-        exponent = self.force_per_day * length_days
-        # Length times mean factor: rounding cannot then make the result exceed the length, as a
-        # division by the force could.
-        mean_factor = 1.0 if exponent == 0.0 else -expm1(-exponent) / exponent
-        return self.factor(start_days) * (length_days * mean_factor)
+        return days_between(self.force_per_day, start_days, end_days)
 
 
 def discount_factor(time_days: float, annual_rate: float) -> float:

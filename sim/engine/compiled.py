@@ -72,7 +72,7 @@ def compiled(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a numba dis
     """Return the compiled form of a function of this package and of all that it calls."""
     if not JIT:
         return function
-    return njit(error_model="numpy")(_with_compiled_calls(function))
+    return njit(error_model="numpy", forceinline=True, _nrt=False)(_with_compiled_calls(function))
 
 
 def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a numba dispatcher
@@ -80,7 +80,9 @@ def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a numba dispa
     if not JIT:
         return function
     use_cache_folder()
-    return njit(error_model="numpy", nogil=True, cache=True)(_with_compiled_calls(function))
+    return njit(error_model="numpy", nogil=True, cache=True, _nrt=False)(
+        _with_compiled_calls(function)
+    )
 
 
 def _with_compiled_calls(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,9 +95,7 @@ def _with_compiled_calls(function: Callable[..., Any]) -> Callable[..., Any]:
             names[name] = compiled(value)
     code = function.__code__
     # numba cannot bind keyword-only arguments; in the copy they are ordinary ones.
-    code = code.replace(
-        co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0
-    )
+    code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
     copy = types.FunctionType(
         code, names, function.__name__, function.__defaults__, function.__closure__
     )

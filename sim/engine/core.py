@@ -17,9 +17,10 @@ from sim.clinic.events import Event, Happening
 from sim.clinic.infusion import MOST_SEGMENTS
 from sim.clinic.patient import EntryUniforms, Patient, baseline
 from sim.clinic.toxicity import Toxicity
+from sim.clinic.units import NEVER
 from sim.engine.compiled import kernel
-from sim.engine.core_draws import KEYS, draw_ahead
-from sim.engine.core_life import CLOCKS, Body, World
+from sim.engine.core_draws import Ahead, draw_ahead, keys_ahead, slots_of
+from sim.engine.core_life import CLOCKS, Body, World, background_death
 from sim.engine.core_story import live
 from sim.engine.model import Model, Strategy
 from sim.engine.records import EVENT, LIFE, records
@@ -39,17 +40,6 @@ EPISODE: Final = np.dtype(
         ("resume", np.float64),
     ]
 )
-HAPPENING: Final = np.dtype(
-    [
-        ("day", np.float64),
-        ("order", np.int64),
-        ("rank", np.int64),
-        ("kind", np.int64),
-        ("episode", np.int64),
-        ("dose", np.float64),
-    ]
-)
-MOST_HAPPENINGS: Final = 3 * len(Toxicity) + 2 * MOST_SEGMENTS
 
 
 def new_body() -> Body:
@@ -68,13 +58,18 @@ def new_body() -> Body:
         doses=np.zeros(MOST_SEGMENTS),
         onsets=np.zeros(len(Toxicity)),
         resumes=np.zeros(len(Toxicity)),
-        happenings=recarray(MOST_HAPPENINGS + 1, HAPPENING),
     )
+
+
+def keys_for(model: Model) -> Any:  # noqa: ANN401 - an array of keys
+    """Return the keys that patients of the model are drawn with ahead."""
+    treated = any(strategy.regimens for strategy in model.strategies)
+    return keys_ahead(toxicity=model.settings.toxicity, treated=treated)
 
 
 def enter(world: World, number: int, column: int) -> Patient:
     """Draw the baseline of the patient in a column of the block."""
-    u = world.drawn
+    u = world.ahead.drawn
     return baseline(
         number,
         world.rules.population,
@@ -107,7 +102,8 @@ def one_log(
 ) -> Patient:
     """Live one patient; the log is left in `body`."""
     patient = enter(world, number, column)
-    live(world, body, patient, column, plan_regimens, usual_care, maintenance)
+    dies = background_death(world, patient, column, NEVER)
+    live(world, body, patient, column, dies, plan_regimens, usual_care, maintenance)
     return patient
 
 
@@ -128,14 +124,22 @@ def simulate(
     compiled = records(model)
     plan = compiled.plans[model.strategies.index(strategy)]
     body = new_body()
-    drawn = np.zeros((len(KEYS), BLOCK))
+    keys = keys_for(model)
+    slots = slots_of(keys)
+    drawn = np.zeros((len(keys), BLOCK))
     key = np.uint64(seed)
     for first, count in blocks(patients, BLOCK):
-        ahead(key, first, count, KEYS, drawn)
-        world = World(compiled.rules, compiled.regimens, compiled.tables, drawn, key)
+        ahead(key, first, count, keys, drawn)
+        world = World(compiled.rules, compiled.regimens, compiled.tables, Ahead(drawn, slots), key)
         for column in range(count):
             patient = log_of_one(
-                world, body, first + column, column, plan.regimens, plan.usual_care, plan.maintenance
+                world,
+                body,
+                first + column,
+                column,
+                plan.regimens,
+                plan.usual_care,
+                plan.maintenance,
             )
             yield Patient(*patient), _events(body)
 

@@ -11,6 +11,7 @@ from sim.clinic.events import Happening
 from sim.clinic.infusion import lay_segments
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import Action, Toxicity
+from sim.clinic.units import NEVER
 from sim.engine.core_life import (
     NO_CYCLE,
     QUIET,
@@ -20,6 +21,7 @@ from sim.engine.core_life import (
     choose,
     record,
     until,
+    wind,
 )
 
 grade_of = toxicity.grade
@@ -65,16 +67,10 @@ def give_cycle(world: World, body: Body, patient: Patient, row: int, cycle: int)
         length = schedule.first_cycle_days
     else:
         length = schedule.cycle_days
-    count = 0
     recovered = 0.0
     for i in range(episodes):
-        episode = body.episodes[i]
-        count = plan_event(body, count, episode.onset, 0, TOXICITY, i, 0.0)
-        if episode.seizure:
-            count = plan_event(body, count, episode.onset, 1, SEIZURE, i, 0.0)
-        if episode.action == STOP:
-            count = plan_event(body, count, episode.onset, 2, TREATMENT_STOPPED, i, 0.0)
-        recovered = max(recovered, episode.onset + episode.duration)
+        recovered = max(recovered, body.episodes[i].onset + body.episodes[i].duration)
+    laid = 0
     assessment = length
     delay = 0.0
     if regimen.continuous_infusion:
@@ -83,67 +79,62 @@ def give_cycle(world: World, body: Body, patient: Patient, row: int, cycle: int)
         if not life.treatment_stopped:
             assessment = body.ends[laid - 1]
             delay = assessment - schedule.infusion_days
-        for i in range(laid):
-            count = plan_event(
-                body, count, body.starts[i], 4, INFUSION_STARTED, NO_CYCLE, body.doses[i]
-            )
-            if i + 1 == laid or body.starts[i + 1] > body.ends[i]:
-                count = plan_event(body, count, body.ends[i], 3, INFUSION_STOPPED, NO_CYCLE, 0.0)
     life.next_cycle_at = started + max(length + delay, recovered)
-    for i in range(count):
-        planned = body.happenings[i]
-        rang = until(body, started + planned.day)
-        if rang != QUIET:
-            return rang
-        happen(body, planned, cycle)
+    rang = live_through(body, started, cycle, episodes, laid)
+    if rang != QUIET:
+        return rang
     return until(body, started + assessment)
 
 
-def happen(body: Body, planned: Any, cycle: int) -> None:  # noqa: ANN401 - a record
-    """Write a planned happening into the log, and do what it does."""
-    life = body.life
-    kind = planned.kind
-    if kind == INFUSION_STARTED:
-        life.infusing_cycle = cycle
-        record(body, kind, cycle, 0, 0, planned.dose)
-    elif kind == INFUSION_STOPPED:
-        life.infusing_cycle = NO_CYCLE
-        record(body, kind, cycle, 0, 0, 0.0)
-    else:
-        episode = body.episodes[planned.episode]
-        days = episode.duration if kind == TOXICITY else 0.0
-        if kind == TOXICITY and episode.grade == FATAL:
-            body.clocks[TOXIC_DEATH] = life.now + episode.duration
-        record(body, kind, cycle, episode.kind, episode.grade, days)
+def live_through(body: Body, started: float, cycle: int, episodes: int, laid: int) -> int:
+    """Go through episodes and segments of infusion in order of time.
+
+    On one day, a toxicity comes before the pump stops, and that before it starts.
+    """
+    next_episode = 0
+    segment = 0
+    running = False
+    while True:
+        day = NEVER
+        if segment < laid:
+            day = body.ends[segment] if running else body.starts[segment]
+        if next_episode < episodes and body.episodes[next_episode].onset <= day:
+            rang = until(body, started + body.episodes[next_episode].onset)
+            if rang != QUIET:
+                return rang
+            suffer(body, cycle, next_episode)
+            next_episode += 1
+        elif segment >= laid:
+            return QUIET
+        elif not running:
+            rang = until(body, started + day)
+            if rang != QUIET:
+                return rang
+            body.life.infusing_cycle = cycle
+            record(body, INFUSION_STARTED, cycle, 0, 0, body.doses[segment])
+            running = True
+        else:
+            running = False
+            segment += 1
+            if segment == laid or body.starts[segment] > day:
+                rang = until(body, started + day)
+                if rang != QUIET:
+                    return rang
+                body.life.infusing_cycle = NO_CYCLE
+                record(body, INFUSION_STOPPED, cycle, 0, 0, 0.0)
 
 
-def plan_event(
-    body: Body, count: int, day: float, order: int, kind: int, episode: int, dose: float
-) -> int:
-    """Insert a happening in order of day, order and kind of toxicity; return the new count."""
-    happenings = body.happenings
-    rank = body.episodes[episode].kind if episode != NO_CYCLE else 0
-    i = count
-    while i > 0 and (
-        happenings[i - 1].day > day
-        or (
-            happenings[i - 1].day == day
-            and (
-                happenings[i - 1].order > order
-                or (happenings[i - 1].order == order and happenings[i - 1].rank > rank)
-            )
-        )
-    ):
-        happenings[i] = happenings[i - 1]
-        i -= 1
-    planned = happenings[i]
-    planned.day = day
-    planned.order = order
-    planned.rank = rank
-    planned.kind = kind
-    planned.episode = episode
-    planned.dose = dose
-    return count + 1
+def suffer(body: Body, cycle: int, place: int) -> None:
+    """Write an episode into the log; set the clock of a fatal one."""
+    episode = body.episodes[place]
+    if episode.grade == FATAL:
+        body.clocks[TOXIC_DEATH] = body.life.now + episode.duration
+        wind(body)
+    record(body, TOXICITY, cycle, episode.kind, episode.grade, episode.duration)
+    if episode.seizure:
+        record(body, SEIZURE, cycle, episode.kind, episode.grade, 0.0)
+    if episode.action == STOP:
+        record(body, TREATMENT_STOPPED, cycle, episode.kind, episode.grade, 0.0)
 
 
 def lay_infusion(body: Body, schedule: Any, episodes: int, step_up: bool) -> int:  # noqa: ANN401

@@ -6,7 +6,7 @@ the compiler turns into vector instructions; the rest is drawn when it is asked 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -25,40 +25,116 @@ UNUSED_BITS: Final = U64(12)
 SPACING: Final = 2.0**-52
 HALF: Final = 0.5
 
-FIRST: Final = occurrence(0, 0)
-SECOND_CYCLE: Final = occurrence(0, 1)
-SECOND_LINE: Final = occurrence(1, 0)
-OCCURRENCES: Final = (FIRST, SECOND_CYCLE, SECOND_LINE)
-"""Occurrences that are drawn ahead, where they are."""
-GRADES: Final = (
+CYCLES_AHEAD: Final = 5
+LINE_1_AHEAD: Final = 2
+PLACES: Final = CYCLES_AHEAD + LINE_1_AHEAD
+"""Occurrences that may be drawn ahead: the first cycles of line 0, then of line 1."""
+
+_GRADES: Final = (
     Decision.CRS,
     Decision.NEUROTOXICITY,
     Decision.HEPATOTOXICITY,
     Decision.INFECTION,
     Decision.FEBRILE_NEUTROPENIA,
 )
-AHEAD: Final = (
-    *((decision, FIRST) for decision in ENTRY_DECISIONS),
-    (Decision.BACKGROUND_DEATH, FIRST),
-    *((decision, FIRST) for decision in GRADES),
-    *((decision, SECOND_CYCLE) for decision in GRADES),
-    (Decision.RESPONSE, FIRST),
-    (Decision.RESPONSE_CYCLE, FIRST),
-    (Decision.PROGRESSION_AFTER_FIRST_CYCLE, FIRST),
-    (Decision.REFRACTORY_SURVIVAL, FIRST),
-    (Decision.CD19_LOSS, FIRST),
-    (Decision.NEXT_LINE, SECOND_LINE),
-    (Decision.RESCUE, SECOND_LINE),
+_COURSE_OF_TOXICITY: Final = tuple(
+    Decision[f"{kind.name}_{what}"] for kind in _GRADES for what in ("ONSET", "DURATION")
 )
-"""What is drawn ahead, by decision and occurrence; the first 13 are those of entry."""
-SLOTS: Final = np.full((max(Decision) + 1, len(OCCURRENCES)), -1, dtype=np.int64)
-for _slot, (_decision, _occurrence) in enumerate(AHEAD):
-    SLOTS[_decision, OCCURRENCES.index(_occurrence)] = _slot
-KEYS: Final = np.array(AHEAD, dtype=np.int64)
+_LINE: Final = (
+    Decision.RESPONSE,
+    Decision.RESPONSE_CYCLE,
+    Decision.RESPONSE_DEPTH,
+    Decision.MRD,
+    Decision.PROGRESSION_AFTER_FIRST_CYCLE,
+    Decision.REFRACTORY_SURVIVAL,
+    Decision.CONSOLIDATION,
+    Decision.TRANSPLANT_ELIGIBILITY,
+    Decision.TRANSPLANT_TIME,
+    Decision.CURE_IN_REMISSION,
+    Decision.RELAPSE_TIME,
+    Decision.DEATH_IN_REMISSION,
+    Decision.CD19_LOSS,
+    Decision.SURVIVAL_AFTER_RELAPSE,
+)
+_AFTER: Final = (
+    Decision.NEXT_LINE,
+    Decision.RESCUE,
+    Decision.RESCUE_TIME,
+    Decision.SURVIVAL_AFTER_RELAPSE,
+    Decision.MRD,
+)
+_TRANSPLANT: Final = (
+    Decision.TRANSPLANT_VOD,
+    Decision.TRANSPLANT_DEATH,
+    Decision.LATE_TRANSPLANT_DEATH,
+    Decision.CURE_AFTER_TRANSPLANT,
+    Decision.RELAPSE_AFTER_TRANSPLANT,
+    Decision.ACUTE_GVHD,
+    Decision.ACUTE_GVHD_ONSET,
+    Decision.CHRONIC_GVHD,
+    Decision.CHRONIC_GVHD_ONSET,
+    Decision.TRANSPLANT_INFECTION,
+)
+ENTRY_SLOTS: Final = len(ENTRY_DECISIONS)
+"""The first slots are those of entry, in the order of `EntryUniforms`."""
+
+
+class Ahead(NamedTuple):
+    """Uniforms drawn ahead by slot and column, and the slot by decision and place (or -1)."""
+
+    drawn: Any
+    slots: Any
+
+
+def keys_ahead(*, toxicity: bool, treated: bool) -> Any:  # noqa: ANN401 - an array of keys
+    """Return what is worth drawing ahead, as (decision, occurrence), one row a slot.
+
+    What a scenario cannot ask for is left out: toxicity when it is switched off, lines of
+    treatment when no strategy has one. `draw` draws the rest on demand.
+    """
+    wanted = [(decision, 0, 0) for decision in ENTRY_DECISIONS]
+    wanted.append((Decision.BACKGROUND_DEATH, 0, 0))
+    if treated:
+        wanted += [(decision, 0, 0) for decision in (*_LINE, *_TRANSPLANT)]
+        if toxicity:
+            wanted += [(grade, 0, cycle) for cycle in range(CYCLES_AHEAD) for grade in _GRADES]
+            wanted += [(decision, 0, 0) for decision in _COURSE_OF_TOXICITY]
+    else:
+        wanted.append((Decision.REFRACTORY_SURVIVAL, 0, 0))
+    wanted += [(decision, 1, 0) for decision in (*_AFTER, *_TRANSPLANT)]
+    return np.array(
+        [
+            (decision, occurrence(line, cycle), place(line, cycle))
+            for decision, line, cycle in wanted
+        ],
+        dtype=np.int64,
+    )
+
+
+def place(line: int, cycle: int) -> int:
+    """Return the column of an occurrence in the table of slots, or -1."""
+    if line == 0 and cycle < CYCLES_AHEAD:
+        return cycle
+    if line == 1 and cycle < LINE_1_AHEAD:
+        return CYCLES_AHEAD + cycle
+    return -1
+
+
+def slots_of(keys: Any) -> Any:  # noqa: ANN401 - arrays
+    """Return the table of slots by decision and place for `keys`."""
+    slots = np.full((max(Decision) + 1, PLACES), -1, dtype=np.int64)
+    for slot in range(keys.shape[0]):
+        slots[keys[slot, 0], keys[slot, 2]] = slot
+    return slots
 
 
 def philox_round(
-    a: Any, b: Any, c: Any, d: Any, k0: Any, k1: Any  # noqa: ANN401 - 32-bit words
+    a: Any,
+    b: Any,
+    c: Any,
+    d: Any,
+    k0: Any,
+    k1: Any,  # noqa: ANN401 - 32-bit words
 ) -> tuple[Any, Any, Any, Any]:
     """Apply one round of Philox4x32 (Salmon et al. 2011)."""
     p, q = MULTIPLIER_0 * U64(a), MULTIPLIER_1 * U64(c)
@@ -103,21 +179,18 @@ def draw_ahead(seed: Any, first: int, count: int, keys: Any, drawn: Any) -> None
 
 
 def draw(
-    drawn: Any,  # noqa: ANN401
-    seed: Any,  # noqa: ANN401
+    ahead: Ahead,
+    seed: Any,
     number: int,
     column: int,
     decision: int,
     line: int,
-    cycle: int,
+    cycle: int,  # noqa: ANN401
 ) -> float:
     """Return the patient's uniform for a decision, from those drawn ahead where it is one."""
-    slot = -1
-    if line == 0:
-        if cycle <= 1:
-            slot = SLOTS[decision, cycle]
-    elif line == 1 and cycle == 0:
-        slot = SLOTS[decision, 2]
-    if slot >= 0:
-        return drawn[slot, column]  # type: ignore[no-any-return]
+    where = place(line, cycle)
+    if where >= 0:
+        slot = ahead.slots[decision, where]
+        if slot >= 0:
+            return ahead.drawn[slot, column]  # type: ignore[no-any-return]
     return keyed_uniform(seed, number, decision, occurrence(line, cycle))

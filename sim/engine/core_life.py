@@ -16,7 +16,7 @@ from sim.clinic.events import Happening
 from sim.clinic.mortality import background_death_days
 from sim.clinic.patient import LATER_SALVAGE, Patient
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.engine.core_draws import draw
+from sim.engine.core_draws import Ahead, draw
 from sim.engine.life import Clock
 from sim.engine.records import Tables
 
@@ -46,7 +46,7 @@ class World(NamedTuple):
     rules: Any
     regimens: Any
     tables: Tables
-    drawn: Any
+    ahead: Ahead
     seed: Any
 
 
@@ -62,7 +62,6 @@ class Body(NamedTuple):
     doses: Any
     onsets: Any
     resumes: Any
-    happenings: Any
 
 
 def reset(body: Body, patient: Patient, column: int) -> None:
@@ -86,21 +85,33 @@ def reset(body: Body, patient: Patient, column: int) -> None:
 
 def until(body: Body, time: float) -> int:
     """Wait for `time`; return the clock that rings at or before it, or `QUIET`."""
-    life, clocks = body.life, body.clocks
-    rings = clocks[0]
-    which = 0
-    for clock in range(1, CLOCKS):
-        if clocks[clock] < rings:
-            rings = clocks[clock]
-            which = clock
-    if rings <= time:
-        life.now = max(rings, life.now)
-        if life.infusing_cycle != NO_CYCLE:
-            record(body, INFUSION_STOPPED, life.infusing_cycle, 0, 0, 0.0)
-            life.infusing_cycle = NO_CYCLE
-        return which
+    life = body.life
+    if life.rings <= time:
+        return ring(body)
     life.now = max(time, life.now)
     return QUIET
+
+
+def ring(body: Body) -> int:
+    """Go to the clock that rings first, stop an infusion under way, and return the clock."""
+    life, clocks = body.life, body.clocks
+    which = 0
+    for clock in range(1, CLOCKS):
+        if clocks[clock] < clocks[which]:
+            which = clock
+    life.now = max(clocks[which], life.now)
+    if life.infusing_cycle != NO_CYCLE:
+        record(body, INFUSION_STOPPED, life.infusing_cycle, 0, 0, 0.0)
+        life.infusing_cycle = NO_CYCLE
+    return which
+
+
+def wind(body: Body) -> None:
+    """Look up when the first clock rings, after clocks were set."""
+    rings = body.clocks[0]
+    for clock in range(1, CLOCKS):
+        rings = min(rings, body.clocks[clock])
+    body.life.rings = rings
 
 
 def record(body: Body, kind: int, cycle: int, detail: int, grade: int, value: float) -> None:
@@ -120,27 +131,34 @@ def record(body: Body, kind: int, cycle: int, detail: int, grade: int, value: fl
 def choose(world: World, body: Body, patient: Patient, decision: int, cycle: int) -> float:
     """Return the patient's uniform for a decision of this line (and cycle)."""
     life = body.life
-    return draw(world.drawn, world.seed, patient.number, life.column, decision, life.line, cycle)
+    return draw(world.ahead, world.seed, patient.number, life.column, decision, life.line, cycle)
 
 
-def set_background_death(world: World, body: Body, patient: Patient) -> None:
-    """Set the clock of background death, given when long-term survivorship begins."""
+def background_death(world: World, patient: Patient, column: int, survivor_from: float) -> float:
+    """Return the time of background death, given when long-term survivorship begins."""
     rules = world.rules
     if not rules.background_mortality:
-        return
+        return NEVER
     u = draw(
-        world.drawn,
+        world.ahead,
         world.seed,
         patient.number,
-        body.life.column,
+        column,
         Decision.BACKGROUND_DEATH.value,
         0,
         0,
     )
     table = world.tables.male if patient.male else world.tables.female
-    body.clocks[BACKGROUND_DEATH] = background_death_days(
-        table, patient.age_years, u, rules.mortality_ratio, body.life.survivor_from
+    return background_death_days(table, patient.age_years, u, rules.mortality_ratio, survivor_from)
+
+
+def set_background_death(world: World, body: Body, patient: Patient) -> None:
+    """Set the clock of background death anew when long-term survivorship moves."""
+    life = body.life
+    body.clocks[BACKGROUND_DEATH] = background_death(
+        world, patient, life.column, life.survivor_from
     )
+    wind(body)
 
 
 def stop_clocks_of_remission(body: Body) -> None:
@@ -198,6 +216,7 @@ def relapse(world: World, body: Body, patient: Patient) -> None:
         hazard_ratio_now(world, body, patient),
         choose(world, body, patient, Decision.SURVIVAL_AFTER_RELAPSE.value, 0),
     )
+    wind(body)
 
 
 def maybe_lose_cd19(world: World, body: Body, patient: Patient, targets_cd19: bool) -> None:

@@ -12,6 +12,7 @@ from sim.clinic.patient import Patient
 from sim.clinic.units import NEVER
 from sim.engine.core_cycle import give_cycle
 from sim.engine.core_life import (
+    BACKGROUND_DEATH,
     DEATH_IN_REMISSION,
     HORIZON,
     LEUKAEMIC_DEATH,
@@ -34,6 +35,7 @@ from sim.engine.core_life import (
     set_background_death,
     stop_clocks_of_remission,
     until,
+    wind,
 )
 from sim.engine.life import CAUSE_OF, Clock
 
@@ -74,14 +76,15 @@ ENDED: Final = int(Happening.HORIZON)
 
 
 def live(
-    world: World, body: Body, patient: Patient, column: int, plan_regimens: Any, usual_care: bool,
-    maintenance: bool,
+    world: World, body: Body, patient: Patient, column: int, dies: float, plan_regimens: Any,
+    usual_care: bool, maintenance: bool,
 ) -> None:  # fmt: skip
-    """Tell the whole path of a patient; the log is in `body`."""
+    """Tell the whole path of a patient who dies of other causes at `dies`; see ``body.log``."""
     reset(body, patient, column)
     record(body, ENTRY, NO_CYCLE, 0, 0, 0.0)
     body.clocks[HORIZON] = world.rules.horizon_days
-    set_background_death(world, body, patient)
+    body.clocks[BACKGROUND_DEATH] = dies
+    wind(body)
     rang = treatment(world, body, patient, plan_regimens, usual_care, maintenance)
     if rang == HORIZON:
         record(body, ENDED, NO_CYCLE, 0, 0, 0.0)
@@ -99,6 +102,7 @@ def treatment(
     care = usual_care
     if lines == 0:
         body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
+        wind(body)
     for line in range(lines):
         life.line = line
         if line > 0:
@@ -143,6 +147,7 @@ def induction(world: World, body: Body, patient: Patient, row: int) -> int:
     )
     no_response = responds_in == NO_RESPONSE_CYCLE
     body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient) if no_response else NEVER
+    wind(body)
     progresses = hit(
         choose(world, body, patient, Decision.PROGRESSION_AFTER_FIRST_CYCLE.value, 0),
         regimen.response.progression_after_first_cycle_probability,
@@ -169,6 +174,7 @@ def induction(world: World, body: Body, patient: Patient, row: int) -> int:
             break
     if body.clocks[LEUKAEMIC_DEATH] == NEVER:
         body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
+        wind(body)
     record(body, NO_RESPONSE, NO_CYCLE, 0, 0, 0.0)
     maybe_lose_cd19(world, body, patient, regimen.targets_cd19)
     return FAILED
@@ -218,6 +224,7 @@ def in_remission(world: World, body: Body, patient: Patient, row: int, maintenan
     )
     if death <= rules.survivor_threshold_days:
         clocks[DEATH_IN_REMISSION] = started + death
+    wind(body)
     rang = consolidation(world, body, patient, row, cycles_given, maintenance)
     if rang == QUIET:
         rang = long_remission(world, body, patient, started)
@@ -308,6 +315,7 @@ def transplanted(
             choose(world, body, patient, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),
         ),
     )
+    wind(body)
     rang = complications(world, body, patient, started, has_vod)
     if rang == QUIET:
         rang = long_remission(world, body, patient, started)
@@ -316,9 +324,7 @@ def transplanted(
     return rang
 
 
-def complications(
-    world: World, body: Body, patient: Patient, started: float, has_vod: bool
-) -> int:
+def complications(world: World, body: Body, patient: Patient, started: float, has_vod: bool) -> int:
     """Live through the complications of a transplant in order of time."""
     rules = world.rules.transplant
     acute = acute_gvhd_day(
@@ -379,6 +385,7 @@ def last_care(world: World, body: Body, patient: Patient, lines: int, usual_care
         )
         if days < NEVER:
             body.clocks[LEUKAEMIC_DEATH] = NEVER
+            wind(body)
             rang = until(body, life.now + days)
             if rang != QUIET:
                 return rang

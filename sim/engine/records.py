@@ -73,6 +73,7 @@ EVENT: Final = np.dtype(
 LIFE: Final = np.dtype(
     [
         ("now", np.float64),
+        ("rings", np.float64),
         ("next_cycle_at", np.float64),
         ("survivor_from", np.float64),
         ("line", np.int64),

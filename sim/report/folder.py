@@ -29,7 +29,7 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
         When `folder` is a file, a name in it is taken by a folder, or it or its nearest
         existing parent cannot be written.
     """
-    with _said_to_the_user(folder):
+    with _as_user_error(folder):
         real = folder.resolve()
         if exists(real) and not real.is_dir():
             raise _wrong(folder, "is a file, not a folder")
@@ -58,7 +58,7 @@ def write_folder(folder: Path, texts: Mapping[str, str], names: Collection[str])
         When the folder cannot be written; it is then as it was.
     """
     check_folder(folder, names)
-    with _said_to_the_user(folder):
+    with _as_user_error(folder):
         real = folder.resolve()
         is_new = not real.exists()
         if is_new:
@@ -99,7 +99,7 @@ def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> N
 
 
 @contextmanager
-def _said_to_the_user(folder: Path) -> Iterator[None]:
+def _as_user_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:

@@ -7,6 +7,7 @@ if that is not enough becomes several tables, so that no number is ever broken o
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -49,7 +50,7 @@ def encodable(text: str, encoding: str) -> str:
 
     def shown(sign: str) -> str:
         if not sign.isprintable():
-            return ""
+            return " "
         try:
             sign.encode(encoding)
         except UnicodeEncodeError:
@@ -57,7 +58,7 @@ def encodable(text: str, encoding: str) -> str:
             return SUBSTITUTES.get(sign, plain or "?")
         return sign
 
-    return "".join(map(shown, " ".join(text.split())))
+    return "".join(map(shown, text))
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -85,15 +86,27 @@ def print_table(console: Console, table: Table) -> None:
         console.print()
 
 
-def _parts(table: Table, width: int) -> Iterator[Table]:
-    """Divide the columns into tables that fit, each as full as it can be."""
+def _parts(table: Table, width: int) -> list[Table]:
+    """Divide the columns among as few tables as they fit in, about as many in each."""
+    count = len(table.headings)
+    fewest = len(_filled(table, width, count))
+    return _filled(table, width, math.ceil(count / fewest))
+
+
+def _filled(table: Table, width: int, most: int) -> list[Table]:
+    """Fill one table after the other, with at most so many columns."""
+    parts = []
     first = 0
     while first < len(table.headings):
         end = first + 1
-        while end < len(table.headings) and _narrowest(_columns(table, first, end + 1)) <= width:
+        while (
+            end < min(first + most, len(table.headings))
+            and _narrowest(_columns(table, first, end + 1)) <= width
+        ):
             end += 1
-        yield _columns(table, first, end)
+        parts.append(_columns(table, first, end))
         first = end
+    return parts
 
 
 def _columns(table: Table, first: int, end: int) -> Table:

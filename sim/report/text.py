@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
+import shlex
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import Console
 
 from sim.economics.estimates import Estimate
+from sim.economics.incremental import Increment, Quadrant
 from sim.economics.ledger import COST_CATEGORIES
 from sim.report.citations import published_sources
 from sim.report.rounding import add_up
 from sim.report.table import Cell, Row, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.study.simulation import Simulation
-from sim.study.summary import ArmSummary, Comparison, Summary
+from sim.study.summary import ArmSummary, Summary
 
 WIDTH_IN_A_PIPE: Final = 120
-WIDTH_OF_NAMES: Final = 13
+NAME: Final = "{:<13}"
 SYMBOLS: Final = {"USD": "$", "GBP": "£"}
 DISCLAIMER: Final = (
     "This is a research model. It is not medical advice and decides nothing about a patient."
@@ -50,7 +52,9 @@ COST_NAMES: Final = {
     "later_lines": "Care after the last regimen",
     "follow_up": "Follow-up",
 }
-NOTHING: Final = Cell("–")
+NOTHING: Final = "–"
+GAINING: Final[Quadrant] = "more effective and costlier"
+SAVING: Final[Quadrant] = "less effective and cheaper"
 
 
 def console_for(stream_is_terminal: bool) -> Console:
@@ -72,13 +76,26 @@ def print_answer(console: Console, simulation: Simulation, summary: Summary) -> 
     _notes(console, simulation, summary)
 
 
-def print_lines(console: Console, lines: Sequence[str], style: str = "") -> None:
+def print_lines(console: Console, lines: Iterable[str]) -> None:
     """Print lines as they are, never wrapped."""
     for line in lines:
-        indent = line[: len(line) - len(line.lstrip())]
-        console.print(
-            indent + _spaced(line.strip(), console.encoding), style=style, soft_wrap=True
-        )
+        console.print(encodable(line, console.encoding), soft_wrap=True)
+
+
+def _paragraph(console: Console, text: str, name: str = "", style: str = "") -> None:
+    """Print text in lines of the console's width, after its name in a column of its own."""
+    start = NAME.format(name) if name else ""
+    lines = textwrap.wrap(
+        encodable(text, console.encoding),
+        console.width,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        # Commands and file names are to be copied.
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for line in lines:
+        console.print(line, style=style, soft_wrap=True)
 
 
 def _question(console: Console, simulation: Simulation) -> None:
@@ -89,16 +106,16 @@ def _question(console: Console, simulation: Simulation) -> None:
     horizon = (
         LIFETIME if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
     )
+    simulated = (
+        f"{question.patients:,} patients, the same under each strategy; "
+        f"seed {question.seed}; {simulation.engine} engine"
+    )
     _paragraph(console, scenario.title, style="bold")
     for name, text in (
         ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
         ("Perspective", perspective.label),
-        ("Horizon", f"{horizon}; discounting per year {costs:.1%} costs, {effects:.1%} effects"),
-        (
-            "Simulated",
-            f"{question.patients:,} patients, the same under each strategy; "
-            f"seed {question.seed}; {simulation.engine} engine",
-        ),
+        ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
+        ("Simulated", simulated),
     ):
         _paragraph(console, text, name)
     console.print()
@@ -113,7 +130,8 @@ def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:
     names = [COST_NAMES.get(c.label, _words(c.label).capitalize()) for c in COST_CATEGORIES]
     money = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
     money += [
-        Row(f"  {name}", cells) for name, *cells in zip(names, *(c[:-1] for c in costs), strict=True)
+        Row(f"  {name}", cells)
+        for name, *cells in zip(names, *(c[:-1] for c in costs), strict=True)
     ]
     money.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
     return Table(
@@ -128,8 +146,7 @@ def _costs(arm: ArmSummary, symbol: str) -> list[Cell]:
     categories = [arm.outcomes[f"cost.{category.label}"] for category in COST_CATEGORIES]
     parts = add_up([estimate.mean for estimate in categories])
     cells = [
-        _money(part, estimate.se, symbol)
-        for part, estimate in zip(parts, categories, strict=True)
+        _money(part, estimate.se, symbol) for part, estimate in zip(parts, categories, strict=True)
     ]
     return [*cells, _money(sum(parts), arm.outcomes["cost"].se, symbol)]
 
@@ -141,15 +158,13 @@ def _increments(summary: Summary, symbol: str) -> Table:
         Row("Life-years", [_number(gain.life_years, 3) for gain in gains]),
         Row("QALYs", [_number(gain.qalys, 3) for gain in gains]),
         Row("Cost", [_money(*gain.cost, symbol) for gain in gains]),
-        Row("ICER, cost per QALY", [_icer(comparison, symbol) for comparison in comparisons]),
+        Row("ICER, cost per QALY", [_icer(gain, symbol) for gain in gains]),
     ]
     if any(gain.quadrant == SAVING for gain in gains):
-        effects.append(
-            Row("Saved per QALY given up", [_saved(comparison, symbol) for comparison in comparisons])
-        )
+        effects.append(Row("Saved per QALY given up", [_saved(gain, symbol) for gain in gains]))
     benefits = [
         Row(
-            f"Net benefit at {symbol}{threshold:,.0f} per QALY",
+            f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
             [_money(*comparison.nmb[threshold], symbol) for comparison in comparisons],
         )
         for threshold in comparisons[0].nmb
@@ -160,3 +175,72 @@ def _increments(summary: Summary, symbol: str) -> Table:
         [summary.arm(gain.strategy).label for gain in gains],
         [effects, benefits],
     )
+
+
+def _icer(gain: Increment, symbol: str) -> Cell:
+    """Show the ratio where it is the price of a gain, else what the quadrant is called."""
+    if gain.quadrant == GAINING:
+        return _ratio(gain, symbol)
+    return Cell(NOTHING if gain.quadrant == SAVING else gain.quadrant)
+
+
+def _saved(gain: Increment, symbol: str) -> Cell:
+    return _ratio(gain, symbol) if gain.quadrant == SAVING else Cell(NOTHING)
+
+
+def _ratio(gain: Increment, symbol: str) -> Cell:
+    if gain.icer is None or gain.icer_se is None:
+        return Cell(NOTHING)
+    return _money(gain.icer, gain.icer_se, symbol)
+
+
+def _frontier(summary: Summary, symbol: str) -> Table:
+    rows = []
+    for row in summary.frontier:
+        outcomes = summary.arm(row.name).outcomes
+        if row.icer is not None:
+            icer = f"{symbol}{row.icer:,.0f}"
+        else:
+            icer = "reference" if row.status == "frontier" else row.status
+        cells = [
+            _money(*outcomes["cost"], symbol),
+            _number(outcomes["qalys"], 3),
+            Cell(icer),
+        ]
+        rows.append(Row(summary.arm(row.name).label, cells))
+    return Table("Full incremental analysis, by rising cost", ["Cost", "QALYs", "ICER"], [rows])
+
+
+def _notes(console: Console, simulation: Simulation, summary: Summary) -> None:
+    counts = summary.inputs
+    sources = len(published_sources(simulation.question))
+    file = simulation.question.loaded.file
+    notes = (
+        "Life-years, QALYs and costs are discounted unless marked. Standard errors are Monte "
+        "Carlo errors only; the uncertainty of the inputs comes on top.\n"
+        f"Inputs: {counts['used']} used, of which {counts['evidence']} from evidence, "
+        f"{counts['calibrated']} calibrated, {counts['assumption']} assumed, "
+        f"{counts['provisional']} provisional; {counts['changed_by_scenario']} changed by the "
+        f"scenario. List them: python -m sim parameters --scenario {shlex.quote(file)}\n"
+        f"Cite the program (CITATION.cff) and the {sources} sources that --out DIR lists in "
+        f"citations.txt.\n{DISCLAIMER}"
+    )
+    for text in notes.splitlines():
+        _paragraph(console, text)
+
+
+def _number(estimate: Estimate, digits: int) -> Cell:
+    if not math.isfinite(estimate.mean):
+        return Cell("not reached" if math.isinf(estimate.mean) else NOTHING)
+    error = "" if math.isnan(estimate.se) else f" ({estimate.se:.{digits}f})"
+    return Cell(f"{estimate.mean:.{digits}f}", error)
+
+
+def _money(amount: float, error: float, symbol: str) -> Cell:
+    sign = "-" if round(amount) < 0 else ""
+    shown = "" if math.isnan(error) else f" ({error:,.0f})"
+    return Cell(f"{sign}{symbol}{abs(amount):,.0f}", shown)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,493 @@
+"""The clerk in compiled code: from the log of a patient to sums by category, line and state.
+
+The counterpart of `sim.economics.accounting`, posting for posting, with one exception: bags of
+one stretch of infusion are summed in closed form (a geometric series of discount factors), which
+agrees with the sum of the single bags to rounding.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any, Final, NamedTuple
+
+from sim.clinic.arithmetic import expm1
+from sim.clinic.events import Cause, Happening
+from sim.clinic.patient import Patient, bsa_m2
+from sim.clinic.toxicity import SEVERE, Toxicity
+from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
+from sim.economics.accounting import PACKAGE_DAYS
+from sim.economics.discounting import days_between, factor_at
+from sim.economics.ledger import Category, State
+from sim.economics.price_records import DrugForm, Tariff
+from sim.economics.treatment_costs import ROUNDING
+
+CATEGORIES: Final = len(Category)
+STATES: Final = len(State)
+LINES: Final = 7
+"""Six regimens at most, and the care after them."""
+
+_ORDER: Final = {category: i for i, category in enumerate(Category)}
+DRUG: Final = _ORDER[Category.DRUG]
+ADMINISTRATION: Final = _ORDER[Category.ADMINISTRATION]
+TOXICITY: Final = _ORDER[Category.TOXICITY]
+TRANSPLANT: Final = _ORDER[Category.TRANSPLANT]
+LATER_LINES: Final = _ORDER[Category.LATER_LINES]
+FOLLOW_UP: Final = _ORDER[Category.FOLLOW_UP]
+END_OF_LIFE: Final = _ORDER[Category.END_OF_LIFE]
+QALY_STATE: Final = _ORDER[Category.QALY_STATE]
+QALY_TOXICITY: Final = _ORDER[Category.QALY_TOXICITY]
+QALY_GVHD: Final = _ORDER[Category.QALY_GVHD]
+LIFE: Final = _ORDER[Category.LIFE]
+
+_PLACE: Final = {state: i for i, state in enumerate(State)}
+ON_TREATMENT: Final = _PLACE[State.ON_TREATMENT]
+COMPLETE_REMISSION: Final = _PLACE[State.COMPLETE_REMISSION]
+INCOMPLETE_REMISSION: Final = _PLACE[State.INCOMPLETE_REMISSION]
+TRANSPLANT_FIRST_YEAR: Final = _PLACE[State.TRANSPLANT_FIRST_YEAR]
+AFTER_TRANSPLANT: Final = _PLACE[State.AFTER_TRANSPLANT]
+RELAPSED_REFRACTORY: Final = _PLACE[State.RELAPSED_REFRACTORY]
+
+LINE_STARTED: Final = int(Happening.LINE_STARTED)
+CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
+INFUSION_STARTED: Final = int(Happening.INFUSION_STARTED)
+INFUSION_STOPPED: Final = int(Happening.INFUSION_STOPPED)
+TOXIC: Final = int(Happening.TOXICITY)
+RESPONDED: Final = int(Happening.RESPONSE)
+FAILED: Final = int(Happening.NO_RESPONSE)
+RELAPSED: Final = int(Happening.RELAPSE)
+TRANSPLANTED: Final = int(Happening.TRANSPLANT)
+VOD: Final = int(Happening.TRANSPLANT_VOD)
+INFECTED: Final = int(Happening.TRANSPLANT_INFECTION)
+ACUTE_GVHD: Final = int(Happening.ACUTE_GVHD)
+CHRONIC_GVHD: Final = int(Happening.CHRONIC_GVHD)
+SURVIVOR: Final = int(Happening.LONG_TERM_SURVIVOR)
+USUAL_CARE: Final = int(Happening.USUAL_CARE_STARTED)
+SUPPORTIVE_CARE: Final = int(Happening.SUPPORTIVE_CARE_STARTED)
+DIED: Final = int(Happening.DEATH)
+ENDED: Final = int(Happening.HORIZON)
+BACKGROUND: Final = int(Cause.BACKGROUND)
+BAGS: Final = int(DrugForm.BAGS)
+DOSES: Final = int(DrugForm.DOSES)
+COURSES: Final = int(DrugForm.COURSES)
+CRS: Final = int(Toxicity.CRS)
+NEUROTOXICITY: Final = int(Toxicity.NEUROTOXICITY)
+HEPATOTOXICITY: Final = int(Toxicity.HEPATOTOXICITY)
+INFECTION: Final = int(Toxicity.INFECTION)
+SHORT: Final = 0.02
+FIRST_EFFECT: Final = QALY_STATE
+"""Categories from here on are effects, those before are costs."""
+
+
+class Book(NamedTuple):
+    """Sums of the patient at hand (undiscounted, discounted) and cells of all patients."""
+
+    amounts: Any
+    cells: Any
+    tariff: Tariff
+    desk: Any
+
+
+def point(  # noqa: PLR0917 - the columns of the ledger
+    book: Book, end: float, category: int, state: int, line: int, time: float, amount: float
+) -> None:
+    """Post a cost at one moment; nothing after the end."""
+    if amount != 0.0 and time <= end:
+        present = amount * worth(book, book.tariff.common.force_costs, time)
+        add(book, category, state, line, amount, present)
+
+
+def stream(
+    book: Book,
+    end: float,
+    category: int,
+    state: int,
+    line: int,
+    start: float,
+    stop: float,
+    per_day: float,
+) -> None:
+    """Post ``per_day × days`` from `start` to `stop` or the end."""
+    stop = min(stop, end)
+    if per_day != 0.0 and stop > start:
+        common = book.tariff.common
+        force = common.force_effects if category >= FIRST_EFFECT else common.force_costs
+        present = per_day * present_days(book, force, start, stop)
+        add(book, category, state, line, per_day * (stop - start), present)
+
+
+def worth(book: Book, force: float, time: float) -> float:
+    """Return the discount factor: that of the whole day, times a short series for the rest.
+
+    The rest of a day is worth less than 1e-3 at any rate below 44 %; the series is then exact
+    to 1e-17.
+    """
+    row = 0 if force == book.tariff.common.force_costs else 1
+    days = int(time)
+    if days >= book.tariff.factors.shape[1]:
+        return factor_at(force, time)
+    y = force * (time - days)
+    series = 1.0 - y * (1.0 - y * (1 / 2 - y * (1 / 6 - y / 24)))
+    return book.tariff.factors[row, days] * series  # type: ignore[no-any-return]
+
+
+def present_days(book: Book, force: float, start: float, stop: float) -> float:
+    """Return discounted days, ``v(start) × length × mean factor``.
+
+    With x the force times the length, the mean factor is ``(1 − exp(−x)) / x``; below
+    `SHORT` its series gives the same to 1e-14 and needs no exponential.
+    """
+    length = stop - start
+    x = force * length
+    if x > SHORT:
+        return days_between(force, start, stop)
+    mean_factor = 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
+    return worth(book, force, start) * (length * mean_factor)
+
+
+def add(book: Book, category: int, state: int, line: int, plain: float, present: float) -> None:
+    """Add an entry to the patient's sums and to the cells of all patients."""
+    book.amounts[0, category] += plain
+    book.amounts[1, category] += present
+    cell = book.cells[category, line, state]
+    cell[0] += plain
+    cell[1] += present
+
+
+def stay(
+    book: Book, patient: Patient, end: float, state: int, line: int, start: float, stop: float
+) -> None:
+    """Post life-years and QALYs of a stay in a state, capped by the population norm."""
+    if stop <= start:
+        return
+    years = (stop - start) / DAYS_PER_YEAR
+    force = book.tariff.common.force_effects
+    present = present_days(book, force, start, stop) / DAYS_PER_YEAR
+    add(book, LIFE, state, line, years, present)
+    utility = book.tariff.utilities[state]
+    if not book.tariff.common.capped:
+        add(book, QALY_STATE, state, line, years * utility, present * utility)
+        return
+    norms = book.tariff.norms[1 if patient.male else 0]
+    oldest = norms.shape[0] - 1
+    age = int(patient.age_years + start / DAYS_PER_YEAR)
+    value = min(utility, norms[min(age, oldest)])
+    begin = start
+    while True:
+        age += 1
+        birthday = (age - patient.age_years) * DAYS_PER_YEAR
+        if birthday >= stop:
+            break
+        following = min(utility, norms[min(age, oldest)])
+        if following != value and birthday > start:
+            stream(book, end, QALY_STATE, state, line, start, birthday, value / DAYS_PER_YEAR)
+            start = birthday
+        value = following
+    if start == begin:
+        add(book, QALY_STATE, state, line, years * value, present * value)
+    else:
+        stream(book, end, QALY_STATE, state, line, start, stop, value / DAYS_PER_YEAR)
+
+
+def close(book: Book, patient: Patient, end: float, now: float) -> None:
+    """Close the stay in the present state."""
+    desk = book.desk
+    start = desk.since
+    if desk.state == TRANSPLANT_FIRST_YEAR and now - start > DAYS_PER_YEAR:
+        turn = start + DAYS_PER_YEAR
+        stay(book, patient, end, TRANSPLANT_FIRST_YEAR, desk.line, start, turn)
+        stay(book, patient, end, AFTER_TRANSPLANT, desk.line, turn, now)
+    else:
+        stay(book, patient, end, desk.state, desk.line, start, now)
+
+
+def enter(book: Book, patient: Patient, end: float, state: int, now: float, line: int) -> None:
+    """Close the stay in the present state and begin another."""
+    close(book, patient, end, now)
+    desk = book.desk
+    desk.state = state
+    desk.since = now
+    desk.line = line
+
+
+def next_end(log: Any, events: int, position: int, also: int) -> float:  # noqa: ANN401
+    """Return the time of the next transplant, relapse, death, horizon or event of kind `also`."""
+    for i in range(position + 1, events):
+        kind = log[i].kind
+        if (
+            kind == TRANSPLANTED
+            or kind == RELAPSED
+            or kind == DIED
+            or kind == ENDED
+            or kind == also
+        ):
+            return log[i].time_days  # type: ignore[no-any-return]
+    return log[events - 1].time_days  # type: ignore[no-any-return]
+
+
+def keep_book(
+    book: Book,
+    patient: Patient,
+    log: Any,
+    events: int,
+    regimens: Any,  # noqa: ANN401
+) -> None:
+    """Walk the log once and post everything."""
+    desk = book.desk
+    desk.state = RELAPSED_REFRACTORY
+    desk.since = 0.0
+    desk.line = 0
+    desk.home_from = 0.0
+    desk.given_days = 0.0
+    end = log[events - 1].time_days
+    prices = book.tariff.common.prices
+    decrements = book.tariff.common.decrements
+    for i in range(events):
+        event = log[i]
+        kind = event.kind
+        now = event.time_days
+        line = event.line
+        if kind == INFUSION_STARTED:
+            hang_bags(book, log, events, i, end, regimens[line])
+        elif kind == CYCLE_STARTED:
+            open_cycle(book, patient, log, events, i, end, regimens[line])
+        elif kind == TOXIC:
+            treat_toxicity(book, event, end)
+        elif kind == LINE_STARTED:
+            enter(book, patient, end, ON_TREATMENT, now, line)
+        elif kind == RESPONDED:
+            state = COMPLETE_REMISSION if event.detail == 1 else INCOMPLETE_REMISSION
+            enter(book, patient, end, state, now, line)
+            stop = next_end(log, events, i, SURVIVOR)
+            per_day = prices.follow_up_per_month / DAYS_PER_MONTH
+            stream(book, end, FOLLOW_UP, state, line, now, stop, per_day)
+        elif kind == FAILED or kind == RELAPSED:
+            enter(book, patient, end, RELAPSED_REFRACTORY, now, line)
+        elif kind == TRANSPLANTED:
+            enter(book, patient, end, TRANSPLANT_FIRST_YEAR, now, line)
+            follow_transplant(book, end, line, now, next_end(log, events, i, TRANSPLANTED))
+        elif kind == VOD:
+            point(book, end, TRANSPLANT, desk.state, line, now, prices.transplant_vod)
+        elif kind == INFECTED:
+            point(book, end, TRANSPLANT, desk.state, line, now, prices.transplant_infection)
+        elif kind == ACUTE_GVHD:
+            point(book, end, TRANSPLANT, desk.state, line, now, prices.acute_gvhd)
+            loss = -decrements.acute_gvhd / DAYS_PER_YEAR
+            stream(book, end, QALY_GVHD, desk.state, line, now, now + event.value, loss)
+        elif kind == CHRONIC_GVHD:
+            per_day = prices.chronic_gvhd_per_year / DAYS_PER_YEAR
+            stream(book, end, TRANSPLANT, desk.state, line, now, now + event.value, per_day)
+            loss = -decrements.chronic_gvhd / DAYS_PER_YEAR
+            stream(book, end, QALY_GVHD, desk.state, line, now, now + event.value, loss)
+        elif kind == USUAL_CARE:
+            until = next_end(log, events, i, SUPPORTIVE_CARE)
+            point(book, end, LATER_LINES, desk.state, line, now, prices.usual_care_drugs)
+            leaves = min(now + book.tariff.common.usual_care_days, until)
+            stream(book, end, LATER_LINES, desk.state, line, now, leaves, prices.inpatient_day)
+            support(book, end, line, leaves, until)
+        elif kind == SUPPORTIVE_CARE:
+            support(book, end, line, now, next_end(log, events, i, SUPPORTIVE_CARE))
+        elif kind == DIED:
+            close(book, patient, end, now)
+            if event.detail != BACKGROUND:
+                point(book, end, END_OF_LIFE, desk.state, line, now, prices.end_of_life)
+        elif kind == ENDED:
+            close(book, patient, end, now)
+
+
+def support(book: Book, end: float, line: int, start: float, stop: float) -> None:
+    """Post supportive care by the month."""
+    per_day = book.tariff.common.prices.supportive_care_per_month / DAYS_PER_MONTH
+    stream(book, end, LATER_LINES, book.desk.state, line, start, stop, per_day)
+
+
+def follow_transplant(book: Book, end: float, line: int, now: float, until: float) -> None:
+    """Post the transplant's package and the rest of two years unless it fails."""
+    prices = book.tariff.common.prices
+    point(book, end, TRANSPLANT, TRANSPLANT_FIRST_YEAR, line, now, prices.transplant)
+    year = now + DAYS_PER_YEAR
+    stream(
+        book,
+        end,
+        TRANSPLANT,
+        TRANSPLANT_FIRST_YEAR,
+        line,
+        now + PACKAGE_DAYS,
+        min(year, until),
+        prices.transplant_rest_of_first_year / (DAYS_PER_YEAR - PACKAGE_DAYS),
+    )
+    stream(
+        book,
+        end,
+        TRANSPLANT,
+        AFTER_TRANSPLANT,
+        line,
+        year,
+        min(now + 2 * DAYS_PER_YEAR, until),
+        prices.transplant_second_year / DAYS_PER_YEAR,
+    )
+
+
+def treat_toxicity(book: Book, event: Any, end: float) -> None:  # noqa: ANN401 - a record
+    """Post a toxicity: severe ones in hospital, outside the planned stay."""
+    desk = book.desk
+    prices = book.tariff.common.prices
+    now, line = event.time_days, event.line
+    if event.grade < SEVERE:
+        point(book, end, TOXICITY, desk.state, line, now, prices.mild_toxicity)
+        return
+    kind = event.detail
+    if kind == CRS:
+        amount = prices.severe_crs
+    elif kind == NEUROTOXICITY:
+        amount = prices.severe_neurotoxicity
+    elif kind == HEPATOTOXICITY:
+        amount = prices.severe_hepatotoxicity
+    elif kind == INFECTION:
+        amount = prices.severe_infection
+    else:
+        amount = prices.severe_febrile_neutropenia
+    over = now + event.value
+    point(book, end, TOXICITY, desk.state, line, now, amount)
+    start = max(now, desk.home_from)
+    stream(book, end, TOXICITY, desk.state, line, start, over, prices.inpatient_day)
+    loss = -book.tariff.common.decrements.severe_toxicity / DAYS_PER_YEAR
+    stream(book, end, QALY_TOXICITY, desk.state, line, now, over, loss)
+
+
+def open_cycle(
+    book: Book,
+    patient: Patient,
+    log: Any,  # noqa: ANN401
+    events: int,
+    position: int,
+    end: float,
+    row: int,
+) -> None:
+    """Open a cycle: days in hospital, and drugs that are given in doses or courses."""
+    desk = book.desk
+    prices = book.tariff.common.prices
+    regimen = book.tariff.regimens[row]
+    event = log[position]
+    now, line = event.time_days, event.line
+    limit = next_end(log, events, position, TRANSPLANTED)
+    desk.given_days = 0.0
+    if event.cycle == 0:
+        planned = regimen.first_cycle_days
+    elif event.cycle == 1:
+        planned = regimen.second_cycle_days
+    else:
+        planned = regimen.later_cycle_days
+    desk.home_from = min(now + planned, limit)
+    stream(book, end, ADMINISTRATION, desk.state, line, now, desk.home_from, prices.inpatient_day)
+    if regimen.form == COURSES:
+        point(book, end, DRUG, desk.state, line, now, regimen.price_per_cycle)
+    elif regimen.form == DOSES:
+        inject(book, patient, end, row, line, now, limit)
+
+
+def vials(book: Book, amount: float, content: float) -> float:
+    """Return the vials for one preparation: whole vials, or the exact share when shared."""
+    exact = amount / content
+    return exact if book.tariff.common.vial_sharing else float(ceil(exact - ROUNDING))
+
+
+def inject(
+    book: Book, patient: Patient, end: float, row: int, line: int, now: float, limit: float
+) -> None:
+    """Give the doses of a cycle: whole vials for each, a visit unless in hospital."""
+    desk = book.desk
+    prices = book.tariff.common.prices
+    regimen = book.tariff.regimens[row]
+    in_remission = desk.state == COMPLETE_REMISSION or desk.state == INCOMPLETE_REMISSION
+    surface = bsa_m2(patient.height_cm, patient.weight_kg)
+    for number in range(3):
+        if number == 0:
+            dose = (
+                regimen.first_dose_in_remission_mg_per_m2
+                if in_remission
+                else regimen.first_dose_mg_per_m2
+            )
+        elif number == 1:
+            dose = regimen.second_dose_mg_per_m2
+        else:
+            dose = regimen.third_dose_mg_per_m2
+        day = now + number * regimen.days_between_doses
+        if day >= limit:
+            return
+        cost = vials(book, dose * surface, regimen.vial_content) * regimen.price_per_vial
+        point(book, end, DRUG, desk.state, line, day, cost)
+        point(book, end, ADMINISTRATION, desk.state, line, day, prices.premedication)
+        if day >= desk.home_from:
+            point(book, end, ADMINISTRATION, desk.state, line, day, prices.outpatient_visit)
+
+
+def hang_bags(
+    book: Book,
+    log: Any,
+    events: int,
+    position: int,
+    end: float,
+    row: int,  # noqa: ANN401
+) -> None:
+    """Hang the bags of a stretch of infusion until the pump stops or the dose changes."""
+    regimen = book.tariff.regimens[row]
+    if regimen.form != BAGS:
+        return
+    desk = book.desk
+    prices = book.tariff.common.prices
+    event = log[position]
+    now, line, dose = event.time_days, event.line, event.value
+    left = regimen.infusion_days - desk.given_days
+    planned = min(regimen.step_days, left) if dose < regimen.full_dose_mcg_per_day else left
+    stops = end
+    for i in range(position + 1, events):
+        kind = log[i].kind
+        if kind == INFUSION_STARTED or kind == INFUSION_STOPPED:
+            stops = log[i].time_days
+            break
+    bag = regimen.bag_days
+    hung = ceil((min(planned, stops - now) - ROUNDING) / bag)
+    if hung > 0:
+        last_day = (hung - 1) * bag
+        full = hung if planned - last_day >= bag else hung - 1
+        price = regimen.price_per_vial
+        cost = vials(book, dose * bag, regimen.vial_content) * price
+        series(book, end, DRUG, line, now, 0, full, bag, cost)
+        if full < hung:
+            rest = dose * (planned - last_day)
+            cost = vials(book, rest, regimen.vial_content) * price
+            point(book, end, DRUG, desk.state, line, now + last_day, cost)
+        at_home = 0
+        while at_home < hung and now + at_home * bag < desk.home_from:
+            at_home += 1
+        series(book, end, ADMINISTRATION, line, now, at_home, hung, bag, prices.outpatient_visit)
+    point(book, end, ADMINISTRATION, desk.state, line, now, prices.premedication)
+    stream(book, end, ADMINISTRATION, desk.state, line, now, stops, prices.infusion_pump_day)
+    desk.given_days += stops - now
+
+
+def series(
+    book: Book,
+    end: float,
+    category: int,
+    line: int,
+    start: float,
+    first: int,
+    after_last: int,
+    interval: float,
+    amount: float,
+) -> None:
+    """Post `amount` at ``start + k interval`` for k from `first` to before `after_last`.
+
+    Discounted: ``v(t_first) (1 − q^n) / (1 − q)`` with ``q = exp(−d interval)``.
+    """
+    count = after_last - first
+    if count <= 0 or amount == 0.0:
+        return
+    force = book.tariff.common.force_costs
+    total = float(count)
+    if force > 0.0:
+        step = -force * interval
+        total = expm1(step * count) / expm1(step)
+    present = amount * worth(book, force, start + first * interval) * total
+    add(book, category, book.desk.state, line, amount * count, present)

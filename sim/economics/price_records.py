@@ -1,0 +1,135 @@
+"""The prices of a question as numpy records, the form in which compiled code reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum, unique
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from sim.economics.clerk import Accounts
+from sim.economics.discounting import factor_at
+from sim.economics.prices import CourseDrug, InfusionDrug, InjectedDrug, Prices, RegimenPrices
+from sim.economics.utilities import OLDEST_AGE, Decrements
+from sim.engine.records import Records, fields
+
+
+DAYS_TABULATED: Final = 40000
+"""Longer than a lifetime horizon."""
+
+
+@unique
+class DrugForm(IntEnum):
+    """How the drug of a regimen is counted."""
+
+    BAGS = 0
+    DOSES = 1
+    COURSES = 2
+
+
+PRICES: Final = np.dtype(
+    [
+        ("prices", fields(Prices)),
+        ("decrements", fields(Decrements)),
+        ("usual_care_days", np.float64),
+        ("force_costs", np.float64),
+        ("force_effects", np.float64),
+        ("vial_sharing", np.bool_),
+        ("capped", np.bool_),
+    ]
+)
+REGIMEN_PRICES: Final = np.dtype(
+    [
+        ("form", np.int64),
+        ("first_cycle_days", np.float64),
+        ("second_cycle_days", np.float64),
+        ("later_cycle_days", np.float64),
+        ("price_per_vial", np.float64),
+        ("vial_content", np.float64),
+        ("price_per_cycle", np.float64),
+        ("bag_days", np.float64),
+        ("infusion_days", np.float64),
+        ("step_days", np.float64),
+        ("full_dose_mcg_per_day", np.float64),
+        ("first_dose_mg_per_m2", np.float64),
+        ("first_dose_in_remission_mg_per_m2", np.float64),
+        ("second_dose_mg_per_m2", np.float64),
+        ("third_dose_mg_per_m2", np.float64),
+        ("days_between_doses", np.float64),
+    ]
+)
+
+
+class Tariff(NamedTuple):
+    """Prices, by regimen where they are a regimen's, utilities by state, norms by sex and age."""
+
+    common: Any
+    regimens: Records
+    utilities: np.ndarray[Any, np.dtype[np.float64]]
+    norms: np.ndarray[Any, np.dtype[np.float64]]
+    factors: np.ndarray[Any, np.dtype[np.float64]]
+
+
+def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
+    """Write the accounts into records; `regimens` in the order of the engine's table."""
+    common = np.zeros(1, PRICES).view(np.recarray)
+    row = common[0]
+    row["prices"] = tuple(accounts.price_list.prices)
+    row["decrements"] = tuple(accounts.utilities.decrements)
+    row["usual_care_days"] = accounts.price_list.usual_care_days
+    row["force_costs"] = accounts.costs.force_per_day
+    row["force_effects"] = accounts.effects.force_per_day
+    row["vial_sharing"] = accounts.vial_sharing
+    norms = accounts.utilities.norms
+    row["capped"] = norms is not None
+    table = np.zeros(max(len(regimens), 1), REGIMEN_PRICES).view(np.recarray)
+    for place, name in enumerate(regimens):
+        _fill(table[place], accounts.price_list.regimens[name])
+    return Tariff(
+        row,
+        table,
+        np.array(tuple(accounts.utilities.states), dtype=np.float64),
+        np.zeros((2, OLDEST_AGE)) if norms is None else np.array([norms.female, norms.male]),
+        worth_by_day(accounts.costs.force_per_day, accounts.effects.force_per_day),
+    )
+
+
+@cache
+def worth_by_day(force_costs: float, force_effects: float) -> np.ndarray[Any, Any]:
+    """Tabulate the discount factors of whole days, of costs and of effects."""
+    table = np.array(
+        [
+            [factor_at(force, float(day)) for day in range(DAYS_TABULATED)]
+            for force in (force_costs, force_effects)
+        ]
+    )
+    table.flags.writeable = False
+    return table
+
+
+def _fill(row: Any, regimen: RegimenPrices) -> None:  # noqa: ANN401 - a record
+    row["first_cycle_days"], row["second_cycle_days"], row["later_cycle_days"] = regimen.stay
+    drug = regimen.drug
+    if isinstance(drug, InfusionDrug):
+        row["form"] = DrugForm.BAGS
+        row["price_per_vial"], row["vial_content"] = drug.price_per_vial, drug.vial_mcg
+        row["bag_days"] = drug.bag_days
+        row["infusion_days"] = drug.schedule.infusion_days
+        row["step_days"] = drug.schedule.step_days
+        row["full_dose_mcg_per_day"] = drug.schedule.full_dose_mcg_per_day
+    elif isinstance(drug, InjectedDrug):
+        row["form"] = DrugForm.DOSES
+        row["price_per_vial"], row["vial_content"] = drug.price_per_vial, drug.vial_mg
+        for name in (
+            "first_dose_mg_per_m2",
+            "first_dose_in_remission_mg_per_m2",
+            "second_dose_mg_per_m2",
+            "third_dose_mg_per_m2",
+            "days_between_doses",
+        ):
+            row[name] = getattr(drug, name)
+    elif isinstance(drug, CourseDrug):
+        row["form"] = DrugForm.COURSES
+        row["price_per_cycle"] = drug.price_per_cycle
