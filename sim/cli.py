@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
@@ -15,6 +15,8 @@ from sim.errors import UserError
 PROGRAM: Final = "blinsim"
 EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
+MOST_THREADS: Final = 1024
+Engine = Literal["core", "reference"]
 MOST_PATIENTS: Final = 10**9
 LARGEST_SEED: Final = 2**64 - 1
 """As in a scenario, whose schema would be slow to import here."""
@@ -88,6 +90,19 @@ def commands() -> None:
     default=0,
     help="Print log and ledger of the first K patients under each strategy.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["core", "reference"]),
+    default="core",
+    show_default=True,
+    help="The compiled engine, or the specification that it agrees with.",
+)
+@click.option(
+    "--threads",
+    metavar="T",
+    type=click.IntRange(1, MOST_THREADS),
+    help="Threads of the core engine; results do not depend on it.",
+)
 def run(
     scenario: Path,
     patients: int | None,
@@ -95,6 +110,8 @@ def run(
     out: Path | None,
     as_json: bool,
     trace: int,
+    engine: Engine,
+    threads: int | None,
 ) -> None:
     """Simulate SCENARIO and print its answer.
 
@@ -105,6 +122,7 @@ def run(
     from sim.report.progress import patients_progress
     from sim.report.trace import lines
     from sim.study.question import ask
+    from sim.study.simulation import KEPT_AT_MOST
     from sim.study.simulation import run as simulate
     from sim.study.summary import summarise
 
@@ -113,7 +131,14 @@ def run(
         files.check_output(out)
     try:
         with patients_progress(question.patients * len(question.model.strategies)) as advance:
-            simulation = simulate(question, trace=trace, progress=advance)
+            simulation = simulate(
+                question,
+                engine=engine,
+                trace=trace,
+                keep_patients=question.patients <= KEPT_AT_MOST,
+                threads=threads,
+                progress=advance,
+            )
         summary = summarise(simulation)
     except MemoryError:
         raise UserError(

@@ -177,6 +177,7 @@ def test_infusion_ends_for_good(episodes, expected):
     "episodes",
     [
         pytest.param([crs(28.0, 5.0)], id="as the infusion ends"),
+        pytest.param([crs(28.5, 5.0)], id="half a day after the infusion"),
         pytest.param([crs(30.0, 5.0, severity=4)], id="after the infusion"),
         pytest.param([crs(3.0, 5.0, severity=2)], id="CRS of grade 2"),
         pytest.param([neurotoxicity(3.0, 9.0, severity=2)], id="neurotoxicity of grade 2"),

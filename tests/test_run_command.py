@@ -108,12 +108,13 @@ def amounts_of(line):
 
 
 @pytest.mark.parametrize("path", [MAIN, NHS], ids=["dollars", "pounds"])
-def test_printed_costs_add_up_to_the_printed_total(path):
+def test_printed_costs_add_up_to_the_printed_total_which_is_the_mean(path):
     lines = printed(path).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("Costs in"))
     rows = [amounts_of(line) for line in lines[start + 1 : start + 2 + len(COST_CATEGORIES)]]
     *categories, total = rows
     assert [sum(column) for column in zip(*categories, strict=True)] == total
+    assert total == [round(arm.outcomes["cost"].mean) for arm in answer(path)[1].arms]
 
 
 def test_every_mean_is_printed_with_its_standard_error():

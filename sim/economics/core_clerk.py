@@ -8,44 +8,39 @@ agrees with the sum of the single bags to rounding.
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from sim.clinic.arithmetic import expm1
 from sim.clinic.events import Cause, Happening
 from sim.clinic.patient import Patient, bsa_m2
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.accounting import PACKAGE_DAYS
-from sim.economics.discounting import days_between, factor_at
-from sim.economics.ledger import Category, State
-from sim.economics.price_records import DrugForm, Tariff
+from sim.economics.core_ledger import (
+    ADMINISTRATION,
+    AFTER_TRANSPLANT,
+    COMPLETE_REMISSION,
+    DRUG,
+    END_OF_LIFE,
+    FOLLOW_UP,
+    INCOMPLETE_REMISSION,
+    LATER_LINES,
+    ON_TREATMENT,
+    QALY_GVHD,
+    QALY_TOXICITY,
+    RELAPSED_REFRACTORY,
+    TOXICITY,
+    TRANSPLANT,
+    TRANSPLANT_FIRST_YEAR,
+    Book,
+    close,
+    enter,
+    point,
+    series,
+    stream,
+)
+from sim.economics.price_records import DrugForm
 from sim.economics.treatment_costs import ROUNDING
-
-CATEGORIES: Final = len(Category)
-STATES: Final = len(State)
-LINES: Final = 7
-"""Six regimens at most, and the care after them."""
-
-_ORDER: Final = {category: i for i, category in enumerate(Category)}
-DRUG: Final = _ORDER[Category.DRUG]
-ADMINISTRATION: Final = _ORDER[Category.ADMINISTRATION]
-TOXICITY: Final = _ORDER[Category.TOXICITY]
-TRANSPLANT: Final = _ORDER[Category.TRANSPLANT]
-LATER_LINES: Final = _ORDER[Category.LATER_LINES]
-FOLLOW_UP: Final = _ORDER[Category.FOLLOW_UP]
-END_OF_LIFE: Final = _ORDER[Category.END_OF_LIFE]
-QALY_STATE: Final = _ORDER[Category.QALY_STATE]
-QALY_TOXICITY: Final = _ORDER[Category.QALY_TOXICITY]
-QALY_GVHD: Final = _ORDER[Category.QALY_GVHD]
-LIFE: Final = _ORDER[Category.LIFE]
-
-_PLACE: Final = {state: i for i, state in enumerate(State)}
-ON_TREATMENT: Final = _PLACE[State.ON_TREATMENT]
-COMPLETE_REMISSION: Final = _PLACE[State.COMPLETE_REMISSION]
-INCOMPLETE_REMISSION: Final = _PLACE[State.INCOMPLETE_REMISSION]
-TRANSPLANT_FIRST_YEAR: Final = _PLACE[State.TRANSPLANT_FIRST_YEAR]
-AFTER_TRANSPLANT: Final = _PLACE[State.AFTER_TRANSPLANT]
-RELAPSED_REFRACTORY: Final = _PLACE[State.RELAPSED_REFRACTORY]
+from sim.engine.data import Data
 
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
@@ -73,143 +68,9 @@ CRS: Final = int(Toxicity.CRS)
 NEUROTOXICITY: Final = int(Toxicity.NEUROTOXICITY)
 HEPATOTOXICITY: Final = int(Toxicity.HEPATOTOXICITY)
 INFECTION: Final = int(Toxicity.INFECTION)
-SHORT: Final = 0.02
-FIRST_EFFECT: Final = QALY_STATE
-"""Categories from here on are effects, those before are costs."""
 
 
-class Book(NamedTuple):
-    """Sums of the patient at hand (undiscounted, discounted) and cells of all patients."""
-
-    amounts: Any
-    cells: Any
-    tariff: Tariff
-    desk: Any
-
-
-def point(  # noqa: PLR0917 - the columns of the ledger
-    book: Book, end: float, category: int, state: int, line: int, time: float, amount: float
-) -> None:
-    """Post a cost at one moment; nothing after the end."""
-    if amount != 0.0 and time <= end:
-        present = amount * worth(book, book.tariff.common.force_costs, time)
-        add(book, category, state, line, amount, present)
-
-
-def stream(
-    book: Book,
-    end: float,
-    category: int,
-    state: int,
-    line: int,
-    start: float,
-    stop: float,
-    per_day: float,
-) -> None:
-    """Post ``per_day × days`` from `start` to `stop` or the end."""
-    stop = min(stop, end)
-    if per_day != 0.0 and stop > start:
-        common = book.tariff.common
-        force = common.force_effects if category >= FIRST_EFFECT else common.force_costs
-        present = per_day * present_days(book, force, start, stop)
-        add(book, category, state, line, per_day * (stop - start), present)
-
-
-def worth(book: Book, force: float, time: float) -> float:
-    """Return the discount factor: that of the whole day, times a short series for the rest.
-
-    The rest of a day is worth less than 1e-3 at any rate below 44 %; the series is then exact
-    to 1e-17.
-    """
-    row = 0 if force == book.tariff.common.force_costs else 1
-    days = int(time)
-    if days >= book.tariff.factors.shape[1]:
-        return factor_at(force, time)
-    y = force * (time - days)
-    series = 1.0 - y * (1.0 - y * (1 / 2 - y * (1 / 6 - y / 24)))
-    return book.tariff.factors[row, days] * series  # type: ignore[no-any-return]
-
-
-def present_days(book: Book, force: float, start: float, stop: float) -> float:
-    """Return discounted days, ``v(start) × length × mean factor``.
-
-    With x the force times the length, the mean factor is ``(1 − exp(−x)) / x``; below
-    `SHORT` its series gives the same to 1e-14 and needs no exponential.
-    """
-    length = stop - start
-    x = force * length
-    if x > SHORT:
-        return days_between(force, start, stop)
-    mean_factor = 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
-    return worth(book, force, start) * (length * mean_factor)
-
-
-def add(book: Book, category: int, state: int, line: int, plain: float, present: float) -> None:
-    """Add an entry to the patient's sums and to the cells of all patients."""
-    book.amounts[0, category] += plain
-    book.amounts[1, category] += present
-    cell = book.cells[category, line, state]
-    cell[0] += plain
-    cell[1] += present
-
-
-def stay(
-    book: Book, patient: Patient, end: float, state: int, line: int, start: float, stop: float
-) -> None:
-    """Post life-years and QALYs of a stay in a state, capped by the population norm."""
-    if stop <= start:
-        return
-    years = (stop - start) / DAYS_PER_YEAR
-    force = book.tariff.common.force_effects
-    present = present_days(book, force, start, stop) / DAYS_PER_YEAR
-    add(book, LIFE, state, line, years, present)
-    utility = book.tariff.utilities[state]
-    if not book.tariff.common.capped:
-        add(book, QALY_STATE, state, line, years * utility, present * utility)
-        return
-    norms = book.tariff.norms[1 if patient.male else 0]
-    oldest = norms.shape[0] - 1
-    age = int(patient.age_years + start / DAYS_PER_YEAR)
-    value = min(utility, norms[min(age, oldest)])
-    begin = start
-    while True:
-        age += 1
-        birthday = (age - patient.age_years) * DAYS_PER_YEAR
-        if birthday >= stop:
-            break
-        following = min(utility, norms[min(age, oldest)])
-        if following != value and birthday > start:
-            stream(book, end, QALY_STATE, state, line, start, birthday, value / DAYS_PER_YEAR)
-            start = birthday
-        value = following
-    if start == begin:
-        add(book, QALY_STATE, state, line, years * value, present * value)
-    else:
-        stream(book, end, QALY_STATE, state, line, start, stop, value / DAYS_PER_YEAR)
-
-
-def close(book: Book, patient: Patient, end: float, now: float) -> None:
-    """Close the stay in the present state."""
-    desk = book.desk
-    start = desk.since
-    if desk.state == TRANSPLANT_FIRST_YEAR and now - start > DAYS_PER_YEAR:
-        turn = start + DAYS_PER_YEAR
-        stay(book, patient, end, TRANSPLANT_FIRST_YEAR, desk.line, start, turn)
-        stay(book, patient, end, AFTER_TRANSPLANT, desk.line, turn, now)
-    else:
-        stay(book, patient, end, desk.state, desk.line, start, now)
-
-
-def enter(book: Book, patient: Patient, end: float, state: int, now: float, line: int) -> None:
-    """Close the stay in the present state and begin another."""
-    close(book, patient, end, now)
-    desk = book.desk
-    desk.state = state
-    desk.since = now
-    desk.line = line
-
-
-def next_end(log: Any, events: int, position: int, also: int) -> float:  # noqa: ANN401
+def next_end(log: Data, events: int, position: int, also: int) -> float:
     """Return the time of the next transplant, relapse, death, horizon or event of kind `also`."""
     for i in range(position + 1, events):
         kind = log[i].kind
@@ -220,16 +81,16 @@ def next_end(log: Any, events: int, position: int, also: int) -> float:  # noqa:
             or kind == ENDED
             or kind == also
         ):
-            return log[i].time_days  # type: ignore[no-any-return]
-    return log[events - 1].time_days  # type: ignore[no-any-return]
+            return log[i].time_days
+    return log[events - 1].time_days
 
 
 def keep_book(
     book: Book,
     patient: Patient,
-    log: Any,
+    log: Data,
     events: int,
-    regimens: Any,  # noqa: ANN401
+    regimens: Data,
 ) -> None:
     """Walk the log once and post everything."""
     desk = book.desk
@@ -327,7 +188,7 @@ def follow_transplant(book: Book, end: float, line: int, now: float, until: floa
     )
 
 
-def treat_toxicity(book: Book, event: Any, end: float) -> None:  # noqa: ANN401 - a record
+def treat_toxicity(book: Book, event: Data, end: float) -> None:
     """Post a toxicity: severe ones in hospital, outside the planned stay."""
     desk = book.desk
     prices = book.tariff.common.prices
@@ -357,7 +218,7 @@ def treat_toxicity(book: Book, event: Any, end: float) -> None:  # noqa: ANN401 
 def open_cycle(
     book: Book,
     patient: Patient,
-    log: Any,  # noqa: ANN401
+    log: Data,
     events: int,
     position: int,
     end: float,
@@ -423,11 +284,11 @@ def inject(
 
 def hang_bags(
     book: Book,
-    log: Any,
+    log: Data,
     events: int,
     position: int,
     end: float,
-    row: int,  # noqa: ANN401
+    row: int,
 ) -> None:
     """Hang the bags of a stretch of infusion until the pump stops or the dose changes."""
     regimen = book.tariff.regimens[row]
@@ -452,7 +313,7 @@ def hang_bags(
         full = hung if planned - last_day >= bag else hung - 1
         price = regimen.price_per_vial
         cost = vials(book, dose * bag, regimen.vial_content) * price
-        series(book, end, DRUG, line, now, 0, full, bag, cost)
+        series(book, DRUG, line, now, 0, full, bag, cost)
         if full < hung:
             rest = dose * (planned - last_day)
             cost = vials(book, rest, regimen.vial_content) * price
@@ -460,34 +321,7 @@ def hang_bags(
         at_home = 0
         while at_home < hung and now + at_home * bag < desk.home_from:
             at_home += 1
-        series(book, end, ADMINISTRATION, line, now, at_home, hung, bag, prices.outpatient_visit)
+        series(book, ADMINISTRATION, line, now, at_home, hung, bag, prices.outpatient_visit)
     point(book, end, ADMINISTRATION, desk.state, line, now, prices.premedication)
     stream(book, end, ADMINISTRATION, desk.state, line, now, stops, prices.infusion_pump_day)
     desk.given_days += stops - now
-
-
-def series(
-    book: Book,
-    end: float,
-    category: int,
-    line: int,
-    start: float,
-    first: int,
-    after_last: int,
-    interval: float,
-    amount: float,
-) -> None:
-    """Post `amount` at ``start + k interval`` for k from `first` to before `after_last`.
-
-    Discounted: ``v(t_first) (1 − q^n) / (1 − q)`` with ``q = exp(−d interval)``.
-    """
-    count = after_last - first
-    if count <= 0 or amount == 0.0:
-        return
-    force = book.tariff.common.force_costs
-    total = float(count)
-    if force > 0.0:
-        step = -force * interval
-        total = expm1(step * count) / expm1(step)
-    present = amount * worth(book, force, start + first * interval) * total
-    add(book, category, book.desk.state, line, amount * count, present)

@@ -13,7 +13,7 @@ benefit).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -65,8 +65,8 @@ class Increment:
         Quality-adjusted life-years.
     life_years
         Years of life.
-    cost_differences, qaly_differences
-        The differences of the single patients behind the means.
+    covariance
+        Of the errors of cost and QALYs: ``cov(c, e) / n`` of the patients' differences.
     """
 
     strategy: str
@@ -74,8 +74,7 @@ class Increment:
     cost: Estimate
     qalys: Estimate
     life_years: Estimate
-    cost_differences: Array = field(repr=False, compare=False)
-    qaly_differences: Array = field(repr=False, compare=False)
+    covariance: float
 
     @property
     def icer(self) -> float | None:
@@ -98,14 +97,12 @@ class Increment:
 
             sqrt(var(c) + R^2 var(e) - 2 R cov(c, e)) / (|E| sqrt(n))
 
-        worked out as the error of the mean of ``c - R e``, which is the same and does not
-        cancel. It holds where E is several times its own error; None where the ICER is.
+        It holds where E is several times its own error; None where the ICER is.
         """
         ratio = self.icer
         if ratio is None:
             return None
-        residuals = self.cost_differences - ratio * self.qaly_differences
-        return mean(residuals).se / abs(self.qalys.mean)
+        return self._error(ratio) / abs(self.qalys.mean)
 
     @property
     def quadrant(self) -> Quadrant:
@@ -132,7 +129,7 @@ class Increment:
         In currency, at a threshold in currency per QALY; the error is that of the patients'
         own net benefits.
         """
-        return mean(threshold * self.qaly_differences - self.cost_differences)
+        return Estimate(threshold * self.qalys.mean - self.cost.mean, self._error(threshold))
 
     def nhb(self, threshold: float) -> Estimate:
         """Return the incremental net health benefit, ``QALYs - cost / threshold``.
@@ -147,7 +144,13 @@ class Increment:
         if not threshold > 0.0:
             message = f"net health benefit needs a threshold above 0: {threshold}"
             raise ValueError(message)
-        return mean(self.qaly_differences - self.cost_differences / threshold)
+        benefit = self.nmb(threshold)
+        return Estimate(benefit.mean / threshold, benefit.se / threshold)
+
+    def _error(self, weight: float) -> float:
+        """Return the standard error of ``weight E - C``, from the paired covariance."""
+        variance = (weight * self.qalys.se) ** 2 + self.cost.se**2 - 2.0 * weight * self.covariance
+        return math.sqrt(max(variance, 0.0)) if not math.isnan(variance) else math.nan
 
 
 def paired_difference(strategy_values: npt.ArrayLike, comparator_values: npt.ArrayLike) -> Estimate:
@@ -179,9 +182,17 @@ def increment(strategy: PatientTotals, comparator: PatientTotals) -> Increment:
         cost=mean(costs),
         qalys=mean(qalys),
         life_years=paired_difference(strategy.life_years, comparator.life_years),
-        cost_differences=costs,
-        qaly_differences=qalys,
+        covariance=_covariance_of_means(costs, qalys),
     )
+
+
+def _covariance_of_means(first: Array, second: Array) -> float:
+    """Return the covariance of two means over the same patients, ``cov / n``."""
+    n = len(first)
+    if n <= 1:
+        return math.nan
+    products = (first - mean(first).mean) * (second - mean(second).mean)
+    return math.fsum(products.tolist()) / (n - 1) / n
 
 
 def _differences(strategy_values: npt.ArrayLike, comparator_values: npt.ArrayLike) -> Array:

@@ -13,8 +13,8 @@ from sim.economics.clerk import Accounts
 from sim.economics.discounting import factor_at
 from sim.economics.prices import CourseDrug, InfusionDrug, InjectedDrug, Prices, RegimenPrices
 from sim.economics.utilities import OLDEST_AGE, Decrements
+from sim.engine.data import Data
 from sim.engine.records import Records, fields
-
 
 DAYS_TABULATED: Final = 40000
 """Longer than a lifetime horizon."""
@@ -65,7 +65,7 @@ REGIMEN_PRICES: Final = np.dtype(
 class Tariff(NamedTuple):
     """Prices, by regimen where they are a regimen's, utilities by state, norms by sex and age."""
 
-    common: Any
+    common: Data
     regimens: Records
     utilities: np.ndarray[Any, np.dtype[np.float64]]
     norms: np.ndarray[Any, np.dtype[np.float64]]
@@ -109,7 +109,7 @@ def worth_by_day(force_costs: float, force_effects: float) -> np.ndarray[Any, An
     return table
 
 
-def _fill(row: Any, regimen: RegimenPrices) -> None:  # noqa: ANN401 - a record
+def _fill(row: Data, regimen: RegimenPrices) -> None:
     row["first_cycle_days"], row["second_cycle_days"], row["later_cycle_days"] = regimen.stay
     drug = regimen.drug
     if isinstance(drug, InfusionDrug):

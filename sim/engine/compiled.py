@@ -15,22 +15,26 @@ import hashlib
 import os
 import platform
 import sys
+import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TextIO
 
 import numba
 import numpy as np
-from numba import njit
 from numba.core import types as nbtypes
 from numba.extending import intrinsic
 
+from sim.engine.data import Data
+
 PACKAGE: Final = Path(__file__).resolve().parents[1]
+COMPILED_PARTS: Final = ("clinic", "engine", "economics", "study")
+"""Folders of the package from which compiled code is made."""
 CACHE_NAME: Final = "blinsim"
 HASH_LENGTH: Final = 20
-JIT: Final = not numba.config.DISABLE_JIT
 
 EXPONENT_BITS: Final = np.int64(0x7FF)
 EXPONENT_SHIFT: Final = np.int64(52)
@@ -40,9 +44,9 @@ WITHOUT_EXPONENT: Final = np.int64(-0x7FF0000000000001)
 HALF_BITS: Final = np.int64(0x3FE0000000000000)
 
 
-def _bitcast(source: Any, target: Any) -> Any:  # noqa: ANN401 - numba's types are untyped
-    def cast(typing_context: Any, value: Any) -> Any:  # noqa: ANN401, ARG001
-        def generate(context: Any, builder: Any, _: Any, arguments: Any) -> Any:  # noqa: ANN401
+def _bitcast(source: Data, target: Data) -> Data:
+    def cast(typing_context: Data, value: Data) -> Data:  # noqa: ARG001 - numba's form
+        def generate(context: Data, builder: Data, _: Data, arguments: Data) -> Data:
             return builder.bitcast(arguments[0], context.get_value_type(target))
 
         return target(source), generate
@@ -64,28 +68,32 @@ def _ldexp(x: float, exponent: int) -> float:
     return x * _from_bits((np.int64(exponent) + BIAS) << EXPONENT_SHIFT)
 
 
-REPLACED: Final[dict[str, Callable[..., Any]]] = {"frexp": _frexp, "ldexp": _ldexp}
+_compile: Data = numba.njit
+_configuration: Data = numba.config
+# Without reference counts: the functions own nothing, and counting would cost most of the time.
+_HELPER: Final = {"error_model": "numpy", "forceinline": True, "_nrt": False}
+_ENTRY: Final = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
+
+REPLACED: Final[dict[str, Callable[..., Data]]] = {"frexp": _frexp, "ldexp": _ldexp}
 
 
 @cache
-def compiled(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a numba dispatcher
+def compiled(function: Callable[..., Data]) -> Data:
     """Return the compiled form of a function of this package and of all that it calls."""
-    if not JIT:
+    if _configuration.DISABLE_JIT:
         return function
-    return njit(error_model="numpy", forceinline=True, _nrt=False)(_with_compiled_calls(function))
+    return _compile(**_HELPER)(_with_compiled_calls(function))
 
 
-def kernel(function: Callable[..., Any]) -> Any:  # noqa: ANN401 - a numba dispatcher
+def kernel(function: Callable[..., Data]) -> Data:
     """Return the compiled form of an entry point; its machine code is kept for the next run."""
-    if not JIT:
+    if _configuration.DISABLE_JIT:
         return function
     use_cache_folder()
-    return njit(error_model="numpy", nogil=True, cache=True, _nrt=False)(
-        _with_compiled_calls(function)
-    )
+    return _compile(**_ENTRY)(_with_compiled_calls(function))
 
 
-def _with_compiled_calls(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_compiled_calls(function: Callable[..., Data]) -> Callable[..., Data]:
     names = dict(function.__globals__)
     for name in function.__code__.co_names:
         value = names.get(name)
@@ -115,17 +123,30 @@ def use_cache_folder() -> Path | None:
         probe.unlink()
     except OSError:
         return None
-    numba.config.CACHE_DIR = str(folder)
+    _configuration.CACHE_DIR = str(folder)
     return folder
 
 
 @cache
 def source_hash() -> str:
-    """Hash every source file of the package with the versions that make machine code."""
+    """Hash every source file that compiled code may come from, with the versions that make machine code."""
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(path for part in COMPILED_PARTS for path in (PACKAGE / part).rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode())
         digest.update(path.read_bytes())
     for part in (numba.__version__, np.__version__, sys.version, platform.processor()):
         digest.update(part.encode())
     return digest.hexdigest()[:HASH_LENGTH]
+
+
+@contextmanager
+def first_compilation(stream: TextIO) -> Iterator[None]:
+    """Say on `stream` that code is being compiled, when no machine code of this source is kept."""
+    folder = use_cache_folder()
+    if _configuration.DISABLE_JIT or (folder is not None and any(folder.rglob("*.nbc"))):
+        yield
+        return
+    started = time.monotonic()
+    print("compiling the core engine, once for this version …", file=stream, flush=True)
+    yield
+    print(f"compiled in {time.monotonic() - started:.0f} s", file=stream, flush=True)

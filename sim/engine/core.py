@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from sim.engine.compiled import kernel
 from sim.engine.core_draws import Ahead, draw_ahead, keys_ahead, slots_of
 from sim.engine.core_life import CLOCKS, Body, World, background_death
 from sim.engine.core_story import live
+from sim.engine.data import Data
 from sim.engine.model import Model, Strategy
 from sim.engine.records import EVENT, LIFE, records
 from sim.engine.streams import blocks
@@ -45,7 +46,7 @@ EPISODE: Final = np.dtype(
 def new_body() -> Body:
     """Make the working arrays of one thread."""
 
-    def recarray(size: int, dtype: Any) -> Any:  # noqa: ANN401
+    def recarray(size: int, dtype: Data) -> Data:
         return np.zeros(size, dtype).view(np.recarray)
 
     return Body(
@@ -61,7 +62,7 @@ def new_body() -> Body:
     )
 
 
-def keys_for(model: Model) -> Any:  # noqa: ANN401 - an array of keys
+def keys_for(model: Model) -> Data:
     """Return the keys that patients of the model are drawn with ahead."""
     treated = any(strategy.regimens for strategy in model.strategies)
     return keys_ahead(toxicity=model.settings.toxicity, treated=treated)
@@ -96,7 +97,7 @@ def one_log(
     body: Body,
     number: int,
     column: int,
-    plan_regimens: Any,  # noqa: ANN401
+    plan_regimens: Data,
     usual_care: bool,
     maintenance: bool,
 ) -> Patient:
@@ -108,7 +109,7 @@ def one_log(
 
 
 @cache
-def kernels() -> tuple[Any, Any]:
+def kernels() -> tuple[Data, Data]:
     """Return the compiled entry points: draws of a block, log of one patient."""
     return kernel(draw_ahead), kernel(one_log)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sim.clinic import toxicity
 from sim.clinic.decisions import Decision
@@ -23,6 +23,7 @@ from sim.engine.core_life import (
     until,
     wind,
 )
+from sim.engine.data import Data
 
 grade_of = toxicity.grade
 onset_day = toxicity.onset_day
@@ -137,7 +138,7 @@ def suffer(body: Body, cycle: int, place: int) -> None:
         record(body, TREATMENT_STOPPED, cycle, episode.kind, episode.grade, 0.0)
 
 
-def lay_infusion(body: Body, schedule: Any, episodes: int, step_up: bool) -> int:  # noqa: ANN401
+def lay_infusion(body: Body, schedule: Data, episodes: int, step_up: bool) -> int:
     """Lay out the infusion of the cycle around its interruptions; return the segments."""
     interruptions = 0
     for i in range(episodes):

@@ -6,12 +6,13 @@ the compiler turns into vector instructions; the rest is drawn when it is asked 
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from sim.clinic.decisions import Decision, occurrence
 from sim.clinic.patient import ENTRY_DECISIONS
+from sim.engine.data import Data
 
 U32 = np.uint32
 U64 = np.uint64
@@ -82,11 +83,11 @@ ENTRY_SLOTS: Final = len(ENTRY_DECISIONS)
 class Ahead(NamedTuple):
     """Uniforms drawn ahead by slot and column, and the slot by decision and place (or -1)."""
 
-    drawn: Any
-    slots: Any
+    drawn: Data
+    slots: Data
 
 
-def keys_ahead(*, toxicity: bool, treated: bool) -> Any:  # noqa: ANN401 - an array of keys
+def keys_ahead(*, toxicity: bool, treated: bool) -> Data:
     """Return what is worth drawing ahead, as (decision, occurrence), one row a slot.
 
     What a scenario cannot ask for is left out: toxicity when it is switched off, lines of
@@ -120,7 +121,7 @@ def place(line: int, cycle: int) -> int:
     return -1
 
 
-def slots_of(keys: Any) -> Any:  # noqa: ANN401 - arrays
+def slots_of(keys: Data) -> Data:
     """Return the table of slots by decision and place for `keys`."""
     slots = np.full((max(Decision) + 1, PLACES), -1, dtype=np.int64)
     for slot in range(keys.shape[0]):
@@ -129,19 +130,19 @@ def slots_of(keys: Any) -> Any:  # noqa: ANN401 - arrays
 
 
 def philox_round(
-    a: Any,
-    b: Any,
-    c: Any,
-    d: Any,
-    k0: Any,
-    k1: Any,  # noqa: ANN401 - 32-bit words
-) -> tuple[Any, Any, Any, Any]:
+    a: Data,
+    b: Data,
+    c: Data,
+    d: Data,
+    k0: Data,
+    k1: Data,
+) -> tuple[Data, Data, Data, Data]:
     """Apply one round of Philox4x32 (Salmon et al. 2011)."""
     p, q = MULTIPLIER_0 * U64(a), MULTIPLIER_1 * U64(c)
     return U32(U32(q >> WORD) ^ b ^ k0), U32(q), U32(U32(p >> WORD) ^ d ^ k1), U32(p)
 
 
-def keyed_uniform(seed: Any, number: Any, decision: Any, repeat: Any) -> float:  # noqa: ANN401
+def keyed_uniform(seed: Data, number: Data, decision: Data, repeat: Data) -> float:
     """Return the uniform of a key; the ten rounds are written out so that loops vectorize."""
     a, b = U32(U64(number) & LOW_WORD), U32(U64(number) >> WORD)
     c, d = U32(decision), U32(repeat)
@@ -169,7 +170,7 @@ def keyed_uniform(seed: Any, number: Any, decision: Any, repeat: Any) -> float: 
     return (np.float64(np.int64(word >> UNUSED_BITS)) + HALF) * SPACING
 
 
-def draw_ahead(seed: Any, first: int, count: int, keys: Any, drawn: Any) -> None:  # noqa: ANN401
+def draw_ahead(seed: Data, first: int, count: int, keys: Data, drawn: Data) -> None:
     """Fill ``drawn[slot, column]`` for the `count` patients from `first` on."""
     for slot in range(keys.shape[0]):
         decision, repeat = keys[slot, 0], keys[slot, 1]
@@ -180,17 +181,17 @@ def draw_ahead(seed: Any, first: int, count: int, keys: Any, drawn: Any) -> None
 
 def draw(
     ahead: Ahead,
-    seed: Any,
+    seed: Data,
     number: int,
     column: int,
     decision: int,
     line: int,
-    cycle: int,  # noqa: ANN401
+    cycle: int,
 ) -> float:
     """Return the patient's uniform for a decision, from those drawn ahead where it is one."""
     where = place(line, cycle)
     if where >= 0:
         slot = ahead.slots[decision, where]
         if slot >= 0:
-            return ahead.drawn[slot, column]  # type: ignore[no-any-return]
+            return ahead.drawn[slot, column]
     return keyed_uniform(seed, number, decision, occurrence(line, cycle))

@@ -7,7 +7,7 @@ returns the clock that rang, or `QUIET`.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sim.clinic import disease
 from sim.clinic.decisions import Decision
@@ -17,6 +17,7 @@ from sim.clinic.mortality import background_death_days
 from sim.clinic.patient import LATER_SALVAGE, Patient
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.core_draws import Ahead, draw
+from sim.engine.data import Data
 from sim.engine.life import Clock
 from sim.engine.records import Tables
 
@@ -43,25 +44,25 @@ LOST_CD19: Final = int(Happening.CD19_LOSS)
 class World(NamedTuple):
     """What all patients of a block share."""
 
-    rules: Any
-    regimens: Any
+    rules: Data
+    regimens: Data
     tables: Tables
     ahead: Ahead
-    seed: Any
+    seed: Data
 
 
 class Body(NamedTuple):
     """Arrays of the patient at hand: state, clocks, log, and room to lay out a cycle."""
 
-    life: Any
-    clocks: Any
-    log: Any
-    episodes: Any
-    starts: Any
-    ends: Any
-    doses: Any
-    onsets: Any
-    resumes: Any
+    life: Data
+    clocks: Data
+    log: Data
+    episodes: Data
+    starts: Data
+    ends: Data
+    doses: Data
+    onsets: Data
+    resumes: Data
 
 
 def reset(body: Body, patient: Patient, column: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from sim.clinic import disease, remission, response, transplant
+from sim.clinic import disease, remission, response
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
@@ -20,7 +20,6 @@ from sim.engine.core_life import (
     QUIET,
     RELAPSE,
     TRANSPLANT,
-    TRANSPLANT_DEATH,
     Body,
     World,
     age_now,
@@ -32,11 +31,11 @@ from sim.engine.core_life import (
     relapse,
     reset,
     salvage_line_now,
-    set_background_death,
-    stop_clocks_of_remission,
     until,
     wind,
 )
+from sim.engine.core_transplant import long_remission, relapse_or_cure, transplanted
+from sim.engine.data import Data
 from sim.engine.life import CAUSE_OF, Clock
 
 response_probability = response.response_probability
@@ -47,12 +46,6 @@ candidate_probability = remission.candidate_probability
 transplant_days = remission.transplant_days
 death_in_remission_days = remission.death_in_remission_days
 rescue_days = disease.rescue_days
-draw_vod = transplant.vod
-early_death_days = transplant.early_death_days
-late_death_days = transplant.late_death_days
-acute_gvhd_day = transplant.acute_gvhd_day
-chronic_gvhd_day = transplant.chronic_gvhd_day
-relapse_after_transplant_days = transplant.relapse_after_transplant_days
 
 NO_RESPONSE_CYCLE: Final = response.NO_RESPONSE_CYCLE
 RESPONDED: Final = -2
@@ -63,12 +56,6 @@ ENTRY: Final = int(Happening.ENTRY)
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 RESPONSE: Final = int(Happening.RESPONSE)
 NO_RESPONSE: Final = int(Happening.NO_RESPONSE)
-TRANSPLANTED: Final = int(Happening.TRANSPLANT)
-VOD: Final = int(Happening.TRANSPLANT_VOD)
-INFECTION: Final = int(Happening.TRANSPLANT_INFECTION)
-ACUTE_GVHD: Final = int(Happening.ACUTE_GVHD)
-CHRONIC_GVHD: Final = int(Happening.CHRONIC_GVHD)
-LONG_TERM_SURVIVOR: Final = int(Happening.LONG_TERM_SURVIVOR)
 USUAL_CARE: Final = int(Happening.USUAL_CARE_STARTED)
 SUPPORTIVE_CARE: Final = int(Happening.SUPPORTIVE_CARE_STARTED)
 DIED: Final = int(Happening.DEATH)
@@ -76,7 +63,7 @@ ENDED: Final = int(Happening.HORIZON)
 
 
 def live(
-    world: World, body: Body, patient: Patient, column: int, dies: float, plan_regimens: Any,
+    world: World, body: Body, patient: Patient, column: int, dies: float, plan_regimens: Data,
     usual_care: bool, maintenance: bool,
 ) -> None:  # fmt: skip
     """Tell the whole path of a patient who dies of other causes at `dies`; see ``body.log``."""
@@ -93,7 +80,7 @@ def live(
 
 
 def treatment(
-    world: World, body: Body, patient: Patient, plan_regimens: Any, usual_care: bool,
+    world: World, body: Body, patient: Patient, plan_regimens: Data, usual_care: bool,
     maintenance: bool,
 ) -> int:  # fmt: skip
     """Go through the regimens of the strategy; return the clock that ended it all."""
@@ -180,11 +167,6 @@ def induction(world: World, body: Body, patient: Patient, row: int) -> int:
     return FAILED
 
 
-def relapse_or_cure(world: World, days: float) -> float:
-    """Return `days`, or never when they lie beyond the cure point."""
-    return NEVER if days > world.rules.cure_point_days else days
-
-
 def in_remission(world: World, body: Body, patient: Patient, row: int, maintenance: bool) -> int:
     """Run the clocks of remission and consolidate; return `RELAPSE` or what ended it all."""
     life, rules, clocks = body.life, world.rules, body.clocks
@@ -262,111 +244,6 @@ def consolidation(
             rang = give_cycle(world, body, patient, row, cycle)
         if rang != QUIET:
             return rang
-    return QUIET
-
-
-def long_remission(world: World, body: Body, patient: Patient, started: float) -> int:
-    """Wait in remission; a long-term survivor has the mortality of survivors."""
-    life = body.life
-    if life.survivor_from > life.now:
-        life.survivor_from = started + world.rules.survivor_threshold_days
-        set_background_death(world, body, patient)
-        rang = until(body, life.survivor_from)
-        if rang != QUIET:
-            return rang
-        record(body, LONG_TERM_SURVIVOR, NO_CYCLE, 0, 0, 0.0)
-    return until(body, NEVER)
-
-
-def transplanted(
-    world: World, body: Body, patient: Patient, mrd_negative: bool, continuous: int
-) -> int:
-    """Transplant and follow complications; return `RELAPSE` or what ended it all."""
-    life, clocks, rules = body.life, body.clocks, world.rules.transplant
-    started = life.now
-    stop_clocks_of_remission(body)
-    clocks[LEUKAEMIC_DEATH] = NEVER
-    record(body, TRANSPLANTED, NO_CYCLE, continuous, 0, 0.0)
-    has_vod = draw_vod(
-        rules,
-        choose(world, body, patient, Decision.TRANSPLANT_VOD.value, 0),
-        prior_inotuzumab=life.prior_inotuzumab,
-    )
-    life.prior_hct = True
-    early = early_death_days(
-        rules,
-        choose(world, body, patient, Decision.TRANSPLANT_DEATH.value, 0),
-        choose(world, body, patient, Decision.TRANSPLANT_DEATH_TIME.value, 0),
-        has_vod=has_vod,
-    )
-    late = late_death_days(
-        rules, choose(world, body, patient, Decision.LATE_TRANSPLANT_DEATH.value, 0)
-    )
-    if early < NEVER:
-        clocks[TRANSPLANT_DEATH] = started + early
-    elif late <= world.rules.survivor_threshold_days:
-        clocks[TRANSPLANT_DEATH] = started + late
-    clocks[RELAPSE] = started + relapse_or_cure(
-        world,
-        relapse_after_transplant_days(
-            rules,
-            mrd_negative,
-            choose(world, body, patient, Decision.CURE_AFTER_TRANSPLANT.value, 0),
-            choose(world, body, patient, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),
-        ),
-    )
-    wind(body)
-    rang = complications(world, body, patient, started, has_vod)
-    if rang == QUIET:
-        rang = long_remission(world, body, patient, started)
-    if rang == RELAPSE:
-        relapse(world, body, patient)
-    return rang
-
-
-def complications(world: World, body: Body, patient: Patient, started: float, has_vod: bool) -> int:
-    """Live through the complications of a transplant in order of time."""
-    rules = world.rules.transplant
-    acute = acute_gvhd_day(
-        rules,
-        choose(world, body, patient, Decision.ACUTE_GVHD.value, 0),
-        choose(world, body, patient, Decision.ACUTE_GVHD_ONSET.value, 0),
-    )
-    chronic = chronic_gvhd_day(
-        rules,
-        choose(world, body, patient, Decision.CHRONIC_GVHD.value, 0),
-        choose(world, body, patient, Decision.CHRONIC_GVHD_ONSET.value, 0),
-    )
-    infected = hit(
-        choose(world, body, patient, Decision.TRANSPLANT_INFECTION.value, 0),
-        rules.infection_probability,
-    )
-    if has_vod or infected:
-        # Both stand on the day of the transplant, where a clock may ring as well.
-        rang = until(body, started)
-        if rang != QUIET:
-            return rang
-        if has_vod:
-            record(body, VOD, NO_CYCLE, 0, 0, 0.0)
-        if infected:
-            record(body, INFECTION, NO_CYCLE, 0, 0, rules.infection_days)
-    first, second = acute, chronic
-    first_kind, second_kind = ACUTE_GVHD, CHRONIC_GVHD
-    first_days, second_days = rules.acute_gvhd_days, rules.chronic_gvhd_days
-    if chronic < acute:
-        first, second = chronic, acute
-        first_kind, second_kind = CHRONIC_GVHD, ACUTE_GVHD
-        first_days, second_days = second_days, first_days
-    if first < NEVER:
-        rang = until(body, started + first)
-        if rang != QUIET:
-            return rang
-        record(body, first_kind, NO_CYCLE, 0, 0, first_days)
-    if second < NEVER:
-        rang = until(body, started + second)
-        if rang != QUIET:
-            return rang
-        record(body, second_kind, NO_CYCLE, 0, 0, second_days)
     return QUIET
 
 

@@ -7,19 +7,20 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from sim.clinic.units import DAYS_PER_MONTH, PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, survival_curve
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.ledger import State
 from sim.report.citations import citations
 from sim.report.folder import check_folder, write_folder
 from sim.report.trace import events_table
+from sim.study.curves import curves
 from sim.study.provenance import provenance
-from sim.study.simulation import Arm, Simulation
+from sim.study.simulation import Simulation
 from sim.study.summary import Comparison, Summary
+from sim.study.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
 
-SURVIVAL_MONTHS: Final = 120
 INDENT: Final = 2
 
 COLUMNS: Final = {
@@ -148,56 +149,42 @@ def _increments(summary: Summary) -> pd.DataFrame:
 
 
 def _survival(simulation: Simulation) -> pd.DataFrame:
-    horizon_days = simulation.question.model.settings.horizon_days
-    frames = []
-    for arm in simulation.arms:
-        for endpoint, (times, followed_days) in _endpoints(arm, horizon_days).items():
-            last = min(SURVIVAL_MONTHS, math.floor(followed_days / DAYS_PER_MONTH))
-            months = np.arange(last + 1)
-            curve = survival_curve(times, months * DAYS_PER_MONTH)
-            curve[:1] = 1.0 if len(times) else math.nan
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "strategy": arm.strategy.name,
-                        "endpoint": endpoint,
-                        "months": months,
-                        "survival_percent": PERCENT * curve,
-                        "at_risk": np.rint(np.nan_to_num(curve) * len(times)).astype(int),
-                    }
-                )
-            )
+    frames = [
+        pd.DataFrame(
+            {
+                "strategy": curve.strategy,
+                "endpoint": curve.endpoint,
+                "months": range(len(curve.at_risk)),
+                "survival_percent": PERCENT * curve.at_risk / curve.patients
+                if curve.patients
+                else math.nan,
+                "at_risk": curve.at_risk,
+            }
+        )
+        for curve in curves(simulation)
+    ]
     return pd.concat(frames, ignore_index=True)
-
-
-def _endpoints(arm: Arm, horizon_days: float) -> dict[str, tuple[Array, float]]:
-    """Return for each endpoint the times, and how long every patient was followed for it."""
-    rows = arm.outcomes
-    responders = rows[rows["response"]]
-    last_remission = max(responders["remission_days"], default=0.0)
-    return {
-        "os": (rows["death_days"].to_numpy(), horizon_days),
-        "efs": (rows["efs_days"].to_numpy(), horizon_days),
-        "rfs": (responders["rfs_days"].to_numpy(), horizon_days - last_remission),
-    }
 
 
 def _ledger(simulation: Simulation) -> pd.DataFrame:
     n = simulation.question.patients
     rows = [
         (
-            arm.strategy.name,
+            strategy.name,
             category.account.value,
             category.label,
             line + 1,
             state.value,
-            plain / n,
-            present / n,
+            cell[UNDISCOUNTED] / n,
+            cell[DISCOUNTED] / n,
         )
-        for arm in simulation.arms
-        for (category, line, state), (plain, present) in sorted(
-            arm.cells.items(), key=lambda cell: (cell[0][0].value, cell[0][1], cell[0][2])
+        for strategy, cells in zip(
+            simulation.question.model.strategies, simulation.tally.sums.cells, strict=True
         )
+        for category, by_line in zip(CATEGORIES, cells, strict=True)
+        for line, by_state in enumerate(by_line)
+        for state, cell in zip(State, by_state, strict=True)
+        if cell.any()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["ledger.csv"]))
 

@@ -1,10 +1,10 @@
-"""Run a question: move the patients, read their outcomes, keep their books."""
+"""Run a question: move the patients, read their outcomes, keep their books, count."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,26 @@ from sim.economics.accounting import entries
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category, Entry, State
 from sim.engine.model import Strategy
-from sim.engine.outcomes import Outcome, outcome
+from sim.engine.outcomes import outcome
 from sim.engine.reference import simulate
 from sim.study.question import Question
+from sim.study.tally import (
+    CATEGORIES,
+    DISCOUNTED,
+    ROW,
+    UNDISCOUNTED,
+    Counts,
+    Sums,
+    Tally,
+    count_patient,
+    new_counts,
+    new_sums,
+    new_values,
+)
 
+KEPT_AT_MOST: Final = 100_000
+"""The command line keeps the single patients up to this number, for exact medians."""
+Engine = Literal["core", "reference"]
 Cell = tuple[Category, int, State]
 Progress = Callable[[int], None]
 
@@ -70,61 +86,161 @@ class Arm:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A question and its simulated patients."""
+    """A question and its simulated patients.
+
+    `arms` holds the single patients, when they were kept; `tally` what was counted of all.
+    """
 
     question: Question
     arms: tuple[Arm, ...]
     traces: tuple[Trace, ...]
     engine: str
+    tally: Tally = field(default_factory=lambda: Tally(0, 0, new_sums(0), new_counts(0)))
 
     def arm(self, name: str) -> Arm:
-        """Return the arm of a strategy."""
+        """Return the arm of a strategy.
+
+        Raises
+        ------
+        LookupError
+            When the patients were not kept.
+        """
+        if not self.arms:
+            message = "the single patients were not kept; run with keep_patients=True"
+            raise LookupError(message)
         return next(arm for arm in self.arms if arm.strategy.name == name)
 
 
-def run(question: Question, *, trace: int = 0, progress: Progress = lambda _: None) -> Simulation:
+def run(
+    question: Question,
+    *,
+    engine: Engine = "core",
+    trace: int = 0,
+    keep_patients: bool = True,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+) -> Simulation:
     """Simulate every strategy of the question in the same patients.
 
     Parameters
     ----------
     question
         What is asked.
+    engine
+        ``core`` is compiled; ``reference`` is the specification. Both tell the same story.
     trace
         Keep log and ledger of this many first patients.
+    keep_patients
+        Keep outcomes and amounts of every patient; memory then grows with their number.
+    threads
+        Of the core engine; by default as many as there are processors. Results do not depend
+        on it.
     progress
-        Called with the number of patients finished since the last call.
+        Called with the number of patients finished since the last call, strategies counted.
     """
-    arms, traces = [], []
-    for strategy in question.model.strategies:
-        arm, kept = _arm(question, strategy, trace, progress)
-        arms.append(arm)
-        traces.extend(kept)
-    return Simulation(question, tuple(arms), tuple(traces), engine="reference")
+    traces = tuple(_traces(question, min(trace, question.patients)))
+    if engine == "reference":
+        arms, tally = _reference(question, progress)
+    else:
+        from sim.study.core_run import run_core
+
+        arms, tally = run_core(
+            question, keep_patients=keep_patients, threads=threads, progress=progress
+        )
+    return Simulation(question, arms if keep_patients else (), traces, engine, tally)
 
 
-def _arm(
-    question: Question, strategy: Strategy, trace: int, progress: Progress
-) -> tuple[Arm, list[Trace]]:
+def comparator_place(question: Question) -> int:
+    """Return the place of the comparator among the strategies."""
+    names = [strategy.name for strategy in question.model.strategies]
+    return names.index(question.scenario.comparator_name)
+
+
+def make_arm(
+    strategy: Strategy,
+    rows: np.ndarray[Any, Any],
+    amounts: np.ndarray[Any, Any],
+    cells: Any,  # noqa: ANN401
+) -> Arm:
+    """Build an arm from outcome rows, amounts (patient, kind, category) and the sums of cells."""
+    outcomes = pd.DataFrame(rows, columns=list(ROW))
+    for name in ROW[:9]:
+        outcomes[name] = outcomes[name].astype(bool)
+    for name in ("cycles_first_line", "cause_of_death"):
+        outcomes[name] = outcomes[name].astype(int)
+    filled = {
+        (category, line, state): (float(cell[0]), float(cell[1]))
+        for category, by_line in zip(CATEGORIES, cells, strict=True)
+        for line, by_state in enumerate(by_line)
+        for state, cell in zip(State, by_state, strict=True)
+        if cell.any()
+    }
+    return Arm(strategy, outcomes, amounts[:, DISCOUNTED], amounts[:, UNDISCOUNTED], filled)
+
+
+def _reference(question: Question, progress: Progress) -> tuple[tuple[Arm, ...], Tally]:
+    strategies = question.model.strategies
+    n, count = question.patients, len(strategies)
+    rows = np.zeros((n, count, len(ROW)))
+    amounts = np.zeros((n, count, 2, len(CATEGORIES)))
+    sums, counts = new_sums(count), new_counts(count)
+    for s, strategy in enumerate(strategies):
+        _move(question, strategy, rows[:, s], amounts[:, s], sums.cells[s], progress)
+    comparator = comparator_place(question)
+    _count(sums, counts, rows, amounts, comparator)
+    arms = tuple(
+        make_arm(strategy, rows[:, s], amounts[:, s], sums.cells[s])
+        for s, strategy in enumerate(strategies)
+    )
+    return arms, Tally(n, comparator, sums, counts)
+
+
+def _move(
+    question: Question,
+    strategy: Strategy,
+    rows: np.ndarray[Any, Any],
+    amounts: np.ndarray[Any, Any],
+    cells: np.ndarray[Any, Any],
+    progress: Progress,
+) -> None:
     regimens = tuple(regimen.name for regimen in strategy.regimens)
-    column = {category: i for i, category in enumerate(Category)}
-    amounts = np.zeros((2, question.patients, len(column)))
-    cells: dict[Cell, tuple[float, float]] = {}
-    rows: list[tuple[Any, ...]] = []
-    traces = []
+    column = {category: i for i, category in enumerate(CATEGORIES)}
+    place = {state: i for i, state in enumerate(State)}
     simulated = simulate(question.model, strategy, seed=question.seed, patients=question.patients)
     for patient, log in simulated:
-        ledger = entries(question.accounts, regimens, patient, log)
-        for entry in ledger:
-            place = column[entry.category]
-            amounts[0, patient.number, place] += entry.undiscounted
-            amounts[1, patient.number, place] += entry.discounted
-            cell = (entry.category, entry.line, entry.state)
-            plain, present = cells.get(cell, (0.0, 0.0))
-            cells[cell] = (plain + entry.undiscounted, present + entry.discounted)
+        for entry in entries(question.accounts, regimens, patient, log):
+            category = column[entry.category]
+            amounts[patient.number, UNDISCOUNTED, category] += entry.undiscounted
+            amounts[patient.number, DISCOUNTED, category] += entry.discounted
+            cell = cells[category, entry.line, place[entry.state]]
+            cell[UNDISCOUNTED] += entry.undiscounted
+            cell[DISCOUNTED] += entry.discounted
         row = outcome(log)
-        rows.append((*row, row.rfs_days, row.efs_days))
-        if patient.number < trace:
-            traces.append(Trace(strategy.name, regimens, patient, log, ledger))
+        rows[patient.number] = (*row, row.rfs_days, row.efs_days)
         progress(1)
-    outcomes = pd.DataFrame(rows, columns=[*Outcome._fields, "rfs_days", "efs_days"])
-    return Arm(strategy, outcomes, amounts[1], amounts[0], cells), traces
+
+
+def _count(
+    sums: Sums,
+    counts: Counts,
+    rows: np.ndarray[Any, Any],
+    amounts: np.ndarray[Any, Any],
+    comparator: int,
+) -> None:
+    values = new_values(rows.shape[1])
+    for patient in range(rows.shape[0]):
+        count_patient(sums, counts, rows[patient], amounts[patient], values, comparator)
+
+
+def _traces(question: Question, patients: int) -> list[Trace]:
+    traces: list[Trace] = []
+    if not patients:
+        return traces
+    for strategy in question.model.strategies:
+        regimens = tuple(regimen.name for regimen in strategy.regimens)
+        for patient, log in simulate(
+            question.model, strategy, seed=question.seed, patients=patients
+        ):
+            ledger = entries(question.accounts, regimens, patient, log)
+            traces.append(Trace(strategy.name, regimens, patient, log, ledger))
+    return traces

@@ -8,13 +8,22 @@ from typing import Final
 
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH
-from sim.economics.estimates import Estimate, mean, median, percent, survival_percent
+from sim.economics.estimates import (
+    NOT_ESTIMABLE,
+    Estimate,
+    mean,
+    median,
+    percent,
+    survival_percent,
+)
 from sim.economics.frontier import FrontierRow, frontier
 from sim.economics.frontier import Strategy as FrontierStrategy
 from sim.economics.incremental import Increment, PatientTotals, increment, paired_difference
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account
 from sim.engine.outcomes import ALIVE
+from sim.study import counted
 from sim.study.simulation import Arm, Simulation
+from sim.study.tally import Tally
 
 OS_LANDMARKS_MONTHS: Final = (6, 12, 24, 36, 60, 120)
 EFS_LANDMARK_MONTHS: Final = 6
@@ -67,15 +76,17 @@ def summarise(simulation: Simulation) -> Summary:
     """Estimate all that is reported from the simulated patients."""
     question = simulation.question
     labels = {s.name: s.shown_name for s in question.scenario.strategies}
+    horizon = question.model.settings.horizon_days
+    names = [strategy.name for strategy in question.model.strategies]
+    if simulation.arms:
+        found = [dict(_outcomes(arm, horizon)) for arm in simulation.arms]
+        comparisons = _compare_arms(simulation)
+    else:
+        found = [dict(_counted(simulation.tally, s, horizon)) for s in range(len(names))]
+        comparisons = _compare_counts(simulation, names)
     arms = tuple(
-        ArmSummary(arm.strategy.name, labels[arm.strategy.name], dict(_outcomes(arm)))
-        for arm in simulation.arms
-    )
-    comparator = simulation.arm(question.scenario.comparator_name)
-    comparisons = tuple(
-        _compare(arm, comparator, question.thresholds)
-        for arm in simulation.arms
-        if arm is not comparator
+        ArmSummary(name, labels[name], outcomes)
+        for name, outcomes in zip(names, found, strict=True)
     )
     analysis = frontier(
         FrontierStrategy(a.name, a.outcomes["cost"].mean, a.outcomes["qalys"].mean) for a in arms
@@ -83,7 +94,7 @@ def summarise(simulation: Simulation) -> Summary:
     return Summary(arms, comparisons, tuple(analysis), _inputs(simulation))
 
 
-def _outcomes(arm: Arm) -> Iterator[tuple[str, Estimate]]:
+def _outcomes(arm: Arm, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
     rows = arm.outcomes
     death = rows["death_days"].to_numpy()
     for name in SHARES:
@@ -98,7 +109,12 @@ def _outcomes(arm: Arm) -> Iterator[tuple[str, Estimate]]:
         survival_percent(rows["efs_days"].to_numpy(), EFS_LANDMARK_MONTHS * DAYS_PER_MONTH),
     )
     for months in OS_LANDMARKS_MONTHS:
-        yield f"os_{months}_months_percent", survival_percent(death, months * DAYS_PER_MONTH)
+        yield (
+            f"os_{months}_months_percent",
+            survival_percent(death, months * DAYS_PER_MONTH)
+            if months * DAYS_PER_MONTH <= horizon_days
+            else NOT_ESTIMABLE,
+        )
     causes = rows["cause_of_death"].to_numpy()
     for cause in Cause:
         yield f"death_{cause.name.lower()}_percent", percent(causes == cause)
@@ -122,6 +138,28 @@ def _outcomes(arm: Arm) -> Iterator[tuple[str, Estimate]]:
             )
 
 
+def _counted(tally: Tally, s: int, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
+    """Yield what `_outcomes` yields, from counts and sums."""
+    counts, n = tally.counts, tally.patients
+    yield from counted.shares(tally, s, SHARES)
+    yield from counted.cycles(tally, s)
+    yield "rfs_median_months", counted.median_months(counts.relapses[s])
+    yield "os_median_months", counted.median_months(counts.deaths[s])
+    yield (
+        f"efs_{EFS_LANDMARK_MONTHS}_months_percent",
+        counted.share(counted.survival(counts.failures[s], EFS_LANDMARK_MONTHS), n),
+    )
+    for months in OS_LANDMARKS_MONTHS:
+        yield (
+            f"os_{months}_months_percent",
+            counted.share(counted.survival(counts.deaths[s], months), n)
+            if months * DAYS_PER_MONTH <= horizon_days
+            else NOT_ESTIMABLE,
+        )
+    yield from counted.causes(tally, s)
+    yield from counted.amounts(tally, s)
+
+
 def _months(days: Estimate) -> Estimate:
     return Estimate(days.mean / DAYS_PER_MONTH, days.se / DAYS_PER_MONTH)
 
@@ -135,16 +173,42 @@ def _totals(arm: Arm) -> PatientTotals:
     )
 
 
-def _compare(arm: Arm, comparator: Arm, thresholds: tuple[float, ...]) -> Comparison:
-    gain = increment(_totals(arm), _totals(comparator))
-    return Comparison(
-        increment=gain,
-        cost_categories={
+def _compare_arms(simulation: Simulation) -> tuple[Comparison, ...]:
+    question = simulation.question
+    comparator = simulation.arm(question.scenario.comparator_name)
+    comparisons = []
+    for arm in simulation.arms:
+        if arm is comparator:
+            continue
+        gain = increment(_totals(arm), _totals(comparator))
+        categories = {
             category.label: paired_difference(arm.category(category), comparator.category(category))
             for category in COST_CATEGORIES
-        },
-        nmb={threshold: gain.nmb(threshold) for threshold in thresholds},
-    )
+        }
+        comparisons.append(_comparison(gain, categories, question.thresholds))
+    return tuple(comparisons)
+
+
+def _compare_counts(simulation: Simulation, names: list[str]) -> tuple[Comparison, ...]:
+    tally, question = simulation.tally, simulation.question
+    comparisons = []
+    for s, name in enumerate(names):
+        if s == tally.comparator:
+            continue
+        gain = counted.counted_increment(tally, s, name, names[tally.comparator])
+        categories = {
+            category.label: counted.difference(tally, s, counted.column_of(category))
+            for category in COST_CATEGORIES
+        }
+        comparisons.append(_comparison(gain, categories, question.thresholds))
+    return tuple(comparisons)
+
+
+def _comparison(
+    gain: Increment, categories: Mapping[str, Estimate], thresholds: tuple[float, ...]
+) -> Comparison:
+    nmb = {threshold: gain.nmb(threshold) for threshold in thresholds}
+    return Comparison(increment=gain, cost_categories=categories, nmb=nmb)
 
 
 def _inputs(simulation: Simulation) -> dict[str, int]:

@@ -1,26 +1,30 @@
 """What is counted over patients: sums, squares, paired differences, times in fine bins.
 
-A tally does not grow with the number of patients. It is filled by the unit, a fixed number of
-patients in their order, and units are added in their order, so that it does not depend on
-threads. Times are counted in bins of 1/256 month, whose edges include every whole month:
-landmarks are exact, medians are exact to 1/256 month.
+A tally does not grow with the number of patients. Sums are formed by the unit, a fixed number of
+patients in their order, and units are added in their order, so that they do not depend on
+threads; counts are whole numbers, for which order does not matter. Times are counted in bins of
+1/64 month, whose edges include every whole month: landmarks are exact, and a median is
+interpolated within its bin.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from math import ceil
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH
-from sim.economics.ledger import Account, Category
-from sim.engine.outcomes import Outcome
+from sim.economics.core_ledger import LINES
+from sim.economics.ledger import Account, Category, State
+from sim.engine.data import Data
+from sim.engine.outcomes import ALIVE, Outcome
 
 UNIT: Final = 4096
 """Patients of a unit."""
-BINS_PER_MONTH: Final = 256
+BINS_PER_MONTH: Final = 64
 MONTHS: Final = 1200
 BINS: Final = BINS_PER_MONTH * MONTHS + 1
 """The last bin holds what happens later or never."""
@@ -52,58 +56,94 @@ UNDISCOUNTED: Final = 0
 DISCOUNTED: Final = 1
 
 
-class Tally(NamedTuple):
-    """Counts and sums of all strategies; the first axis is the strategy.
+class Sums(NamedTuple):
+    """Sums over patients; the first axis is the strategy.
 
     Attributes
     ----------
-    sums, squares
+    values, squares
         Of each category and account: (strategy, undiscounted or discounted, value).
     differences, difference_squares
         Of the discounted values, strategy minus comparator in the same patient.
     products
         Of the differences in cost and in QALYs.
-    flags, causes, cycles
-        Patients by outcome, by cause of death (the last: alive), by number of cycles.
-    deaths, failures, relapses
-        Times of death, of failure (EFS) and, from remission on, of relapse or death (RFS).
+    cells
+        By category, line and state: (..., undiscounted or discounted).
     """
 
-    sums: Any
-    squares: Any
-    differences: Any
-    difference_squares: Any
-    products: Any
-    flags: Any
-    causes: Any
-    cycles: Any
-    deaths: Any
-    failures: Any
-    relapses: Any
-
-    def add(self, other: Tally) -> None:
-        """Add another tally to this one."""
-        for mine, theirs in zip(self, other, strict=True):
-            mine += theirs
-
-    def clear(self) -> None:
-        """Forget everything."""
-        for array in self:
-            array.fill(0)
+    values: Data
+    squares: Data
+    differences: Data
+    difference_squares: Data
+    products: Data
+    cells: Data
 
 
-def new_tally(strategies: int) -> Tally:
-    """Return an empty tally."""
+class Counts(NamedTuple):
+    """Numbers of patients; the first axis is the strategy.
 
-    def whole(columns: int) -> Any:  # noqa: ANN401
-        return np.zeros((strategies, columns), dtype=np.int64)
+    Attributes
+    ----------
+    flags, causes, cycles
+        By outcome, by cause of death (the last: alive), by number of cycles.
+    deaths, failures, relapses
+        By time of death, of failure (EFS) and, from remission on, of relapse or death (RFS).
+    """
 
-    return Tally(
-        sums=np.zeros((strategies, 2, VALUES)),
+    flags: Data
+    causes: Data
+    cycles: Data
+    deaths: Data
+    failures: Data
+    relapses: Data
+
+
+@dataclass
+class Tally:
+    """Everything that a summary needs, of `patients` patients in the order of strategies."""
+
+    patients: int
+    comparator: int
+    sums: Sums
+    counts: Counts
+
+
+def add(mine: Sums | Counts, theirs: Sums | Counts) -> None:
+    """Add `theirs` to `mine`, array by array."""
+    for total, part in zip(mine, theirs, strict=True):
+        total += part
+
+
+def clear(tally: Sums | Counts) -> None:
+    """Forget everything."""
+    for array in tally:
+        array.fill(0)
+
+
+def new_sums(strategies: int) -> Sums:
+    """Return empty sums."""
+    return Sums(
+        values=np.zeros((strategies, 2, VALUES)),
         squares=np.zeros((strategies, 2, VALUES)),
         differences=np.zeros((strategies, VALUES)),
         difference_squares=np.zeros((strategies, VALUES)),
         products=np.zeros(strategies),
+        cells=np.zeros((strategies, CATEGORY_COLUMNS, LINES, len(State), 2)),
+    )
+
+
+def new_values(strategies: int) -> Data:
+    """Return room for the values of one patient."""
+    return np.zeros((strategies, 2, VALUES))
+
+
+def new_counts(strategies: int) -> Counts:
+    """Return empty counts."""
+
+    def whole(columns: int) -> Data:
+        return np.zeros((strategies, columns), dtype=np.int64)
+
+    return Counts(
         flags=whole(FLAGS),
         causes=whole(CAUSES + 1),
         cycles=whole(MOST_CYCLES),
@@ -117,10 +157,17 @@ def bin_of(days: float) -> int:
     """Return the bin ``(k w, (k + 1) w]`` of a time; what is not above 0 falls into the first."""
     if days >= (BINS - 1) * BIN_DAYS:
         return BINS - 1
-    return max(int(math.ceil(days / BIN_DAYS)) - 1, 0)
+    return max(ceil(days / BIN_DAYS) - 1, 0)
 
 
-def count_patient(tally: Tally, rows: Any, amounts: Any, values: Any, comparator: int) -> None:  # noqa: ANN401
+def count_patient(
+    sums: Sums,
+    counts: Counts,
+    rows: Data,
+    amounts: Data,
+    values: Data,
+    comparator: int,
+) -> None:
     """Add one patient: outcome row and amounts (undiscounted, discounted) by strategy.
 
     `values` is room for a copy of the amounts followed by their sums by account.
@@ -128,13 +175,14 @@ def count_patient(tally: Tally, rows: Any, amounts: Any, values: Any, comparator
     for s in range(rows.shape[0]):
         row = rows[s]
         for flag in range(FLAGS):
-            tally.flags[s, flag] += int(row[flag])
-        tally.causes[s, int(row[CAUSE])] += 1
-        tally.cycles[s, min(int(row[CYCLES]), MOST_CYCLES - 1)] += 1
-        tally.deaths[s, bin_of(row[DEATH])] += 1
-        tally.failures[s, bin_of(row[EFS])] += 1
+            counts.flags[s, flag] += int(row[flag])
+        cause = int(row[CAUSE])
+        counts.causes[s, CAUSES if cause == ALIVE else cause] += 1
+        counts.cycles[s, min(int(row[CYCLES]), MOST_CYCLES - 1)] += 1
+        counts.deaths[s, bin_of(row[DEATH])] += 1
+        counts.failures[s, bin_of(row[EFS])] += 1
         if row[0] > 0.0:
-            tally.relapses[s, bin_of(row[RFS])] += 1
+            counts.relapses[s, bin_of(row[RFS])] += 1
         for kind in range(2):
             value = values[s, kind]
             for account in range(CATEGORY_COLUMNS, VALUES):
@@ -145,14 +193,14 @@ def count_patient(tally: Tally, rows: Any, amounts: Any, values: Any, comparator
                 value[CATEGORY_COLUMNS + ACCOUNT_OF[category]] += amount
             for column in range(VALUES):
                 amount = value[column]
-                tally.sums[s, kind, column] += amount
-                tally.squares[s, kind, column] += amount * amount
+                sums.values[s, kind, column] += amount
+                sums.squares[s, kind, column] += amount * amount
     for s in range(rows.shape[0]):
         if s == comparator:
             continue
         ours, theirs = values[s, DISCOUNTED], values[comparator, DISCOUNTED]
         for column in range(VALUES):
             difference = ours[column] - theirs[column]
-            tally.differences[s, column] += difference
-            tally.difference_squares[s, column] += difference * difference
-        tally.products[s] += (ours[COST] - theirs[COST]) * (ours[QALY] - theirs[QALY])
+            sums.differences[s, column] += difference
+            sums.difference_squares[s, column] += difference * difference
+        sums.products[s] += (ours[COST] - theirs[COST]) * (ours[QALY] - theirs[QALY])

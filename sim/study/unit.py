@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from sim.clinic.events import Happening
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import NEVER
-from sim.economics.core_clerk import CATEGORIES, LINES, STATES, Book, keep_book
+from sim.economics.core_clerk import keep_book
+from sim.economics.core_ledger import CATEGORIES, LINES, Book
 from sim.economics.price_records import Tariff
 from sim.engine.compiled import kernel
 from sim.engine.core import BLOCK, enter, new_body
 from sim.engine.core_draws import Ahead, draw_ahead, slots_of
 from sim.engine.core_life import Body, World, background_death
 from sim.engine.core_story import live
+from sim.engine.data import Data
 from sim.engine.outcomes import ALIVE
 from sim.engine.records import Compiled
 from sim.study.tally import (
@@ -30,10 +32,12 @@ from sim.study.tally import (
     REMISSION,
     RFS,
     ROW,
-    VALUES,
-    Tally,
+    Counts,
+    Sums,
     count_patient,
-    new_tally,
+    new_counts,
+    new_sums,
+    new_values,
 )
 
 CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
@@ -65,10 +69,10 @@ MOST_LINES: Final = LINES - 1
 class Plans(NamedTuple):
     """All strategies: rows of regimens (strategy, line), how many, what follows."""
 
-    regimens: Any
-    lines: Any
-    usual_care: Any
-    maintenance: Any
+    regimens: Data
+    lines: Data
+    usual_care: Data
+    maintenance: Data
 
 
 class Room(NamedTuple):
@@ -76,12 +80,12 @@ class Room(NamedTuple):
 
     body: Body
     ahead: Ahead
-    rows: Any
-    amounts: Any
-    values: Any
-    desk: Any
-    cells: Any
-    tally: Tally
+    rows: Data
+    amounts: Data
+    values: Data
+    desk: Data
+    sums: Sums
+    counts: Counts
 
 
 def plans(compiled: Compiled) -> Plans:
@@ -98,21 +102,21 @@ def plans(compiled: Compiled) -> Plans:
     )
 
 
-def new_room(strategies: int, keys: Any) -> Room:  # noqa: ANN401
+def new_room(strategies: int, keys: Data) -> Room:
     """Make the working arrays of a thread."""
     return Room(
         body=new_body(),
         ahead=Ahead(np.zeros((len(keys), BLOCK)), slots_of(keys)),
         rows=np.zeros((strategies, len(ROW))),
         amounts=np.zeros((strategies, 2, CATEGORIES)),
-        values=np.zeros((strategies, 2, VALUES)),
+        values=new_values(strategies),
         desk=np.zeros(1, DESK).view(np.recarray)[0],
-        cells=np.zeros((strategies, CATEGORIES, LINES, STATES, 2)),
-        tally=new_tally(strategies),
+        sums=new_sums(strategies),
+        counts=new_counts(strategies),
     )
 
 
-def read_outcome(log: Any, events: int, row: Any) -> None:  # noqa: ANN401
+def read_outcome(log: Data, events: int, row: Data) -> None:
     """Fill the outcome row of a patient; the counterpart of `sim.engine.outcomes.outcome`."""
     for flag in range(FLAGS):
         row[flag] = 0.0
@@ -152,22 +156,32 @@ def read_outcome(log: Any, events: int, row: Any) -> None:  # noqa: ANN401
     row[EFS] = failure if responded else 0.0
 
 
-def run_unit(  # noqa: PLR0917 - a compiled entry point takes its arrays one by one
-    rules: Any,  # noqa: ANN401
-    regimens: Any,  # noqa: ANN401
-    tables: Any,  # noqa: ANN401
+def keep_patient(room: Room, rows: Data, amounts: Data) -> None:
+    """Copy the patient at hand, element by element: nothing may be allocated here."""
+    for s in range(rows.shape[0]):
+        for column in range(rows.shape[1]):
+            rows[s, column] = room.rows[s, column]
+        for kind in range(2):
+            for category in range(CATEGORIES):
+                amounts[s, kind, category] = room.amounts[s, kind, category]
+
+
+def run_unit(
+    rules: Data,
+    regimens: Data,
+    tables: Data,
     plan: Plans,
     tariff: Tariff,
     room: Room,
-    keys: Any,  # noqa: ANN401
-    seed: Any,  # noqa: ANN401
+    keys: Data,
+    seed: Data,
     first: int,
     count: int,
     comparator: int,
-    keep_rows: Any,  # noqa: ANN401
-    keep_amounts: Any,  # noqa: ANN401
+    keep_rows: Data,
+    keep_amounts: Data,
 ) -> None:
-    """Move `count` patients from `first` on through all strategies; fill ``room.tally``.
+    """Move `count` patients from `first` on through all strategies; add them to the sums and counts.
 
     Rows and amounts of the patients are kept when there is room for them (length not 0).
     """
@@ -198,16 +212,15 @@ def run_unit(  # noqa: PLR0917 - a compiled entry point takes its arrays one by 
                 for kind in range(2):
                     for category in range(CATEGORIES):
                         room.amounts[s, kind, category] = 0.0
-                book = Book(room.amounts[s], room.cells[s], tariff, room.desk)
+                book = Book(room.amounts[s], room.sums.cells[s], tariff, room.desk)
                 keep_book(book, patient, room.body.log, events, chosen)
-            count_patient(room.tally, room.rows, room.amounts, room.values, comparator)
+            count_patient(room.sums, room.counts, room.rows, room.amounts, room.values, comparator)
             if keep:
-                keep_rows[done + column] = room.rows
-                keep_amounts[done + column] = room.amounts
+                keep_patient(room, keep_rows[done + column], keep_amounts[done + column])
         done += block
 
 
 @cache
-def unit_kernel() -> Any:  # noqa: ANN401 - a numba dispatcher
+def unit_kernel() -> Data:
     """Return the compiled loop over a unit."""
     return kernel(run_unit)

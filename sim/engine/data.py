@@ -1,0 +1,6 @@
+"""The type of what only compiled code looks into."""
+
+from typing import Any, TypeAlias
+
+Data: TypeAlias = Any
+"""Arrays, records, 32-bit words and compiled functions: numba infers their types, mypy cannot."""
