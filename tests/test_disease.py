@@ -122,7 +122,7 @@ RESCUED = FIT | {
     (Decision.RESCUE_TIME, LATER_LINE): 0.5,
 }
 REFRACTORY = {(Decision.REFRACTORY_SURVIVAL, 0): 0.75}  # (t / 60.875)^(1/2) = 2: day 243.5
-FOUR_MONTHS = {"usual_care.rescue_median_months": 4.0}
+RESCUE_MEDIAN = {"usual_care.rescue_median_months": 8.0}
 
 
 def happened(log):
@@ -136,12 +136,12 @@ def test_non_responder_dies_of_leukaemia_as_drawn():
 
 
 def test_rescue_brings_a_transplant_instead_of_that_death():
-    """Four months (121.75 days) after failure; not counted as in continuous remission."""
-    transplant = happened(live(somebody(), REFRACTORY | RESCUED, FOUR_MONTHS).log)
-    assert transplant[Happening.TRANSPLANT].time_days == pytest.approx(70.0 + 121.75, rel=1e-12)
-    assert transplant[Happening.TRANSPLANT].detail == 0
-    assert transplant[Happening.TRANSPLANT].line == 1
-    assert transplant[Happening.HORIZON].time_days > 243.5
+    """Eight months (243.5 days) after failure, when he would be dead; not in continuous remission."""
+    events = happened(live(somebody(), REFRACTORY | RESCUED, RESCUE_MEDIAN).log)
+    assert events[Happening.TRANSPLANT].time_days == pytest.approx(70.0 + 243.5, rel=1e-12)
+    assert events[Happening.TRANSPLANT].detail == 0
+    assert events[Happening.TRANSPLANT].line == 1
+    assert Happening.DEATH not in events
 
 
 def test_who_passes_the_age_limit_before_usual_care_is_not_rescued():

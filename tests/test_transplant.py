@@ -232,3 +232,58 @@ def test_vod_triples_early_mortality():
     assert without[-1].kind == Happening.HORIZON
     assert log[-1].detail == Cause.TRANSPLANT
     assert days_since_transplant(log)[Happening.TRANSPLANT_VOD] == 0.0
+
+
+def transplant_costs(lived):
+    """First and last day since the transplant, and the amount, of its entries in the ledger."""
+    return sorted(
+        (round(e.start_days - HCT, 9), round(e.end_days - HCT, 9), round(e.undiscounted, 6))
+        for e in lived.ledger
+        if e.category.label == "transplant"
+    )
+
+
+def test_follow_up_of_a_transplant_ends_with_relapse():
+    """Relapse on day 500: 265.25 days at 100, then 134.75 days of the second year at 20."""
+    relapse = {
+        (Decision.CURE_AFTER_TRANSPLANT, 0): 0.5,
+        (Decision.RELAPSE_AFTER_TRANSPLANT, 0): 0.5,
+    }
+    lived = live(
+        somebody(), TRANSPLANTED | relapse, {"transplant.relapse_median_months": 500.0 / MONTH}
+    )
+    assert transplant_costs(lived) == [
+        (0.0, 0.0, 100_000.0),
+        (100.0, 365.25, 26_525.0),
+        (365.25, 500.0, 134.75 * 20),
+    ]
+    stays = {
+        e.state.value: e.undiscounted * 365.25 for e in lived.ledger if e.category.label == "life"
+    }
+    assert stays["transplant_first_year"] == pytest.approx(365.25)
+    assert stays["after_transplant"] == pytest.approx(134.75)
+
+
+def test_vod_and_infection_are_paid_for_on_the_day_of_the_transplant():
+    script = TRANSPLANTED | {
+        (Decision.TRANSPLANT_DEATH, 0): 0.05,
+        (Decision.TRANSPLANT_DEATH_TIME, 0): 0.5,
+        (Decision.TRANSPLANT_VOD, 0): 0.01,
+        (Decision.TRANSPLANT_INFECTION, 0): 0.05,
+    }
+    rules = {
+        "transplant.vod_probability": 0.02,
+        "transplant.infection_probability": 0.1,
+        "transplant.infection_days": 14.0,
+        "cost.transplant_vod": 50_000.0,
+        "cost.transplant_infection": 9_000.0,
+    }
+    lived = live(somebody(), script, rules)
+    assert [event.value for event in lived.log if event.kind == Happening.TRANSPLANT_INFECTION] == [
+        14.0
+    ]
+    assert transplant_costs(lived) == [
+        (0.0, 0.0, 9_000.0),
+        (0.0, 0.0, 50_000.0),
+        (0.0, 0.0, 100_000.0),
+    ]

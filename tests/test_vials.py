@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.clinic.decisions import Decision
 from sim.clinic.infusion import Schedule, segments
 from sim.economics.prices import InfusionDrug
 from sim.economics.treatment_costs import bags, vials
+from tests.hand_ledger import live, somebody
 
 BLINATUMOMAB = Schedule(
     first_cycle_days=42.0,
@@ -127,6 +129,20 @@ def test_an_interruption_loses_what_is_left_in_the_bag():
 
 def test_an_interruption_at_a_bag_change_hangs_no_further_bag():
     assert bags(9.0, 7.0, 4.0, drug(96)) == [(0.0, 36.0)]
+
+
+def test_a_bag_for_the_last_days_of_a_cycle_holds_no_more_than_these():
+    """CRS on day 26 (of 28) of cycle 1: two days are left, 18 mcg in one vial instead of 63 in two."""
+    script = {
+        (Decision.CRS, 0): 0.05,
+        (Decision.CRS_ONSET, 0): 0.875 + 0.125 * (26 - 7) / (28 - 7),
+        (Decision.CRS_DURATION, 0): 0.5,
+        (Decision.PROGRESSION_AFTER_FIRST_CYCLE, 0): 0.1,
+    }
+    ledger = live(somebody(), script, {"toxicity.crs.late_days": 28.0}).ledger
+    drugs = [(e.start_days, e.undiscounted) for e in ledger if e.category.label == "drug"]
+    assert [amount for _, amount in drugs] == [2000, 6000, 6000, 6000, 1000]
+    assert [day for day, _ in drugs] == pytest.approx([0, 7, 14, 21, 36], rel=1e-12)
 
 
 @given(st.floats(0.5, 8.0), st.floats(0.01, 28.0), st.floats(0.0, 1.0))
