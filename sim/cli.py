@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
 from sim import __version__
 from sim.errors import UserError
+
+if TYPE_CHECKING:
+    from sim.study.question import Question
+    from sim.study.simulation import Sink
 
 PROGRAM: Final = "blinsim"
 EXIT_USER_ERROR: Final = 2
@@ -91,6 +96,12 @@ def commands() -> None:
     help="Print log and ledger of the first K patients under each strategy.",
 )
 @click.option(
+    "--patients-out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write every patient's outcome and amounts into this Parquet file.",
+)
+@click.option(
     "--engine",
     type=click.Choice(["core", "reference"]),
     default="core",
@@ -110,6 +121,7 @@ def run(
     out: Path | None,
     as_json: bool,
     trace: int,
+    patients_out: Path | None,
     engine: Engine,
     threads: int | None,
 ) -> None:
@@ -130,7 +142,10 @@ def run(
     if out is not None:
         files.check_output(out)
     try:
-        with patients_progress(question.patients * len(question.model.strategies)) as advance:
+        with (
+            patients_progress(question.patients * len(question.model.strategies)) as advance,
+            _patients_sink(patients_out, question) as sink,
+        ):
             simulation = simulate(
                 question,
                 engine=engine,
@@ -138,6 +153,7 @@ def run(
                 keep_patients=question.patients <= KEPT_AT_MOST,
                 threads=threads,
                 progress=advance,
+                sink=sink,
             )
         summary = summarise(simulation)
     except MemoryError:
@@ -155,6 +171,14 @@ def run(
         text.print_lines(console, ["", *lines(traced, question.perspective.currency)])
     if out is not None:
         text.print_lines(console, [f"Files: {out}"])
+
+
+def _patients_sink(path: Path | None, question: Question) -> AbstractContextManager[Sink | None]:
+    if path is None:
+        return nullcontext()
+    from sim.report.patients import PatientsFile
+
+    return PatientsFile(path, tuple(arm.name for arm in question.model.strategies))
 
 
 @commands.command()

@@ -26,6 +26,8 @@ from sim.study.unit import Plans, Room, new_room, plans, unit_kernel
 UNITS_AHEAD = 4
 """Units in work or waiting to be added up, per thread: what bounds the memory."""
 Rows = np.ndarray[Any, np.dtype[np.float64]]
+Sink = Callable[[int, Rows, Rows], None]
+"""Takes the first patient's number, outcome rows and amounts of a unit, units in order."""
 
 
 class Bound(NamedTuple):
@@ -71,14 +73,19 @@ def run_core(
     keep_patients: bool,
     threads: int | None,
     progress: Callable[[int], None],
+    sink: Sink | None,
 ) -> tuple[tuple[Arm, ...], Tally]:
     """Simulate on the core engine; the arms are empty unless patients are kept."""
     bound = bind(question)
     total = new_sums(bound.strategies)
     rooms = [new_room(bound.strategies, bound.keys) for _ in range(workers(threads))]
     kept: list[Unit] = []
-    for unit in units(question, bound, rooms, keep=keep_patients):
+    done = 0
+    for unit in units(question, bound, rooms, keep=keep_patients or sink is not None):
         add(total, unit.sums)
+        if sink is not None:
+            sink(done, unit.rows, unit.amounts)
+        done += unit.patients
         progress(unit.patients * bound.strategies)
         if keep_patients:
             kept.append(unit)
@@ -104,8 +111,7 @@ def workers(threads: int | None) -> int:
 
 def units(question: Question, bound: Bound, rooms: list[Room], *, keep: bool) -> Iterator[Unit]:
     """Run the units in threads and yield them in order, never many at once."""
-    with first_compilation(sys.stderr):
-        _run_unit(bound, question.seed, rooms[0], 0, 0, keep=False)
+    ready(bound)
     free: SimpleQueue[Room] = SimpleQueue()
     for room in rooms:
         free.put(room)
@@ -113,7 +119,7 @@ def units(question: Question, bound: Bound, rooms: list[Room], *, keep: bool) ->
     def work(first: int, count: int) -> Unit:
         room = free.get()
         try:
-            return _run_unit(bound, question.seed, room, first, count, keep=keep)
+            return run_unit_in(room, bound, question.seed, first, count, keep=keep)
         finally:
             free.put(room)
 
@@ -131,7 +137,14 @@ def units(question: Question, bound: Bound, rooms: list[Room], *, keep: bool) ->
                 future.cancel()
 
 
-def _run_unit(bound: Bound, seed: int, room: Room, first: int, count: int, *, keep: bool) -> Unit:
+def ready(bound: Bound) -> None:
+    """Have the compiled code at hand; say so when it has to be made first."""
+    with first_compilation(sys.stderr):
+        run_unit_in(new_room(bound.strategies, bound.keys), bound, 0, 0, 0, keep=False)
+
+
+def run_unit_in(room: Room, bound: Bound, seed: int, first: int, count: int, *, keep: bool) -> Unit:
+    """Move `count` patients from `first` on in a room; its counts go on, its sums begin anew."""
     size = count if keep else 0
     rows = np.zeros((size, bound.strategies, len(ROW)))
     amounts = np.zeros((size, bound.strategies, 2, len(CATEGORIES)))

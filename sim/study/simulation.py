@@ -37,6 +37,7 @@ KEPT_AT_MOST: Final = 100_000
 Engine = Literal["core", "reference"]
 Cell = tuple[Category, int, State]
 Progress = Callable[[int], None]
+Sink = Callable[[int, np.ndarray[Any, Any], np.ndarray[Any, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def run(
     keep_patients: bool = True,
     threads: int | None = None,
     progress: Progress = lambda _: None,
+    sink: Sink | None = None,
 ) -> Simulation:
     """Simulate every strategy of the question in the same patients.
 
@@ -137,15 +139,19 @@ def run(
         on it.
     progress
         Called with the number of patients finished since the last call, strategies counted.
+    sink
+        Takes the single patients as they are finished: the number of the first, outcome rows
+        (patient, strategy, column of `ROW`) and amounts (patient, strategy, undiscounted or
+        discounted, category).
     """
     traces = tuple(_traces(question, min(trace, question.patients)))
     if engine == "reference":
-        arms, tally = _reference(question, progress)
+        arms, tally = _reference(question, progress, sink)
     else:
         from sim.study.core_run import run_core
 
         arms, tally = run_core(
-            question, keep_patients=keep_patients, threads=threads, progress=progress
+            question, keep_patients=keep_patients, threads=threads, progress=progress, sink=sink
         )
     return Simulation(question, arms if keep_patients else (), traces, engine, tally)
 
@@ -178,7 +184,9 @@ def make_arm(
     return Arm(strategy, outcomes, amounts[:, DISCOUNTED], amounts[:, UNDISCOUNTED], filled)
 
 
-def _reference(question: Question, progress: Progress) -> tuple[tuple[Arm, ...], Tally]:
+def _reference(
+    question: Question, progress: Progress, sink: Sink | None
+) -> tuple[tuple[Arm, ...], Tally]:
     strategies = question.model.strategies
     n, count = question.patients, len(strategies)
     rows = np.zeros((n, count, len(ROW)))
@@ -188,6 +196,8 @@ def _reference(question: Question, progress: Progress) -> tuple[tuple[Arm, ...],
         _move(question, strategy, rows[:, s], amounts[:, s], sums.cells[s], progress)
     comparator = comparator_place(question)
     _count(sums, counts, rows, amounts, comparator)
+    if sink is not None:
+        sink(0, rows, amounts)
     arms = tuple(
         make_arm(strategy, rows[:, s], amounts[:, s], sums.cells[s])
         for s, strategy in enumerate(strategies)

@@ -1,0 +1,117 @@
+"""The single patients of a run as a Parquet file, written unit by unit."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim.errors import UserError
+from sim.study.simulation import Sink
+from sim.study.tally import CATEGORIES, DISCOUNTED, FLAGS, ROW, UNDISCOUNTED
+
+OPTION: Final = "--patients-out"
+WHOLE: Final = frozenset({"cycles_first_line", "cause_of_death"})
+KINDS: Final = (("", DISCOUNTED), ("_undiscounted", UNDISCOUNTED))
+
+
+def columns() -> list[tuple[str, pa.DataType]]:
+    """Return names and types: strategy, patient, the outcomes, each category of the ledger.
+
+    Categories are named ``account.category``, with ``_undiscounted`` after the account where it
+    is. Days are since entry and infinite where it did not happen.
+    """
+    outcomes = [
+        (name, pa.bool_() if i < FLAGS else pa.int32() if name in WHOLE else pa.float64())
+        for i, name in enumerate(ROW)
+    ]
+    amounts = [
+        (f"{category.account.value}{suffix}.{category.label}", pa.float64())
+        for suffix, _ in KINDS
+        for category in CATEGORIES
+    ]
+    strategy = pa.dictionary(pa.int32(), pa.string())
+    return [("strategy", strategy), ("patient", pa.int64()), *outcomes, *amounts]
+
+
+class PatientsFile:
+    """Writes patients as they come; the file appears under its name when all are written."""
+
+    def __init__(self, path: Path, strategies: tuple[str, ...]) -> None:
+        self.path = path
+        self.strategies = pa.array(strategies)
+        self.schema = pa.schema(columns())
+
+    def __enter__(self) -> Sink:
+        """Open the file beside its place; return what takes the patients.
+
+        Raises
+        ------
+        UserError
+            When it cannot be written there.
+        """
+        try:
+            if self.path.is_dir():
+                raise IsADirectoryError(21, "is a folder, not a file")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.name}-", dir=self.path.parent)
+        except OSError as error:
+            raise self._refused(error) from None
+        self._stream = open(handle, "wb")  # noqa: PTH123 - closed in __exit__
+        self._draft = Path(name)
+        self._writer = pq.ParquetWriter(self._stream, self.schema, compression="zstd")
+        return self.write
+
+    def write(self, first: int, rows: np.ndarray[Any, Any], amounts: np.ndarray[Any, Any]) -> None:
+        """Write a unit: (patient, strategy, outcome) and (patient, strategy, kind, category)."""
+        count, strategies = rows.shape[:2]
+        data: dict[str, Any] = {
+            "strategy": pa.DictionaryArray.from_arrays(
+                pa.array(np.tile(np.arange(strategies, dtype=np.int32), count)), self.strategies
+            ),
+            "patient": np.repeat(np.arange(first, first + count), strategies),
+        }
+        for i, name in enumerate(ROW):
+            column = rows[:, :, i].ravel()
+            data[name] = (
+                column.astype(bool)
+                if i < FLAGS
+                else column.astype(np.int32)
+                if name in WHOLE
+                else column
+            )
+        for suffix, kind in KINDS:
+            for i, category in enumerate(CATEGORIES):
+                name = f"{category.account.value}{suffix}.{category.label}"
+                data[name] = amounts[:, :, kind, i].ravel()
+        try:
+            self._writer.write_table(pa.table(data, schema=self.schema))
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Move the complete file into place; after an error leave no trace."""
+        try:
+            self._writer.close()
+            self._stream.close()
+            if kind is None:
+                self._draft.replace(self.path)
+        except OSError as problem:
+            if kind is None:
+                raise self._refused(problem) from None
+        finally:
+            self._draft.unlink(missing_ok=True)
+
+    def _refused(self, error: OSError) -> UserError:
+        reason = error.strerror or str(error)
+        return UserError(f"cannot be written: {reason}", key=OPTION, value=str(self.path))
