@@ -145,12 +145,34 @@ def test_rescue_brings_a_transplant_instead_of_that_death():
 
 
 def test_who_passes_the_age_limit_before_usual_care_is_not_rescued():
-    """Usual care begins on day 70, when who entered 69 days before the birthday is 75."""
+    """Usual care begins on day 70; the birthday is a quarter of an hour after it or before."""
     limit = {"candidacy.maximum_age_years": 75.0}
-    younger = somebody(age_years=75.0 - 71.0 / 365.25)
-    older = somebody(age_years=75.0 - 69.0 / 365.25)
+    younger = somebody(age_years=75.0 - 70.01 / 365.25)
+    older = somebody(age_years=75.0 - 69.99 / 365.25)
     assert Happening.TRANSPLANT in happened(live(younger, RESCUED, limit).log)
     assert Happening.TRANSPLANT not in happened(live(older, RESCUED, limit).log)
+
+
+@pytest.mark.parametrize(("transplanted", "rescued"), [(False, True), (True, False)])
+def test_a_transplant_in_remission_makes_a_later_rescue_less_likely(transplanted, rescued):
+    """0.4 lies between the odds with (log odds -1: 0.27) and without (0.5) an earlier transplant."""
+    script = RESCUED | {
+        (Decision.RESPONSE, 0): 0.4,
+        (Decision.RESPONSE_CYCLE, 0): 0.5,
+        (Decision.MRD, 0): 0.5,
+        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4 if transplanted else 0.6,
+        (Decision.TRANSPLANT_TIME, 0): 0.5,
+        (Decision.CURE_IN_REMISSION, 0): 0.5,
+        (Decision.RELAPSE_TIME, 0): 0.5,
+    }
+    if transplanted:
+        script[Decision.CURE_AFTER_TRANSPLANT, 0] = script[Decision.RELAPSE_AFTER_TRANSPLANT, 0] = (
+            0.5
+        )
+    log = live(somebody(), script, {"usual_care.rescue_prior_hct_log_odds_ratio": -1.0}).log
+    kinds = [(event.kind, event.detail) for event in log]
+    assert ((Happening.TRANSPLANT, 1) in kinds) == transplanted
+    assert ((Happening.TRANSPLANT, 0) in kinds) == rescued
 
 
 def test_who_is_not_fit_for_another_line_receives_supportive_care_only():

@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from sim.clinic.decisions import Decision
-from sim.clinic.events import Happening
+from sim.clinic.events import Cause, Happening
 from sim.clinic.remission import (
     Candidacy,
     Relapse,
@@ -234,6 +234,28 @@ def test_the_first_clock_ends_the_remission(relapse, wait, kind, day):
     ended = first(live(somebody(), script).log, Happening.RELAPSE, Happening.TRANSPLANT)
     assert ended.kind == kind
     assert ended.time_days == pytest.approx(day, rel=1e-12)
+
+
+def test_a_transplant_on_the_day_of_the_next_cycle_comes_first():
+    """Waiting 14 days from day 28, when cycle 2 is due on day 42."""
+    script = RESPONDS | {
+        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+        (Decision.TRANSPLANT_TIME, 0): 0.5,
+    }
+    log = live(somebody(), script, {"candidacy.waiting_median_months": 14.0 / MONTH}).log
+    assert first(log, Happening.TRANSPLANT).time_days == 42.0
+    assert [event.time_days for event in log if event.kind == Happening.CYCLE_STARTED] == [0.0]
+
+
+def test_relapse_before_two_years_leaves_no_excess_of_survivors():
+    """Relapse on day 515. Four years at -ln(0.99) end on day 1461; fourfold from day 758.5, they would end before."""
+    script = RESPONDS | {
+        (Decision.RELAPSE_TIME, 0): 0.5,
+        (Decision.BACKGROUND_DEATH, 0): 1.0 - 0.99**4,
+    }
+    end = live(somebody(age_years=40.0), script).log[-1]
+    assert (end.kind, end.detail) == (Happening.DEATH, Cause.BACKGROUND)
+    assert end.time_days == pytest.approx(4 * 365.25, rel=1e-9)
 
 
 def test_two_years_in_remission_make_a_long_term_survivor():

@@ -167,3 +167,14 @@ def test_she_lives_sixteen_and_a_half_years(lived):
 
 def test_death_in_the_background_has_no_cost_of_the_end_of_life(lived):
     assert not [e for e in lived.ledger if e.category.label == "end_of_life"]
+
+
+def test_beyond_45_the_cap_holds_from_the_first_day_of_a_remission():
+    """At 50, complete remission is worth the norm of 0.80 and not 0.90."""
+    older = live(WOMAN._replace(age_years=50.0), LUCK)
+    (row,) = [
+        e
+        for e in older.ledger
+        if (e.category.label, e.state.value) == ("health_state", "complete_remission")
+    ]
+    assert row.undiscounted == pytest.approx(0.80 * 60.875 / 365.25, rel=1e-9)

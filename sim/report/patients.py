@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -59,11 +59,10 @@ class PatientsFile:
             if self.path.is_dir():
                 raise IsADirectoryError(21, "is a folder, not a file")
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{self.path.name}-", dir=self.path.parent)
+            self._draft = self.path.with_name(f".{self.path.name}-{os.getpid()}")
+            self._stream = self._draft.open("xb")
         except OSError as error:
             raise self._refused(error) from None
-        self._stream = open(handle, "wb")  # noqa: PTH123 - closed in __exit__
-        self._draft = Path(name)
         self._writer = pq.ParquetWriter(self._stream, self.schema, compression="zstd")
         return self.write
 
