@@ -136,7 +136,7 @@ def test_non_responder_dies_of_leukaemia_as_drawn():
 
 
 def test_rescue_brings_a_transplant_instead_of_that_death():
-    """Eight months (243.5 days) after failure, when he would be dead; not in continuous remission."""
+    """Eight months (243.5 days) after failure, when he would be dead."""
     events = happened(live(somebody(), REFRACTORY | RESCUED, RESCUE_MEDIAN).log)
     assert events[Happening.TRANSPLANT].time_days == pytest.approx(70.0 + 243.5, rel=1e-12)
     assert events[Happening.TRANSPLANT].detail == 0
@@ -153,9 +153,25 @@ def test_who_passes_the_age_limit_before_usual_care_is_not_rescued():
     assert Happening.TRANSPLANT not in happened(live(older, RESCUED, limit).log)
 
 
+@pytest.mark.parametrize(("u", "relapses"), [(0.49, False), (0.5, True)])
+def test_half_of_the_rescued_are_mrd_negative_and_have_the_better_chance_of_cure(u, relapses):
+    """0.4 cures below 0.5 and not above 0.3."""
+    script = RESCUED | {
+        (Decision.MRD, LATER_LINE): u,
+        (Decision.CURE_AFTER_TRANSPLANT, LATER_LINE): 0.4,
+        (Decision.RELAPSE_AFTER_TRANSPLANT, LATER_LINE): 0.5,
+    }
+    chances = {
+        "usual_care.rescue_mrd_negative_probability": 0.5,
+        "transplant.cured_probability_mrd_negative": 0.5,
+        "transplant.cured_probability_mrd_positive": 0.3,
+    }
+    assert (Happening.RELAPSE in happened(live(somebody(), script, chances).log)) == relapses
+
+
 @pytest.mark.parametrize(("transplanted", "rescued"), [(False, True), (True, False)])
 def test_a_transplant_in_remission_makes_a_later_rescue_less_likely(transplanted, rescued):
-    """0.4 lies between the odds with (log odds -1: 0.27) and without (0.5) an earlier transplant."""
+    """0.4 lies between the chance after an earlier transplant, 0.27, and without one, 0.5."""
     script = RESCUED | {
         (Decision.RESPONSE, 0): 0.4,
         (Decision.RESPONSE_CYCLE, 0): 0.5,

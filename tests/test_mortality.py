@@ -86,7 +86,7 @@ def test_death_within_a_year_is_that_of_the_published_table(table, age, men, wom
     ("table", "men", "women"), [("us_2019", 59.05, 63.99), ("uk_2017_2019", 61.85, 65.45)]
 )
 def test_life_expectancy_at_18_is_what_the_table_says_of_itself(table, men, women):
-    """Integral of survival over 110 years; within 0.03 years, since published tables end near 100."""
+    """Integral of survival over 110 years; within 0.03, since published tables end near 100."""
     for sex, published in (("male", men), ("female", women)):
         fitted = gompertz(*KNOTS[table, sex])
 

@@ -173,7 +173,7 @@ def test_salvage_line_at_its_limits(u, line):
     [(180.0, 80.0, 2.0), (160.0, 90.0, 2.0), (144.0, 36.0, 1.2), (162.0, 72.0, 1.8)],
 )
 def test_body_surface_by_hand(height_cm, weight_kg, bsa_m2):
-    """Mosteller: 180 x 80 / 3600 = 4, 160 x 90 / 3600 = 4, 144 x 36 / 3600 = 1.44, 162 x 72 / 3600 = 3.24."""
+    """Mosteller, m2 squared: 180 x 80 / 3600 = 4, 160 x 90 / 3600 = 4, then 1.44 and 3.24."""
     assert somebody(height_cm=height_cm, weight_kg=weight_kg).bsa_m2 == pytest.approx(
         bsa_m2, rel=1e-15
     )

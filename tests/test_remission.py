@@ -248,7 +248,7 @@ def test_a_transplant_on_the_day_of_the_next_cycle_comes_first():
 
 
 def test_relapse_before_two_years_leaves_no_excess_of_survivors():
-    """Relapse on day 515. Four years at -ln(0.99) end on day 1461; fourfold from day 758.5, they would end before."""
+    """Relapse on day 515; death after four years at -ln(0.99), not fourfold from day 758.5 on."""
     script = RESPONDS | {
         (Decision.RELAPSE_TIME, 0): 0.5,
         (Decision.BACKGROUND_DEATH, 0): 1.0 - 0.99**4,

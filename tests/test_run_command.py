@@ -22,6 +22,7 @@ from sim.report import files, progress, text
 from sim.report.table import Cell, Row, Table, encodable, print_table
 from sim.report.trace import lines
 from sim.scenario import schema
+from sim.study import core_run
 from sim.study import simulation as study
 from sim.study.question import ask
 from sim.study.simulation import run as simulate
@@ -363,7 +364,7 @@ def test_largest_seed_is_a_seed():
 )
 def test_folder_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch, out):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
-    monkeypatch.setattr(study, "simulate", lambda *_, **__: pytest.fail("patients were simulated"))
+    monkeypatch.setattr(study, "run", lambda *_, **__: pytest.fail("patients were simulated"))
     result = run(MAIN, "--out", tmp_path / out)
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -419,7 +420,7 @@ def test_interrupt_ends_with_code_130_and_no_folder(tmp_path, monkeypatch, where
         raise KeyboardInterrupt
 
     if where == "simulating":
-        monkeypatch.setattr(study, "outcome", interrupt)
+        monkeypatch.setattr(core_run, "add", interrupt)
     else:
         monkeypatch.setattr(files, "citations", interrupt)
     result = run(MAIN, "--out", tmp_path / "out")

@@ -61,7 +61,6 @@ LOG = [
     Event(70.0, Happening.NO_RESPONSE, line=0),
     Event(70.0, Happening.CD19_LOSS, line=0),
     Event(70.0, Happening.USUAL_CARE_STARTED, line=1),
-    Event(70.0, Happening.SUPPORTIVE_CARE_STARTED, line=1),
     Event(4 * 60.875, Happening.DEATH, line=1, detail=Cause.LEUKAEMIA),
 ]
 

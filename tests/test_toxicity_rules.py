@@ -250,7 +250,7 @@ def test_nothing_strikes_after_treatment_has_ended_for_good():
 
 
 def test_the_next_cycle_waits_for_recovery_and_for_the_interruption():
-    """Neurotoxicity from day 3 for 10 x exp(0.7 z(0.2)) days, 3 days of recovery; 42 days a cycle."""
+    """Neurotoxicity for 10 x exp(0.7 z(0.2)) days, 3 days of recovery; 42 days a cycle."""
     log = live(somebody(), FIRST_SEIZURE | RESPONDS).log
     interruption = 10.0 * math.exp(0.7 * stats.norm.ppf(0.2)) + 3.0
     assert days(log, Happening.RESPONSE) == pytest.approx([28.0 + interruption], rel=1e-12)

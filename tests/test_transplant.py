@@ -120,7 +120,7 @@ def test_relapse_after_transplant_is_a_mixture_cure(mrd_negative, cured):
 
 
 def test_cumulative_incidence_of_death_without_relapse_is_its_integral():
-    """NRM(t) = integral of f_nrm S_rel, where early death excludes late death; 3 months, 1 and 2 years."""
+    """NRM(t) = integral of f_nrm S_relapse at 3 months, 1 and 2 years, early death first."""
     deaths = []
     for u_death, u_early, u_late, u_cure, u_relapse in zip(
         numbers(Decision.TRANSPLANT_DEATH),

@@ -132,7 +132,7 @@ def test_an_interruption_at_a_bag_change_hangs_no_further_bag():
 
 
 def test_a_bag_for_the_last_days_of_a_cycle_holds_no_more_than_these():
-    """CRS on day 26 (of 28) of cycle 1: two days are left, 18 mcg in one vial instead of 63 in two."""
+    """CRS on day 26 of 28 leaves two days: 18 mcg in one vial instead of 63 mcg in two."""
     script = {
         (Decision.CRS, 0): 0.05,
         (Decision.CRS_ONSET, 0): 0.875 + 0.125 * (26 - 7) / (28 - 7),

@@ -96,6 +96,8 @@ def proportional_hazards(u: float, hazard_ratio: float) -> float:
     that, the result is the largest number below 1, which ends the tail of ``Q`` there. A
     hazard ratio of 0 gives exactly 1, hence `NEVER` from an unbounded quantile function.
     """
+    if hazard_ratio == 1.0:
+        return u
     if hazard_ratio == 0.0:
         return 1.0
     return min(-expm1(log1p(-u) / hazard_ratio), LARGEST_BELOW_ONE)

@@ -7,7 +7,6 @@ agrees with the sum of the single bags to rounding.
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Final
 
 from sim.clinic.events import Cause, Happening
@@ -15,6 +14,7 @@ from sim.clinic.patient import Patient, bsa_m2
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.accounting import PACKAGE_DAYS
+from sim.economics.core_bags import hang_bags, vials
 from sim.economics.core_ledger import (
     ADMINISTRATION,
     AFTER_TRANSPLANT,
@@ -35,17 +35,14 @@ from sim.economics.core_ledger import (
     close,
     enter,
     point,
-    series,
     stream,
 )
 from sim.economics.price_records import DrugForm
-from sim.economics.treatment_costs import ROUNDING
 from sim.engine.data import Data
 
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
 INFUSION_STARTED: Final = int(Happening.INFUSION_STARTED)
-INFUSION_STOPPED: Final = int(Happening.INFUSION_STOPPED)
 TOXIC: Final = int(Happening.TOXICITY)
 RESPONDED: Final = int(Happening.RESPONSE)
 FAILED: Final = int(Happening.NO_RESPONSE)
@@ -55,13 +52,13 @@ VOD: Final = int(Happening.TRANSPLANT_VOD)
 INFECTED: Final = int(Happening.TRANSPLANT_INFECTION)
 ACUTE_GVHD: Final = int(Happening.ACUTE_GVHD)
 CHRONIC_GVHD: Final = int(Happening.CHRONIC_GVHD)
+TREATMENT_STOPPED: Final = int(Happening.TREATMENT_STOPPED)
 SURVIVOR: Final = int(Happening.LONG_TERM_SURVIVOR)
 USUAL_CARE: Final = int(Happening.USUAL_CARE_STARTED)
 SUPPORTIVE_CARE: Final = int(Happening.SUPPORTIVE_CARE_STARTED)
 DIED: Final = int(Happening.DEATH)
 ENDED: Final = int(Happening.HORIZON)
 BACKGROUND: Final = int(Cause.BACKGROUND)
-BAGS: Final = int(DrugForm.BAGS)
 DOSES: Final = int(DrugForm.DOSES)
 COURSES: Final = int(DrugForm.COURSES)
 CRS: Final = int(Toxicity.CRS)
@@ -189,7 +186,7 @@ def follow_transplant(book: Book, end: float, line: int, now: float, until: floa
 
 
 def treat_toxicity(book: Book, event: Data, end: float) -> None:
-    """Post a toxicity: severe ones in hospital, outside the planned stay."""
+    """Post a toxicity: severe ones in hospital, for days not in hospital anyway."""
     desk = book.desk
     prices = book.tariff.common.prices
     now, line = event.time_days, event.line
@@ -211,6 +208,7 @@ def treat_toxicity(book: Book, event: Data, end: float) -> None:
     point(book, end, TOXICITY, desk.state, line, now, amount)
     start = max(now, desk.home_from)
     stream(book, end, TOXICITY, desk.state, line, start, over, prices.inpatient_day)
+    desk.home_from = max(desk.home_from, over)
     loss = -book.tariff.common.decrements.severe_toxicity / DAYS_PER_YEAR
     stream(book, end, QALY_TOXICITY, desk.state, line, now, over, loss)
 
@@ -243,13 +241,8 @@ def open_cycle(
     if regimen.form == COURSES:
         point(book, end, DRUG, desk.state, line, now, regimen.price_per_cycle)
     elif regimen.form == DOSES:
-        inject(book, patient, end, row, line, now, limit)
-
-
-def vials(book: Book, amount: float, content: float) -> float:
-    """Return the vials for one preparation: whole vials, or the exact share when shared."""
-    exact = amount / content
-    return exact if book.tariff.common.vial_sharing else float(ceil(exact - ROUNDING))
+        stops = next_end(log, events, position, TREATMENT_STOPPED)
+        inject(book, patient, end, row, line, now, stops)
 
 
 def inject(
@@ -280,48 +273,3 @@ def inject(
         point(book, end, ADMINISTRATION, desk.state, line, day, prices.premedication)
         if day >= desk.home_from:
             point(book, end, ADMINISTRATION, desk.state, line, day, prices.outpatient_visit)
-
-
-def hang_bags(
-    book: Book,
-    log: Data,
-    events: int,
-    position: int,
-    end: float,
-    row: int,
-) -> None:
-    """Hang the bags of a stretch of infusion until the pump stops or the dose changes."""
-    regimen = book.tariff.regimens[row]
-    if regimen.form != BAGS:
-        return
-    desk = book.desk
-    prices = book.tariff.common.prices
-    event = log[position]
-    now, line, dose = event.time_days, event.line, event.value
-    left = regimen.infusion_days - desk.given_days
-    planned = min(regimen.step_days, left) if dose < regimen.full_dose_mcg_per_day else left
-    stops = end
-    for i in range(position + 1, events):
-        kind = log[i].kind
-        if kind == INFUSION_STARTED or kind == INFUSION_STOPPED:
-            stops = log[i].time_days
-            break
-    bag = regimen.bag_days
-    hung = ceil((min(planned, stops - now) - ROUNDING) / bag)
-    if hung > 0:
-        last_day = (hung - 1) * bag
-        full = hung if planned - last_day >= bag else hung - 1
-        price = regimen.price_per_vial
-        cost = vials(book, dose * bag, regimen.vial_content) * price
-        series(book, DRUG, line, now, 0, full, bag, cost)
-        if full < hung:
-            rest = dose * (planned - last_day)
-            cost = vials(book, rest, regimen.vial_content) * price
-            point(book, end, DRUG, desk.state, line, now + last_day, cost)
-        at_home = 0
-        while at_home < hung and now + at_home * bag < desk.home_from:
-            at_home += 1
-        series(book, ADMINISTRATION, line, now, at_home, hung, bag, prices.outpatient_visit)
-    point(book, end, ADMINISTRATION, desk.state, line, now, prices.premedication)
-    stream(book, end, ADMINISTRATION, desk.state, line, now, stops, prices.infusion_pump_day)
-    desk.given_days += stops - now

@@ -58,7 +58,8 @@ class TreatmentClerk(Clerk):
         if isinstance(drug, CourseDrug):
             self.pay(Category.DRUG, event, drug.price_per_cycle, "chemotherapy")
         elif isinstance(drug, InjectedDrug):
-            self.inject(drug, event, limit)
+            stops = self.next_time(position, ENDS_OF_A_CYCLE | {Happening.TREATMENT_STOPPED})
+            self.inject(drug, event, stops)
 
     def inject(self, drug: InjectedDrug, event: Event, limit: float) -> None:
         """Give the doses of a cycle: whole vials for each, a visit unless in hospital."""
@@ -96,7 +97,7 @@ class TreatmentClerk(Clerk):
                 count * drug.price_per_vial,
                 f"{_counted(count)}, {content:g} mcg",
             )
-            if at.time_days >= self.home_from:
+            if self.at_home(position, at.time_days):
                 self.pay(Category.ADMINISTRATION, at, self.prices.outpatient_visit, "bag change")
         self.pay(Category.ADMINISTRATION, event, self.prices.premedication, "premedication")
         self.book.stream(
@@ -110,8 +111,17 @@ class TreatmentClerk(Clerk):
         )
         self.given_days += stops - event.time_days
 
+    def at_home(self, position: int, time: float) -> bool:
+        """Return whether the patient is out of hospital at a time of the cycle under way."""
+        return time >= self.home_from and not any(
+            event.kind == Happening.TOXICITY
+            and event.grade >= SEVERE
+            and event.time_days <= time < event.time_days + event.value
+            for event in self.log[position + 1 :]
+        )
+
     def on_toxicity(self, _: int, event: Event) -> None:
-        """Treat a toxicity: severe ones in hospital, outside the planned stay."""
+        """Treat a toxicity: severe ones in hospital, for days that are not in hospital anyway."""
         if event.grade < SEVERE:
             self.pay(Category.TOXICITY, event, self.prices.mild_toxicity, "grade 1-2 toxicity")
             return
@@ -119,6 +129,7 @@ class TreatmentClerk(Clerk):
         ends = event.time_days + event.value
         self.pay(Category.TOXICITY, event, getattr(self.prices, f"severe_{name}"), name)
         self.hospital(Category.TOXICITY, event, max(event.time_days, self.home_from), ends, name)
+        self.home_from = max(self.home_from, ends)
         self.lose(
             Category.QALY_TOXICITY,
             event,

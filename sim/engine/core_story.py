@@ -260,18 +260,19 @@ def last_care(world: World, body: Body, patient: Patient, lines: int, usual_care
             prior_hct=life.prior_hct,
             fit=age_now(body, patient) <= rules.candidacy.maximum_age_years,
         )
-        if days < NEVER:
-            body.clocks[LEUKAEMIC_DEATH] = NEVER
-            wind(body)
-            rang = until(body, life.now + days)
-            if rang != QUIET:
-                return rang
-            mrd_negative = hit(
-                choose(world, body, patient, Decision.MRD.value, 0),
-                rules.usual_care.rescue_mrd_negative_probability,
-            )
-            rang = transplanted(world, body, patient, mrd_negative, 0)
-            if rang != RELAPSE:
-                return rang
+        if days == NEVER:
+            return until(body, NEVER)
+        body.clocks[LEUKAEMIC_DEATH] = NEVER
+        wind(body)
+        rang = until(body, life.now + days)
+        if rang != QUIET:
+            return rang
+        mrd_negative = hit(
+            choose(world, body, patient, Decision.MRD.value, 0),
+            rules.usual_care.rescue_mrd_negative_probability,
+        )
+        rang = transplanted(world, body, patient, mrd_negative, 0)
+        if rang != RELAPSE:
+            return rang
     record(body, SUPPORTIVE_CARE, NO_CYCLE, 0, 0, 0.0)
     return until(body, NEVER)

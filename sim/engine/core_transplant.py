@@ -50,13 +50,14 @@ def relapse_or_cure(world: World, days: float) -> float:
 def long_remission(world: World, body: Body, patient: Patient, started: float) -> int:
     """Wait in remission; a long-term survivor has the mortality of survivors."""
     life = body.life
+    threshold = started + world.rules.survivor_threshold_days
     if life.survivor_from > life.now:
-        life.survivor_from = started + world.rules.survivor_threshold_days
+        life.survivor_from = threshold
         set_background_death(world, body, patient)
-        rang = until(body, life.survivor_from)
-        if rang != QUIET:
-            return rang
-        record(body, LONG_TERM_SURVIVOR, NO_CYCLE, 0, 0, 0.0)
+    rang = until(body, threshold)
+    if rang != QUIET:
+        return rang
+    record(body, LONG_TERM_SURVIVOR, NO_CYCLE, 0, 0, 0.0)
     return until(body, NEVER)
 
 

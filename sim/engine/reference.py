@@ -177,11 +177,12 @@ class PatientStory(TreatedLife):
 
     def long_remission(self, started: float) -> Story:
         """Wait in remission; a long-term survivor has the mortality of survivors."""
+        threshold = started + self.model.survivor_threshold_days
         if self.survivor_from > self.now:
-            self.survivor_from = started + self.model.survivor_threshold_days
+            self.survivor_from = threshold
             self.set_background_death()
-            yield from self.until(self.survivor_from)
-            self.record(Happening.LONG_TERM_SURVIVOR)
+        yield from self.until(threshold)
+        self.record(Happening.LONG_TERM_SURVIVOR)
         yield from self.until(NEVER)
 
     def relapse(self) -> None:
@@ -277,11 +278,12 @@ class PatientStory(TreatedLife):
                 prior_hct=self.prior_hct,
                 fit=self.age_years <= self.model.candidacy.maximum_age_years,
             )
-            if days < NEVER:
-                self.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
-                yield from self.until(self.now + days)
-                mrd_negative = hit(self.draw(Decision.MRD), usual.rescue_mrd_negative_probability)
-                yield from self.transplant(mrd_negative=mrd_negative, in_remission=False)
+            if days == NEVER:
+                yield from self.until(NEVER)
+            self.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
+            yield from self.until(self.now + days)
+            mrd_negative = hit(self.draw(Decision.MRD), usual.rescue_mrd_negative_probability)
+            yield from self.transplant(mrd_negative=mrd_negative, in_remission=False)
         self.record(Happening.SUPPORTIVE_CARE_STARTED)
         yield from self.until(NEVER)
 
