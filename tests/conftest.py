@@ -1,9 +1,134 @@
-"""Settings of the property tests: the same examples on every run, and more of them where CI is set."""
+"""What the tests share: the settings of the property tests, and questions to put to the model."""
 
+from __future__ import annotations
+
+import gc
 import os
+from functools import cache
+from itertools import count
+from pathlib import Path
 
+import pytest
+import yaml
 from hypothesis import settings
+from hypothesis import strategies as st
 
+from sim.catalog import load_catalogue
+from sim.scenario.loading import load_scenario
+from sim.study.question import prepare, with_numbers
+from sim.study.simulation import run
+
+# The same examples on every run, and more of them where CI is set.
 settings.register_profile("dev", max_examples=100, derandomize=True, deadline=None)
 settings.register_profile("ci", max_examples=200, derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+SEQUENCES = (
+    "blinatumomab",
+    "blinatumomab inotuzumab",
+    "inotuzumab blinatumomab salvage_chemotherapy",
+    "salvage_chemotherapy blinatumomab",
+    "blinatumomab salvage_chemotherapy blinatumomab",
+    "inotuzumab inotuzumab",
+    "",
+)
+BASES = ("first_salvage", "later_salvage", "real_world", "tower", "nhs_first_salvage")
+SCENARIOS = Path(__file__).parent.parent / "scenarios"
+
+
+@pytest.fixture(scope="session")
+def ask(tmp_path_factory):
+    """Return a function that asks a shipped scenario's question with some keys changed.
+
+    A change is written as in a scenario file: mappings are merged, all else is replaced. With
+    new strategies and no comparator, the first of them is the comparator.
+    """
+    catalogue = load_catalogue()
+    folder = tmp_path_factory.mktemp("scenarios")
+    numbers = count()
+
+    def asked(name, *, patients, seed=0, **changes):
+        if "strategies" in changes:
+            changes = {"comparator": changes["strategies"][0]["name"], **changes}
+        path = folder / f"{next(numbers)}.yaml"
+        path.write_text(yaml.safe_dump({"extends": str(SCENARIOS / f"{name}.yaml"), **changes}))
+        loaded = load_scenario(path, catalogue)
+        return prepare(loaded, catalogue, patients=patients, seed=seed, overrides={})
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def simulated(ask):
+    """Return a function that simulates a shipped scenario as it is, once.
+
+    n = 1000 patients per strategy by the core engine; log and ledger of the first 400 by the
+    reference engine.
+    """
+
+    @cache
+    def answer(name, seed=0):
+        simulation = run(ask(name, patients=1000, seed=seed), trace=400)
+        # These traces stay to the end: the garbage collector need not look through them again.
+        gc.freeze()
+        return simulation
+
+    return answer
+
+
+@st.composite
+def drawn_questions(draw):
+    """Draw a scenario's name, a seed, the keys that change, and moves of parameters."""
+    horizon = draw(st.sampled_from(["lifetime", 7.5, "lifetime", 1, 0.1]))
+    background = draw(st.booleans()) or horizon == "lifetime"
+    changes = {
+        "horizon_years": horizon,
+        "setting": draw(st.sampled_from(["trial", "real_world"])),
+        "strategies": [
+            {
+                "name": "drawn",
+                "sequence": draw(st.sampled_from(SEQUENCES)).split(),
+                "then": draw(st.sampled_from(["usual_care", "supportive_care"])),
+                "maintenance": draw(st.booleans()),
+            }
+        ],
+        "switches": {
+            "background_mortality": background,
+            "toxicity": draw(st.sampled_from([True, True, True, False])),
+            "cure_point_years": draw(st.sampled_from([None, None, 2.0, 0.25])),
+            "survivor_mortality_ratio": draw(st.booleans()),
+        },
+    }
+    moves = draw(
+        st.lists(st.tuples(st.integers(0, 10**6), st.floats(0.001, 0.999)), min_size=5, max_size=15)
+    )
+    return draw(st.sampled_from(BASES)), draw(st.integers(0, 2**64 - 1)), changes, moves
+
+
+@pytest.fixture(scope="session")
+def walk(ask):
+    """Return a function that simulates a question drawn from Hypothesis data, once.
+
+    The question is a shipped scenario with a drawn sequence of regimens, care after it, horizon
+    and switches, and with 5 to 15 parameters moved to quantiles between 0.1 % and 99.9 % of
+    their own distributions. n = 60, with every trace kept.
+    """
+    answers = {}
+
+    def walked(data):
+        drawn = data.draw(drawn_questions())
+        if repr(drawn) not in answers:
+            answers[repr(drawn)] = simulated(*drawn)
+        return answers[repr(drawn)]
+
+    def simulated(name, seed, changes, moves):
+        question = ask(name, patients=60, seed=seed, **changes)
+        entries = question.parameters.values()
+        varied = [entry for entry in entries if entry.distribution.family != "fixed"]
+        moved = {}
+        for place, probability in moves:
+            entry = varied[place % len(varied)]
+            moved[entry.name] = entry.distribution.quantile(probability)
+        return run(with_numbers(question, moved), trace=60)
+
+    return walked

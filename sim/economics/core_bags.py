@@ -76,7 +76,7 @@ def hang_bags(
         full = hung if planned - last_day >= bag else hung - 1
         price = regimen.price_per_vial
         cost = vials(book, dose * bag, regimen.vial_content) * price
-        series(book, DRUG, line, now, 0, full, bag, cost)
+        series(book, row, DRUG, line, now, 0, full, cost)
         if full < hung:
             rest = dose * (planned - last_day)
             cost = vials(book, rest, regimen.vial_content) * price
@@ -91,7 +91,7 @@ def hang_bags(
                     visit = prices.outpatient_visit
                     point(book, end, ADMINISTRATION, desk.state, line, day, visit)
         else:
-            series(book, ADMINISTRATION, line, now, at_home, hung, bag, prices.outpatient_visit)
+            series(book, row, ADMINISTRATION, line, now, at_home, hung, prices.outpatient_visit)
     point(book, end, ADMINISTRATION, desk.state, line, now, prices.premedication)
     stream(book, end, ADMINISTRATION, desk.state, line, now, stops, prices.infusion_pump_day)
     desk.given_days += stops - now

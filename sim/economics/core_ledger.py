@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sim.clinic.arithmetic import expm1
 from sim.clinic.patient import Patient
 from sim.clinic.units import DAYS_PER_YEAR
-from sim.economics.discounting import days_between, factor_at
+from sim.economics.discounting import factor_at
 from sim.economics.ledger import Category, State
 from sim.economics.price_records import Tariff
 from sim.engine.data import Data
@@ -99,12 +98,13 @@ def present_days(book: Book, force: float, start: float, stop: float) -> float:
     """Return discounted days, ``v(start) × length × mean factor``.
 
     With x the force times the length, the mean factor is ``(1 − exp(−x)) / x``; below
-    `SHORT` its series gives the same to 1e-14 and needs no exponential.
+    `SHORT` its series gives the same to 1e-14. Above, ``(v(start) − v(stop)) / force`` loses
+    no more than that to cancellation.
     """
     length = stop - start
     x = force * length
     if x > SHORT:
-        return days_between(force, start, stop)
+        return (worth(book, force, start) - worth(book, force, stop)) / force
     mean_factor = 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
     return worth(book, force, start) * (length * mean_factor)
 
@@ -176,25 +176,24 @@ def enter(book: Book, patient: Patient, end: float, state: int, now: float, line
 
 def series(
     book: Book,
+    row: int,
     category: int,
     line: int,
     start: float,
     first: int,
     after_last: int,
-    interval: float,
     amount: float,
 ) -> None:
-    """Post `amount` at ``start + k interval`` for k from `first` to before `after_last`.
+    """Post `amount` for each bag from `first` to before `after_last` of a stretch from `start`.
 
-    Discounted: ``v(t_first) (1 − q^n) / (1 − q)`` with ``q = exp(−d interval)``.
+    Discounted: ``v(t_first) (1 − q^n) / (1 − q)`` with q the factor of a bag's days; the sums
+    of n factors are tabulated.
     """
     count = after_last - first
     if count <= 0 or amount == 0.0:
         return
-    force = book.tariff.common.force_costs
-    total = float(count)
-    if force > 0.0:
-        step = -force * interval
-        total = expm1(step * count) / expm1(step)
-    present = amount * worth(book, force, start + first * interval) * total
+    time = start + first * book.tariff.regimens[row].bag_days
+    sums = book.tariff.bag_sums[row]
+    total = sums[min(count, sums.shape[0] - 1)]
+    present = amount * worth(book, book.tariff.common.force_costs, time) * total
     add(book, category, book.desk.state, line, amount * count, present)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum, unique
-from functools import cache
+from functools import lru_cache
+from math import ceil
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from sim.clinic.arithmetic import expm1
 from sim.economics.clerk import Accounts
 from sim.economics.discounting import factor_at
 from sim.economics.prices import CourseDrug, InfusionDrug, InjectedDrug, Prices, RegimenPrices
@@ -16,6 +18,7 @@ from sim.economics.utilities import OLDEST_AGE, Decrements
 from sim.engine.data import Data
 from sim.engine.records import Records, fields
 
+TABLES_KEPT: Final = 8
 DAYS_TABULATED: Final = 40000
 """Longer than a lifetime horizon."""
 
@@ -70,6 +73,7 @@ class Tariff(NamedTuple):
     utilities: np.ndarray[Any, np.dtype[np.float64]]
     norms: np.ndarray[Any, np.dtype[np.float64]]
     factors: np.ndarray[Any, np.dtype[np.float64]]
+    bag_sums: np.ndarray[Any, np.dtype[np.float64]]
 
 
 def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
@@ -93,10 +97,32 @@ def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
         np.array(tuple(accounts.utilities.states), dtype=np.float64),
         np.zeros((2, OLDEST_AGE)) if norms is None else np.array([norms.female, norms.male]),
         worth_by_day(accounts.costs.force_per_day, accounts.effects.force_per_day),
+        _bag_sums(
+            accounts.costs.force_per_day,
+            tuple((float(entry.bag_days), float(entry.infusion_days)) for entry in table),
+        ),
     )
 
 
-@cache
+@lru_cache(maxsize=TABLES_KEPT)
+def _bag_sums(force: float, regimens: tuple[tuple[float, float], ...]) -> np.ndarray[Any, Any]:
+    """Tabulate ``(1 − q^n) / (1 − q)``, the sum of n discount factors a bag's days apart.
+
+    One row a regimen, given by days of a bag and of the infusion.
+    """
+    most = max((ceil(infusion / bag) for bag, infusion in regimens if bag > 0.0), default=0) + 2
+    table = np.zeros((len(regimens), most))
+    for row, (bag, _) in enumerate(regimens):
+        step = -force * bag
+        table[row] = (
+            [float(n) for n in range(most)]
+            if step == 0.0
+            else [expm1(step * n) / expm1(step) for n in range(most)]
+        )
+    return table
+
+
+@lru_cache(maxsize=TABLES_KEPT)
 def worth_by_day(force_costs: float, force_effects: float) -> np.ndarray[Any, Any]:
     """Tabulate the discount factors of whole days, of costs and of effects."""
     table = np.array(

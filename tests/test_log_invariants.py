@@ -1,0 +1,172 @@
+"""What holds in every log, whatever the parameters, the strategy and the switches.
+
+Each property is tried on 60 drawn questions of n = 60 patients; the fixture `walk` says what is
+drawn.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from sim.clinic.decisions import CYCLES_PER_LINE
+from sim.clinic.events import Cause, Happening
+from sim.clinic.toxicity import Toxicity
+from sim.engine.outcomes import outcome
+
+TERMINAL = {Happening.DEATH, Happening.HORIZON}
+TREATMENT = {
+    Happening.CYCLE_STARTED,
+    Happening.INFUSION_STARTED,
+    Happening.TOXICITY,
+    Happening.SEIZURE,
+    Happening.TREATMENT_STOPPED,
+}
+PUMP = {Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED}
+
+
+def for_drawn_questions(test):
+    """Try a property on the 60 questions of one seed, whose answers the tests share."""
+    return settings(max_examples=60)(seed(2)(given(data=st.data())(test)))
+
+
+# The drawing.
+
+
+def test_the_drawn_questions_meet_all_that_can_happen(walk):
+    """None of the properties holds for want of what it speaks of."""
+    met = set()
+
+    @for_drawn_questions
+    def look(data):
+        for trace in walk(data).traces:
+            met.update(event.kind for event in trace.log)
+            if trace.log[-1].kind == Happening.DEATH:
+                met.add(Cause(trace.log[-1].detail).name)
+
+    look()
+    assert met == {*Happening, *(cause.name for cause in Cause)}
+
+
+# Time.
+
+
+@for_drawn_questions
+def test_a_log_runs_from_entry_to_one_end_in_order(walk, data):
+    simulation = walk(data)
+    horizon = simulation.question.model.settings.horizon_days
+    for trace in simulation.traces:
+        log = trace.log
+        assert (log[0].kind, log[0].time_days) == (Happening.ENTRY, 0.0)
+        assert [event.kind for event in log].count(Happening.ENTRY) == 1
+        assert [event.kind in TERMINAL for event in log] == [False] * (len(log) - 1) + [True]
+        times = [event.time_days for event in log]
+        assert times == sorted(times)
+        if log[-1].kind == Happening.HORIZON:
+            assert times[-1] == horizon
+        else:
+            assert times[-1] < horizon
+
+
+@for_drawn_questions
+def test_lines_and_cycles_count_up(walk, data):
+    for trace in walk(data).traces:
+        lines = [event.line for event in trace.log]
+        assert lines == sorted(lines)
+        started = [event for event in trace.log if event.kind == Happening.LINE_STARTED]
+        assert [event.line for event in started] == list(range(len(started)))
+        assert [event.detail for event in started] == list(range(len(started)))
+        assert len(started) <= len(trace.regimens)
+        for line in range(len(started)):
+            cycles = [
+                event.cycle
+                for event in trace.log
+                if event.kind == Happening.CYCLE_STARTED and event.line == line
+            ]
+            assert cycles == list(range(len(cycles)))
+            assert len(cycles) < CYCLES_PER_LINE
+
+
+@for_drawn_questions
+def test_remission_ends_before_life_does(walk, data):
+    for trace in walk(data).traces:
+        row = outcome(trace.log)
+        end = min(row.death_days, row.horizon_days)
+        assert row.horizon_days == trace.log[-1].time_days
+        if row.response:
+            assert 0.0 < row.remission_days <= end
+            assert 0.0 <= row.rfs_days <= row.death_days
+            assert row.remission_days + row.rfs_days == pytest.approx(row.efs_days)
+            relapses = [e.time_days for e in trace.log if e.kind == Happening.RELAPSE]
+            assert all(row.remission_days < day <= end for day in relapses)
+        else:
+            assert math.isnan(row.rfs_days)
+            assert row.efs_days == 0.0
+
+
+# Treatment.
+
+
+@for_drawn_questions
+def test_nothing_is_given_in_a_line_after_relapse_transplant_or_stop(walk, data):
+    for trace in walk(data).traces:
+        over = {}
+        for event in trace.log:
+            if event.kind in TREATMENT:
+                ended_by = over.get(event.line, set())
+                assert not ended_by & {Happening.RELAPSE, Happening.TRANSPLANT}
+                if event.kind in (Happening.CYCLE_STARTED, Happening.INFUSION_STARTED):
+                    assert Happening.TREATMENT_STOPPED not in ended_by
+                    assert Happening.NO_RESPONSE not in ended_by
+            over.setdefault(event.line, set()).add(event.kind)
+
+
+@for_drawn_questions
+def test_the_pump_is_stopped_before_the_end_and_gives_no_more_than_the_cycle_holds(walk, data):
+    """Doses that follow on each other without a stop differ; 28 days a cycle at most."""
+    for trace in walk(data).traces:
+        running, given = None, {}
+        for event in trace.log:
+            if running is not None and event.kind in PUMP:
+                assert (event.line, event.cycle) == (running.line, running.cycle)
+                key = event.line, event.cycle
+                given[key] = given.get(key, 0.0) + event.time_days - running.time_days
+            if event.kind == Happening.INFUSION_STARTED:
+                assert trace.regimens[event.line] == "blinatumomab"
+                assert event.value in (9.0, 28.0)
+                assert running is None or running.value != event.value
+                running = event
+            elif event.kind == Happening.INFUSION_STOPPED:
+                assert running is not None
+                running = None
+            elif event.kind not in TREATMENT or event.kind == Happening.CYCLE_STARTED:
+                assert running is None
+        assert all(days <= 28.0 + 1e-9 for days in given.values())
+
+
+@for_drawn_questions
+def test_toxicity_stands_in_a_cycle_and_follows_its_grade(walk, data):
+    """Grades 4 and 5 stop treatment at once; a seizure belongs to neurotoxicity of that moment."""
+    for trace in walk(data).traces:
+        for place, event in enumerate(trace.log):
+            same_moment = {
+                (other.kind, other.detail)
+                for other in trace.log[place + 1 :]
+                if other.time_days == event.time_days
+            }
+            if event.kind == Happening.TOXICITY:
+                assert event.grade in (2, 3, 4, 5)
+                assert event.value > 0.0
+                assert event.cycle >= 0
+                if event.grade >= 4 and trace.log[-1].time_days > event.time_days:
+                    assert (Happening.TREATMENT_STOPPED, event.detail) in same_moment
+            if event.kind == Happening.SEIZURE:
+                cause = trace.log[place - 1]
+                assert (cause.kind, cause.detail, cause.time_days) == (
+                    Happening.TOXICITY,
+                    Toxicity.NEUROTOXICITY,
+                    event.time_days,
+                )

@@ -1,0 +1,291 @@
+"""What is switched off or made impossible leaves no trace: no event, no cost, no decrement.
+
+Exact for every patient, n = 1000 per strategy, of whom the logs of 400 are looked at,
+unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sim.clinic.events import Cause, Happening
+from sim.economics.ledger import Category
+from sim.study.question import with_numbers
+from sim.study.simulation import run
+
+OTHER_SEED = 2**64 - 1
+CASES = [("tower", 0), ("real_world", OTHER_SEED), ("nhs_first_salvage", OTHER_SEED)]
+WITH_SEQUENCES = [*CASES[1:], ("blinatumomab_then_inotuzumab", 0)]
+every_case = pytest.mark.parametrize(("name", "seed"), CASES)
+two_cases = pytest.mark.parametrize(("name", "seed"), CASES[:2])
+with_sequences = pytest.mark.parametrize(("name", "seed"), WITH_SEQUENCES)
+
+
+def happened(answer):
+    return {event.kind for trace in answer.traces for event in trace.log}
+
+
+def causes(answer):
+    return {Cause(trace.log[-1].detail) for trace in answer.traces}
+
+
+def nothing_in(answer, *categories):
+    return not any(
+        arm.category(category, discounted=discounted).any()
+        for arm in answer.arms
+        for category in categories
+        for discounted in (True, False)
+    )
+
+
+def assert_same(answer, other):
+    """Assert that two answers to differently worded questions are the same to the last bit."""
+    assert len(answer.arms) == len(other.arms)
+    for arm, twin in zip(answer.arms, other.arms, strict=True):
+        assert arm.outcomes.equals(twin.outcomes)
+        assert np.array_equal(arm.discounted, twin.discounted)
+        assert np.array_equal(arm.undiscounted, twin.undiscounted)
+    for trace, twin in zip(answer.traces, other.traces, strict=True):
+        assert (trace.log, trace.ledger) == (twin.log, twin.ledger)
+
+
+# Toxicity.
+
+TOXIC_EVENTS = {Happening.TOXICITY, Happening.SEIZURE, Happening.TREATMENT_STOPPED}
+
+
+@with_sequences
+def test_without_toxicity_nothing_toxic_happens(ask, simulated, name, seed):
+    question = ask(name, patients=1000, seed=seed, switches={"toxicity": False})
+    answer = run(question, trace=400)
+    with_it = simulated(name, seed)
+    assert happened(with_it) >= TOXIC_EVENTS
+    assert not happened(answer) & TOXIC_EVENTS
+    assert Cause.TOXICITY in causes(with_it)
+    assert Cause.TOXICITY not in causes(answer)
+    assert not nothing_in(with_it, Category.TOXICITY)
+    assert nothing_in(answer, Category.TOXICITY, Category.QALY_TOXICITY)
+    for arm in answer.arms:
+        assert not arm.outcomes.filter(like="severe_").to_numpy().any()
+
+
+@every_case
+def test_without_toxicity_the_infusion_runs_through(ask, name, seed):
+    """28 days in a piece, unless death, relapse or transplant comes first; n = 200."""
+    answer = run(ask(name, patients=200, seed=seed, switches={"toxicity": False}), trace=200)
+    complete = 0
+    for trace in answer.traces:
+        runs = {}
+        for event in trace.log:
+            if event.kind in (Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED):
+                runs.setdefault((event.line, event.cycle), []).append(event)
+        for events in runs.values():
+            *starts, stop = events
+            assert stop.kind == Happening.INFUSION_STOPPED
+            assert {event.kind for event in starts} == {Happening.INFUSION_STARTED}
+            lasted = stop.time_days - starts[0].time_days
+            # The day of a later cycle is a sum, so 28 days are so to the last digits.
+            if abs(lasted - 28.0) < 1e-9:
+                complete += 1
+                assert len(starts) == (2 if events[0].cycle == 0 else 1)
+            else:
+                assert lasted < 28.0
+                at_stop = {e.kind for e in trace.log if e.time_days == stop.time_days}
+                assert at_stop & {
+                    Happening.DEATH,
+                    Happening.RELAPSE,
+                    Happening.TRANSPLANT,
+                }
+    assert complete > 100
+
+
+@every_case
+def test_switching_toxicity_off_is_setting_its_probabilities_to_zero(ask, name, seed):
+    """n = 200."""
+    question = ask(name, patients=200, seed=seed)
+    kinds = ("crs", "neurotoxicity", "hepatotoxicity", "infection", "febrile_neutropenia")
+    none = {
+        parameter: 0.0
+        for parameter in question.numbers
+        if any(
+            f".{kind}.{grade}_probability" in parameter
+            for kind in kinds
+            for grade in ("mild", "severe")
+        )
+    }
+    assert len(none) >= 20
+    switched = run(ask(name, patients=200, seed=seed, switches={"toxicity": False}), trace=200)
+    assert_same(switched, run(with_numbers(question, none), trace=200))
+
+
+# Transplant.
+
+
+@with_sequences
+def test_where_nobody_is_young_enough_nobody_is_transplanted(ask, simulated, name, seed):
+    """The age limit holds for transplant in remission and for rescue by usual care."""
+    question = ask(name, patients=1000, seed=seed, parameters={"candidacy.maximum_age_years": 0.0})
+    answer = run(question, trace=400)
+    events = {
+        Happening.TRANSPLANT,
+        Happening.TRANSPLANT_VOD,
+        Happening.TRANSPLANT_INFECTION,
+        Happening.ACUTE_GVHD,
+        Happening.CHRONIC_GVHD,
+    }
+    assert happened(simulated(name, seed)) >= events
+    assert not happened(answer) & events
+    assert Cause.TRANSPLANT in causes(simulated(name, seed))
+    assert Cause.TRANSPLANT not in causes(answer)
+    assert nothing_in(answer, Category.TRANSPLANT, Category.QALY_GVHD)
+    for arm in answer.arms:
+        assert not arm.outcomes[["hct_ever", "hct_in_remission"]].to_numpy().any()
+
+
+# Response and relapse.
+
+
+@every_case
+def test_where_response_is_impossible_nobody_responds(ask, name, seed):
+    """Transplant is left to those whom usual care rescues."""
+    question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": -1e3})
+    answer = run(question, trace=400)
+    assert Happening.RESPONSE not in happened(answer)
+    assert {
+        event.detail
+        for trace in answer.traces
+        for event in trace.log
+        if event.kind == Happening.TRANSPLANT
+    } == {0}
+    for arm in answer.arms:
+        columns = arm.outcomes[["response", "complete_remission", "mrd_negative"]]
+        assert not columns.to_numpy().any()
+        assert not arm.outcomes["hct_in_remission"].any()
+        assert arm.outcomes["rfs_days"].isna().all()
+        assert not arm.outcomes["efs_days"].any()
+        assert np.isinf(arm.outcomes["remission_days"]).all()
+    assert nothing_in(answer, Category.FOLLOW_UP)
+
+
+@every_case
+def test_where_response_is_certain_only_a_stop_prevents_it(ask, name, seed):
+    """In the first line; nobody whose leukaemia responds dies of it before."""
+    question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": 1e3})
+    answer = run(question, trace=400)
+    responded = failed = 0
+    for trace in answer.traces:
+        first = [event for event in trace.log if event.line == 0]
+        kinds = {event.kind for event in first}
+        responded += Happening.RESPONSE in kinds
+        if Happening.NO_RESPONSE in kinds:
+            failed += 1
+            assert Happening.TREATMENT_STOPPED in kinds
+        if Happening.RESPONSE not in kinds and first[-1].kind == Happening.DEATH:
+            assert (
+                first[-1].detail in (Cause.TOXICITY, Cause.BACKGROUND)
+                or Happening.TREATMENT_STOPPED in kinds
+            )
+    assert failed > 0
+    assert responded > 0.8 * len(answer.traces)
+
+
+@two_cases
+def test_beyond_the_cure_point_nobody_relapses(ask, simulated, name, seed):
+    """Six months from remission or transplant on; earlier relapses come as they came."""
+    limit_days = 0.5 * 365.25
+    question = ask(name, patients=1000, seed=seed, switches={"cure_point_years": 0.5})
+    answer = run(question, trace=400)
+    prevented = 0
+    for trace, before in zip(answer.traces, simulated(name, seed).traces, strict=True):
+        since = 0.0
+        for event in trace.log:
+            if event.kind in (Happening.RESPONSE, Happening.TRANSPLANT):
+                since = event.time_days
+            if event.kind == Happening.RELAPSE:
+                assert event.time_days - since <= limit_days + 1e-9
+        prevented += trace.log != before.log
+    assert prevented > 0
+
+
+# What follows the named lines.
+
+
+@two_cases
+def test_who_is_fit_for_no_further_line_gets_supportive_care(ask, name, seed):
+    """Then usual care and supportive care are the same; n = 300."""
+    question = ask(name, patients=300, seed=seed)
+    strategies = [strategy.model_dump(mode="json") for strategy in question.scenario.strategies]
+    for strategy in strategies:
+        strategy["then"] = "supportive_care"
+    usual, supportive = (
+        run(
+            ask(
+                name,
+                patients=300,
+                seed=seed,
+                strategies=chosen,
+                parameters={"later.next_line_probability": 0.0},
+            ),
+            trace=300,
+        )
+        for chosen in (
+            [strategy.model_dump(mode="json") for strategy in question.scenario.strategies],
+            strategies,
+        )
+    )
+    assert Happening.USUAL_CARE_STARTED not in happened(usual)
+    assert_same(usual, supportive)
+
+
+def test_leukaemia_that_has_lost_cd19_does_not_respond_again(ask):
+    """Blinatumomab twice, with loss certain; inotuzumab between them still works; n = 400."""
+    question = ask(
+        "first_salvage",
+        patients=1000,
+        strategies=[
+            {
+                "name": "twice",
+                "sequence": ["blinatumomab", "inotuzumab", "blinatumomab"],
+                "then": "supportive_care",
+            }
+        ],
+        parameters={"later.cd19_loss_probability": 1.0, "later.next_line_probability": 1.0},
+    )
+    answer = run(question, trace=400)
+    responded = {
+        event.line
+        for trace in answer.traces
+        for event in trace.log
+        if event.kind == Happening.RESPONSE
+    }
+    started = {
+        event.line
+        for trace in answer.traces
+        for event in trace.log
+        if event.kind == Happening.LINE_STARTED
+    }
+    assert started == {0, 1, 2}
+    assert responded == {0, 1}
+
+
+# Survivors.
+
+
+@two_cases
+def test_switching_the_mortality_ratio_off_is_a_ratio_of_one(ask, simulated, name, seed):
+    switched = run(
+        ask(name, patients=1000, seed=seed, switches={"survivor_mortality_ratio": False}),
+        trace=400,
+    )
+    ratio_of_one = {"survivor.mortality_ratio": 1.0}
+    one = run(ask(name, patients=1000, seed=seed, parameters=ratio_of_one), trace=400)
+    assert_same(switched, one)
+    longer = 0
+    for trace, before in zip(switched.traces, simulated(name, seed).traces, strict=True):
+        end = before.log[-1].time_days
+        assert trace.log[-1].time_days >= end
+        longer += trace.log[-1].time_days > end
+        until_then = [event for event in before.log if event.time_days < end]
+        assert [event for event in trace.log if event.time_days < end] == until_then
+    assert longer > 0
