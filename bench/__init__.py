@@ -1,0 +1,1 @@
+"""Benchmarks; run ``python -m bench`` for the table of the README."""

@@ -1,0 +1,51 @@
+"""The workloads: shipped scenarios on both engines, and many parameter sets in one call."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sim.economics.ledger import Account
+from sim.study.parameter_sets import run_sets
+from sim.study.question import ask
+from sim.study.simulation import run
+
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+MAIN = SCENARIOS / "first_salvage.yaml"
+
+
+def check_that_engines_agree(path, patients=300):
+    """Refuse to time two engines that do not give the same answer."""
+    question = ask(path, patients=patients)
+    core, reference = run(question), run(question, engine="reference")
+    for one, other in zip(core.arms, reference.arms, strict=True):
+        assert one.outcomes.equals(other.outcomes)
+        for account in Account:
+            np.testing.assert_allclose(one.total(account), other.total(account), rtol=1e-9)
+
+
+def core_run(path, patients, threads=1):
+    """Simulate on the core engine; nothing is kept of single patients."""
+    question = ask(path, patients=patients)
+    return lambda: run(question, keep_patients=False, threads=threads)
+
+
+def reference_run(path, patients):
+    """Simulate on the reference engine."""
+    question = ask(path, patients=patients)
+    return lambda: run(question, engine="reference")
+
+
+def parameter_sets(path, sets, patients, threads=2):
+    """Simulate sets drawn from every uncertain parameter at random quantiles; fixed seed."""
+    question = ask(path, patients=patients)
+    generator = np.random.default_rng(1)
+    uncertain = [
+        parameter
+        for name in sorted(question.used)
+        if (parameter := question.parameters[name]).distribution.family != "fixed"
+    ]
+    drawn = [
+        {p.name: float(p.distribution.quantile(generator.uniform(0.025, 0.975))) for p in uncertain}
+        for _ in range(sets)
+    ]
+    return lambda: sum(1 for _ in run_sets(question, drawn, threads=threads))
