@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from sim.clinic.decisions import CYCLES_PER_LINE
@@ -29,8 +29,12 @@ PUMP = {Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED}
 
 
 def for_drawn_questions(test):
-    """Try a property on the 60 questions of one seed, whose answers the tests share."""
-    return settings(max_examples=60)(seed(2)(given(data=st.data())(test)))
+    """Try a property on the 60 questions of one seed, whose answers the tests share.
+
+    A failure is not made smaller: that would simulate for minutes.
+    """
+    quick = settings(max_examples=60, phases=[Phase.generate], report_multiple_bugs=False)
+    return quick(seed(2)(given(data=st.data())(test)))
 
 
 # The drawing.
@@ -98,8 +102,9 @@ def test_remission_ends_before_life_does(walk, data):
         assert row.horizon_days == trace.log[-1].time_days
         if row.response:
             assert 0.0 < row.remission_days <= end
-            assert 0.0 <= row.rfs_days <= row.death_days
-            assert row.remission_days + row.rfs_days == pytest.approx(row.efs_days)
+            assert row.rfs_days >= 0.0
+            assert row.efs_days <= row.death_days
+            assert row.remission_days + row.rfs_days == pytest.approx(row.efs_days, rel=1e-12)
             relapses = [e.time_days for e in trace.log if e.kind == Happening.RELAPSE]
             assert all(row.remission_days < day <= end for day in relapses)
         else:
