@@ -148,7 +148,7 @@ def test_patient_is_the_same_among_few_and_many():
 
 
 def test_summary_of_counts_is_that_of_single_patients():
-    """4,000 patients: all but medians to rounding, medians to a bin of 1/64 month."""
+    """4,000 patients: all but medians to rounding, medians to a quarter of a bin."""
     question = ask(ROOT / "scenarios" / "blinatumomab_then_inotuzumab.yaml", patients=4000)
     kept, counted = summarise(run(question)), summarise(run(question, keep_patients=False))
     for arm, other in zip(kept.arms, counted.arms, strict=True):

@@ -3,7 +3,7 @@
 A tally does not grow with the number of patients. Sums are formed by the unit, a fixed number of
 patients in their order, and units are added in their order, so that they do not depend on
 threads; counts are whole numbers, for which order does not matter. Times are counted in bins of
-1/64 month, whose edges include every whole month: landmarks are exact, and a median is
+1/16 month, whose edges include every whole month: landmarks are exact, and a median is
 interpolated within its bin.
 """
 
@@ -24,7 +24,7 @@ from sim.engine.outcomes import ALIVE, Outcome
 
 UNIT: Final = 4096
 """Patients of a unit."""
-BINS_PER_MONTH: Final = 64
+BINS_PER_MONTH: Final = 16
 MONTHS: Final = 1200
 BINS: Final = BINS_PER_MONTH * MONTHS + 1
 """The last bin holds what happens later or never."""
