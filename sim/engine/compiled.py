@@ -33,9 +33,6 @@ from sim.engine.data import Data
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 COMPILED_PARTS: Final = ("clinic", "engine", "economics", "study")
 """Folders of the package from which compiled code is made."""
-CLINIC: Final = "sim.clinic."
-COPIED_IN: Final = frozenset({"hit", "lay_segments", "baseline", "occurrence"})
-CALLED: Final = frozenset({"uniform_on_demand"})
 CACHE_NAME: Final = "blinsim"
 HASH_LENGTH: Final = 20
 
@@ -74,7 +71,7 @@ def _ldexp(x: float, exponent: int) -> float:
 _compile: Data = numba.njit
 _configuration: Data = numba.config
 # Without reference counts: the functions own nothing, and counting would cost most of the time.
-_HELPER: Final = {"error_model": "numpy", "_nrt": False}
+_HELPER: Final = {"error_model": "numpy", "forceinline": True, "_nrt": False}
 _ENTRY: Final = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
 
 REPLACED: Final[dict[str, Callable[..., Data]]] = {"frexp": _frexp, "ldexp": _ldexp}
@@ -85,19 +82,7 @@ def compiled(function: Callable[..., Data]) -> Data:
     """Return the compiled form of a function of this package and of all that it calls."""
     if _configuration.DISABLE_JIT:
         return function
-    return _compile(**_HELPER, forceinline=not is_called(function))(_with_compiled_calls(function))
-
-
-def is_called(function: Callable[..., Data]) -> bool:
-    """Return whether compiled code calls the function where it stands, rather than copying it in.
-
-    Functions that take the arrays of a patient are copied in: to pass them would cost more than
-    they do. Rules of the clinic take numbers and records, and copies of them at every place
-    would make the loop too long for the processor's instruction cache.
-    """
-    if function.__name__ in COPIED_IN:
-        return False
-    return function.__module__.startswith(CLINIC) or function.__name__ in CALLED
+    return _compile(**_HELPER)(_with_compiled_calls(function))
 
 
 def kernel(function: Callable[..., Data]) -> Data:

@@ -194,9 +194,4 @@ def draw(
         slot = ahead.slots[decision, where]
         if slot >= 0:
             return ahead.drawn[slot, column]
-    return uniform_on_demand(seed, number, decision, occurrence(line, cycle))
-
-
-def uniform_on_demand(seed: Data, number: int, decision: int, repeat: int) -> float:
-    """Return the uniform of a key that was not drawn ahead."""
-    return keyed_uniform(seed, number, decision, repeat)
+    return keyed_uniform(seed, number, decision, occurrence(line, cycle))
