@@ -1,7 +1,7 @@
 """Estimates from a tally, where the single patients were not kept.
 
 The same quantities, by the same names, as `sim.study.summary` estimates from single patients;
-only medians differ, by a small part of a bin of 1/16 month.
+only medians differ, by less than a bin of 1/16 month.
 """
 
 from __future__ import annotations
