@@ -114,14 +114,14 @@ def _with_compiled_calls(function: Callable[..., Data]) -> Callable[..., Data]:
 @cache
 def use_cache_folder() -> Path | None:
     """Point numba at the cache folder of this source; None when no folder can be written."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = root / CACHE_NAME / source_hash()
     try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        folder = root / CACHE_NAME / source_hash()
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".write-{os.getpid()}"
         probe.touch()
         probe.unlink()
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home
         return None
     _configuration.CACHE_DIR = str(folder)
     return folder
