@@ -32,6 +32,8 @@ from sim.study.tally import (
 
 LIFE_YEARS: Final = CATEGORY_COLUMNS + ACCOUNTS.index(Account.LIFE_YEARS)
 HALF: Final = 0.5
+NORMAL_97_5: Final = 1.959963984540054
+"""Half-width of a 95 % interval in standard errors, as in `sim.economics.estimates`."""
 
 
 def share(hits: int, patients: int) -> Estimate:
@@ -114,7 +116,7 @@ def cycles(tally: Tally, s: int) -> Iterator[tuple[str, Estimate]]:
     )
     ranks = np.cumsum(hits)
     error = math.sqrt(n) / 2.0
-    z = 1.959964
+    z = NORMAL_97_5
     low = max(math.floor(n / 2.0 - z * error), 1)
     high = min(math.ceil(n / 2.0 + z * error), n)
     at = [float(np.searchsorted(ranks, rank)) for rank in ((n + 1) // 2, low, high)]

@@ -21,6 +21,7 @@ from sim.study.question import Question
 from sim.study.tally import (
     CATEGORIES,
     DISCOUNTED,
+    FLAGS,
     ROW,
     UNDISCOUNTED,
     Counts,
@@ -170,7 +171,7 @@ def make_arm(
 ) -> Arm:
     """Build an arm from outcome rows, amounts (patient, kind, category) and the sums of cells."""
     outcomes = pd.DataFrame(rows, columns=list(ROW))
-    for name in ROW[:9]:
+    for name in ROW[:FLAGS]:
         outcomes[name] = outcomes[name].astype(bool)
     for name in ("cycles_first_line", "cause_of_death"):
         outcomes[name] = outcomes[name].astype(int)
