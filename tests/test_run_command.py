@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 from rich.console import Console
 
-from sim import cli
 from sim.cli import commands
+from sim.commands import options
 from sim.economics.ledger import COST_CATEGORIES
 from sim.report import files, progress, text
 from sim.report.table import Cell, Row, Table, encodable, print_table
@@ -351,8 +351,8 @@ def test_wrong_option_ends_with_code_2(option, value):
 
 
 def test_limits_of_the_options_are_those_of_a_scenario():
-    assert cli.MOST_PATIENTS == schema.MOST_PATIENTS
-    assert cli.LARGEST_SEED == schema.LARGEST_SEED
+    assert options.MOST_PATIENTS == schema.MOST_PATIENTS
+    assert options.LARGEST_SEED == schema.LARGEST_SEED
 
 
 def test_largest_seed_is_a_seed():

@@ -1,0 +1,120 @@
+"""``run``: simulate a scenario and print its answer."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from sim.commands.options import (
+    json_option,
+    out_option,
+    patients_option,
+    scenario_argument,
+    seed_option,
+    threads_option,
+)
+from sim.errors import UserError
+
+if TYPE_CHECKING:
+    from sim.study.question import Question
+    from sim.study.simulation import Sink
+
+Engine = Literal["core", "reference"]
+
+
+@click.command()
+@scenario_argument
+@patients_option
+@seed_option
+@out_option
+@json_option
+@click.option(
+    "--trace",
+    metavar="K",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Print log and ledger of the first K patients under each strategy.",
+)
+@click.option(
+    "--patients-out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write every patient's outcome and amounts into this Parquet file.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["core", "reference"]),
+    default="core",
+    show_default=True,
+    help="The compiled engine, or the specification that it agrees with.",
+)
+@threads_option
+def run(
+    scenario: Path,
+    patients: int | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+    trace: int,
+    patients_out: Path | None,
+    engine: Engine,
+    threads: int | None,
+) -> None:
+    """Simulate SCENARIO and print its answer.
+
+    Every patient lives under every strategy, with the same luck. Each result has its Monte
+    Carlo standard error. The same scenario, seed and version give the same files, byte for byte.
+    """
+    from sim.report import files, text
+    from sim.report.progress import patients_progress
+    from sim.report.trace import lines
+    from sim.study.question import ask
+    from sim.study.simulation import KEPT_AT_MOST
+    from sim.study.simulation import run as simulate
+    from sim.study.summary import summarise
+
+    question = ask(scenario, patients=patients, seed=seed)
+    if out is not None:
+        files.check_output(out)
+    try:
+        with (
+            patients_progress(question.patients * len(question.model.strategies)) as advance,
+            _patients_sink(patients_out, question) as sink,
+        ):
+            simulation = simulate(
+                question,
+                engine=engine,
+                trace=trace,
+                keep_patients=question.patients <= KEPT_AT_MOST,
+                threads=threads,
+                progress=advance,
+                sink=sink,
+            )
+        summary = summarise(simulation)
+    except MemoryError:
+        raise UserError(
+            "needs more memory than there is", key="patients", value=question.patients
+        ) from None
+    if out is not None:
+        files.write(simulation, summary, out)
+    if as_json:
+        click.echo(files.summary_json(simulation, summary), nl=False)
+        return
+    console = text.console_for(sys.stdout.isatty())
+    text.print_answer(console, simulation, summary)
+    for traced in sorted(simulation.traces, key=lambda each: each.patient.number):
+        text.print_lines(console, ["", *lines(traced, question.perspective.currency)])
+    if out is not None:
+        text.print_lines(console, [f"Files: {out}"])
+
+
+def _patients_sink(path: Path | None, question: Question) -> AbstractContextManager[Sink | None]:
+    if path is None:
+        return nullcontext()
+    from sim.report.patients import PatientsFile
+
+    return PatientsFile(path, tuple(arm.name for arm in question.model.strategies))

@@ -1,0 +1,91 @@
+"""The look that all figures share, and how they are written.
+
+Colours are those of Okabe and Ito (Color Universal Design, 2008), told apart by readers with any
+of the common kinds of colour blindness; a strategy keeps its colour in every figure of a report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Final
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+MM_PER_INCH: Final = 25.4
+FORMATS: Final = ("svg", "png", "pdf")
+DPI: Final = 200
+COLOURS: Final = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#F0E442",
+)
+GREY: Final = "#6E6E6E"
+LIGHT_GREY: Final = "#D9D9D9"
+SETTINGS: Final = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 9.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "grid.color": "#E3E3E3",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.frameon": False,
+    "legend.fontsize": 7.5,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.use": True,
+    # The same drawing gives the same bytes.
+    "svg.hashsalt": "blinsim",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the shared look within this context."""
+    with mpl.rc_context(rc=SETTINGS):  # type: ignore[arg-type]  # the stub wants literal keys
+        yield
+
+
+def new_figure(
+    width_mm: float = 160.0, height_mm: float = 100.0, *, rows: int = 1, columns: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure of this size and its axes, row by row; call it within `styled`."""
+    figure = Figure(figsize=(width_mm / MM_PER_INCH, height_mm / MM_PER_INCH))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, [one for row in axes for one in row]
+
+
+def colour_of(strategies: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each strategy, by its place in the scenario."""
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(strategies)}
+
+
+def rendered(figure: Figure, format_name: str) -> bytes:
+    """Return the figure as a file of one of `FORMATS`: the same drawing, the same bytes."""
+    metadata = {
+        "svg": {"Date": None, "Creator": "blinsim"},
+        "png": {"Software": "blinsim"},
+        "pdf": {"CreationDate": None, "Creator": "blinsim", "Producer": "blinsim"},
+    }[format_name]
+    buffer = BytesIO()
+    with styled():
+        figure.savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
+    return buffer.getvalue()
