@@ -6,7 +6,8 @@ from sim.clinic.arithmetic import logistic
 from sim.clinic.distributions import (
     hit,
     lognormal_quantile,
-    weibull_hazard_quantile,
+    standard_exponential,
+    weibull_hazard_of,
 )
 from sim.clinic.patient import FIRST_SALVAGE, Patient, early_relapse
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
@@ -56,8 +57,13 @@ def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: in
 
 def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
     """Return days from the start of a line to death of a non-responder: Weibull under the HR."""
-    return weibull_hazard_quantile(
-        u,
+    return refractory_survival_of(disease, hazard_ratio, standard_exponential(u))
+
+
+def refractory_survival_of(disease: Disease, hazard_ratio: float, e: float) -> float:
+    """Return `refractory_survival_days` for the standard exponential `e`."""
+    return weibull_hazard_of(
+        e,
         disease.refractory_median_months * DAYS_PER_MONTH,
         disease.refractory_shape,
         hazard_ratio,
@@ -66,8 +72,13 @@ def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) ->
 
 def relapsed_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
     """Return days from relapse to death of leukaemia: Weibull under the HR."""
-    return weibull_hazard_quantile(
-        u,
+    return relapsed_survival_of(disease, hazard_ratio, standard_exponential(u))
+
+
+def relapsed_survival_of(disease: Disease, hazard_ratio: float, e: float) -> float:
+    """Return `relapsed_survival_days` for the standard exponential `e`."""
+    return weibull_hazard_of(
+        e,
         disease.relapsed_median_months * DAYS_PER_MONTH,
         disease.relapsed_shape,
         hazard_ratio,
