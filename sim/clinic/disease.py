@@ -23,6 +23,7 @@ class Disease(NamedTuple):
     later_salvage_hazard_ratio: float
     ph_positive_hazard_ratio: float
     early_relapse_hazard_ratio: float
+    study_hazard_ratio: float
 
 
 class LaterLines(NamedTuple):
@@ -44,8 +45,8 @@ class UsualCare(NamedTuple):
 
 
 def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: int) -> float:
-    """Multiply the hazard ratios of the characteristics that are present."""
-    ratio = 1.0
+    """Multiply the study's hazard ratio by those of the characteristics that are present."""
+    ratio = disease.study_hazard_ratio
     if salvage_line > FIRST_SALVAGE:
         ratio *= disease.later_salvage_hazard_ratio
     if patient.ph_positive:

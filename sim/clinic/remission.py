@@ -27,6 +27,7 @@ class Relapse(NamedTuple):
     ph_positive_hazard_ratio: float
     kmt2a_hazard_ratio: float
     cns_hazard_ratio: float
+    study_hazard_ratio: float
     death_rate_per_month: float
 
 
@@ -37,14 +38,15 @@ class Candidacy(NamedTuple):
     later_salvage_log_odds_ratio: float
     prior_hct_log_odds_ratio: float
     real_world_log_odds_ratio: float
+    study_log_odds_ratio: float
     maximum_age_years: float
     waiting_median_months: float
     waiting_sigma: float
 
 
 def relapse_hazard_ratio(relapse: Relapse, patient: Patient, *, salvage_line: int) -> float:
-    """Multiply the hazard ratios of the characteristics that are present."""
-    ratio = 1.0
+    """Multiply the study's hazard ratio by those of the characteristics that are present."""
+    ratio = relapse.study_hazard_ratio
     if salvage_line > FIRST_SALVAGE:
         ratio *= relapse.later_salvage_hazard_ratio
     if patient.ph_positive:
@@ -119,6 +121,7 @@ def candidate_probability(
         + candidacy.later_salvage_log_odds_ratio * (salvage_line > FIRST_SALVAGE)
         + candidacy.prior_hct_log_odds_ratio * prior_hct
         + candidacy.real_world_log_odds_ratio * real_world
+        + candidacy.study_log_odds_ratio
     )
 
 
