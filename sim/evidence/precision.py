@@ -17,6 +17,9 @@ CONTINUITY: Final = 0.5
 Interval = tuple[float | None, float | None]
 """Low and high end; an end that was not reached or not estimable is None."""
 
+Scale = Callable[[float], float]
+"""What turns a number into one whose sampling distribution is near to normal."""
+
 
 def exact_interval(events: int, n: int, level: float) -> tuple[float, float]:
     r"""Return the Clopper-Pearson interval of `events` out of `n`, in per cent.
@@ -48,24 +51,13 @@ def logit_error(events: float, n: int) -> float:
     return math.sqrt(1 / events + 1 / failures)
 
 
-def logit_error_of_interval(value: float, interval: Interval, level: float) -> float | None:
-    """Return the standard error of a logit from the interval of a per cent, None without one."""
-    return _error_of_interval(value, interval, level, _logit)
-
-
-def log_error_of_interval(value: float, interval: Interval, level: float) -> float | None:
-    """Return the standard error of a log from the interval of a time or ratio, or None."""
-    return _error_of_interval(value, interval, level, _log)
-
-
-def _error_of_interval(
-    value: float, interval: Interval, level: float, scale: Callable[[float], float]
-) -> float | None:
+def error_of_interval(value: float, interval: Interval, level: float, scale: Scale) -> float | None:
     r"""Return the standard error that a normal interval on `scale` stands for.
 
     .. math:: (g(high) - g(low)) / 2z
 
-    Where only one end is finite on the scale, the distance between it and the value, over z.
+    Where only one end is finite on the scale, the distance between it and the value, over z;
+    None where there is no such distance.
     """
     from scipy.special import ndtri
 
@@ -80,11 +72,18 @@ def _error_of_interval(
     return None
 
 
-def _log(value: float) -> float:
+def log(value: float) -> float:
+    """Return the logarithm of a time or ratio, minus infinity at 0."""
     return math.log(value) if value > 0 else -math.inf
 
 
-def _logit(percent: float) -> float:
+def logit(percent: float) -> float:
+    """Return the log odds of a per cent, infinite at 0 and 100."""
     if not 0 < percent < PERCENT:
         return math.copysign(math.inf, percent - PERCENT / 2)
     return math.log(percent / (PERCENT - percent))
+
+
+def unchanged(value: float) -> float:
+    """Return a difference as it is."""
+    return value

@@ -23,10 +23,13 @@ from pydantic_core import PydanticCustomError
 from sim.evidence.precision import (
     PERCENT,
     Interval,
+    Scale,
+    error_of_interval,
     exact_interval,
-    log_error_of_interval,
+    log,
+    logit,
     logit_error,
-    logit_error_of_interval,
+    unchanged,
 )
 from sim.evidence.vocabulary import (
     BASELINE,
@@ -43,6 +46,15 @@ LOWEST_LEVEL: Final = 50.0
 USUAL_LEVEL: Final = 95.0
 """Per cent of an interval that is computed because none was printed."""
 
+SCALES: Final[dict[Kind, Scale]] = {
+    "percent": logit,
+    "months": log,
+    "ratio": log,
+    "difference": unchanged,
+    "amount": log,
+}
+"""The scale of the standard error of each kind of number."""
+
 _ENDS: Final = 2
 _ARM_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _ENDPOINT_NAME: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
@@ -56,8 +68,8 @@ def _endpoint(word: str) -> str:
 
 
 def _interval(ends: Any) -> Interval:  # noqa: ANN401
-    """Let a pair of numbers through, each of which may be null, but not both."""
-    if not isinstance(ends, list) or len(ends) != _ENDS or ends == [None, None]:
+    """Let a pair of numbers through, each of which may be null."""
+    if not isinstance(ends, list) or len(ends) != _ENDS:
         raise PydanticCustomError("interval", "must be [low, high], null where not reached")
     if any(isinstance(end, bool) or not isinstance(end, int | float | None) for end in ends):
         raise PydanticCustomError("interval", "must hold numbers, null where not reached")
@@ -164,7 +176,7 @@ class Endpoint(_Part):
 
     @property
     def standard_error(self) -> float | None:
-        """Standard error of the logit of a per cent, or of the log of any other number.
+        """Standard error on the scale of the kind: logit of a per cent, log, or as it is.
 
         From the counts for a share; from the printed interval for a landmark of a curve, a
         median or a ratio. A per cent with neither is taken for a share of `n`, which for a
@@ -184,8 +196,7 @@ class Endpoint(_Part):
     def _interval_error(self, value: float) -> float | None:
         if self.interval is None or self.level is None:
             return None
-        of_interval = logit_error_of_interval if self.kind == "percent" else log_error_of_interval
-        return of_interval(value, self.interval, self.level)
+        return error_of_interval(value, self.interval, self.level, SCALES[self.kind])
 
     @model_validator(mode="after")
     def _numbers_are_possible(self) -> Self:
@@ -205,6 +216,8 @@ class Endpoint(_Part):
         return self
 
     def _possible(self, number: float) -> bool:
+        if self.kind == "difference":
+            return True
         return 0 <= number <= PERCENT if self.kind == "percent" else number >= 0
 
     @model_validator(mode="after")
@@ -213,8 +226,11 @@ class Endpoint(_Part):
             raise broken_rule(("at_months",), f"is required by '{self.endpoint}'", None)
         if self.at_months is not None and self.kind != "percent":
             raise broken_rule(("at_months",), "is only for per cents at a time", self.at_months)
-        if (self.kind == "ratio") != (self.against is not None):
-            problem = "names the reference of a ratio; every ratio needs it, and nothing else"
+        compared = self.kind in ("ratio", "difference")
+        if compared != (self.against is not None):
+            problem = (
+                "names the reference of a ratio or difference; these need it, others have none"
+            )
             raise broken_rule(("against",), problem, self.against)
         if self.definition is None and self.endpoint.startswith(OTHER_ENDPOINT):
             raise broken_rule(("definition",), f"is required by '{self.endpoint}'", None)

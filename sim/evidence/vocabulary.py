@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Kind = Literal["percent", "months", "ratio", "count"]
+Kind = Literal["percent", "months", "ratio", "difference", "amount"]
+"""An amount is a number in a unit of its own, such as a number of cycles or a dose."""
 
 OTHER_ENDPOINT: Final = "other."
 """Start of the name of an endpoint that has no word of its own; it needs a definition."""
@@ -53,17 +54,25 @@ _MONTHS: Final = (
     "time_to_hct_median_months",
 )
 _RATIOS: Final = ("os_hazard_ratio", "efs_hazard_ratio", "response_odds_ratio")
-_COUNTS: Final = ("cycles_median",)
+_AMOUNTS: Final = ("cycles_median",)
 
 ENDPOINTS: Final[dict[str, Kind]] = {
     **dict.fromkeys(_PERCENTS, "percent"),
     **dict.fromkeys(_MONTHS, "months"),
     **dict.fromkeys(_RATIOS, "ratio"),
-    **dict.fromkeys(_COUNTS, "count"),
+    **dict.fromkeys(_AMOUNTS, "amount"),
 }
 """Every endpoint that has a word of its own, and the kind of number that it is."""
 
-_OTHER_KINDS: Final[dict[str, Kind]] = {"_months": "months", "_ratio": "ratio", "_count": "count"}
+_OTHER_KINDS: Final[dict[str, Kind]] = {
+    "_median_months": "months",
+    "_ratio": "ratio",
+    "_difference": "difference",
+    "_median": "amount",
+    "_years": "amount",
+    "_per_day": "amount",
+    "_per_year": "amount",
+}
 
 BASELINE: Final = (
     "age_median_years",
@@ -93,7 +102,7 @@ BASELINE: Final = (
 def kind_of(endpoint: str) -> Kind:
     """Return what kind of number `endpoint` is.
 
-    One of `OTHER_ENDPOINT` says it by its end, such as ``_months``, and is else a per cent.
+    One of `OTHER_ENDPOINT` says it by its end, such as ``_ratio``, and is else a per cent.
     """
     if endpoint in ENDPOINTS:
         return ENDPOINTS[endpoint]

@@ -22,6 +22,9 @@ from sim.report.plain import write_plain
 STUDY_COLUMNS: Final = ("study", "title", "patients", *get_args(Role))
 ARM_COLUMNS: Final = ("arm", "patients", "treatment")
 ENDPOINT_COLUMNS: Final = ("endpoint", "of", "value", "interval", "role", "source", "place")
+_STUDY_LAYOUT: Final = ((0, 1), (2,), (3,), (4,), (5,))
+_ARM_LAYOUT: Final = ((0,), (1,), (2,))
+_ENDPOINT_LAYOUT: Final = ((0, 1), (2, 3), (4,), (5, 6))
 CSV_COLUMNS: Final = (
     "study",
     "endpoint_id",
@@ -60,11 +63,12 @@ CSV_COLUMNS: Final = (
   a ratio by `kind`; an end or a median that was not reached is empty.
 - `computed_percent` is events / n. `known_low` and `known_high` are the printed interval, or the
   exact 95 % interval of events out of n where none was printed.
-- `standard_error` is on the logit scale where `kind` is percent, else on the log scale.
+- `standard_error` is on the logit scale where `kind` is percent, as it is where `kind` is
+  difference, and else on the log scale.
 """
 
 NOT_REACHED: Final = "not reached"
-_UNITS: Final = {"percent": " %", "months": " months", "ratio": "", "count": ""}
+_UNITS: Final = {"percent": " %", "months": " months"}
 _ROLE_STYLES: Final = {"fit": "bold green", "held_out": "bold cyan"}
 _COMPUTED: Final = "*"
 _REMARKED: Final = "!"
@@ -122,7 +126,7 @@ def _show_studies(register: Register, listed: Sequence[_Listed]) -> None:
         for name, study in register.items()
         if any(counts[name, role] for role in get_args(Role))
     ]
-    _print_table(STUDY_COLUMNS, rows, numbers=get_args(Role))
+    _print_table(STUDY_COLUMNS, rows, _STUDY_LAYOUT)
     _print_lines([f"{len(rows)} studies, {_counted(listed)}"])
 
 
@@ -131,10 +135,10 @@ def _show_study(name: str, register: Register, listed: Sequence[_Listed]) -> Non
     heading = [name, study.study, f"{study.design}; {study.patients}"]
     heading += [f"shares patients with {o}: {how}" for o, how in register.overlaps(name).items()]
     _print_lines([*heading, ""])
-    _print_table(ARM_COLUMNS, _arm_rows(study))
+    _print_table(ARM_COLUMNS, _arm_rows(study), _ARM_LAYOUT)
     _print_lines(["", *_baselines(study), ""])
     rows = [_endpoint_row(item) for item in listed]
-    _print_table(ENDPOINT_COLUMNS, rows)
+    _print_table(ENDPOINT_COLUMNS, rows, _ENDPOINT_LAYOUT)
     signs = {cell[-1] for row in rows for cell in row if cell}
     explained = [text for sign, text in _EXPLAINED.items() if sign in signs]
     remarks = [line for item in listed for line in _remarks(item)]
@@ -185,7 +189,7 @@ def _patients(endpoint: Endpoint) -> str:
 def _value(endpoint: Endpoint) -> str:
     if endpoint.best is None:
         return NOT_REACHED
-    text = f"{endpoint.best:.4g}{_UNITS[endpoint.kind]}"
+    text = f"{endpoint.best:.4g}{_UNITS.get(endpoint.kind, '')}"
     text += f" at {endpoint.at_months:g} months" if endpoint.at_months else ""
     text += f" from {endpoint.time_origin}" if endpoint.time_origin else ""
     return text + (f" against {endpoint.against}" if endpoint.against else "")
@@ -217,20 +221,26 @@ def _citation(register: Register, key: str) -> str:
 
 
 def _print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: Iterable[str] = ()
+    headings: Sequence[str], rows: Sequence[Sequence[str]], layout: Sequence[Sequence[int]]
 ) -> None:
-    """Print a table: of the width of a terminal, or one line for each row in a pipe."""
+    """Print a table: one line for each row in a pipe, columns together by `layout` on a screen."""
     if not sys.stdout.isatty():
         write_plain([headings, *rows])
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading in numbers else "left"
-        )
+    for columns in layout:
+        table.add_column("\n".join(headings[column] for column in columns), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, _ROLE_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(_stacked([row[column] for column in columns]) for columns in layout))
     Console().print(table)
+
+
+def _stacked(cells: Sequence[str]) -> Text:
+    first, *others = cells
+    text = Text(first, _ROLE_STYLES.get(first, ""))
+    for other in others:
+        text.append(f"\n{other}", "dim")
+    return text
 
 
 def _print_lines(lines: Iterable[str]) -> None:
