@@ -170,9 +170,9 @@ MISTAKES = {
     ),
     "unknown_key_on_top": ("design:", "desing:", "desing: unknown key", "did you mean 'design'?"),
     "missing_key": (
-        "    n: 50\n    treatment",
-        "    treatment",
-        "arms.chemotherapy.n: is required",
+        '    treatment: "FLAG"\n',
+        "",
+        "arms.chemotherapy.treatment: is required",
     ),
     "wrong_word": (
         "endpoint: response",
@@ -377,6 +377,12 @@ def test_command_lists_the_studies(load):
     trial = next(row for row in rows if row[0].strip() == "trial")
     assert [cell.strip() for cell in trial if cell][2:] == ["100 + 50", "1", "1", "3"]
     assert rows[-1] == ["2 studies, 6 endpoints: 1 fit, 1 held_out, 4 described"]
+
+
+def test_arm_whose_number_was_not_printed_is_shown_with_a_question_mark(load):
+    load("    n: 50\n    treatment", "    treatment")
+    assert "100 + ?" in asked().stdout
+    assert "chemotherapy: Chemotherapy  ?         FLAG" in asked("trial").stdout
 
 
 def test_command_shows_a_study_with_its_contradictions(load):

@@ -37,6 +37,16 @@ def half_unit(text):
     return 0.5 * 10.0 ** -len(text.partition(".")[2])
 
 
+def nearest_share(endpoint):
+    """Return the per cent of whole patients that is nearest to the value."""
+    return 100 * round(endpoint.value / 100 * endpoint.n) / endpoint.n
+
+
+def is_share(endpoint):
+    """Say whether a per cent counts patients, and is no estimate from a curve."""
+    return endpoint.kind == "percent" and None is endpoint.at_months and endpoint.n is not None
+
+
 def broken_arithmetic(endpoint, typed):
     """Say which printed numbers do not fit together."""
     broken = []
@@ -46,6 +56,10 @@ def broken_arithmetic(endpoint, typed):
         distance = abs(endpoint.percent - endpoint.value)
         if distance > half_unit(typed["value"]) + ROUNDING:
             broken.append(f"{endpoint.events}/{endpoint.n} is {endpoint.percent:.3f}")
+    elif is_share(endpoint):
+        distance = abs(nearest_share(endpoint) - endpoint.value)
+        if distance > half_unit(typed["value"]) + ROUNDING:
+            broken.append(f"no count of {endpoint.n} is {endpoint.value} per cent")
     low, high = endpoint.interval or (None, None)
     if low is not None and endpoint.value < low:
         broken.append(f"{endpoint.value} is below {low}")
@@ -147,7 +161,8 @@ def test_per_cent_is_possible(endpoint, typed):
 @for_each(lambda endpoint: endpoint.n is not None and endpoint.printed_exception is None)
 def test_denominator_is_not_larger_than_the_arm(endpoint, typed, request):
     name = request.node.callspec.id.partition(":")[0]
-    assert endpoint.n <= REGISTER[name].arms[endpoint.arm].n
+    patients = REGISTER[name].arms[endpoint.arm].n
+    assert patients is None or endpoint.n <= patients
 
 
 def test_used_endpoint_has_a_reason_and_a_weight():
@@ -155,6 +170,17 @@ def test_used_endpoint_has_a_reason_and_a_weight():
     for endpoint in used.values():
         assert endpoint.why.strip()
         assert endpoint.n is not None or endpoint.interval is not None
+
+
+def test_no_quantity_is_used_twice():
+    # Two prints of one number may both be in the register, but only one can be fitted or judged.
+    told = ("arm", "endpoint", "subset", "definition", "time_origin", "against", "at_months")
+    used = {}
+    for key, (endpoint, _) in ENDPOINTS_BY_ID.items():
+        if endpoint.role != "described":
+            quantity = (key.partition(":")[0], *(getattr(endpoint, name) for name in told))
+            used.setdefault(quantity, []).append(key)
+    assert [keys for keys in used.values() if len(keys) > 1] == []
 
 
 @for_each(lambda endpoint: endpoint.contradiction is not None)

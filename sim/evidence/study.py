@@ -111,10 +111,10 @@ class _Part(BaseModel):
 
 
 class Arm(_Part):
-    """Patients who were treated alike, and who they were."""
+    """Patients who were treated alike, how many if the source says so, and who they were."""
 
     label: Text
-    n: Annotated[int, Field(ge=1)]
+    n: Annotated[int, Field(ge=1)] | None = None
     treatment: Text
     baseline: Baseline = Field(default_factory=dict)
 

@@ -69,9 +69,12 @@ _OTHER_KINDS: Final[dict[str, Kind]] = {
     "_ratio": "ratio",
     "_difference": "difference",
     "_median": "amount",
+    "_median_days": "amount",
     "_years": "amount",
     "_per_day": "amount",
     "_per_year": "amount",
+    "_per_stay": "amount",
+    "_per_patient": "amount",
 }
 
 BASELINE: Final = (

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.evidence.precision import Interval
-from sim.evidence.register import Endpoint, Register, Study, load_register
+from sim.evidence.register import Arm, Endpoint, Register, Study, load_register
 from sim.evidence.study import USUAL_LEVEL, Role
 from sim.report.plain import write_plain
 
@@ -120,7 +120,7 @@ def _show_studies(register: Register, listed: Sequence[_Listed]) -> None:
         (
             name,
             study.study,
-            " + ".join(str(arm.n) for arm in study.arms.values()),
+            " + ".join(_size(arm) for arm in study.arms.values()),
             *(str(counts[name, role]) for role in get_args(Role)),
         )
         for name, study in register.items()
@@ -153,7 +153,7 @@ def _counted(listed: Sequence[_Listed]) -> str:
 
 
 def _arm_rows(study: Study) -> list[tuple[str, ...]]:
-    return [(f"{n}: {arm.label}", str(arm.n), arm.treatment) for n, arm in study.arms.items()]
+    return [(f"{n}: {arm.label}", _size(arm), arm.treatment) for n, arm in study.arms.items()]
 
 
 def _baselines(study: Study) -> list[str]:
@@ -162,6 +162,10 @@ def _baselines(study: Study) -> list[str]:
         for name, arm in study.arms.items()
         if arm.baseline
     ]
+
+
+def _size(arm: Arm) -> str:
+    return "?" if arm.n is None else str(arm.n)
 
 
 def _endpoint_row(item: _Listed) -> tuple[str, ...]:
