@@ -32,7 +32,7 @@ TARGETS: Final = ("cd19", "cd22", "none")
 POPULATION_PREFIXES: Final = ("population.",)
 PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.")
 
-_Named = TypeVar("_Named", Population, Perspective, LifeTable)
+_Named = TypeVar("_Named", Perspective, LifeTable)
 
 
 @cache
@@ -53,7 +53,7 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
     sources = read_sources(folder.read("sources.yaml"))
     indices = read_price_indices(folder.read("price_indices.yaml"), sources)
     tables = _by_name(folder.documents("life_tables"), lambda read: read_life_table(read, sources))
-    populations = _by_name(folder.documents("populations"), lambda read: _population(read, sources))
+    populations = _read_populations(folder, sources)
     perspectives = _by_name(
         folder.documents("perspectives"),
         lambda read: _perspective(read, sources, indices, tables),
@@ -94,16 +94,28 @@ def _require_file_name(fields: Fields) -> None:
         raise fields.error(f"must be the name of the file, '{stem}'", "name", fields.text("name"))
 
 
-def _population(document: Document, sources: Mapping[str, Source]) -> Population:
-    fields = Fields(document)
-    fields.only(("name", "label", "description", "defaults", "parameters"))
-    return Population(
-        name=fields.text("name"),
-        label=fields.text("label"),
-        description=fields.text("description"),
-        parameters=read_parameters(document, sources, POPULATION_PREFIXES),
-        file=document.file,
-    )
+def _read_populations(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Population]:
+    """Read the populations; one that extends another holds only what differs from it."""
+    documents = {Path(each.file).stem: each for each in folder.documents("populations")}
+    own = {
+        name: read_parameters(document, sources, POPULATION_PREFIXES)
+        for name, document in documents.items()
+    }
+    populations = {}
+    for name, document in documents.items():
+        fields = Fields(document)
+        fields.only(("name", "label", "description", "extends", "defaults", "parameters"))
+        _require_file_name(fields)
+        complete = [other for other in documents if "extends" not in documents[other].data]
+        base = fields.optional_choice("extends", complete)
+        populations[name] = Population(
+            name=name,
+            label=fields.text("label"),
+            description=fields.text("description"),
+            parameters={**({} if base is None else own[base]), **own[name]},
+            file=document.file,
+        )
+    return populations
 
 
 def _perspective(
