@@ -344,10 +344,9 @@ def ended(process):
 
 @pytest.mark.slow
 def test_killed_at_any_moment_the_analysis_resumes_to_the_same_bytes(tmp_path, whole):
-    """SIGKILL before 10 of the moments of writing, and after 6 lengths of time; seeds are fixed.
+    """SIGKILL before 10 of the moments of writing and after 3 lengths of time; seeds are fixed.
 
-    Each time the analysis is killed, killed again at another moment while it resumes, and then
-    resumed to its end.
+    One of them is killed again, at another moment, while it resumes.
     """
     began = time.monotonic()
     code, said = ended(program(tmp_path / "undisturbed"))
@@ -359,10 +358,11 @@ def test_killed_at_any_moment_the_analysis_resumes_to_the_same_bytes(tmp_path, w
     for number, moment in enumerate(numbers.sample(range(1, moments + 1), 10)):
         folder = tmp_path / f"moment-{number}"
         assert ended(program(folder, "--resume", kill_before=moment))[0] == -signal.SIGKILL
-        ended(program(folder, "--resume", kill_before=numbers.randint(1, moments)))
+        if number == 0:
+            assert ended(program(folder, "--resume", kill_before=4))[0] == -signal.SIGKILL
         assert ended(program(folder, "--resume"))[0] == 0
         assert contents(folder) == whole, moment
-    for number in range(6):
+    for number in range(3):
         folder = tmp_path / f"time-{number}"
         process = program(folder, "--resume")
         time.sleep(lasts * numbers.uniform(0.5, 1.0))
