@@ -176,3 +176,18 @@ def test_one_responder_has_a_median_without_a_warning():
     times[40] = 1
     found = counted.median_months(times)
     assert found.mean == pytest.approx(40.5 / 16)
+
+
+@pytest.mark.slow
+def test_standard_error_of_a_mean_over_draws_is_honest(ask):
+    """60 analyses of 40 draws x 40 patients with other seeds: their spread is the error they state.
+
+    The ratio of variances is chi-square with 59 degrees of freedom over 59: 0.5 to 1.7 at 0.1 %.
+    """
+    question = ask("first_salvage", patients=1)
+    found = [
+        answer(run_psa(question, 40, patients=40, seed=seed)).gains[0].nmb[100_000.0]
+        for seed in range(60)
+    ]
+    spread = np.var([each.mean for each in found], ddof=1)
+    assert 0.5 < spread / np.mean([each.se**2 for each in found]) < 1.7
