@@ -38,6 +38,8 @@ class Draw(IntEnum):
 
     PARAMETER = 0x10000
     POSTERIOR_ROW = 0x10001
+    STUDY_TO_COME = 0x10002
+    SAMPLING = 0x10003
 
 
 def draw_parameters(
