@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,9 +100,14 @@ def effect_values(plan: Heterogeneity, effect: float) -> Mapping[str, float]:
 
 
 def simulate(
-    protocol: Protocol, cohort: Cohort, z: Array, effects: Array, threads: int | None = None
+    protocol: Protocol,
+    cohort: Cohort,
+    z: Array,
+    effects: Array,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Tally]:
     """Simulate the cohort at each row of `z` (prior scores) and of `effects`."""
     sets = (numbers(protocol, cohort, row, own) for row, own in zip(z, effects, strict=True))
-    for simulation in run_sets(cohort.question, sets, threads=threads):
+    for simulation in run_sets(cohort.question, sets, threads=threads, progress=progress):
         yield simulation.tally

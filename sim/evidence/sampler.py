@@ -10,7 +10,6 @@ patients with another is raised to its weight.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -56,9 +55,9 @@ def curve_correlation(survival: Sequence[float]) -> Array:
     """
     variance = np.array([(1.0 - s) / s for s in survival])
     smaller, larger = np.minimum.outer(variance, variance), np.maximum.outer(variance, variance)
-    correlation = np.minimum(np.sqrt(smaller / larger), CERTAIN)
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
+    alike: Array = np.minimum(np.sqrt(smaller / larger), CERTAIN)
+    np.fill_diagonal(alike, 1.0)
+    return alike
 
 
 def curves(targets: Sequence[Target]) -> list[list[int]]:
@@ -70,37 +69,57 @@ def curves(targets: Sequence[Target]) -> list[list[int]]:
     return list(groups.values())
 
 
-def sample(protocol: Protocol, evidence: Sequence[Evidence], *, quiet: bool = True) -> Posterior:
-    """Draw from the joint posterior.
+def sample(protocol: Protocol, evidence: Sequence[Evidence]) -> Posterior:
+    """Draw from the joint posterior; see `Chains`."""
+    return Chains(protocol, evidence).run(evidence)
+
+
+class Chains:
+    """Chains of the sampler through the surfaces of one fit.
+
+    They are compiled once and can then be run for other values of the same endpoints.
 
     Raises
     ------
     UserError
         When numpyro is not installed.
     """
-    try:
+
+    def __init__(self, protocol: Protocol, evidence: Sequence[Evidence]) -> None:
+        try:
+            import numpyro
+        except ImportError:
+            problem = "needs numpyro; install the program with its extra 'calibration'"
+            raise UserError(problem, key="calibrate") from None
+        numpyro.enable_x64()
+        plan = protocol.sampler
+        self._protocol = protocol
+        self._studies = list(dict.fromkeys(each.study for each in evidence))
+        self._chains = numpyro.infer.MCMC(
+            numpyro.infer.NUTS(_model(protocol, evidence, self._studies), dense_mass=True),
+            num_warmup=plan.warmup,
+            num_samples=plan.samples,
+            num_chains=plan.chains,
+            chain_method="sequential",
+            progress_bar=False,
+            jit_model_args=True,
+        )
+
+    def run(self, evidence: Sequence[Evidence]) -> Posterior:
+        """Draw from the posterior given the values that the targets of `evidence` have."""
         import jax
-        import numpyro
-    except ImportError:
-        problem = "needs numpyro; install the program with its extra 'calibration'"
-        raise UserError(problem, key="calibrate") from None
-    jax.config.update("jax_enable_x64", True)
-    numpyro.set_host_device_count(1)
-    plan = protocol.sampler
-    studies = list(dict.fromkeys(each.study for each in evidence))
-    chains = numpyro.infer.MCMC(
-        numpyro.infer.NUTS(_model(protocol, evidence, studies), dense_mass=True),
-        num_warmup=plan.warmup,
-        num_samples=plan.samples,
-        num_chains=plan.chains,
-        chain_method="sequential",
-        progress_bar=not quiet,
-    )
-    chains.run(jax.random.PRNGKey(protocol.seed))
-    drawn = {
-        name: np.asarray(value) for name, value in chains.get_samples(group_by_chain=True).items()
-    }
-    return _posterior(protocol, studies, drawn)
+
+        shown = [_shown(each.targets) for each in evidence]
+        self._chains.run(jax.random.PRNGKey(self._protocol.seed), shown)
+        drawn = self._chains.get_samples(group_by_chain=True)
+        arrays = {name: np.asarray(value) for name, value in drawn.items()}
+        return _posterior(self._protocol, self._studies, arrays)
+
+
+def _shown(targets: Sequence[Target]) -> tuple[Array, Array]:
+    """Return the counts and the values of the targets; what is no count has none."""
+    events = [0.0 if target.events is None else target.events for target in targets]
+    return np.array(events), np.array([target.value for target in targets])
 
 
 def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[str]) -> Any:  # noqa: ANN401 - numpyro's models have no type
@@ -110,12 +129,12 @@ def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[s
 
     scales = jnp.array([plan.scale for plan in protocol.heterogeneity.values()])
 
-    def model() -> None:
+    def model(shown: Sequence[tuple[Any, Any]]) -> None:
         scores = numpyro.sample("scores", Normal(jnp.zeros(len(protocol.priors)), 1.0))
         spread = numpyro.sample("spread", HalfNormal(scales))
         shape = (len(studies), len(protocol.heterogeneity))
         effects = spread * numpyro.sample("effects", Normal(jnp.zeros(shape), 1.0))
-        for each in evidence:
+        for each, (events, values) in zip(evidence, shown, strict=True):
             x = jnp.concatenate([scores, effects[studies.index(each.study)]])
             surface = each.surface
             predicted = (
@@ -123,33 +142,34 @@ def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[s
                 + surface.linear @ x
                 + jnp.einsum("kij,i,j->k", surface.square, x, x)
             )
-            likelihood = _log_likelihood(each, predicted)
+            likelihood = _log_likelihood(each, predicted, events, values)
             numpyro.factor(f"{each.targets[0].cohort}", protocol.weight(each.study) * likelihood)
 
     return model
 
 
-def _log_likelihood(evidence: Evidence, predicted: Any) -> Any:  # noqa: ANN401 - traced arrays
+def _log_likelihood(evidence: Evidence, predicted: Any, events: Any, values: Any) -> Any:  # noqa: ANN401 - traced arrays
     import jax.numpy as jnp
 
     total = 0.0
     for place, target in enumerate(evidence.targets):
-        if target.is_count and target.events is not None and target.n is not None:
+        if target.is_count and target.n is not None:
             x = predicted[place]
-            total = total + target.events * x - target.n * jnp.logaddexp(0.0, x)
+            total = total + events[place] * x - target.n * jnp.logaddexp(0.0, x)
     for group in curves(evidence.targets):
         chosen = [evidence.targets[place] for place in group]
         missed = evidence.surface.error[group]
-        residual = predicted[jnp.array(group)] - jnp.array([t.value for t in chosen])
+        residual = predicted[jnp.array(group)] - values[jnp.array(group)]
         below = jnp.sqrt(jnp.array([t.below for t in chosen]) ** 2 + missed**2)
         above = jnp.sqrt(jnp.array([t.above for t in chosen]) ** 2 + missed**2)
         standard = residual / jnp.where(residual > 0.0, above, below)
-        inverse = np.linalg.inv(_correlation(chosen))
+        inverse = np.linalg.inv(correlation(chosen))
         total = total - 0.5 * standard @ inverse @ standard
     return total
 
 
-def _correlation(chosen: Sequence[Target]) -> Array:
+def correlation(chosen: Sequence[Target]) -> Array:
+    """Return the correlation of the endpoints of one curve; none where it is not known."""
     survival = [target.survival for target in chosen]
     if len(chosen) == 1 or any(s is None for s in survival):
         return np.eye(len(chosen))
@@ -195,13 +215,3 @@ def _posterior(protocol: Protocol, studies: Sequence[str], drawn: Mapping[str, A
 def worst(diagnostics: pd.DataFrame) -> tuple[float, float]:
     """Return the largest R-hat and the smallest effective number of draws."""
     return float(diagnostics["r_hat"].max()), float(diagnostics["effective_draws"].min())
-
-
-def standard_error_of(target: Target, residual: float) -> float:
-    """Return the standard error on the side on which a prediction lies."""
-    return target.above if residual > 0.0 else target.below
-
-
-def is_finite(surface: Surface) -> bool:
-    """Whether every endpoint of the surface could be fitted."""
-    return all(math.isfinite(value) for value in surface.error)

@@ -15,6 +15,7 @@ from sim.evidence.study import Endpoint, Study
 NORMAL_97_5: Final = 1.959963984540054
 FOLLOW_UP_MONTHS: Final = 24.0
 """Both arms of a trial whose hazard ratio is predicted are followed for so long."""
+OF_RESPONDERS: Final = ("mrd_negative_of_responders", "hct_of_responders")
 CENSORED_MEDIAN_FACTOR: Final = 1.25
 """A median's standard error against that of a mean survival time, √(π/2), where none is printed."""
 
@@ -95,7 +96,7 @@ def _target(plan: CohortPlan, study: Study, name: str, endpoint: Endpoint) -> Ta
         message = f"{plan.study}/{name} has no value"
         raise ValueError(message)
     scale = logit if endpoint.kind == "percent" else log
-    n = endpoint.n or study.arms[endpoint.arm].n
+    n = endpoint.n or (None if _of_some(endpoint) else study.arms[endpoint.arm].n)
     below, above = _errors(endpoint, best, n)
     curve = endpoint.endpoint.split("_", maxsplit=1)[0]
     on_curve = curve in ("os", "efs", "rfs", "dor") and endpoint.kind in ("percent", "months")
@@ -125,6 +126,11 @@ def _target(plan: CohortPlan, study: Study, name: str, endpoint: Endpoint) -> Ta
         curve=f"{plan.study}/{endpoint.arm}/{'rfs' if curve == 'dor' else curve}",
         survival=survival,
     )
+
+
+def _of_some(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is of the responders, whose number is not that of the arm."""
+    return endpoint.endpoint.startswith(("rfs", "dor")) or endpoint.endpoint in OF_RESPONDERS
 
 
 def _errors(endpoint: Endpoint, best: float, n: int | None) -> tuple[float, float]:
