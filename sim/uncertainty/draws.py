@@ -19,11 +19,12 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.posterior import load_posterior
+from sim.evidence.posterior import load_posterior, of_average_study
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes
 
 FIXED: Final = "fixed"
+AVERAGE: Final = "average"
 HASH_BYTES: Final = 4
 """A name takes the place of the occurrence in the key of a random number, of 32 bits."""
 
@@ -74,6 +75,8 @@ def draw_parameters(
         When nothing is uncertain, or a draw is not a value that the parameter may have.
     """
     fitted = load_posterior() if posterior is None else posterior
+    if fitted is not None and question.scenario.study == AVERAGE:
+        fitted = of_average_study(fitted)
     names = uncertain(question, fitted)
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
