@@ -8,8 +8,7 @@ that an interrupted fit goes on where it stopped; the result does not depend on 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,8 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.errors import UserError
-from sim.evidence.cohorts import Cohort, cohorts, simulate
-from sim.evidence.emulator import fit_surface
+from sim.evidence.cohorts import Bar, Cohort, cohorts, no_bar, simulate
+from sim.evidence.emulator import fit_surface, one_thread
 from sim.evidence.kept import keep, place_of, read_kept
 from sim.evidence.protocol import COHORTS, Protocol
 from sim.evidence.sampler import Evidence, Posterior, sample
@@ -32,13 +31,6 @@ FLOOR: Final = 1e-6
 """Smallest variance of a score around which the next wave spreads."""
 
 Say = Callable[[str], None]
-Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-
-
-@contextmanager
-def no_bar(_total: int) -> Iterator[Callable[[int], None]]:
-    """Show nothing."""
-    yield lambda _: None
 
 
 @dataclass(frozen=True)
@@ -96,8 +88,9 @@ def calibrate(
         evidence = surfaces(plan, fitted, wave, posterior, threads=threads, say=say, bar=bar)
         if observed is not None:
             evidence = with_values(evidence, observed)
+        sampler = plan.sampler
+        say(f"wave {wave + 1}: drawing {sampler.chains * sampler.samples:,} times")
         posterior = sample(plan, evidence)
-        say(f"wave {wave + 1}: {len(posterior.scores)} draws")
     if posterior is None:
         message = "a design has at least one wave"
         raise ValueError(message)
@@ -140,18 +133,13 @@ def surfaces(
     z, effects = _design(plan, wave, points, posterior)
     x = np.hstack([z, effects])
     evidence = []
-    with bar(sum(points * patients_of(cohort) for cohort in fitted)) as advance:
+    with bar(sum(points * cohort.simulated for cohort in fitted)) as advance:
         for cohort in fitted:
             shown = _observed(plan, cohort, z, effects, wave, threads, advance)
             evidence.append(Evidence(cohort.study, cohort.targets, fit_surface(x, shown)))
             size = f"{points:,} points of {cohort.question.patients:,} patients"
             say(f"wave {wave + 1}: {cohort.name}, {size}")
     return evidence
-
-
-def patients_of(cohort: Cohort) -> int:
-    """Return the patients simulated at one point, strategies counted."""
-    return cohort.question.patients * len(cohort.question.model.strategies)
 
 
 def with_values(evidence: Sequence[Evidence], observed: Mapping[str, float]) -> list[Evidence]:
@@ -176,6 +164,7 @@ def _quick(protocol: Protocol) -> Protocol:
     return protocol.model_copy(update={"design": design, "sampler": sampler})
 
 
+@one_thread()
 def _design(
     protocol: Protocol, wave: int, points: int, posterior: Posterior | None
 ) -> tuple[Array, Array]:
@@ -210,7 +199,7 @@ def _observed(
     place = place_of(cohort, z, effects, wave)
     kept = read_kept(place, (len(z), len(cohort.targets)))
     if kept is not None:
-        advance(len(z) * patients_of(cohort))
+        advance(len(z) * cohort.simulated)
         return kept
     simulated = simulate(protocol, cohort, z, effects, threads, advance)
     shown = np.array([cohort.observed(tally) for tally in simulated])

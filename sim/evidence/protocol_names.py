@@ -52,9 +52,9 @@ def _wrong_priors(protocol: Protocol, catalogue: Mapping[str, Parameter]) -> Ite
         path = ("priors", name)
         if name not in catalogue:
             yield from _absent(path, name, catalogue)
-        elif not 0.0 < prior.mean and prior.scale == "log":
+        elif prior.scale == "log" and prior.mean <= 0.0:
             yield Mistake((*path, "mean"), "must be above 0 on the scale 'log'", prior.mean)
-        elif not 0.0 < prior.mean < 1.0 and prior.scale == "logit":
+        elif prior.scale == "logit" and not 0.0 < prior.mean < 1.0:
             problem = "must be between 0 and 1 on the scale 'logit'"
             yield Mistake((*path, "mean"), problem, prior.mean)
         else:

@@ -4,13 +4,13 @@ Prior scores are standard normal; the effect of study s on response, hazard or c
 :math:`\tau e_s` with :math:`e_s \sim N(0, 1)` and :math:`\tau` half-normal. Counts are binomial.
 Medians and landmarks are normal on the log or logit scale with the standard error of their
 printed interval, which may differ below and above; those read from one curve are correlated as
-increments of a cumulative hazard are (`curve_correlation`). The likelihood of a study that shares
-patients with another is raised to its weight.
+increments of a cumulative hazard are (`curve_correlation`). What a surface misses widens every
+likelihood. That of a study that shares patients with another is raised to its weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.errors import UserError
-from sim.evidence.emulator import Surface
+from sim.evidence.emulator import Surface, one_thread
 from sim.evidence.protocol import Protocol
 from sim.evidence.targets import Target
 
@@ -77,7 +77,7 @@ def sample(protocol: Protocol, evidence: Sequence[Evidence]) -> Posterior:
 class Chains:
     """Chains of the sampler through the surfaces of one fit.
 
-    They are compiled once and can then be run for other values of the same endpoints.
+    They are compiled once, and can then be run for other values of the same endpoints.
 
     Raises
     ------
@@ -106,20 +106,17 @@ class Chains:
         )
 
     def run(self, evidence: Sequence[Evidence]) -> Posterior:
-        """Draw from the posterior given the values that the targets of `evidence` have."""
+        """Draw given the values that the targets of `evidence` have; its surfaces are not read."""
         import jax
 
-        shown = [_shown(each.targets) for each in evidence]
-        self._chains.run(jax.random.PRNGKey(self._protocol.seed), shown)
+        wanted = [target for each in evidence for target in each.targets]
+        events = np.array([target.events or 0.0 for target in wanted])
+        values = np.array([target.value for target in wanted])
+        with one_thread():
+            self._chains.run(jax.random.PRNGKey(self._protocol.seed), events, values)
         drawn = self._chains.get_samples(group_by_chain=True)
         arrays = {name: np.asarray(value) for name, value in drawn.items()}
         return _posterior(self._protocol, self._studies, arrays)
-
-
-def _shown(targets: Sequence[Target]) -> tuple[Array, Array]:
-    """Return the counts and the values of the targets; what is no count has none."""
-    events = [0.0 if target.events is None else target.events for target in targets]
-    return np.array(events), np.array([target.value for target in targets])
 
 
 def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[str]) -> Any:  # noqa: ANN401 - numpyro's models have no type
@@ -127,45 +124,71 @@ def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[s
     import numpyro
     from numpyro.distributions import HalfNormal, Normal
 
-    scales = jnp.array([plan.scale for plan in protocol.heterogeneity.values()])
+    kinds = list(protocol.heterogeneity.values())
+    scales = jnp.array([plan.scale for plan in kinds])
+    study_of = np.array([studies.index(each.study) for each in evidence for _ in each.targets])
+    constant, linear, square = (
+        jnp.concatenate([getattr(each.surface, part) for each in evidence])
+        for part in ("constant", "linear", "square")
+    )
+    log_likelihood = _log_likelihood(protocol, evidence)
 
-    def model(shown: Sequence[tuple[Any, Any]]) -> None:
+    def model(events: Any, values: Any) -> None:  # noqa: ANN401 - traced arrays
         scores = numpyro.sample("scores", Normal(jnp.zeros(len(protocol.priors)), 1.0))
         spread = numpyro.sample("spread", HalfNormal(scales))
-        shape = (len(studies), len(protocol.heterogeneity))
+        shape = (len(studies), len(kinds))
         effects = spread * numpyro.sample("effects", Normal(jnp.zeros(shape), 1.0))
-        for each, (events, values) in zip(evidence, shown, strict=True):
-            x = jnp.concatenate([scores, effects[studies.index(each.study)]])
-            surface = each.surface
-            predicted = (
-                surface.constant
-                + surface.linear @ x
-                + jnp.einsum("kij,i,j->k", surface.square, x, x)
-            )
-            likelihood = _log_likelihood(each, predicted, events, values)
-            numpyro.factor(f"{each.targets[0].cohort}", protocol.weight(each.study) * likelihood)
+        everyone = jnp.broadcast_to(scores, (len(study_of), len(protocol.priors)))
+        x = jnp.concatenate([everyone, effects[study_of]], axis=1)
+        predicted = (
+            constant + jnp.einsum("ki,ki->k", linear, x) + jnp.einsum("kij,ki,kj->k", square, x, x)
+        )
+        numpyro.factor("likelihood", log_likelihood(predicted, events, values))
 
     return model
 
 
-def _log_likelihood(evidence: Evidence, predicted: Any, events: Any, values: Any) -> Any:  # noqa: ANN401 - traced arrays
+def _log_likelihood(
+    protocol: Protocol, evidence: Sequence[Evidence]
+) -> Callable[[Any, Any, Any], Any]:
+    """Return the log likelihood as a function of predicted endpoints, counts and values."""
     import jax.numpy as jnp
 
-    total = 0.0
-    for place, target in enumerate(evidence.targets):
-        if target.is_count and target.n is not None:
-            x = predicted[place]
-            total = total + events[place] * x - target.n * jnp.logaddexp(0.0, x)
-    for group in curves(evidence.targets):
-        chosen = [evidence.targets[place] for place in group]
-        missed = evidence.surface.error[group]
-        residual = predicted[jnp.array(group)] - values[jnp.array(group)]
-        below = jnp.sqrt(jnp.array([t.below for t in chosen]) ** 2 + missed**2)
-        above = jnp.sqrt(jnp.array([t.above for t in chosen]) ** 2 + missed**2)
+    wanted = [target for each in evidence for target in each.targets]
+    missed = np.concatenate([each.surface.error for each in evidence])
+    weight = np.array([protocol.weight(target.study) for target in wanted])
+    counts = np.array([i for i, target in enumerate(wanted) if target.is_count], dtype=int)
+    n = np.array([wanted[i].n for i in counts], dtype=float)
+    error = np.array([wanted[i].below + wanted[i].above for i in counts]) / 2.0
+    # A binomial likelihood of this power is as wide as one with the error of the surface.
+    power = weight[counts] * error**2 / (error**2 + missed[counts] ** 2)
+    others = np.array([i for i, target in enumerate(wanted) if not target.is_count], dtype=int)
+    below = np.hypot([wanted[i].below for i in others], missed[others])
+    above = np.hypot([wanted[i].above for i in others], missed[others])
+    precision = _precision(evidence)[np.ix_(others, others)] * weight[others]
+
+    def log_likelihood(predicted: Any, events: Any, values: Any) -> Any:  # noqa: ANN401 - traced arrays
+        x = predicted[counts]
+        binomial = jnp.sum(power * (events[counts] * x - n * jnp.logaddexp(0.0, x)))
+        residual = predicted[others] - values[others]
         standard = residual / jnp.where(residual > 0.0, above, below)
-        inverse = np.linalg.inv(correlation(chosen))
-        total = total - 0.5 * standard @ inverse @ standard
-    return total
+        return binomial - 0.5 * standard @ precision @ standard
+
+    return log_likelihood
+
+
+def _precision(evidence: Sequence[Evidence]) -> Array:
+    """Return the inverse correlation of all endpoints: those of one curve are correlated."""
+    wanted = [target for each in evidence for target in each.targets]
+    precision = np.eye(len(wanted))
+    first = 0
+    for each in evidence:
+        for group in curves(each.targets):
+            places = np.array(group) + first
+            chosen = [wanted[place] for place in places]
+            precision[np.ix_(places, places)] = np.linalg.inv(correlation(chosen))
+        first += len(each.targets)
+    return precision
 
 
 def correlation(chosen: Sequence[Target]) -> Array:

@@ -16,8 +16,9 @@ NORMAL_97_5: Final = 1.959963984540054
 FOLLOW_UP_MONTHS: Final = 24.0
 """Both arms of a trial whose hazard ratio is predicted are followed for so long."""
 OF_RESPONDERS: Final = ("mrd_negative_of_responders", "hct_of_responders")
-CENSORED_MEDIAN_FACTOR: Final = 1.25
-"""A median's standard error against that of a mean survival time, √(π/2), where none is printed."""
+EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
+"""Standard error of the log of a median, times √n, of exponential times without censoring: what
+stands for a median without an interval."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _errors(endpoint: Endpoint, best: float, n: int | None) -> tuple[float, floa
     above = None if high is None else (scale(high) - value) / NORMAL_97_5
     known_error = endpoint.standard_error
     if known_error is None:
-        known_error = CENSORED_MEDIAN_FACTOR / math.sqrt(n or 1)
+        known_error = EXPONENTIAL_MEDIAN / math.sqrt(n or 1)
     below = below or above or known_error
     # An end that was not reached lies further off than the other.
     above = above or max(below, known_error)
