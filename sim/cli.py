@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "check": "Say whether a scenario is valid, and if not, where and why.",
     "show": "Print a scenario with every default filled in and the origin of every value.",
     "parameters": "List the numbers of the model with their sources.",
+    "calibrate": "Fit the model to what cohorts published.",
+    "validate": "Predict what cohorts published, fitted or not, with the fitted model.",
     "evidence": "List what cohorts published, with source and place.",
     "cache": "List what is kept between runs, or remove it.",
 }

@@ -14,22 +14,30 @@ import numpy as np
 import pandas as pd
 
 import sim
+from sim.catalog.draws import read_draws
+from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
+from sim.errors import UserError
 from sim.evidence.calibration import Fit
 from sim.evidence.cohorts import effect_values
-from sim.evidence.posterior import POSTERIOR
-from sim.evidence.protocol import COHORTS
+from sim.evidence.posterior import POSTERIOR, load_posterior
+from sim.evidence.protocol import COHORTS, Prior
 from sim.evidence.register import find_folder
 from sim.evidence.sampler import worst
+from sim.evidence.targets import NORMAL_97_5
 from sim.uncertainty.draws import Draw, stable_hash
 
 DIGITS: Final = 6
+ENDS: Final = (2.5, 50.0, 97.5)
+"""Quantiles of what is reported, in per cent."""
 STUDIES: Final = "studies.csv"
 DIAGNOSTICS: Final = "diagnostics.csv"
 SURFACES: Final = "surfaces.csv"
 PROVENANCE: Final = "provenance.json"
 DRAWS: Final = POSTERIOR.name
+DRAWS_HASH: Final = "draws_sha256"
 NAMES: Final = (DRAWS, STUDIES, DIAGNOSTICS, SURFACES, PROVENANCE)
+REMEDY: Final = "fit the model and install the draws: calibrate --install"
 PACKAGES: Final = ("numpy", "numba", "scipy", "scikit-learn", "numpyro", "jax", "jaxlib")
 
 
@@ -39,18 +47,24 @@ def result_texts(fit: Fit, protocol: Path) -> dict[str, str]:
     - ``adult_rr.csv``: a row per draw, a column per parameter, in the parameter's unit; the
       columns of study effects are those of a study to come.
     - ``studies.csv``: in the same rows, the effects of the fitted studies and their spread.
-    - ``diagnostics.csv``: quantity, mean, sd, r_hat, effective_draws.
+    - ``diagnostics.csv``: quantity, mean, sd, r_hat, effective_draws; of parameters in standard
+      deviations from the mean of their prior.
     - ``surfaces.csv``: endpoint, error of the surface and of the published number.
     """
-    draws = pd.concat([fit.parameters(), to_come(fit)], axis=1)
+    draws = _csv(pd.concat([fit.parameters(), to_come(fit)], axis=1))
     studies = pd.concat([fit.posterior.effects, fit.posterior.spread], axis=1)
     return {
-        DRAWS: _csv(draws),
+        DRAWS: draws,
         STUDIES: _csv(studies),
         DIAGNOSTICS: _csv(fit.posterior.diagnostics),
         SURFACES: _csv(fit.surfaces),
-        PROVENANCE: json.dumps(_provenance(fit, protocol), indent=2) + "\n",
+        PROVENANCE: json.dumps(_provenance(fit, protocol, draws), indent=2) + "\n",
     }
+
+
+def prior_interval(prior: Prior) -> list[float]:
+    """Return the 2.5 %, 50 % and 97.5 % quantiles of a prior, in the parameter's own unit."""
+    return [prior.value(z) for z in (-NORMAL_97_5, 0.0, NORMAL_97_5)]
 
 
 def to_come(fit: Fit) -> pd.DataFrame:
@@ -72,7 +86,7 @@ def _csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
 
 
-def _provenance(fit: Fit, protocol: Path) -> dict[str, Any]:
+def _provenance(fit: Fit, protocol: Path, draws: str) -> dict[str, Any]:
     r_hat, effective = worst(fit.posterior.diagnostics)
     return {
         "program": "blinsim",
@@ -82,6 +96,7 @@ def _provenance(fit: Fit, protocol: Path) -> dict[str, Any]:
         "seed": fit.protocol.seed,
         "endpoints": len(fit.targets),
         "draws": len(fit.posterior.scores),
+        DRAWS_HASH: hashlib.sha256(draws.encode()).hexdigest(),
         "largest_r_hat": float(np.round(r_hat, 4)),
         "fewest_effective_draws": round(effective),
         "python": platform.python_version(),
@@ -98,7 +113,40 @@ def evidence_hash(protocol: Path) -> str:
     return digest.hexdigest()
 
 
-def read_studies(folder: Path) -> Mapping[str, np.ndarray[Any, Any]]:
-    """Return the effects of the fitted studies by ``study.kind``, one value a draw."""
-    table = pd.read_csv(folder / STUDIES)
-    return {str(name): table[name].to_numpy() for name in table.columns}
+def read_fit(folder: Path, draws: Path = POSTERIOR) -> tuple[pd.DataFrame, Mapping[str, Array]]:
+    """Return the installed posterior and the effects of the fitted studies, in the same rows.
+
+    The effects are in the `folder` of the fit's results, by ``study.kind``.
+
+    Raises
+    ------
+    UserError
+        When there are none, or they are not of the same fit.
+    """
+    posterior = load_posterior(draws)
+    if posterior is None:
+        raise UserError(f"no such file; {REMEDY}", file=draws)
+    effects = read_draws(folder / STUDIES)
+    if not effects:
+        raise UserError(f"no such file; {REMEDY}", file=folder / STUDIES)
+    studies = {name: np.array(column) for name, column in effects.items()}
+    rows = len(next(iter(studies.values())))
+    if rows != len(posterior):
+        problem = (
+            f"has {rows} draws, and '{draws.name}' of the catalogue {len(posterior)}; {REMEDY}"
+        )
+        raise UserError(problem, file=folder / STUDIES)
+    hashed = read_provenance(folder).get(DRAWS_HASH)
+    if hashed is not None and hashed != hashlib.sha256(draws.read_bytes()).hexdigest():
+        problem = f"is of another fit than '{draws.name}' of the catalogue; {REMEDY}"
+        raise UserError(problem, file=folder / STUDIES)
+    return posterior, studies
+
+
+def read_provenance(folder: Path) -> Mapping[str, Any]:
+    """Return what the fit in a folder says of itself; nothing where it does not."""
+    try:
+        found = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

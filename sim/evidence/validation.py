@@ -21,6 +21,7 @@ from sim.evidence.cohorts import Bar, Cohort, effect_values, no_bar
 from sim.evidence.observables import PERCENT, times
 from sim.evidence.protocol import Protocol
 from sim.evidence.register import Register
+from sim.evidence.results import ENDS
 from sim.evidence.study import Study
 from sim.evidence.targets import NORMAL_97_5, Target
 from sim.study.parameter_sets import run_sets
@@ -52,7 +53,8 @@ SUMMARY_COLUMNS: Final = (
     "inside_percent",
     "median_width_ratio",
 )
-ENDS: Final = (2.5, 50.0, 97.5)
+SAMPLES: Final = 20
+"""Cohorts of the published size that are drawn from each simulated one."""
 DRAWN_CURVES: Final = ("os", "rfs")
 LAST_MONTH: Final = 60
 """Curves end here."""
@@ -182,7 +184,9 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
     from scipy.special import ndtri
     from scipy.stats import binom
 
-    u = uniforms(protocol.seed, 0, len(shown), Draw.SAMPLING, stable_hash(target.name))
+    u = uniforms(
+        protocol.seed, 0, SAMPLES * len(shown), Draw.SAMPLING, stable_hash(target.name)
+    ).reshape(SAMPLES, -1)
     middle, error = float(np.median(shown)), float(np.median(errors))
     alone: Array
     if target.is_count and target.n is not None:

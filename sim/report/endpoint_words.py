@@ -40,7 +40,7 @@ LABELS: Final = ("heading", "label", "n", "kind")
 
 
 def labelled(validation: Validation, register: Mapping[str, Study]) -> pd.DataFrame:
-    """Return the table of a validation with the columns `LABELS`, in the order of studies."""
+    """Return the table of a validation with the columns `LABELS`, by study and arm."""
     arms: dict[str, set[str]] = {}
     for target in validation.targets:
         arms.setdefault(target.study, set()).add(_endpoint(register, target).arm)
@@ -56,7 +56,11 @@ def labelled(validation: Validation, register: Mapping[str, Study]) -> pd.DataFr
     beside = pd.DataFrame(words, columns=list(LABELS)).astype({"n": "Int64"})
     table = pd.concat([validation.table, beside], axis=1)
     order = {name: place for place, name in enumerate(dict.fromkeys(table["study"]))}
-    return table.sort_values("study", key=lambda names: names.map(order), kind="stable")
+    arms_of = {name: place for place, name in enumerate(dict.fromkeys(table["heading"]))}
+    places = pd.DataFrame(
+        {"study": table["study"].map(order), "arm": table["heading"].map(arms_of)}
+    ).sort_values(["study", "arm"], kind="stable")
+    return table.loc[places.index]
 
 
 def heading(target: Target, register: Mapping[str, Study], *, several: bool) -> str:

@@ -17,11 +17,11 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from sim.report.figures.style import COLOURS, GREY, MM_PER_INCH
 
 WIDTH_MM: Final = 190.0
-ROW_MM: Final = 3.25
-TOP_MM: Final = 11.0
-AXIS_MM: Final = 9.0
-LEGEND_MM: Final = 12.0
-BETWEEN_MM: Final = 15.0
+ROW_MM: Final = 3.05
+TOP_MM: Final = 9.0
+AXIS_MM: Final = 6.5
+LEGEND_MM: Final = 25.0
+BETWEEN_MM: Final = 16.0
 COLUMN_MM: Final = 93.0
 LABEL_MM: Final = 45.0
 EDGE_MM: Final = 1.0
@@ -37,7 +37,7 @@ ROLES: Final[dict[str, dict[str, Any]]] = {
     "fit": {"color": COLOURS[0], "marker": "o", "markersize": 3.6},
     "held_out": {"color": COLOURS[1], "marker": "D", "markersize": 3.2},
 }
-ROLE_WORDS: Final = {"fit": "fitted", "held_out": "held out"}
+ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out of the fit"}
 PUBLISHED: Final[dict[str, Any]] = {"color": "black", "marker": "s", "markersize": 2.8}
 
 
@@ -57,12 +57,12 @@ class Panel:
 
 PANELS: Final = (
     Panel("percent", "Per cent of patients", 0.0, 100.0, (0, 20, 40, 60, 80, 100), False, 0),
-    Panel("months", "Median, months", 1.7, 65.0, (2, 5, 10, 20, 50), True, 1),
-    Panel("ratio", "Hazard ratio", 0.45, 1.3, (0.5, 0.7, 1.0), True, 1, 1.0),
+    Panel("months", "Median, months (log scale)", 1.7, 65.0, (2, 5, 10, 20, 50), True, 1),
+    Panel("ratio", "Hazard ratio (log scale)", 0.45, 1.3, (0.5, 0.7, 1.0), True, 1, 1.0),
 )
 
 
-def forest_figure(table: pd.DataFrame, counts: Sequence[str] = ()) -> Figure:
+def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
     """Draw every endpoint of a labelled validation, by study, in a panel for each kind of number.
 
     Parameters
@@ -70,13 +70,14 @@ def forest_figure(table: pd.DataFrame, counts: Sequence[str] = ()) -> Figure:
     table
         Columns of `sim.evidence.validation.COLUMNS` and `sim.report.endpoint_words.LABELS`.
     counts
-        Lines that say how many lie inside, to stand beside the legend.
+        What says how many lie inside, to stand above the legend.
     """
     panels = [panel for panel in PANELS if (table["kind"] == panel.kind).any()]
     rows = {panel.kind: _rows(table[table["kind"] == panel.kind]) for panel in panels}
     heights = {kind: ROW_MM * _length(mine) for kind, mine in rows.items()}
     columns = sorted({panel.column for panel in panels})
-    height = max(_column_height(panels, heights, column) for column in columns) + LEGEND_MM
+    needed = [_column_height(panels, heights, column) for column in columns]
+    height = max(*needed, needed[-1] + LEGEND_MM)
     width = COLUMN_MM * len(columns) + (WIDTH_MM - 2 * COLUMN_MM)
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH))
     figure.set_layout_engine("none")
@@ -95,16 +96,8 @@ def forest_figure(table: pd.DataFrame, counts: Sequence[str] = ()) -> Figure:
             )
             _draw(axes, panel, rows[panel.kind])
             top += size[1] + BETWEEN_MM
-    _legend(figure, set(table["role"]), missed=not table["inside"].all())
-    figure.text(
-        1.0 - EDGE_MM / width,
-        2.0 / height,
-        "\n".join(counts),
-        ha="right",
-        va="bottom",
-        fontsize=TEXT,
-        linespacing=1.3,
-    )
+    left = EDGE_MM + (len(columns) - 1) * (COLUMN_MM + 2 * EDGE_MM)
+    _legend(figure, left / width, table, counts)
     return figure
 
 
@@ -242,31 +235,28 @@ def _interval(
             axes.plot([inside], [place], marker=marker, markersize=2.6, color=colour, clip_on=False)
 
 
-def _legend(figure: Figure, roles: set[str], *, missed: bool) -> None:
+def _legend(figure: Figure, left: float, table: pd.DataFrame, counts: str) -> None:
     handles: list[Any] = [
         Line2D([], [], linewidth=0.9, label="published, 95 % confidence interval", **PUBLISHED)
     ]
     handles += [
-        Line2D(
-            [],
-            [],
-            linewidth=1.5,
-            label=f"predicted, 95 % predictive interval: {ROLE_WORDS[role]}",
-            **style,
-        )
-        for role, style in ROLES.items()
-        if role in roles
+        Line2D([], [], linewidth=1.5, label=f"predicted, 95 % interval: {words}", **ROLES[role])
+        for role, words in ROLE_WORDS.items()
+        if (table["role"] == role).any()
     ]
-    if missed:
-        handles.append(Patch(color=MISSED, label="published value outside the predictive interval"))
-    figure.legend(
+    if not table["inside"].all():
+        handles.append(Patch(color=MISSED, label="published value outside the predicted interval"))
+    legend = figure.legend(
         handles=handles,
         loc="lower left",
-        bbox_to_anchor=(0.0, 0.0),
-        ncols=2,
-        fontsize=TEXT,
-        handlelength=2.2,
-        columnspacing=1.6,
-        labelspacing=0.5,
-        borderaxespad=0.2,
+        bbox_to_anchor=(left, 0.0),
+        fontsize=TEXT + 0.4,
+        title=counts or None,
+        title_fontsize=TEXT + 0.4,
+        alignment="left",
+        handlelength=2.6,
+        labelspacing=0.55,
+        borderaxespad=0.3,
+        borderpad=0.0,
     )
+    legend.get_title().set_linespacing(1.4)

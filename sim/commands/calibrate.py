@@ -1,0 +1,76 @@
+"""``calibrate``: fit the model to what cohorts published."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sim.commands.options import threads_option
+from sim.errors import UserError
+
+RESULTS: Final = "results"
+
+
+@click.command()
+@click.argument("protocol", type=click.Path(path_type=Path))
+@click.option("--quick", is_flag=True, help="Fewer points, patients and draws: for trying out.")
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help=f"Write draws, diagnostics and provenance into this folder, by default '{RESULTS}' "
+    "beside the protocol.",
+)
+@click.option("--install", is_flag=True, help="Copy the draws into the catalogue.")
+@threads_option
+def calibrate(
+    protocol: Path, quick: bool, out: Path | None, install: bool, threads: int | None
+) -> None:
+    """Fit the model to published endpoints as PROTOCOL says.
+
+    Cohorts are simulated at points of a design, a surface is put through their endpoints, and
+    the joint posterior is drawn from. What was simulated is kept in your cache folder: an
+    interrupted fit goes on where it stopped when it is started again.
+    """
+    from sim.evidence.calibration import calibrate as fit_protocol
+    from sim.evidence.protocol import load_protocol
+    from sim.evidence.register import load_register
+    from sim.evidence.results import DRAWS, NAMES, result_texts
+    from sim.report import text
+    from sim.report.calibration_text import print_fit
+    from sim.report.folder import check_folder, write_folder
+    from sim.report.installation import check_installation, install_draws
+    from sim.report.progress import patients_progress
+
+    folder = protocol.parent / RESULTS if out is None else out
+    if install and quick:
+        raise UserError("is for a whole fit, not for a quick one", key="--install")
+    register = load_register()
+    plan = load_protocol(protocol, register)
+    check_folder(folder, NAMES)
+    if install:
+        check_installation(plan)
+    try:
+        fit = fit_protocol(
+            plan,
+            register,
+            protocol.parent,
+            quick=quick,
+            threads=threads,
+            say=lambda line: click.echo(line, err=True),
+            bar=patients_progress,
+        )
+    except KeyboardInterrupt:
+        click.echo("what is simulated is kept; start again to go on", err=True)
+        raise
+    texts = result_texts(fit, protocol)
+    write_folder(folder, texts, NAMES)
+    if install:
+        install_draws(texts[DRAWS])
+    console = text.console_for(sys.stdout.isatty())
+    print_fit(console, fit)
+    installed = ["Installed in the catalogue"] if install else []
+    text.print_lines(console, [f"Files: {folder}", *installed])
