@@ -93,10 +93,10 @@ def ceac(costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike) 
         Where the shapes do not fit, there are no draws, or a number is not finite.
     """
     curves = []
-    for benefits in _benefits(costs, qalys, thresholds):
+    for benefits in net_benefits(costs, qalys, thresholds):
         best = benefits == benefits.max(axis=1, keepdims=True)
         curves.append((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
-    return np.array(curves)
+    return np.array(curves).reshape(len(curves), np.shape(costs)[1])
 
 
 def share_errors(shares: npt.ArrayLike, draws: int) -> Array:
@@ -160,13 +160,25 @@ def expected_loss(
     Parameters and errors are those of `ceac`.
     """
     means, errors = [], []
-    for benefits in _benefits(costs, qalys, thresholds):
+    for benefits in net_benefits(costs, qalys, thresholds):
         losses = benefits.max(axis=1, keepdims=True) - benefits
         draws = len(losses)
         means.append(_means(losses))
         spread = np.std(losses, axis=0, ddof=1) if draws > 1 else np.full(losses.shape[1], math.nan)
         errors.append(spread / math.sqrt(draws))
     return Estimates(np.array(means), np.array(errors))
+
+
+def net_benefits(
+    costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> Iterator[Array]:
+    """Yield the net monetary benefits (draws, strategies), threshold by threshold.
+
+    Parameters and errors are those of `ceac`.
+    """
+    cost, effect, grid = _checked(costs, qalys, thresholds)
+    for threshold in grid:
+        yield threshold * effect - cost
 
 
 def _full_analysis(costs: Array, qalys: Array) -> list[tuple[int, float | None]]:
@@ -191,15 +203,6 @@ def _cheapest(costs: Array, qalys: Array) -> int:
 def _means(values: Array) -> Array:
     """Return the exact means over draws, which do not depend on the order of the draws."""
     return np.array([math.fsum(column) / len(values) for column in values.T.tolist()])
-
-
-def _benefits(
-    costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
-) -> Iterator[Array]:
-    """Yield the net benefits (draws, strategies), threshold by threshold."""
-    cost, effect, grid = _checked(costs, qalys, thresholds)
-    for threshold in grid:
-        yield threshold * effect - cost
 
 
 def _checked(

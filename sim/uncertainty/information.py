@@ -1,0 +1,193 @@
+"""What it is worth to know more before deciding: the expected value of perfect information.
+
+With the net monetary benefit (NMB) of each strategy in each draw of the parameters, at one
+threshold::
+
+    EVPI          = E[max over strategies of NMB] - max over strategies of E[NMB]
+    EVPPI(group)  = E[max over strategies of E[NMB | group]] - max over strategies of E[NMB]
+
+both in currency per patient. The inner expectation is a regression of the differences in NMB
+against the first strategy on the parameters of the group, over the draws.
+
+Source: Strong M, Oakley JE, Brennan A, Med Decis Making 2014;34:311-26; Rothery C et al., Value
+Health 2020;23:277-86 (ISPOR good practices); Luedtke AR, van der Laan MJ, Ann Stat
+2016;44:713-42 (influence of a draw on the mean under the best decision).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.clinic.units import DAYS_PER_YEAR
+from sim.economics.discounting import Discounting
+from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, mean
+from sim.engine.streams import uniforms
+from sim.uncertainty.acceptability import Estimates, net_benefits
+from sim.uncertainty.regression import fit
+
+SHUFFLES: Final = 10
+SHUFFLE_STREAM: Final = 0x80000002
+"""Place in the key of the random numbers; no decision of a patient reaches up to here."""
+
+
+class PartialInformation(NamedTuple):
+    """The value of knowing a group of parameters, in currency per patient.
+
+    Attributes
+    ----------
+    value, se
+        The EVPPI and its standard error: the finite draws, the regression and its bias.
+    null, null_se
+        What the same regression finds when the draws of the group are shuffled among each other,
+        so that there is nothing to find: its upward bias, and the spread of that.
+    """
+
+    value: float
+    se: float
+    null: float
+    null_se: float
+
+    @property
+    def is_told_from_nothing(self) -> bool:
+        """Whether the value exceeds its upward bias by twice its standard error."""
+        return self.value - self.null > 2.0 * self.se
+
+
+class Null(NamedTuple):
+    """Mean and standard deviation of the EVPPI of shuffled parameters."""
+
+    mean: float
+    sd: float
+
+
+def evpi(costs: npt.ArrayLike, qalys: npt.ArrayLike, threshold: float) -> Estimate:
+    """Return the expected value of perfect information, in currency per patient.
+
+    Parameters
+    ----------
+    costs, qalys
+        In currency and in QALYs; shape (draws, strategies).
+    threshold
+        In currency per QALY.
+
+    The error is that of the mean over draws of what the best strategy on average forgoes.
+    """
+    (benefits,) = net_benefits(costs, qalys, [threshold])
+    return mean(benefits.max(axis=1) - benefits[:, _best(benefits)])
+
+
+def evpi_curve(costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike) -> Estimates:
+    """Return `evpi` at each threshold; both arrays have the shape (thresholds,)."""
+    grid = np.asarray(thresholds, dtype=np.float64)
+    found = np.array([evpi(costs, qalys, float(threshold)) for threshold in grid])
+    found = found.reshape(len(grid), len(NOT_ESTIMABLE))
+    return Estimates(found[:, 0], found[:, 1])
+
+
+def evppi(
+    parameters: npt.ArrayLike,
+    costs: npt.ArrayLike,
+    qalys: npt.ArrayLike,
+    threshold: float,
+    *,
+    seed: int = 0,
+    null: Null | None = None,
+) -> PartialInformation:
+    """Return the expected value of perfect information on a group of parameters.
+
+    Parameters
+    ----------
+    parameters
+        The draws of the group; shape (draws, members).
+    costs, qalys, threshold
+        As for `evpi`.
+    seed
+        Of the simulated fits and of the shuffles.
+    null
+        What `shuffled` gives, where it is known from a group of as many members.
+
+    The value is the mean over fits simulated from the posterior of the regression. Its error is
+    that of ``NMB of the decision by the fit - NMB of the best strategy on average`` over draws,
+    or the spread over the simulated fits where that is larger, with the spread of the null in
+    quadrature.
+    """
+    members = np.asarray(parameters, dtype=np.float64)
+    (benefits,) = net_benefits(costs, qalys, [threshold])
+    differences = benefits[:, 1:] - benefits[:, :1]
+    values, expected = _partial(members, differences, seed)
+    decided = np.take_along_axis(benefits, _with_reference(expected).argmax(axis=1)[:, None], 1)
+    gain = mean(decided[:, 0] - benefits[:, _best(benefits)])
+    bias = shuffled(members, costs, qalys, threshold, seed=seed) if null is None else null
+    error = math.hypot(max(gain.se, float(values.std(ddof=1))), bias.sd)
+    return PartialInformation(float(values.mean()), error, bias.mean, bias.sd)
+
+
+def shuffled(
+    parameters: npt.ArrayLike,
+    costs: npt.ArrayLike,
+    qalys: npt.ArrayLike,
+    threshold: float,
+    *,
+    seed: int = 0,
+    shuffles: int = SHUFFLES,
+) -> Null:
+    """Return the EVPPI that the regression finds where the parameters tell nothing.
+
+    The draws of the group are shuffled as whole rows. The regression sees parameters by their
+    ranks, so the answer for one parameter holds for any other of as many distinct values.
+    """
+    members = np.asarray(parameters, dtype=np.float64)
+    (benefits,) = net_benefits(costs, qalys, [threshold])
+    differences = benefits[:, 1:] - benefits[:, :1]
+    draws = len(members)
+    found = []
+    for shuffle in range(shuffles):
+        order = np.argsort(uniforms(seed, 0, draws, SHUFFLE_STREAM, shuffle), kind="stable")
+        found.append(_partial(members[order], differences, seed)[0].mean())
+    return Null(float(np.mean(found)), float(np.std(found, ddof=1)))
+
+
+def effective_population(incidence_per_year: float, years: float, annual_rate: float) -> float:
+    """Return the patients whose decisions the information improves, discounted.
+
+    ``incidence * integral of (1 + r)^-t dt`` from 0 to the decision horizon, in patients: how
+    many a year, for how many years, with an annual effective discount rate. The value of
+    information for the population is this number of times that for a patient.
+
+    Raises
+    ------
+    ValueError
+        Where a number is negative or not finite.
+    """
+    for number in (incidence_per_year, years):
+        if not (math.isfinite(number) and number >= 0.0):
+            message = f"incidence and years are finite numbers of at least 0: {number}"
+            raise ValueError(message)
+    days = Discounting(annual_rate).days(0.0, years * DAYS_PER_YEAR)
+    return incidence_per_year * days / DAYS_PER_YEAR
+
+
+def _partial(members: Array, differences: Array, seed: int) -> tuple[Array, Array]:
+    """Return the EVPPI of each simulated fit, and the expected differences of each draw."""
+    if not differences.shape[1]:
+        return np.zeros(2), differences
+    fitted = fit(members, differences, seed=seed)
+    values = [_value(_with_reference(simulated)) for simulated in fitted.simulated]
+    return np.array(values), fitted.expected
+
+
+def _value(benefits: Array) -> float:
+    """Return ``mean(max) - max(mean)``, which is never below 0 but by rounding."""
+    return max(float(benefits.max(axis=1).mean() - benefits.mean(axis=0).max()), 0.0)
+
+
+def _with_reference(differences: Array) -> Array:
+    return np.column_stack([np.zeros(len(differences)), differences])
+
+
+def _best(benefits: Array) -> int:
+    return int(benefits.mean(axis=0).argmax())
