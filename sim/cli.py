@@ -17,6 +17,7 @@ EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "run": "Simulate a scenario and print its answer.",
+    "compare": "Put scenarios side by side in the same patients.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
     "check": "Say whether a scenario is valid, and if not, where and why.",
     "show": "Print a scenario with every default filled in and the origin of every value.",

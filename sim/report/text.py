@@ -124,16 +124,16 @@ def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:
     value = [Row(label, [number(a.outcomes[key], 3) for a in arms]) for key, label in VALUE]
     costs = [_costs(arm, symbol) for arm in arms]
     names = [COST_NAMES.get(c.label, _words(c.label).capitalize()) for c in COST_CATEGORIES]
-    money = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
-    money += [
+    spent = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
+    spent += [
         Row(f"  {name}", cells)
         for name, *cells in zip(names, *(c[:-1] for c in costs), strict=True)
     ]
-    money.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
+    spent.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
     return Table(
         "Mean, share or median (standard error)",
         [arm.label for arm in arms],
-        [clinical, value, money],
+        [clinical, value, spent],
     )
 
 
@@ -178,13 +178,13 @@ def _frontier(summary: Summary, symbol: str) -> Table:
     for row in summary.frontier:
         outcomes = summary.arm(row.name).outcomes
         if row.icer is not None:
-            icer = f"{symbol}{row.icer:,.0f}"
+            ratio = f"{symbol}{row.icer:,.0f}"
         else:
-            icer = "reference" if row.status == "frontier" else row.status
+            ratio = "reference" if row.status == "frontier" else row.status
         cells = [
             money(*outcomes["cost"], symbol),
             number(outcomes["qalys"], 3),
-            Cell(icer),
+            Cell(ratio),
         ]
         rows.append(Row(summary.arm(row.name).label, cells))
     return Table("Full incremental analysis, by rising cost", ["Cost", "QALYs", "ICER"], [rows])

@@ -117,4 +117,4 @@ def _parameters(question: Question) -> dict[str, object]:
 
 def _unit(questions: Sequence[Question], name: str) -> str:
     units = [each.parameters[name].unit for each in questions if name in each.parameters]
-    return units[0] if units else ""
+    return " or ".join(dict.fromkeys(units))

@@ -166,7 +166,7 @@ def compare(
         differences=tuple(_differences(sides)),
         pooled=tuple(analyse([each.totals for each in pool], _reference(sides[0]))) if pool else (),
         separate_because=obstacles,
-        labels={each.totals.name: each.label for each in pool},
+        labels=_labels(pool),
     )
 
 
@@ -263,7 +263,7 @@ class _Pooled(NamedTuple):
 
     totals: PatientTotals
     strategy: str
-    label: str
+    side: Side
 
 
 def _pool(sides: Sequence[Side]) -> list[_Pooled]:
@@ -272,15 +272,21 @@ def _pool(sides: Sequence[Side]) -> list[_Pooled]:
     for side in sides:
         for strategy in side.strategies:
             totals = side.totals(strategy)
-            namesakes = [each for each in pool if each.strategy == strategy]
-            if any(_equal(each.totals, totals) for each in namesakes):
-                continue
-            label = side.label(strategy)
-            if namesakes:
-                label = f"{label} ({side.name})"
-            named = totals._replace(name=_full_name(side, strategy))
-            pool.append(_Pooled(named, strategy, label))
+            namesakes = [each.totals for each in pool if each.strategy == strategy]
+            if not any(_equal(namesake, totals) for namesake in namesakes):
+                named = totals._replace(name=_full_name(side, strategy))
+                pool.append(_Pooled(named, strategy, side))
     return pool
+
+
+def _labels(pool: Sequence[_Pooled]) -> dict[str, str]:
+    """Return how the strategies are shown, with the scenario where namesakes differ."""
+    strategies = [each.strategy for each in pool]
+    return {
+        each.totals.name: each.side.label(each.strategy)
+        + (f" ({each.side.name})" if strategies.count(each.strategy) > 1 else "")
+        for each in pool
+    }
 
 
 def _equal(ours: PatientTotals, theirs: PatientTotals) -> bool:
