@@ -10,7 +10,7 @@ Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -262,6 +262,8 @@ def _order(bar: Bar) -> tuple[int, bool, float, str]:
     return GROUPS.index(bar.group), undefined, 0.0 if undefined else -bar.swing, bar.name
 
 
-def widest(bars: Sequence[Bar], count: int) -> list[Bar]:
-    """Return the widest bars of all groups together, the widest first."""
-    return sorted(bars, key=lambda bar: _order(bar)[1:])[:count]
+def shown_bars(result: Tornado, top: int) -> tuple[list[Bar], list[Bar]]:
+    """Return the `top` widest bars of parameters, and the structural choices with an effect."""
+    ordered = sorted(result.bars, key=lambda bar: _order(bar)[1:])
+    bars = [bar for bar in ordered if bar.group != STRUCTURE]
+    return bars[:top], [bar for bar in ordered if bar.group == STRUCTURE and bar.swing != 0.0]

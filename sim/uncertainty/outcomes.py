@@ -100,7 +100,7 @@ def outcome_named(name: str, *, threshold: float, currency: str) -> Outcome:
         return Outcome(name, label, "QALYs", (COST, QALYS), reader)
     if name == ICER:
         label = "Incremental cost per QALY"
-        return Outcome(name, label, f"{currency} per QALY", (COST, QALYS), _icer)
+        return Outcome(name, label, currency, (COST, QALYS), _icer)
     if name in MEDIANS:
         column = MEDIANS[name]
         label = f"Difference in {name.replace('_', ' ').removesuffix(' months')}"

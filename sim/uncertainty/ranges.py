@@ -60,7 +60,14 @@ def range_of(question: Question, name: str, posterior: pd.DataFrame | None = Non
         low, high = parameter.low, parameter.high
     else:
         low, high = _around(question.numbers[name], parameter)
-    return Range(name, parameter.label, parameter.unit, low, high)
+    return Range(name, shown_label(question, name), parameter.unit, low, high)
+
+
+def shown_label(question: Question, name: str) -> str:
+    """Return the label of a parameter, after that of its regimen where it is a regimen's own."""
+    label = question.parameters[name].label
+    regimen = question.catalogue.regimens.get(name.partition(".")[0])
+    return label if regimen is None else f"{regimen.label}: {label}"
 
 
 def known_parameter(question: Question, name: str) -> Parameter:
@@ -96,7 +103,7 @@ def given_range(question: Question, name: str, ends: tuple[float, float], key: s
             raise UserError(f"{name}: {problem}", key=key, value=value)
     if not ends[0] < ends[1]:
         raise UserError("the second number must be above the first", key=key, value=ends)
-    return Range(name, parameter.label, parameter.unit, *ends)
+    return Range(name, shown_label(question, name), parameter.unit, *ends)
 
 
 def _around(value: float, parameter: Parameter) -> tuple[float, float]:

@@ -32,7 +32,7 @@ def _switch(name: str, value: object, label: str) -> Choice:
 
 
 def _rate(rate: float) -> Choice:
-    label = f"Discount rate {rate:.1%}" if rate else "No discounting"
+    label = f"Discount rate {100 * rate:g} %" if rate else "No discounting"
     return Choice("discounting", label, {"discounting": {"costs": rate, "effects": rate}})
 
 

@@ -78,6 +78,12 @@ class TwoWay:
         benefits = np.array([point.net_benefits for point in self.points])
         return benefits.reshape(len(self.ys), len(self.xs), -1)
 
+    def refined(self, parts: int) -> tuple[Array, Array, Array]:
+        """Return x, y and net benefits with each step in `parts`, by linear interpolation."""
+        xs, ys = (_divided(values, parts) for values in (self.xs, self.ys))
+        across = np.apply_along_axis(lambda row: np.interp(xs, self.xs, row), 1, self.grid())
+        return xs, ys, np.apply_along_axis(lambda row: np.interp(ys, self.ys, row), 0, across)
+
 
 def two_way(
     question: Question,
@@ -125,6 +131,11 @@ def two_way(
     found = each_question(asked, (COST, QALYS), measure, threads=threads, progress=progress)
     points = tuple(Point(*pair, *result) for pair, result in zip(values, found, strict=True))
     return TwoWay(question, outcome, name, worth, x, y, points)
+
+
+def _divided(values: Array, parts: int) -> Array:
+    places = np.linspace(0.0, len(values) - 1.0, (len(values) - 1) * parts + 1)
+    return np.interp(places, np.arange(len(values)), values)
 
 
 def _values(x: Range, y: Range, steps: int) -> Iterator[tuple[float, float]]:
