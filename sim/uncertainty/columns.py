@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -76,12 +76,13 @@ def _amount(
 
 def _value(place: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
     del amounts, horizon_days
-    return rows[:, :, place].copy()
+    values: Array = rows[:, :, place].copy()
+    return values
 
 
 def _flag(place: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
     del amounts, horizon_days
-    return PERCENT * (rows[:, :, place] > 0.0)
+    return _percent(rows[:, :, place] > 0.0)
 
 
 def _survival(place: int, months: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
@@ -89,9 +90,13 @@ def _survival(place: int, months: int, rows: Array, amounts: Array, horizon_days
     at = months * DAYS_PER_MONTH
     if at > horizon_days:
         return np.full(rows.shape[:2], np.nan)
-    return PERCENT * (rows[:, :, place] > at)
+    return _percent(rows[:, :, place] > at)
 
 
 def _cause(cause: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
     del amounts, horizon_days
-    return PERCENT * (rows[:, :, CAUSE] == cause)
+    return _percent(rows[:, :, CAUSE] == cause)
+
+
+def _percent(hits: np.ndarray[Any, np.dtype[np.bool_]]) -> Array:
+    return np.where(hits, PERCENT, 0.0)

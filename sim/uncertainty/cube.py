@@ -114,7 +114,13 @@ def cube(question: Question, posterior: pd.DataFrame | None) -> Cube:
 
 def _quantiles(question: Question, name: str) -> Map:
     quantile = question.parameters[name].distribution.quantile
-    return lambda points: {name: np.array([quantile(u) for u in points[:, 0].tolist()])}
+
+    def values(points: Array) -> dict[str, Array]:
+        # A design repeats its coordinates many times.
+        different, places = np.unique(points[:, 0], return_inverse=True)
+        return {name: np.array([quantile(u) for u in different.tolist()])[places]}
+
+    return values
 
 
 def _shares(

@@ -69,7 +69,7 @@ def sobol_points(
     UserError
         When `draws` is not a power of 2.
     """
-    from SALib.sample import sobol
+    from SALib.sample import sobol  # type: ignore[import-untyped]
 
     if draws <= 1 or draws & (draws - 1):
         raise UserError("must be a power of 2, at least 2", key="--draws", value=draws)
@@ -92,7 +92,7 @@ def sobol_indices(
     DataFrame
         One row per group in order of first mention, with the columns of `INDICES`.
     """
-    from SALib.analyze import sobol
+    from SALib.analyze import sobol  # type: ignore[import-untyped]
 
     names = list(dict.fromkeys(coordinates if groups is None else groups))
     if np.ptp(outcomes) == 0.0:

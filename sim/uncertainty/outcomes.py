@@ -37,6 +37,15 @@ ICER: Final = "icer"
 MEDIANS: Final = {"os_median_months": "death_days", "rfs_median_months": "rfs_days"}
 ALIASES: Final = {"qaly": QALYS, "costs": COST, "ly": "life_years"}
 HALF: Final = 0.5
+WRITTEN: Final = {
+    "qalys": "QALYs",
+    "os": "OS",
+    "rfs": "RFS",
+    "efs": "EFS",
+    "hct": "allo-HCT",
+    "mrd": "MRD",
+    "crs": "CRS",
+}
 
 
 class Reading(NamedTuple):
@@ -103,7 +112,7 @@ def outcome_named(name: str, *, threshold: float, currency: str) -> Outcome:
         return Outcome(name, label, currency, (COST, QALYS), _icer)
     if name in MEDIANS:
         column = MEDIANS[name]
-        label = f"Difference in {name.replace('_', ' ').removesuffix(' months')}"
+        label = f"Difference in {_words(name)}"
         return Outcome(name, label, "months", (column,), partial(_medians, column))
     if name in known_columns() and name not in PER_ARM:
         unit = _unit(name, currency)
@@ -128,8 +137,9 @@ def _unit(name: str, currency: str) -> str:
 
 
 def _words(name: str) -> str:
-    text = name.removesuffix("_percent").replace("_undiscounted", " (undiscounted)")
-    return text.replace(".", ", ").replace("_", " ").replace("qalys", "QALYs")
+    text = name.removesuffix("_percent").removesuffix("_months")
+    text = text.replace("_undiscounted", " (undiscounted)").replace(".", ", ")
+    return " ".join(WRITTEN.get(word, word) for word in text.replace("_", " ").split())
 
 
 def _error(influence: Array) -> float:

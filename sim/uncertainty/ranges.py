@@ -51,9 +51,9 @@ def range_of(question: Question, name: str, posterior: pd.DataFrame | None = Non
     Raises
     ------
     UserError
-        When the question has no such parameter, or one that is fixed at 0.
+        When it is fixed at 0.
     """
-    parameter = known_parameter(question, name)
+    parameter = question.parameters[name]
     if posterior is not None and name in posterior.columns:
         low, high = (float(posterior[name].quantile(tail)) for tail in (LOWER_TAIL, UPPER_TAIL))
     elif is_uncertain(parameter):
@@ -70,33 +70,33 @@ def shown_label(question: Question, name: str) -> str:
     return label if regimen is None else f"{regimen.label}: {label}"
 
 
-def known_parameter(question: Question, name: str) -> Parameter:
-    """Return the parameter of a name.
+def asked_range(
+    question: Question,
+    name: str,
+    ends: tuple[float, float] | None,
+    posterior: pd.DataFrame | None,
+    option: str,
+) -> Range:
+    """Return the interval that the user gave for the parameter of an option, else its own.
 
     Raises
     ------
     UserError
-        When the question uses none of that name.
+        When the question uses no such parameter, an end is not a value that it may have, or the
+        ends do not rise.
     """
     if name not in question.used:
         close = nearest(name, question.used)
         meant = "" if close is None else f"; did you mean '{close}'?"
         raise UserError(
             f"this scenario uses no such parameter{meant} ('blinsim parameters' lists all)",
-            key=name,
+            key=option,
+            value=name,
         )
-    return question.parameters[name]
-
-
-def given_range(question: Question, name: str, ends: tuple[float, float], key: str) -> Range:
-    """Return the interval that the user gave.
-
-    Raises
-    ------
-    UserError
-        When an end is not a value that the parameter may have, or the ends do not rise.
-    """
-    parameter = known_parameter(question, name)
+    if ends is None:
+        return range_of(question, name, posterior)
+    key = "--range" if option == "--parameter" else f"{option}-range"
+    parameter = question.parameters[name]
     for value in ends:
         problem = parameter.check(value)
         if problem is not None:

@@ -11,6 +11,7 @@ Source: Morris MD, Technometrics 1991;33:161-74; Campolongo F et al., Environ Mo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,9 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.uncertainty.global_sensitivity import RESAMPLES, Model, problem, salib_seed
+from sim.uncertainty.points import VALUE, Target, outcomes_at
+from sim.uncertainty.psa import Store
+from sim.uncertainty.same_patients import Progress
 
 LEVELS: Final = 4
 """Values of each coordinate: 0, 1/3, 2/3 and 1 of its range."""
@@ -37,7 +41,7 @@ def morris_points(
     Array
         Shape (trajectories (groups + 1), coordinates), every value one of the four levels.
     """
-    from SALib.sample import morris
+    from SALib.sample import morris  # type: ignore[import-untyped]
 
     points: Array = morris.sample(
         problem(coordinates, groups), trajectories, num_levels=LEVELS, seed=salib_seed(seed)
@@ -69,7 +73,7 @@ def morris_effects(
     DataFrame
         One row per group in order of first mention, with the columns of `EFFECTS`.
     """
-    from SALib.analyze import morris
+    from SALib.analyze import morris  # type: ignore[import-untyped]
 
     names = list(dict.fromkeys(coordinates if groups is None else groups))
     found = morris.analyze(
@@ -91,6 +95,80 @@ def morris_effects(
         dtype=np.float64,
     )
     return table.loc[names]
+
+
+@dataclass(frozen=True)
+class Screening:
+    """Elementary effects of the model.
+
+    Attributes
+    ----------
+    trajectories
+        The model was run ``trajectories (inputs + 1)`` times.
+    table
+        One row per input, the largest mu* first, with the columns of `EFFECTS`.
+    """
+
+    target: Target
+    trajectories: int
+    runs: int
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the model is to be run, and for which inputs."""
+
+    target: Target
+    groups: list[str] | None
+    trajectories: int
+    points: Array
+
+
+def plan(looked_at: Target, *, grouped: bool, trajectories: int) -> Plan:
+    """Lay out the runs for the effects of groups, or of every parameter."""
+    space = looked_at.cube
+    groups = space.groups if grouped else None
+    seed = looked_at.question.seed
+    points = morris_points(space.coordinates, groups, trajectories=trajectories, seed=seed)
+    return Plan(looked_at, groups, trajectories, points)
+
+
+def screen(
+    planned: Plan,
+    *,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+    store: Store | None = None,
+) -> Screening:
+    """Run the model as planned and return the elementary effects.
+
+    Parameters
+    ----------
+    planned
+        From `plan`.
+    threads
+        Runs at the same time; results do not depend on it.
+    progress
+        Called with 1 for each run that is finished.
+    store
+        Keeps chunks of runs as they are finished.
+
+    Raises
+    ------
+    UserError
+        When the outcome is not defined at a point.
+    """
+    points = quantiles_of(planned.points)
+    found = outcomes_at(planned.target, points, threads=threads, progress=progress, store=store)
+    table = morris_effects(
+        planned.target.cube.coordinates,
+        planned.groups,
+        planned.points,
+        found[VALUE].to_numpy(),
+        seed=planned.target.question.seed,
+    ).sort_values("mu_star", ascending=False, kind="stable")
+    return Screening(planned.target, planned.trajectories, len(points), table)
 
 
 def morris_of(

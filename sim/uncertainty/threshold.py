@@ -67,6 +67,14 @@ class Flip(NamedTuple):
     above: str
 
 
+class Decision(NamedTuple):
+    """The optimal strategy at the low end of the interval, at the base and at the high end."""
+
+    low: str
+    base: str
+    high: str
+
+
 @dataclass(frozen=True)
 class ThresholdAnalysis:
     """Flips of the decision over an interval of one parameter.
@@ -76,7 +84,7 @@ class ThresholdAnalysis:
     linear
         Whether costs and QALYs are straight lines of the parameter, and the flips exact.
     decisions
-        At each threshold: the optimal strategy at the low end, at the base and at the high end.
+        By threshold.
     flips
         By threshold, then by value.
     """
@@ -84,7 +92,7 @@ class ThresholdAnalysis:
     question: Question
     varied: Range
     linear: bool
-    decisions: dict[float, tuple[str, str, str]]
+    decisions: dict[float, Decision]
     flips: tuple[Flip, ...]
 
     def flips_at(self, threshold: float) -> list[Flip]:
@@ -128,13 +136,12 @@ def threshold_analysis(
         flips = tuple(flip for each in found for flip in each)
     names = strategy_names(question)
     decisions = {
-        threshold: tuple(
-            names[int(np.argmax(means.net_benefits(threshold)))]
-            for means in (grid[0], base, grid[-1])
+        threshold: Decision(
+            *(names[_best(means, threshold)] for means in (grid[0], base, grid[-1]))
         )
         for threshold in question.thresholds
     }
-    return ThresholdAnalysis(question, varied, linear, decisions, flips)  # type: ignore[arg-type]
+    return ThresholdAnalysis(question, varied, linear, decisions, flips)
 
 
 def means_at(question: Question, value: float, name: str) -> Means:

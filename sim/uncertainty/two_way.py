@@ -129,7 +129,9 @@ def two_way(
     asked = [partial(with_values, question, {x.name: at_x, y.name: at_y}) for at_x, at_y in values]
     measure = partial(_measured, outcome, name, worth)
     found = each_question(asked, (COST, QALYS), measure, threads=threads, progress=progress)
-    points = tuple(Point(*pair, *result) for pair, result in zip(values, found, strict=True))
+    points = tuple(
+        Point(at_x, at_y, *result) for (at_x, at_y), result in zip(values, found, strict=True)
+    )
     return TwoWay(question, outcome, name, worth, x, y, points)
 
 

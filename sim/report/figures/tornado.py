@@ -189,9 +189,7 @@ def _legend(result: Tornado, bars: list[Bar], choices: list[Bar]) -> list[Patch 
         Line2D([], [], color="black", marker="|", linewidth=0.7, label="95 % Monte Carlo interval")
     )
     if any(result.flips(bar) for bar in [*bars, *choices]):
-        handles.append(
-            Line2D([], [], **FLIP_MARK, label="another strategy is optimal")
-        )
+        handles.append(Line2D([], [], **FLIP_MARK, label="another strategy is optimal"))
     return handles
 
 

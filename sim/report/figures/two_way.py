@@ -102,7 +102,7 @@ def _base(axes: Axes, result: TwoWay) -> None:
         line = Line2D([], [], color="black", linewidth=1.6, label="decision boundary")
         handles.append(line)
     if handles:
-        axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)  # type: ignore[call-arg]
+        axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
 def _label(varied: Range) -> str:
