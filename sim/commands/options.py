@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -40,3 +40,54 @@ threads_option = click.option(
     type=click.IntRange(1, MOST_THREADS),
     help="Threads of the core engine; results do not depend on it.",
 )
+threshold_option = click.option(
+    "--threshold",
+    metavar="V",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Currency per QALY, of the net benefit; by default the middle one of the perspective.",
+)
+strategy_option = click.option(
+    "--strategy",
+    metavar="NAME",
+    help="Compared with the comparator; by default the best of the others at the base.",
+)
+outcome_option = click.option(
+    "--outcome",
+    metavar="NAME",
+    default="nmb",
+    show_default=True,
+    help="What is looked at: nmb, nhb, icer, qalys, cost, life_years or any outcome of "
+    "summary.json, of the strategy minus the comparator.",
+)
+top_option = click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Inputs that are printed and drawn; the files hold all.",
+)
+resume_option = click.option(
+    "--resume", is_flag=True, help="Continue what is unfinished in the folder of --out."
+)
+
+
+class Interval(click.ParamType[tuple[float, float]]):
+    """Two numbers with a comma between them."""
+
+    name = "lo,hi"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[float, float]:
+        """Read the option."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(text.replace("_", "?")) for text in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers with a comma between them", param, ctx)
+        return low, high
