@@ -240,8 +240,8 @@ class PricedResults:
         """Return the value at a price of what is a parabola through those at 0, 1 and 2 steps."""
         t = price / self.step
         none, one, two = values
-        found: Array = (1 - t) * (2 - t) / 2.0 * none + t * (2 - t) * one + t * (t - 1) / 2.0 * two
-        return np.maximum(found, 0.0)
+        found = (1 - t) * (2 - t) / 2.0 * none + t * (2 - t) * one + t * (t - 1) / 2.0 * two
+        return np.asarray(np.maximum(found, 0.0), dtype=np.float64)
 
 
 def price_parameter(question: Question, regimen: str) -> str:
@@ -308,4 +308,5 @@ def _at(question: Question, parameter: str, price: float) -> Question:
 
 def _best(benefits: Array) -> Array:
     # A benefit is the cost that it saves, whatever the threshold.
-    return ceac(-benefits, np.zeros_like(benefits), [0.0])[0]
+    curves = ceac(-benefits, np.zeros_like(benefits), [0.0])
+    return np.asarray(curves[0], dtype=np.float64)
