@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "run": "Simulate a scenario and print its answer.",
     "compare": "Put scenarios side by side in the same patients.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
+    "price": "Find the price of a drug at which a threshold is met.",
     "tornado": "Vary one parameter at a time.",
     "twoway": "Vary two parameters over a grid.",
     "threshold": "Find the value of a parameter at which the decision flips.",
