@@ -51,18 +51,21 @@ COLUMNS: Final = (
 - `price_per_vial` is where the ICER against the comparator is the threshold; `se` its Monte Carlo
   error or, over draws, that of draws and patients. `direction` says whether the threshold is met
   at most or at least at this price. A price below 0 would have to be paid to the payer.
-- `change_percent` is from the price of the scenario.
+- `change_percent` is from the price of the scenario; empty below a price of 0.
 - `vials_per_cycle` are the mean vials of a cycle that is started, interruptions included; empty
   where the drug is not in the first line alone.
 
 Columns of price_curve.csv are those of `sim.uncertainty.price.PricedResults.curve`.
 """
-FEW: Final = (
+LINEAR: Final = (
     "The price changes no patient's course, so costs are a straight line of it and every price "
     "here is exact for these draws and patients. A price per cycle counts the mean vials of a "
     "cycle that is started."
 )
-MOST: Final = (
+NEVER: Final = (
+    "A price below 0 says that the threshold is not met even where the drug is for nothing."
+)
+CURVE_NOTE: Final = (
     "The curve in price_curve.csv says how likely the strategy has the highest net benefit of all, "
     "with and without the Monte Carlo noise of the draws."
 )
@@ -135,7 +138,7 @@ def price_files(found: PricedResults) -> dict[str, str | bytes]:
             curve,
             list(found.limits()),
             {each.name: each.shown_name for each in question.scenario.strategies},
-            drug=question.parameters[found.parameter].label,
+            drug=question.catalogue.regimens[found.regimen].label,
             price=found.price,
             symbol=SYMBOLS[question.perspective.currency],
         )
@@ -157,7 +160,8 @@ def print_price(console: Console, found: PricedResults) -> None:
     for strategy in found.compared:
         chosen = [limit for limit in limits if limit.strategy == strategy]
         print_table(console, _table(found, strategy, chosen, symbol))
-    print_notes(console, FEW, MOST)
+    never = [NEVER] if any(limit.base.mean < 0.0 for limit in limits) else []
+    print_notes(console, LINEAR, *never, CURVE_NOTE)
 
 
 def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
@@ -198,7 +202,9 @@ def _percent(change: float) -> Cell:
 
 
 def _change(found: PricedResults, price: Estimate) -> float:
-    return PERCENT * (price.mean / found.price - 1.0) if found.price > 0.0 else math.nan
+    if not (found.price > 0.0 and price.mean >= 0.0):
+        return math.nan
+    return PERCENT * (price.mean / found.price - 1.0)
 
 
 def _per_cycle(price: Estimate, vials: float) -> Estimate:

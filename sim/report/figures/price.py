@@ -1,13 +1,14 @@
-"""How likely a strategy is the most cost-effective, against the price of its drug."""
+"""The probability that a strategy is the most cost-effective, against the price of its drug."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5
@@ -15,10 +16,12 @@ from sim.report.figures.style import COLOURS, GREY, new_figure
 from sim.uncertainty.price import PriceLimit
 
 WIDTH_MM: Final = 160.0
-PANEL_MM: Final = 90.0
+PANEL_MM: Final = 62.0
+FRAME_MM: Final = 24.0
 BAND: Final = 0.15
 SMALL: Final = 7.0
 TOP: Final = 104.0
+MARK: Final[dict[str, Any]] = {"marker": "^", "markersize": 7.0}
 
 
 def price_figure(
@@ -37,14 +40,16 @@ def price_figure(
     curve
         `sim.uncertainty.price.PricedResults.curve`.
     limits
-        Of the base case; each is a mark on the axis in the colour of its threshold.
+        Their base cases are marks on the axis, in the colour of the threshold.
     labels
         How strategies are shown, by name.
     drug, price, symbol
         Whose price, the scenario's price of a vial, and the sign of the currency.
     """
     strategies = list(dict.fromkeys(curve["strategy"]))
-    figure, panels = new_figure(WIDTH_MM, PANEL_MM * len(strategies), rows=len(strategies))
+    figure, panels = new_figure(
+        WIDTH_MM, FRAME_MM + PANEL_MM * len(strategies), rows=len(strategies)
+    )
     thresholds = sorted(set(curve["threshold"]))
     for axes, strategy in zip(panels, strategies, strict=True):
         for colour, threshold in zip(COLOURS, thresholds, strict=False):
@@ -65,6 +70,10 @@ def price_figure(
             color=GREY,
         )
     panels[-1].set_xlabel(f"{drug}, {symbol} per vial")
+    handles, names = panels[0].get_legend_handles_labels()
+    handles.append(Line2D([], [], color=GREY, linestyle="", **MARK))
+    names.append("base case meets the threshold")
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -77,9 +86,7 @@ def _line(axes: Axes, curve: pd.DataFrame, colour: str, label: str) -> None:
 
 def _mark(axes: Axes, limit: PriceLimit, colour: str) -> None:
     if limit.base.mean > 0.0:
-        axes.plot(
-            limit.base.mean, 0.0, marker="^", markersize=7.0, color=colour, clip_on=False, zorder=5
-        )
+        axes.plot(limit.base.mean, 0.0, color=colour, clip_on=False, zorder=5, **MARK)
 
 
 def _frame(axes: Axes, title: str, top: float, symbol: str) -> None:
@@ -88,5 +95,4 @@ def _frame(axes: Axes, title: str, top: float, symbol: str) -> None:
     axes.set_ylim(0.0, TOP)
     axes.grid(axis="both")
     axes.xaxis.set_major_formatter(lambda value, _: f"{symbol}{value:,.0f}")
-    axes.set_ylabel("Probability most cost-effective, %")
-    axes.legend(loc="upper right", title="Threshold; ▲ base case meets it")
+    axes.set_ylabel("Most cost-effective, %")
