@@ -17,6 +17,8 @@ Health 2020;23:277-86 (ISPOR good practices); Luedtke AR, van der Laan MJ, Ann S
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -27,7 +29,7 @@ from sim.economics.discounting import Discounting
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, mean
 from sim.engine.streams import uniforms
 from sim.uncertainty.acceptability import Estimates, net_benefits
-from sim.uncertainty.regression import fit
+from sim.uncertainty.regression import Design, designs, fit
 
 SHUFFLES: Final = 10
 SHUFFLE_STREAM: Final = 0x80000002
@@ -92,22 +94,24 @@ def evppi(
     parameters: npt.ArrayLike,
     costs: npt.ArrayLike,
     qalys: npt.ArrayLike,
-    threshold: float,
+    thresholds: npt.ArrayLike,
     *,
     seed: int = 0,
-    null: Null | None = None,
-) -> PartialInformation:
+    nulls: Sequence[Null] | None = None,
+) -> list[PartialInformation]:
     """Return the expected value of perfect information on a group of parameters.
 
     Parameters
     ----------
     parameters
         The draws of the group; shape (draws, members).
-    costs, qalys, threshold
+    costs, qalys
         As for `evpi`.
+    thresholds
+        In currency per QALY; there is a result for each.
     seed
         Of the simulated fits and of the shuffles.
-    null
+    nulls
         What `shuffled` gives, where it is known from a group of as many members.
 
     The value is the mean over fits simulated from the posterior of the regression. Its error is
@@ -115,40 +119,31 @@ def evppi(
     or the spread over the simulated fits where that is larger, with the spread of the null in
     quadrature.
     """
-    members = np.asarray(parameters, dtype=np.float64)
-    (benefits,) = net_benefits(costs, qalys, [threshold])
-    differences = benefits[:, 1:] - benefits[:, :1]
-    values, expected = _partial(members, differences, seed)
-    decided = np.take_along_axis(benefits, _with_reference(expected).argmax(axis=1)[:, None], 1)
-    gain = mean(decided[:, 0] - benefits[:, _best(benefits)])
-    bias = shuffled(members, costs, qalys, threshold, seed=seed) if null is None else null
-    error = math.hypot(max(gain.se, float(values.std(ddof=1))), bias.sd)
-    return PartialInformation(float(values.mean()), error, bias.mean, bias.sd)
+    with _one_thread():
+        found, candidates = _prepared(parameters, costs, qalys, thresholds)
+        known = _shuffled(candidates, found, seed) if nulls is None else nulls
+        return [
+            _partial(candidates, benefits, seed, null)
+            for benefits, null in zip(found, known, strict=True)
+        ]
 
 
 def shuffled(
     parameters: npt.ArrayLike,
     costs: npt.ArrayLike,
     qalys: npt.ArrayLike,
-    threshold: float,
+    thresholds: npt.ArrayLike,
     *,
     seed: int = 0,
-    shuffles: int = SHUFFLES,
-) -> Null:
+) -> list[Null]:
     """Return the EVPPI that the regression finds where the parameters tell nothing.
 
     The draws of the group are shuffled as whole rows. The regression sees parameters by their
     ranks, so the answer for one parameter holds for any other of as many distinct values.
     """
-    members = np.asarray(parameters, dtype=np.float64)
-    (benefits,) = net_benefits(costs, qalys, [threshold])
-    differences = benefits[:, 1:] - benefits[:, :1]
-    draws = len(members)
-    found = []
-    for shuffle in range(shuffles):
-        order = np.argsort(uniforms(seed, 0, draws, SHUFFLE_STREAM, shuffle), kind="stable")
-        found.append(_partial(members[order], differences, seed)[0].mean())
-    return Null(float(np.mean(found)), float(np.std(found, ddof=1)))
+    with _one_thread():
+        found, candidates = _prepared(parameters, costs, qalys, thresholds)
+        return _shuffled(candidates, found, seed)
 
 
 def effective_population(incidence_per_year: float, years: float, annual_rate: float) -> float:
@@ -171,13 +166,56 @@ def effective_population(incidence_per_year: float, years: float, annual_rate: f
     return incidence_per_year * days / DAYS_PER_YEAR
 
 
-def _partial(members: Array, differences: Array, seed: int) -> tuple[Array, Array]:
+def _prepared(
+    parameters: npt.ArrayLike, costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> tuple[list[Array], list[Design]]:
+    """Return the net benefits at each threshold, and the designs of the group."""
+    found = list(net_benefits(costs, qalys, thresholds))
+    return found, designs(parameters, np.column_stack([_differences(each) for each in found]))
+
+
+def _partial(
+    candidates: Sequence[Design], benefits: Array, seed: int, null: Null
+) -> PartialInformation:
+    values, expected = _simulated(candidates, _differences(benefits), seed)
+    decided = np.take_along_axis(benefits, _with_reference(expected).argmax(axis=1)[:, None], 1)
+    gain = mean(decided[:, 0] - benefits[:, _best(benefits)])
+    error = math.hypot(max(gain.se, float(values.std(ddof=1))), null.sd)
+    return PartialInformation(float(values.mean()), error, null.mean, null.sd)
+
+
+def _shuffled(candidates: Sequence[Design], found: Sequence[Array], seed: int) -> list[Null]:
+    nulls = []
+    for benefits in found:
+        values = []
+        for shuffle in range(SHUFFLES):
+            # To shuffle the results is to shuffle the parameters the other way round.
+            numbers = uniforms(seed, 0, len(benefits), SHUFFLE_STREAM, shuffle)
+            order = np.argsort(numbers, kind="stable")
+            values.append(_simulated(candidates, _differences(benefits)[order], seed)[0].mean())
+        nulls.append(Null(float(np.mean(values)), float(np.std(values, ddof=1))))
+    return nulls
+
+
+def _simulated(candidates: Sequence[Design], differences: Array, seed: int) -> tuple[Array, Array]:
     """Return the EVPPI of each simulated fit, and the expected differences of each draw."""
     if not differences.shape[1]:
         return np.zeros(2), differences
-    fitted = fit(members, differences, seed=seed)
+    fitted = fit(candidates, differences, seed=seed)
     values = [_value(_with_reference(simulated)) for simulated in fitted.simulated]
     return np.array(values), fitted.expected
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # Many small systems: threads would only wait for each other, and change the last digits.
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
+
+
+def _differences(benefits: Array) -> Array:
+    return benefits[:, 1:] - benefits[:, :1]
 
 
 def _value(benefits: Array) -> float:
