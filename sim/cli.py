@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "compare": "Put scenarios side by side in the same patients.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
     "price": "Find the price of a drug at which a threshold is met.",
+    "voi": "Say what it is worth to know more before choosing.",
     "tornado": "Vary one parameter at a time.",
     "twoway": "Vary two parameters over a grid.",
     "threshold": "Find the value of a parameter at which the decision flips.",
