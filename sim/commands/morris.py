@@ -71,7 +71,7 @@ def morris(
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.commands.sets import kept_chunks, sets_progress
+    from sim.commands.sets import check_store, kept_chunks, sets_progress
     from sim.evidence.posterior import load_posterior
     from sim.report import global_sensitivity as report
     from sim.report import text
@@ -80,6 +80,7 @@ def morris(
     from sim.uncertainty import screening as analysis
     from sim.uncertainty.points import chunks_of, points_to_simulate, target
 
+    check_store(report.MORRIS_NAMES, out, resume)
     question = ask(scenario, patients=patients, seed=seed)
     looked_at = target(
         question,

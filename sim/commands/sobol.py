@@ -73,7 +73,7 @@ def sobol(
     All uncertain parameters vary together. The first-order index of a group is the share of the
     variance that learning it would take away, the total index what is left when all else is known.
     """
-    from sim.commands.sets import kept_chunks, sets_progress
+    from sim.commands.sets import check_store, kept_chunks, sets_progress
     from sim.evidence.posterior import load_posterior
     from sim.report import global_sensitivity as report
     from sim.report import text
@@ -82,6 +82,7 @@ def sobol(
     from sim.uncertainty import sobol as analysis
     from sim.uncertainty.points import target
 
+    check_store(report.SOBOL_NAMES, out, resume)
     question = ask(scenario, patients=patients, seed=seed)
     looked_at = target(
         question,
