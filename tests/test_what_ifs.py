@@ -11,6 +11,7 @@ from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.scenario.listing import listing
 from sim.scenario.loading import changed_scenario, load_scenario, what_if
+from sim.scenario.schema import Scenario, WhatIf
 from sim.study.provenance import fingerprint
 from sim.study.question import ask, prepare
 from sim.study.simulation import run
@@ -74,6 +75,12 @@ def test_factors_multiply_the_scenarios_own_value_and_shifts_are_added():
         CATALOGUE.clinical["candidacy.baseline_logit"].value + 0.5
     )
     assert more["cost.follow_up_per_month"] == 7.0
+
+
+def test_a_what_if_may_change_every_key_that_leaves_the_patients_the_same():
+    kept = {"title", "patients", "seed", "comparator", "what_ifs"}
+    own = {"label", "factors", "shifts"}
+    assert set(WhatIf.model_fields) - own == set(Scenario.model_fields) - kept
 
 
 def test_what_ifs_are_inherited_and_can_be_added_to():

@@ -56,8 +56,9 @@ def print_psa(console: Console, answer: Answer) -> None:
     question = psa.question
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
-        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; in each draw "
-        f"{question.patients:,} other patients, the same under each strategy; seed {question.seed}"
+        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
+        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"seed {question.seed}"
     )
     chosen = [("Chosen", _reason(answer.planned, symbol))] if answer.planned else []
     print_question(console, question, ("Simulated", simulated), *chosen)
@@ -74,8 +75,8 @@ def _reason(planned: Planned, symbol: str) -> str:
     found, chosen = planned.variances, planned.allocation
     money = _money(symbol)
     saved = (
-        f"This takes {chosen.saved:.0%} less work than {NAIVE_PATIENTS:,} patients in each draw "
-        "for the same error."
+        f"This takes {chosen.saved:.0%} less work than {chosen.naive_draws:,} draws of "
+        f"{NAIVE_PATIENTS:,} patients."
         if chosen.saved > 0.0
         else ""
     )

@@ -78,22 +78,26 @@ class Allocation(NamedTuple):
         Expected standard error of the mean benefit, in currency.
     noise_share
         Expected share of Monte Carlo noise in the variance between draws.
-    work, naive_work
-        In patients: of this choice, and of 10,000 patients per draw with as many draws as the
-        same error needs or, where they were given, the same draws.
+    naive_draws
+        How many draws of 10,000 patients would have been run instead: as many as the same error
+        needs or, where draws were given, the same.
     """
 
     draws: int
     patients: int
     se: float
     noise_share: float
-    work: float
-    naive_work: float
+    naive_draws: int
 
     @property
     def saved(self) -> float:
-        """The share of the naive work that is saved, 0 to 1; below 0 where it is more."""
-        return 1.0 - self.work / self.naive_work
+        """The share of that work which is saved, 0 to 1; below 0 where this is more."""
+        return 1.0 - work(self.draws, self.patients) / work(self.naive_draws, NAIVE_PATIENTS)
+
+
+def work(draws: int, patients: int) -> float:
+    """Return the work of draws of so many patients each, in patients."""
+    return draws * (DRAW_WORK + patients)
 
 
 def middle_threshold(psa: Psa) -> float:
@@ -173,8 +177,7 @@ def allocate(
         patients=patients,
         se=math.sqrt(observed / draws),
         noise_share=within / patients / observed if observed > 0.0 else 0.0,
-        work=draws * (DRAW_WORK + patients),
-        naive_work=naive_draws * (DRAW_WORK + NAIVE_PATIENTS),
+        naive_draws=naive_draws,
     )
 
 
