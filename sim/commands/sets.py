@@ -19,16 +19,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
-    """Show the patients of so many parameter sets; yields what is called with finished sets.
-
-    A number of patients that does not fit into memory is the user's mistake.
-    """
+    """Show the patients of so many parameter sets; yields what is called with finished sets."""
     from sim.report.progress import patients_progress
 
     each = question.patients * len(question.model.strategies)
+    with enough_memory(question), patients_progress(sets * each) as advance:
+        yield lambda finished: advance(finished * each)
+
+
+@contextmanager
+def enough_memory(question: Question) -> Iterator[None]:
+    """Tell the user when there are more patients than fit into memory."""
     try:
-        with patients_progress(sets * each) as advance:
-            yield lambda finished: advance(finished * each)
+        yield
     except MemoryError:
         raise UserError(
             "needs more memory than there is", key="patients", value=question.patients
