@@ -32,6 +32,7 @@ def describe_patient(patient: Patient) -> str:
             ("CNS disease", patient.cns),
             ("extramedullary disease", patient.extramedullary),
             ("primary refractory", patient.primary_refractory),
+            ("in remission with MRD only", patient.mrd_only),
         )
         if present
     ]
@@ -89,6 +90,8 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
         case Happening.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
+        case Happening.MRD_ASSESSED:
+            return f"MRD-{'negative' if event.value else 'positive'} after {cycle}"
         case Happening.TRANSPLANT:
             return f"allo-HCT {'in continuous remission' if event.detail else 'after rescue'}"
         case Happening.DEATH:
