@@ -136,21 +136,6 @@ def salvage_line(population: Population, u: float) -> int:
     return LATER_SALVAGE
 
 
-def salvage_lines_failed(patient: Patient, line: int) -> int:
-    """Return how many salvage lines failed before the strategy's `line`; treatment of MRD is none."""
-    return max(line - patient.mrd_only, 0)
-
-
-def salvage_line_at(patient: Patient, line: int) -> int:
-    """Return the salvage line of the strategy's `line` (from 0): that at entry and those since.
-
-    `MRD_TREATMENT` as long as a patient who entered with MRD only has the first line.
-    """
-    if patient.mrd_only and line == 0:
-        return MRD_TREATMENT
-    return min(patient.salvage_line + salvage_lines_failed(patient, line), LATER_SALVAGE)
-
-
 def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
     """Draw the baseline of patient `number` from its uniforms; see `baseline_of`."""
     return baseline_of(
@@ -222,3 +207,18 @@ def admit(number: int, population: Population, uniform: Uniform) -> Patient:
     """Draw the baseline of patient `number`; `uniform` gives the number of a decision."""
     drawn = EntryUniforms(*(uniform(decision) for decision in ENTRY_DECISIONS))
     return baseline(number, population, drawn)
+
+
+def salvage_lines_failed(patient: Patient, line: int) -> int:
+    """Return how many salvage lines failed before the strategy's `line`; treatment of MRD is none."""
+    return max(line - patient.mrd_only, 0)
+
+
+def salvage_line_at(patient: Patient, line: int) -> int:
+    """Return the salvage line of the strategy's `line` (from 0): that at entry and those since.
+
+    `MRD_TREATMENT` as long as a patient who entered with MRD only has the first line.
+    """
+    if patient.mrd_only and line == 0:
+        return MRD_TREATMENT
+    return min(patient.salvage_line + salvage_lines_failed(patient, line), LATER_SALVAGE)

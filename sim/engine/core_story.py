@@ -42,13 +42,13 @@ from sim.engine.life import CAUSE_OF, Clock
 
 response_probability = response.response_probability
 response_cycle = response.response_cycle
-mrd_conversion_probability = response.mrd_conversion_probability
 relapse_days = remission.relapse_days
 relapse_hazard_ratio = remission.relapse_hazard_ratio
 candidate_probability = remission.candidate_probability
 waiting_of = remission.waiting_of
 death_in_remission_of = remission.death_in_remission_of
 rescue_days = disease.rescue_days
+mrd_conversion_probability = response.mrd_conversion_probability
 
 NO_RESPONSE_CYCLE: Final = response.NO_RESPONSE_CYCLE
 RESPONDED: Final = -2

@@ -1,7 +1,7 @@
 """The bound model as numpy records, the form in which compiled code reads it.
 
 Every named tuple of numbers becomes a record with the same field names, so that the clinic's
-functions read either. All strategies share one table of regimens, whose last row is no treatment.
+functions read either. All strategies share one table of regimens.
 """
 
 from __future__ import annotations
@@ -142,6 +142,7 @@ def records(model: Model) -> Compiled:
     row["background_mortality"] = model.settings.background_mortality
     row["real_world"] = model.real_world
     named = {regimen.name: regimen for arm in model.strategies for regimen in arm.regimens}
+    # The core engine finds the absence of treatment in the last row.
     rows = (*named.values(), UNTREATED)
     regimens = np.zeros(len(rows), REGIMEN).view(np.recarray)
     risks = np.zeros((len(rows), len(Toxicity)), fields(Risk)).view(np.recarray)

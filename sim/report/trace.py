@@ -18,6 +18,7 @@ MONEY_DIGITS: Final = 2
 UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
 """Unit and decimals of what is not money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
+REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remission or later"}
 
 
 def describe_patient(patient: Patient) -> str:
@@ -32,7 +33,6 @@ def describe_patient(patient: Patient) -> str:
             ("CNS disease", patient.cns),
             ("extramedullary disease", patient.extramedullary),
             ("primary refractory", patient.primary_refractory),
-            ("in remission with MRD only", patient.mrd_only),
         )
         if present
     ]
@@ -40,7 +40,10 @@ def describe_patient(patient: Patient) -> str:
     who = (
         f"{sex} of {patient.age_years:.0f}, {patient.weight_kg:.0f} kg, {patient.height_cm:.0f} cm"
     )
-    return ", ".join([who, SALVAGE[patient.salvage_line], *traits])
+    stage = SALVAGE[patient.salvage_line]
+    if patient.mrd_only:
+        stage = f"{REMISSION[patient.salvage_line]} with MRD only"
+    return ", ".join([who, stage, *traits])
 
 
 PLAIN: Final = {
