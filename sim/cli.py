@@ -17,9 +17,12 @@ EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "run": "Simulate a scenario and print its answer.",
+    "psa": "Answer a scenario under the uncertainty of its inputs.",
     "check": "Say whether a scenario is valid, and if not, where and why.",
     "show": "Print a scenario with every default filled in and the origin of every value.",
     "parameters": "List the numbers of the model with their sources.",
+    "evidence": "List what cohorts published, with source and place.",
+    "cache": "List what is kept between runs, or remove it.",
 }
 """Name and one line of help; a command is the function of its name in ``sim.commands.NAME``."""
 

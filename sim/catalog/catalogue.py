@@ -120,7 +120,8 @@ class Catalogue:
         yield from self.clinical.values()
         for part in (self.populations, self.regimens, self.perspectives):
             for holder in part.values():
-                yield from holder.parameters.values()
+                # A population that extends another repeats what it did not change.
+                yield from (each for each in holder.parameters.values() if each.file == holder.file)
 
 
 def _find(parts: Mapping[str, _Part], kind: str, name: str) -> _Part:

@@ -17,6 +17,7 @@ from sim.report.folder import check_folder, write_folder
 from sim.report.trace import events_table
 from sim.study.curves import curves
 from sim.study.provenance import provenance
+from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import Comparison, Summary
 from sim.study.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
@@ -189,8 +190,8 @@ def _ledger(simulation: Simulation) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS["ledger.csv"]))
 
 
-def _inputs(simulation: Simulation) -> pd.DataFrame:
-    question = simulation.question
+def inputs_table(question: Question) -> pd.DataFrame:
+    """Return the parameters that the question uses, in the columns of inputs.csv."""
     rows = [
         (
             name,
@@ -234,7 +235,7 @@ def write(simulation: Simulation, summary: Summary, folder: Path) -> None:
         "increments.csv": _increments(summary),
         "survival.csv": _survival(simulation),
         "ledger.csv": _ledger(simulation),
-        "inputs.csv": _inputs(simulation),
+        "inputs.csv": inputs_table(simulation.question),
     }
     if simulation.traces:
         tables["events.csv"] = events_table(simulation.traces, COLUMNS["events.csv"])

@@ -14,6 +14,7 @@ from typing import Final
 from sim.catalog import Catalogue, Parameter, load_catalogue
 from sim.catalog.parameter import STATUSES
 from sim.errors import UserError
+from sim.report.plain import write_plain
 
 COLUMNS: Final = (
     "from",
@@ -50,7 +51,6 @@ CSV_COLUMNS: Final = (
 )
 _THOUSAND: Final = 1000.0
 _NEAREST_SHOWN: Final = 5
-_GAP: Final = "  "
 _STATUS_STYLES: Final = {"assumption": "yellow", "provisional": "bold red"}
 
 
@@ -201,12 +201,7 @@ def _print_table(chosen: Sequence[_Listed]) -> None:
 
 
 def _write_plain(chosen: Sequence[_Listed]) -> None:
-    rows = [COLUMNS, *(_cells(item) for item in chosen)]
-    rows = [tuple(" ".join(cell.split()) for cell in row) for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(_GAP.join(padded).rstrip() + "\n")
+    write_plain([COLUMNS, *(_cells(item) for item in chosen)])
     sys.stdout.write(_summary(chosen) + "\n")
 
 

@@ -17,6 +17,7 @@ from sim.report.citations import published_sources
 from sim.report.rounding import add_up
 from sim.report.table import Cell, Row, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
+from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import ArmSummary, Summary
 
@@ -66,8 +67,13 @@ def console_for(stream_is_terminal: bool) -> Console:
 
 def print_answer(console: Console, simulation: Simulation, summary: Summary) -> None:
     """Print the whole answer."""
-    symbol = SYMBOLS[simulation.question.perspective.currency]
-    _question(console, simulation)
+    question = simulation.question
+    symbol = SYMBOLS[question.perspective.currency]
+    simulated = (
+        f"{question.patients:,} patients, the same under each strategy; "
+        f"seed {question.seed}; {simulation.engine} engine"
+    )
+    print_question(console, question, ("Simulated", simulated))
     print_table(console, _strategies(simulation, summary, symbol))
     if summary.comparisons:
         print_table(console, _increments(summary, symbol))
@@ -82,7 +88,7 @@ def print_lines(console: Console, lines: Iterable[str]) -> None:
         console.print(encodable(line, console.encoding), soft_wrap=True)
 
 
-def _paragraph(console: Console, text: str, name: str = "", style: str = "") -> None:
+def print_paragraph(console: Console, text: str, name: str = "", style: str = "") -> None:
     """Print text in lines of the console's width, after its name in a column of its own."""
     start = NAME.format(name) if name else ""
     lines = textwrap.wrap(
@@ -98,26 +104,22 @@ def _paragraph(console: Console, text: str, name: str = "", style: str = "") -> 
         console.print(line, style=style, soft_wrap=True)
 
 
-def _question(console: Console, simulation: Simulation) -> None:
-    question = simulation.question
+def print_question(console: Console, question: Question, *simulated: tuple[str, str]) -> None:
+    """Print what was asked, then names and texts of how it was simulated."""
     scenario, perspective = question.scenario, question.perspective
     population = question.catalogue.populations[scenario.population]
     costs, effects = question.discount_rates
     horizon = (
         LIFETIME if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
     )
-    simulated = (
-        f"{question.patients:,} patients, the same under each strategy; "
-        f"seed {question.seed}; {simulation.engine} engine"
-    )
-    _paragraph(console, scenario.title, style="bold")
+    print_paragraph(console, scenario.title, style="bold")
     for name, text in (
         ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
         ("Perspective", perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
-        ("Simulated", simulated),
+        *simulated,
     ):
-        _paragraph(console, text, name)
+        print_paragraph(console, text, name)
     console.print()
 
 
@@ -226,7 +228,7 @@ def _notes(console: Console, simulation: Simulation, summary: Summary) -> None:
         f"citations.txt.\n{DISCLAIMER}"
     )
     for text in notes.splitlines():
-        _paragraph(console, text)
+        print_paragraph(console, text)
 
 
 def _number(estimate: Estimate, digits: int) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,38 +91,49 @@ def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
     return ScenarioError(first, origin.file, origin.line, len(mistakes) - 1)
 
 
-def mistakes_in(error: ValidationError) -> list[Mistake]:
-    """Put every error of the schema into words."""
-    details = error.errors(include_url=False)
-    # A list with a wrong item is also reported as too short: only the item matters.
-    blamed = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-    return [
-        _mistake(detail)
-        for detail in details
-        if detail["type"] == BROKEN_RULE or detail["loc"] not in blamed
-    ]
-
-
-def _mistake(detail: ErrorDetails) -> Mistake:
-    kind, path, value = detail["type"], detail["loc"], detail["input"]
-    context: dict[str, Any] = detail.get("ctx", {})
-    if kind == BROKEN_RULE:
-        choices = context["choices"] or None
-        return Mistake(context["path"], context["problem"], context["value"], choices)
-    problem = _SENTENCES[kind].format_map(context) if kind in _SENTENCES else detail["msg"]
-    if kind == _MISSING:
-        return Mistake(path, problem, is_missing=True)
-    if kind == _UNKNOWN_KEY:
-        return Mistake(path, problem, path[-1], _known_keys(path))
-    if value is None:
-        return Mistake(path, f"has no value; {problem}")
-    if kind == _NOT_AMONG:
-        return Mistake(path, problem, value, re.findall(r"'([^']*)'", context["expected"]))
-    return Mistake(path, problem, value)
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a part as they are written in a file."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _known_keys(path: Steps) -> list[str]:
     """Return the keys that may stand where the unknown key of `path` stands."""
     if len(path) == 1:
-        return [*Scenario.model_fields, EXTENDS]
-    return list(_PARTS[str(path[0])].model_fields)
+        return [*keys_of(Scenario), EXTENDS]
+    return keys_of(_PARTS[str(path[0])])
+
+
+def mistakes_in(
+    error: ValidationError, known_keys: Callable[[Steps], list[str]] = _known_keys
+) -> list[Mistake]:
+    """Put every error of the schema into words.
+
+    `known_keys` says which keys may stand where an unknown key stands; it is given the path of
+    that key.
+    """
+    details = error.errors(include_url=False)
+    # A list with a wrong item is also reported as too short: only the item matters.
+    blamed = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    return [
+        _mistake(detail, known_keys)
+        for detail in details
+        if detail["type"] == BROKEN_RULE or detail["loc"] not in blamed
+    ]
+
+
+def _mistake(detail: ErrorDetails, known_keys: Callable[[Steps], list[str]]) -> Mistake:
+    kind, path, value = detail["type"], detail["loc"], detail["input"]
+    context: dict[str, Any] = detail.get("ctx", {})
+    if kind == BROKEN_RULE:
+        choices = context["choices"] or None
+        return Mistake((*path, *context["path"]), context["problem"], context["value"], choices)
+    problem = _SENTENCES[kind].format_map(context) if kind in _SENTENCES else detail["msg"]
+    if kind == _MISSING:
+        return Mistake(path, problem, is_missing=True)
+    if kind == _UNKNOWN_KEY:
+        return Mistake(path, problem, path[-1], known_keys(path))
+    if value is None:
+        return Mistake(path, f"has no value; {problem}")
+    if kind == _NOT_AMONG:
+        return Mistake(path, problem, value, re.findall(r"'([^']*)'", context["expected"]))
+    return Mistake(path, problem, value)

@@ -23,6 +23,8 @@ BROKEN_RULE: Final = "broken_rule"
 """Type of the validation errors that concern more than one field; see `broken_rule`."""
 
 Setting = Literal["trial", "real_world"]
+StudyEffect = Literal["average", "new"]
+"""Whether results speak of the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
 
@@ -100,6 +102,7 @@ class Scenario(_Part):
     patients: Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     setting: Setting
+    study: StudyEffect = "average"
     perspective: str
     horizon_years: Horizon
     discounting: Discounting = Discounting()

@@ -80,6 +80,9 @@ def _at_rank(times: Array, rank: float) -> float:
     place = int(np.searchsorted(cumulative, rank))
     if place >= len(times) - 1:
         return math.inf
+    if times[place] == 0:
+        # A rank of 0 lies before the first event.
+        return float(place / BINS_PER_MONTH)
     before = cumulative[place - 1] if place > 0 else 0
     within = min(max((rank - before) / times[place], 0.0), 1.0)
     return float((place + within) / BINS_PER_MONTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import repeat
 from queue import SimpleQueue
 
 from sim.engine.streams import blocks
@@ -22,10 +23,13 @@ def run_sets(
     question: Question,
     sets: Iterable[Mapping[str, float]],
     *,
+    first_patients: Iterable[int] = repeat(0),
     threads: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Simulation]:
-    """Simulate the same patients under each set of parameter values; yield in the order of sets.
+    """Simulate patients under each set of parameter values; yield in the order of sets.
+
+    They are the same patients under each set, unless `first_patients` says otherwise.
 
     A set names the parameters whose values differ from the question's. Each result holds a tally
     and no single patients; it is the same as that of a run of its own, whatever the threads.
@@ -36,6 +40,8 @@ def run_sets(
         What is asked; its overrides stay in force where a set says nothing.
     sets
         Values by parameter name, set by set.
+    first_patients
+        Number of the first patient of each set; those that follow it are the set's own.
     threads
         Sets simulated at the same time; by default as many as there are processors.
     progress
@@ -48,10 +54,10 @@ def run_sets(
     for _ in range(number):
         free.put(new_room(bound.strategies, bound.keys))
 
-    def work(numbers: Mapping[str, float]) -> Simulation:
+    def work(numbers: Mapping[str, float], first: int) -> Simulation:
         room = free.get()
         try:
-            return _one_set(question, numbers, room)
+            return _one_set(question, numbers, first, room)
         finally:
             free.put(room)
 
@@ -64,8 +70,8 @@ def run_sets(
 
     with ThreadPoolExecutor(number) as pool:
         try:
-            for numbers in sets:
-                waiting.append(pool.submit(work, numbers))
+            for numbers, first in zip(sets, first_patients, strict=False):
+                waiting.append(pool.submit(work, numbers, first))
                 if len(waiting) >= SETS_AHEAD * number:
                     yield next_done()
             while waiting:
@@ -75,13 +81,15 @@ def run_sets(
                 future.cancel()
 
 
-def _one_set(question: Question, numbers: Mapping[str, float], room: Room) -> Simulation:
+def _one_set(
+    question: Question, numbers: Mapping[str, float], start: int, room: Room
+) -> Simulation:
     asked = with_numbers(question, numbers)
     bound = bind(asked)
     total, counts = new_sums(bound.strategies), new_counts(bound.strategies)
     clear(room.counts)
     for first, count in blocks(asked.patients, UNIT):
-        add(total, run_unit_in(room, bound, asked.seed, first, count, keep=False).sums)
+        add(total, run_unit_in(room, bound, asked.seed, start + first, count, keep=False).sums)
     add(counts, room.counts)
     tally = Tally(asked.patients, bound.comparator, total, counts)
     return Simulation(asked, (), (), "core", tally)

@@ -1,0 +1,74 @@
+r"""A quadratic surface through simulated endpoints, which a sampler can follow.
+
+Each endpoint, on the logit or log scale, is regressed on the prior scores and study effects x of
+the points at which its cohort was simulated,
+
+.. math:: y(x) = b_0 + b^\top x + x^\top Q x ,
+
+by ridge regression whose penalty is chosen by leave-one-out error (scikit-learn's ``RidgeCV``).
+Common random numbers make the endpoint a smooth function of x. What the surface misses is
+estimated by cross-validation and counted as an error of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sim.economics.estimates import Array
+
+PENALTIES: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
+FOLDS: Final = 5
+INFLUENTIAL: Final = 16
+"""Inputs with curvature and interactions, per endpoint; the others act linearly."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Surfaces of several endpoints: `constant` (k), `linear` (k, d), `square` (k, d, d).
+
+    `error` is the root mean square of what they miss, endpoint by endpoint.
+    """
+
+    constant: Array
+    linear: Array
+    square: Array
+    error: Array
+
+    def __call__(self, x: Array) -> Array:
+        """Return the endpoints (k) at the point x (d)."""
+        values: Array = self.constant + self.linear @ x + np.einsum("kij,i,j->k", self.square, x, x)
+        return values
+
+
+def fit_surface(points: Array, observed: Array) -> Surface:
+    """Fit surfaces to endpoints (n, k) simulated at points (n, d)."""
+    fits = [_fit(points, column) for column in observed.T]
+    constant, linear, square, error = zip(*fits, strict=True)
+    return Surface(np.array(constant), np.array(linear), np.array(square), np.array(error))
+
+
+def _fit(points: Array, observed: Array) -> tuple[float, Array, Array, float]:
+    """Fit one endpoint: linear in everything, quadratic in what moves it most."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import cross_val_predict
+
+    d = points.shape[1]
+    centre = points.mean(axis=0)
+    spread = np.where(points.std(axis=0) > 0.0, points.std(axis=0), 1.0)
+    x = (points - centre) / spread
+    slopes = RidgeCV(PENALTIES).fit(x, observed).coef_
+    strongest = np.sort(np.argsort(-np.abs(slopes), kind="stable")[:INFLUENTIAL])
+    rows, columns = (strongest[places] for places in np.triu_indices(len(strongest)))
+    features = np.hstack([x, x[:, rows] * x[:, columns]])
+    model = RidgeCV(PENALTIES).fit(features, observed)
+    missed = observed - cross_val_predict(RidgeCV(PENALTIES), features, observed, cv=FOLDS)
+    # Back from centred and scaled coordinates to those of the points.
+    square = np.zeros((d, d))
+    square[rows, columns] = model.coef_[d:] / (spread[rows] * spread[columns])
+    square = (square + square.T) / 2.0
+    linear = model.coef_[:d] / spread
+    constant = float(model.intercept_ - linear @ centre + centre @ square @ centre)
+    return constant, linear - 2.0 * square @ centre, square, float(np.sqrt((missed**2).mean()))

@@ -1,0 +1,176 @@
+"""The register of published evidence, read from ``calibration/evidence``.
+
+One file per study, named as the study, and ``sources.yaml`` for what the catalogue does not
+cite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sim.catalog import load_catalogue
+from sim.documents import Document, Steps, dotted, exists, read_yaml
+from sim.errors import NOT_GIVEN, UserError
+from sim.evidence.study import Arm, Endpoint, Study, Text
+from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
+
+__all__ = ["Arm", "Endpoint", "Register", "Source", "Study", "find_folder", "load_register"]
+
+FOLDER: Final = Path("calibration") / "evidence"
+SOURCES: Final = "sources.yaml"
+
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Source(BaseModel):
+    """What to cite; `address` is a DOI, a PubMed number or the like, when there is one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    citation: Text
+    address: Text | None = None
+
+
+@dataclass(frozen=True)
+class Register(Mapping[str, Study]):
+    """The studies by their names, and everything they cite."""
+
+    studies: Mapping[str, Study]
+    sources: Mapping[str, Source]
+
+    def __getitem__(self, name: str) -> Study:
+        """Return the study of that name."""
+        return self.studies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names in their order."""
+        return iter(self.studies)
+
+    def __len__(self) -> int:
+        """Count the studies."""
+        return len(self.studies)
+
+    def find(self, name: str) -> Study:
+        """Return the study that a user names.
+
+        Raises
+        ------
+        UserError
+            When there is none, with the nearest name.
+        """
+        if name not in self.studies:
+            raise UserError("there is no such study", key="study", value=name, choices=self)
+        return self.studies[name]
+
+    def overlaps(self, name: str) -> dict[str, str]:
+        """Return the studies that share patients with a study, whichever of both says so."""
+        said = {
+            other: study.overlaps[name]
+            for other, study in self.studies.items()
+            if name in study.overlaps
+        }
+        return dict(sorted({**said, **self[name].overlaps}.items()))
+
+
+def find_folder() -> Path:
+    """Return the folder of the register: of the current directory, else beside the package.
+
+    Raises
+    ------
+    UserError
+        When there is none: an installed package comes without the register.
+    """
+    for folder in (FOLDER, _ROOT / FOLDER):
+        if folder.is_dir():
+            return folder
+    problem = "no such folder here, nor beside the package; run from a copy of the repository"
+    raise UserError(problem, file=FOLDER.as_posix())
+
+
+def load_register(folder: Path | None = None) -> Register:
+    """Read the register in `folder`, by default the one that `find_folder` finds.
+
+    Raises
+    ------
+    UserError
+        With file, line and key, at the first mistake in the first file that has one.
+    """
+    shown = FOLDER.as_posix() if folder is None else str(folder)
+    place = find_folder() if folder is None else folder
+    sources = _read_sources(place / SOURCES, f"{shown}/{SOURCES}")
+    documents = {
+        path.stem: read_yaml(path, f"{shown}/{path.name}")
+        for path in sorted(place.glob("*.yaml"))
+        if path.name != SOURCES
+    }
+    if not documents:
+        raise UserError("holds no study", file=shown)
+    studies = {name: _read_study(document, sources) for name, document in documents.items()}
+    for name, study in studies.items():
+        for other in study.overlaps:
+            if other == name or other not in studies:
+                problem, others = "is no other study of the register", set(studies) - {name}
+                raise _error(Mistake(("overlaps", other), problem, other, others), documents[name])
+    return Register(studies, sources)
+
+
+def _read_sources(path: Path, shown: str) -> dict[str, Source]:
+    """Return the sources of the catalogue and those that only the register cites."""
+    sources = {
+        key: Source(citation=source.citation, address=source.doi)
+        for key, source in load_catalogue().sources.items()
+    }
+    if not exists(path):
+        return sources
+    document = read_yaml(path, shown)
+    for key, written in document.data.items():
+        if key in sources:
+            raise _error(Mistake((key,), "is in the catalogue already"), document)
+        sources[key] = _validated(Source, written, document, (key,))
+    return sources
+
+
+def _read_study(document: Document, sources: Mapping[str, Source]) -> Study:
+    study = _validated(Study, document.data, document)
+    for number, key in enumerate(study.sources):
+        if key not in sources:
+            problem = f"is neither in {SOURCES} nor in the catalogue"
+            raise _error(Mistake(("sources", number), problem, key, sources), document)
+    return study
+
+
+def _validated(model: type[_Model], data: object, document: Document, top: Steps = ()) -> _Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        mistakes = mistakes_in(error, lambda path: _known_keys(model, path))
+    # A missing key comes last, because the key that was meant is often there, misspelt.
+    first = min(mistakes, key=lambda m: (m.is_missing, document.line(*top, *m.path)))
+    place = (*top, *first.path)
+    raise _error(
+        Mistake(place, first.problem, first.value, first.choices, first.is_missing), document
+    )
+
+
+def _known_keys(model: type[BaseModel], path: Steps) -> list[str]:
+    """Return the keys that may stand where the unknown key of `path` stands."""
+    if len(path) == 1:
+        return keys_of(model)
+    return keys_of(Arm if path[0] == "arms" else Endpoint)
+
+
+def _error(mistake: Mistake, document: Document) -> UserError:
+    return UserError(
+        mistake.problem,
+        file=document.file,
+        line=document.line(*mistake.path),
+        key=dotted(mistake.path) or None,
+        value=NOT_GIVEN if mistake.value is None else mistake.value,
+        choices=mistake.choices,
+    )

@@ -1,0 +1,286 @@
+"""A study of the register: its arms, and every endpoint it published, with source and place.
+
+Values stand as they were printed: per cents from 0 to 100, times in months. Nothing is
+converted: ``"43.9"`` is not a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from sim.evidence.precision import (
+    PERCENT,
+    Interval,
+    Scale,
+    error_of_interval,
+    exact_interval,
+    log,
+    logit,
+    logit_error,
+    unchanged,
+)
+from sim.evidence.vocabulary import (
+    BASELINE,
+    ENDPOINTS,
+    LANDMARKS,
+    OTHER_BASELINE,
+    OTHER_ENDPOINT,
+    Kind,
+    kind_of,
+)
+from sim.scenario.schema import broken_rule
+
+LOWEST_LEVEL: Final = 50.0
+USUAL_LEVEL: Final = 95.0
+"""Per cent of an interval that is computed because none was printed."""
+
+SCALES: Final[dict[Kind, Scale]] = {
+    "percent": logit,
+    "months": log,
+    "ratio": log,
+    "difference": unchanged,
+    "amount": log,
+}
+"""The scale of the standard error of each kind of number."""
+
+_ENDS: Final = 2
+_ARM_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_ENDPOINT_NAME: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
+
+
+def _endpoint(word: str) -> str:
+    if word not in ENDPOINTS and not word.startswith(OTHER_ENDPOINT):
+        problem = f"is no endpoint, and does not start with '{OTHER_ENDPOINT}'"
+        raise broken_rule((), problem, word, tuple(ENDPOINTS))
+    return word
+
+
+def _interval(ends: Any) -> Interval:  # noqa: ANN401
+    """Let a pair of numbers through, each of which may be null."""
+    if not isinstance(ends, list) or len(ends) != _ENDS:
+        raise PydanticCustomError("interval", "must be [low, high], null where not reached")
+    if any(isinstance(end, bool) or not isinstance(end, int | float | None) for end in ends):
+        raise PydanticCustomError("interval", "must hold numbers, null where not reached")
+    low, high = ends
+    if low is not None and high is not None and not low <= high:
+        raise PydanticCustomError("interval", "must be [low, high] with low not above high")
+    return low, high
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text.strip():
+        raise PydanticCustomError("one_line", "must be one line")
+    return text
+
+
+def _baseline(values: Mapping[str, float]) -> Mapping[str, float]:
+    for name, value in values.items():
+        if name not in BASELINE and not name.startswith(OTHER_BASELINE):
+            problem = f"unknown key, and it does not start with '{OTHER_BASELINE}'"
+            raise broken_rule((name,), problem, name, BASELINE)
+        if name.endswith("_percent") and not 0 <= value <= PERCENT:
+            raise broken_rule((name,), "must be from 0 to 100", value)
+    return values
+
+
+Text = Annotated[str, Field(min_length=1)]
+Role = Literal["fit", "held_out", "described"]
+Word = Annotated[str, AfterValidator(_endpoint)]
+PrintedInterval = Annotated[Interval, PlainValidator(_interval)]
+Level = Annotated[float, Field(gt=LOWEST_LEVEL, lt=PERCENT)]
+Quote = Annotated[Text, AfterValidator(_one_line)]
+Baseline = Annotated[Mapping[str, float], AfterValidator(_baseline)]
+
+
+class _Part(BaseModel):
+    """What every part of a study keeps: no unknown key, no conversion, no change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Arm(_Part):
+    """Patients who were treated alike, how many if the source says so, and who they were."""
+
+    label: Text
+    n: Annotated[int, Field(ge=1)] | None = None
+    treatment: Text
+    baseline: Baseline = Field(default_factory=dict)
+
+
+class Endpoint(_Part):
+    """One published number: of whom, what, how precise, where it stands, what it is used for.
+
+    `value` is None for a median that was not reached. `role` says whether the model is fitted
+    to the endpoint, judged by it, or neither.
+    """
+
+    arm: str
+    endpoint: Word
+    subset: Text | None = None
+    definition: Text | None = None
+    time_origin: Text | None = Field(default=None, alias="from")
+    against: Text | None = None
+    n: Annotated[int, Field(ge=1)] | None = None
+    events: Annotated[int, Field(ge=0)] | None = None
+    value: float | None = None
+    interval: PrintedInterval | None = None
+    level: Level | None = None
+    at_months: Annotated[float, Field(gt=0)] | None = None
+    source: str
+    place: Text
+    quote: Quote | None = None
+    contradiction: Text | None = None
+    chosen: Text | None = None
+    printed_exception: Text | None = None
+    note: Text | None = None
+    role: Role
+    why: str
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of number the value is."""
+        return kind_of(self.endpoint)
+
+    @property
+    def percent(self) -> float | None:
+        """The per cent that the counts give, whatever was printed."""
+        if self.events is None or self.n is None:
+            return None
+        return PERCENT * self.events / self.n
+
+    @property
+    def best(self) -> float | None:
+        """The value as printed, or from the counts when only these were printed."""
+        return self.percent if self.value is None else self.value
+
+    @property
+    def known_interval(self) -> Interval | None:
+        """The interval as printed, else the exact 95 % interval of a share from its counts."""
+        if self.interval is not None:
+            return self.interval
+        if self.kind != "percent" or self.events is None or self.n is None:
+            return None
+        return exact_interval(self.events, self.n, USUAL_LEVEL)
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error on the scale of the kind: logit of a per cent, log, or as it is.
+
+        From the counts for a share; from the printed interval for a landmark of a curve, a
+        median or a ratio. A per cent with neither is taken for a share of `n`, which for a
+        landmark is the least that the error can be. None where nothing says it.
+        """
+        if self.best is None:
+            return None
+        if self.kind != "percent":
+            return self._interval_error(self.best)
+        if self.endpoint not in LANDMARKS and self.events is not None and self.n is not None:
+            return logit_error(self.events, self.n)
+        error = self._interval_error(self.best)
+        if error is None and self.n is not None:
+            return logit_error(self.best / PERCENT * self.n, self.n)
+        return error
+
+    def _interval_error(self, value: float) -> float | None:
+        if self.interval is None or self.level is None:
+            return None
+        return error_of_interval(value, self.interval, self.level, SCALES[self.kind])
+
+    @model_validator(mode="after")
+    def _numbers_are_possible(self) -> Self:
+        if "value" not in self.model_fields_set and self.percent is None:
+            raise broken_rule(("value",), "is required: a number, or null when not reached", None)
+        if self.value is None and self.percent is None and self.kind != "months":
+            raise broken_rule(("value",), "is needed, or 'events' and 'n'", None)
+        written = (self.value, *(self.interval or ()))
+        for key, number in zip(("value", "interval", "interval"), written, strict=False):
+            if number is not None and not self._possible(number):
+                allowed = "from 0 to 100" if self.kind == "percent" else "not negative"
+                raise broken_rule((key,), f"must be {allowed} in '{self.endpoint}'", number)
+        if self.events is not None and (self.n is None or self.events > self.n):
+            raise broken_rule(("events",), "needs an 'n' that is at least as large", self.events)
+        if (self.interval is None) != (self.level is None):
+            raise broken_rule(("level",), "goes with 'interval', in per cent", self.level)
+        return self
+
+    def _possible(self, number: float) -> bool:
+        if self.kind == "difference":
+            return True
+        return 0 <= number <= PERCENT if self.kind == "percent" else number >= 0
+
+    @model_validator(mode="after")
+    def _words_go_together(self) -> Self:
+        if self.endpoint in LANDMARKS and self.at_months is None:
+            raise broken_rule(("at_months",), f"is required by '{self.endpoint}'", None)
+        if self.at_months is not None and self.kind != "percent":
+            raise broken_rule(("at_months",), "is only for per cents at a time", self.at_months)
+        compared = self.kind in ("ratio", "difference")
+        if compared != (self.against is not None):
+            problem = (
+                "names the reference of a ratio or difference; these need it, others have none"
+            )
+            raise broken_rule(("against",), problem, self.against)
+        if self.definition is None and self.endpoint.startswith(OTHER_ENDPOINT):
+            raise broken_rule(("definition",), f"is required by '{self.endpoint}'", None)
+        disputed = (self.quote, self.contradiction, self.chosen)
+        if any(disputed) and not all(disputed):
+            key = ("quote", "contradiction", "chosen")[disputed.index(None)]
+            problem = "is missing: 'quote', 'contradiction' and 'chosen' go together"
+            raise broken_rule((key,), problem, None)
+        return self
+
+    @model_validator(mode="after")
+    def _use_has_a_reason(self) -> Self:
+        if self.role == "described":
+            return self
+        if not self.why.strip():
+            raise broken_rule(("why",), f"must say the reason of the role '{self.role}'", self.why)
+        if self.n is None and self.interval is None:
+            raise broken_rule(("role",), "needs an 'n' or an 'interval' to be weighed", self.role)
+        return self
+
+
+class Study(_Part):
+    """What one study published; `study` is its title."""
+
+    study: Text
+    design: Text
+    patients: Text
+    sources: Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
+    overlaps: Mapping[str, Text] = Field(default_factory=dict)
+    arms: Annotated[Mapping[str, Arm], Field(min_length=1)]
+    endpoints: Annotated[Mapping[str, Endpoint], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _arms_have_names(self) -> Self:
+        for name in self.arms:
+            if _ARM_NAME.fullmatch(name) is None:
+                raise broken_rule(("arms", name), "must be of a-z, 0-9 and _", name)
+        return self
+
+    @model_validator(mode="after")
+    def _endpoints_have_arms_and_names(self) -> Self:
+        for name, endpoint in self.endpoints.items():
+            path = ("endpoints", name)
+            if endpoint.arm not in self.arms:
+                raise broken_rule((*path, "arm"), "no such arm", endpoint.arm, tuple(self.arms))
+            start = f"{endpoint.arm}.{endpoint.endpoint}"
+            if _ENDPOINT_NAME.fullmatch(name) is None or not f"{name}.".startswith(f"{start}."):
+                problem = f"must be '{start}', or start with it and a dot; of a-z, 0-9, _ and dots"
+                raise broken_rule(path, problem, name)
+            if endpoint.source not in self.sources:
+                problem = "is not among the sources of the study"
+                raise broken_rule((*path, "source"), problem, endpoint.source, self.sources)
+        return self

@@ -1,0 +1,205 @@
+"""The files of a probabilistic analysis. Their names and columns are part of the interface."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sim.economics.estimates import Estimate
+from sim.economics.incremental import Increment
+from sim.report.citations import citations
+from sim.report.files import INDENT, inputs_table
+from sim.study.provenance import provenance
+from sim.study.simulation import Simulation
+from sim.uncertainty.answer import Answer, Choice, Gain, Planned
+from sim.uncertainty.noise import INTERVAL, Split
+from sim.uncertainty.psa import Psa
+from sim.uncertainty.results import DETERMINISTIC, MANIFEST, TABLE, result_files
+
+SUMMARY: Final = "psa.json"
+DRAWN: Final = "psa_inputs.csv"
+DRAWN_COLUMNS: Final = (
+    "name",
+    "label",
+    "unit",
+    "status",
+    "distribution",
+    "value",
+    "mean",
+    "sd",
+    "low",
+    "high",
+)
+"""Of psa_inputs.csv: `value` is that of a deterministic run, the rest is of the draws, with
+`low` and `high` their 2.5 % and 97.5 % quantiles. The columns of psa.parquet are those of
+`sim.uncertainty.psa.Psa.outcomes`, then ``parameter:NAME`` of each drawn parameter."""
+
+NAMES: Final = (
+    TABLE,
+    DETERMINISTIC,
+    SUMMARY,
+    DRAWN,
+    "inputs.csv",
+    "provenance.json",
+    "citations.txt",
+    MANIFEST,
+)
+
+
+def psa_files(answer: Answer) -> dict[str, bytes]:
+    """Return the files of an analysis by name, all but the manifest."""
+    psa = answer.psa
+    texts = {
+        SUMMARY: psa_json(answer),
+        DRAWN: _csv(drawn_table(psa)),
+        "inputs.csv": _csv(inputs_table(psa.question)),
+        "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
+        "citations.txt": citations(psa.question),
+    }
+    return result_files(psa) | {name: text.encode() for name, text in texts.items()}
+
+
+def psa_json(answer: Answer) -> str:
+    """Return the answer as JSON text; what cannot be estimated is null."""
+    psa = answer.psa
+    question = psa.question
+    scenario = question.scenario
+    labels = {s.name: s.shown_name for s in scenario.strategies}
+    content = {
+        "scenario": Path(question.loaded.file).stem,
+        "title": scenario.title,
+        "population": scenario.population,
+        "setting": scenario.setting,
+        "perspective": scenario.perspective,
+        "currency": question.perspective.currency,
+        "price_year": question.perspective.price_year,
+        "thresholds": list(question.thresholds),
+        "draws": psa.draws,
+        "patients": question.patients,
+        "seed": question.seed,
+        "parameters_drawn": len(psa.parameters.columns),
+        "chosen": _planned(answer.planned),
+        "strategies": [
+            {
+                "name": name,
+                "label": labels[name],
+                "outcomes": {
+                    outcome: {**_split(found), "deterministic": _estimate(psa.expected(outcome)[s])}
+                    for outcome, found in answer.outcomes[name].items()
+                },
+            }
+            for s, name in enumerate(psa.strategies)
+        ],
+        "increments": [_gain(gain) for gain in answer.gains],
+        "decision": [_choice(choice, psa.strategies) for choice in answer.choices],
+    }
+    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def drawn_table(psa: Psa) -> pd.DataFrame:
+    """Describe the draws of each parameter, in the columns `DRAWN_COLUMNS`."""
+    rows = []
+    for name, values in psa.parameters.items():
+        parameter = psa.question.parameters[str(name)]
+        low, high = np.quantile(values, INTERVAL)
+        rows.append(
+            (
+                name,
+                parameter.label,
+                parameter.unit,
+                parameter.status,
+                str(parameter.distribution),
+                parameter.value,
+                values.mean(),
+                values.std(),
+                low,
+                high,
+            )
+        )
+    return pd.DataFrame(rows, columns=list(DRAWN_COLUMNS))
+
+
+def _provenance(psa: Psa) -> dict[str, Any]:
+    found = provenance(Simulation(psa.question, (), (), "core"))
+    return {**found, "analysis": "psa", "draws": psa.draws, "patients_of": "one draw"}
+
+
+def _planned(planned: Planned | None) -> dict[str, Any] | None:
+    if planned is None:
+        return None
+    variances, allocation = planned.variances, planned.allocation
+    return {
+        "strategy": variances.strategy,
+        "threshold": variances.threshold,
+        "between_draws_sd": math.sqrt(variances.between),
+        "between_patients_sd": math.sqrt(variances.within),
+        "expected_se": allocation.se,
+        "expected_noise_share": allocation.noise_share,
+        "work_saved": allocation.saved,
+    }
+
+
+def _gain(gain: Gain) -> dict[str, Any]:
+    base = gain.deterministic
+    return {
+        "strategy": gain.increment.strategy,
+        "comparator": gain.increment.comparator,
+        **{
+            name: {**_split(found), "deterministic": _estimate(getattr(base, name))}
+            for name, found in gain.splits.items()
+        },
+        **_ratio(gain.increment),
+        "deterministic": _ratio(base),
+        "nmb": {
+            f"{threshold:g}": {**_split(found), "deterministic": _estimate(base.nmb(threshold))}
+            for threshold, found in gain.nmb.items()
+        },
+    }
+
+
+def _ratio(increment: Increment) -> dict[str, Any]:
+    error = increment.icer_se
+    return {
+        "icer": increment.icer,
+        "icer_se": None if error is None else _finite(error),
+        "quadrant": increment.quadrant,
+    }
+
+
+def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
+    return {
+        "threshold": choice.threshold,
+        "strategies": [
+            {
+                "name": name,
+                "probability": {
+                    "mean": choice.probability[s],
+                    "se": choice.probability_se[s],
+                    "without_noise": choice.probability_without_noise[s],
+                },
+                "expected_loss": {"mean": choice.loss[s], "se": _finite(choice.loss_se[s])},
+            }
+            for s, name in enumerate(strategies)
+        ],
+    }
+
+
+def _split(found: Split) -> dict[str, float | None]:
+    return {name: _finite(value) for name, value in found._asdict().items()}
+
+
+def _estimate(estimate: Estimate) -> dict[str, float | None]:
+    return {"mean": _finite(estimate.mean), "se": _finite(estimate.se)}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,1 @@
+"""How sure the answer is: draws of the parameters, and what they say of the decision."""

@@ -1,0 +1,223 @@
+"""Which strategy to choose at each threshold, how likely it is the best, and what a mistake costs.
+
+Costs and QALYs come as arrays of one row a draw of the parameters and one column a strategy. The
+net monetary benefit of a strategy in a draw is ``threshold * QALYs - cost``.
+
+Source: Fenwick E, Claxton K, Sculpher M, Health Econ 2001;10:779-87 (acceptability curves and
+their frontier); Alarid-Escudero F et al., Value Health 2019;22:611-8 (expected loss curves).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.economics.estimates import Array
+from sim.economics.frontier import Strategy, frontier
+
+DRAWS_BY_STRATEGIES: Final = 2
+"""Dimensions of an array of costs or QALYs."""
+
+
+class Estimates(NamedTuple):
+    """An array of estimates, and their standard errors in the same shape and unit.
+
+    The errors are those of a finite number of draws; they are nan where there is one draw.
+    """
+
+    value: Array
+    se: Array
+
+
+class Switch(NamedTuple):
+    """A threshold at which the best strategy by expected net benefit changes.
+
+    Attributes
+    ----------
+    threshold
+        In currency per QALY: the ICER of `after` against `before`.
+    before, after
+        Columns of the best strategies just below and just above the threshold.
+    """
+
+    threshold: float
+    before: int
+    after: int
+
+
+class AcceptabilityFrontier(NamedTuple):
+    """The best strategy by expected net benefit, and how likely it is the best.
+
+    Attributes
+    ----------
+    strategy
+        Its column at each threshold; shape (thresholds,).
+    probability, se
+        The share of draws in which it has the most net benefit, and the error of that share;
+        shape (thresholds,).
+    switches
+        Every threshold at which it changes, rising, also those outside the grid asked for.
+    """
+
+    strategy: npt.NDArray[np.int64]
+    probability: Array
+    se: Array
+    switches: tuple[Switch, ...]
+
+
+def ceac(costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike) -> Array:
+    """Return the cost-effectiveness acceptability curves.
+
+    Parameters
+    ----------
+    costs, qalys
+        In currency and in QALYs; shape (draws, strategies).
+    thresholds
+        In currency per QALY, at least 0; shape (thresholds,).
+
+    Returns
+    -------
+    Array
+        The share of draws in which each strategy has the most net benefit, shape (thresholds,
+        strategies). A draw in which several have the most is shared equally among them, so that
+        every row sums to 1.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes do not fit, there are no draws, or a number is not finite.
+    """
+    curves = []
+    for benefits in net_benefits(costs, qalys, thresholds):
+        best = benefits == benefits.max(axis=1, keepdims=True)
+        curves.append((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
+    return np.array(curves).reshape(len(curves), np.shape(costs)[1])
+
+
+def share_errors(shares: npt.ArrayLike, draws: int) -> Array:
+    """Return the binomial standard errors ``sqrt(p (1 - p) / draws)`` of shares of draws.
+
+    Where draws are shared among equals this is an upper bound.
+    """
+    share = np.asarray(shares, dtype=np.float64)
+    return np.sqrt(np.maximum(share * (1.0 - share), 0.0) / draws)
+
+
+def ceaf(
+    costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> AcceptabilityFrontier:
+    """Return the cost-effectiveness acceptability frontier.
+
+    The best strategy is that of the most expected net benefit, ``threshold * mean(QALYs) -
+    mean(cost)``; of equals the cheaper. It changes where the full incremental analysis of the
+    means has its ICERs, which are exact and do not depend on the grid of thresholds.
+
+    Parameters and errors are those of `ceac`.
+    """
+    cost, effect, grid = _checked(costs, qalys, thresholds)
+    switches = switching_thresholds(_means(cost), _means(effect))
+    reached = np.searchsorted([switch.threshold for switch in switches], grid, side="left")
+    first = switches[0].before if switches else _cheapest(_means(cost), _means(effect))
+    path = np.array([first, *(switch.after for switch in switches)], dtype=np.int64)
+    strategy = path[reached]
+    probability = ceac(cost, effect, grid)[np.arange(len(grid)), strategy]
+    return AcceptabilityFrontier(
+        strategy, probability, share_errors(probability, len(cost)), switches
+    )
+
+
+def switching_thresholds(
+    mean_costs: npt.ArrayLike, mean_qalys: npt.ArrayLike
+) -> tuple[Switch, ...]:
+    """Return where the strategy of the most expected net benefit changes, by rising threshold.
+
+    Parameters
+    ----------
+    mean_costs, mean_qalys
+        One value a strategy, in currency and in QALYs.
+    """
+    rows = _full_analysis(np.asarray(mean_costs), np.asarray(mean_qalys))
+    return tuple(
+        Switch(icer, before, after)
+        for (before, _), (after, icer) in pairwise(rows)
+        if icer is not None
+    )
+
+
+def expected_loss(
+    costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> Estimates:
+    """Return what choosing each strategy is expected to forgo, in currency per patient.
+
+    ``mean(max over strategies of NMB - NMB)``, shape (thresholds, strategies). The least of a
+    row belongs to the best strategy by expected net benefit and is the EVPI.
+
+    Parameters and errors are those of `ceac`.
+    """
+    means, errors = [], []
+    for benefits in net_benefits(costs, qalys, thresholds):
+        losses = benefits.max(axis=1, keepdims=True) - benefits
+        draws = len(losses)
+        means.append(_means(losses))
+        spread = np.std(losses, axis=0, ddof=1) if draws > 1 else np.full(losses.shape[1], math.nan)
+        errors.append(spread / math.sqrt(draws))
+    return Estimates(np.array(means), np.array(errors))
+
+
+def net_benefits(
+    costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> Iterator[Array]:
+    """Yield the net monetary benefits (draws, strategies), threshold by threshold.
+
+    Parameters and errors are those of `ceac`.
+    """
+    cost, effect, grid = _checked(costs, qalys, thresholds)
+    for threshold in grid:
+        yield threshold * effect - cost
+
+
+def _full_analysis(costs: Array, qalys: Array) -> list[tuple[int, float | None]]:
+    """Return the strategies of the frontier by rising cost: column and ICER, equals once."""
+    # Names in the order of the columns, so that the first of equal strategies stands first.
+    width = len(str(len(costs)))
+    rows = frontier(
+        Strategy(f"{column:0{width}d}", float(cost), float(effect))
+        for column, (cost, effect) in enumerate(zip(costs, qalys, strict=True))
+    )
+    once: dict[tuple[float, float], tuple[int, float | None]] = {}
+    for row in rows:
+        if row.status == "frontier":
+            once.setdefault((row.cost, row.effect), (int(row.name), row.icer))
+    return list(once.values())
+
+
+def _cheapest(costs: Array, qalys: Array) -> int:
+    return _full_analysis(costs, qalys)[0][0]
+
+
+def _means(values: Array) -> Array:
+    """Return the exact means over draws, which do not depend on the order of the draws."""
+    return np.array([math.fsum(column) / len(values) for column in values.T.tolist()])
+
+
+def _checked(
+    costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> tuple[Array, Array, Array]:
+    cost = np.asarray(costs, dtype=np.float64)
+    effect = np.asarray(qalys, dtype=np.float64)
+    grid = np.asarray(thresholds, dtype=np.float64)
+    if cost.ndim != DRAWS_BY_STRATEGIES or cost.shape != effect.shape or not cost.size:
+        message = f"costs and QALYs are by draw and strategy: {cost.shape} and {effect.shape}"
+        raise ValueError(message)
+    if grid.ndim != 1 or not (np.isfinite(grid).all() and (grid >= 0.0).all()):
+        message = "thresholds are a list of finite numbers of at least 0"
+        raise ValueError(message)
+    if not (np.isfinite(cost).all() and np.isfinite(effect).all()):
+        message = "costs and QALYs must be finite"
+        raise ValueError(message)
+    return cost, effect, grid

@@ -1,0 +1,178 @@
+"""What a probabilistic analysis answers: means, intervals, probabilities, expected losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.economics.estimates import Array, Estimate
+from sim.economics.incremental import Increment
+from sim.uncertainty.acceptability import ceac, expected_loss, share_errors
+from sim.uncertainty.allocation import Allocation, Variances
+from sim.uncertainty.noise import Split, split, without_noise
+from sim.uncertainty.psa import COVARIANCE, INCREMENT_SE, INCREMENTS, SE, Psa
+
+
+@dataclass(frozen=True)
+class Gain:
+    """A strategy against the comparator.
+
+    Attributes
+    ----------
+    increment
+        Means over draws with their standard errors; its ICER is the ratio of the means.
+    deterministic
+        The same of the deterministic run.
+    splits
+        By cost, qalys and life_years.
+    nmb
+        Incremental net monetary benefit by threshold.
+    """
+
+    increment: Increment
+    deterministic: Increment
+    splits: Mapping[str, Split]
+    nmb: Mapping[float, Split]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The decision at one threshold; arrays hold one value per strategy.
+
+    Attributes
+    ----------
+    threshold
+        In currency per QALY.
+    probability, probability_se
+        Of being the most cost-effective: the share of draws, with its binomial error.
+    probability_without_noise
+        The same with the Monte Carlo noise of each draw taken out.
+    loss, loss_se
+        What choosing the strategy is expected to forgo, in currency per patient; that of the
+        best strategy is the expected value of perfect information. The noise is taken out, but
+        for the error, which is that of the draws as they are.
+    """
+
+    threshold: float
+    probability: Array
+    probability_se: Array
+    probability_without_noise: Array
+    loss: Array
+    loss_se: Array
+
+
+@dataclass(frozen=True)
+class Planned:
+    """How the numbers of draws and patients were chosen."""
+
+    variances: Variances
+    allocation: Allocation
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The whole answer of a probabilistic analysis.
+
+    `outcomes` holds by strategy and by name what was found of each outcome of summary.json.
+    """
+
+    psa: Psa
+    planned: Planned | None
+    outcomes: Mapping[str, Mapping[str, Split]]
+    gains: tuple[Gain, ...]
+    choices: tuple[Choice, ...]
+
+
+def answer(psa: Psa, planned: Planned | None = None) -> Answer:
+    """Work out what the draws say.
+
+    Parameters
+    ----------
+    psa
+        At least two draws.
+    planned
+        How the numbers were chosen, where they were.
+    """
+    found = {name: _outcomes(psa, s) for s, name in enumerate(psa.strategies)}
+    others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
+    return Answer(
+        psa=psa,
+        planned=planned,
+        outcomes=found,
+        gains=tuple(_gain(psa, s) for s in others),
+        choices=tuple(_choice(psa, t) for t in psa.question.thresholds) if others else (),
+    )
+
+
+def outcome_names(psa: Psa) -> list[str]:
+    """Return the names of the outcomes, as in summary.json."""
+    return [name.removeprefix(SE) for name in psa.outcomes.columns if name.startswith(SE)]
+
+
+def _outcomes(psa: Psa, s: int) -> dict[str, Split]:
+    return {
+        name: split(psa.values(name)[:, s], psa.values(f"{SE}{name}")[:, s] ** 2)
+        for name in outcome_names(psa)
+    }
+
+
+def _gain(psa: Psa, s: int) -> Gain:
+    splits = {
+        name: split(psa.increments(name)[:, s], psa.increment_noise(name)[:, s])
+        for name in INCREMENTS
+    }
+    covariance = np.cov(psa.increments("cost")[:, s], psa.increments("qalys")[:, s])[0, 1]
+    base = psa.deterministic
+    differences = {
+        name: Estimate(
+            float(base[name].iloc[s] - base[name].iloc[psa.comparator]),
+            float(base[f"{INCREMENT_SE}{name}"].iloc[s]),
+        )
+        for name in INCREMENTS
+    }
+    return Gain(
+        increment=_increment(
+            psa,
+            s,
+            {name: Estimate(found.mean, found.se) for name, found in splits.items()},
+            float(covariance) / psa.draws,
+        ),
+        deterministic=_increment(psa, s, differences, float(base[COVARIANCE].iloc[s])),
+        splits=splits,
+        nmb={
+            threshold: split(psa.inmb(threshold)[:, s], psa.inmb_noise(threshold)[:, s])
+            for threshold in psa.question.thresholds
+        },
+    )
+
+
+def _increment(psa: Psa, s: int, found: Mapping[str, Estimate], covariance: float) -> Increment:
+    return Increment(
+        strategy=psa.strategies[s],
+        comparator=psa.strategies[psa.comparator],
+        cost=found["cost"],
+        qalys=found["qalys"],
+        life_years=found["life_years"],
+        covariance=covariance,
+    )
+
+
+def _choice(psa: Psa, threshold: float) -> Choice:
+    costs, qalys = psa.values("cost"), psa.values("qalys")
+    probability = ceac(costs, qalys, [threshold])[0]
+    benefit, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
+    quiet = np.column_stack(
+        [without_noise(benefit[:, s], noise[:, s]) for s in range(benefit.shape[1])]
+    )
+    # A benefit is the cost that it saves, whatever the threshold.
+    saved = (-quiet, np.zeros_like(quiet), [0.0])
+    return Choice(
+        threshold=threshold,
+        probability=probability,
+        probability_se=share_errors(probability, psa.draws),
+        probability_without_noise=ceac(*saved)[0],
+        loss=expected_loss(*saved).value[0],
+        loss_se=expected_loss(costs, qalys, [threshold]).se[0],
+    )

@@ -1,0 +1,131 @@
+"""The results of a probabilistic analysis as files, and the key of what was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import sim
+from sim.study.provenance import fingerprint
+from sim.study.question import Question
+from sim.uncertainty.psa import CHUNK_DRAWS, PARAMETER, Psa
+
+TABLE: Final = "psa.parquet"
+DETERMINISTIC: Final = "deterministic.parquet"
+MANIFEST: Final = "manifest.json"
+INDENT: Final = 2
+PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
+"""A new version of one of these may change the last digit of a result or the bytes of a file."""
+SUFFIXES: Final = frozenset({".py", ".yaml", ".csv"})
+
+
+def content_key(question: Question, draws: int) -> str:
+    """Return a hash of everything that a result depends on.
+
+    The resolved scenario with its parameter values, its seed and patients per draw; the number
+    of draws; every source file of the program and of its catalogue; versions of packages.
+    """
+    content = {
+        "scenario": fingerprint(question),
+        "thresholds": question.thresholds,
+        "draws": draws,
+        "source": source_hash(),
+        "version": sim.__version__,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def source_hash() -> str:
+    """Hash the names and contents of all modules and data files of the program."""
+    package = Path(sim.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(path for path in package.rglob("*") if path.suffix in SUFFIXES):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def manifest(question: Question, draws: int) -> dict[str, Any]:
+    """Say what was asked: what a folder of results is recognised by."""
+    return {
+        "program": "blinsim",
+        "version": sim.__version__,
+        "key": content_key(question, draws),
+        "asked": {
+            "scenario": Path(question.loaded.file).name,
+            "draws": draws,
+            "patients": question.patients,
+            "seed": question.seed,
+        },
+        "chunk_draws": CHUNK_DRAWS,
+        "chunks": -(-draws // CHUNK_DRAWS),
+    }
+
+
+def manifest_text(content: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """Return the manifest of finished results, with the hash of each file."""
+    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    return (json.dumps({**content, "files": hashes}, indent=INDENT) + "\n").encode()
+
+
+def result_files(psa: Psa) -> dict[str, bytes]:
+    """Return the tables of the results by file name."""
+    return {TABLE: parquet(_table(psa)), DETERMINISTIC: parquet(psa.deterministic)}
+
+
+def read_results(folder: Path, question: Question, draws: int) -> Psa | None:
+    """Read the results of this question from a folder.
+
+    None where there are none, where they are those of another question, or where a file is not
+    as it was written.
+    """
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if found["key"] != content_key(question, draws):
+            return None
+        for name, hashed in found["files"].items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != hashed:
+                return None
+        table = pq.read_table(folder / TABLE).to_pandas()
+        deterministic = pq.read_table(folder / DETERMINISTIC).to_pandas()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
+        return None
+    drawn = [name for name in table.columns if name.startswith(PARAMETER)]
+    parameters = table.groupby("draw")[drawn].first()
+    parameters.columns = parameters.columns.str.removeprefix(PARAMETER)
+    return Psa(
+        question=question,
+        parameters=parameters,
+        outcomes=table.drop(columns=drawn),
+        deterministic=deterministic,
+    )
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
+    stream = io.BytesIO()
+    plain = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(plain, stream, compression="zstd")
+    return stream.getvalue()
+
+
+def _table(psa: Psa) -> pd.DataFrame:
+    """Return outcomes with the drawn parameters beside them."""
+    drawn = psa.parameters.add_prefix(PARAMETER)
+    beside = drawn.loc[psa.outcomes["draw"]].reset_index(drop=True)
+    return pd.concat([psa.outcomes, beside], axis=1)

@@ -1,0 +1,243 @@
+"""A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
+
+Chunks of draws lie in ``DIR/chunks`` until all are there. Every file is written under another
+name, flushed to the disk and moved into place, so that whatever ends the program leaves whole
+files. The results of an earlier analysis in DIR stay until those of this one are complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim.errors import UserError
+from sim.report.folder import OPTION, check_folder
+from sim.uncertainty.results import INDENT, MANIFEST, manifest_text, parquet
+
+CHUNKS: Final = "chunks"
+LOCK: Final = ".lock"
+DRAFT: Final = ".draft-"
+FINISHED: Final = "[0-9]*.parquet"
+RESUME: Final = "--resume"
+
+
+class Chunks:
+    """The finished chunks of an analysis in a folder; open it with `opened`."""
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any], *, resume: bool) -> None:
+        self.folder = folder
+        self.resume = resume
+        self.place = folder / CHUNKS
+        self.asked = asked
+
+    def done(self) -> set[int]:
+        """Return the numbers of the finished chunks."""
+        return {int(path.stem) for path in self.place.glob(FINISHED)}
+
+    def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
+        """Keep the outcomes of a chunk.
+
+        Raises
+        ------
+        UserError
+            When it cannot be written; the other chunks are kept.
+        """
+        with _as_user_error(self.folder, f"finished draws are kept: continue with {RESUME}"):
+            _write(self._path(chunk), parquet(outcomes))
+
+    def read(self, chunk: int) -> pd.DataFrame:
+        """Return the outcomes of a chunk.
+
+        Raises
+        ------
+        UserError
+            When the file is damaged.
+        """
+        try:
+            table: pd.DataFrame = pq.read_table(self._path(chunk)).to_pandas()
+        except (OSError, pa.ArrowException):
+            problem = f"is damaged; remove it and continue with {RESUME}"
+            raise UserError(problem, file=self._path(chunk)) from None
+        return table
+
+    def finish(self, files: Mapping[str, bytes]) -> None:
+        """Put the files of the complete results into the folder, and drop the chunks.
+
+        The manifest comes last: with it the results are complete.
+
+        Raises
+        ------
+        UserError
+            When they cannot be written; the folder's earlier results are then as they were.
+        """
+        everything = {**files, MANIFEST: manifest_text(self.asked, files)}
+        with _as_user_error(self.folder, f"finished draws are kept: continue with {RESUME}"):
+            drafts = {name: self.place / f"{DRAFT}{name}" for name in everything}
+            try:
+                for name, draft in drafts.items():
+                    _flushed(draft, everything[name])
+                for name, draft in drafts.items():
+                    draft.replace(self.folder / name)
+            finally:
+                for draft in drafts.values():
+                    draft.unlink(missing_ok=True)
+            _flush_folder(self.folder)
+            self.drop()
+
+    def drop(self) -> None:
+        """Remove the chunks: the lock last, and the manifest before it."""
+        names = [path.name for path in self.place.iterdir()]
+        last = [name for name in (MANIFEST, LOCK) if name in names]
+        for name in [*sorted(set(names) - set(last)), *last]:
+            (self.place / name).unlink()
+        self.place.rmdir()
+
+    def _path(self, chunk: int) -> Path:
+        return self.place / f"{chunk:05d}.parquet"
+
+
+def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> None:
+    """Refuse a folder that cannot take the results, or holds the beginning of others.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written, or holds an unfinished analysis and `resume` is false.
+    """
+    check_folder(folder, names)
+    place = folder / CHUNKS
+    if not place.exists():
+        return
+    found = _manifest(place)
+    if found is None:
+        if not place.is_dir() or any(not path.name.startswith(".") for path in place.iterdir()):
+            raise UserError("is in the way of unfinished results", key=OPTION, value=str(place))
+    elif not resume and not _is_complete(folder, found):
+        asked = found["asked"]
+        raise UserError(
+            f"holds an unfinished analysis: {len(list(place.glob(FINISHED)))} of "
+            f"{found['chunks']} chunks of {asked['scenario']}, {asked['draws']:,} draws of "
+            f"{asked['patients']:,} patients, seed {asked['seed']}; continue it with {RESUME}, "
+            f"or remove its folder '{CHUNKS}'",
+            key=OPTION,
+            value=str(folder),
+        )
+
+
+@contextmanager
+def opened(
+    folder: Path, asked: Mapping[str, Any], names: tuple[str, ...], *, resume: bool
+) -> Iterator[Chunks]:
+    """Open a folder for the chunks of an analysis, and nobody else meanwhile.
+
+    Parameters
+    ----------
+    folder
+        Made when it is not there.
+    asked
+        The manifest of what is asked (`sim.uncertainty.results.manifest`).
+    names
+        Files that the results will have.
+    resume
+        Go on with what the folder has of the same analysis.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written, is in use, or holds the beginning of another analysis.
+    """
+    check_unfinished(folder, names, resume=resume)
+    chunks = Chunks(folder, asked, resume=resume)
+    with _as_user_error(folder):
+        chunks.place.mkdir(parents=True, exist_ok=True)
+        lock = (chunks.place / LOCK).open("wb")
+    with lock:
+        _take(lock, folder)
+        found = _manifest(chunks.place)
+        if found is not None and found["key"] != asked["key"]:
+            if not _is_complete(folder, found):
+                raise UserError(
+                    f"holds an unfinished analysis that is not this one; remove its folder '{CHUNKS}'",
+                    key=OPTION,
+                    value=str(folder),
+                )
+            found = None
+        with _as_user_error(folder):
+            for path in chunks.place.iterdir():
+                if path.name != LOCK and (found is None or path.name.startswith(DRAFT)):
+                    path.unlink()
+            if found is None:
+                _write(chunks.place / MANIFEST, (json.dumps(asked, indent=INDENT) + "\n").encode())
+        yield chunks
+
+
+def _take(lock: BinaryIO, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        problem = "is in use: another analysis is writing into it"
+        raise UserError(problem, key=OPTION, value=str(folder)) from None
+    except OSError:
+        # A disk without locks: the user sees to it that there is one writer.
+        return
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(found, dict) and {"key", "asked", "chunks"} <= found.keys()
+    return found if whole else None
+
+
+def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
+    """Whether the chunks are left from results that stand complete beside them."""
+    results = _manifest(folder)
+    return results is not None and results["key"] == unfinished["key"]
+
+
+def _write(path: Path, content: bytes) -> None:
+    draft = path.with_name(f"{DRAFT}{path.name}")
+    _flushed(draft, content)
+    draft.replace(path)
+    _flush_folder(path.parent)
+
+
+def _flushed(path: Path, content: bytes) -> None:
+    try:
+        with path.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _flush_folder(folder: Path) -> None:
+    # A renamed file is safe when its folder is.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _as_user_error(folder: Path, kept: str = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        problem = f"cannot be written: {reason}" + (f"; {kept}" if kept else "")
+        raise UserError(problem, key=OPTION, value=str(folder)) from None

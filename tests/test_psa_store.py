@@ -1,0 +1,479 @@
+"""Results on disk: whole whatever happens, continued where they stopped, kept to be found again."""
+
+import errno
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import sim
+from sim.cli import commands
+from sim.engine.compiled import use_cache_folder
+from sim.report.psa_files import DRAWN_COLUMNS, NAMES, SUMMARY
+from sim.uncertainty import analysis, cache, psa, results, store
+
+ROOT = Path(__file__).resolve().parent.parent
+MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+SMALL = ("--draws", "60", "--patients", "20", "--seed", "4")
+"""Three chunks of draws."""
+KILLED = ROOT / "tests" / "psa_killed.py"
+
+
+def command(*arguments, path=MAIN, cached=False):
+    more = () if cached else ("--no-cache",)
+    return CliRunner().invoke(commands, ["psa", str(path), *SMALL, *map(str, arguments), *more])
+
+
+def done(*arguments, **options):
+    result = command(*arguments, **options)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The files of an analysis that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    done("--out", folder)
+    return contents(folder)
+
+
+@pytest.fixture
+def fresh_cache(tmp_path, monkeypatch):
+    """A cache folder of its own for results; machine code stays where it is."""
+    use_cache_folder()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "blinsim"
+
+
+def failing(monkeypatch, after, error, name="fsync"):
+    """Let flushing fail from one call on."""
+    calls = []
+    original = getattr(os, name)
+
+    def call(*arguments):
+        calls.append(arguments)
+        if len(calls) > after:
+            raise error
+        return original(*arguments)
+
+    monkeypatch.setattr(os, name, call)
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+# What is written
+
+
+def test_every_file_is_written_and_nothing_else(whole):
+    assert set(whole) == set(NAMES)
+
+
+def test_table_has_a_row_per_draw_and_strategy_and_the_parameters_beside(tmp_path, whole):
+    done("--out", tmp_path)
+    table = pd.read_parquet(tmp_path / "psa.parquet")
+    assert list(table["draw"]) == [k for k in range(60) for _ in range(2)]
+    assert list(table["strategy"].unique()) == ["salvage_chemotherapy", "blinatumomab"]
+    summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
+    outcomes = list(summary["strategies"][0]["outcomes"])
+    assert list(table.columns[2 : 2 + len(outcomes)]) == outcomes
+    drawn = [name for name in table.columns if name.startswith("parameter:")]
+    assert len(drawn) == summary["parameters_drawn"]
+    assert (table.groupby("draw")[drawn].nunique() == 1).all().all()
+    inputs = pd.read_csv(tmp_path / "psa_inputs.csv")
+    assert tuple(inputs.columns) == DRAWN_COLUMNS
+    assert set(inputs["name"]) == {name.removeprefix("parameter:") for name in drawn}
+    first = table.drop_duplicates("draw")
+    for row in inputs.itertuples():
+        assert row.mean == pytest.approx(first[f"parameter:{row.name}"].mean(), rel=1e-9)
+
+
+def test_summary_says_what_the_table_does(tmp_path):
+    done("--out", tmp_path)
+    table = pd.read_parquet(tmp_path / "psa.parquet")
+    summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
+    for strategy in summary["strategies"]:
+        rows = table[table["strategy"] == strategy["name"]]
+        for name in ("cost", "qalys", "response_percent", "cost.drug"):
+            found = strategy["outcomes"][name]
+            assert found["mean"] == pytest.approx(rows[name].mean(), rel=1e-12)
+            assert found["se"] == pytest.approx(rows[name].std() / 60**0.5, rel=1e-9)
+            assert found["low"] <= found["mean"] <= found["high"]
+    for choice in summary["decision"]:
+        shares = [strategy["probability"]["mean"] for strategy in choice["strategies"]]
+        assert sum(shares) == pytest.approx(1.0)
+        cost = table["cost"].to_numpy().reshape(60, 2)
+        benefit = choice["threshold"] * table["qalys"].to_numpy().reshape(60, 2) - cost
+        assert shares[1] == pytest.approx((benefit[:, 1] > benefit[:, 0]).mean())
+
+
+def test_manifest_names_the_question_and_every_file(whole):
+    manifest = json.loads(whole["manifest.json"])
+    assert manifest["asked"] == {
+        "scenario": "first_salvage.yaml",
+        "draws": 60,
+        "patients": 20,
+        "seed": 4,
+    }
+    assert manifest["chunks"] == 3
+    assert set(manifest["files"]) == set(NAMES) - {"manifest.json"}
+    assert json.loads(whole["provenance.json"])["draws"] == 60
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_files_are_the_same_bytes_at_any_number_of_threads(tmp_path, whole, threads):
+    done("--out", tmp_path, "--threads", threads)
+    assert contents(tmp_path) == whole
+
+
+def test_other_files_of_the_folder_are_left_alone(tmp_path, whole):
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "psa.json").write_text("an earlier one", encoding="utf-8")
+    done("--out", tmp_path)
+    assert contents(tmp_path) == {**whole, "notes.txt": b"mine"}
+
+
+# After an interruption
+
+
+def interrupted(folder, monkeypatch, *, chunks=1, error=KeyboardInterrupt):
+    """Begin an analysis that ends after so many chunks."""
+    original = store.Chunks.keep
+    kept = []
+
+    def keep(self, chunk, outcomes):
+        if len(kept) == chunks:
+            raise error
+        kept.append(chunk)
+        original(self, chunk, outcomes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.Chunks, "keep", keep)
+        result = command("--out", folder)
+    assert len(list((folder / "chunks").glob("*.parquet"))) == chunks
+    return result
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, monkeypatch, whole, chunks):
+    result = interrupted(tmp_path, monkeypatch, chunks=chunks)
+    assert result.exit_code == 130
+    assert "continue with --resume" in result.stderr
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
+def test_finished_draws_are_not_simulated_again(tmp_path, monkeypatch):
+    interrupted(tmp_path, monkeypatch, chunks=2)
+    asked = []
+    original = psa.run_sets
+
+    def run_sets(question, sets, **options):
+        sets = list(sets)
+        asked.append(len(sets))
+        return original(question, sets, **options)
+
+    monkeypatch.setattr(psa, "run_sets", run_sets)
+    done("--out", tmp_path, "--resume")
+    assert asked == [10]
+
+
+def test_unfinished_folder_is_not_used_without_being_told(tmp_path, monkeypatch):
+    interrupted(tmp_path, monkeypatch)
+    before = contents(tmp_path)
+    result = command("--out", tmp_path)
+    assert result.exit_code == 2
+    assert (
+        "holds an unfinished analysis: 1 of 3 chunks of first_salvage.yaml, 60 draws of 20 "
+        "patients, seed 4; continue it with --resume, or remove its folder 'chunks'"
+    ) in result.stderr
+    assert contents(tmp_path) == before
+
+
+def test_unfinished_analysis_of_another_question_is_not_continued(tmp_path, monkeypatch):
+    interrupted(tmp_path, monkeypatch)
+    before = contents(tmp_path)
+    result = command("--out", tmp_path, "--resume", "--seed", 5)
+    assert result.exit_code == 2
+    assert "holds an unfinished analysis that is not this one" in result.stderr
+    assert contents(tmp_path) == before
+
+
+def test_resume_begins_where_there_is_nothing(tmp_path, whole):
+    done("--out", tmp_path / "new", "--resume")
+    assert contents(tmp_path / "new") == whole
+
+
+def test_resume_of_finished_results_simulates_nothing(tmp_path, monkeypatch, whole):
+    done("--out", tmp_path)
+    monkeypatch.setattr(analysis, "run_psa", lambda *_, **__: pytest.fail("simulated"))
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
+def test_damaged_results_are_made_again(tmp_path, whole):
+    done("--out", tmp_path)
+    (tmp_path / "psa.parquet").write_bytes(b"PAR1 but no more")
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
+def test_damaged_chunk_is_named(tmp_path, monkeypatch, whole):
+    interrupted(tmp_path, monkeypatch)
+    (tmp_path / "chunks" / "00000.parquet").write_bytes(b"PAR1 but no more")
+    result = command("--out", tmp_path, "--resume")
+    assert result.exit_code == 2
+    assert "00000.parquet: is damaged; remove it" in result.stderr
+    (tmp_path / "chunks" / "00000.parquet").unlink()
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
+def test_chunks_that_outlived_their_results_are_swept_up(tmp_path, monkeypatch, whole):
+    """As after a power cut between the last file and the removal of the chunks."""
+    monkeypatch.setattr(store.Chunks, "drop", lambda self: None)
+    done("--out", tmp_path)
+    monkeypatch.undo()
+    assert (tmp_path / "chunks").is_dir()
+    done("--out", tmp_path, "--patients", 30)
+    assert not (tmp_path / "chunks").exists()
+    assert json.loads((tmp_path / "manifest.json").read_text())["asked"]["patients"] == 30
+
+
+def test_folder_of_the_users_own_is_not_touched(tmp_path):
+    (tmp_path / "chunks").mkdir()
+    (tmp_path / "chunks" / "notes.txt").write_text("mine", encoding="utf-8")
+    result = command("--out", tmp_path)
+    assert result.exit_code == 2
+    assert "is in the way of unfinished results" in result.stderr
+    assert contents(tmp_path) == {"chunks/notes.txt": b"mine"}
+
+
+def test_two_analyses_do_not_write_into_one_folder(tmp_path, monkeypatch):
+    interrupted(tmp_path, monkeypatch)
+    with (tmp_path / "chunks" / ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = command("--out", tmp_path, "--resume")
+    assert result.exit_code == 2
+    assert "is in use" in result.stderr
+
+
+# Disks
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 8, 12])
+def test_full_disk_is_said_once_and_costs_nothing_that_was_there(
+    tmp_path, monkeypatch, whole, after
+):
+    """Flushing fails at the manifest, at the first and second chunk, and at final files."""
+    done("--out", tmp_path, "--patients", 30)
+    before = contents(tmp_path)
+    with monkeypatch.context() as patched:
+        failing(patched, after, FULL)
+        result = command("--out", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "--out: cannot be written: No space left on device" in result.stderr
+    left = contents(tmp_path)
+    assert {name: left[name] for name in before} == before
+    assert not [name for name in left if ".draft-" in name]
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
+def test_read_only_folder_is_refused_before_the_simulation(tmp_path, monkeypatch):
+    monkeypatch.setattr(analysis, "run_psa", lambda *_, **__: pytest.fail("simulated"))
+
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("sim.report.folder.tempfile.TemporaryDirectory", refused)
+    result = command("--out", tmp_path)
+    assert result.exit_code == 2
+    assert "cannot be written: Read-only file system" in result.stderr
+    assert contents(tmp_path) == {}
+
+
+def test_folder_that_cannot_be_made_is_refused():
+    result = command("--out", "/proc/nowhere/out")
+    assert result.exit_code == 2
+    assert "--out: cannot be written" in result.stderr
+
+
+# Killed
+
+
+def program(folder, *arguments, kill_before=0):
+    return subprocess.Popen(
+        [
+            sys.executable,
+            str(KILLED),
+            str(kill_before),
+            *("psa", str(MAIN), *SMALL, "--no-cache", "--out", str(folder), *arguments),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def ended(process):
+    _, said = process.communicate(timeout=120)
+    return process.returncode, said
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_analysis_resumes_to_the_same_bytes(tmp_path, whole):
+    """SIGKILL before 10 of the moments of writing and after 3 lengths of time; seeds are fixed.
+
+    One of them is killed again, at another moment, while it resumes.
+    """
+    began = time.monotonic()
+    code, said = ended(program(tmp_path / "undisturbed"))
+    lasts = time.monotonic() - began
+    moments = int(said.split()[-1])
+    assert code == 0
+    assert contents(tmp_path / "undisturbed") == whole
+    numbers = random.Random(1)
+    for number, moment in enumerate(numbers.sample(range(1, moments + 1), 10)):
+        folder = tmp_path / f"moment-{number}"
+        assert ended(program(folder, "--resume", kill_before=moment))[0] == -signal.SIGKILL
+        if number == 0:
+            assert ended(program(folder, "--resume", kill_before=4))[0] == -signal.SIGKILL
+        assert ended(program(folder, "--resume"))[0] == 0
+        assert contents(folder) == whole, moment
+    for number in range(3):
+        folder = tmp_path / f"time-{number}"
+        process = program(folder, "--resume")
+        time.sleep(lasts * numbers.uniform(0.5, 1.0))
+        process.kill()
+        ended(process)
+        assert ended(program(folder, "--resume"))[0] == 0
+        assert contents(folder) == whole
+
+
+# Kept results
+
+
+def test_same_question_is_answered_without_simulating(tmp_path, monkeypatch, fresh_cache, whole):
+    first = done("--json", cached=True)
+    monkeypatch.setattr(analysis, "run_psa", lambda *_, **__: pytest.fail("simulated"))
+    assert done("--json", cached=True).stdout == first.stdout
+    assert first.stdout.encode() == whole[SUMMARY]
+    done("--out", tmp_path / "out", cached=True)
+    assert contents(tmp_path / "out") == whole
+
+
+def test_chosen_numbers_and_their_reason_come_from_the_cache_too(monkeypatch, fresh_cache):
+    monkeypatch.setattr(analysis, "PILOT_DRAWS", 30)
+    monkeypatch.setattr(analysis, "PILOT_PATIENTS", 40)
+
+    def asked():
+        return CliRunner().invoke(commands, ["psa", str(MAIN), "--draws", "10"])
+
+    first = asked()
+    assert first.exit_code == 0, first.output
+    assert "Chosen" in first.stdout
+    monkeypatch.setattr(analysis, "run_psa", lambda *_, **__: pytest.fail("simulated"))
+    assert asked().stdout == first.stdout
+
+
+def test_another_question_is_another_key(ask, monkeypatch):
+    def key(name="first_salvage", draws=10, patients=10, seed=1, **changes):
+        return results.content_key(ask(name, patients=patients, seed=seed, **changes), draws)
+
+    keys = [
+        key(),
+        key(draws=11),
+        key(patients=11),
+        key(seed=2),
+        key("later_salvage"),
+        key(parameters={"relapse.sigma": 1.0}),
+        key(thresholds=[1.0]),
+        key(switches={"toxicity": False}),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key() == key(title="Other words")
+    monkeypatch.setattr(sim, "__version__", "another")
+    assert key() != keys[0]
+    monkeypatch.undo()
+    monkeypatch.setattr(results, "source_hash", lambda: "another")
+    assert key() != keys[0]
+
+
+def test_source_hash_covers_code_and_catalogue(monkeypatch, tmp_path):
+    (tmp_path / "__init__.py").write_text("", encoding="utf-8")
+    (tmp_path / "numbers.yaml").write_text("a: 1", encoding="utf-8")
+    monkeypatch.setattr(sim, "__file__", str(tmp_path / "__init__.py"))
+    fresh = results.source_hash.__wrapped__
+    before = fresh()
+    (tmp_path / "numbers.yaml").write_text("a: 2", encoding="utf-8")
+    assert fresh() != before
+
+
+def test_damaged_cache_is_simulated_again(fresh_cache):
+    first = done("--json", cached=True)
+    (table,) = fresh_cache.glob("results/*/psa.parquet")
+    intact = table.read_bytes()
+    table.write_bytes(intact[:-9])
+    assert done("--json", cached=True).stdout == first.stdout
+    assert table.read_bytes() == intact
+
+
+def test_no_cache_neither_reads_nor_keeps(fresh_cache):
+    done("--json")
+    assert not (fresh_cache / "results").exists()
+
+
+@pytest.mark.parametrize("broken", ["no home", "cannot be written"])
+def test_program_works_without_a_cache_folder(monkeypatch, fresh_cache, broken):
+    if broken == "no home":
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setattr(Path, "home", no_home)
+        assert cache.cache_folder() is None
+    else:
+        fresh_cache.parent.touch()
+    done("--json", cached=True)
+    listed = CliRunner().invoke(commands, ["cache"])
+    assert listed.exit_code == 0
+    assert ("no home folder" in listed.stdout) == (broken == "no home")
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_cache_is_listed_and_emptied(fresh_cache):
+    done(cached=True)
+    (fresh_cache / "code").mkdir()
+    (fresh_cache / "code" / "unit.nbc").write_bytes(bytes(200_000))
+    (fresh_cache / "results" / "foreign").mkdir()
+    (fresh_cache / "results" / "foreign" / "manifest.json").write_text("[]", encoding="utf-8")
+    listed = CliRunner().invoke(commands, ["cache"]).stdout
+    assert "first_salvage.yaml: 60 draws of 20 patients, seed 4, version" in listed
+    assert "1 results (" in listed
+    assert "compiled code (0.2 MB)" in listed
+    cleared = CliRunner().invoke(commands, ["cache", "--clear"])
+    assert cleared.stdout.splitlines()[-1].startswith("Removed 1 results")
+    assert not fresh_cache.exists()
+    assert "0 results" in CliRunner().invoke(commands, ["cache"]).stdout
