@@ -97,7 +97,9 @@ def calibrate(
             shown = _observed(plan, cohort, z, effects, wave, threads)
             surface = fit_surface(np.hstack([z, effects]), shown)
             evidence.append(Evidence(cohort.study, cohort.targets, surface))
-            say(f"wave {wave + 1}: {cohort.name}, {points} points of {cohort.question.patients} patients")
+            say(
+                f"wave {wave + 1}: {cohort.name}, {points} points of {cohort.question.patients} patients"
+            )
         posterior = sample(plan, evidence)
         say(f"wave {wave + 1}: {len(posterior.scores)} draws")
     if posterior is None:
