@@ -46,6 +46,12 @@ CLOCKS: Final = frozenset(
     }
 )
 """Decisions that set a time, counted from the day on which they are drawn."""
+SHAPES: Final = {
+    Decision.RESPONSE_DEPTH: {Happening.RESPONSE},
+    Decision.MRD: {Happening.RESPONSE, Happening.TRANSPLANT},
+    Decision.BACKGROUND_DEATH: {Happening.LONG_TERM_SURVIVOR},
+}
+"""Events that are described by what was drawn right before them."""
 ENDS: Final = frozenset(
     {
         Happening.DEATH,
@@ -130,6 +136,24 @@ class RetoldLife:
         if draw.decision == Decision.BACKGROUND_DEATH:
             return draw.result
         return draw.day + draw.result if draw.decision in CLOCKS else None
+
+    def drawn_with(self) -> Sequence[Sequence[Draw]]:
+        """Return, for each event of the log, what was drawn with it and decided anything.
+
+        That is what was drawn right after the event; but what makes the next event what it is
+        belongs to that one.
+        """
+        drawn: list[list[Draw]] = [[] for _ in self.log]
+        for draw in self.draws:
+            if draw.used:
+                following = self.log[draw.position] if draw.position < len(self.log) else None
+                belongs_to_it = (
+                    following is not None
+                    and following.time_days == draw.day
+                    and following.kind in SHAPES.get(draw.decision, ())
+                )
+                drawn[draw.position - (not belongs_to_it)].append(draw)
+        return drawn
 
     def came_true(self, draw: Draw) -> bool:
         """Whether something happened on the very day that was drawn."""

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from sim.clinic import arithmetic, distributions, mortality
 from sim.clinic.decisions import CYCLES_PER_LINE, Decision
+from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
 from sim.engine.life import Life, Luck
 
 CLINIC: Final = "sim.clinic."
@@ -48,7 +49,15 @@ FAMILIES: Final = {
 }
 NUMBER_DRAWN: Final = ("u", "z", "e", "p")
 """How the clinic names a uniform, its standard normal and its standard exponential."""
-HAZARD_RATIO: Final = "hazard_ratio"
+OF_A_CYCLE: Final = frozenset(
+    {
+        *GRADE_DECISION.values(),
+        *ONSET_DECISION.values(),
+        *DURATION_DECISION.values(),
+        Decision.SEIZURE,
+    }
+)
+"""Decisions that are drawn in every cycle of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,11 @@ class Draw:
     def key(self) -> tuple[Decision, int, int]:
         """The decision, the line and the cycle, by which two lives are compared."""
         return self.decision, self.line, self.cycle
+
+    @property
+    def is_of_a_cycle(self) -> bool:
+        """Whether it is drawn anew in each cycle of a line."""
+        return self.decision in OF_A_CYCLE
 
     @property
     def verdict(self) -> tuple[bool, ...]:
