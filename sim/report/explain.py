@@ -17,6 +17,7 @@ from sim.report.table import BOLD, Cell, Row, Table, print_table
 from sim.report.text import COST_NAMES, DISCLAIMER, print_lines, print_paragraph, print_question
 from sim.report.trace import category_name, describe, describe_patient
 from sim.study.replay import Retelling, RetoldLife
+from sim.study.search import Found
 from sim.study.witness import Draw
 
 MARGIN: Final = 9
@@ -55,6 +56,18 @@ def print_explanation(console: Console, retelling: Retelling, *, every_entry: bo
     print_ledgers(console, retelling.lives, question.perspective.currency, every_entry=every_entry)
     for note in (NOTES, DISCLAIMER):
         print_paragraph(console, note)
+
+
+def print_found(console: Console, wanted: str, found: Found) -> None:
+    """Print what a search found."""
+    first, *more = (f"{number:,}" for number in found.patients)
+    others = f"; also of {', '.join(more)}" if more else ""
+    text = (
+        f"'{wanted}' is true of patient {first}, who is explained here{others}. "
+        f"{found.searched:,} patients were looked at."
+    )
+    print_paragraph(console, text, "Found")
+    console.print()
 
 
 def _print_entry(console: Console, retelling: Retelling) -> None:
