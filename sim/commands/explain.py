@@ -90,7 +90,7 @@ def explain(
         raise UserError("says how many --find looks through: give --find", key="--among")
     from sim.report import explain_files as files
     from sim.report import text
-    from sim.report.explain import print_explanation, print_found
+    from sim.report.explain import print_explanation
     from sim.report.figures.file import format_of
     from sim.report.folder import check_folder, write_folder
     from sim.study.question import ask
@@ -112,9 +112,7 @@ def explain(
         click.echo(files.explain_json(retelling, found), nl=False)
         return
     console = text.console_for(sys.stdout.isatty())
-    if found is not None:
-        print_found(console, str(wanted), found)
-    print_explanation(console, retelling, every_entry=entries)
+    print_explanation(console, retelling, found, every_entry=entries)
     if figure is not None:
         text.print_lines(console, [f"Figure: {figure}"])
     if out is not None:

@@ -141,8 +141,11 @@ def _time(draw: Draw, life: RetoldLife) -> str:
     return f"{what} {'on' if life.came_true(draw) else 'due'} day {due:,.1f}"
 
 
-def held(draw: Draw) -> str:
-    """Show the number and the limits on either side of it: ``0.4127 < 0.5031``."""
+def held(draw: Draw, name: str = "") -> str:
+    """Show the number and the limits on either side of it: ``0.4127 < 0.5031``.
+
+    A `name` stands before the number.
+    """
     below = min((each.limit for each in draw.comparisons if each.below), default=None)
     above = max((each.limit for each in draw.comparisons if not each.below), default=None)
     limits = [limit for limit in (above, below) if limit is not None]
@@ -152,7 +155,7 @@ def held(draw: Draw) -> str:
         if digits == MOST_DIGITS
         or all(f"{limit:.{digits}f}" != f"{draw.uniform:.{digits}f}" for limit in limits)
     )
-    number = f"{draw.uniform:.{digits}f}"
+    number = f"{name}{draw.uniform:.{digits}f}"
     if below is None:
         return number if above is None else f"{number} {NOT_BELOW} {above:.{digits}f}"
     bracket = "" if above is None else f"{above:.{digits}f} ≤ "

@@ -33,8 +33,12 @@ NOTES: Final = (
 )
 
 
-def print_explanation(console: Console, retelling: Retelling, *, every_entry: bool) -> None:
-    """Print the whole explanation."""
+def print_explanation(
+    console: Console, retelling: Retelling, found: Found | None, *, every_entry: bool
+) -> None:
+    """Print the whole explanation, after what a search found, where there was one."""
+    if found is not None:
+        _print_found(console, found)
     question, patient = retelling.question, retelling.patient
     agreement = (
         "core engine, which agrees with the reference engine in every event and amount"
@@ -58,12 +62,11 @@ def print_explanation(console: Console, retelling: Retelling, *, every_entry: bo
         print_paragraph(console, note)
 
 
-def print_found(console: Console, wanted: str, found: Found) -> None:
-    """Print what a search found."""
+def _print_found(console: Console, found: Found) -> None:
     first, *more = (f"{number:,}" for number in found.patients)
     others = f"; also of {', '.join(more)}" if more else ""
     text = (
-        f"'{wanted}' is true of patient {first}, who is explained here{others}. "
+        f"'{found.text}' is true of patient {first}, who is explained here{others}. "
         f"{found.searched:,} patients were looked at."
     )
     print_paragraph(console, text, "Found")
@@ -72,7 +75,7 @@ def print_found(console: Console, wanted: str, found: Found) -> None:
 
 def _print_entry(console: Console, retelling: Retelling) -> None:
     rows = [
-        (name, value(retelling.patient), f"u {held(draw)}", shape(draw))
+        (name, value(retelling.patient), held(draw, "u "), shape(draw))
         for draw in retelling.entry
         for name, value in (ENTRY[draw.decision],)
     ]
@@ -181,7 +184,7 @@ def _years(amounts: Sequence[float]) -> list[Cell]:
 def _amounts(amounts: Sequence[int]) -> list[Cell]:
     """Show whole amounts, which add up as printed, and so do their differences."""
     shown = [Cell(f"{amount:,}") for amount in amounts]
-    return [*shown, *(Cell(f"{gain:+,.0f}") for gain in _gain(amounts))]
+    return [*shown, *(Cell(f"{gain:+,.0f}" if gain else "0") for gain in _gain(amounts))]
 
 
 def _gain(amounts: Sequence[float]) -> Iterator[float]:

@@ -12,12 +12,11 @@ from typing import Any, Final
 import pandas as pd
 from rich.console import Console
 
+from sim.clinic.patient import Patient
 from sim.economics.ledger import Account
 from sim.report.citations import citations
-from sim.report.decisions import words
+from sim.report.decisions import ENTRY, words
 from sim.report.explain import print_explanation
-from sim.report.figures.style import rendered, styled
-from sim.report.figures.timelines import timelines_figure
 from sim.report.files import INDENT
 from sim.report.partings import sentences
 from sim.report.text import WIDTH_IN_A_PIPE
@@ -69,7 +68,8 @@ COLUMNS: Final = {
 - `event` is the number of the event in the life, from 0: that at which something was drawn, or
   that an entry was booked for. What was drawn at entry has no strategy and no event.
 - `line` and `cycle` count from 1. `uniform` is the number of the decision's key.
-- `limits` are what the number was compared with, in that order, and `below` whether it lay below.
+- `limits` are what the number was compared with, in that order, and `below` whether it lay
+  below; in a cell of a table there is a semicolon between two of them.
 - `family`, `parameters` and `value` are of the distribution that the number was put to; times
   are in days. `due_day` is the day on which a time ends, and `came_true` whether anything
   happened then. What is never, or not at all, is empty in a table and null in JSON.
@@ -88,28 +88,46 @@ def explain_files(
     origin = provenance(Simulation(question, (), (), retelling.engine))
     origin |= {"analysis": "explain", "patient": retelling.patient.number}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
-    rows["explain_draws.csv"] += [{"strategy": None, **_entry(draw)} for draw in retelling.entry]
+    rows["explain_draws.csv"] += [
+        {"strategy": None, **_entry(draw, retelling.patient)} for draw in retelling.entry
+    ]
     for life in retelling.lives:
         name = {"strategy": life.strategy.name}
         rows["explain_events.csv"] += [{**name, **row} for row in _events(life)]
         rows["explain_draws.csv"] += [{**name, **_draw(draw, life)} for draw in life.draws]
         rows["explain_ledger.csv"] += [{**name, **_posting(each)} for each in life.postings]
-    with styled():
-        figure = timelines_figure(retelling)
     tables = {
-        name: pd.DataFrame(rows[name], columns=list(columns)).to_csv(
-            index=False, lineterminator="\n"
-        )
+        name: pd.DataFrame(
+            [{key: _cell(value) for key, value in row.items()} for row in rows[name]],
+            columns=list(columns),
+        ).to_csv(index=False, lineterminator="\n")
         for name, columns in COLUMNS.items()
     }
     return {
         "explain.json": explain_json(retelling, found),
-        "explain.txt": _text(retelling, every_entry=every_entry),
-        "explain.svg": rendered(figure, "svg").decode(),
+        "explain.txt": _text(retelling, found, every_entry=every_entry),
+        "explain.svg": _picture(retelling),
         "provenance.json": json.dumps(origin, indent=INDENT) + "\n",
         "citations.txt": citations(question),
         **tables,
     }
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a row
+    """Write what holds several values into one cell."""
+    if isinstance(value, dict):
+        return "; ".join(f"{name}={each}" for name, each in value.items())
+    return "; ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _picture(retelling: Retelling) -> str:
+    # The library that draws is slow to load and not needed to print.
+    from sim.report.figures.style import rendered, styled
+    from sim.report.figures.timelines import timelines_figure
+
+    with styled():
+        figure = timelines_figure(retelling)
+    return rendered(figure, "svg").decode()
 
 
 def explain_json(retelling: Retelling, found: Found | None) -> str:
@@ -129,9 +147,9 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
         "discount_rate_effects": effects,
         "found": None
         if found is None
-        else {"patients": list(found.patients), "searched": found.searched},
+        else {"search": found.text, "patients": list(found.patients), "searched": found.searched},
         "patient": retelling.patient._asdict(),
-        "entry": [_entry(draw) for draw in retelling.entry],
+        "entry": [_entry(draw, retelling.patient) for draw in retelling.entry],
         "partings": [
             {
                 "strategy": life.strategy.name,
@@ -184,8 +202,9 @@ def _events(life: RetoldLife) -> Iterator[dict[str, Any]]:
         }
 
 
-def _entry(draw: Draw) -> dict[str, Any]:
-    return {"event": None, "day": draw.day, **_drawn(draw)}
+def _entry(draw: Draw, patient: Patient) -> dict[str, Any]:
+    name, value = ENTRY[draw.decision]
+    return {"event": None, "day": draw.day, **_drawn(draw), "words": f"{name}: {value(patient)}"}
 
 
 def _draw(draw: Draw, life: RetoldLife) -> dict[str, Any]:
@@ -241,7 +260,7 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _text(retelling: Retelling, *, every_entry: bool) -> str:
+def _text(retelling: Retelling, found: Found | None, *, every_entry: bool) -> str:
     written = io.StringIO()
     console = Console(
         file=written,
@@ -251,5 +270,5 @@ def _text(retelling: Retelling, *, every_entry: bool) -> str:
         markup=False,
         emoji=False,
     )
-    print_explanation(console, retelling, every_entry=every_entry)
+    print_explanation(console, retelling, found, every_entry=every_entry)
     return written.getvalue()

@@ -27,7 +27,8 @@ BEFORE: Final = {
 }
 PLAN: Final = "That is what the strategies ask for; nothing was drawn differently."
 SCHEDULE: Final = (
-    "Every decision behind it falls the same way; the days on which the regimens are given differ."
+    "Every decision behind it falls the same way; the regimens differ in when they are given and "
+    "in what stops them."
 )
 
 
@@ -60,7 +61,7 @@ def _what(parting: Parting) -> str:
     there = "also" if other == said else other
     if instead.time_days != event.time_days:
         when = f"on day {instead.time_days:,.1f}"
-        there = f"only {when}" if other == said else f"{other}, {when}"
+        there = f"only {when}" if other == said else f"next comes {other}, {when}"
     return f"{here}; under {parting.other.label}: {there}."
 
 
@@ -97,7 +98,7 @@ def decision_name(draw: Draw) -> str:
 def _account(draw: Draw, life: RetoldLife) -> str:
     """Show number, limits, distribution and what they came to."""
     against = shape(draw)
-    number = f"u {held(draw)}"
+    number = held(draw, "u ")
     return (
         f"{number} ({against}): {words(draw, life)}"
         if against

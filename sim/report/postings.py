@@ -20,6 +20,9 @@ DAYS: Final = 17
 CATEGORY: Final = 12
 AMOUNT: Final = 13
 GAP: Final = "  "
+MARGIN: Final = DAYS + CATEGORY + 2 * len(GAP)
+NARROWEST: Final = 16
+"""Of the words beside the amounts."""
 SHORT: Final = {
     Category.ADMINISTRATION: "hospital",
     Category.QALY_TOXICITY: "toxicity",
@@ -49,7 +52,10 @@ class _Sheet:
         self.life = life
         self.unit = unit
         self.digits = digits
-        self.words = min(console.width, WIDEST) - DAYS - CATEGORY - 3 * AMOUNT - 2 * len(GAP)
+        self.width = min(console.width, WIDEST)
+        beside = self.width - MARGIN - 3 * AMOUNT
+        self.is_stacked = beside < NARROWEST
+        self.words = self.width - MARGIN if self.is_stacked else beside
 
     def write(self, account: Account, *, every_entry: bool) -> None:
         """Write headings, entries and the total."""
@@ -91,18 +97,21 @@ class _Sheet:
         return f"{amount:,.{self.digits}f}"
 
     def _rule(self) -> None:
-        length = DAYS + CATEGORY + self.words + 3 * AMOUNT + 2 * len(GAP)
-        self.console.print(encodable("─", self.console.encoding) * length, soft_wrap=True)
+        self.console.print(encodable("─", self.console.encoding) * self.width, soft_wrap=True)
 
     def _line(self, days: str, category: str, entry: str, style: str, *amounts: str) -> None:
+        """Write a line; on a narrow screen the amounts follow on one of their own."""
         words = encodable(entry, self.console.encoding)
         first, *more = textwrap.wrap(words, self.words) or [""]
-        margin = encodable(f"{days:>{DAYS}}{GAP}{category:<{CATEGORY}}", self.console.encoding)
+        margin = encodable(f"{days:>{DAYS}}{GAP}{category:<{CATEGORY}}{GAP}", self.console.encoding)
         numbers = "".join(f"{amount:>{AMOUNT}}" for amount in amounts)
-        line = f"{margin}{GAP}{first:<{self.words}}{numbers}".rstrip()
-        self.console.print(line, style=style, soft_wrap=True)
-        for text in more:
-            self.console.print(" " * (len(margin) + len(GAP)) + text, soft_wrap=True)
+        lines = [f"{margin}{first}", *(" " * len(margin) + text for text in more)]
+        if self.is_stacked:
+            lines.append(numbers.rjust(self.width))
+        else:
+            lines[0] = f"{lines[0]:<{self.width - 3 * AMOUNT}}{numbers}"
+        for line in lines:
+            self.console.print(line.rstrip(), style=style, soft_wrap=True)
 
 
 def _days(start: float, end: float) -> str:

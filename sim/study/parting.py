@@ -108,7 +108,7 @@ class Reason(StrEnum):
     EARLIER = "earlier"
     """The decision was not to be made in the other life, which an earlier one had changed."""
     SCHEDULE = "schedule"
-    """No decision fell differently; days of treatment differ."""
+    """No decision fell differently; the regimens are given or stopped by other rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +230,18 @@ def _makes_other_time(draw: Draw, other: Draw) -> bool:
 def _earlier(
     life: RetoldLife, other: RetoldLife, asked: Draw
 ) -> tuple[Reason, Draw | None, Draw | None]:
-    """Go back to the first decision that fell differently before one that was not asked."""
+    """Go back to the first decision that fell differently before one that was not asked.
+
+    Toxicity is left out: most of it changes nothing but costs and comfort.
+    """
     theirs = {draw.key: draw for draw in reversed(other.draws) if draw.used}
     for draw in life.draws:
         if draw is asked:
             break
         found = theirs.get(draw.key)
-        if draw.used and found is not None and draw.verdict != found.verdict:
+        if found is None or draw.is_of_a_cycle or not draw.used:
+            continue
+        if draw.verdict != found.verdict:
             return Reason.EARLIER, draw, found
     return Reason.EARLIER, asked, None
 
@@ -257,6 +262,12 @@ def behind(life: RetoldLife, event: Event) -> list[Draw]:
             fatal = next(each for each in reversed(before) if each.grade == FATAL)
             return behind(life, fatal)
         return _behind_death(life, event)
+    stops = [
+        each
+        for each in before
+        if each.kind == Happening.TREATMENT_STOPPED and each.line == event.line
+    ]
+    ended_by = behind(life, stops[-1]) if event.kind == Happening.NO_RESPONSE and stops else []
     cycle = event.cycle if event.kind in OF_A_CYCLE else 0
     wanted = _decisions(before, event)
     latest = {
@@ -267,7 +278,8 @@ def behind(life: RetoldLife, event: Event) -> list[Draw]:
         and draw.decision in wanted
         and (draw.line, draw.cycle) == (event.line, cycle)
     }
-    return sorted(latest.values(), key=lambda draw: wanted.index(draw.decision))
+    found = sorted(latest.values(), key=lambda draw: wanted.index(draw.decision))
+    return [*found, *ended_by]
 
 
 def _behind_death(life: RetoldLife, event: Event) -> list[Draw]:

@@ -83,8 +83,9 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The claims of a search."""
+    """The claims of a search, and how they were written."""
 
+    text: str
     clauses: tuple[Clause, ...]
 
     def matches(self, lives: Lives) -> bool:
@@ -99,8 +100,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The first patients that a search found, and how many it looked at."""
+    """The first patients that a search found, how many it looked at, and what for."""
 
+    text: str
     patients: tuple[int, ...]
     searched: int
 
@@ -117,7 +119,7 @@ def parse(text: str, question: Question) -> Search:
     clauses: list[Clause] = []
     for part in parts:
         clauses.append(_clause(part, clauses[-1] if clauses else None, question))
-    return Search(tuple(clauses))
+    return Search(text, tuple(clauses))
 
 
 def _clause(text: str, before: Clause | None, question: Question) -> Clause:
@@ -190,7 +192,7 @@ def find(
             found.append(number)
             if len(found) == first:
                 break
-    return Found(tuple(found), searched)
+    return Found(search.text, tuple(found), searched)
 
 
 def _patients(question: Question) -> Iterator[tuple[int, Lives]]:

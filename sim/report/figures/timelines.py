@@ -287,7 +287,6 @@ def _money(axes: Axes, lanes: Sequence[Timeline], colours: dict[str, str], curre
         handlelength=0.8,
         title=f"In all, {currency}",
         alignment="left",
-        alignment="left",
         title_fontsize=SMALL,
     )
 
