@@ -51,7 +51,11 @@ class PatientClerk(TreatmentClerk):
             handler = handlers.get(event.kind)
             if handler is not None:
                 handler(position, event)
+            self.posted(position)
         return self.book.entries
+
+    def posted(self, position: int) -> None:
+        """Take note that an event of the log has been posted; there is nothing to note here."""
 
     def on_entry(self, position: int, event: Event) -> None:
         """Begin in complete remission, with follow-up, when there is MRD only."""

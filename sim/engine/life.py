@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from enum import IntEnum, unique
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import simpy
 
@@ -24,7 +24,6 @@ from sim.clinic.events import Cause, Event, Happening
 from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.model import Model, Regimen, Strategy
-from sim.engine.streams import Streams
 
 Story: TypeAlias = Generator[simpy.Event, Any, None]
 Verdict: TypeAlias = Generator[simpy.Event, Any, bool]
@@ -53,6 +52,14 @@ CAUSE_OF = {
 }
 
 
+class Luck(Protocol):
+    """Where a life takes its random numbers from: `sim.engine.streams.Streams`, or a script."""
+
+    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the uniform number in (0, 1) of one patient's one decision."""
+        ...  # pragma: no cover
+
+
 class Rang(Exception):
     """A clock rang before the planned time."""
 
@@ -70,7 +77,7 @@ class Life:
         model: Model,
         strategy: Strategy,
         patient: Patient,
-        streams: Streams,
+        streams: Luck,
     ) -> None:
         self.environment = environment
         self.model = model

@@ -103,9 +103,13 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
             return PLAIN[event.kind]
 
 
-def _toxicity(event: Event) -> str:
-    kind = Toxicity(event.detail)
+def toxicity_name(kind: Toxicity) -> str:
+    """Name a toxicity."""
     return "CRS" if kind == Toxicity.CRS else _words(kind.name)
+
+
+def _toxicity(event: Event) -> str:
+    return toxicity_name(Toxicity(event.detail))
 
 
 def _words(name: str) -> str:
@@ -134,14 +138,12 @@ def lines(trace: Trace, currency: str) -> Iterator[str]:
             for entry in sorted(posted, key=lambda e: (e.start_days, e.end_days)):
                 yield _entry_line(entry, digits)
             if 1 < len(posted) < len(entries):
-                yield _sum_line(posted, digits, _category(category))
+                yield _sum_line(posted, digits, category_name(category))
         yield _sum_line(entries, digits, f"{unit}, total")
 
 
 def _entry_line(entry: Entry, digits: int) -> str:
-    category, what = _category(entry.category), entry.what.replace("_", " ")
-    if entry.category in (Category.QALY_STATE, Category.LIFE):
-        what = _words(entry.state.value)
+    category, what = category_name(entry.category), entry_name(entry)
     until = "" if entry.end_days == entry.start_days else f"{entry.end_days:.2f}"
     return (
         f"  {entry.start_days:10.2f}  {until:>10}  {entry.undiscounted:14,.{digits}f}  "
@@ -149,7 +151,15 @@ def _entry_line(entry: Entry, digits: int) -> str:
     )
 
 
-def _category(category: Category) -> str:
+def entry_name(entry: Entry) -> str:
+    """Say what an entry is for: what was done, or the health state."""
+    if entry.category in (Category.QALY_STATE, Category.LIFE):
+        return _words(entry.state.value)
+    return entry.what.replace("_", " ")
+
+
+def category_name(category: Category) -> str:
+    """Name a category of the ledger."""
     return _words(category.label).replace("gvhd", "GVHD")
 
 
