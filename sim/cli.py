@@ -17,7 +17,10 @@ EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "run": "Simulate a scenario and print its answer.",
+    "compare": "Put scenarios side by side in the same patients.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
+    "price": "Find the price of a drug at which a threshold is met.",
+    "voi": "Say what it is worth to know more before choosing.",
     "tornado": "Vary one parameter at a time.",
     "twoway": "Vary two parameters over a grid.",
     "threshold": "Find the value of a parameter at which the decision flips.",
@@ -28,6 +31,7 @@ COMMANDS: Final = {
     "show": "Print a scenario with every default filled in and the origin of every value.",
     "parameters": "List the numbers of the model with their sources.",
     "evidence": "List what cohorts published, with source and place.",
+    "explain": "Follow one patient through every strategy, number by number.",
     "cache": "List what is kept between runs, or remove it.",
 }
 """Name and one line of help; a command is the function of its name in ``sim.commands.NAME``."""

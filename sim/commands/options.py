@@ -9,6 +9,10 @@ import click
 
 MOST_THREADS: Final = 1024
 MOST_PATIENTS: Final = 10**9
+AUTO: Final = "auto"
+FEWEST: Final = 2
+"""Of draws and of patients per draw: one has no spread."""
+MOST_DRAWS: Final = 10**6
 LARGEST_SEED: Final = 2**64 - 1
 """As in a scenario, whose schema would be slow to import here."""
 
@@ -91,3 +95,41 @@ class Interval(click.ParamType[tuple[float, float]]):
         except ValueError:
             self.fail(f"{value!r} is not two numbers with a comma between them", param, ctx)
         return low, high
+
+
+class PatientsPerDraw(click.ParamType[int | None]):
+    """A number of patients, or None for the word that leaves the choice to the program."""
+
+    name = "patients"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int | None:
+        """Read the option."""
+        if value == AUTO:
+            return None
+        number: int = click.IntRange(FEWEST, MOST_PATIENTS).convert(value, param, ctx)
+        return number
+
+
+draws_option = click.option(
+    "--draws",
+    metavar="N",
+    type=click.IntRange(FEWEST, MOST_DRAWS),
+    help="Draws of the uncertain parameters; chosen by a small pilot unless given.",
+)
+patients_per_draw_option = click.option(
+    "--patients",
+    metavar="auto|N",
+    type=PatientsPerDraw(),
+    default=AUTO,
+    show_default=True,
+    help="Patients of each draw under each strategy. 'auto' runs a small pilot and chooses the "
+    "number that takes least work, or, with --draws, leaves 5 % Monte Carlo noise.",
+)
+no_cache_option = click.option(
+    "--no-cache", is_flag=True, help="Neither use results kept from before nor keep any."
+)

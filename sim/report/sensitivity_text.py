@@ -9,8 +9,9 @@ from typing import Final
 from rich.console import Console
 
 from sim.economics.estimates import Estimate
+from sim.report.cells import NOTHING, SYMBOLS
 from sim.report.table import Cell
-from sim.report.text import DISCLAIMER, NOTHING, SYMBOLS, print_paragraph, print_question
+from sim.report.text import DISCLAIMER, print_paragraph, print_question
 from sim.study.question import Question
 from sim.uncertainty.outcomes import Outcome
 

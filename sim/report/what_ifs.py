@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sim.economics.estimates import Estimate
 from sim.report.analysis_files import analysis_files, estimate_json, finite, names_of, summary_json
+from sim.report.cells import NOTHING, SYMBOLS
 from sim.report.sensitivity_text import (
     SAME_PATIENTS,
     estimate_cell,
@@ -18,7 +19,6 @@ from sim.report.sensitivity_text import (
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
-from sim.report.text import NOTHING, SYMBOLS
 from sim.uncertainty.outcomes import NMB, outcome_named
 from sim.uncertainty.scenario_matrix import CHANGES, Column, Gain, ScenarioMatrix
 
