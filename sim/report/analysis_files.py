@@ -12,6 +12,7 @@ import pandas as pd
 
 from sim.economics.estimates import Estimate
 from sim.report.citations import citations
+from sim.report.folder import encoded
 from sim.study.provenance import provenance
 from sim.study.question import Question
 from sim.study.simulation import Simulation
@@ -98,7 +99,4 @@ def finite(value: float | None) -> float | None:
 
 def in_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
     """Return the contents of files as they lie on the disk."""
-    return {
-        name: content.encode() if isinstance(content, str) else content
-        for name, content in files.items()
-    }
+    return {name: encoded(content) for name, content in files.items()}

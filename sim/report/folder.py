@@ -70,16 +70,18 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Colle
             fresh = staging / "new"
             fresh.mkdir()
             for name, content in contents.items():
-                if isinstance(content, str):
-                    (fresh / name).write_text(content, encoding="utf-8", newline="\n")
-                else:
-                    (fresh / name).write_bytes(content)
+                (fresh / name).write_bytes(encoded(content))
             if is_new:
                 fresh.rename(real)
             else:
                 _exchange(fresh, real, staging / "old", names)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def encoded(content: str | bytes) -> bytes:
+    """Return text in UTF-8, and bytes as they are."""
+    return content.encode() if isinstance(content, str) else content
 
 
 def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> None:
