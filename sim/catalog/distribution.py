@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar, Final
@@ -37,6 +37,7 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "lognormal": (("sigma",), ("ci",), ("cv",)),
     "normal": (("sd",), ("ci",)),
     "uniform": (("low", "high"),),
+    "posterior": ((),),
 }
 """The families and the keys with which each may be written: one of the alternatives."""
 
@@ -162,6 +163,31 @@ class Uniform(Distribution):
     def quantile(self, probability: float) -> float:
         """Return ``low + (high - low) p``."""
         return self.low + (self.high - self.low) * probability
+
+
+@dataclass(frozen=True)
+class Posterior(Distribution):
+    """The marginal of the joint posterior: `draws` in rising order."""
+
+    family: ClassVar[str] = "posterior"
+    draws: tuple[float, ...]
+
+    @classmethod
+    def of(cls, draws: Sequence[float]) -> Posterior:
+        """Return the distribution of draws in any order."""
+        return cls(tuple(sorted(draws)))
+
+    def quantile(self, probability: float) -> float:
+        """Return the draw at rank ``(n - 1) p``, interpolated between neighbours."""
+        rank = (len(self.draws) - 1) * min(max(probability, 0.0), 1.0)
+        below = min(int(rank), len(self.draws) - 1)
+        above = min(below + 1, len(self.draws) - 1)
+        low, high = self.draws[below], self.draws[above]
+        return low + (high - low) * (rank - below)
+
+    def __str__(self) -> str:
+        """Say how many draws there are."""
+        return f"{self.family}({len(self.draws)} draws)"
 
 
 def distribution_around(value: float, family: str, spread: Spread, why: str = "") -> Distribution:

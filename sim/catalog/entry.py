@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sim.catalog.distribution import FORMS, Distribution, distribution_around
+from sim.catalog.distribution import FORMS, Distribution, Posterior, distribution_around
+from sim.catalog.draws import Draws
 from sim.catalog.fields import Fields
 from sim.catalog.parameter import STATUSES, Parameter
 from sim.catalog.price_index import PriceIndex
@@ -29,6 +30,9 @@ ENTRY_KEYS: Final = (
     "price_year",
     "inflate",
 )
+POSTERIOR: Final = "posterior"
+CALIBRATED: Final = "calibrated"
+MIDDLE: Final = 0.5
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _MONEY_KEYS: Final = frozenset({"sd", "ci", "low", "high"})
 """Keys of a distribution that are amounts themselves, so that they inflate with the value."""
@@ -48,11 +52,13 @@ def read_parameters(
     sources: Mapping[str, Source],
     prefixes: tuple[str, ...] = (),
     prices: Prices | None = None,
+    draws: Draws | None = None,
 ) -> dict[str, Parameter]:
     """Read the ``parameters`` of `document`, with its ``defaults`` for keys left out.
 
     Every name must start with one of `prefixes`, when there are any. Amounts of money are
-    allowed only where `prices` says whose they are.
+    allowed only where `prices` says whose they are. The value ``posterior`` stands for the
+    median of the parameter's `draws` and goes with the distribution of that name.
 
     Raises
     ------
@@ -70,18 +76,23 @@ def read_parameters(
         listed.nested(name)
         fields = Fields(document, ("parameters", name), defaults)
         fields.only(ENTRY_KEYS)
-        parameters[name] = _read_parameter(name, fields, sources, prices)
+        parameters[name] = _read_parameter(name, fields, sources, prices, draws or {})
     return parameters
 
 
 def _read_parameter(
-    name: str, fields: Fields, sources: Mapping[str, Source], prices: Prices | None
+    name: str,
+    fields: Fields,
+    sources: Mapping[str, Source],
+    prices: Prices | None,
+    draws: Draws,
 ) -> Parameter:
     unit = UNITS[fields.choice("unit", UNITS)]
     if unit.currency is not None and (prices is None or prices.currency != unit.currency):
         reason = f"the perspective is in {prices.currency}" if prices else "this is no perspective"
         raise fields.error(f"has no place here: {reason}", "unit", unit.name)
-    amount = fields.number("value")
+    fitted = _fitted(name, fields, draws)
+    amount = fields.number("value") if fitted is None else fitted.quantile(MIDDLE)
     factor = _inflation_factor(fields, unit.currency is not None, prices)
     value = amount * factor
     problem = unit.check(value)
@@ -95,12 +106,12 @@ def _read_parameter(
         label=fields.text("label"),
         value=value,
         unit=unit.name,
-        distribution=_read_distribution(value, factor, fields),
+        distribution=fitted or _read_distribution(value, factor, fields),
         stated_range=_times(stated_range, factor) if stated_range else None,
         sources=read_source_keys(fields, sources),
         place=fields.text("place"),
         derivation=fields.optional_text("derivation"),
-        arithmetic=fields.sum_text("value"),
+        arithmetic=None if fitted else fields.sum_text("value"),
         status=fields.choice("status", STATUSES),
         note=fields.optional_text("note"),
         price_year=fields.optional_year("price_year"),
@@ -108,6 +119,26 @@ def _read_parameter(
         file=fields.document.file,
         line=fields.document.line("parameters", name),
     )
+
+
+def _fitted(name: str, fields: Fields, draws: Draws) -> Posterior | None:
+    """Return the marginal posterior of a calibrated parameter, None for any other."""
+    written = fields.nested("distribution")
+    is_posterior = written.get("family") == POSTERIOR
+    if (fields.get("value") == POSTERIOR) != is_posterior:
+        problem = (
+            f"'{POSTERIOR}' goes with 'distribution: {{family: {POSTERIOR}}}', and it with that"
+        )
+        raise fields.error(problem, "value", fields.get("value"))
+    if (fields.get("status") == CALIBRATED) != is_posterior:
+        problem = f"'{CALIBRATED}' goes with the value '{POSTERIOR}', and it with that"
+        raise fields.error(problem, "status", fields.get("status"))
+    if not is_posterior:
+        return None
+    written.only(("family",))
+    if name not in draws:
+        raise fields.error("has no column among the posterior's draws", "value", None, draws)
+    return Posterior.of(draws[name])
 
 
 def _inflation_factor(fields: Fields, money: bool, prices: Prices | None) -> float:

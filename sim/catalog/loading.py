@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from sim.catalog.catalogue import Catalogue, Perspective, Population, Regimen
+from sim.catalog.draws import Draws, read_draws
 from sim.catalog.entry import Prices, read_parameters
 from sim.catalog.fields import Fields
 from sim.catalog.life_table import LifeTable, read_life_table
@@ -24,6 +25,7 @@ from sim.catalog.units import CURRENCIES
 from sim.documents import Document, read_yaml
 from sim.errors import UserError
 
+POSTERIOR: Final = "posterior/adult_rr.csv"
 SHOWN_ROOT: Final = "sim/catalog/data"
 """How messages name the folder of the catalogue, wherever the package is installed."""
 
@@ -58,8 +60,9 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
         folder.documents("perspectives"),
         lambda read: _perspective(read, sources, indices, tables),
     )
-    regimens = _read_regimens(folder, sources)
-    clinical = _read_clinical(folder, sources)
+    draws = read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}")
+    regimens = _read_regimens(folder, sources, draws)
+    clinical = _read_clinical(folder, sources, draws)
     _refuse_shared_names(clinical, regimens, populations, perspectives)
     return Catalogue(populations, regimens, perspectives, clinical, sources, tables, indices)
 
@@ -97,15 +100,17 @@ def _require_file_name(fields: Fields) -> None:
 def _read_populations(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Population]:
     """Read the populations; one that extends another holds only what differs from it."""
     documents = {Path(each.file).stem: each for each in folder.documents("populations")}
-    own = {
-        name: read_parameters(document, sources, POPULATION_PREFIXES)
-        for name, document in documents.items()
-    }
-    populations = {}
+    own = {}
     for name, document in documents.items():
         fields = Fields(document)
         fields.only(("name", "label", "description", "extends", "defaults", "parameters"))
+        fields.text("label")
+        fields.text("description")
+        own[name] = read_parameters(document, sources, POPULATION_PREFIXES)
         _require_file_name(fields)
+    populations = {}
+    for name, document in documents.items():
+        fields = Fields(document)
         complete = [other for other in documents if "extends" not in documents[other].data]
         base = fields.optional_choice("extends", complete)
         populations[name] = Population(
@@ -157,7 +162,9 @@ def _perspective(
     )
 
 
-def _read_regimens(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Regimen]:
+def _read_regimens(
+    folder: _Folder, sources: Mapping[str, Source], draws: Draws
+) -> dict[str, Regimen]:
     documents = list(folder.documents("regimens"))
     names = [Path(document.file).stem for document in documents]
     regimens = {}
@@ -170,6 +177,7 @@ def _read_regimens(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, 
                 "kind",
                 "target",
                 "response_reference",
+                "drug",
                 "description",
                 "defaults",
                 "parameters",
@@ -183,20 +191,23 @@ def _read_regimens(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, 
             kind=fields.choice("kind", REGIMEN_KINDS),
             target=fields.choice("target", TARGETS),
             response_reference=fields.optional_choice("response_reference", names),
+            drug=fields.optional_choice("drug", names) or name,
             description=fields.text("description"),
-            parameters=read_parameters(document, sources, (f"{name}.",)),
+            parameters=read_parameters(document, sources, (f"{name}.",), draws=draws),
             file=document.file,
         )
     return regimens
 
 
-def _read_clinical(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Parameter]:
+def _read_clinical(
+    folder: _Folder, sources: Mapping[str, Source], draws: Draws
+) -> dict[str, Parameter]:
     clinical: dict[str, Parameter] = {}
     for document in folder.documents("clinical"):
         fields = Fields(document)
         fields.only(("topic", "defaults", "parameters"))
         fields.text("topic")
-        for name, parameter in read_parameters(document, sources).items():
+        for name, parameter in read_parameters(document, sources, draws=draws).items():
             if name in clinical:
                 raise _written_twice(parameter, clinical[name])
             clinical[name] = parameter

@@ -21,7 +21,7 @@ from sim.clinic import disease, mortality
 from sim.clinic.decisions import Decision, occurrence
 from sim.clinic.distributions import hit
 from sim.clinic.events import Cause, Event, Happening
-from sim.clinic.patient import LATER_SALVAGE, Patient
+from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.model import Model, Regimen, Strategy
 
@@ -164,8 +164,13 @@ class Life:
             self.record(Happening.CD19_LOSS)
 
     def fit_for_another_line(self) -> bool:
-        """Draw whether the patient can be treated again after a failed line."""
-        return hit(self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability)
+        """Draw whether the patient can be treated again after a failed line of salvage.
+
+        Who relapses after treatment of MRD alone is as fit as those who enter with a relapse.
+        """
+        return salvage_lines_failed(self.patient, self.line) == 0 or hit(
+            self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability
+        )
 
     def refractory_death_from(self, start: float) -> float:
         """Return the time of death of leukaemia that does not respond to the line."""
@@ -176,7 +181,7 @@ class Life:
     @property
     def salvage_line(self) -> int:
         """The salvage line now given: that at entry and those added since."""
-        return min(self.patient.salvage_line + self.line, LATER_SALVAGE)
+        return salvage_line_at(self.patient, self.line)
 
     @property
     def hazard_ratio(self) -> float:

@@ -89,6 +89,7 @@ ENTRY: Final[Traits] = {
         "extramedullary disease",
         lambda patient: _yes(patient.extramedullary),
     ),
+    Decision.MRD_ONLY: ("MRD only", lambda patient: _yes(patient.mrd_only)),
     Decision.PRIMARY_REFRACTORY: (
         "primary refractory",
         lambda patient: _yes(patient.primary_refractory),

@@ -18,6 +18,7 @@ MONEY_DIGITS: Final = 2
 UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
 """Unit and decimals of what is not money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
+REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remission or later"}
 
 
 def describe_patient(patient: Patient) -> str:
@@ -39,7 +40,10 @@ def describe_patient(patient: Patient) -> str:
     who = (
         f"{sex} of {patient.age_years:.0f}, {patient.weight_kg:.0f} kg, {patient.height_cm:.0f} cm"
     )
-    return ", ".join([who, SALVAGE[patient.salvage_line], *traits])
+    stage = SALVAGE[patient.salvage_line]
+    if patient.mrd_only:
+        stage = f"{REMISSION[patient.salvage_line]} with MRD only"
+    return ", ".join([who, stage, *traits])
 
 
 PLAIN: Final = {
@@ -89,6 +93,8 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
         case Happening.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
+        case Happening.MRD_ASSESSED:
+            return f"MRD-{'negative' if event.value else 'positive'} after {cycle}"
         case Happening.TRANSPLANT:
             return f"allo-HCT {'in continuous remission' if event.detail else 'after rescue'}"
         case Happening.DEATH:

@@ -19,11 +19,13 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.posterior import load_posterior
+from sim.evidence.posterior import STUDY, load_posterior, of_average_study
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes
 
 FIXED: Final = "fixed"
+POSTERIOR: Final = "posterior"
+AVERAGE: Final = "average"
 HASH_BYTES: Final = 4
 """A name takes the place of the occurrence in the key of a random number, of 32 bits."""
 
@@ -33,11 +35,16 @@ class Draw(IntEnum):
     """What is drawn for a parameter set; the value is its place in the key of a random number.
 
     The numbers stand apart from those of `sim.clinic.decisions.Decision`, which decide for
-    patients, and the number of the draw takes the place of the patient's.
+    patients, and the number of the draw takes the place of the patient's. The last two are of
+    the regressions that read draws: simulated fits, and draws shuffled among each other.
     """
 
     PARAMETER = 0x10000
     POSTERIOR_ROW = 0x10001
+    STUDY_TO_COME = 0x10002
+    SAMPLING = 0x10003
+    REGRESSION = 0x10010
+    SHUFFLE = 0x10011
 
 
 def draw_parameters(
@@ -71,7 +78,7 @@ def draw_parameters(
     UserError
         When nothing is uncertain, or a draw is not a value that the parameter may have.
     """
-    fitted = load_posterior() if posterior is None else posterior
+    fitted = fitted_draws(question, posterior)
     names = uncertain(question, fitted)
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
@@ -80,7 +87,8 @@ def draw_parameters(
     for whole in wholes(question.parameters):
         together |= whole.draw(numbers)
     if fitted is not None:
-        together |= _fitted(fitted, draws, seed)
+        joint = [n for n in names if n in fitted and (STUDY in n or _is_fitted(question, n))]
+        together |= _fitted(fitted[joint], draws, seed)
     columns = {
         name: together[name] if name in together else _quantiles(question, name, numbers)
         for name in names
@@ -90,6 +98,18 @@ def draw_parameters(
     return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
 
 
+def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
+    """Return the rows of the joint posterior with the columns that the question speaks of.
+
+    The effects of a study to come are left out where it speaks of the average study. By default
+    the rows are what the calibration left in the catalogue; None when there are none.
+    """
+    fitted = load_posterior() if posterior is None else posterior
+    if fitted is not None and question.scenario.study == AVERAGE:
+        fitted = of_average_study(fitted)
+    return fitted
+
+
 def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:
     """Name the parameters that are used, not fixed, and not set by the scenario, sorted."""
     fitted = set() if posterior is None else set(posterior.columns)
@@ -97,9 +117,13 @@ def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:
         name
         for name in sorted(question.used - set(question.scenario.parameters))
         for parameter in (question.parameters[name],)
-        if (parameter.distribution.family != FIXED or name in fitted)
+        if (parameter.distribution.family != FIXED or (STUDY in name and name in fitted))
         and question.numbers[name] == parameter.value
     ]
+
+
+def _is_fitted(question: Question, name: str) -> bool:
+    return question.parameters[name].distribution.family == POSTERIOR
 
 
 def stable_hash(name: str) -> int:
