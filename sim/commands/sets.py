@@ -35,6 +35,16 @@ def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], Non
         ) from None
 
 
+def check_store(names: tuple[str, ...], out: Path | None, resume: bool) -> None:
+    """Refuse a folder that cannot take the files, or none where one is to be continued."""
+    from sim.report.folder import check_folder
+
+    if out is not None:
+        check_folder(out, names)
+    elif resume:
+        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+
+
 @contextmanager
 def kept_chunks(
     looked_at: Target,
@@ -47,10 +57,6 @@ def kept_chunks(
 ) -> Iterator[Chunks | None]:
     """Open the store of finished runs in the folder of ``--out``; None where there is none."""
     if out is None:
-        if resume:
-            raise UserError(
-                "needs the folder of the unfinished results: give --out", key="--resume"
-            )
         yield None
         return
     from sim.report.analysis_files import names_of
