@@ -44,7 +44,7 @@ def compare(
     """
     from sim.report import comparison_files, text
     from sim.report.comparison_table import print_comparison
-    from sim.report.folder import check_folder
+    from sim.report.folder import check_folder, write_folder
     from sim.report.progress import patients_progress
     from sim.study.comparison import aligned
     from sim.study.comparison import compare as compared
@@ -66,7 +66,7 @@ def compare(
             "needs more memory than there is", key="patients", value=questions[0].patients
         ) from None
     if out is not None:
-        comparison_files.write(found, out)
+        write_folder(out, comparison_files.comparison_files(found), comparison_files.NAMES)
     if as_json:
         click.echo(comparison_files.comparison_json(found), nl=False)
         return

@@ -19,9 +19,7 @@ from sim.commands.options import (
     threads_option,
     threshold_option,
 )
-
-FEWEST_DRAWS = 2
-MOST_DRAWS = 2**20
+from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
 
 @click.command()
@@ -39,7 +37,7 @@ MOST_DRAWS = 2**20
 @click.option(
     "--draws",
     metavar="N",
-    type=click.IntRange(FEWEST_DRAWS, MOST_DRAWS),
+    type=click.IntRange(FEWEST_DRAWS, MOST_SOBOL_DRAWS),
     default=256,
     show_default=True,
     help="Points of the Sobol sequence, a power of 2; the model is run N (groups + 2) times.",

@@ -220,6 +220,33 @@ def check_output(folder: Path) -> None:
     check_folder(folder, NAMES)
 
 
+def run_tables(simulation: Simulation, summary: Summary) -> dict[str, pd.DataFrame]:
+    """Return the tables of the run by file name, in the columns `COLUMNS`."""
+    tables = {
+        "strategies.csv": _strategies(summary),
+        "increments.csv": _increments(summary),
+        "survival.csv": _survival(simulation),
+        "ledger.csv": _ledger(simulation),
+        "inputs.csv": inputs_table(simulation.question),
+    }
+    if simulation.traces:
+        tables["events.csv"] = events_table(simulation.traces, COLUMNS["events.csv"])
+    return tables
+
+
+def run_files(simulation: Simulation, summary: Summary) -> dict[str, str]:
+    """Return the files of the run by name."""
+    texts = {
+        "summary.json": summary_json(simulation, summary),
+        "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
+        "citations.txt": citations(simulation.question),
+    }
+    tables = run_tables(simulation, summary)
+    return texts | {
+        name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
+    }
+
+
 def write(simulation: Simulation, summary: Summary, folder: Path) -> None:
     """Write all files of the run into `folder`, whole or not at all.
 
@@ -230,21 +257,4 @@ def write(simulation: Simulation, summary: Summary, folder: Path) -> None:
     UserError
         When the folder cannot be written.
     """
-    tables = {
-        "strategies.csv": _strategies(summary),
-        "increments.csv": _increments(summary),
-        "survival.csv": _survival(simulation),
-        "ledger.csv": _ledger(simulation),
-        "inputs.csv": inputs_table(simulation.question),
-    }
-    if simulation.traces:
-        tables["events.csv"] = events_table(simulation.traces, COLUMNS["events.csv"])
-    texts = {
-        "summary.json": summary_json(simulation, summary),
-        "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
-        "citations.txt": citations(simulation.question),
-    }
-    texts |= {
-        name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
-    }
-    write_folder(folder, texts, NAMES)
+    write_folder(folder, run_files(simulation, summary), NAMES)

@@ -13,7 +13,7 @@ from sim.economics.ledger import COST_CATEGORIES
 from sim.report.cells import SAVING, SYMBOLS, icer, money, number, saved
 from sim.report.citations import published_sources
 from sim.report.rounding import add_up
-from sim.report.table import Cell, Row, Table, encodable, print_table
+from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.study.question import Question
 from sim.study.simulation import Simulation
@@ -84,6 +84,9 @@ def print_lines(console: Console, lines: Iterable[str]) -> None:
 
 def print_paragraph(console: Console, text: str, name: str = "", style: str = "") -> None:
     """Print text in lines of the console's width, after its name in a column of its own."""
+    if isinstance(console, Sheet):
+        console.add_paragraph(text, name, style)
+        return
     start = NAME.format(name) if name else ""
     lines = textwrap.wrap(
         encodable(text, console.encoding),

@@ -14,10 +14,10 @@ import pandas as pd
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.study.question import Question
-from sim.uncertainty.acceptability import switching_thresholds
 from sim.uncertainty.information import PartialInformation, evpi, evppi, shuffled
 from sim.uncertainty.noise import without_noise
 from sim.uncertainty.psa import Psa
+from sim.uncertainty.thresholds import grid
 
 Groups = Mapping[str, Sequence[str]]
 """Names of parameters by the name of the group."""
@@ -41,11 +41,6 @@ PATTERNS: Final = {
 }
 """Default groups; a parameter belongs to the first whose pattern fits, else to one that has the
 name of its file in the catalogue."""
-CURVE_STEPS: Final = 100
-BEYOND: Final = 1.25
-"""The curve ends so far beyond the highest threshold, or the last at which the choice changes."""
-FARTHEST: Final = 5.0
-"""But not farther than so many times the highest threshold."""
 FEWEST_STRATEGIES: Final = 2
 
 
@@ -203,13 +198,7 @@ def perfect(psa: Psa, threshold: float) -> Estimate:
 
 def evpi_by_threshold(psa: Psa, thresholds: Sequence[float]) -> pd.DataFrame:
     """Return `perfect` from 0 to beyond the thresholds, as far as the choice changes."""
-    changes = switching_thresholds(
-        psa.values("cost").mean(axis=0), psa.values("qalys").mean(axis=0)
-    )
-    highest = max(thresholds)
-    last = max([highest, *(switch.threshold for switch in changes)])
-    grid = np.linspace(0.0, min(BEYOND * last, FARTHEST * highest), CURVE_STEPS + 1)
-    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid.tolist()]
+    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid(psa, thresholds)]
     return pd.DataFrame(rows, columns=["threshold", "evpi", "se"])
 
 
