@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sim.commands.answers import asked, resumable, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -20,6 +21,9 @@ from sim.commands.options import (
     threshold_option,
 )
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
+
+if TYPE_CHECKING:
+    from sim.api.sensitivity import Groups
 
 
 @click.command()
@@ -56,7 +60,7 @@ def sobol(
     outcome: str,
     threshold: float | None,
     strategy: str | None,
-    groups: str,
+    groups: Groups,
     draws: int,
     check: bool,
     patients: int | None,
@@ -71,38 +75,20 @@ def sobol(
     All uncertain parameters vary together. The first-order index of a group is the share of the
     variance that learning it would take away, the total index what is left when all else is known.
     """
-    from sim.commands.sets import check_store, kept_chunks, sets_progress
-    from sim.report import global_sensitivity as report
-    from sim.report import text
-    from sim.report.analysis_files import in_bytes
-    from sim.study.question import ask
-    from sim.uncertainty import sobol as analysis
-    from sim.uncertainty.draws import fitted_draws
-    from sim.uncertainty.points import target
+    from sim import sobol as shared_out
 
-    check_store(report.SOBOL_NAMES, out, resume)
-    question = ask(scenario, patients=patients, seed=seed)
-    looked_at = target(
-        question,
-        outcome=outcome,
-        threshold=threshold,
-        strategy=strategy,
-        posterior=fitted_draws(question),
-    )
-    planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
-    settings = {"groups": groups, "check": check}
-    with kept_chunks(
-        looked_at, report.SOBOL, draws, planned.chunks, settings, out, resume
-    ) as store:
-        kept = store.done() if store is not None else set()
-        with sets_progress(question, planned.work(kept)) as advance:
-            found = analysis.sobol(planned, threads=threads, progress=advance, store=store)
-        if store is not None:
-            store.finish(in_bytes(report.sobol_files(found)))
-    if as_json:
-        click.echo(report.sobol_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_sobol(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    question = asked(scenario, patients=patients, seed=seed)
+    with resumable(out):
+        found = shared_out(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            groups=groups,
+            draws=draws,
+            check=check,
+            out=out,
+            resume=resume,
+            threads=threads,
+        )
+    show(found, out, as_json=as_json, is_written=True)

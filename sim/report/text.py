@@ -11,10 +11,11 @@ from rich.console import Console
 
 from sim.economics.ledger import COST_CATEGORIES
 from sim.report.cells import SAVING, SYMBOLS, icer, money, number, saved
-from sim.report.citations import published_sources
+from sim.report.citations import own_values, published_sources
 from sim.report.rounding import add_up
 from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
+from sim.study.comparability import in_words
 from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import ArmSummary, Summary
@@ -118,6 +119,20 @@ def print_question(console: Console, question: Question, *simulated: tuple[str, 
     ):
         print_paragraph(console, text, name)
     console.print()
+
+
+def print_scenario(console: Console, question: Question) -> None:
+    """Print what is asked, before anything has been simulated."""
+    own = own_values(question)
+    count = f"{question.patients:,} patients, the same under each strategy; seed {question.seed}"
+    print_question(
+        console,
+        question,
+        *(("Strategy", f"{s.shown_name}: {in_words(s)}") for s in question.scenario.strategies),
+        ("To simulate", count),
+        *([("Changed", ", ".join(f"{n} = {question.numbers[n]:g}" for n in own))] if own else []),
+    )
+    print_paragraph(console, DISCLAIMER)
 
 
 def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:

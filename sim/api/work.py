@@ -1,4 +1,4 @@
-"""Progress over parameter sets and their store, shared by the commands of sensitivity analysis."""
+"""Long work: how far it is, what is kept of it, and what happens where memory ends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from sim.errors import UserError
 
@@ -18,24 +16,25 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
-    """Show the patients of so many parameter sets; yields what is called with finished sets.
+def enough_memory(patients: int) -> Iterator[None]:
+    """Tell a number of patients that does not fit into memory as the user's mistake."""
+    try:
+        yield
+    except MemoryError:
+        raise UserError("needs more memory than there is", key="patients", value=patients) from None
 
-    A number of patients that does not fit into memory is the user's mistake.
-    """
+
+@contextmanager
+def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
+    """Show the patients of so many parameter sets; yields what is called with finished sets."""
     from sim.report.progress import patients_progress
 
     each = question.patients * len(question.model.strategies)
-    try:
-        with patients_progress(sets * each) as advance:
-            yield lambda finished: advance(finished * each)
-    except MemoryError:
-        raise UserError(
-            "needs more memory than there is", key="patients", value=question.patients
-        ) from None
+    with enough_memory(question.patients), patients_progress(sets * each) as advance:
+        yield lambda finished: advance(finished * each)
 
 
-def check_store(names: tuple[str, ...], out: Path | None, resume: bool) -> None:
+def check_store(names: tuple[str, ...], out: Path | None, *, resume: bool) -> None:
     """Refuse a folder that cannot take the files, or none where one is to be continued."""
     from sim.report.folder import check_folder
 
@@ -53,9 +52,10 @@ def kept_chunks(
     chunks: int,
     settings: Mapping[str, object],
     out: Path | None,
+    *,
     resume: bool,
 ) -> Iterator[Chunks | None]:
-    """Open the store of finished runs in the folder of ``--out``; None where there is none."""
+    """Open the store of finished runs in the folder `out`; None where there is none."""
     if out is None:
         yield None
         return
@@ -65,9 +65,5 @@ def kept_chunks(
     from sim.uncertainty.store import opened
 
     asked = manifest(looked_at, analysis, draws, chunks, settings)
-    try:
-        with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
-            yield store
-    except KeyboardInterrupt:
-        click.echo("what is finished is kept; continue with --resume", err=True)
-        raise
+    with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
+        yield store
