@@ -41,7 +41,8 @@ class Hypertext(Sheet):
         ]
         body = "".join(rows)
         self._parts.append(
-            f"<table><thead><tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
+            f'<table style="margin:0.6em 0"><thead>'
+            f"<tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
         )
 
     def add_paragraph(self, text: str, name: str, style: str) -> None:

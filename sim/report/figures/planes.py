@@ -102,11 +102,13 @@ def plane_figure(
         _threshold(axes, threshold, f"{symbol}{threshold:,.0f}")
     axes.axhline(0.0, color="black", linewidth=0.8, zorder=1)
     axes.axvline(0.0, color="black", linewidth=0.8, zorder=1)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{'−' * (value < 0)}{symbol}{abs(value):,.0f}")
+    axes.yaxis.set_major_formatter(
+        lambda value, _: f"{'−' if value < 0.0 else ''}{symbol}{abs(value):,.0f}"
+    )
     axes.set_xlabel(f"QALYs more than {comparator}")
     axes.set_ylabel(f"Cost more than {comparator}")
     axes.set_title("Cost-effectiveness plane")
-    axes.legend(loc="best", title="Mean, draws, 95 % ellipse")
+    axes.legend(loc="best", title="Mean, draws, 95 % ellipse without noise")
     return figure
 
 

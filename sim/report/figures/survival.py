@@ -20,11 +20,12 @@ ROW_MM: Final = 4.6
 BAND: Final = 0.15
 SMALL: Final = 7.0
 YEAR: Final = 12
-TITLES: Final = {
-    "os": "Overall survival",
-    "efs": "Event-free survival",
-    "rfs": "Relapse-free survival of responders",
+WORDS: Final = {
+    "os": ("Overall survival", "Alive, %"),
+    "efs": ("Event-free survival", "In remission, %"),
+    "rfs": ("Relapse-free survival of responders", "In remission, %"),
 }
+"""Title and height of each endpoint."""
 
 
 def survival_figure(
@@ -50,11 +51,11 @@ def survival_figure(
     colours = colour_of(strategies)
     for name in strategies:
         _curve(axes, rows[rows["strategy"] == name], colours[name], labels[name])
-    _frame(axes, TITLES[endpoint], last)
+    _frame(axes, *WORDS[endpoint], last)
     grid = axes.get_gridspec()
     assert grid is not None
     grid.set_height_ratios([CURVES_MM, ROW_MM * (len(strategies) + 1)])
-    _at_risk(counts, rows, strategies, labels, last)
+    _at_risk(counts, rows, strategies, last)
     return figure
 
 
@@ -68,24 +69,18 @@ def _curve(axes: Axes, rows: pd.DataFrame, colour: str, label: str) -> None:
     axes.plot(rows["months"], share, color=colour, label=label)
 
 
-def _frame(axes: Axes, title: str, last: float) -> None:
+def _frame(axes: Axes, title: str, height: str, last: float) -> None:
     axes.set_xlim(0.0, last)
     axes.set_ylim(0.0, PERCENT)
     axes.set_xticks(np.arange(0.0, last + 1.0, YEAR))
     axes.grid()
     axes.set_xlabel("Months")
-    axes.set_ylabel("Patients without the event, %")
+    axes.set_ylabel(height)
     axes.set_title(title)
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper right", title="with 95 % Monte Carlo interval")
 
 
-def _at_risk(
-    axes: Axes,
-    rows: pd.DataFrame,
-    strategies: Sequence[str],
-    labels: Mapping[str, str],
-    last: float,
-) -> None:
+def _at_risk(axes: Axes, rows: pd.DataFrame, strategies: Sequence[str], last: float) -> None:
     axes.set_xlim(0.0, last)
     axes.set_ylim(len(strategies) - 0.4, -1.0)
     axes.set_axis_off()
@@ -102,5 +97,4 @@ def _at_risk(
                     color=colours[name],
                     ha="center",
                     va="center",
-                    label=labels[name],
                 )
