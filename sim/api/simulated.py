@@ -16,8 +16,8 @@ from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.report import files
+from sim.study import simulation as study
 from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation
-from sim.study.simulation import run as simulate
 from sim.study.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def run(
         patients_progress(question.patients * len(question.model.strategies)) as advance,
         _patients_file(patients_out, scenario) as sink,
     ):
-        simulation = simulate(
+        simulation = study.run(
             question,
             engine=engine,
             trace=kept,

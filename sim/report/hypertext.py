@@ -41,7 +41,7 @@ class Hypertext(Sheet):
         ]
         body = "".join(rows)
         self._parts.append(
-            f'<table style="margin:0.6em 0"><thead>'
+            '<table style="margin:0.6em 0"><thead>'
             f"<tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
         )
 
