@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "show": "Print a scenario with every default filled in and the origin of every value.",
     "parameters": "List the numbers of the model with their sources.",
     "evidence": "List what cohorts published, with source and place.",
+    "explain": "Follow one patient through every strategy, number by number.",
     "cache": "List what is kept between runs, or remove it.",
 }
 """Name and one line of help; a command is the function of its name in ``sim.commands.NAME``."""

@@ -10,4 +10,4 @@ MOST_THREADS: Final = 1024
 FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""
 MOST_DRAWS: Final = 10**6
-MOST_SOBOL_DRAWS: Final = 2**20
+MOST_SOBOL_DRAWS: Final = 2**14

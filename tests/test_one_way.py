@@ -24,7 +24,7 @@ from sim.uncertainty.one_way import (
     STRUCTURE,
     Bar,
     Found,
-    shown_bars,
+    shown_sections,
     tornado,
 )
 from sim.uncertainty.outcomes import change, outcome_named, outcome_names
@@ -294,9 +294,9 @@ def test_bars_are_in_the_order_of_their_swing(analysis):
     for group in (PARAMETER, STRUCTURE):
         swings = [bar.swing for bar in analysis.bars if bar.group == group]
         assert swings == sorted(swings, reverse=True)
-    widest, choices = shown_bars(analysis, 5)
-    assert len(widest) == 5
-    assert all(bar.swing > 0.0 for bar in choices)
+    widest, choices = shown_sections(analysis, 5)
+    assert len(widest.bars) == 5
+    assert all(bar.swing > 0.0 for bar in choices.bars)
 
 
 def test_structural_choices_are_answered_as_scenarios_of_their_own(analysis, ask):

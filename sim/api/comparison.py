@@ -139,6 +139,6 @@ def compare(
     questions = aligned([scenario.question for scenario in scenarios])
     patients = questions[0].patients
     size = sum(patients * len(each.model.strategies) for each in questions)
-    with enough_memory(patients), patients_progress(size) as advance:
+    with enough_memory(questions[0]), patients_progress(size) as advance:
         found = compared(questions, names=names, threads=threads_given(threads), progress=advance)
     return CompareResult(scenarios[0], found)

@@ -16,12 +16,13 @@ from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.limits import FEWEST_DRAWS, MOST_DRAWS, MOST_PATIENTS
-from sim.report import psa_files, psa_text
+from sim.report import psa_figures, psa_files, psa_text
 from sim.report.files import inputs_table
 from sim.report.progress import patients_progress
 from sim.study.question import Question
 from sim.uncertainty.analysis import Size, Work, choose_size, results
 from sim.uncertainty.answer import Answer, answer
+from sim.uncertainty.curves import acceptability_curves
 from sim.uncertainty.results import MANIFEST, draws_table, manifest, manifest_text
 from sim.uncertainty.store import Chunks, check_unfinished, opened
 
@@ -29,18 +30,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-CEAC, PLANE = "ceac", "plane"
-
 
 class PsaResult(Result):
     """Outcomes under draws of the uncertain parameters, and what they say of the decision.
 
-    Figures are ``ceac``, the acceptability curves with their frontier, and ``plane``, the
+    Figures are ``acceptability``, the curves with their frontier, and ``plane``, the
     cost-effectiveness plane.
     """
 
     FILES = psa_files.NAMES
-    FIGURES = (CEAC, PLANE)
+    FIGURES = (psa_figures.CURVES, psa_figures.PLANE)
 
     def __init__(self, scenario: Scenario, found: Answer) -> None:
         super().__init__(scenario)
@@ -54,7 +53,7 @@ class PsaResult(Result):
             "psa": draws_table(psa),
             "deterministic": psa.deterministic,
             "psa_inputs": psa_files.drawn_table(psa),
-            "ceac": psa_files.curves_table(psa),
+            psa_figures.CURVES: acceptability_curves(psa),
             "inputs": inputs_table(psa.question),
         }
 
@@ -78,12 +77,12 @@ class PsaResult(Result):
 
     @property
     def ceac(self) -> pd.DataFrame:
-        """Acceptability curves and expected losses over thresholds, as in ceac.csv.
+        """Acceptability curves and expected losses over thresholds, as in acceptability.csv.
 
         Columns ``strategy``, ``threshold`` (currency per QALY), ``probability`` with its ``se``,
-        ``without_noise``, ``loss`` with ``loss_se`` (currency per patient), ``optimal``.
+        ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient).
         """
-        return psa_files.curves_table(self._answer.psa)
+        return acceptability_curves(self._answer.psa)
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
@@ -102,7 +101,7 @@ class PsaResult(Result):
     def _draw(self, name: str) -> Figure:
         if len(self.scenario.strategies) == 1:
             raise UserError("needs a strategy beside the comparator", key="strategies")
-        return {CEAC: psa_files.drawn_curves, PLANE: psa_files.drawn_plane}[name](self._answer)
+        return psa_figures.drawn_psa(self._answer.psa)[name]
 
 
 @in_python_words

@@ -10,7 +10,7 @@ from sim.api.arguments import positive, threads_given, whole, word
 from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
-from sim.api.work import check_store, kept_chunks, sets_progress
+from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
@@ -246,13 +246,14 @@ def sobol(
     folder = None if out is None else Path(out)
     check_store(global_sensitivity.SOBOL_NAMES, folder, resume=resume)
     question = scenario.question
-    looked_at = target(
-        question,
-        outcome=outcome,
-        threshold=worth,
-        strategy=strategy,
-        posterior=fitted_draws(question),
-    )
+    with enough_memory(question):
+        looked_at = target(
+            question,
+            outcome=outcome,
+            threshold=worth,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
     planned = sobol_analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
     settings = _settings(groups, check=check)
     with kept_chunks(

@@ -202,7 +202,7 @@ def run(
     kept = whole("trace", trace, 0)
     question = scenario.question
     with (
-        enough_memory(question.patients),
+        enough_memory(question),
         patients_progress(question.patients * len(question.model.strategies)) as advance,
         _patients_file(patients_out, scenario) as sink,
     ):

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def enough_memory(patients: int) -> Iterator[None]:
-    """Tell a number of patients that does not fit into memory as the user's mistake."""
+def enough_memory(question: Question) -> Iterator[None]:
+    """Tell the user when there are more patients than fit into memory."""
     try:
         yield
     except MemoryError:
-        raise UserError("needs more memory than there is", key="patients", value=patients) from None
+        raise UserError(
+            "needs more memory than there is", key="patients", value=question.patients
+        ) from None
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], Non
     from sim.report.progress import patients_progress
 
     each = question.patients * len(question.model.strategies)
-    with enough_memory(question.patients), patients_progress(sets * each) as advance:
+    with enough_memory(question), patients_progress(sets * each) as advance:
         yield lambda finished: advance(finished * each)
 
 

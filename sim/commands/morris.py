@@ -72,7 +72,7 @@ def morris(
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.api.work import check_store, kept_chunks, sets_progress
+    from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
@@ -83,13 +83,14 @@ def morris(
 
     check_store(report.MORRIS_NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
-    looked_at = target(
-        question,
-        outcome=outcome,
-        threshold=threshold,
-        strategy=strategy,
-        posterior=fitted_draws(question),
-    )
+    with enough_memory(question):
+        looked_at = target(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
     runs = len(planned.points)
     settings = {"groups": groups, "top": top}

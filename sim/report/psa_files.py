@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
-from sim.report.cells import SYMBOLS
+from sim.report import psa_figures
 from sim.report.citations import citations
 from sim.report.files import INDENT, inputs_table
 from sim.study.provenance import provenance
@@ -21,15 +21,9 @@ from sim.uncertainty.answer import Answer, Choice, Gain, Planned
 from sim.uncertainty.noise import INTERVAL, Split
 from sim.uncertainty.psa import Psa
 from sim.uncertainty.results import DETERMINISTIC, MANIFEST, TABLE, result_files
-from sim.uncertainty.thresholds import COLUMNS as CURVE_COLUMNS
-from sim.uncertainty.thresholds import acceptability, switches
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SUMMARY: Final = "psa.json"
 DRAWN: Final = "psa_inputs.csv"
-CURVES: Final = "ceac.csv"
 DRAWN_COLUMNS: Final = (
     "name",
     "label",
@@ -44,19 +38,17 @@ DRAWN_COLUMNS: Final = (
 )
 """Of psa_inputs.csv: `value` is that of a deterministic run, the rest is of the draws, with
 `low` and `high` their 2.5 % and 97.5 % quantiles. The columns of psa.parquet are those of
-`sim.uncertainty.psa.Psa.outcomes`, then ``parameter:NAME`` of each drawn parameter. Those of
-ceac.csv, which holds only its header where there is nothing to choose, are
-`sim.uncertainty.thresholds.COLUMNS`."""
+`sim.uncertainty.psa.Psa.outcomes`, then ``parameter:NAME`` of each drawn parameter."""
 
 NAMES: Final = (
     TABLE,
     DETERMINISTIC,
     SUMMARY,
     DRAWN,
-    CURVES,
     "inputs.csv",
     "provenance.json",
     "citations.txt",
+    *psa_figures.NAMES,
     MANIFEST,
 )
 
@@ -67,12 +59,12 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
     texts = {
         SUMMARY: psa_json(answer),
         DRAWN: _csv(drawn_table(psa)),
-        CURVES: _csv(curves_table(psa)),
         "inputs.csv": _csv(inputs_table(psa.question)),
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
     }
-    return result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    return files | psa_figures.psa_figures(psa)
 
 
 def psa_json(answer: Answer) -> str:
@@ -80,7 +72,7 @@ def psa_json(answer: Answer) -> str:
     psa = answer.psa
     question = psa.question
     scenario = question.scenario
-    labels = _labels(psa)
+    labels = {s.name: s.shown_name for s in scenario.strategies}
     content = {
         "scenario": Path(question.loaded.file).stem,
         "title": scenario.title,
@@ -133,56 +125,6 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
             )
         )
     return pd.DataFrame(rows, columns=list(DRAWN_COLUMNS))
-
-
-def curves_table(psa: Psa) -> pd.DataFrame:
-    """Return the acceptability curves, one strategy alone having none."""
-    if len(psa.strategies) == 1:
-        return pd.DataFrame(columns=list(CURVE_COLUMNS))
-    return acceptability(psa)
-
-
-def drawn_curves(answer: Answer) -> Figure:
-    """Return the figure of the acceptability curves."""
-    from sim.report.figures.acceptability import acceptability_figure
-    from sim.report.figures.style import styled
-
-    psa = answer.psa
-    with styled():
-        return acceptability_figure(
-            curves_table(psa),
-            psa.strategies,
-            _labels(psa),
-            psa.question.thresholds,
-            [switch.threshold for switch in switches(psa)],
-            symbol=SYMBOLS[psa.question.perspective.currency],
-        )
-
-
-def drawn_plane(answer: Answer) -> Figure:
-    """Return the figure of the cost-effectiveness plane; the ellipses are without the noise."""
-    from sim.report.figures.planes import Cloud, plane_figure
-    from sim.report.figures.style import styled
-
-    psa, labels = answer.psa, _labels(answer.psa)
-    clouds = []
-    for s, name in enumerate(psa.strategies):
-        if s == psa.comparator:
-            continue
-        qalys, cost = psa.increments("qalys")[:, s], psa.increments("cost")[:, s]
-        clouds.append(Cloud(name, labels[name], qalys, cost, psa.uncertainty(s)))
-    with styled():
-        return plane_figure(
-            clouds,
-            psa.strategies,
-            labels[psa.strategies[psa.comparator]],
-            psa.question.thresholds,
-            symbol=SYMBOLS[psa.question.perspective.currency],
-        )
-
-
-def _labels(psa: Psa) -> dict[str, str]:
-    return {each.name: each.shown_name for each in psa.question.scenario.strategies}
 
 
 def _provenance(psa: Psa) -> dict[str, Any]:

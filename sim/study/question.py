@@ -15,7 +15,7 @@ from sim.clinic.mortality import LifeTable, gompertz, stepwise
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.economics.clerk import Accounts
 from sim.economics.discounting import Discounting
-from sim.economics.prices import Delivery, price_list
+from sim.economics.prices import Delivered, Delivery, price_list
 from sim.economics.utilities import utilities
 from sim.engine.model import (
     Care,
@@ -196,7 +196,8 @@ def _accounts(scenario: Scenario, catalogue: Catalogue, values: Values) -> Accou
     effects = (
         values["perspective.discount_rate_effects"] if rates.effects is None else rates.effects
     )
-    deliveries = [(name, Delivery(catalogue.regimens[name].kind)) for name in scenario.regimens]
+    regimens = [catalogue.regimens[name] for name in scenario.regimens]
+    deliveries = [Delivered(r.name, Delivery(r.kind), r.drug) for r in regimens]
     return Accounts(
         price_list=price_list(values, deliveries),
         utilities=utilities(

@@ -102,7 +102,7 @@ def answer(psa: Psa, planned: Planned | None = None) -> Answer:
         planned=planned,
         outcomes=found,
         gains=tuple(_gain(psa, s) for s in others),
-        choices=tuple(choice(psa, t) for t in psa.question.thresholds) if others else (),
+        choices=tuple(_choice(psa, t) for t in psa.question.thresholds) if others else (),
     )
 
 
@@ -159,8 +159,7 @@ def _increment(psa: Psa, s: int, found: Mapping[str, Estimate], covariance: floa
     )
 
 
-def choice(psa: Psa, threshold: float) -> Choice:
-    """Return what the draws say of the decision at a threshold, in currency per QALY."""
+def _choice(psa: Psa, threshold: float) -> Choice:
     costs, qalys = psa.values("cost"), psa.values("qalys")
     probability = ceac(costs, qalys, [threshold])[0]
     benefit, noise = psa.inmb(threshold), psa.inmb_noise(threshold)

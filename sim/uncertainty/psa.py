@@ -123,17 +123,6 @@ class Psa:
         effect, cost = self.increment_noise("qalys"), self.increment_noise("cost")
         return np.maximum(threshold**2 * effect + cost - 2.0 * threshold * covariance, 0.0)
 
-    def uncertainty(self, strategy: int) -> Array:
-        """Return the covariance between draws of the increments in QALYs and in cost.
-
-        Observed covariances minus the mean covariances of the Monte Carlo errors; shape (2, 2).
-        """
-        names = ("qalys", "cost")
-        observed = np.cov([self.increments(name)[:, strategy] for name in names])
-        qalys, cost = (self.increment_noise(name)[:, strategy].mean() for name in names)
-        shared = self.values(COVARIANCE)[:, strategy].mean()
-        return np.asarray(observed - np.array([[qalys, shared], [shared, cost]]))
-
     def expected(self, column: str) -> list[Estimate]:
         """Return an outcome of the deterministic run, strategy by strategy."""
         means, errors = self.deterministic[column], self.deterministic[f"{SE}{column}"]

@@ -14,10 +14,9 @@ import pandas as pd
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.study.question import Question
+from sim.uncertainty.curves import quiet_benefits, threshold_grid
 from sim.uncertainty.information import PartialInformation, evpi, evppi, shuffled
-from sim.uncertainty.noise import without_noise
 from sim.uncertainty.psa import Psa
-from sim.uncertainty.thresholds import grid
 
 Groups = Mapping[str, Sequence[str]]
 """Names of parameters by the name of the group."""
@@ -189,16 +188,14 @@ def perfect(psa: Psa, threshold: float) -> Estimate:
     Noise makes strategies change places that would not, and would be paid for as information.
     The error is that of the draws as they are.
     """
-    benefits, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
-    quiet = np.column_stack(
-        [without_noise(benefits[:, s], noise[:, s]) for s in range(benefits.shape[1])]
-    )
-    return Estimate(_worth(quiet).mean, _worth(benefits).se)
+    quiet = _worth(quiet_benefits(psa, threshold))
+    return Estimate(quiet.mean, _worth(psa.inmb(threshold)).se)
 
 
 def evpi_by_threshold(psa: Psa, thresholds: Sequence[float]) -> pd.DataFrame:
     """Return `perfect` from 0 to beyond the thresholds, as far as the choice changes."""
-    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid(psa, thresholds)]
+    grid = threshold_grid(psa, thresholds).tolist()
+    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid]
     return pd.DataFrame(rows, columns=["threshold", "evpi", "se"])
 
 
