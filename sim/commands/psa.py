@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from sim.commands.options import (
-    MOST_PATIENTS,
+    draws_option,
     json_option,
+    no_cache_option,
     out_option,
+    patients_per_draw_option,
     scenario_argument,
     seed_option,
     threads_option,
@@ -23,47 +25,11 @@ if TYPE_CHECKING:
     from sim.study.question import Question
     from sim.uncertainty.store import Chunks
 
-AUTO: Final = "auto"
-FEWEST: Final = 2
-"""Of draws and of patients: one has no spread."""
-MOST_DRAWS: Final = 10**6
-
-
-class _Patients(click.ParamType[int | None]):
-    """A number of patients, or None for the word that leaves the choice to the program."""
-
-    name = "patients"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> int | None:
-        """Read the option."""
-        if value == AUTO:
-            return None
-        number: int = click.IntRange(FEWEST, MOST_PATIENTS).convert(value, param, ctx)
-        return number
-
 
 @click.command()
 @scenario_argument
-@click.option(
-    "--draws",
-    metavar="N",
-    type=click.IntRange(FEWEST, MOST_DRAWS),
-    help="Draws of the uncertain parameters; chosen for the error of --se unless given.",
-)
-@click.option(
-    "--patients",
-    metavar="auto|N",
-    type=_Patients(),
-    default=AUTO,
-    show_default=True,
-    help="Patients of each draw under each strategy. 'auto' runs a small pilot and chooses the "
-    "number that takes least work, or, with --draws, leaves 5 % Monte Carlo noise.",
-)
+@draws_option
+@patients_per_draw_option
 @click.option(
     "--se",
     metavar="S",
@@ -74,7 +40,7 @@ class _Patients(click.ParamType[int | None]):
 @seed_option
 @out_option
 @click.option("--resume", is_flag=True, help="Continue what is unfinished in the folder of --out.")
-@click.option("--no-cache", is_flag=True, help="Neither use results kept from before nor keep any.")
+@no_cache_option
 @json_option
 @threads_option
 def psa(

@@ -45,8 +45,8 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
             pass
 
 
-def write_folder(folder: Path, texts: Mapping[str, str], names: Collection[str]) -> None:
-    """Write `texts` by file name into `folder`, which is made when it is not there.
+def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Collection[str]) -> None:
+    """Write `contents` by file name, text in UTF-8, into `folder`, which is made when it is not there.
 
     Every file in it that has one of `names` is replaced or, if it is not written this time,
     removed, so that no file of an earlier run stands beside those of this one. Other files
@@ -69,14 +69,19 @@ def write_folder(folder: Path, texts: Mapping[str, str], names: Collection[str])
             # A temporary folder is for its owner alone; the one made in it is as any other.
             fresh = staging / "new"
             fresh.mkdir()
-            for name, text in texts.items():
-                (fresh / name).write_text(text, encoding="utf-8", newline="\n")
+            for name, content in contents.items():
+                (fresh / name).write_bytes(encoded(content))
             if is_new:
                 fresh.rename(real)
             else:
                 _exchange(fresh, real, staging / "old", names)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def encoded(content: str | bytes) -> bytes:
+    """Return text in UTF-8, and bytes as they are."""
+    return content.encode() if isinstance(content, str) else content
 
 
 def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> None:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.documents import Steps, dotted
 from sim.errors import NOT_GIVEN, UserError
 from sim.scenario.inheritance import EXTENDS, Node
-from sim.scenario.schema import BROKEN_RULE, Discounting, Scenario, Strategy, Switches
+from sim.scenario.schema import (
+    BROKEN_RULE,
+    WHAT_IFS,
+    Discounting,
+    Scenario,
+    Strategy,
+    Switches,
+    WhatIf,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -100,6 +108,8 @@ def _known_keys(path: Steps) -> list[str]:
     """Return the keys that may stand where the unknown key of `path` stands."""
     if len(path) == 1:
         return [*keys_of(Scenario), EXTENDS]
+    if path[0] == WHAT_IFS:
+        return keys_of(WhatIf)
     return keys_of(_PARTS[str(path[0])])
 
 

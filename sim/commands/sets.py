@@ -1,0 +1,67 @@
+"""Progress over parameter sets and their store, shared by the commands of sensitivity analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sim.errors import UserError
+
+if TYPE_CHECKING:
+    from sim.study.question import Question
+    from sim.uncertainty.points import Target
+    from sim.uncertainty.store import Chunks
+
+
+@contextmanager
+def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
+    """Show the patients of so many parameter sets; yields what is called with finished sets.
+
+    A number of patients that does not fit into memory is the user's mistake.
+    """
+    from sim.report.progress import patients_progress
+
+    each = question.patients * len(question.model.strategies)
+    try:
+        with patients_progress(sets * each) as advance:
+            yield lambda finished: advance(finished * each)
+    except MemoryError:
+        raise UserError(
+            "needs more memory than there is", key="patients", value=question.patients
+        ) from None
+
+
+@contextmanager
+def kept_chunks(
+    looked_at: Target,
+    analysis: str,
+    draws: int,
+    chunks: int,
+    settings: Mapping[str, object],
+    out: Path | None,
+    resume: bool,
+) -> Iterator[Chunks | None]:
+    """Open the store of finished runs in the folder of ``--out``; None where there is none."""
+    if out is None:
+        if resume:
+            raise UserError(
+                "needs the folder of the unfinished results: give --out", key="--resume"
+            )
+        yield None
+        return
+    from sim.report.analysis_files import names_of
+    from sim.uncertainty.points import manifest
+    from sim.uncertainty.results import MANIFEST
+    from sim.uncertainty.store import opened
+
+    asked = manifest(looked_at, analysis, draws, chunks, settings)
+    try:
+        with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
+            yield store
+    except KeyboardInterrupt:
+        click.echo("what is finished is kept; continue with --resume", err=True)
+        raise
