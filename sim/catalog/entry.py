@@ -126,7 +126,9 @@ def _fitted(name: str, fields: Fields, draws: Draws) -> Posterior | None:
     written = fields.nested("distribution")
     is_posterior = written.get("family") == POSTERIOR
     if (fields.get("value") == POSTERIOR) != is_posterior:
-        problem = f"'{POSTERIOR}' goes with 'distribution: {{family: {POSTERIOR}}}', and it with that"
+        problem = (
+            f"'{POSTERIOR}' goes with 'distribution: {{family: {POSTERIOR}}}', and it with that"
+        )
         raise fields.error(problem, "value", fields.get("value"))
     if (fields.get("status") == CALIBRATED) != is_posterior:
         problem = f"'{CALIBRATED}' goes with the value '{POSTERIOR}', and it with that"

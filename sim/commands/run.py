@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -72,6 +73,7 @@ def run(
     from sim.report import files, text
     from sim.report.progress import patients_progress
     from sim.report.trace import lines
+    from sim.study.flow import Flow
     from sim.study.question import ask
     from sim.study.simulation import KEPT_AT_MOST
     from sim.study.simulation import run as simulate
@@ -80,11 +82,13 @@ def run(
     question = ask(scenario, patients=patients, seed=seed)
     if out is not None:
         files.check_output(out)
+    flow = None if out is None else Flow(question)
     try:
         with (
             patients_progress(question.patients * len(question.model.strategies)) as advance,
             _patients_sink(patients_out, question) as sink,
         ):
+            sinks = [each for each in (sink, flow) if each is not None]
             simulation = simulate(
                 question,
                 engine=engine,
@@ -92,7 +96,7 @@ def run(
                 keep_patients=question.patients <= KEPT_AT_MOST,
                 threads=threads,
                 progress=advance,
-                sink=sink,
+                sink=_together(sinks) if sinks else None,
             )
         summary = summarise(simulation)
     except MemoryError:
@@ -100,7 +104,7 @@ def run(
             "needs more memory than there is", key="patients", value=question.patients
         ) from None
     if out is not None:
-        files.write(simulation, summary, out)
+        files.write(simulation, summary, out, flow)
     if as_json:
         click.echo(files.summary_json(simulation, summary), nl=False)
         return
@@ -118,3 +122,13 @@ def _patients_sink(path: Path | None, question: Question) -> AbstractContextMana
     from sim.report.patients import PatientsFile
 
     return PatientsFile(path, tuple(arm.name for arm in question.model.strategies))
+
+
+def _together(sinks: Sequence[Sink]) -> Sink:
+    """Return one that gives each of the sinks every unit."""
+
+    def take(*unit: Any) -> None:  # noqa: ANN401
+        for sink in sinks:
+            sink(*unit)
+
+    return take
