@@ -127,7 +127,7 @@ BAD = [
         (
             "population: no such population (got 'topp_2021_frist_salvage')",
             "did you mean 'topp_2021_first_salvage'?",
-            "tower",
+            "badar_2020_first_salvage",
         ),
     ),
     Bad(

@@ -11,6 +11,8 @@ from sim.economics.estimates import Estimate
 from sim.economics.frontier import Strategy, frontier
 from sim.economics.full_analysis import analyse
 from sim.economics.incremental import Increment, PatientTotals, increment
+from sim.study.simulation import run
+from sim.study.summary import summarise
 
 N = 400
 points = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=1, max_size=8)
@@ -110,3 +112,19 @@ def test_fieller_limits_cover_the_ratio():
         low, high = gain.icer_interval
         covered += low <= 2.0 <= high
     assert covered / 400 == pytest.approx(0.95, abs=0.044)
+
+
+def test_a_run_gives_the_icers_of_its_frontier_their_errors(ask):
+    # n = 200; kept patients tell every step, counted ones those over the comparator.
+    question = ask("blinatumomab_then_inotuzumab", patients=200)
+    kept = summarise(run(question))
+    steps = [row for row in kept.frontier if row.icer is not None]
+    assert steps
+    assert set(kept.steps) == {row.name for row in steps}
+    for row in steps:
+        assert kept.steps[row.name].icer == pytest.approx(row.icer, rel=1e-9)
+        assert kept.steps[row.name].icer_se > 0.0
+    counted = summarise(run(question, keep_patients=False))
+    for name, step in counted.steps.items():
+        assert step.comparator == "salvage_chemotherapy"
+        assert step.icer_se == pytest.approx(kept.steps[name].icer_se, rel=1e-9)

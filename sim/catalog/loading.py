@@ -100,15 +100,17 @@ def _require_file_name(fields: Fields) -> None:
 def _read_populations(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Population]:
     """Read the populations; one that extends another holds only what differs from it."""
     documents = {Path(each.file).stem: each for each in folder.documents("populations")}
-    own = {
-        name: read_parameters(document, sources, POPULATION_PREFIXES)
-        for name, document in documents.items()
-    }
-    populations = {}
+    own = {}
     for name, document in documents.items():
         fields = Fields(document)
         fields.only(("name", "label", "description", "extends", "defaults", "parameters"))
+        fields.text("label")
+        fields.text("description")
+        own[name] = read_parameters(document, sources, POPULATION_PREFIXES)
         _require_file_name(fields)
+    populations = {}
+    for name, document in documents.items():
+        fields = Fields(document)
         complete = [other for other in documents if "extends" not in documents[other].data]
         base = fields.optional_choice("extends", complete)
         populations[name] = Population(

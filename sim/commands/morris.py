@@ -71,23 +71,25 @@ def morris(
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.commands.sets import kept_chunks, sets_progress
-    from sim.evidence.posterior import load_posterior
+    from sim.commands.sets import check_store, enough_memory, kept_chunks, sets_progress
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
     from sim.study.question import ask
     from sim.uncertainty import screening as analysis
+    from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.points import chunks_of, points_to_simulate, target
 
+    check_store(report.MORRIS_NAMES, out, resume)
     question = ask(scenario, patients=patients, seed=seed)
-    looked_at = target(
-        question,
-        outcome=outcome,
-        threshold=threshold,
-        strategy=strategy,
-        posterior=load_posterior(),
-    )
+    with enough_memory(question):
+        looked_at = target(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
     runs = len(planned.points)
     settings = {"groups": groups, "top": top}

@@ -19,20 +19,33 @@ if TYPE_CHECKING:
 
 @contextmanager
 def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
-    """Show the patients of so many parameter sets; yields what is called with finished sets.
-
-    A number of patients that does not fit into memory is the user's mistake.
-    """
+    """Show the patients of so many parameter sets; yields what is called with finished sets."""
     from sim.report.progress import patients_progress
 
     each = question.patients * len(question.model.strategies)
+    with enough_memory(question), patients_progress(sets * each) as advance:
+        yield lambda finished: advance(finished * each)
+
+
+@contextmanager
+def enough_memory(question: Question) -> Iterator[None]:
+    """Tell the user when there are more patients than fit into memory."""
     try:
-        with patients_progress(sets * each) as advance:
-            yield lambda finished: advance(finished * each)
+        yield
     except MemoryError:
         raise UserError(
             "needs more memory than there is", key="patients", value=question.patients
         ) from None
+
+
+def check_store(names: tuple[str, ...], out: Path | None, resume: bool) -> None:
+    """Refuse a folder that cannot take the files, or none where one is to be continued."""
+    from sim.report.folder import check_folder
+
+    if out is not None:
+        check_folder(out, names)
+    elif resume:
+        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
 
 
 @contextmanager
@@ -47,10 +60,6 @@ def kept_chunks(
 ) -> Iterator[Chunks | None]:
     """Open the store of finished runs in the folder of ``--out``; None where there is none."""
     if out is None:
-        if resume:
-            raise UserError(
-                "needs the folder of the unfinished results: give --out", key="--resume"
-            )
         yield None
         return
     from sim.report.analysis_files import names_of

@@ -21,7 +21,7 @@ from sim.commands.options import (
 )
 
 FEWEST_DRAWS = 2
-MOST_DRAWS = 2**20
+MOST_DRAWS = 2**14
 
 
 @click.command()
@@ -73,23 +73,25 @@ def sobol(
     All uncertain parameters vary together. The first-order index of a group is the share of the
     variance that learning it would take away, the total index what is left when all else is known.
     """
-    from sim.commands.sets import kept_chunks, sets_progress
-    from sim.evidence.posterior import load_posterior
+    from sim.commands.sets import check_store, enough_memory, kept_chunks, sets_progress
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
     from sim.study.question import ask
     from sim.uncertainty import sobol as analysis
+    from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.points import target
 
+    check_store(report.SOBOL_NAMES, out, resume)
     question = ask(scenario, patients=patients, seed=seed)
-    looked_at = target(
-        question,
-        outcome=outcome,
-        threshold=threshold,
-        strategy=strategy,
-        posterior=load_posterior(),
-    )
+    with enough_memory(question):
+        looked_at = target(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
     planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
     settings = {"groups": groups, "check": check}
     with kept_chunks(

@@ -48,18 +48,18 @@ def threshold(
     It is looked for at each threshold of the perspective, or said that there is none.
     """
     from sim.commands.sets import sets_progress
-    from sim.evidence.posterior import load_posterior
     from sim.report import text
     from sim.report import threshold as report
     from sim.report.folder import check_folder, write_folder
     from sim.study.question import ask
+    from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
     from sim.uncertainty.threshold import GRID, threshold_analysis
 
     question = ask(scenario, patients=patients, seed=seed)
     if out is not None:
         check_folder(out, report.NAMES)
-    varied = asked_range(question, parameter, ends, load_posterior(), "--parameter")
+    varied = asked_range(question, parameter, ends, fitted_draws(question), "--parameter")
     with sets_progress(question, GRID) as advance:
         found = threshold_analysis(question, varied, threads=threads, progress=advance)
     if out is not None:

@@ -50,17 +50,17 @@ def tornado(
     the same patients with the same luck, so a parameter without effect changes exactly nothing.
     """
     from sim.commands.sets import sets_progress
-    from sim.evidence.posterior import load_posterior
     from sim.report import one_way as report
     from sim.report import text
     from sim.report.folder import check_folder, write_folder
     from sim.study.question import ask
     from sim.uncertainty import one_way
+    from sim.uncertainty.draws import fitted_draws
 
     question = ask(scenario, patients=patients, seed=seed)
     if out is not None:
         check_folder(out, report.NAMES)
-    posterior = load_posterior()
+    posterior = fitted_draws(question)
     sets = sum(len(factor.ends) for factor in one_way.factors(question, posterior))
     with sets_progress(question, sets) as advance:
         found = one_way.tornado(

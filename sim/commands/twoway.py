@@ -66,18 +66,18 @@ def twoway(
 ) -> None:
     """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
     from sim.commands.sets import sets_progress
-    from sim.evidence.posterior import load_posterior
     from sim.report import text
     from sim.report import two_way as report
     from sim.report.folder import check_folder, write_folder
     from sim.study.question import ask
+    from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
     from sim.uncertainty.two_way import two_way
 
     question = ask(scenario, patients=patients, seed=seed)
     if out is not None:
         check_folder(out, report.NAMES)
-    posterior = load_posterior()
+    posterior = fitted_draws(question)
     across = asked_range(question, x, x_range, posterior, "--x")
     upwards = asked_range(question, y, y_range, posterior, "--y")
     with sets_progress(question, steps * steps) as advance:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.economics.estimates import Estimate, mean
-from sim.economics.frontier import FrontierRow, Status, Strategy, frontier
+from sim.economics.frontier import Status, Strategy, frontier, previous_on_frontier
 from sim.economics.incremental import Increment, PatientTotals, increment
 
 
@@ -62,7 +62,7 @@ def analyse(strategies: Sequence[PatientTotals], reference: str) -> list[Analyse
         Strategy(strategy.name, *(each.mean for each in found[strategy.name]))
         for strategy in strategies
     )
-    previous = _previous_on_frontier(rows)
+    previous = previous_on_frontier(rows)
     return [
         AnalysedStrategy(
             row.name,
@@ -75,17 +75,3 @@ def analyse(strategies: Sequence[PatientTotals], reference: str) -> list[Analyse
         )
         for row in rows
     ]
-
-
-def _previous_on_frontier(rows: Sequence[FrontierRow]) -> dict[str, str]:
-    """Return by name the first of the next cheaper strategies on the frontier."""
-    previous: dict[str, str] = {}
-    steps: list[FrontierRow] = []
-    for row in rows:
-        if row.status != "frontier":
-            continue
-        if not steps or (row.cost, row.effect) != (steps[-1].cost, steps[-1].effect):
-            steps.append(row)
-        if len(steps) > 1:
-            previous[row.name] = steps[-2].name
-    return previous

@@ -113,7 +113,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
             for arm in summary.arms
         ],
         "increments": [_comparison(comparison) for comparison in summary.comparisons],
-        "frontier": [row._asdict() for row in summary.frontier],
+        "frontier": [{**row._asdict(), **_step(summary, row.name)} for row in summary.frontier],
         "inputs": dict(summary.inputs),
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
@@ -132,6 +132,17 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "icer_se": None if gain.icer_se is None else _finite(gain.icer_se),
         "quadrant": gain.quadrant,
         "nmb": {f"{threshold:g}": _json(value) for threshold, value in comparison.nmb.items()},
+    }
+
+
+def _step(summary: Summary, name: str) -> dict[str, Any]:
+    """Return what is known of the ICER of a step along the frontier, besides its value."""
+    step = summary.steps.get(name)
+    error = None if step is None else step.icer_se
+    return {
+        "icer_se": None if error is None else _finite(error),
+        "icer_interval": None if step is None else step.icer_interval,
+        "against": None if step is None else step.comparator,
     }
 
 

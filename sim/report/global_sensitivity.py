@@ -28,7 +28,9 @@ from sim.report.sensitivity_text import (
 from sim.report.table import Cell, Row, Table, print_table
 from sim.uncertainty.global_sensitivity import INDICES
 from sim.uncertainty.points import Target
+from sim.uncertainty.ranges import shown_label
 from sim.uncertainty.screening import EFFECTS, Screening
+from sim.uncertainty.shares import REST
 from sim.uncertainty.sobol import Sobol
 
 SOBOL: Final = "sobol"
@@ -183,7 +185,7 @@ def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
 
     table, summary = morris_table(result), morris_summary(result)
     with styled():
-        figure = morris_figure(table, result.target.outcome, top=top)
+        figure = morris_figure(table, result.target, top=top)
     return analysis_files(result.target.question, MORRIS, table, summary, figure)
 
 
@@ -233,6 +235,7 @@ def _target(target: Target) -> dict[str, Any]:
 
 
 def _label(target: Target, name: str) -> str:
-    from sim.uncertainty.ranges import shown_label
-
-    return shown_label(target.question, name) if name in target.question.parameters else name
+    if name in target.question.parameters:
+        return shown_label(target.question, name)
+    whole = name.removesuffix(f".{REST}")
+    return name if whole == name else f"Rest of the shares of {whole}"

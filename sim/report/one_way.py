@@ -27,7 +27,15 @@ from sim.report.sensitivity_text import (
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
-from sim.uncertainty.one_way import Bar, Found, Tornado, shown_bars
+from sim.uncertainty.one_way import (
+    FITTED,
+    PARAMETER,
+    STRUCTURE,
+    Bar,
+    Found,
+    Tornado,
+    shown_sections,
+)
 
 ANALYSIS: Final = "tornado"
 NAMES: Final = names_of(ANALYSIS)
@@ -154,20 +162,20 @@ def print_tornado(console: Console, result: Tornado, top: int) -> None:
         f"{strategy_label(question, result.optimal)}",
         ("Base", "".join(estimate_cell(result.outcome, result.base))),
     )
-    bars, choices = shown_bars(result, top)
-    rows = [_bar(result, bar) for bar in bars]
-    headings = ["Interval", "Outcome at low", "Outcome at high", "Swing"]
-    title = f"Widest {len(bars)} of {_varied(result)} (error of the change)"
-    print_table(console, Table(title, headings, [rows]))
-    if choices:
-        alternatives = [_choice(result, bar) for bar in choices]
-        headings = ["Outcome", "Change (its error)", "Optimal"]
-        print_table(console, Table("Structural choices", headings, [alternatives]))
+    for title, bars in shown_sections(result, top):
+        if bars[0].group == STRUCTURE:
+            rows = [_choice(result, bar) for bar in bars]
+            headings = ["Outcome", "Change (its error)", "Optimal"]
+        else:
+            rows = [_bar(result, bar) for bar in bars]
+            headings = ["Interval", "Outcome at low", "Outcome at high", "Swing"]
+        widest = f"Widest {len(bars)} of {_varied(result)} (error of the change)"
+        print_table(console, Table(title or widest, headings, [rows]))
     print_notes(console, *_notes(result))
 
 
 def _varied(result: Tornado) -> int:
-    return sum(1 for bar in result.bars if len(bar.ends) > 1)
+    return sum(1 for bar in result.bars if bar.group in (PARAMETER, FITTED))
 
 
 def _bar(result: Tornado, bar: Bar) -> Row:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
+from sim.report import psa_figures
 from sim.report.citations import citations
 from sim.report.files import INDENT, inputs_table
 from sim.study.provenance import fingerprint, provenance
@@ -47,6 +48,7 @@ NAMES: Final = (
     "inputs.csv",
     "provenance.json",
     "citations.txt",
+    *psa_figures.NAMES,
     MANIFEST,
 )
 
@@ -61,7 +63,8 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
     }
-    return result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    return files | psa_figures.psa_figures(psa)
 
 
 def psa_json(answer: Answer) -> str:

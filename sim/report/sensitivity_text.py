@@ -72,7 +72,10 @@ def plain_number(value: float | None) -> str:
 
 def short(label: str) -> str:
     """Return a label that leaves room for numbers."""
-    return textwrap.shorten(label, LABEL_WIDTH, placeholder=" ...")
+    lines = textwrap.wrap(
+        label, LABEL_WIDTH, max_lines=1, placeholder=" ...", break_on_hyphens=False
+    )
+    return lines[0] if lines else ""
 
 
 def strategy_label(question: Question, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import textwrap
 from collections.abc import Iterable
@@ -178,16 +179,18 @@ def _frontier(summary: Summary, symbol: str) -> Table:
     for row in summary.frontier:
         outcomes = summary.arm(row.name).outcomes
         if row.icer is not None:
-            ratio = f"{symbol}{row.icer:,.0f}"
+            step = summary.steps.get(row.name)
+            error = math.nan if step is None or step.icer_se is None else step.icer_se
+            ratio = money(row.icer, error, symbol)
         else:
-            ratio = "reference" if row.status == "frontier" else row.status
-        cells = [
-            money(*outcomes["cost"], symbol),
-            number(outcomes["qalys"], 3),
-            Cell(ratio),
-        ]
+            ratio = Cell("reference" if row.status == "frontier" else row.status)
+        cells = [money(*outcomes["cost"], symbol), number(outcomes["qalys"], 3), ratio]
         rows.append(Row(summary.arm(row.name).label, cells))
-    return Table("Full incremental analysis, by rising cost", ["Cost", "QALYs", "ICER"], [rows])
+    return Table(
+        "Full incremental analysis, by rising cost (standard error)",
+        ["Cost", "QALYs", "ICER"],
+        [rows],
+    )
 
 
 def _notes(console: Console, simulation: Simulation, summary: Summary) -> None:

@@ -203,9 +203,12 @@ def print_voi(
     )
     for title, parts in (
         ("EVPPI per patient of groups", found.groups),
-        (f"… of the {min(top, len(found.parameters))} parameters worth most", found.parameters),
+        (
+            f"… of the {min(top, len(found.parameters))} parameters worth most",
+            found.parameters[:top],
+        ),
     ):
-        body = [_row(found, part, symbol) for part in parts[:top]]
+        body = [_row(found, part, symbol) for part in parts]
         print_table(console, Table(f"{title} (standard error)", headings, [body]))
     print_notes(console, EXPLAINED, METHOD)
 

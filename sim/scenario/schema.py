@@ -116,6 +116,7 @@ class WhatIf(_Part):
     description: Any = None
     population: Any = None
     setting: Any = None
+    study: Any = None
     perspective: Any = None
     horizon_years: Any = None
     discounting: Any = None

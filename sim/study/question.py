@@ -145,8 +145,9 @@ def prepare(
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
-    """Return the same question with other parameter values."""
-    bound = prepare(question.loaded, question.catalogue, overrides=numbers)
+    """Return the same question with some parameter values replaced."""
+    overrides = {**question.numbers, **numbers}
+    bound = prepare(question.loaded, question.catalogue, overrides=overrides)
     return replace(bound, patients=question.patients, seed=question.seed)
 
 

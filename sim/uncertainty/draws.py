@@ -19,11 +19,12 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.posterior import load_posterior, of_average_study
+from sim.evidence.posterior import STUDY, load_posterior, of_average_study
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes
 
 FIXED: Final = "fixed"
+POSTERIOR: Final = "posterior"
 AVERAGE: Final = "average"
 HASH_BYTES: Final = 4
 """A name takes the place of the occurrence in the key of a random number, of 32 bits."""
@@ -74,9 +75,7 @@ def draw_parameters(
     UserError
         When nothing is uncertain, or a draw is not a value that the parameter may have.
     """
-    fitted = load_posterior() if posterior is None else posterior
-    if fitted is not None and question.scenario.study == AVERAGE:
-        fitted = of_average_study(fitted)
+    fitted = fitted_draws(question, posterior)
     names = uncertain(question, fitted)
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
@@ -85,7 +84,8 @@ def draw_parameters(
     for whole in wholes(question.parameters):
         together |= whole.draw(numbers)
     if fitted is not None:
-        together |= _fitted(fitted, draws, seed)
+        joint = [n for n in names if n in fitted and (STUDY in n or _is_fitted(question, n))]
+        together |= _fitted(fitted[joint], draws, seed)
     columns = {
         name: together[name] if name in together else _quantiles(question, name, numbers)
         for name in names
@@ -95,6 +95,18 @@ def draw_parameters(
     return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
 
 
+def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
+    """Return the rows of the joint posterior with the columns that the question speaks of.
+
+    The effects of a study to come are left out where it speaks of the average study. By default
+    the rows are what the calibration left in the catalogue; None when there are none.
+    """
+    fitted = load_posterior() if posterior is None else posterior
+    if fitted is not None and question.scenario.study == AVERAGE:
+        fitted = of_average_study(fitted)
+    return fitted
+
+
 def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:
     """Name the parameters that are used, not fixed, and not set by the scenario, sorted."""
     fitted = set() if posterior is None else set(posterior.columns)
@@ -102,9 +114,13 @@ def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:
         name
         for name in sorted(question.used - set(question.scenario.parameters))
         for parameter in (question.parameters[name],)
-        if (parameter.distribution.family != FIXED or name in fitted)
+        if (parameter.distribution.family != FIXED or (STUDY in name and name in fitted))
         and question.numbers[name] == parameter.value
     ]
+
+
+def _is_fitted(question: Question, name: str) -> bool:
+    return question.parameters[name].distribution.family == POSTERIOR
 
 
 def stable_hash(name: str) -> int:

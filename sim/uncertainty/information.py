@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -202,25 +203,28 @@ def _simulated(candidates: Sequence[Design], differences: Array, seed: int) -> t
     if not differences.shape[1]:
         return np.zeros(2), differences
     fitted = fit(candidates, differences, seed=seed)
-    values = [_value(_with_reference(simulated)) for simulated in fitted.simulated]
-    return np.array(values), fitted.expected
+    # The reference strategy differs from itself by 0.
+    best = np.maximum(fitted.simulated.max(axis=2), 0.0).mean(axis=1)
+    alone = np.maximum(fitted.simulated.mean(axis=1).max(axis=1), 0.0)
+    return np.maximum(best - alone, 0.0), fitted.expected
 
 
 def _one_thread() -> AbstractContextManager[object]:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     # Many small systems: threads would only wait for each other, and change the last digits.
-    limits: AbstractContextManager[object] = threadpool_limits(1)
+    limits: AbstractContextManager[object] = _libraries().limit(limits=1)
     return limits
+
+
+@cache
+def _libraries() -> Any:  # noqa: ANN401 - it brings no types
+    """Return what controls the threads of linear algebra; to look for it takes time."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 def _differences(benefits: Array) -> Array:
     return benefits[:, 1:] - benefits[:, :1]
-
-
-def _value(benefits: Array) -> float:
-    """Return ``mean(max) - max(mean)``, which is never below 0 but by rounding."""
-    return max(float(benefits.max(axis=1).mean() - benefits.mean(axis=0).max()), 0.0)
 
 
 def _with_reference(differences: Array) -> Array:

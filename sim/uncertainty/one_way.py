@@ -88,6 +88,13 @@ class Bar:
         return all(abs(end.change.mean) <= NORMAL_97_5 * end.change.se for end in self.ends)
 
 
+class Section(NamedTuple):
+    """Bars that are shown together under a title; the first section has none."""
+
+    title: str
+    bars: tuple[Bar, ...]
+
+
 @dataclass(frozen=True)
 class Tornado:
     """A one-way analysis: the base, then the bars by group, the widest first.
@@ -236,8 +243,7 @@ def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[
             End(sds, partial(with_values, question, moved_along(component, used, base, sds)))
             for sds in (-NORMAL_97_5, NORMAL_97_5)
         )
-        label = f"Component {number} of the fitted parameters"
-        label += f" ({component.variance_share:.0%} of their variance)"
+        label = f"Principal component {number}, {component.variance_share:.0%} of the variance"
         yield Factor(COMPONENT, f"component_{number}", label, "sd", ends)
 
 
@@ -262,8 +268,18 @@ def _order(bar: Bar) -> tuple[int, bool, float, str]:
     return GROUPS.index(bar.group), undefined, 0.0 if undefined else -bar.swing, bar.name
 
 
-def shown_bars(result: Tornado, top: int) -> tuple[list[Bar], list[Bar]]:
-    """Return the `top` widest bars of parameters, and the structural choices with an effect."""
-    ordered = sorted(result.bars, key=lambda bar: _order(bar)[1:])
-    bars = [bar for bar in ordered if bar.group != STRUCTURE]
-    return bars[:top], [bar for bar in ordered if bar.group == STRUCTURE and bar.swing != 0.0]
+def shown_sections(result: Tornado, top: int) -> list[Section]:
+    """Return what is shown: the `top` widest bars of parameters, then the other groups.
+
+    Of structural choices only those that change anything.
+    """
+    bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
+    widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
+    together = [bar for bar in result.bars if bar.group == COMPONENT]
+    choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
+    sections = (
+        Section("", tuple(widest)),
+        Section("Fitted parameters, moved together", tuple(together)),
+        Section("Structural choices", tuple(choices)),
+    )
+    return [section for section in sections if section.bars]

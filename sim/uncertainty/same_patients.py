@@ -18,7 +18,7 @@ import numpy as np
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
 from sim.study.core_run import workers
-from sim.study.question import Question, prepare
+from sim.study.question import Question, prepare, with_numbers
 from sim.study.simulation import run
 from sim.study.tally import COST, DISCOUNTED, QALY
 from sim.uncertainty.columns import known_columns
@@ -77,10 +77,8 @@ def with_values(
     Values that were put in the place of the scenario's stay in force in the same scenario.
     """
     if loaded is None:
-        overrides = {**question.numbers, **values}
-        bound = prepare(question.loaded, question.catalogue, overrides=overrides)
-    else:
-        bound = prepare(loaded, question.catalogue, overrides=values)
+        return with_numbers(question, values)
+    bound = prepare(loaded, question.catalogue, overrides=values)
     return replace(bound, patients=question.patients, seed=question.seed)
 
 

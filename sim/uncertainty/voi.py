@@ -14,9 +14,8 @@ import pandas as pd
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.study.question import Question
-from sim.uncertainty.acceptability import switching_thresholds
+from sim.uncertainty.curves import quiet_benefits, threshold_grid
 from sim.uncertainty.information import PartialInformation, evpi, evppi, shuffled
-from sim.uncertainty.noise import without_noise
 from sim.uncertainty.psa import Psa
 
 Groups = Mapping[str, Sequence[str]]
@@ -41,11 +40,6 @@ PATTERNS: Final = {
 }
 """Default groups; a parameter belongs to the first whose pattern fits, else to one that has the
 name of its file in the catalogue."""
-CURVE_STEPS: Final = 100
-BEYOND: Final = 1.25
-"""The curve ends so far beyond the highest threshold, or the last at which the choice changes."""
-FARTHEST: Final = 5.0
-"""But not farther than so many times the highest threshold."""
 FEWEST_STRATEGIES: Final = 2
 
 
@@ -194,22 +188,14 @@ def perfect(psa: Psa, threshold: float) -> Estimate:
     Noise makes strategies change places that would not, and would be paid for as information.
     The error is that of the draws as they are.
     """
-    benefits, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
-    quiet = np.column_stack(
-        [without_noise(benefits[:, s], noise[:, s]) for s in range(benefits.shape[1])]
-    )
-    return Estimate(_worth(quiet).mean, _worth(benefits).se)
+    quiet = _worth(quiet_benefits(psa, threshold))
+    return Estimate(quiet.mean, _worth(psa.inmb(threshold)).se)
 
 
 def evpi_by_threshold(psa: Psa, thresholds: Sequence[float]) -> pd.DataFrame:
     """Return `perfect` from 0 to beyond the thresholds, as far as the choice changes."""
-    changes = switching_thresholds(
-        psa.values("cost").mean(axis=0), psa.values("qalys").mean(axis=0)
-    )
-    highest = max(thresholds)
-    last = max([highest, *(switch.threshold for switch in changes)])
-    grid = np.linspace(0.0, min(BEYOND * last, FARTHEST * highest), CURVE_STEPS + 1)
-    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid.tolist()]
+    grid = threshold_grid(psa, thresholds).tolist()
+    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid]
     return pd.DataFrame(rows, columns=["threshold", "evpi", "se"])
 
 

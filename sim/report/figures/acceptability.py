@@ -12,12 +12,13 @@ from matplotlib.figure import Figure
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.figures.style import GREY, LIGHT_GREY, colour_of, new_figure
+from sim.report.figures.style import GREY, colour_of, in_currency, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 100.0
 BAND: Final = 0.15
-FRONTIER_WIDTH: Final = 5.0
+FRONTIER_WIDTH: Final = 4.0
+TOP: Final = 102.0
 SMALL: Final = 7.0
 
 
@@ -30,13 +31,14 @@ def acceptability_figure(
     *,
     symbol: str,
 ) -> Figure:
-    """Draw acceptability curves, and their frontier as a broad line beneath them.
+    """Draw acceptability curves, and their frontier as a black line beneath them.
+
+    The frontier is the curve of the strategy with the most expected net benefit.
 
     Parameters
     ----------
     curves
-        Columns ``strategy``, ``threshold``, ``probability``, ``se`` and ``optimal``: whether the
-        strategy has the most expected net benefit there.
+        `sim.uncertainty.curves.acceptability_curves`; the probability is that without noise.
     strategies
         Names in the order of the scenario, for the colours.
     labels
@@ -66,11 +68,11 @@ def acceptability_figure(
                 fontsize=SMALL,
             )
             axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
-    axes.plot([], [], color=LIGHT_GREY, linewidth=FRONTIER_WIDTH, label="frontier: most expected")
+    axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label="frontier (CEAF)")
     axes.set_xlim(0.0, float(curves["threshold"].max()))
-    axes.set_ylim(0.0, PERCENT)
+    axes.set_ylim(0.0, TOP)
     axes.grid(axis="y")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{symbol}{value:,.0f}")
+    in_currency(axes.xaxis, symbol)
     axes.set_xlabel("Threshold per QALY")
     axes.set_ylabel("Probability most cost-effective, %")
     axes.set_title("Acceptability curves and their frontier", pad=14.0)
@@ -79,14 +81,14 @@ def acceptability_figure(
 
 
 def _curve(axes: Axes, curve: pd.DataFrame, colour: str, label: str) -> None:
-    share, error = PERCENT * curve["probability"], PERCENT * NORMAL_97_5 * curve["se"]
+    share, error = PERCENT * curve["without_noise"], PERCENT * NORMAL_97_5 * curve["se"]
     low, high = (share - error).clip(lower=0.0), (share + error).clip(upper=PERCENT)
     axes.fill_between(curve["threshold"], low, high, color=colour, alpha=BAND, linewidth=0.0)
     frontier = np.where(curve["optimal"], share, np.nan)
     axes.plot(
         curve["threshold"],
         frontier,
-        color=LIGHT_GREY,
+        color="black",
         linewidth=FRONTIER_WIDTH,
         solid_capstyle="butt",
         zorder=1,

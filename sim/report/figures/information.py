@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.figures.style import COLOURS, GREY, new_figure
+from sim.report.figures.style import COLOURS, GREY, in_currency, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 85.0
@@ -70,8 +70,8 @@ def evpi_figure(curve: pd.DataFrame, thresholds: Sequence[float], *, symbol: str
     axes.set_xlim(0.0, float(curve["threshold"].max()))
     axes.set_ylim(bottom=0.0)
     axes.grid(axis="y")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{symbol}{value:,.0f}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{symbol}{value:,.0f}")
+    in_currency(axes.xaxis, symbol)
+    in_currency(axes.yaxis, symbol)
     axes.set_xlabel("Threshold per QALY")
     axes.set_ylabel("EVPI per patient")
     axes.set_title("Expected value of perfect information")
@@ -125,7 +125,7 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(TICKS))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{symbol}{value:,.0f}")
+    in_currency(axes.xaxis, symbol)
     axes.set_xlabel("EVPPI per patient, with 95 % interval")
     axes.set_title(
         f"Value of partial information at {symbol}{threshold:,.0f} per QALY", pad=TITLE_PAD

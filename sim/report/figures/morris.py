@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sim.report.figures.sobol import compared
 from sim.report.figures.style import COLOURS, GREY, new_figure
 from sim.report.figures.tornado import number
-from sim.uncertainty.outcomes import Outcome
+from sim.uncertainty.points import Target
 
 WIDTH_MM: Final = 190.0
 HEIGHT_MM: Final = 100.0
@@ -22,15 +23,15 @@ LINE: Final = 0.9
 """Of the height, over which the names of the inputs are spread."""
 
 
-def morris_figure(table: pd.DataFrame, outcome: Outcome, *, top: int) -> Figure:
+def morris_figure(table: pd.DataFrame, target: Target, *, top: int) -> Figure:
     """Draw mu* against sigma, and number and name the `top` inputs.
 
     Parameters
     ----------
     table
         In the columns of morris.csv, the largest mu* first.
-    outcome
-        What is looked at.
+    target
+        What was looked at.
     top
         How many inputs are named.
     """
@@ -48,21 +49,22 @@ def morris_figure(table: pd.DataFrame, outcome: Outcome, *, top: int) -> Figure:
             textcoords="offset points",
             fontsize=SMALL,
         )
-    _frame(axes, outcome, heights)
+    _frame(axes, target, heights)
     _key(names, named)
     return figure
 
 
-def _frame(axes: Axes, outcome: Outcome, heights: str) -> None:
+def _frame(axes: Axes, target: Target, heights: str) -> None:
+    unit = target.outcome.unit
     axes.set_xlim(left=0.0)
     axes.set_ylim(bottom=0.0)
     axes.grid()
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: number(value))
     shown = {"sigma": "σ, standard deviation of the effects", "mu_star_ci": "95 % half-width of μ*"}
-    axes.set_xlabel(f"μ*, mean size of the effects, {outcome.unit}")
-    axes.set_ylabel(f"{shown[heights]}, {outcome.unit}")
-    axes.set_title(textwrap.fill(outcome.label, LABEL_WIDTH))
+    axes.set_xlabel(f"μ*, mean size of the effects, {unit}\n{target.outcome.label}")
+    axes.set_ylabel(f"{shown[heights]}, {unit}")
+    axes.set_title(compared(target))
 
 
 def _key(axes: Axes, named: pd.DataFrame) -> None:

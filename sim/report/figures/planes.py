@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from sim.economics.estimates import Array
-from sim.report.figures.style import GREY, LIGHT_GREY, colour_of, new_figure
+from sim.report.figures.style import GREY, LIGHT_GREY, colour_of, in_currency, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 115.0
@@ -22,6 +22,7 @@ MOST_DOTS: Final = 3000
 """More only darken the cloud; the ellipse is that of all."""
 SMALL: Final = 7.0
 ROOM: Final = 0.08
+FAINTEST: Final = 0.2
 FLAT: Final = 180.0
 
 
@@ -34,15 +35,12 @@ class Cloud(NamedTuple):
         Of the strategy.
     qalys, cost
         Increments; shape (draws,).
-    spread
-        Covariance of QALYs and costs for the ellipse, the Monte Carlo noise taken out or not.
     """
 
     name: str
     label: str
     qalys: Array
     cost: Array
-    spread: Array
 
 
 def plane_figure(
@@ -102,20 +100,20 @@ def plane_figure(
         _threshold(axes, threshold, f"{symbol}{threshold:,.0f}")
     axes.axhline(0.0, color="black", linewidth=0.8, zorder=1)
     axes.axvline(0.0, color="black", linewidth=0.8, zorder=1)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{'−' * (value < 0)}{symbol}{abs(value):,.0f}")
+    in_currency(axes.yaxis, symbol)
     axes.set_xlabel(f"QALYs more than {comparator}")
     axes.set_ylabel(f"Cost more than {comparator}")
     axes.set_title("Cost-effectiveness plane")
-    axes.legend(loc="best", title="Mean, draws, 95 % ellipse")
+    figure.legend(loc="outside lower center", ncols=4, title="Mean, draws and 95 % ellipse of")
     return figure
 
 
 def _opacity(draws: int) -> float:
-    return min(1.0, max(0.08, 60.0 / math.sqrt(max(draws, 1)) / 10.0))
+    return min(0.8, max(FAINTEST, 6.0 / math.sqrt(max(draws, 1))))
 
 
 def _ellipse(cloud: Cloud, colour: str) -> Ellipse:
-    sizes, directions = np.linalg.eigh(cloud.spread)
+    sizes, directions = np.linalg.eigh(np.cov(cloud.qalys, cloud.cost))
     # The 95 % quantile of chi-squared with two degrees of freedom.
     reach = math.sqrt(-2.0 * math.log(1.0 - ELLIPSE_SHARE))
     axes_lengths = 2.0 * reach * np.sqrt(np.maximum(sizes, 0.0))
@@ -145,7 +143,7 @@ def _limits(axes: Axes, clouds: Sequence[Cloud]) -> None:
 
 def _threshold(axes: Axes, threshold: float, label: str) -> None:
     axes.axline((0.0, 0.0), slope=threshold, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    right, top = axes.get_xlim()[1], axes.get_ylim()[1]
     # Where the line leaves the picture, on the side of more QALYs.
     x = min(right, top / threshold)
     axes.annotate(
@@ -160,4 +158,3 @@ def _threshold(axes: Axes, threshold: float, label: str) -> None:
         bbox={"facecolor": "white", "edgecolor": LIGHT_GREY, "linewidth": 0.4, "pad": 1.2},
         zorder=6,
     )
-    del left, bottom

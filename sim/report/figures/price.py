@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.figures.style import COLOURS, GREY, new_figure
+from sim.report.figures.style import COLOURS, GREY, in_currency, new_figure
 from sim.uncertainty.price import PriceLimit
 
 WIDTH_MM: Final = 160.0
@@ -94,5 +94,5 @@ def _frame(axes: Axes, title: str, top: float, symbol: str) -> None:
     axes.set_xlim(0.0, top)
     axes.set_ylim(0.0, TOP)
     axes.grid(axis="both")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{symbol}{value:,.0f}")
+    in_currency(axes.xaxis, symbol)
     axes.set_ylabel("Most cost-effective, %")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from sim.clinic.units import PERCENT
 from sim.report.figures.style import COLOURS, new_figure
+from sim.uncertainty.points import Target
 from sim.uncertainty.sobol import Sobol
 
 WIDTH_MM: Final = 150.0
@@ -46,10 +47,17 @@ def sobol_figure(result: Sobol) -> Figure:
     axes.axvline(0.0, color="black", linewidth=0.8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel("Share of the variance, % (95 % interval)")
-    axes.set_title(result.target.outcome.label)
+    axes.set_xlabel(f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}")
+    axes.set_title(compared(result.target))
     axes.legend(loc="lower right")
     return figure
+
+
+def compared(target: Target) -> str:
+    """Return which strategy is compared with which."""
+    shown = {s.name: s.shown_name for s in target.question.scenario.strategies}
+    comparator = target.question.scenario.comparator_name
+    return f"{shown[target.strategy]} against {shown[comparator]}"
 
 
 def _label(name: str) -> str:

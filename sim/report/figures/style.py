@@ -13,6 +13,7 @@ from typing import Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 MM_PER_INCH: Final = 25.4
@@ -89,3 +90,13 @@ def rendered(figure: Figure, format_name: str) -> bytes:
     with styled():
         figure.savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
+
+
+def in_currency(axis: Axis, symbol: str) -> None:
+    """Write the numbers along an axis as amounts of money."""
+
+    def shown(value: float, _: float) -> str:
+        sign = "−" if value < 0.0 else ""
+        return f"{sign}{symbol}{abs(value):,.0f}"
+
+    axis.set_major_formatter(shown)

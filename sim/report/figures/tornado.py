@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sim.report.figures.style import COLOURS, GREY, new_figure
-from sim.uncertainty.one_way import STRUCTURE, Bar, Found, Tornado, shown_bars
+from sim.uncertainty.one_way import STRUCTURE, Bar, Found, Section, Tornado, shown_sections
 from sim.uncertainty.principal import NORMAL_97_5
 
 WIDTH_MM: Final = 190.0
@@ -42,25 +42,24 @@ WHITE_GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "a
 
 
 def tornado_figure(result: Tornado, *, top: int) -> Figure:
-    """Draw the `top` widest bars, and below them the structural choices that change anything.
+    """Draw the `top` widest bars, and below them the other groups under their titles.
 
     Error ticks are 95 % intervals of the Monte Carlo error of the change from the base.
     """
-    bars, choices = shown_bars(result, top)
-    places = [float(i) for i in range(len(bars))]
-    places += [len(bars) + GAP_ROWS * bool(bars) + i for i in range(len(choices))]
-    rows = places[-1] + 1.0 if places else 1.0
+    sections = shown_sections(result, top)
+    bars = [bar for section in sections for bar in section.bars]
+    titles, places, rows = _places(sections)
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * rows)
-    _room(axes, result, [*bars, *choices])
-    for place, bar in zip(places, [*bars, *choices], strict=True):
+    _room(axes, result, bars)
+    for place, bar in zip(places, bars, strict=True):
         _draw(axes, result, bar, place)
     axes.axvline(result.base.mean, color="black", linewidth=0.9, zorder=3)
     _frame(axes, result, rows)
-    axes.set_yticks(places, [_label(bar) for bar in [*bars, *choices]], fontsize=SMALL)
-    if choices and bars:
+    axes.set_yticks(places, [_label(bar) for bar in bars], fontsize=SMALL)
+    for title, place in titles.items():
         axes.text(
-            *(LABEL_END, len(bars) + GAP_ROWS - 1.0),
-            "Structural choices",
+            *(LABEL_END, place),
+            title,
             transform=axes.get_yaxis_transform(),
             ha="right",
             va="center",
@@ -68,12 +67,26 @@ def tornado_figure(result: Tornado, *, top: int) -> Figure:
             fontweight="bold",
         )
     figure.legend(
-        handles=_legend(result, bars, choices),
+        handles=_legend(result, bars),
         loc="outside lower center",
         ncols=3,
         fontsize=SMALL,
     )
     return figure
+
+
+def _places(sections: list[Section]) -> tuple[dict[str, float], list[float], float]:
+    """Return where titles and bars stand, in rows from the top, and the number of rows."""
+    titles: dict[str, float] = {}
+    places: list[float] = []
+    row = 0.0
+    for title, bars in sections:
+        if title:
+            row += GAP_ROWS if places else 1.0
+            titles[title] = row - 1.0
+        places += [row + i for i in range(len(bars))]
+        row += len(bars)
+    return titles, places, max(row, 1.0)
 
 
 def _room(axes: Axes, result: Tornado, bars: list[Bar]) -> None:
@@ -172,23 +185,23 @@ def _frame(axes: Axes, result: Tornado, rows: float) -> None:
         axes.axvline(0.0, color=GREY, linewidth=0.9, linestyle="--", zorder=1)
 
 
-def _legend(result: Tornado, bars: list[Bar], choices: list[Bar]) -> list[Patch | Line2D]:
+def _legend(result: Tornado, bars: list[Bar]) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = []
-    if bars:
+    if any(bar.group != STRUCTURE for bar in bars):
         handles += [
             Patch(facecolor=LOW_COLOUR, edgecolor=LOW_COLOUR, label="low end of the interval"),
             Patch(facecolor=HIGH_COLOUR, edgecolor=HIGH_COLOUR, label="high end of the interval"),
         ]
-    if choices:
+    if any(bar.group == STRUCTURE for bar in bars):
         handles.append(
             Patch(facecolor=OTHER_COLOUR, edgecolor=OTHER_COLOUR, label="structural choice")
         )
-    if any(bar.within_error for bar in [*bars, *choices]):
+    if any(bar.within_error for bar in bars):
         handles.append(Patch(facecolor="white", edgecolor=GREY, label="smaller than its error"))
     handles.append(
         Line2D([], [], color="black", marker="|", linewidth=0.7, label="95 % Monte Carlo interval")
     )
-    if any(result.flips(bar) for bar in [*bars, *choices]):
+    if any(result.flips(bar) for bar in bars):
         handles.append(Line2D([], [], **FLIP_MARK, label="another strategy is optimal"))
     return handles
 
