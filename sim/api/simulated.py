@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,14 +17,15 @@ from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.report import files
 from sim.study import simulation as study
-from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation
+from sim.study.flow import Flow
+from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation, Sink
 from sim.study.summary import Summary, summarise
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-Endpoint = Literal["os", "efs", "rfs"]
+Endpoint = Literal["os", "rfs"]
 
 
 class RunResult(Result):
@@ -38,15 +39,18 @@ class RunResult(Result):
     FILES = files.NAMES
     FIGURES = get_args(Endpoint)
 
-    def __init__(self, scenario: Scenario, simulation: Simulation, summary: Summary) -> None:
+    def __init__(
+        self, scenario: Scenario, simulation: Simulation, summary: Summary, flow: Flow | None
+    ) -> None:
         super().__init__(scenario)
         self._simulation = simulation
         self._summary = summary
+        self._flow = flow
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        found = files.run_tables(self._simulation, self._summary)
+        found = files.run_tables(self._simulation, self._summary, self._flow)
         return {name.removesuffix(".csv"): table for name, table in found.items()}
 
     @property
@@ -83,6 +87,15 @@ class RunResult(Result):
         ``discounted``, which add up to the totals.
         """
         return self.tables["ledger"]
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        """How many patients took which course, by 60 months or where the horizon ends.
+
+        Columns ``strategy``, ``response``, ``transplant``, ``course``, ``state``, ``months``,
+        ``patients``.
+        """
+        return self.tables["flow"]
 
     @property
     def inputs(self) -> pd.DataFrame:
@@ -131,7 +144,7 @@ class RunResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return files.run_files(self._simulation, self._summary)
+        return files.run_files(self._simulation, self._summary, self._flow)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
@@ -152,8 +165,11 @@ class RunResult(Result):
         from sim.report.figures.survival import survival_figure
 
         labels = {arm.name: arm.label for arm in self._summary.arms}
+        survival = self.survival
         with styled():
-            return survival_figure(self.survival, list(labels), labels, endpoint=name)
+            return survival_figure(
+                survival[survival["endpoint"] == name], (), labels, endpoint=name
+            )
 
 
 @in_python_words
@@ -201,25 +217,40 @@ def run(
     word("engine", engine, get_args(Engine))
     kept = whole("trace", trace, 0)
     question = scenario.question
+    keeps = question.patients <= KEPT_AT_MOST
+    flow = None if keeps else Flow(question)
     with (
         enough_memory(question),
         patients_progress(question.patients * len(question.model.strategies)) as advance,
-        _patients_file(patients_out, scenario) as sink,
+        _patients_file(patients_out, scenario) as file,
     ):
+        sinks = [sink for sink in (file, flow) if sink is not None]
         simulation = study.run(
             question,
             engine=engine,
             trace=kept,
-            keep_patients=question.patients <= KEPT_AT_MOST,
+            keep_patients=keeps,
             threads=threads_given(threads),
             progress=advance,
-            sink=sink,
+            sink=_each(sinks) if sinks else None,
         )
         summary = summarise(simulation)
-    return RunResult(scenario, simulation, summary)
+    return RunResult(scenario, simulation, summary, flow)
 
 
-def _patients_file(path: str | Path | None, scenario: Scenario) -> Any:  # noqa: ANN401
+def _each(sinks: Sequence[Sink]) -> Sink:
+    """Return a sink that gives each of the sinks every unit."""
+
+    def take(*unit: Any) -> None:  # noqa: ANN401
+        for sink in sinks:
+            sink(*unit)
+
+    return take
+
+
+def _patients_file(
+    path: str | Path | None, scenario: Scenario
+) -> AbstractContextManager[Sink | None]:
     """Open the file of the single patients; None where none is asked for."""
     if path is None:
         return nullcontext()
