@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from sim.api.comparison import CompareResult, compare
     from sim.api.information import VoiResult, voi
+    from sim.api.patient import ExplainResult, explain
     from sim.api.pricing import PriceResult, price
     from sim.api.probabilistic import PsaResult, psa
     from sim.api.result import Picture, Result
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CompareResult",
+    "ExplainResult",
     "Picture",
     "PriceResult",
     "PsaResult",
@@ -42,6 +44,7 @@ __all__ = [
     "UserError",
     "VoiResult",
     "compare",
+    "explain",
     "price",
     "psa",
     "run",
@@ -53,6 +56,7 @@ __all__ = [
 _MODULES: Final = {
     "sim.api.comparison": ("CompareResult", "compare"),
     "sim.api.information": ("VoiResult", "voi"),
+    "sim.api.patient": ("ExplainResult", "explain"),
     "sim.api.pricing": ("PriceResult", "price"),
     "sim.api.probabilistic": ("PsaResult", "psa"),
     "sim.api.result": ("Picture", "Result"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,8 +36,15 @@ def check_out(out: Path | None, kind: type[Result]) -> None:
         check_folder(out, kind.FILES)
 
 
-def show(found: Result, out: Path | None, *, as_json: bool, is_written: bool = False) -> None:
-    """Write the files, unless they are written already, then print the answer."""
+def show(
+    found: Result,
+    out: Path | None,
+    *,
+    as_json: bool,
+    is_written: bool = False,
+    also: Sequence[str] = (),
+) -> None:
+    """Write the files, unless they are written already, then print the answer and `also` lines."""
     from sim.report.text import console_for, print_lines
 
     if out is not None and not is_written:
@@ -47,8 +54,7 @@ def show(found: Result, out: Path | None, *, as_json: bool, is_written: bool = F
         return
     console = console_for(sys.stdout.isatty())
     found.print_to(console)
-    if out is not None:
-        print_lines(console, [f"Files: {out}"])
+    print_lines(console, [*also, *([f"Files: {out}"] if out is not None else [])])
 
 
 @contextmanager
