@@ -9,7 +9,6 @@ import click
 
 from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
-    MOST_PATIENTS,
     json_option,
     out_option,
     scenario_argument,
