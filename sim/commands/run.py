@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sim.study.question import Question
     from sim.study.simulation import Sink
 
+REPORT: Final = "--report"
 Engine = Literal["core", "reference"]
 
 
@@ -33,6 +35,12 @@ Engine = Literal["core", "reference"]
 @seed_option
 @out_option
 @json_option
+@click.option(
+    REPORT,
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="Write the results as one HTML file, with the analyses that lie in the folder of --out.",
+)
 @click.option(
     "--trace",
     metavar="K",
@@ -60,6 +68,7 @@ def run(
     seed: int | None,
     out: Path | None,
     as_json: bool,
+    report: Path | None,
     trace: int,
     patients_out: Path | None,
     engine: Engine,
@@ -70,8 +79,10 @@ def run(
     Every patient lives under every strategy, with the same luck. Each result has its Monte
     Carlo standard error. The same scenario, seed and version give the same files, byte for byte.
     """
+    from sim.commands.report import write_report
     from sim.report import files, text
     from sim.report.progress import patients_progress
+    from sim.report.single_file import check_file
     from sim.report.trace import lines
     from sim.study.flow import Flow
     from sim.study.question import ask
@@ -82,7 +93,9 @@ def run(
     question = ask(scenario, patients=patients, seed=seed)
     if out is not None:
         files.check_output(out)
-    flow = None if out is None else Flow(question)
+    if report is not None:
+        check_file(report, REPORT)
+    flow = Flow(question) if out is not None or report is not None else None
     try:
         with (
             patients_progress(question.patients * len(question.model.strategies)) as advance,
@@ -105,6 +118,11 @@ def run(
         ) from None
     if out is not None:
         files.write(simulation, summary, out, flow)
+    if report is not None:
+        with _results_folder(
+            out, lambda place: files.write(simulation, summary, place, flow)
+        ) as place:
+            write_report(question, place, report, None)
     if as_json:
         click.echo(files.summary_json(simulation, summary), nl=False)
         return
@@ -114,6 +132,20 @@ def run(
         text.print_lines(console, ["", *lines(traced, question.perspective.currency)])
     if out is not None:
         text.print_lines(console, [f"Files: {out}"])
+    if report is not None:
+        text.print_lines(console, [f"Report: {report}"])
+
+
+@contextmanager
+def _results_folder(out: Path | None, write: Callable[[Path], None]) -> Iterator[Path]:
+    """Yield the folder of the results, or where there is none a temporary one with them."""
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary) / "results"
+        write(place)
+        yield place
 
 
 def _patients_sink(path: Path | None, question: Question) -> AbstractContextManager[Sink | None]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.clinic.units import PERCENT
-from sim.report.figures.style import GREY, colour_of, new_figure
+from sim.report.figures.style import GREY, colour_of, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 CURVE_MM: Final = 66.0
@@ -91,13 +91,17 @@ def survival_figure(
     ticks = list(range(0, last + 1, TICK_MONTHS * (2 if last > LONG else 1)))
     _frame(axes, ticks, last, endpoint)
     _at_risk(risk, curves, labels, colours, ticks, last)
-    handles: list[Line2D] = [line for line in axes.get_lines() if line.get_label() in labels.values()]
+    handles: list[Line2D] = [
+        line for line in axes.get_lines() if line.get_label() in labels.values()
+    ]
     if published:
         handles.append(
             Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linewidth=1.0)
         )
         handles[-1].set_label("published, with interval")
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    names = [str(handle.get_label()) for handle in handles]
+    columns = legend_columns(names, width_mm)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -111,7 +115,9 @@ def _point(axes: Axes, point: Point, colour: str, last: int) -> None:
     high = point.high
     if high is None:
         high = point.value if point.months is not None or point.low is None else float(last)
-    ends = ([low, high], [HALF, HALF]) if point.months is None else ([point.months] * 2, [low, high])
+    ends = (
+        ([low, high], [HALF, HALF]) if point.months is None else ([point.months] * 2, [low, high])
+    )
     axes.plot(*ends, color=colour, linewidth=1.0, zorder=4)
     axes.plot(
         *centre,
@@ -152,8 +158,8 @@ def _at_risk(
         curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
         axes.plot([0.0, SWATCH * last], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
         axes.text(
-            *(SWATCH * last, row + NAME_SHARE),
-            f"  At risk: {label}",
+            *(1.5 * SWATCH * last, row + NAME_SHARE),
+            f"At risk: {label}",
             fontsize=SMALL,
             va="bottom",
         )
