@@ -78,7 +78,7 @@ class _Commands(click.Group):
             sys.stdout.flush()
             return result
         except UserError as error:
-            raise _Mistake(str(error)) from None
+            raise _Mistake(str(error.original)) from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)

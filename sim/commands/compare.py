@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Final
 
 import click
 
+from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -15,9 +14,6 @@ from sim.commands.options import (
     seed_option,
     threads_option,
 )
-from sim.errors import UserError
-
-FEWEST_SCENARIOS: Final = 2
 
 
 @click.command()
@@ -42,35 +38,9 @@ def compare(
     population, perspective and horizon are the same, all strategies of all scenarios stand in
     one full incremental analysis.
     """
-    from sim.report import comparison_files, text
-    from sim.report.comparison_table import print_comparison
-    from sim.report.folder import check_folder
-    from sim.report.progress import patients_progress
-    from sim.study.comparison import aligned
-    from sim.study.comparison import compare as compared
-    from sim.study.question import ask
+    from sim import CompareResult
+    from sim import compare as compared
 
-    if len(scenarios) < FEWEST_SCENARIOS:
-        raise UserError(
-            "needs two scenarios or more to compare", key="SCENARIOS", value=str(scenarios[0])
-        )
-    questions = aligned([ask(path, patients=patients, seed=seed) for path in scenarios])
-    if out is not None:
-        check_folder(out, comparison_files.NAMES)
-    size = sum(each.patients * len(each.model.strategies) for each in questions)
-    try:
-        with patients_progress(size) as advance:
-            found = compared(questions, threads=threads, progress=advance)
-    except MemoryError:
-        raise UserError(
-            "needs more memory than there is", key="patients", value=questions[0].patients
-        ) from None
-    if out is not None:
-        comparison_files.write(found, out)
-    if as_json:
-        click.echo(comparison_files.comparison_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    print_comparison(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    questions = [asked(path, patients=patients, seed=seed) for path in scenarios]
+    check_out(out, CompareResult)
+    show(compared(*questions, threads=threads), out, as_json=as_json)

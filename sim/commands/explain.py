@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Literal
 
 import click
 
+from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
-    MOST_PATIENTS,
     json_option,
     out_option,
     scenario_argument,
     seed_option,
 )
-from sim.errors import UserError
-
-if TYPE_CHECKING:
-    from sim.study.question import Question
-    from sim.study.replay import Retelling
-    from sim.study.search import Found
+from sim.limits import MOST_PATIENTS
 
 Engine = Literal["core", "reference"]
-FIRST_FEW: Final = 5
-"""Patients that a search names."""
 
 
 @click.command()
@@ -84,62 +76,21 @@ def explain(
     The same virtual patient side by side: each event with its day, what was drawn and against
     what chance, each entry of the ledger, and where and why the lives part.
     """
-    if patient is not None and wanted is not None:
-        raise UserError("--patient and --find exclude each other", key="--patient", value=patient)
-    if among is not None and wanted is None:
-        raise UserError("says how many --find looks through: give --find", key="--among")
-    from sim.report import explain_files as files
-    from sim.report import text
-    from sim.report.explain import print_explanation
-    from sim.report.figures.file import format_of
-    from sim.report.folder import check_folder, write_folder
-    from sim.study.question import ask
-    from sim.study.replay import retell
+    from sim import ExplainResult
+    from sim import explain as explained
+    from sim.report.figures.file import format_of, write_figure
 
     if figure is not None:
         format_of(figure)
-    if out is not None:
-        check_folder(out, files.NAMES)
-    question = ask(scenario, patients=among, seed=seed)
-    found = None if wanted is None else _search(question, wanted)
-    number = found.patients[0] if found is not None else patient or 0
-    retelling = retell(question, number, engine=engine)
+    check_out(out, ExplainResult)
+    found = explained(
+        asked(scenario, seed=seed),
+        patient,
+        find=wanted,
+        among=among,
+        engine=engine,
+        entries=entries,
+    )
     if figure is not None:
-        _draw(figure, retelling)
-    if out is not None:
-        write_folder(out, files.explain_files(retelling, found, every_entry=entries), files.NAMES)
-    if as_json:
-        click.echo(files.explain_json(retelling, found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    print_explanation(console, retelling, found, every_entry=entries)
-    if figure is not None:
-        text.print_lines(console, [f"Figure: {figure}"])
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
-
-
-def _search(question: Question, wanted: str) -> Found:
-    from sim.report.progress import patients_progress
-    from sim.study.search import find, parse
-
-    search = parse(wanted, question)
-    with patients_progress(question.patients) as advance:
-        found = find(question, search, first=FIRST_FEW, progress=advance)
-    if not found.patients:
-        raise UserError(
-            f"is true of none of the {found.searched:,} patients; --among N looks through more",
-            key="--find",
-            value=wanted,
-        )
-    return found
-
-
-def _draw(path: Path, retelling: Retelling) -> None:
-    from sim.report.figures.file import write_figure
-    from sim.report.figures.style import styled
-    from sim.report.figures.timelines import timelines_figure
-
-    with styled():
-        figure = timelines_figure(retelling)
-    write_figure(path, figure)
+        write_figure(figure, found.figure())
+    show(found, out, as_json=as_json, also=[f"Figure: {figure}"] if figure is not None else [])

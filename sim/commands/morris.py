@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sim.commands.answers import resumable
 from sim.commands.options import (
     json_option,
     out_option,
@@ -71,7 +72,7 @@ def morris(
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.commands.sets import check_store, enough_memory, kept_chunks, sets_progress
+    from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
@@ -80,7 +81,7 @@ def morris(
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.points import chunks_of, points_to_simulate, target
 
-    check_store(report.MORRIS_NAMES, out, resume)
+    check_store(report.MORRIS_NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
     with enough_memory(question):
         looked_at = target(
@@ -93,9 +94,18 @@ def morris(
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
     runs = len(planned.points)
     settings = {"groups": groups, "top": top}
-    with kept_chunks(
-        looked_at, report.MORRIS, trajectories, chunks_of(runs), settings, out, resume
-    ) as store:
+    with (
+        resumable(out),
+        kept_chunks(
+            looked_at,
+            report.MORRIS,
+            trajectories,
+            chunks_of(runs),
+            settings,
+            out,
+            resume=resume,
+        ) as store,
+    ):
         kept = store.done() if store is not None else set()
         with sets_progress(question, points_to_simulate(runs, kept)) as advance:
             found = analysis.screen(planned, threads=threads, progress=advance, store=store)

@@ -7,14 +7,9 @@ from typing import Any, Final
 
 import click
 
-MOST_THREADS: Final = 1024
-MOST_PATIENTS: Final = 10**9
+from sim.limits import FEWEST_DRAWS, LARGEST_SEED, MOST_DRAWS, MOST_PATIENTS, MOST_THREADS
+
 AUTO: Final = "auto"
-FEWEST: Final = 2
-"""Of draws and of patients per draw: one has no spread."""
-MOST_DRAWS: Final = 10**6
-LARGEST_SEED: Final = 2**64 - 1
-"""As in a scenario, whose schema would be slow to import here."""
 
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path))
 patients_option = click.option(
@@ -111,14 +106,14 @@ class PatientsPerDraw(click.ParamType[int | None]):
         """Read the option."""
         if value == AUTO:
             return None
-        number: int = click.IntRange(FEWEST, MOST_PATIENTS).convert(value, param, ctx)
+        number: int = click.IntRange(FEWEST_DRAWS, MOST_PATIENTS).convert(value, param, ctx)
         return number
 
 
 draws_option = click.option(
     "--draws",
     metavar="N",
-    type=click.IntRange(FEWEST, MOST_DRAWS),
+    type=click.IntRange(FEWEST_DRAWS, MOST_DRAWS),
     help="Draws of the uncertain parameters; chosen by a small pilot unless given.",
 )
 patients_per_draw_option = click.option(

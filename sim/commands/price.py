@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
+from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
     draws_option,
     json_option,
@@ -48,30 +48,12 @@ def price(
     of being cost-effective against the price. Exact for the simulated patients: the price changes
     what a strategy costs, and no patient's course.
     """
-    from dataclasses import replace
+    from sim import PriceResult
+    from sim import price as priced
 
-    from sim.report import price as report
-    from sim.report import text
-    from sim.report.folder import check_folder, write_folder
-    from sim.report.progress import patients_progress
-    from sim.study.question import ask
-    from sim.uncertainty.analysis import Work, choose_size, results
-    from sim.uncertainty.price import price_parameter, priced_results
-
-    question = ask(scenario, seed=seed)
-    price_parameter(question, regimen)
-    if out is not None:
-        check_folder(out, report.NAMES)
-    work = Work(threads, cached=not no_cache, bar=patients_progress)
-    size = choose_size(question, work, draws=draws, patients=patients, se=None)
-    asked = replace(question, patients=size.patients)
-    found = priced_results(asked, regimen, lambda each: results(each, size.draws, work))
-    if out is not None:
-        write_folder(out, report.price_files(found), report.NAMES)
-    if as_json:
-        click.echo(report.price_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_price(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    question = asked(scenario, seed=seed)
+    check_out(out, PriceResult)
+    found = priced(
+        question, regimen, draws=draws, patients=patients, cached=not no_cache, threads=threads
+    )
+    show(found, out, as_json=as_json)

@@ -39,7 +39,7 @@ def scenarios(
 
     A what-if is a key below 'what_ifs' with a label and the keys of the scenario that it changes.
     """
-    from sim.commands.sets import sets_progress
+    from sim.api.work import sets_progress
     from sim.report import text
     from sim.report import what_ifs as report
     from sim.report.folder import check_folder, write_folder

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sim.commands.answers import asked, resumable, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -19,9 +20,10 @@ from sim.commands.options import (
     threads_option,
     threshold_option,
 )
+from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
-FEWEST_DRAWS = 2
-MOST_DRAWS = 2**14
+if TYPE_CHECKING:
+    from sim.api.sensitivity import Groups
 
 
 @click.command()
@@ -39,7 +41,7 @@ MOST_DRAWS = 2**14
 @click.option(
     "--draws",
     metavar="N",
-    type=click.IntRange(FEWEST_DRAWS, MOST_DRAWS),
+    type=click.IntRange(FEWEST_DRAWS, MOST_SOBOL_DRAWS),
     default=256,
     show_default=True,
     help="Points of the Sobol sequence, a power of 2; the model is run N (groups + 2) times.",
@@ -58,7 +60,7 @@ def sobol(
     outcome: str,
     threshold: float | None,
     strategy: str | None,
-    groups: str,
+    groups: Groups,
     draws: int,
     check: bool,
     patients: int | None,
@@ -73,39 +75,20 @@ def sobol(
     All uncertain parameters vary together. The first-order index of a group is the share of the
     variance that learning it would take away, the total index what is left when all else is known.
     """
-    from sim.commands.sets import check_store, enough_memory, kept_chunks, sets_progress
-    from sim.report import global_sensitivity as report
-    from sim.report import text
-    from sim.report.analysis_files import in_bytes
-    from sim.study.question import ask
-    from sim.uncertainty import sobol as analysis
-    from sim.uncertainty.draws import fitted_draws
-    from sim.uncertainty.points import target
+    from sim import sobol as shared_out
 
-    check_store(report.SOBOL_NAMES, out, resume)
-    question = ask(scenario, patients=patients, seed=seed)
-    with enough_memory(question):
-        looked_at = target(
+    question = asked(scenario, patients=patients, seed=seed)
+    with resumable(out):
+        found = shared_out(
             question,
             outcome=outcome,
             threshold=threshold,
             strategy=strategy,
-            posterior=fitted_draws(question),
+            groups=groups,
+            draws=draws,
+            check=check,
+            out=out,
+            resume=resume,
+            threads=threads,
         )
-    planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
-    settings = {"groups": groups, "check": check}
-    with kept_chunks(
-        looked_at, report.SOBOL, draws, planned.chunks, settings, out, resume
-    ) as store:
-        kept = store.done() if store is not None else set()
-        with sets_progress(question, planned.work(kept)) as advance:
-            found = analysis.sobol(planned, threads=threads, progress=advance, store=store)
-        if store is not None:
-            store.finish(in_bytes(report.sobol_files(found)))
-    if as_json:
-        click.echo(report.sobol_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_sobol(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    show(found, out, as_json=as_json, is_written=True)

@@ -47,7 +47,7 @@ def threshold(
 
     It is looked for at each threshold of the perspective, or said that there is none.
     """
-    from sim.commands.sets import sets_progress
+    from sim.api.work import sets_progress
     from sim.report import text
     from sim.report import threshold as report
     from sim.report.folder import check_folder, write_folder

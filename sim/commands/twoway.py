@@ -65,7 +65,7 @@ def twoway(
     threads: int | None,
 ) -> None:
     """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
-    from sim.commands.sets import sets_progress
+    from sim.api.work import sets_progress
     from sim.report import text
     from sim.report import two_way as report
     from sim.report.folder import check_folder, write_folder

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
     draws_option,
     json_option,
@@ -19,11 +19,6 @@ from sim.commands.options import (
     threads_option,
     top_option,
 )
-from sim.errors import UserError
-
-if TYPE_CHECKING:
-    from sim.report.voi import Patients
-    from sim.study.question import Question
 
 
 class _Group(click.ParamType[tuple[str, tuple[str, ...]]]):
@@ -104,51 +99,21 @@ def voi(
     The expected value of perfect information, on everything (EVPI), on groups of parameters and
     on each of them (EVPPI), read from the draws of a probabilistic analysis.
     """
-    from dataclasses import replace
+    from sim import VoiResult
+    from sim import voi as valued
 
-    from sim.report import text
-    from sim.report import voi as report
-    from sim.report.folder import check_folder, write_folder
-    from sim.report.progress import patients_progress, steps_progress
-    from sim.study.question import ask
-    from sim.uncertainty.analysis import Work, choose_size, results
-    from sim.uncertainty.voi import default_groups, matching, value_of_information
-
-    question = ask(scenario, seed=seed)
-    population = _population(question, incidence, years)
-    if out is not None:
-        check_folder(out, report.NAMES)
-    work = Work(threads, cached=not no_cache, bar=patients_progress)
-    size = choose_size(question, work, draws=draws, patients=patients, se=None)
-    psa = results(replace(question, patients=size.patients), size.draws, work)
-    names = [str(name) for name in psa.parameters.columns]
-    learnt = {name: matching(names, name, patterns) for name, patterns in groups}
-    learnt = learnt or default_groups(question, names)
-    with steps_progress(len(names) + len(learnt), "valuing information") as advance:
-        found = value_of_information(
-            psa, thresholds or question.thresholds, learnt, progress=advance
-        )
-    if out is not None:
-        write_folder(out, report.voi_files(found, population, top), report.NAMES)
-    if as_json:
-        click.echo(report.voi_json(found, population), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_voi(console, found, population, top)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
-
-
-def _population(
-    question: Question, incidence: float | None, years: float | None
-) -> Patients | None:
-    from sim.report.voi import Patients
-
-    if incidence is None and years is None:
-        return None
-    if incidence is None or years is None:
-        raise UserError(
-            "the value to the population needs both --incidence and --years",
-            key="--incidence" if incidence is None else "--years",
-        )
-    return Patients(question, incidence, years)
+    question = asked(scenario, seed=seed)
+    check_out(out, VoiResult)
+    found = valued(
+        question,
+        draws=draws,
+        patients=patients,
+        thresholds=thresholds or None,
+        groups=dict(groups),
+        incidence=incidence,
+        years=years,
+        top=top,
+        cached=not no_cache,
+        threads=threads,
+    )
+    show(found, out, as_json=as_json)

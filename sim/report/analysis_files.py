@@ -13,7 +13,7 @@ import pandas as pd
 from sim.economics.estimates import Estimate
 from sim.report.citations import citations
 from sim.report.folder import encoded
-from sim.study.provenance import provenance
+from sim.study.provenance import fingerprint, provenance
 from sim.study.question import Question
 from sim.study.simulation import Simulation
 
@@ -82,6 +82,7 @@ def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) 
         "price_year": question.perspective.price_year,
         "patients": question.patients,
         "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
         **summary,
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -13,7 +12,6 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
 from sim.economics.incremental import Increment
 from sim.report.citations import citations
-from sim.report.folder import write_folder
 from sim.study.comparison import Comparison, Side
 from sim.study.provenance import provenance
 from sim.study.simulation import Simulation
@@ -106,14 +104,8 @@ def comparison_json(comparison: Comparison) -> str:
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
-def write(comparison: Comparison, folder: Path) -> None:
-    """Write all files of the comparison into `folder`, whole or not at all.
-
-    Raises
-    ------
-    UserError
-        When the folder cannot be written.
-    """
+def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
+    """Return the tables of the comparison by file name, in the columns `COLUMNS`."""
     tables = {
         "comparison.csv": _outcomes(comparison),
         "differences.csv": _differences(comparison),
@@ -121,11 +113,14 @@ def write(comparison: Comparison, folder: Path) -> None:
         "net_benefit.csv": _net_benefit(comparison),
         "changes.csv": _changes(comparison),
     }
+    return {name: pd.DataFrame(rows, columns=list(COLUMNS[name])) for name, rows in tables.items()}
+
+
+def comparison_files(comparison: Comparison) -> dict[str, str]:
+    """Return the files of the comparison by name."""
     texts = {
-        name: pd.DataFrame(rows, columns=list(COLUMNS[name])).to_csv(
-            index=False, lineterminator="\n"
-        )
-        for name, rows in tables.items()
+        name: table.to_csv(index=False, lineterminator="\n")
+        for name, table in comparison_tables(comparison).items()
     }
     texts["comparison.json"] = comparison_json(comparison)
     origins = [
@@ -134,7 +129,7 @@ def write(comparison: Comparison, folder: Path) -> None:
     ]
     texts["provenance.json"] = json.dumps({"scenarios": origins}, indent=INDENT) + "\n"
     texts["citations.txt"] = citations(*(side.question for side in comparison.sides))
-    write_folder(folder, texts, NAMES)
+    return texts
 
 
 def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:

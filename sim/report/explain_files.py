@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -26,6 +26,9 @@ from sim.study.replay import Posting, Retelling, RetoldLife
 from sim.study.search import Found
 from sim.study.simulation import Simulation
 from sim.study.witness import Distribution, Draw
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS: Final = {
     "explain_events.csv": ("strategy", "event", "day", "kind", "line", "cycle", "words"),
@@ -87,21 +90,9 @@ def explain_files(
     question = retelling.question
     origin = provenance(Simulation(question, (), (), retelling.engine))
     origin |= {"analysis": "explain", "patient": retelling.patient.number}
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
-    rows["explain_draws.csv"] += [
-        {"strategy": None, **_entry(draw, retelling.patient)} for draw in retelling.entry
-    ]
-    for life in retelling.lives:
-        name = {"strategy": life.strategy.name}
-        rows["explain_events.csv"] += [{**name, **row} for row in _events(life)]
-        rows["explain_draws.csv"] += [{**name, **_draw(draw, life)} for draw in life.draws]
-        rows["explain_ledger.csv"] += [{**name, **_posting(each)} for each in life.postings]
     tables = {
-        name: pd.DataFrame(
-            [{key: _cell(value) for key, value in row.items()} for row in rows[name]],
-            columns=list(columns),
-        ).to_csv(index=False, lineterminator="\n")
-        for name, columns in COLUMNS.items()
+        name: table.to_csv(index=False, lineterminator="\n")
+        for name, table in explain_tables(retelling).items()
     }
     return {
         "explain.json": explain_json(retelling, found),
@@ -113,6 +104,26 @@ def explain_files(
     }
 
 
+def explain_tables(retelling: Retelling) -> dict[str, pd.DataFrame]:
+    """Return the tables of an explanation by file name, in the columns `COLUMNS`."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    rows["explain_draws.csv"] += [
+        {"strategy": None, **_entry(draw, retelling.patient)} for draw in retelling.entry
+    ]
+    for life in retelling.lives:
+        name = {"strategy": life.strategy.name}
+        rows["explain_events.csv"] += [{**name, **row} for row in _events(life)]
+        rows["explain_draws.csv"] += [{**name, **_draw(draw, life)} for draw in life.draws]
+        rows["explain_ledger.csv"] += [{**name, **_posting(each)} for each in life.postings]
+    return {
+        name: pd.DataFrame(
+            [{key: _cell(value) for key, value in row.items()} for row in rows[name]],
+            columns=list(columns),
+        )
+        for name, columns in COLUMNS.items()
+    }
+
+
 def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a row
     """Write what holds several values into one cell."""
     if isinstance(value, dict):
@@ -120,14 +131,20 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a row
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _picture(retelling: Retelling) -> str:
+def drawn_lives(retelling: Retelling) -> Figure:
+    """Return the figure of an explanation."""
     # The library that draws is slow to load and not needed to print.
-    from sim.report.figures.style import rendered, styled
+    from sim.report.figures.style import styled
     from sim.report.figures.timelines import timelines_figure
 
     with styled():
-        figure = timelines_figure(retelling)
-    return rendered(figure, "svg").decode()
+        return timelines_figure(retelling)
+
+
+def _picture(retelling: Retelling) -> str:
+    from sim.report.figures.style import rendered
+
+    return rendered(drawn_lives(retelling), "svg").decode()
 
 
 def explain_json(retelling: Retelling, found: Found | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,9 @@ from sim.uncertainty.ranges import shown_label
 from sim.uncertainty.screening import EFFECTS, Screening
 from sim.uncertainty.shares import REST
 from sim.uncertainty.sobol import Sobol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SOBOL: Final = "sobol"
 SOBOL_NAMES: Final = names_of(SOBOL)
@@ -88,13 +91,17 @@ def sobol_json(result: Sobol) -> str:
 
 def sobol_files(result: Sobol) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
+    table, summary = sobol_table(result), sobol_summary(result)
+    return analysis_files(result.target.question, SOBOL, table, summary, drawn_sobol(result))
+
+
+def drawn_sobol(result: Sobol) -> Figure:
+    """Return the figure of the analysis."""
     from sim.report.figures.sobol import sobol_figure
     from sim.report.figures.style import styled
 
     with styled():
-        figure = sobol_figure(result)
-    table, summary = sobol_table(result), sobol_summary(result)
-    return analysis_files(result.target.question, SOBOL, table, summary, figure)
+        return sobol_figure(result)
 
 
 def print_sobol(console: Console, result: Sobol) -> None:

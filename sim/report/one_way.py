@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -36,6 +36,9 @@ from sim.uncertainty.one_way import (
     Tornado,
     shown_sections,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSIS: Final = "tornado"
 NAMES: Final = names_of(ANALYSIS)
@@ -141,13 +144,17 @@ def tornado_json(result: Tornado) -> str:
 
 def tornado_files(result: Tornado, top: int) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure shows the `top` widest bars."""
+    table, summary = tornado_table(result), tornado_summary(result)
+    return analysis_files(result.question, ANALYSIS, table, summary, drawn_tornado(result, top))
+
+
+def drawn_tornado(result: Tornado, top: int) -> Figure:
+    """Return the figure of the analysis."""
     from sim.report.figures.style import styled
     from sim.report.figures.tornado import tornado_figure
 
     with styled():
-        figure = tornado_figure(result, top=top)
-    table, summary = tornado_table(result), tornado_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, figure)
+        return tornado_figure(result, top=top)
 
 
 def print_tornado(console: Console, result: Tornado, top: int) -> None:

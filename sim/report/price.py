@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -24,6 +24,9 @@ from sim.report.sensitivity_text import print_notes, strategy_label
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
 from sim.uncertainty.price import PricedResults, PriceLimit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSIS: Final = "price"
 CURVE: Final = "price_curve"
@@ -126,23 +129,30 @@ def price_json(found: PricedResults) -> str:
 
 def price_files(found: PricedResults) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
-    from sim.report.figures.price import price_figure
-    from sim.report.figures.style import rendered, styled
+    from sim.report.figures.style import rendered
 
     question = found.psa.question
     files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
-    curve = found.curve()
-    files[f"{CURVE}.csv"] = curve.to_csv(index=False, lineterminator="\n")
+    files[f"{CURVE}.csv"] = found.curve().to_csv(index=False, lineterminator="\n")
+    figure = drawn_price(found)
+    return files | {f"{CURVE}.{suffix}": rendered(figure, suffix) for suffix in FIGURE_FORMATS}
+
+
+def drawn_price(found: PricedResults) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.report.figures.price import price_figure
+    from sim.report.figures.style import styled
+
+    question = found.psa.question
     with styled():
-        figure = price_figure(
-            curve,
+        return price_figure(
+            found.curve(),
             list(found.limits()),
             {each.name: each.shown_name for each in question.scenario.strategies},
             drug=question.catalogue.regimens[found.regimen].label,
             price=found.price,
             symbol=SYMBOLS[question.perspective.currency],
         )
-    return files | {f"{CURVE}.{suffix}": rendered(figure, suffix) for suffix in FIGURE_FORMATS}
 
 
 def print_price(console: Console, found: PricedResults) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sim.report.analysis_files import FIGURE_FORMATS
 from sim.report.cells import SYMBOLS
 from sim.uncertainty.acceptability import switching_thresholds
 from sim.uncertainty.curves import acceptability_curves, quiet_increments
 from sim.uncertainty.psa import Psa
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PLANE: Final = "plane"
 CURVES: Final = "acceptability"
@@ -21,17 +24,29 @@ NAMES: Final = (
 
 def psa_figures(psa: Psa) -> dict[str, bytes]:
     """Return the files by name; none where there is nothing to choose."""
+    from sim.report.figures.style import rendered
+
+    if len(psa.strategies) == 1:
+        return {}
+    curves = acceptability_curves(psa)
+    files = {f"{CURVES}.csv": curves.to_csv(index=False, lineterminator="\n").encode()}
+    return files | {
+        f"{name}.{suffix}": rendered(figure, suffix)
+        for name, figure in drawn_psa(psa).items()
+        for suffix in FIGURE_FORMATS
+    }
+
+
+def drawn_psa(psa: Psa) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more."""
     from sim.report.figures.acceptability import acceptability_figure
     from sim.report.figures.planes import Cloud, plane_figure
-    from sim.report.figures.style import rendered, styled
+    from sim.report.figures.style import styled
 
     names, question = psa.strategies, psa.question
     comparator = names[psa.comparator]
-    if len(names) == 1:
-        return {}
     labels = {each.name: each.shown_name for each in question.scenario.strategies}
     symbol = SYMBOLS[question.perspective.currency]
-    curves = acceptability_curves(psa)
     means = [psa.values(column).mean(axis=0) for column in ("cost", "qalys")]
     clouds = [
         Cloud(name, labels[name], *quiet_increments(psa, name).T)
@@ -39,12 +54,12 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
         if name != comparator
     ]
     with styled():
-        figures = {
+        return {
             PLANE: plane_figure(
                 clouds, names, labels[comparator], question.thresholds, symbol=symbol
             ),
             CURVES: acceptability_figure(
-                curves,
+                acceptability_curves(psa),
                 names,
                 labels,
                 question.thresholds,
@@ -52,9 +67,3 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
                 symbol=symbol,
             ),
         }
-    files = {f"{CURVES}.csv": curves.to_csv(index=False, lineterminator="\n").encode()}
-    return files | {
-        f"{name}.{suffix}": rendered(figure, suffix)
-        for name, figure in figures.items()
-        for suffix in FIGURE_FORMATS
-    }

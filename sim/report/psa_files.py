@@ -15,7 +15,7 @@ from sim.economics.incremental import Increment
 from sim.report import psa_figures
 from sim.report.citations import citations
 from sim.report.files import INDENT, inputs_table
-from sim.study.provenance import provenance
+from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
 from sim.uncertainty.answer import Answer, Choice, Gain, Planned
 from sim.uncertainty.noise import INTERVAL, Split
@@ -85,6 +85,7 @@ def psa_json(answer: Answer) -> str:
         "draws": psa.draws,
         "patients": question.patients,
         "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
         "parameters_drawn": len(psa.parameters.columns),
         "chosen": _planned(answer.planned),
         "strategies": [

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from sim.economics.ledger import COST_CATEGORIES
 from sim.report.cells import SAVING, SYMBOLS, icer, money, number, saved
-from sim.report.citations import published_sources
+from sim.report.citations import own_values, published_sources
 from sim.report.rounding import add_up
-from sim.report.table import Cell, Row, Table, encodable, print_table
+from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
+from sim.study.comparability import in_words
 from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import ArmSummary, Summary
@@ -85,6 +86,9 @@ def print_lines(console: Console, lines: Iterable[str]) -> None:
 
 def print_paragraph(console: Console, text: str, name: str = "", style: str = "") -> None:
     """Print text in lines of the console's width, after its name in a column of its own."""
+    if isinstance(console, Sheet):
+        console.add_paragraph(text, name, style)
+        return
     start = NAME.format(name) if name else ""
     lines = textwrap.wrap(
         encodable(text, console.encoding),
@@ -116,6 +120,20 @@ def print_question(console: Console, question: Question, *simulated: tuple[str, 
     ):
         print_paragraph(console, text, name)
     console.print()
+
+
+def print_scenario(console: Console, question: Question) -> None:
+    """Print what is asked, before anything has been simulated."""
+    own = own_values(question)
+    count = f"{question.patients:,} patients, the same under each strategy; seed {question.seed}"
+    print_question(
+        console,
+        question,
+        *(("Strategy", f"{s.shown_name}: {in_words(s)}") for s in question.scenario.strategies),
+        ("To simulate", count),
+        *([("Changed", ", ".join(f"{n} = {question.numbers[n]:g}" for n in own))] if own else []),
+    )
+    print_paragraph(console, DISCLAIMER)
 
 
 def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:

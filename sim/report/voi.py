@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -22,6 +22,9 @@ from sim.report.text import print_question
 from sim.study.question import Question
 from sim.uncertainty.information import PartialInformation, effective_population
 from sim.uncertainty.voi import Knowledge, ValueOfInformation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSIS: Final = "voi"
 CURVE: Final = "evpi"
@@ -136,15 +139,25 @@ def voi_files(
     found: ValueOfInformation, patients: Patients | None, top: int
 ) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure shows the `top` parameters."""
-    from sim.report.figures.information import Worth, evpi_figure, evppi_figure
-    from sim.report.figures.style import rendered, styled
+    from sim.report.figures.style import rendered
 
-    question = found.psa.question
-    symbol = SYMBOLS[question.perspective.currency]
-    threshold = found.leading_threshold
     table, summary = voi_table(found, patients), voi_summary(found, patients)
-    files = analysis_files(question, ANALYSIS, table, summary)
+    files = analysis_files(found.psa.question, ANALYSIS, table, summary)
     files[f"{CURVE}.csv"] = found.curve.to_csv(index=False, lineterminator="\n")
+    return files | {
+        f"{name}.{suffix}": rendered(figure, suffix)
+        for name, figure in drawn_voi(found, top).items()
+        for suffix in FIGURE_FORMATS
+    }
+
+
+def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
+    """Return the figures of the analysis by name."""
+    from sim.report.figures.information import Worth, evpi_figure, evppi_figure
+    from sim.report.figures.style import styled
+
+    symbol = SYMBOLS[found.psa.question.perspective.currency]
+    threshold = found.leading_threshold
     bars = [
         Worth(
             _label(found, part),
@@ -157,7 +170,7 @@ def voi_files(
         for worth in (part.worth[threshold],)
     ]
     with styled():
-        figures = {
+        return {
             CURVE: evpi_figure(found.curve, list(found.evpi), symbol=symbol),
             BARS: evppi_figure(
                 bars,
@@ -166,11 +179,6 @@ def voi_files(
                 evpi=found.evpi[threshold].mean,
             ),
         }
-    return files | {
-        f"{name}.{suffix}": rendered(figure, suffix)
-        for name, figure in figures.items()
-        for suffix in FIGURE_FORMATS
-    }
 
 
 def print_voi(

@@ -20,7 +20,10 @@ EXTENDS: Final = "extends"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value was written; `rank` 0 is the scenario itself, 1 its parent, and so on."""
+    """Where a value was written; `rank` 0 is the scenario itself, 1 its parent, and so on.
+
+    `line` is 0 where it was not written in a file.
+    """
 
     file: str
     line: int
@@ -28,7 +31,7 @@ class Origin:
     folder: Path
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)

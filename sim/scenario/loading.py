@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from sim.documents import Steps, exists, missing_file
 from sim.errors import nearest
-from sim.scenario.inheritance import Lineage, Node, laid_over, read_lineage, written
+from sim.scenario.inheritance import Lineage, Node, Origin, laid_over, read_lineage, written
 from sim.scenario.mistakes import Mistake, first_of, mistakes_in
 from sim.scenario.schema import LATER_CARE, Scenario
 from sim.scenario.what_if import (
@@ -122,9 +122,14 @@ def what_if(loaded: Loaded, name: str, catalogue: Names | None = None) -> Loaded
 
 
 def changed_scenario(
-    loaded: Loaded, changes: Mapping[str, Any], catalogue: Names | None = None
+    loaded: Loaded,
+    changes: Mapping[str, Any],
+    catalogue: Names | None = None,
+    origin: Origin | None = None,
 ) -> Loaded:
     """Return the scenario with some keys changed, mappings merged and all else replaced.
+
+    The changes have the `origin` of the whole scenario unless another is given.
 
     Raises
     ------
@@ -132,7 +137,7 @@ def changed_scenario(
         When the changed scenario is not a valid one.
     """
     top = without_what_ifs(loaded.lineage.top)
-    changed = laid_over(top, written(dict(changes), top.origin))
+    changed = laid_over(top, written(dict(changes), origin or top.origin))
     scenario = _checked(changed, changed, catalogue or _shipped_catalogue())
     return Loaded(scenario, replace(loaded.lineage, top=changed))
 

@@ -69,7 +69,7 @@ class Mistake:
 class ScenarioError(UserError):
     """The first mistake of a scenario, with the number of `more` that were found."""
 
-    def __init__(self, first: Mistake, file: str, line: int, more: int) -> None:
+    def __init__(self, first: Mistake, file: str, line: int | None, more: int) -> None:
         self.more = more
         super().__init__(
             first.problem,
@@ -96,7 +96,7 @@ def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
 
     first = min(mistakes, key=place)
     origin = top.nearest_origin(first.path)
-    return ScenarioError(first, origin.file, origin.line, len(mistakes) - 1)
+    return ScenarioError(first, origin.file, origin.line or None, len(mistakes) - 1)
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-MOST_PATIENTS: Final = 10**9
-LARGEST_SEED: Final = 2**64 - 1
+from sim.limits import LARGEST_SEED, MOST_PATIENTS
+
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6

@@ -9,8 +9,10 @@ from typing import Any, Final
 from sim.scenario.schema import Strategy
 from sim.study.question import Question
 
-UNSAID: Final = frozenset({"title", "description", "patients", "seed", "strategies", "parameters"})
-"""Words, what is made equal, and what is compared one by one."""
+UNSAID: Final = frozenset(
+    {"title", "description", "patients", "seed", "strategies", "parameters", "what_ifs"}
+)
+"""Words, what is made equal, what is compared one by one, and what is asked besides."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,11 @@ def _flat(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, obj
 
 
 def _strategies(question: Question) -> dict[str, object]:
-    return {strategy.name: _described(strategy) for strategy in question.scenario.strategies}
+    return {strategy.name: in_words(strategy) for strategy in question.scenario.strategies}
 
 
-def _described(strategy: Strategy) -> str:
+def in_words(strategy: Strategy) -> str:
+    """Return the regimens of a strategy and the care after them."""
     maintenance = " (with maintenance)" if strategy.maintenance else ""
     return ", then ".join([*strategy.sequence, strategy.then]) + maintenance
 

@@ -138,6 +138,7 @@ def aligned(questions: Sequence[Question]) -> list[Question]:
 def compare(
     questions: Sequence[Question],
     *,
+    names: Sequence[str] | None = None,
     threads: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
@@ -147,13 +148,15 @@ def compare(
     ----------
     questions
         Their seeds and numbers of patients are those of the first.
+    names
+        Of the scenarios, all different; by default those of their files.
     threads
         Of the core engine; results do not depend on it.
     progress
         Called with the number of patients finished since the last call, strategies counted.
     """
     asked = aligned(questions)
-    names = scenario_names([each.loaded.file for each in asked])
+    names = names or scenario_names([each.loaded.file for each in asked])
     sides = tuple(
         _simulated(name, question, threads, progress)
         for name, question in zip(names, asked, strict=True)

@@ -1,4 +1,4 @@
-"""Progress over parameter sets and their store, shared by the commands of sensitivity analysis."""
+"""Long work: how far it is, what is kept of it, and what happens where memory ends."""
 
 from __future__ import annotations
 
@@ -7,24 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from sim.errors import UserError
 
 if TYPE_CHECKING:
     from sim.study.question import Question
     from sim.uncertainty.points import Target
     from sim.uncertainty.store import Chunks
-
-
-@contextmanager
-def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
-    """Show the patients of so many parameter sets; yields what is called with finished sets."""
-    from sim.report.progress import patients_progress
-
-    each = question.patients * len(question.model.strategies)
-    with enough_memory(question), patients_progress(sets * each) as advance:
-        yield lambda finished: advance(finished * each)
 
 
 @contextmanager
@@ -38,7 +26,17 @@ def enough_memory(question: Question) -> Iterator[None]:
         ) from None
 
 
-def check_store(names: tuple[str, ...], out: Path | None, resume: bool) -> None:
+@contextmanager
+def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
+    """Show the patients of so many parameter sets; yields what is called with finished sets."""
+    from sim.report.progress import patients_progress
+
+    each = question.patients * len(question.model.strategies)
+    with enough_memory(question), patients_progress(sets * each) as advance:
+        yield lambda finished: advance(finished * each)
+
+
+def check_store(names: tuple[str, ...], out: Path | None, *, resume: bool) -> None:
     """Refuse a folder that cannot take the files, or none where one is to be continued."""
     from sim.report.folder import check_folder
 
@@ -56,9 +54,10 @@ def kept_chunks(
     chunks: int,
     settings: Mapping[str, object],
     out: Path | None,
+    *,
     resume: bool,
 ) -> Iterator[Chunks | None]:
-    """Open the store of finished runs in the folder of ``--out``; None where there is none."""
+    """Open the store of finished runs in the folder `out`; None where there is none."""
     if out is None:
         yield None
         return
@@ -68,9 +67,5 @@ def kept_chunks(
     from sim.uncertainty.store import opened
 
     asked = manifest(looked_at, analysis, draws, chunks, settings)
-    try:
-        with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
-            yield store
-    except KeyboardInterrupt:
-        click.echo("what is finished is kept; continue with --resume", err=True)
-        raise
+    with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
+        yield store
