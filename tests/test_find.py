@@ -127,6 +127,7 @@ def test_every_word_is_true_of_someone_and_false_of_someone(logs, word):
     """400 patients, 800 lives; what the population rules out is named."""
     never = {
         "ph positive",  # the trials of this scenario had Ph-negative patients
+        "mrd only",  # and overt leukaemia
         "treated again",  # one regimen a strategy
     }
     always = {"died"}  # the horizon is a lifetime

@@ -231,6 +231,21 @@ def test_a_better_regimen_is_blamed_for_nothing_else(ask):
     assert parted > 1
 
 
+def test_what_mrd_came_to_is_told_of_those_with_mrd_only(ask):
+    """60 patients treated for MRD alone, against observation."""
+    question = ask("mrd_positive", patients=1, seed=1)
+    assessed = 0
+    for number in range(60):
+        comparator, *others = retell(question, number).lives
+        for life in others:
+            for event in life.log:
+                if event.kind == Happening.MRD_ASSESSED:
+                    assessed += 1
+                    assert [draw.decision for draw in behind(life, event)] == [Decision.MRD]
+            assert all(text.endswith(".") for _, text in sentences(life, comparator))
+    assert assessed > 30
+
+
 def test_every_parting_can_be_told(pairs):
     for chemotherapy, blinatumomab in pairs:
         told = list(sentences(blinatumomab, chemotherapy))

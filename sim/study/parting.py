@@ -33,6 +33,7 @@ COURSE: Final = frozenset(
     {
         Happening.RESPONSE,
         Happening.NO_RESPONSE,
+        Happening.MRD_ASSESSED,
         Happening.TRANSPLANT,
         Happening.RELAPSE,
         Happening.LONG_TERM_SURVIVOR,
@@ -73,6 +74,7 @@ BEHIND: Final[dict[Happening, tuple[Decision, ...]]] = {
         Decision.RESPONSE_CYCLE,
         Decision.PROGRESSION_AFTER_FIRST_CYCLE,
     ),
+    Happening.MRD_ASSESSED: (Decision.MRD,),
     Happening.TRANSPLANT_VOD: (Decision.TRANSPLANT_VOD,),
     Happening.TRANSPLANT_INFECTION: (Decision.TRANSPLANT_INFECTION,),
     Happening.ACUTE_GVHD: (Decision.ACUTE_GVHD, Decision.ACUTE_GVHD_ONSET),

@@ -48,7 +48,7 @@ CLOCKS: Final = frozenset(
 """Decisions that set a time, counted from the day on which they are drawn."""
 SHAPES: Final = {
     Decision.RESPONSE_DEPTH: {Happening.RESPONSE},
-    Decision.MRD: {Happening.RESPONSE, Happening.TRANSPLANT},
+    Decision.MRD: {Happening.RESPONSE, Happening.MRD_ASSESSED, Happening.TRANSPLANT},
     Decision.BACKGROUND_DEATH: {Happening.LONG_TERM_SURVIVOR},
 }
 """Events that are described by what was drawn right before them."""

@@ -35,6 +35,7 @@ class Mark(StrEnum):
 
     RESPONSE = "response"
     NO_RESPONSE = "no response"
+    MRD = "MRD assessed"
     TOXICITY = "toxicity of grade 3 or more"
     TRANSPLANT = "allo-HCT"
     RELAPSE = "relapse"
@@ -46,6 +47,7 @@ class Mark(StrEnum):
 MARKED: Final = {
     Happening.RESPONSE: Mark.RESPONSE,
     Happening.NO_RESPONSE: Mark.NO_RESPONSE,
+    Happening.MRD_ASSESSED: Mark.MRD,
     Happening.TRANSPLANT: Mark.TRANSPLANT,
     Happening.RELAPSE: Mark.RELAPSE,
     Happening.LONG_TERM_SURVIVOR: Mark.SURVIVOR,

@@ -61,7 +61,9 @@ def _toxic(kind: Toxicity, grade: int) -> Claim:
 
 def _responded(life: Lived, *, mrd_negative: bool) -> bool:
     return any(
-        event.kind == Happening.RESPONSE and bool(event.value) == mrd_negative for event in life.log
+        event.kind in (Happening.RESPONSE, Happening.MRD_ASSESSED)
+        and bool(event.value) == mrd_negative
+        for event in life.log
     )
 
 
@@ -71,6 +73,7 @@ def _died_in_first_cycle(life: Lived) -> bool:
         kinds[-1] == Happening.DEATH
         and kinds.count(Happening.CYCLE_STARTED) == 1
         and Happening.RESPONSE not in kinds
+        and Happening.MRD_ASSESSED not in kinds
         and Happening.NO_RESPONSE not in kinds
     )
 
@@ -147,6 +150,7 @@ WORDS: Final[dict[str, Word]] = {
     "primary refractory": Word(
         "never in remission before entry", lambda life: life.patient.primary_refractory
     ),
+    "mrd only": Word("entered in remission with MRD", lambda life: life.patient.mrd_only),
     "kmt2a": Word("KMT2A-rearranged", lambda life: life.patient.kmt2a),
     "ph positive": Word("Ph-positive", lambda life: life.patient.ph_positive),
 }

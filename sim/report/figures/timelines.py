@@ -68,6 +68,7 @@ DRUG_COLOUR: Final = "#555555"
 MARKERS: Final[dict[Mark, dict[str, Any]]] = {
     Mark.RESPONSE: {"marker": "o", "markerfacecolor": "white"},
     Mark.NO_RESPONSE: {"marker": "o", "markerfacecolor": "black"},
+    Mark.MRD: {"marker": "p", "markerfacecolor": "white"},
     Mark.TOXICITY: {"marker": "s", "markerfacecolor": COLOURS[4], "markersize": 4.5},
     Mark.TRANSPLANT: {"marker": "D", "markerfacecolor": COLOURS[0]},
     Mark.RELAPSE: {"marker": "v", "markerfacecolor": COLOURS[1], "markersize": 6.5},
@@ -236,6 +237,8 @@ def _text(mark: Mark, event: Event) -> str:
         case Happening.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD{'−' if event.value else '+'}"
+        case Happening.MRD_ASSESSED:
+            return "MRD−" if event.value else "MRD+"
         case Happening.TOXICITY:
             return f"{TOXICITIES[Toxicity(event.detail)]} {event.grade}"
         case Happening.DEATH:
