@@ -17,6 +17,7 @@ EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "run": "Simulate a scenario and print its answer.",
+    "report": "Write a scenario's results as one HTML file.",
     "compare": "Put scenarios side by side in the same patients.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
     "price": "Find the price of a drug at which a threshold is met.",

@@ -24,13 +24,13 @@ from sim.uncertainty.price import price_parameter, priced_results
 from sim.uncertainty.psa import run_psa
 
 MAIN = Path(__file__).parent.parent / "scenarios" / "first_salvage.yaml"
-DRAWS, PATIENTS = 40, 60
+DRAWS, PATIENTS = 16, 40
 WORK = Work(None, cached=False, bar=lambda _: nullcontext(lambda _: None))
 
 
 @pytest.fixture(scope="module")
 def priced(ask):
-    """Return a function that puts a shipped scenario at three prices; 40 draws, 60 patients."""
+    """Return a function that puts a shipped scenario at three prices; 16 draws, 40 patients."""
 
     @cache
     def answer(name, regimen):
@@ -210,6 +210,12 @@ def test_what_has_no_price_per_vial_is_refused(ask, regimen, problem):
         price_parameter(ask("first_salvage", patients=2), regimen)
 
 
+def test_a_strategy_alone_has_no_price_that_meets_a_threshold(ask):
+    only = [{"name": "one", "sequence": ["blinatumomab"], "then": "usual_care"}]
+    with pytest.raises(UserError, match="needs a strategy to compare with"):
+        price_parameter(ask("first_salvage", patients=2, strategies=only), "blinatumomab")
+
+
 # Files and the command
 
 
@@ -218,26 +224,21 @@ def invoked(*arguments):
     return CliRunner().invoke(commands, [*given, "--no-cache", *map(str, arguments)])
 
 
-def test_files_have_their_columns_and_hold_what_json_holds(tmp_path):
-    out = tmp_path / "out"
-    result = invoked("--out", out)
-    assert result.exit_code == 0, result.output
+def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
+    printed = invoked("--threads", "1", "--out", tmp_path / "1")
+    assert printed.exit_code == 0, printed.output
     for text in ("Base case, per vial", "Mean over draws", "per cycle", "medical"):
-        assert text in result.stdout
-    assert sorted(path.name for path in out.iterdir()) == sorted(report.NAMES)
-    header, *rows = (out / "price.csv").read_text().splitlines()
-    assert tuple(header.split(",")) == report.COLUMNS
-    assert len(rows) == 6
-    told = json.loads((out / "price.json").read_text())
-    assert told == json.loads(invoked("--json").stdout)
-    assert float(rows[0].split(",")[4]) == told["limits"][0]["base_case"]["mean"]
-
-
-def test_the_same_bytes_come_out_at_any_number_of_threads(tmp_path):
-    for threads in ("1", "2"):
-        assert invoked("--threads", threads, "--out", tmp_path / threads).exit_code == 0
+        assert text in printed.stdout
+    told = invoked("--threads", "2", "--out", tmp_path / "2", "--json").stdout
+    for folder in ("1", "2"):
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == sorted(report.NAMES)
     for name in report.NAMES:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    assert (tmp_path / "1" / "price.json").read_text() == told
+    header, *rows = (tmp_path / "1" / "price.csv").read_text().splitlines()
+    assert tuple(header.split(",")) == report.COLUMNS
+    assert len(rows) == 6
+    assert float(rows[0].split(",")[4]) == json.loads(told)["limits"][0]["base_case"]["mean"]
 
 
 def test_a_mistake_ends_with_one_message():

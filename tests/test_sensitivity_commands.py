@@ -120,7 +120,12 @@ def test_a_column_of_the_tornado_is_the_number_that_is_printed(tmp_path):
         ("sobol", ["--resume"], "--resume: needs the folder of the unfinished results"),
         ("sobol", ["--groups", "some"], "--groups"),
         ("morris", ["--trajectories", "1"], "--trajectories"),
-        ("morris", ["--outcome", "icer"], "--outcome: is not defined at"),
+        # Few patients, so that at some points the drug gains nothing.
+        (
+            "sobol",
+            ["--outcome", "icer", "--draws", "16", "--patients", "20", "--seed", "5"],
+            "--outcome: is not defined at",
+        ),
     ],
 )
 def test_a_mistake_ends_with_code_2_and_one_message(command, arguments, says):

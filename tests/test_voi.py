@@ -164,21 +164,25 @@ def test_draws_on_the_plane_have_the_covariance_that_is_not_noise(psa):
 
 
 def invoked(*arguments):
-    given = ["voi", str(MAIN), "--draws", "12", "--patients", "30", "--threshold", "260000"]
+    given = ["voi", str(MAIN), "--draws", "10", "--patients", "30", "--threshold", "260000"]
     return CliRunner().invoke(commands, [*given, "--no-cache", *map(str, arguments)])
 
 
-def test_files_have_their_columns_and_hold_what_json_holds(tmp_path):
-    out, options = tmp_path / "out", ("--incidence", "500", "--years", "10")
-    result = invoked(*options, "--top", "3", "--out", out)
-    assert result.exit_code == 0, result.output
-    for text in ("EVPI per patient", "EVPI of the population", "Transplant (", "medical advice"):
-        assert text in result.stdout
-    assert sorted(path.name for path in out.iterdir()) == sorted(report.NAMES)
-    header, *rows = csv.reader((out / "voi.csv").read_text().splitlines())
+def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
+    options = ("--incidence", "500", "--years", "10", "--group", "late=survivor.*,relapse.cured_*")
+    printed = invoked(*options, "--top", "3", "--threads", "1", "--out", tmp_path / "1")
+    assert printed.exit_code == 0, printed.output
+    for text in ("EVPI per patient", "EVPI of the population", "Late (3)", "medical advice"):
+        assert text in printed.stdout
+    result = invoked(*options, "--top", "3", "--threads", "2", "--out", tmp_path / "2", "--json")
+    for folder in ("1", "2"):
+        assert sorted(path.name for path in (tmp_path / folder).iterdir()) == sorted(report.NAMES)
+    for name in report.NAMES:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+    assert (tmp_path / "1" / "voi.json").read_text() == result.stdout
+    told = json.loads(result.stdout)
+    header, *rows = csv.reader((tmp_path / "1" / "voi.csv").read_text().splitlines())
     assert tuple(header) == report.COLUMNS
-    told = json.loads((out / "voi.json").read_text())
-    assert told == json.loads(invoked(*options, "--json").stdout)
     assert len(rows) == 1 + len(told["groups"]) + len(told["parameters"])
     everything = dict(zip(header, rows[0], strict=True))
     number = told["population"]["discounted_patients"]
@@ -186,15 +190,6 @@ def test_files_have_their_columns_and_hold_what_json_holds(tmp_path):
     assert float(everything["population_value"]) == pytest.approx(
         number * told["evpi"]["260000"]["mean"]
     )
-
-
-def test_the_same_bytes_come_out_at_any_number_of_threads(tmp_path):
-    for threads in ("1", "2"):
-        group = ("--group", "late=survivor.*,relapse.cured_*", "--out", tmp_path / threads)
-        assert invoked("--threads", threads, *group).exit_code == 0
-    for name in report.NAMES:
-        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
-    told = json.loads((tmp_path / "1" / "voi.json").read_text())
     assert [group["name"] for group in told["groups"]] == ["late"]
     assert len(told["groups"][0]["members"]) == 3
 

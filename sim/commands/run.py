@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import click
 
@@ -17,6 +18,7 @@ from sim.commands.options import (
     threads_option,
 )
 
+REPORT: Final = "--report"
 Engine = Literal["core", "reference"]
 
 
@@ -26,6 +28,12 @@ Engine = Literal["core", "reference"]
 @seed_option
 @out_option
 @json_option
+@click.option(
+    REPORT,
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="Write the results as one HTML file, with the analyses that lie in the folder of --out.",
+)
 @click.option(
     "--trace",
     metavar="K",
@@ -53,6 +61,7 @@ def run(
     seed: int | None,
     out: Path | None,
     as_json: bool,
+    report: Path | None,
     trace: int,
     patients_out: Path | None,
     engine: Engine,
@@ -65,10 +74,23 @@ def run(
     """
     from sim import RunResult
     from sim import run as simulated
+    from sim.commands.report import write_report
+    from sim.report.single_file import check_file
 
     question = asked(scenario, patients=patients, seed=seed)
     check_out(out, RunResult)
+    if report is not None:
+        check_file(report, REPORT)
     found = simulated(
         question, engine=engine, trace=trace, patients_out=patients_out, threads=threads
     )
     show(found, out, as_json=as_json)
+    if report is None:
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        place = out or Path(temporary) / "results"
+        if out is None:
+            found.write(place)
+        write_report(question.question, place, report, None)
+    if not as_json:
+        click.echo(f"Report: {report}")

@@ -7,11 +7,9 @@ that an interrupted fit goes on where it stopped; the result does not depend on 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -19,18 +17,15 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array
-from sim.evidence.cohorts import Cohort, cohorts, simulate
-from sim.evidence.emulator import fit_surface
-from sim.evidence.protocol import Protocol
+from sim.errors import UserError
+from sim.evidence.cohorts import Bar, Cohort, cohorts, no_bar, simulate
+from sim.evidence.emulator import fit_surface, one_thread
+from sim.evidence.kept import keep, place_of, read_kept
+from sim.evidence.protocol import COHORTS, Protocol
 from sim.evidence.sampler import Evidence, Posterior, sample
 from sim.evidence.study import Study
 from sim.evidence.targets import Target, targets
-from sim.uncertainty.cache import cache_folder
-from sim.uncertainty.results import source_hash
 
-KEPT: Final = "calibration"
-COHORTS: Final = "cohorts"
-KEY_LENGTH: Final = 24
 QUICK_PATIENTS: Final = 1000
 FLOOR: Final = 1e-6
 """Smallest variance of a score around which the next wave spreads."""
@@ -64,6 +59,7 @@ def calibrate(
     quick: bool = False,
     threads: int | None = None,
     say: Say = lambda _: None,
+    bar: Bar = no_bar,
     observed: Mapping[str, float] | None = None,
 ) -> Fit:
     """Fit the protocol to the endpoints of role ``fit``.
@@ -80,40 +76,86 @@ def calibrate(
         Of the simulation; results do not depend on it.
     say
         Called with a line on what has been done.
+    bar
+        Shows the progress of a number of patients; yields what is called with each batch.
     observed
         Values on the scales of the targets to fit instead of the published ones, by name.
     """
-    plan = _quick(protocol) if quick else protocol
-    wanted = tuple(t for t in targets(plan, register) if t.role == "fit")
-    if observed is not None:
-        wanted = tuple(replaced(target, observed[target.name]) for target in wanted)
-    fitted = cohorts(plan, wanted, folder / COHORTS, QUICK_PATIENTS if quick else None)
+    plan, fitted = prepared(protocol, register, folder, quick=quick)
     posterior: Posterior | None = None
     evidence: list[Evidence] = []
-    for wave, points in enumerate(plan.design.waves):
-        z, effects = _design(plan, wave, points, posterior)
-        evidence = []
-        for cohort in fitted:
-            shown = _observed(plan, cohort, z, effects, wave, threads)
-            surface = fit_surface(np.hstack([z, effects]), shown)
-            evidence.append(Evidence(cohort.study, cohort.targets, surface))
-            say(
-                f"wave {wave + 1}: {cohort.name}, {points} points of {cohort.question.patients} patients"
-            )
+    for wave in range(len(plan.design.waves)):
+        evidence = surfaces(plan, fitted, wave, posterior, threads=threads, say=say, bar=bar)
+        if observed is not None:
+            evidence = with_values(evidence, observed)
+        sampler = plan.sampler
+        say(f"wave {wave + 1}: drawing {sampler.chains * sampler.samples:,} times")
         posterior = sample(plan, evidence)
-        say(f"wave {wave + 1}: {len(posterior.scores)} draws")
     if posterior is None:
         message = "a design has at least one wave"
         raise ValueError(message)
+    wanted = tuple(target for each in evidence for target in each.targets)
     return Fit(plan, wanted, posterior, _quality(evidence))
+
+
+def prepared(
+    protocol: Protocol, register: Mapping[str, Study], folder: Path, *, quick: bool = False
+) -> tuple[Protocol, tuple[Cohort, ...]]:
+    """Return the protocol, shortened for a quick fit, and the cohorts that it is fitted to.
+
+    Raises
+    ------
+    UserError
+        When no endpoint of the protocol's cohorts has the role ``fit``.
+    """
+    plan = _quick(protocol) if quick else protocol
+    wanted = tuple(t for t in targets(plan, register) if t.role == "fit")
+    if not wanted:
+        raise UserError("no endpoint of its cohorts has the role 'fit'", key="cohorts")
+    return plan, cohorts(plan, wanted, folder / COHORTS, QUICK_PATIENTS if quick else None)
+
+
+def surfaces(
+    plan: Protocol,
+    fitted: Sequence[Cohort],
+    wave: int,
+    posterior: Posterior | None,
+    *,
+    threads: int | None = None,
+    say: Say = lambda _: None,
+    bar: Bar = no_bar,
+) -> list[Evidence]:
+    """Simulate the cohorts at the points of a wave and fit a surface through each.
+
+    Nothing in it depends on the published values but the posterior of the wave before.
+    """
+    points = plan.design.waves[wave]
+    z, effects = _design(plan, wave, points, posterior)
+    x = np.hstack([z, effects])
+    evidence = []
+    with bar(sum(points * cohort.simulated for cohort in fitted)) as advance:
+        for cohort in fitted:
+            shown = _observed(plan, cohort, z, effects, wave, threads, advance)
+            evidence.append(Evidence(cohort.study, cohort.targets, fit_surface(x, shown)))
+            size = f"{points:,} points of {cohort.question.patients:,} patients"
+            say(f"wave {wave + 1}: {cohort.name}, {size}")
+    return evidence
+
+
+def with_values(evidence: Sequence[Evidence], observed: Mapping[str, float]) -> list[Evidence]:
+    """Return the same surfaces with other values of the endpoints, by name."""
+    return [
+        replace(each, targets=tuple(replaced(t, observed[t.name]) for t in each.targets))
+        for each in evidence
+    ]
 
 
 def replaced(target: Target, value: float) -> Target:
     """Return the target with another value, and counts to match it."""
     events = None
     if target.is_count and target.n is not None:
-        events = target.n / (1.0 + float(np.exp(-value)))
-    return Target(**{**vars(target), "value": value, "events": events})
+        events = target.n / (1.0 + math.exp(-value))
+    return replace(target, value=value, events=events)
 
 
 def _quick(protocol: Protocol) -> Protocol:
@@ -122,6 +164,7 @@ def _quick(protocol: Protocol) -> Protocol:
     return protocol.model_copy(update={"design": design, "sampler": sampler})
 
 
+@one_thread()
 def _design(
     protocol: Protocol, wave: int, points: int, posterior: Posterior | None
 ) -> tuple[Array, Array]:
@@ -150,45 +193,18 @@ def _observed(
     effects: Array,
     wave: int,
     threads: int | None,
+    advance: Callable[[int], None],
 ) -> Array:
     """Simulate a cohort at every point, or read what an interrupted fit has left."""
-    place = _kept(cohort, z, effects, wave)
-    if place is not None and place.exists():
-        kept: Array = np.load(place)
+    place = place_of(cohort, z, effects, wave)
+    kept = read_kept(place, (len(z), len(cohort.targets)))
+    if kept is not None:
+        advance(len(z) * cohort.simulated)
         return kept
-    shown = np.array([cohort.observed(t) for t in simulate(protocol, cohort, z, effects, threads)])
-    if place is not None:
-        _keep(place, shown)
+    simulated = simulate(protocol, cohort, z, effects, threads, advance)
+    shown = np.array([cohort.observed(tally) for tally in simulated])
+    keep(place, shown)
     return shown
-
-
-def _kept(cohort: Cohort, z: Array, effects: Array, wave: int) -> Path | None:
-    root = cache_folder()
-    if root is None:
-        return None
-    digest = hashlib.sha256(source_hash().encode())
-    digest.update(Path(cohort.question.loaded.file).read_bytes())
-    content = {
-        "cohort": cohort.name,
-        "patients": cohort.question.patients,
-        "seed": cohort.question.seed,
-        "targets": [(t.name, t.word, t.arm, t.against, t.at_months) for t in cohort.targets],
-    }
-    digest.update(json.dumps(content).encode())
-    digest.update(np.ascontiguousarray(z).tobytes() + np.ascontiguousarray(effects).tobytes())
-    return root / KEPT / f"{cohort.name}-{wave + 1}-{digest.hexdigest()[:KEY_LENGTH]}.npy"
-
-
-def _keep(place: Path, shown: Array) -> None:
-    """Write the endpoints whole or not at all; a cache that cannot be written is no mistake."""
-    draft = place.with_suffix(f".{os.getpid()}.draft")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.save(file, shown)
-        draft.replace(place)
-    except OSError:
-        draft.unlink(missing_ok=True)
 
 
 def _quality(evidence: Sequence[Evidence]) -> pd.DataFrame:

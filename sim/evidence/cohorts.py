@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,15 @@ from sim.study.parameter_sets import run_sets
 from sim.study.question import Question, ask
 from sim.study.tally import Tally
 
+Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Shows the progress of a number of patients; yields what is called with each batch."""
+
+
+@contextmanager
+def no_bar(_total: int) -> Iterator[Callable[[int], None]]:
+    """Show nothing."""
+    yield lambda _: None
+
 
 @dataclass(frozen=True)
 class Cohort:
@@ -26,6 +36,11 @@ class Cohort:
     study: str
     question: Question
     targets: tuple[Target, ...]
+
+    @property
+    def simulated(self) -> int:
+        """Patients simulated under one parameter set, strategies counted."""
+        return self.question.patients * len(self.question.model.strategies)
 
     def place(self, strategy: str) -> int:
         """Return the place of a strategy."""
@@ -100,9 +115,14 @@ def effect_values(plan: Heterogeneity, effect: float) -> Mapping[str, float]:
 
 
 def simulate(
-    protocol: Protocol, cohort: Cohort, z: Array, effects: Array, threads: int | None = None
+    protocol: Protocol,
+    cohort: Cohort,
+    z: Array,
+    effects: Array,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Tally]:
     """Simulate the cohort at each row of `z` (prior scores) and of `effects`."""
     sets = (numbers(protocol, cohort, row, own) for row, own in zip(z, effects, strict=True))
-    for simulation in run_sets(cohort.question, sets, threads=threads):
+    for simulation in run_sets(cohort.question, sets, threads=threads, progress=progress):
         yield simulation.tally

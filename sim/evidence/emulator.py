@@ -12,6 +12,8 @@ estimated by cross-validation and counted as an error of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,6 +45,17 @@ class Surface:
         return values
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Do linear algebra in one thread, so that its last digits do not depend on the machine's."""
+    import scipy.linalg  # noqa: F401 - only a library that is loaded can be told
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@one_thread()
 def fit_surface(points: Array, observed: Array) -> Surface:
     """Fit surfaces to endpoints (n, k) simulated at points (n, d)."""
     fits = [_fit(points, column) for column in observed.T]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.catalog import load_catalogue
-from sim.documents import Document, dotted, read_yaml
+from sim.documents import Document, Steps, dotted, read_yaml
 from sim.errors import NOT_GIVEN, UserError
-from sim.scenario.mistakes import Mistake, mistakes_in
+from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
 
+if TYPE_CHECKING:
+    from sim.evidence.study import Study
+
+COHORTS: Final = "cohorts"
 Scale = Literal["identity", "log", "logit"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -108,27 +111,46 @@ class Protocol(_Part):
         return self.weights[study].weight if study in self.weights else 1.0
 
 
-def load_protocol(path: Path) -> Protocol:
-    """Read the protocol at `path`.
+PARTS: Final[Mapping[str, type[BaseModel]]] = {
+    "design": Design,
+    "sampler": SamplerPlan,
+    "weights": Weight,
+    "heterogeneity": Heterogeneity,
+    "cohorts": CohortPlan,
+    "priors": Prior,
+}
+
+
+def load_protocol(path: Path, register: Mapping[str, Study]) -> Protocol:
+    """Read the protocol at `path`; its cohorts are in the folder `COHORTS` beside it.
 
     Raises
     ------
     UserError
-        With file, line, key and value, at the first mistake.
+        With file, line, key and value, at the first mistake: in the protocol itself, or where
+        it names what `register`, catalogue or cohorts do not have.
     """
+    from sim.evidence.protocol_names import wrong_names
+
     document = read_yaml(path)
     try:
         protocol = Protocol.model_validate(document.data)
     except ValidationError as error:
-        raise _error(next(iter(mistakes_in(error))), document) from None
-    known = {each.name for each in load_catalogue().parameters()}
-    for name in protocol.priors:
-        if name not in known:
-            raise _error(Mistake(("priors", name), "no such parameter", name, known), document)
+        raise _first(mistakes_in(error, _known_keys), document) from None
+    wrong = list(wrong_names(protocol, register, path.parent / COHORTS))
+    if wrong:
+        raise _first(wrong, document)
     return protocol
 
 
-def _error(mistake: Mistake, document: Document) -> UserError:
+def _known_keys(path: Steps) -> list[str]:
+    """Return the keys that may stand where the unknown key of `path` stands."""
+    return keys_of(Protocol if len(path) == 1 else PARTS[str(path[0])])
+
+
+def _first(mistakes: Sequence[Mistake], document: Document) -> UserError:
+    """Return the first mistake of the file; a missing key may be there, misspelt, and is last."""
+    mistake = min(mistakes, key=lambda each: (each.is_missing, document.line(*each.path)))
     return UserError(
         mistake.problem,
         file=document.file,

@@ -15,9 +15,10 @@ import pandas as pd
 
 import sim
 from sim.engine.streams import uniforms
-from sim.evidence.calibration import COHORTS, Fit
+from sim.evidence.calibration import Fit
 from sim.evidence.cohorts import effect_values
 from sim.evidence.posterior import POSTERIOR
+from sim.evidence.protocol import COHORTS
 from sim.evidence.register import find_folder
 from sim.evidence.sampler import worst
 from sim.uncertainty.draws import Draw, stable_hash

@@ -4,14 +4,13 @@ Prior scores are standard normal; the effect of study s on response, hazard or c
 :math:`\tau e_s` with :math:`e_s \sim N(0, 1)` and :math:`\tau` half-normal. Counts are binomial.
 Medians and landmarks are normal on the log or logit scale with the standard error of their
 printed interval, which may differ below and above; those read from one curve are correlated as
-increments of a cumulative hazard are (`curve_correlation`). The likelihood of a study that shares
-patients with another is raised to its weight.
+increments of a cumulative hazard are (`curve_correlation`). What a surface misses widens every
+likelihood. That of a study that shares patients with another is raised to its weight.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.errors import UserError
-from sim.evidence.emulator import Surface
+from sim.evidence.emulator import Surface, one_thread
 from sim.evidence.protocol import Protocol
 from sim.evidence.targets import Target
 
@@ -56,9 +55,9 @@ def curve_correlation(survival: Sequence[float]) -> Array:
     """
     variance = np.array([(1.0 - s) / s for s in survival])
     smaller, larger = np.minimum.outer(variance, variance), np.maximum.outer(variance, variance)
-    correlation = np.minimum(np.sqrt(smaller / larger), CERTAIN)
-    np.fill_diagonal(correlation, 1.0)
-    return correlation
+    alike: Array = np.minimum(np.sqrt(smaller / larger), CERTAIN)
+    np.fill_diagonal(alike, 1.0)
+    return alike
 
 
 def curves(targets: Sequence[Target]) -> list[list[int]]:
@@ -70,37 +69,54 @@ def curves(targets: Sequence[Target]) -> list[list[int]]:
     return list(groups.values())
 
 
-def sample(protocol: Protocol, evidence: Sequence[Evidence], *, quiet: bool = True) -> Posterior:
-    """Draw from the joint posterior.
+def sample(protocol: Protocol, evidence: Sequence[Evidence]) -> Posterior:
+    """Draw from the joint posterior; see `Chains`."""
+    return Chains(protocol, evidence).run(evidence)
+
+
+class Chains:
+    """Chains of the sampler through the surfaces of one fit.
+
+    They are compiled once, and can then be run for other values of the same endpoints.
 
     Raises
     ------
     UserError
         When numpyro is not installed.
     """
-    try:
+
+    def __init__(self, protocol: Protocol, evidence: Sequence[Evidence]) -> None:
+        try:
+            import numpyro
+        except ImportError:
+            problem = "needs numpyro; install the program with its extra 'calibration'"
+            raise UserError(problem, key="calibrate") from None
+        numpyro.enable_x64()
+        plan = protocol.sampler
+        self._protocol = protocol
+        self._studies = list(dict.fromkeys(each.study for each in evidence))
+        self._chains = numpyro.infer.MCMC(
+            numpyro.infer.NUTS(_model(protocol, evidence, self._studies), dense_mass=True),
+            num_warmup=plan.warmup,
+            num_samples=plan.samples,
+            num_chains=plan.chains,
+            chain_method="sequential",
+            progress_bar=False,
+            jit_model_args=True,
+        )
+
+    def run(self, evidence: Sequence[Evidence]) -> Posterior:
+        """Draw given the values that the targets of `evidence` have; its surfaces are not read."""
         import jax
-        import numpyro
-    except ImportError:
-        problem = "needs numpyro; install the program with its extra 'calibration'"
-        raise UserError(problem, key="calibrate") from None
-    jax.config.update("jax_enable_x64", True)
-    numpyro.set_host_device_count(1)
-    plan = protocol.sampler
-    studies = list(dict.fromkeys(each.study for each in evidence))
-    chains = numpyro.infer.MCMC(
-        numpyro.infer.NUTS(_model(protocol, evidence, studies), dense_mass=True),
-        num_warmup=plan.warmup,
-        num_samples=plan.samples,
-        num_chains=plan.chains,
-        chain_method="sequential",
-        progress_bar=not quiet,
-    )
-    chains.run(jax.random.PRNGKey(protocol.seed))
-    drawn = {
-        name: np.asarray(value) for name, value in chains.get_samples(group_by_chain=True).items()
-    }
-    return _posterior(protocol, studies, drawn)
+
+        wanted = [target for each in evidence for target in each.targets]
+        events = np.array([target.events or 0.0 for target in wanted])
+        values = np.array([target.value for target in wanted])
+        with one_thread():
+            self._chains.run(jax.random.PRNGKey(self._protocol.seed), events, values)
+        drawn = self._chains.get_samples(group_by_chain=True)
+        arrays = {name: np.asarray(value) for name, value in drawn.items()}
+        return _posterior(self._protocol, self._studies, arrays)
 
 
 def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[str]) -> Any:  # noqa: ANN401 - numpyro's models have no type
@@ -108,48 +124,75 @@ def _model(protocol: Protocol, evidence: Sequence[Evidence], studies: Sequence[s
     import numpyro
     from numpyro.distributions import HalfNormal, Normal
 
-    scales = jnp.array([plan.scale for plan in protocol.heterogeneity.values()])
+    kinds = list(protocol.heterogeneity.values())
+    scales = jnp.array([plan.scale for plan in kinds])
+    study_of = np.array([studies.index(each.study) for each in evidence for _ in each.targets])
+    constant, linear, square = (
+        jnp.concatenate([getattr(each.surface, part) for each in evidence])
+        for part in ("constant", "linear", "square")
+    )
+    log_likelihood = _log_likelihood(protocol, evidence)
 
-    def model() -> None:
+    def model(events: Any, values: Any) -> None:  # noqa: ANN401 - traced arrays
         scores = numpyro.sample("scores", Normal(jnp.zeros(len(protocol.priors)), 1.0))
         spread = numpyro.sample("spread", HalfNormal(scales))
-        shape = (len(studies), len(protocol.heterogeneity))
+        shape = (len(studies), len(kinds))
         effects = spread * numpyro.sample("effects", Normal(jnp.zeros(shape), 1.0))
-        for each in evidence:
-            x = jnp.concatenate([scores, effects[studies.index(each.study)]])
-            surface = each.surface
-            predicted = (
-                surface.constant
-                + surface.linear @ x
-                + jnp.einsum("kij,i,j->k", surface.square, x, x)
-            )
-            likelihood = _log_likelihood(each, predicted)
-            numpyro.factor(f"{each.targets[0].cohort}", protocol.weight(each.study) * likelihood)
+        everyone = jnp.broadcast_to(scores, (len(study_of), len(protocol.priors)))
+        x = jnp.concatenate([everyone, effects[study_of]], axis=1)
+        predicted = (
+            constant + jnp.einsum("ki,ki->k", linear, x) + jnp.einsum("kij,ki,kj->k", square, x, x)
+        )
+        numpyro.factor("likelihood", log_likelihood(predicted, events, values))
 
     return model
 
 
-def _log_likelihood(evidence: Evidence, predicted: Any) -> Any:  # noqa: ANN401 - traced arrays
+def _log_likelihood(
+    protocol: Protocol, evidence: Sequence[Evidence]
+) -> Callable[[Any, Any, Any], Any]:
+    """Return the log likelihood as a function of predicted endpoints, counts and values."""
     import jax.numpy as jnp
 
-    total = 0.0
-    for place, target in enumerate(evidence.targets):
-        if target.is_count and target.events is not None and target.n is not None:
-            x = predicted[place]
-            total = total + target.events * x - target.n * jnp.logaddexp(0.0, x)
-    for group in curves(evidence.targets):
-        chosen = [evidence.targets[place] for place in group]
-        missed = evidence.surface.error[group]
-        residual = predicted[jnp.array(group)] - jnp.array([t.value for t in chosen])
-        below = jnp.sqrt(jnp.array([t.below for t in chosen]) ** 2 + missed**2)
-        above = jnp.sqrt(jnp.array([t.above for t in chosen]) ** 2 + missed**2)
+    wanted = [target for each in evidence for target in each.targets]
+    missed = np.concatenate([each.surface.error for each in evidence])
+    weight = np.array([protocol.weight(target.study) for target in wanted])
+    counts = np.array([i for i, target in enumerate(wanted) if target.is_count], dtype=int)
+    n = np.array([wanted[i].n for i in counts], dtype=float)
+    error = np.array([wanted[i].below + wanted[i].above for i in counts]) / 2.0
+    # A binomial likelihood of this power is as wide as one with the error of the surface.
+    power = weight[counts] * error**2 / (error**2 + missed[counts] ** 2)
+    others = np.array([i for i, target in enumerate(wanted) if not target.is_count], dtype=int)
+    below = np.hypot([wanted[i].below for i in others], missed[others])
+    above = np.hypot([wanted[i].above for i in others], missed[others])
+    precision = _precision(evidence)[np.ix_(others, others)] * weight[others]
+
+    def log_likelihood(predicted: Any, events: Any, values: Any) -> Any:  # noqa: ANN401 - traced arrays
+        x = predicted[counts]
+        binomial = jnp.sum(power * (events[counts] * x - n * jnp.logaddexp(0.0, x)))
+        residual = predicted[others] - values[others]
         standard = residual / jnp.where(residual > 0.0, above, below)
-        inverse = np.linalg.inv(_correlation(chosen))
-        total = total - 0.5 * standard @ inverse @ standard
-    return total
+        return binomial - 0.5 * standard @ precision @ standard
+
+    return log_likelihood
 
 
-def _correlation(chosen: Sequence[Target]) -> Array:
+def _precision(evidence: Sequence[Evidence]) -> Array:
+    """Return the inverse correlation of all endpoints: those of one curve are correlated."""
+    wanted = [target for each in evidence for target in each.targets]
+    precision = np.eye(len(wanted))
+    first = 0
+    for each in evidence:
+        for group in curves(each.targets):
+            places = np.array(group) + first
+            chosen = [wanted[place] for place in places]
+            precision[np.ix_(places, places)] = np.linalg.inv(correlation(chosen))
+        first += len(each.targets)
+    return precision
+
+
+def correlation(chosen: Sequence[Target]) -> Array:
+    """Return the correlation of the endpoints of one curve; none where it is not known."""
     survival = [target.survival for target in chosen]
     if len(chosen) == 1 or any(s is None for s in survival):
         return np.eye(len(chosen))
@@ -195,13 +238,3 @@ def _posterior(protocol: Protocol, studies: Sequence[str], drawn: Mapping[str, A
 def worst(diagnostics: pd.DataFrame) -> tuple[float, float]:
     """Return the largest R-hat and the smallest effective number of draws."""
     return float(diagnostics["r_hat"].max()), float(diagnostics["effective_draws"].min())
-
-
-def standard_error_of(target: Target, residual: float) -> float:
-    """Return the standard error on the side on which a prediction lies."""
-    return target.above if residual > 0.0 else target.below
-
-
-def is_finite(surface: Surface) -> bool:
-    """Whether every endpoint of the surface could be fitted."""
-    return all(math.isfinite(value) for value in surface.error)

@@ -15,8 +15,10 @@ from sim.evidence.study import Endpoint, Study
 NORMAL_97_5: Final = 1.959963984540054
 FOLLOW_UP_MONTHS: Final = 24.0
 """Both arms of a trial whose hazard ratio is predicted are followed for so long."""
-CENSORED_MEDIAN_FACTOR: Final = 1.25
-"""A median's standard error against that of a mean survival time, √(π/2), where none is printed."""
+OF_RESPONDERS: Final = ("mrd_negative_of_responders", "hct_of_responders")
+EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
+"""Standard error of the log of a median, times √n, of exponential times without censoring: what
+stands for a median without an interval."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def _target(plan: CohortPlan, study: Study, name: str, endpoint: Endpoint) -> Ta
         message = f"{plan.study}/{name} has no value"
         raise ValueError(message)
     scale = logit if endpoint.kind == "percent" else log
-    n = endpoint.n or study.arms[endpoint.arm].n
+    n = endpoint.n or (None if _of_some(endpoint) else study.arms[endpoint.arm].n)
     below, above = _errors(endpoint, best, n)
     curve = endpoint.endpoint.split("_", maxsplit=1)[0]
     on_curve = curve in ("os", "efs", "rfs", "dor") and endpoint.kind in ("percent", "months")
@@ -127,6 +129,11 @@ def _target(plan: CohortPlan, study: Study, name: str, endpoint: Endpoint) -> Ta
     )
 
 
+def _of_some(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is of the responders, whose number is not that of the arm."""
+    return endpoint.endpoint.startswith(("rfs", "dor")) or endpoint.endpoint in OF_RESPONDERS
+
+
 def _errors(endpoint: Endpoint, best: float, n: int | None) -> tuple[float, float]:
     """Return the standard errors below and above the value, from the interval where printed."""
     scale = logit if endpoint.kind == "percent" else log
@@ -136,7 +143,7 @@ def _errors(endpoint: Endpoint, best: float, n: int | None) -> tuple[float, floa
     above = None if high is None else (scale(high) - value) / NORMAL_97_5
     known_error = endpoint.standard_error
     if known_error is None:
-        known_error = CENSORED_MEDIAN_FACTOR / math.sqrt(n or 1)
+        known_error = EXPONENTIAL_MEDIAN / math.sqrt(n or 1)
     below = below or above or known_error
     # An end that was not reached lies further off than the other.
     above = above or max(below, known_error)

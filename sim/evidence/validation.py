@@ -8,7 +8,8 @@ of a sample of the published size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,14 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
-from sim.evidence.cohorts import Cohort, effect_values
-from sim.evidence.observables import PERCENT
+from sim.evidence.cohorts import Bar, Cohort, effect_values, no_bar
+from sim.evidence.observables import PERCENT, times
 from sim.evidence.protocol import Protocol
+from sim.evidence.register import Register
+from sim.evidence.study import Study
 from sim.evidence.targets import NORMAL_97_5, Target
 from sim.study.parameter_sets import run_sets
+from sim.study.tally import BINS_PER_MONTH, Tally
 from sim.uncertainty.draws import Draw, stable_hash
 
 COLUMNS: Final = (
@@ -40,7 +44,39 @@ COLUMNS: Final = (
 """Published value and 95 % interval; median and 95 % interval of the prediction; standardized
 difference; whether the published value lies inside; width of the predictive interval against
 that from sampling error alone. Per cents, months or ratios."""
+SUMMARY_COLUMNS: Final = (
+    "group",
+    "studies",
+    "endpoints",
+    "inside",
+    "inside_percent",
+    "median_width_ratio",
+)
 ENDS: Final = (2.5, 50.0, 97.5)
+DRAWN_CURVES: Final = ("os", "rfs")
+LAST_MONTH: Final = 60
+"""Curves end here."""
+
+
+@dataclass(frozen=True)
+class PredictedCurve:
+    """Survival of an arm by whole months from 0, in per cent: median and 95 % interval."""
+
+    target: Target
+    endpoint: str
+    low: Array
+    middle: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The endpoints in the order of the table's rows (see `COLUMNS`), and the curves behind them."""
+
+    targets: tuple[Target, ...]
+    table: pd.DataFrame
+    curves: tuple[PredictedCurve, ...]
+    draws: int
 
 
 def validate(
@@ -51,9 +87,9 @@ def validate(
     *,
     draws: int,
     threads: int | None = None,
-    progress: Callable[[str], None] = lambda _: None,
-) -> pd.DataFrame:
-    """Predict the endpoints of the cohorts; see `COLUMNS`.
+    bar: Bar = no_bar,
+) -> Validation:
+    """Predict the endpoints of the cohorts.
 
     Parameters
     ----------
@@ -65,18 +101,58 @@ def validate(
         Effects of the fitted studies in the same rows, by ``study.kind``.
     draws
         How many rows, spread evenly, to simulate.
+    threads
+        Of the simulation; results do not depend on it.
+    bar
+        Shows the progress of a number of patients; yields what is called with each batch.
     """
     rows = np.linspace(0, len(posterior) - 1, min(draws, len(posterior))).round().astype(int)
-    found = []
-    for cohort in cohorts:
-        sets = [_numbers(protocol, cohort, posterior, studies, int(row)) for row in rows]
-        tallies = [s.tally for s in run_sets(cohort.question, sets, threads=threads)]
-        shown = np.array([cohort.observed(tally) for tally in tallies])
-        errors = np.array([cohort.errors(tally) for tally in tallies])
-        for place, target in enumerate(cohort.targets):
-            found.append(_row(protocol, target, shown[:, place], errors[:, place]))
-        progress(cohort.name)
-    return pd.DataFrame(found, columns=list(COLUMNS))
+    found, drawn = [], []
+    with bar(sum(len(rows) * cohort.simulated for cohort in cohorts)) as advance:
+        for cohort in cohorts:
+            sets = [_numbers(protocol, cohort, posterior, studies, int(row)) for row in rows]
+            wanted = _curves_of(cohort)
+            shown, errors, survival = [], [], []
+            for simulation in run_sets(cohort.question, sets, threads=threads, progress=advance):
+                tally = simulation.tally
+                shown.append(cohort.observed(tally))
+                errors.append(cohort.errors(tally))
+                survival.append([_survival(tally, cohort, target) for target in wanted])
+            for target, own, error in zip(
+                cohort.targets, np.transpose(shown), np.transpose(errors), strict=True
+            ):
+                found.append(_row(protocol, target, own, error))
+            bands = np.percentile(np.array(survival), ENDS, axis=0)
+            for place, target in enumerate(wanted):
+                drawn.append(PredictedCurve(target, _curve_name(target), *bands[:, place]))
+    return Validation(
+        tuple(target for cohort in cohorts for target in cohort.targets),
+        pd.DataFrame(found, columns=list(COLUMNS)),
+        tuple(drawn),
+        len(rows),
+    )
+
+
+def _curves_of(cohort: Cohort) -> list[Target]:
+    """Return one target for each arm and curve, OS or RFS, that has a published number."""
+    first: dict[tuple[str, str], Target] = {}
+    for target in cohort.targets:
+        if target.survival is not None and _curve_name(target) in DRAWN_CURVES:
+            first.setdefault((target.arm, _curve_name(target)), target)
+    return list(first.values())
+
+
+def _curve_name(target: Target) -> str:
+    return target.curve.rsplit("/", maxsplit=1)[1]
+
+
+def _survival(tally: Tally, cohort: Cohort, target: Target) -> Array:
+    """Return the per cent free of the event at each whole month from 0."""
+    counted = times(tally, cohort.place(target.arm), target.word)
+    events = np.concatenate(([0.0], np.cumsum(counted)))
+    at = np.arange(LAST_MONTH + 1) * BINS_PER_MONTH
+    free: Array = PERCENT * (1.0 - events[at] / max(events[-1], 1.0))
+    return free
 
 
 def _numbers(
@@ -136,20 +212,45 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
     }
 
 
-def summary(table: pd.DataFrame, fitted: Sequence[str]) -> pd.DataFrame:
-    """Count endpoints inside by role; `studies` are those not used in the fit."""
-    rows = []
-    for role, mine in table.groupby("role", sort=True):
-        apart = mine[~mine["study"].isin(fitted)]
-        rows.append(
-            {
-                "role": role,
-                "endpoints": len(mine),
-                "inside": int(mine["inside"].sum()),
-                "inside_percent": PERCENT * float(mine["inside"].mean()),
-                "median_width_ratio": float(mine["width_ratio"].median()),
-                "from_other_studies": len(apart),
-                "other_studies": apart["study"].nunique(),
-            }
-        )
-    return pd.DataFrame(rows)
+def summary(table: pd.DataFrame, register: Register) -> pd.DataFrame:
+    """Count the endpoints inside: by role, and held out of studies that the fit knows nothing of.
+
+    Returns
+    -------
+    DataFrame
+        Columns `SUMMARY_COLUMNS`; rows ``fit``, ``held_out``, ``held_out_other_studies`` (no
+        endpoint of the study is fitted) and ``held_out_other_patients`` (nor does it share
+        patients with a fitted study, by the register). A row without endpoints is left out.
+    """
+    held_out = table[table["role"] == "held_out"]
+    fitted = fitted_studies(register)
+    other = held_out[~held_out["study"].isin(fitted)]
+    shared = [name for name in other["study"].unique() if fitted & set(register.overlaps(name))]
+    groups = {
+        "fit": table[table["role"] == "fit"],
+        "held_out": held_out,
+        "held_out_other_studies": other,
+        "held_out_other_patients": other[~other["study"].isin(shared)],
+    }
+    rows = [
+        {
+            "group": group,
+            "studies": mine["study"].nunique(),
+            "endpoints": len(mine),
+            "inside": int(mine["inside"].sum()),
+            "inside_percent": PERCENT * float(mine["inside"].mean()),
+            "median_width_ratio": float(mine["width_ratio"].median()),
+        }
+        for group, mine in groups.items()
+        if len(mine)
+    ]
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def fitted_studies(register: Mapping[str, Study]) -> frozenset[str]:
+    """Return the studies that have an endpoint of role ``fit``."""
+    return frozenset(
+        name
+        for name, study in register.items()
+        if any(endpoint.role == "fit" for endpoint in study.endpoints.values())
+    )

@@ -64,10 +64,10 @@ def print_explanation(
 
 def _print_found(console: Console, found: Found) -> None:
     first, *more = (f"{number:,}" for number in found.patients)
-    others = f"; also of {', '.join(more)}" if more else ""
+    others = f"; it is also true of {', '.join(more)}" if more else ""
     text = (
-        f"'{found.text}' is true of patient {first}, who is explained here{others}. "
-        f"{found.searched:,} patients were looked at."
+        f"Patient {first}, who is explained here, is the first of whom this is true: "
+        f"{found.meaning}{others}. {found.searched:,} patients were looked at."
     )
     print_paragraph(console, text, "Found")
     console.print()
@@ -79,22 +79,14 @@ def _print_entry(console: Console, retelling: Retelling) -> None:
         for draw in retelling.entry
         for name, value in (ENTRY[draw.decision],)
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    names, values, numbers = (max(len(row[i]) for row in rows) for i in range(3))
     print_paragraph(console, "The patient at entry, and what it was drawn from", style=BOLD)
-    print_lines(
-        console,
-        (
-            "  ".join(
-                (
-                    f"  {name:<{widths[0]}}",
-                    f"{value:<{widths[1]}}",
-                    f"{number:<{widths[2]}}",
-                    against,
-                )
-            ).rstrip()
-            for name, value, number, against in rows
-        ),
-    )
+    for name, value, number, against in rows:
+        line = f"  {name:<{names}}  {value:<{values}}  {number:<{numbers}}"
+        is_wide = len(line) + 2 + len(against) > console.width
+        print_lines(console, [line.rstrip()] if is_wide else [f"{line}  {against}".rstrip()])
+        if is_wide:
+            print_lines(console, [against.rjust(console.width)])
     console.print()
 
 

@@ -164,7 +164,11 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
         "discount_rate_effects": effects,
         "found": None
         if found is None
-        else {"search": found.text, "patients": list(found.patients), "searched": found.searched},
+        else {
+            "search": found.meaning,
+            "patients": list(found.patients),
+            "searched": found.searched,
+        },
         "patient": retelling.patient._asdict(),
         "entry": [_entry(draw, retelling.patient) for draw in retelling.entry],
         "partings": [

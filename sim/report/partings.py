@@ -20,6 +20,7 @@ from sim.study.replay import RetoldLife
 from sim.study.witness import Draw
 
 SAME: Final = "The two lives are the same, event by event and day by day."
+ALIKE: Final = "Nothing else differs: every other event is the same, day by day."
 BEFORE: Final = {
     Reason.CHANCE: "One number, two chances",
     Reason.TIME: "One number, two distributions",
@@ -47,6 +48,8 @@ def sentences(life: RetoldLife, comparator: RetoldLife) -> Iterator[tuple[str, s
         told.append(("The turn", course))
     for name, parting in told:
         yield name, f"{_what(parting)} {_why(parting)}"
+    if drawn is None:
+        yield "After that", ALIKE
     yield "The end", _end(life, comparator)
 
 

@@ -160,8 +160,9 @@ def print_price(console: Console, found: PricedResults) -> None:
     question, psa = found.psa.question, found.psa
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
-        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; in each draw "
-        f"{question.patients:,} other patients, the same under each strategy; seed {question.seed}"
+        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
+        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"seed {question.seed}"
     )
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"

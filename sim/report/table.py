@@ -18,7 +18,17 @@ from rich.console import Console
 
 GAP: Final = "  "
 BOLD: Final = "bold"
-SUBSTITUTES: Final = {"≥": ">=", "≤": "<=", "–": "-", "—": "-", "£": "GBP ", "×": "x", "─": "-"}
+SUBSTITUTES: Final = {
+    "≥": ">=",
+    "≤": "<=",
+    "–": "-",
+    "—": "-",
+    "£": "GBP ",
+    "×": "x",
+    "─": "-",
+    "σ": "sigma",
+    "·": "-",
+}
 """What stands for a sign that the encoding of the output does not have."""
 
 

@@ -62,8 +62,9 @@ evpi.csv has the columns ``threshold``, ``evpi``, ``se``, per patient.
 """
 EXPLAINED: Final = (
     "EVPI is what a patient would gain, in money, if the choice could be made knowing the true "
-    "value of every uncertain input; EVPPI, of those of the group or the parameter alone. Values of "
-    "single parameters do not add up to that of their group."
+    "value of every uncertain input; EVPPI, of those of the group or the parameter alone, and with "
+    "it of whatever else it tells of inputs that were fitted together. Values of single parameters "
+    "do not add up to that of their group."
 )
 METHOD: Final = (
     "EVPPI is a regression of net benefit on the draws (additive splines, products of pairs in "
@@ -187,8 +188,9 @@ def print_voi(
     question, psa = found.psa.question, found.psa
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
-        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; in each draw "
-        f"{question.patients:,} other patients, the same under each strategy; seed {question.seed}"
+        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
+        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"seed {question.seed}"
     )
     said = [("Simulated", simulated)]
     if patients is not None:

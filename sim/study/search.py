@@ -1,11 +1,11 @@
 """Find patients by what happened to them: ``bridged to HCT and relapsed after``.
 
 A search is a list of claims joined by ``and``. A claim is a word of `sim.study.vocabulary`, or
-``responded to REGIMEN``; ``not`` before it turns it round. ``under STRATEGY`` after it says in
-which life it is to hold; all claims without it hold in one and the same life, whichever. ``only``
-after ``under STRATEGY`` adds that it holds in no other life, and after ``responded to REGIMEN``
-that no other regimen brought a remission in any of the lives. ``not under STRATEGY`` repeats
-the claim before it.
+``responded to REGIMEN``; ``not`` before it turns it round. ``under STRATEGY`` says in which life
+it is to hold, and so do those before it that do not say so themselves, nor name a regimen; all
+other claims hold in one and the same life, whichever. ``only`` after ``under STRATEGY`` adds that
+it holds in no other life, and after ``responded to REGIMEN`` that no other regimen brought a
+remission in any of the lives. ``not under STRATEGY`` repeats the claim before it.
 """
 
 from __future__ import annotations
@@ -62,6 +62,10 @@ class Clause:
     only: bool = False
     regimen: str | None = None
 
+    def __str__(self) -> str:
+        there = "" if self.strategy is None else f" under {self.strategy}"
+        return f"{'' if self.wanted else 'not '}{self.name}{there}{' only' if self.only else ''}"
+
     def holds_in(self, life: Lived) -> bool:
         """Whether the claim is true of a life, or false where it is turned round."""
         return self.holds(life) == self.wanted
@@ -83,10 +87,12 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The claims of a search, and how they were written."""
+    """The claims of a search; as text, each with all that it means."""
 
-    text: str
     clauses: tuple[Clause, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.clauses))
 
     def matches(self, lives: Lives) -> bool:
         """Whether all claims hold of a patient, whose lives are given by strategy."""
@@ -100,9 +106,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The first patients that a search found, how many it looked at, and what for."""
+    """The first patients that a search found, how many it looked at, and what it meant."""
 
-    text: str
+    meaning: str
     patients: tuple[int, ...]
     searched: int
 
@@ -118,8 +124,16 @@ def parse(text: str, question: Question) -> Search:
     parts = [part.strip() for part in AND.split(text.strip())]
     clauses: list[Clause] = []
     for part in parts:
-        clauses.append(_clause(part, clauses[-1] if clauses else None, question))
-    return Search(text, tuple(clauses))
+        clause = _clause(part, clauses[-1] if clauses else None, question)
+        if clause.strategy is not None:
+            clauses = [_there(each, clause.strategy) for each in clauses]
+        clauses.append(clause)
+    return Search(tuple(clauses))
+
+
+def _there(clause: Clause, strategy: str) -> Clause:
+    is_open = clause.strategy is None and clause.regimen is None
+    return replace(clause, strategy=strategy) if is_open else clause
 
 
 def _clause(text: str, before: Clause | None, question: Question) -> Clause:
@@ -192,7 +206,7 @@ def find(
             found.append(number)
             if len(found) == first:
                 break
-    return Found(search.text, tuple(found), searched)
+    return Found(str(search), tuple(found), searched)
 
 
 def _patients(question: Question) -> Iterator[tuple[int, Lives]]:

@@ -25,6 +25,9 @@ ENDS_A_CYCLE: Final = frozenset(
     }
 )
 
+BETWEEN_DAYS: Final = 15.0
+"""Days between two points of a cost that runs over time, for scales that are not linear."""
+
 
 @unique
 class Mark(StrEnum):
@@ -133,7 +136,10 @@ def _paid(life: RetoldLife) -> tuple[list[float], list[float]]:
     """
     costs = [each.entry for each in life.postings if each.entry.category.account == Account.COST]
     end = life.log[-1].time_days
-    edges = sorted({0.0, end, *(e.start_days for e in costs), *(e.end_days for e in costs)})
+    between = (BETWEEN_DAYS * i for i in range(int(end / BETWEEN_DAYS) + 1))
+    edges = sorted(
+        {0.0, end, *between, *(e.start_days for e in costs), *(e.end_days for e in costs)}
+    )
     days: list[float] = []
     paid: list[float] = []
     for day in edges:

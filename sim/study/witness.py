@@ -16,7 +16,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
+from enum import Enum, auto, unique
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from sim.clinic import arithmetic, distributions, mortality
@@ -26,7 +27,7 @@ from sim.engine.life import Life, Luck
 
 CLINIC: Final = "sim.clinic."
 FORMULAS: Final = frozenset({arithmetic.__name__, distributions.__name__})
-"""Modules in which a comparison chooses a branch of a formula, not the fate of a patient."""
+"""Modules of formulas, in which a comparison does not decide the fate of a patient."""
 HIT: Final = distributions.hit.__code__
 PROPORTIONAL_HAZARDS: Final = distributions.proportional_hazards.__code__
 STEPS: Final = frozenset(
@@ -58,6 +59,21 @@ OF_A_CYCLE: Final = frozenset(
     }
 )
 """Decisions that are drawn in every cycle of a line."""
+
+
+@unique
+class Role(Enum):
+    """What a function is to a witness.
+
+    A rule of the clinic, the trial of a chance, a step towards a value, the family that the
+    value comes from, or nothing.
+    """
+
+    RULE = auto()
+    HIT = auto()
+    STEP = auto()
+    FAMILY = auto()
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +182,8 @@ class _Drawn(float):
 class _Call:
     """A call of a clinical function under way."""
 
-    code: Any
-    module: str
+    code: CodeType
+    role: Role
     arguments: Mapping[str, Any]
     numbers: list[_Drawn]
 
@@ -181,6 +197,7 @@ class Witness:
         self.draws: list[Draw] = []
         self._calls: list[_Call] = []
         self._steps: dict[float, Draw] = {}
+        self._ratio: tuple[Draw, dict[str, float]] | None = None
         self._last: Draw | None = None
 
     def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
@@ -212,52 +229,45 @@ class Witness:
     def compared(self, draw: Draw, limit: float, *, below: bool) -> None:
         """Note a comparison, unless it is part of a formula."""
         call = self._calls[-1] if self._calls else None
-        if call is None or call.code is HIT or call.module not in FORMULAS:
+        if call is None or call.role in (Role.RULE, Role.HIT):
             draw.comparisons.append(Comparison(float(limit), below))
             self._last = draw
 
     def _see(self, frame: FrameType, event: str, value: object) -> None:
-        if event not in ("call", "return"):
-            return
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(CLINIC):
-            return
         if event == "call":
-            arguments = dict(frame.f_locals)
-            numbers = [each for each in arguments.values() if isinstance(each, _Drawn)]
-            self._calls.append(_Call(frame.f_code, module, arguments, numbers))
-        elif self._calls:
-            # Nothing was seen of the call in which the looking on began.
+            role = _role(frame)
+            if role != Role.NONE:
+                arguments = dict(frame.f_locals)
+                numbers = [each for each in arguments.values() if isinstance(each, _Drawn)]
+                self._calls.append(_Call(frame.f_code, role, arguments, numbers))
+        elif event == "return" and self._calls and _role(frame) != Role.NONE:
             self._returned(self._calls.pop(), value)
 
     def _returned(self, call: _Call, value: Any) -> None:  # noqa: ANN401 - whatever a rule answers
-        if call.code in STEPS or call.code in FAMILIES:
+        if call.role == Role.STEP:
+            self._passed_on(call, value)
+        elif call.role == Role.FAMILY:
             self._calculated(call, value)
-        is_rule = call.code is HIT or call.module not in FORMULAS
-        if is_rule and not any(outer.numbers for outer in self._calls):
+        elif not any(outer.numbers for outer in self._calls):
             for number in call.numbers:
                 number.draw.result = value
 
-    def _calculated(self, call: _Call, value: float) -> None:
-        """Note a step towards a value, or the value."""
-        draw = self._owner(call)
-        if draw is None:
-            return
-        self._last = draw
-        parameters = {
-            name: float(given)
-            for name, given in call.arguments.items()
-            if name not in NUMBER_DRAWN and isinstance(given, int | float)
-        }
-        family = FAMILIES.get(call.code)
-        if family is None:
+    def _passed_on(self, call: _Call, value: float) -> None:
+        """Note a step from the number towards a value."""
+        draw = self._last = self._owner(call)
+        if draw is not None:
             self._steps[value] = draw
             if call.code is PROPORTIONAL_HAZARDS:
-                draw.distribution = Distribution("", parameters, value)
-        else:
-            if draw.distribution is not None and draw.distribution.family == "":
-                parameters |= draw.distribution.parameters
-            draw.distribution = Distribution(family, parameters, value)
+                self._ratio = draw, _parameters(call)
+
+    def _calculated(self, call: _Call, value: float) -> None:
+        """Note the value and the distribution that it comes from."""
+        draw = self._last = self._owner(call)
+        if draw is not None:
+            parameters = _parameters(call)
+            if self._ratio is not None and self._ratio[0] is draw:
+                parameters |= self._ratio[1]
+            draw.distribution = Distribution(FAMILIES[call.code], parameters, value)
 
     def _owner(self, call: _Call) -> Draw | None:
         """Return the draw whose number, or what a step made of it, the call was given."""
@@ -268,3 +278,33 @@ class Witness:
                 # A number divided by a share is known by the comparison just made with the share.
                 return self._steps.get(call.arguments[name], self._last)
         return self._last
+
+
+def _parameters(call: _Call) -> dict[str, float]:
+    return {
+        name: float(given)
+        for name, given in call.arguments.items()
+        if name not in NUMBER_DRAWN and isinstance(given, int | float)
+    }
+
+
+_ROLES: dict[CodeType, Role] = {}
+
+
+def _role(frame: FrameType) -> Role:
+    """Return what the function of a frame is to a witness."""
+    code = frame.f_code
+    role = _ROLES.get(code)
+    if role is None:
+        module = frame.f_globals.get("__name__", "")
+        if code is HIT:
+            role = Role.HIT
+        elif code in FAMILIES:
+            role = Role.FAMILY
+        elif code in STEPS:
+            role = Role.STEP
+        else:
+            is_rule = module.startswith(CLINIC) and module not in FORMULAS
+            role = Role.RULE if is_rule else Role.NONE
+        _ROLES[code] = role
+    return role

@@ -35,13 +35,16 @@ class Draw(IntEnum):
     """What is drawn for a parameter set; the value is its place in the key of a random number.
 
     The numbers stand apart from those of `sim.clinic.decisions.Decision`, which decide for
-    patients, and the number of the draw takes the place of the patient's.
+    patients, and the number of the draw takes the place of the patient's. The last two are of
+    the regressions that read draws: simulated fits, and draws shuffled among each other.
     """
 
     PARAMETER = 0x10000
     POSTERIOR_ROW = 0x10001
     STUDY_TO_COME = 0x10002
     SAMPLING = 0x10003
+    REGRESSION = 0x10010
+    SHUFFLE = 0x10011
 
 
 def draw_parameters(

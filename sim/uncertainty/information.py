@@ -30,11 +30,10 @@ from sim.economics.discounting import Discounting
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, mean
 from sim.engine.streams import uniforms
 from sim.uncertainty.acceptability import Estimates, net_benefits
+from sim.uncertainty.draws import Draw
 from sim.uncertainty.regression import Design, designs, fit
 
 SHUFFLES: Final = 10
-SHUFFLE_STREAM: Final = 0x80000002
-"""Place in the key of the random numbers; no decision of a patient reaches up to here."""
 
 
 class PartialInformation(NamedTuple):
@@ -191,7 +190,7 @@ def _shuffled(candidates: Sequence[Design], found: Sequence[Array], seed: int) -
         values = []
         for shuffle in range(SHUFFLES):
             # To shuffle the results is to shuffle the parameters the other way round.
-            numbers = uniforms(seed, 0, len(benefits), SHUFFLE_STREAM, shuffle)
+            numbers = uniforms(seed, 0, len(benefits), Draw.SHUFFLE, shuffle)
             order = np.argsort(numbers, kind="stable")
             values.append(_simulated(candidates, _differences(benefits)[order], seed)[0].mean())
         nulls.append(Null(float(np.mean(values)), float(np.std(values, ddof=1))))

@@ -250,8 +250,13 @@ def price_parameter(question: Question, regimen: str) -> str:
     Raises
     ------
     UserError
-        When no strategy holds the regimen, or its drug does not come in vials.
+        When no strategy holds the regimen, its drug does not come in vials, or there is nothing
+        to compare it with.
     """
+    if len(question.scenario.strategies) == 1:
+        raise UserError(
+            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
+        )
     if regimen not in question.scenario.regimens:
         raise UserError(
             "no strategy of the scenario holds this regimen",

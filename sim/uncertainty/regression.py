@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
+from sim.uncertainty.draws import Draw
 
 KNOTS: Final = 5
 """At the 5 equally spaced quantiles, ends included."""
@@ -34,8 +35,6 @@ MOST_PAIRED: Final = 12
 """Products are formed of the members of a group that alone correlate most with the targets."""
 PENALTIES: Final = np.geomspace(1e-4, 1e4, 161)
 """Per draw; between the neighbours the evidence hardly differs."""
-POSTERIOR_STREAM: Final = 0x80000001
-"""Place in the key of the random numbers; no decision of a patient reaches up to here."""
 SCORE_SHIFT: Final = 0.5
 ROUNDING: Final = 1e-10
 
@@ -200,6 +199,6 @@ def _correlation_root(residuals: Array) -> Array:
 def _standard_normals(seed: int, shape: tuple[int, ...], occurrence: int) -> Array:
     from scipy.special import ndtri
 
-    numbers = uniforms(seed, 0, int(np.prod(shape)), POSTERIOR_STREAM, occurrence)
+    numbers = uniforms(seed, 0, int(np.prod(shape)), Draw.REGRESSION, occurrence)
     normals: Array = ndtri(numbers).reshape(shape)
     return normals

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.figures.style import GREY, colour_of, in_currency, new_figure
+from sim.report.figures.style import GREY, colour_of, in_currency, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 100.0
@@ -20,6 +20,7 @@ BAND: Final = 0.15
 FRONTIER_WIDTH: Final = 4.0
 TOP: Final = 102.0
 SMALL: Final = 7.0
+FRONTIER: Final = "frontier (CEAF)"
 
 
 def acceptability_figure(
@@ -30,6 +31,7 @@ def acceptability_figure(
     switches: Sequence[float],
     *,
     symbol: str,
+    width_mm: float = WIDTH_MM,
 ) -> Figure:
     """Draw acceptability curves, and their frontier as a black line beneath them.
 
@@ -49,8 +51,10 @@ def acceptability_figure(
         Thresholds at which the optimal strategy changes; the frontier breaks there.
     symbol
         Of the currency.
+    width_mm
+        Of the figure.
     """
-    figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
+    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
     for threshold in thresholds:
         axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
@@ -68,7 +72,7 @@ def acceptability_figure(
                 fontsize=SMALL,
             )
             axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
-    axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label="frontier (CEAF)")
+    axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label=FRONTIER)
     axes.set_xlim(0.0, float(curves["threshold"].max()))
     axes.set_ylim(0.0, TOP)
     axes.grid(axis="y")
@@ -76,7 +80,8 @@ def acceptability_figure(
     axes.set_xlabel("Threshold per QALY")
     axes.set_ylabel("Probability most cost-effective, %")
     axes.set_title("Acceptability curves and their frontier", pad=14.0)
-    figure.legend(loc="outside lower center", ncols=3)
+    columns = legend_columns([*labels.values(), FRONTIER], width_mm)
+    figure.legend(loc="outside lower center", ncols=columns)
     return figure
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sim.report.figures.style import COLOURS, LIGHT_GREY, in_currency, new_figure
+from sim.report.figures.style import COLOURS, LIGHT_GREY, in_currency, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 ROW_MM: Final = 11.0
@@ -16,6 +17,7 @@ FRAME_MM: Final = 36.0
 HALF_BAR: Final = 0.32
 PALETTE: Final = (*COLOURS[:6], LIGHT_GREY, COLOURS[7])
 SMALL: Final = 7.5
+LABEL_WIDTH: Final = 16
 ROOM: Final = 1.22
 """The axis ends so far beyond the longest bar, for the total."""
 
@@ -62,8 +64,15 @@ def costs_figure(
         )
         start = start + table[name]
     for place, total in zip(places, start, strict=True):
-        axes.text(total, place, f" {symbol}{total:,.0f}", va="center", fontsize=SMALL)
-    axes.set_yticks(places, list(labels.values()))
+        axes.annotate(
+            f"{symbol}{total:,.0f}",
+            (total, place),
+            xytext=(3.0, 0.0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+        )
+    axes.set_yticks(places, [textwrap.fill(label, LABEL_WIDTH) for label in labels.values()])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.set_xlim(0.0, ROOM * float(start.max()) or 1.0)
@@ -72,5 +81,6 @@ def costs_figure(
     axes.locator_params(axis="x", nbins=5)
     in_currency(axes.xaxis, symbol)
     axes.set_title(title)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=SMALL)
+    columns = legend_columns(list(categories.values()), width_mm)
+    figure.legend(loc="outside lower center", ncols=columns, fontsize=SMALL)
     return figure

@@ -16,18 +16,18 @@ from sim.clinic.units import PERCENT
 from sim.report.figures.style import COLOURS, GREY, LIGHT_GREY, new_figure
 
 WIDTH_MM: Final = 160.0
-HEIGHT_MM: Final = 82.0
+HEIGHT_MM: Final = 84.0
 NODE_WIDTH: Final = 0.045
-GAP: Final = 0.115
+GAP: Final = 0.125
 """Between nodes of a column, as a share of all patients, so that their labels have room."""
 LABEL_HEIGHT: Final = 0.12
-LINE_HEIGHT: Final = 0.05
+LINE_HEIGHT: Final = 0.058
 HEADING_GAP: Final = 0.07
 MARGIN: Final = 0.03
 LAST_LABEL: Final = 0.42
-SMALL: Final = 6.8
+SMALL: Final = 7.6
 BLEND: Final = 0.35
-BLUE, ORANGE, GREEN, PINK, _, LIGHT_BLUE, *_ = COLOURS
+BLUE, ORANGE, GREEN, LIGHT_BLUE = (COLOURS[place] for place in (0, 1, 2, 5))
 DARK: Final = "#4A4A4A"
 """Colours say what is good news: of remission, of transplant, of relapse, of death."""
 
@@ -197,7 +197,8 @@ def _labels(axes: Axes, places: dict[tuple[int, Node], Place]) -> float:
 
     A node that goes on under the same name keeps the label of its first column.
     """
-    lowest, said = 0.0, set()
+    lowest = 0.0
+    said: set[Node] = set()
     for column in range(len(ORDER)):
         nodes = [(node, place) for (c, node), place in places.items() if c == column]
         nodes = [each for each in nodes if each[0] not in said or column == 0]

@@ -42,7 +42,13 @@ class Worth(NamedTuple):
     told: bool
 
 
-def evpi_figure(curve: pd.DataFrame, thresholds: Sequence[float], *, symbol: str) -> Figure:
+def evpi_figure(
+    curve: pd.DataFrame,
+    thresholds: Sequence[float],
+    *,
+    symbol: str,
+    width_mm: float = WIDTH_MM,
+) -> Figure:
     """Draw the EVPI against the threshold, with its 95 % interval.
 
     Parameters
@@ -53,8 +59,10 @@ def evpi_figure(curve: pd.DataFrame, thresholds: Sequence[float], *, symbol: str
         Marked by lines.
     symbol
         Of the currency.
+    width_mm
+        Of the figure.
     """
-    figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
+    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     error = NORMAL_97_5 * curve["se"]
     axes.fill_between(
         curve["threshold"],

@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from sim.economics.estimates import Array
-from sim.report.figures.style import GREY, LIGHT_GREY, colour_of, in_currency, new_figure
+from sim.report.figures.style import (
+    GREY,
+    LIGHT_GREY,
+    colour_of,
+    in_currency,
+    legend_columns,
+    new_figure,
+)
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 115.0
@@ -50,6 +57,7 @@ def plane_figure(
     thresholds: Sequence[float],
     *,
     symbol: str,
+    width_mm: float = WIDTH_MM,
 ) -> Figure:
     """Draw increments in cost against increments in QALYs.
 
@@ -68,8 +76,10 @@ def plane_figure(
         In currency per QALY.
     symbol
         Of the currency.
+    width_mm
+        Of the figure.
     """
-    figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
+    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
     for cloud in clouds:
         colour = colours[cloud.name]
@@ -104,7 +114,9 @@ def plane_figure(
     axes.set_xlabel(f"QALYs more than {comparator}")
     axes.set_ylabel(f"Cost more than {comparator}")
     axes.set_title("Cost-effectiveness plane")
-    figure.legend(loc="outside lower center", ncols=4, title="Mean, draws and 95 % ellipse of")
+    columns = legend_columns([cloud.label for cloud in clouds], width_mm)
+    title = "Mean, draws and 95 % ellipse of"
+    figure.legend(loc="outside lower center", ncols=columns, title=title)
     return figure
 
 

@@ -32,6 +32,7 @@ def price_figure(
     drug: str,
     price: float,
     symbol: str,
+    width_mm: float = WIDTH_MM,
 ) -> Figure:
     """Draw a panel for each strategy that holds the drug, with a curve for each threshold.
 
@@ -43,12 +44,14 @@ def price_figure(
         Their base cases are marks on the axis, in the colour of the threshold.
     labels
         How strategies are shown, by name.
+    width_mm
+        Of the figure.
     drug, price, symbol
         Whose price, the scenario's price of a vial, and the sign of the currency.
     """
     strategies = list(dict.fromkeys(curve["strategy"]))
     figure, panels = new_figure(
-        WIDTH_MM, FRAME_MM + PANEL_MM * len(strategies), rows=len(strategies)
+        width_mm, FRAME_MM + PANEL_MM * len(strategies), rows=len(strategies)
     )
     thresholds = sorted(set(curve["threshold"]))
     for axes, strategy in zip(panels, strategies, strict=True):

@@ -29,6 +29,8 @@ COLOURS: Final = (
     "#000000",
     "#F0E442",
 )
+LEGEND_KEY_MM: Final = 12.0
+LEGEND_LETTER_MM: Final = 1.75
 GREY: Final = "#6E6E6E"
 LIGHT_GREY: Final = "#D9D9D9"
 SETTINGS: Final = {
@@ -53,6 +55,8 @@ SETTINGS: Final = {
     "figure.constrained_layout.use": True,
     # The same drawing gives the same bytes.
     "svg.hashsalt": "blinsim",
+    # Labels are the words of users: a dollar sign starts no formula.
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
@@ -77,6 +81,12 @@ def new_figure(
 def colour_of(strategies: Sequence[str]) -> dict[str, str]:
     """Return the colour of each strategy, by its place in the scenario."""
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(strategies)}
+
+
+def legend_columns(labels: Sequence[str], width_mm: float) -> int:
+    """Return how many entries of a legend stand side by side in a figure of this width."""
+    widest = LEGEND_KEY_MM + LEGEND_LETTER_MM * max((len(label) for label in labels), default=0)
+    return max(1, min(len(labels), int(width_mm / widest)))
 
 
 def rendered(figure: Figure, format_name: str) -> bytes:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.clinic.units import PERCENT
-from sim.report.figures.style import GREY, colour_of, new_figure
+from sim.report.figures.style import GREY, colour_of, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 CURVE_MM: Final = 66.0
@@ -99,7 +99,9 @@ def survival_figure(
             Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linewidth=1.0)
         )
         handles[-1].set_label("published, with interval")
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    names = [str(handle.get_label()) for handle in handles]
+    columns = legend_columns(names, width_mm)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -156,8 +158,8 @@ def _at_risk(
         curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
         axes.plot([0.0, SWATCH * last], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
         axes.text(
-            *(SWATCH * last, row + NAME_SHARE),
-            f"  At risk: {label}",
+            *(1.5 * SWATCH * last, row + NAME_SHARE),
+            f"At risk: {label}",
             fontsize=SMALL,
             va="bottom",
         )

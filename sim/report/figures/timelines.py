@@ -45,7 +45,8 @@ END: Final = 1.04
 THOUSAND: Final = 1000.0
 MONTHS_FROM: Final = 3.0
 """A shorter time, in months, is shown in days."""
-DAYS_PER_WEEK: Final = 7
+DAY_STEPS: Final = (1, 2, 7)
+MOST_DAYS: Final = 14
 LINEAR_UP_TO: Final = 30.0
 """A longer life, in months, is drawn on a scale that narrows with time."""
 NARROWS_AFTER: Final = 3.0
@@ -160,8 +161,13 @@ def _time_axis(axes: Axes, scale: Scale) -> None:
         axes.set_xticks([0, *shown], ["0", *shown.values()])
         axes.set_xlabel("Time since the first dose, on a scale that narrows with time")
     elif scale.end < MONTHS_FROM:
-        weeks = range(0, int(scale.end * DAYS_PER_MONTH) + 1, DAYS_PER_WEEK)
-        axes.set_xticks([day / DAYS_PER_MONTH for day in weeks], [str(day) for day in weeks])
+        last = int(scale.end * DAYS_PER_MONTH)
+        shown_days = range(
+            0, last + 1, next(each for each in DAY_STEPS if last <= each * MOST_DAYS)
+        )
+        axes.set_xticks(
+            [day / DAYS_PER_MONTH for day in shown_days], [str(day) for day in shown_days]
+        )
         axes.set_xlabel("Days since the first dose")
     else:
         axes.set_xlabel("Months since the first dose")
