@@ -17,13 +17,24 @@ EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
 COMMANDS: Final = {
     "run": "Simulate a scenario and print its answer.",
+    "report": "Write a scenario's results as one HTML file.",
+    "compare": "Put scenarios side by side in the same patients.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
+    "price": "Find the price of a drug at which a threshold is met.",
+    "voi": "Say what it is worth to know more before choosing.",
+    "tornado": "Vary one parameter at a time.",
+    "twoway": "Vary two parameters over a grid.",
+    "threshold": "Find the value of a parameter at which the decision flips.",
+    "sobol": "Say which groups of parameters the uncertainty is due to.",
+    "morris": "Screen all parameters for those that matter.",
+    "scenarios": "Answer the what-ifs of a scenario side by side.",
     "check": "Say whether a scenario is valid, and if not, where and why.",
     "show": "Print a scenario with every default filled in and the origin of every value.",
     "parameters": "List the numbers of the model with their sources.",
     "calibrate": "Fit the model to what cohorts published.",
     "validate": "Predict what cohorts published, fitted or not, with the fitted model.",
     "evidence": "List what cohorts published, with source and place.",
+    "explain": "Follow one patient through every strategy, number by number.",
     "cache": "List what is kept between runs, or remove it.",
 }
 """Name and one line of help; a command is the function of its name in ``sim.commands.NAME``."""
@@ -70,7 +81,7 @@ class _Commands(click.Group):
             sys.stdout.flush()
             return result
         except UserError as error:
-            raise _Mistake(str(error)) from None
+            raise _Mistake(str(error.original)) from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)

@@ -22,6 +22,8 @@ class UserError(Exception):
 
     The message reads ``file:line: key: problem (got value); did you mean 'x'? allowed: a, b``,
     with the parts that are known.
+
+    `original` is the mistake as it was first told, where it has been put into other words since.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class UserError(Exception):
         self.key = key
         self.value = value
         self.choices = None if choices is None else sorted(choices)
+        self.original: UserError = self
         super().__init__(self._message())
 
     def _message(self) -> str:

@@ -30,9 +30,17 @@ SEQUENCES = (
     "salvage_chemotherapy blinatumomab",
     "blinatumomab salvage_chemotherapy blinatumomab",
     "inotuzumab inotuzumab",
+    "blinatumomab_mrd blinatumomab_tki",
     "",
 )
-BASES = ("first_salvage", "later_salvage", "real_world", "tower", "nhs_first_salvage")
+BASES = (
+    "first_salvage",
+    "later_salvage",
+    "real_world",
+    "tower",
+    "nhs_first_salvage",
+    "mrd_positive",
+)
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
 

@@ -75,20 +75,22 @@ def somebody(**traits) -> Patient:
         extramedullary=False,
         primary_refractory=False,
         first_remission_months=24.0,
+        mrd_only=False,
     )
     return plain._replace(**traits)
 
 
-def live(patient, script, overrides=None) -> Lived:
-    """Let `patient` live under blinatumomab with the luck of the `script`, all of which is used."""
+def live(patient, script, overrides=None, strategy="blinatumomab") -> Lived:
+    """Let `patient` live under a strategy with the luck of the `script`, all of which is used."""
     question = ask(SCENARIO, overrides=overrides)
     environment, streams = simpy.Environment(), ScriptedStreams(script)
-    strategy = question.model.strategies[0]
+    (strategy,) = (each for each in question.model.strategies if each.name == strategy)
     story = PatientStory(environment, question.model, strategy, patient, streams)
     environment.process(story.story())
     environment.run()
     assert set(script) <= streams.asked
-    return Lived(story.log, entries(question.accounts, ("blinatumomab",), patient, story.log))
+    regimens = tuple(regimen.name for regimen in strategy.regimens)
+    return Lived(story.log, entries(question.accounts, regimens, patient, story.log))
 
 
 def assert_log(log, expected):

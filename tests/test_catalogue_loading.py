@@ -242,6 +242,17 @@ def test_selection_is_sorted_and_follows_references(load):
     assert selected["population.female"].value == 0.5
 
 
+def test_a_regimen_can_give_the_drug_of_another(load):
+    """Its own by default; the other regimen's numbers are then selected too."""
+    catalogue = load()
+    assert catalogue.regimens["chemotherapy"].drug == "chemotherapy"
+    assert "blinatumomab" not in catalogue.reachable_regimens(["chemotherapy"])
+    same = ("regimens/chemotherapy.yaml", "kind: care", "kind: care\ndrug: blinatumomab")
+    catalogue = load([same])
+    assert catalogue.regimens["chemotherapy"].drug == "blinatumomab"
+    assert "blinatumomab" in catalogue.reachable_regimens(["chemotherapy"])
+
+
 def test_selection_ends_when_references_go_in_a_circle(load):
     circle = (
         "regimens/chemotherapy.yaml",

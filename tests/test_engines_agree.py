@@ -108,6 +108,32 @@ def test_engines_agree_with_every_switch_the_other_way(tmp_path, toxicity):
     assert_same_books(question)
 
 
+MIXED = """\
+title: Overt leukaemia and MRD only together
+extends: {base}
+population: badar_2020_relapsed_refractory
+strategies:
+  - {{name: none, sequence: [], then: usual_care}}
+  - {{name: for_mrd, sequence: [blinatumomab_mrd, blinatumomab_tki], then: usual_care}}
+  - {{name: others, sequence: [inotuzumab, blinatumomab_mrd], then: supportive_care}}
+  - {{name: tki, sequence: [blinatumomab_tki], then: usual_care, maintenance: true}}
+comparator: none
+parameters:
+  population.mrd_only_probability: 0.6
+  response.mrd_only_conversion_probability: 0.5
+"""
+
+
+@pytest.mark.parametrize("base", ["first_salvage", "nhs_first_salvage"])
+def test_engines_agree_when_some_have_mrd_only(tmp_path, base):
+    """300 patients a strategy: MRD only and overt leukaemia, no treatment, sequences, tablets."""
+    path = tmp_path / "mixed.yaml"
+    path.write_text(MIXED.format(base=ROOT / "scenarios" / f"{base}.yaml"), encoding="utf-8")
+    question = ask(path, patients=300)
+    assert_same_logs(question, 300)
+    assert_same_books(question)
+
+
 def test_a_broken_rule_in_one_engine_is_noticed(monkeypatch):
     """The reference engine with one sign changed: a relapse a day later."""
     from sim.clinic import remission

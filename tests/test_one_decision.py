@@ -25,6 +25,7 @@ AT_ENTRY = {
     Decision.EXTRAMEDULLARY: {"extramedullary"},
     Decision.PRIMARY_REFRACTORY: {"primary_refractory", "first_remission_months"},
     Decision.FIRST_REMISSION: {"first_remission_months"},
+    Decision.MRD_ONLY: {"mrd_only"},
 }
 """What of the baseline depends on a decision."""
 
@@ -57,6 +58,7 @@ def mixed(ask):
         patients=40,
         seed=0,
         population="badar_2020_relapsed_refractory",
+        parameters={"population.mrd_only_probability": 0.1},
         strategies=[
             {
                 "name": "sequence",

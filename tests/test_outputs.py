@@ -585,7 +585,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 @pytest.mark.parametrize(
     ("method", "calls"),
-    [("write_text", 0), ("write_text", 3), ("rename", 0), ("rename", 2), ("rename", 9)],
+    [("write_bytes", 0), ("write_bytes", 3), ("rename", 0), ("rename", 2), ("rename", 9)],
 )
 @pytest.mark.parametrize(
     ("error", "raised"), [(FULL, UserError), (KeyboardInterrupt(), KeyboardInterrupt)]
@@ -608,7 +608,7 @@ def test_failure_leaves_what_was_there_before(
 
 
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()])
-@pytest.mark.parametrize(("method", "calls"), [("write_text", 4), ("rename", 0)])
+@pytest.mark.parametrize(("method", "calls"), [("write_bytes", 4), ("rename", 0)])
 def test_failure_leaves_no_new_folder(tmp_path, small, monkeypatch, method, calls, error):
     failing_once(monkeypatch, method, calls, error)
     with pytest.raises((UserError, KeyboardInterrupt)):
@@ -617,7 +617,7 @@ def test_failure_leaves_no_new_folder(tmp_path, small, monkeypatch, method, call
 
 
 def test_full_disk_is_said_in_one_line(tmp_path, small, monkeypatch):
-    failing_once(monkeypatch, "write_text", 1, FULL)
+    failing_once(monkeypatch, "write_bytes", 1, FULL)
     with pytest.raises(UserError, match="--out: cannot be written: No space left on device"):
         write(small.simulation, small.summary, tmp_path / "out")
 

@@ -89,6 +89,7 @@ def test_age_has_the_published_minimum_median_and_maximum(cohort):
         ("cns", "cns_probability"),
         ("extramedullary", "extramedullary_probability"),
         ("primary_refractory", "primary_refractory_probability"),
+        ("mrd_only", "mrd_only_probability"),
     ],
 )
 def test_characteristics_are_as_frequent_as_in_the_cohort(cohort, trait, parameter):

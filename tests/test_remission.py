@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from sim.clinic.decisions import Decision
 from sim.clinic.events import Cause, Happening
+from sim.clinic.patient import MRD_TREATMENT
 from sim.clinic.remission import (
     Candidacy,
     Relapse,
@@ -42,6 +43,7 @@ RELAPSE = Relapse(
     ph_positive_hazard_ratio=0.7,
     kmt2a_hazard_ratio=3.38,
     cns_hazard_ratio=2.44,
+    mrd_only_hazard_ratio=0.5,
     study_hazard_ratio=1.0,
     death_rate_per_month=0.007,
 )
@@ -49,6 +51,7 @@ CANDIDACY = Candidacy(
     baseline_logit=0.6,
     later_salvage_log_odds_ratio=-0.4,
     prior_hct_log_odds_ratio=-1.9,
+    mrd_only_log_odds_ratio=0.6,
     real_world_log_odds_ratio=0.8,
     study_log_odds_ratio=0.0,
     maximum_age_years=75.0,
@@ -126,6 +129,16 @@ def test_hazard_ratios_of_all_characteristics_multiply():
         assert ratio == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.parametrize(("line_of_relapse", "expected"), [(1, 0.5), (2, 0.5 * 1.38)])
+def test_a_remission_treated_for_mrd_only_has_a_ratio_of_its_own(line_of_relapse, expected):
+    """Times that of later salvage from the second remission on."""
+    patient = somebody(mrd_only=True, salvage_line=line_of_relapse)
+    ratio = relapse_hazard_ratio(RELAPSE, patient, salvage_line=MRD_TREATMENT)
+    assert ratio == pytest.approx(expected, rel=1e-14)
+    later = relapse_hazard_ratio(RELAPSE, patient, salvage_line=line_of_relapse)
+    assert later == {1: 1.0, 2: 1.38}[line_of_relapse]
+
+
 def test_second_and_third_salvage_have_the_same_hazard_ratio():
     second = relapse_hazard_ratio(RELAPSE, somebody(), salvage_line=2)
     assert relapse_hazard_ratio(RELAPSE, somebody(), salvage_line=3) == second == 1.38
@@ -154,6 +167,18 @@ def test_candidacy_is_logistic_in_line_earlier_transplant_setting_and_regimen():
         )
         log_odds = 0.6 + 0.25 - 0.4 * later - 1.9 * prior + 0.8 * real_world
         assert probability == pytest.approx(expit(log_odds), rel=1e-14)
+
+
+def test_candidacy_of_those_treated_for_mrd_only_has_a_ratio_of_its_own():
+    probability = candidate_probability(
+        CANDIDACY,
+        0.0,
+        age_years=50.0,
+        salvage_line=MRD_TREATMENT,
+        prior_hct=False,
+        real_world=False,
+    )
+    assert probability == pytest.approx(expit(0.6 + 0.6), rel=1e-14)
 
 
 @pytest.mark.parametrize(("age", "eligible"), [(75.0, True), (75.001, False), (18.0, True)])

@@ -1,6 +1,7 @@
 """Response: a logistic sum, the cycle it comes in, and what lost CD19 does to it."""
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from sim.clinic.response import (
     NO_RESPONSE_CYCLE,
     RegimenResponse,
     Response,
+    mrd_conversion_probability,
     response_cycle,
     response_probability,
 )
@@ -29,6 +31,7 @@ RESPONSE = Response(
     cns_log_odds_ratio=-0.31,
     real_world_log_odds_ratio=0.51,
     study_log_odds_ratio=0.0,
+    mrd_only_conversion_probability=0.78,
 )
 REGIMEN = RegimenResponse(
     first_cycle_share=0.8,
@@ -113,6 +116,15 @@ def test_a_better_chance_never_loses_a_response(p, q, u_response, u_cycle):
     worse, better = sorted((p, q))
     if response_cycle(REGIMEN, worse, u_response, u_cycle) != NO_RESPONSE_CYCLE:
         assert response_cycle(REGIMEN, better, u_response, u_cycle) != NO_RESPONSE_CYCLE
+
+
+@given(st.floats(0.01, 0.99), st.floats(-3.0, 3.0))
+def test_odds_of_conversion_are_those_of_blinatumomab_times_the_odds_ratio(p, log_odds_ratio):
+    """Odds p / (1 - p) by hand; rtol 1e-10."""
+    response = RESPONSE._replace(mrd_only_conversion_probability=p)
+    converts = mrd_conversion_probability(response, log_odds_ratio)
+    odds = p / (1.0 - p) * math.exp(log_odds_ratio)
+    assert converts == pytest.approx(odds / (1.0 + odds), rel=1e-10)
 
 
 # The same in a life; see three_patients.yaml.

@@ -100,11 +100,12 @@ def test_gvhd_is_acute_before_day_100_and_chronic_after_it(day_of, probability, 
         assert day_of(RULES, probability, u) == NEVER
 
 
+@pytest.mark.parametrize("hazard_ratio", [1.0, 0.35])
 @pytest.mark.parametrize(("mrd_negative", "cured"), [(True, 0.49), (False, 0.29)])
-def test_relapse_after_transplant_is_a_mixture_cure(mrd_negative, cured):
-    """S(t) = p + (1 - p) S_u(t) at 1 month to 5 years, and its limit p."""
+def test_relapse_after_transplant_is_a_mixture_cure(mrd_negative, cured, hazard_ratio):
+    """S(t) = p + (1 - p) S_u(t)^HR at 1 month to 5 years, and its limit p."""
     times = [
-        relapse_after_transplant_days(RULES, mrd_negative, u_cure, u_time)
+        relapse_after_transplant_days(RULES, hazard_ratio, mrd_negative, u_cure, u_time)
         for u_cure, u_time in zip(
             numbers(Decision.CURE_AFTER_TRANSPLANT),
             numbers(Decision.RELAPSE_AFTER_TRANSPLANT),
@@ -113,7 +114,7 @@ def test_relapse_after_transplant_is_a_mixture_cure(mrd_negative, cured):
     ]
     uncured = stats.lognorm(1.0, scale=6.1 * MONTH)
     for months in (1, 3, 6, 12, 24, 60):
-        survival = cured + (1.0 - cured) * uncured.sf(months * MONTH)
+        survival = cured + (1.0 - cured) * uncured.sf(months * MONTH) ** hazard_ratio
         free = sum(time > months * MONTH for time in times)
         assert abs(standard_errors(free, survival)) < 4.0
     assert abs(standard_errors(times.count(NEVER), cured)) < 4.0
@@ -134,7 +135,7 @@ def test_cumulative_incidence_of_death_without_relapse_is_its_integral():
             early_death_days(RULES, u_death, u_early, has_vod=False),
             late_death_days(RULES, u_late),
         )
-        if death < relapse_after_transplant_days(RULES, True, u_cure, u_relapse):
+        if death < relapse_after_transplant_days(RULES, 1.0, True, u_cure, u_relapse):
             deaths.append(death)
 
     uncured, late = stats.lognorm(1.0, scale=6.1 * MONTH), stats.expon(100.0, MONTH / 0.015)

@@ -31,13 +31,18 @@ class Population:
 
 @dataclass(frozen=True)
 class Regimen:
-    """What is given; response is read relative to `response_reference`, when there is one."""
+    """What is given; response is read relative to `response_reference`, when there is one.
+
+    `drug` is the regimen that names vial, price and bags of the drug: itself, or another regimen
+    that gives the same drug in another way.
+    """
 
     name: str
     label: str
     kind: str
     target: str
     response_reference: str | None
+    drug: str
     description: str
     parameters: Mapping[str, Parameter]
     file: str
@@ -93,15 +98,18 @@ class Catalogue:
         return {name: chosen[name] for name in sorted(chosen)}
 
     def reachable_regimens(self, regimens: Iterable[str]) -> list[str]:
-        """Return `regimens`, those they refer to and those that are always needed, once each."""
+        """Return `regimens`, those they refer to and those that are always needed, once each.
+
+        A regimen refers to the one that its response is relative to, and to that of its drug.
+        """
         waiting = [*regimens, *ALWAYS_NEEDED]
         reached: list[str] = []
         while waiting:
             name = waiting.pop(0)
-            reference = _find(self.regimens, "regimen", name).response_reference
+            regimen = _find(self.regimens, "regimen", name)
             if name not in reached:
                 reached.append(name)
-                waiting += [reference] if reference is not None else []
+                waiting += [regimen.response_reference or name, regimen.drug]
         return reached
 
     def parameters(self) -> Iterator[Parameter]:

@@ -31,6 +31,7 @@ class Decision(IntEnum):
     PRIMARY_REFRACTORY = 12
     FIRST_REMISSION = 13
     BACKGROUND_DEATH = 14
+    MRD_ONLY = 15
 
     # Once per line of treatment.
     RESPONSE = 20

@@ -47,7 +47,8 @@ class UsualCare(NamedTuple):
 def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: int) -> float:
     """Multiply the study's hazard ratio by those of the characteristics that are present."""
     ratio = disease.study_hazard_ratio
-    if salvage_line > FIRST_SALVAGE:
+    # While MRD is treated, the line of a relapse is that of entry.
+    if max(salvage_line, patient.salvage_line) > FIRST_SALVAGE:
         ratio *= disease.later_salvage_hazard_ratio
     if patient.ph_positive:
         ratio *= disease.ph_positive_hazard_ratio

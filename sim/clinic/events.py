@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Happening(IntEnum):
     """The kind of an event. The meaning of `detail` and `value` stands beside each."""
 
-    ENTRY = 0
+    ENTRY = 0  # detail: 1 in remission with MRD only, 0 with overt leukaemia
     LINE_STARTED = 1  # detail: index of the regimen in the strategy
     CYCLE_STARTED = 2
     INFUSION_STARTED = 3  # value: dose, mcg per day
@@ -30,6 +30,7 @@ class Happening(IntEnum):
     SUPPORTIVE_CARE_STARTED = 19
     DEATH = 20  # detail: Cause
     HORIZON = 21
+    MRD_ASSESSED = 22  # of MRD only, after its first cycle; value: 1.0 negative, 0.0 positive
 
 
 @unique

@@ -2,7 +2,8 @@
 
 The marginals are a cohort's baseline table. Published cohorts give no joint table, so the
 characteristics are independent, except where one implies another: a primary refractory
-patient has no first remission, and prior allo-HCT implies that there was one.
+patient has no first remission, and prior allo-HCT implies that there was one. A patient with MRD
+only is in haematological remission; everybody else has overt leukaemia.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from sim.clinic.distributions import (
     piecewise_uniform_quantile,
 )
 
+MRD_TREATMENT: Final = 0
+"""In place of the salvage line: a patient in remission is treated for MRD, before any salvage."""
 FIRST_SALVAGE: Final = 1
 SECOND_SALVAGE: Final = 2
 LATER_SALVAGE: Final = 3
@@ -55,6 +58,7 @@ class Population(NamedTuple):
     primary_refractory_probability: float
     first_remission_median_months: float
     first_remission_sigma: float
+    mrd_only_probability: float
 
 
 class EntryUniforms(NamedTuple):
@@ -73,6 +77,7 @@ class EntryUniforms(NamedTuple):
     extramedullary: float
     primary_refractory: float
     first_remission: float
+    mrd_only: float
 
 
 ENTRY_DECISIONS: Final = tuple(Decision[name.upper()] for name in EntryUniforms._fields)
@@ -89,7 +94,11 @@ def early_relapse(primary_refractory: bool, first_remission_months: float) -> bo
 
 
 class Patient(NamedTuple):
-    """A patient on the day of the first dose."""
+    """A patient on the day of the first dose.
+
+    The salvage line of a patient with MRD only is the one in which a relapse would be treated:
+    first salvage in first remission, second in second remission.
+    """
 
     number: int
     age_years: float
@@ -105,6 +114,7 @@ class Patient(NamedTuple):
     extramedullary: bool
     primary_refractory: bool
     first_remission_months: float
+    mrd_only: bool
 
     @property
     def bsa_m2(self) -> float:
@@ -189,6 +199,7 @@ def baseline_of(
         hit(u.extramedullary, population.extramedullary_probability),
         primary_refractory,
         0.0 if primary_refractory else first_remission,
+        hit(u.mrd_only, population.mrd_only_probability),
     )
 
 
@@ -196,3 +207,18 @@ def admit(number: int, population: Population, uniform: Uniform) -> Patient:
     """Draw the baseline of patient `number`; `uniform` gives the number of a decision."""
     drawn = EntryUniforms(*(uniform(decision) for decision in ENTRY_DECISIONS))
     return baseline(number, population, drawn)
+
+
+def salvage_lines_failed(patient: Patient, line: int) -> int:
+    """Return how many salvage lines failed before the strategy's `line`; treatment of MRD is none."""
+    return max(line - patient.mrd_only, 0)
+
+
+def salvage_line_at(patient: Patient, line: int) -> int:
+    """Return the salvage line of the strategy's `line` (from 0): that at entry and those since.
+
+    `MRD_TREATMENT` as long as a patient who entered with MRD only has the first line.
+    """
+    if patient.mrd_only and line == 0:
+        return MRD_TREATMENT
+    return min(patient.salvage_line + salvage_lines_failed(patient, line), LATER_SALVAGE)

@@ -11,7 +11,7 @@ from sim.clinic.distributions import (
     proportional_hazards,
     standard_exponential,
 )
-from sim.clinic.patient import FIRST_SALVAGE, Patient
+from sim.clinic.patient import FIRST_SALVAGE, MRD_TREATMENT, Patient
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
 
 
@@ -27,6 +27,7 @@ class Relapse(NamedTuple):
     ph_positive_hazard_ratio: float
     kmt2a_hazard_ratio: float
     cns_hazard_ratio: float
+    mrd_only_hazard_ratio: float
     study_hazard_ratio: float
     death_rate_per_month: float
 
@@ -37,6 +38,7 @@ class Candidacy(NamedTuple):
     baseline_logit: float
     later_salvage_log_odds_ratio: float
     prior_hct_log_odds_ratio: float
+    mrd_only_log_odds_ratio: float
     real_world_log_odds_ratio: float
     study_log_odds_ratio: float
     maximum_age_years: float
@@ -44,10 +46,19 @@ class Candidacy(NamedTuple):
     waiting_sigma: float
 
 
+def mrd_treatment_ratio(relapse: Relapse, salvage_line: int) -> float:
+    """Return the hazard ratio of a remission in which only MRD is treated, also after allo-HCT."""
+    return relapse.mrd_only_hazard_ratio if salvage_line == MRD_TREATMENT else 1.0
+
+
 def relapse_hazard_ratio(relapse: Relapse, patient: Patient, *, salvage_line: int) -> float:
-    """Multiply the study's hazard ratio by those of the characteristics that are present."""
-    ratio = relapse.study_hazard_ratio
-    if salvage_line > FIRST_SALVAGE:
+    """Multiply the study's hazard ratio by those of the characteristics that are present.
+
+    Where only MRD is treated, the remission at entry was reached without blinatumomab, in the
+    first line or, with the ratio of later salvage, after a relapse.
+    """
+    ratio = relapse.study_hazard_ratio * mrd_treatment_ratio(relapse, salvage_line)
+    if max(salvage_line, patient.salvage_line) > FIRST_SALVAGE:
         ratio *= relapse.later_salvage_hazard_ratio
     if patient.ph_positive:
         ratio *= relapse.ph_positive_hazard_ratio
@@ -111,7 +122,8 @@ def candidate_probability(
 ) -> float:
     """Return the probability that a patient in remission is a candidate for allo-HCT.
 
-    Logistic in line, earlier transplant, setting and regimen; zero above the age limit.
+    Logistic in line, earlier transplant, setting and regimen, with a ratio of its own where only
+    MRD is treated; zero above the age limit.
     """
     if age_years > candidacy.maximum_age_years:
         return 0.0
@@ -119,6 +131,7 @@ def candidate_probability(
         candidacy.baseline_logit
         + regimen_log_odds_ratio
         + candidacy.later_salvage_log_odds_ratio * (salvage_line > FIRST_SALVAGE)
+        + candidacy.mrd_only_log_odds_ratio * (salvage_line == MRD_TREATMENT)
         + candidacy.prior_hct_log_odds_ratio * prior_hct
         + candidacy.real_world_log_odds_ratio * real_world
         + candidacy.study_log_odds_ratio

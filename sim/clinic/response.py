@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from sim.clinic.arithmetic import logistic
+from sim.clinic.arithmetic import logistic, logit
 from sim.clinic.patient import FIRST_SALVAGE, Patient
 
 NO_RESPONSE_CYCLE: Final = -1
@@ -21,6 +21,7 @@ class Response(NamedTuple):
     cns_log_odds_ratio: float
     real_world_log_odds_ratio: float
     study_log_odds_ratio: float
+    mrd_only_conversion_probability: float
 
 
 class RegimenResponse(NamedTuple):
@@ -63,6 +64,16 @@ def response_probability(
         + response.real_world_log_odds_ratio * real_world
         + response.study_log_odds_ratio
     )
+
+
+def mrd_conversion_probability(response: Response, regimen_log_odds_ratio: float) -> float:
+    """Return the probability that MRD only has become negative at the end of the first cycle.
+
+    ``logit p = logit p_blinatumomab + log OR of the regimen``: a regimen is as much better or worse
+    than blinatumomab against MRD as it is against overt leukaemia. The characteristics of
+    overt leukaemia play no part. Who stays MRD-positive stays in haematological remission.
+    """
+    return logistic(logit(response.mrd_only_conversion_probability) + regimen_log_odds_ratio)
 
 
 def response_cycle(

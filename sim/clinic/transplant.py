@@ -6,6 +6,7 @@ from sim.clinic.distributions import (
     exponential_quantile,
     hit,
     lognormal_quantile,
+    proportional_hazards,
     uniform_quantile,
 )
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
@@ -75,11 +76,11 @@ def chronic_gvhd_day(transplant: Transplant, u: float, u_onset: float) -> float:
 
 
 def relapse_after_transplant_days(
-    transplant: Transplant, mrd_negative: bool, u_cure: float, u_time: float
+    transplant: Transplant, hazard_ratio: float, mrd_negative: bool, u_cure: float, u_time: float
 ) -> float:
     """Return days from allo-HCT to relapse; never when cured.
 
-    Mixture cure: ``S(t) = π + (1 − π) S_u(t)``, π by MRD before transplant, S_u lognormal.
+    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD before transplant, S_u lognormal.
     """
     cured = (
         transplant.cured_probability_mrd_negative
@@ -89,5 +90,7 @@ def relapse_after_transplant_days(
     if hit(u_cure, cured):
         return NEVER
     return lognormal_quantile(
-        u_time, transplant.relapse_median_months * DAYS_PER_MONTH, transplant.relapse_sigma
+        proportional_hazards(u_time, hazard_ratio),
+        transplant.relapse_median_months * DAYS_PER_MONTH,
+        transplant.relapse_sigma,
     )

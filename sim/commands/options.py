@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
-MOST_THREADS: Final = 1024
-MOST_PATIENTS: Final = 10**9
-LARGEST_SEED: Final = 2**64 - 1
-"""As in a scenario, whose schema would be slow to import here."""
+from sim.limits import FEWEST_DRAWS, LARGEST_SEED, MOST_DRAWS, MOST_PATIENTS, MOST_THREADS
+
+AUTO: Final = "auto"
 
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path))
 patients_option = click.option(
@@ -39,4 +38,93 @@ threads_option = click.option(
     metavar="T",
     type=click.IntRange(1, MOST_THREADS),
     help="Threads of the core engine; results do not depend on it.",
+)
+threshold_option = click.option(
+    "--threshold",
+    metavar="V",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="Currency per QALY, of the net benefit; by default the middle one of the perspective.",
+)
+strategy_option = click.option(
+    "--strategy",
+    metavar="NAME",
+    help="Compared with the comparator; by default the best of the others at the base.",
+)
+outcome_option = click.option(
+    "--outcome",
+    metavar="NAME",
+    default="nmb",
+    show_default=True,
+    help="What is looked at: nmb, nhb, icer, qalys, cost, life_years or any outcome of "
+    "summary.json, of the strategy minus the comparator.",
+)
+top_option = click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Inputs that are printed and drawn; the files hold all.",
+)
+resume_option = click.option(
+    "--resume", is_flag=True, help="Continue what is unfinished in the folder of --out."
+)
+
+
+class Interval(click.ParamType[tuple[float, float]]):
+    """Two numbers with a comma between them."""
+
+    name = "lo,hi"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[float, float]:
+        """Read the option."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = (float(text.replace("_", "?")) for text in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers with a comma between them", param, ctx)
+        return low, high
+
+
+class PatientsPerDraw(click.ParamType[int | None]):
+    """A number of patients, or None for the word that leaves the choice to the program."""
+
+    name = "patients"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int | None:
+        """Read the option."""
+        if value == AUTO:
+            return None
+        number: int = click.IntRange(FEWEST_DRAWS, MOST_PATIENTS).convert(value, param, ctx)
+        return number
+
+
+draws_option = click.option(
+    "--draws",
+    metavar="N",
+    type=click.IntRange(FEWEST_DRAWS, MOST_DRAWS),
+    help="Draws of the uncertain parameters; chosen by a small pilot unless given.",
+)
+patients_per_draw_option = click.option(
+    "--patients",
+    metavar="auto|N",
+    type=PatientsPerDraw(),
+    default=AUTO,
+    show_default=True,
+    help="Patients of each draw under each strategy. 'auto' runs a small pilot and chooses the "
+    "number that takes least work, or, with --draws, leaves 5 % Monte Carlo noise.",
+)
+no_cache_option = click.option(
+    "--no-cache", is_flag=True, help="Neither use results kept from before nor keep any."
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager, nullcontext
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Final, Literal
 
 import click
 
+from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -17,12 +17,8 @@ from sim.commands.options import (
     seed_option,
     threads_option,
 )
-from sim.errors import UserError
 
-if TYPE_CHECKING:
-    from sim.study.question import Question
-    from sim.study.simulation import Sink
-
+REPORT: Final = "--report"
 Engine = Literal["core", "reference"]
 
 
@@ -32,6 +28,12 @@ Engine = Literal["core", "reference"]
 @seed_option
 @out_option
 @json_option
+@click.option(
+    REPORT,
+    metavar="FILE.html",
+    type=click.Path(path_type=Path),
+    help="Write the results as one HTML file, with the analyses that lie in the folder of --out.",
+)
 @click.option(
     "--trace",
     metavar="K",
@@ -59,6 +61,7 @@ def run(
     seed: int | None,
     out: Path | None,
     as_json: bool,
+    report: Path | None,
     trace: int,
     patients_out: Path | None,
     engine: Engine,
@@ -69,52 +72,25 @@ def run(
     Every patient lives under every strategy, with the same luck. Each result has its Monte
     Carlo standard error. The same scenario, seed and version give the same files, byte for byte.
     """
-    from sim.report import files, text
-    from sim.report.progress import patients_progress
-    from sim.report.trace import lines
-    from sim.study.question import ask
-    from sim.study.simulation import KEPT_AT_MOST
-    from sim.study.simulation import run as simulate
-    from sim.study.summary import summarise
+    from sim import RunResult
+    from sim import run as simulated
+    from sim.commands.report import write_report
+    from sim.report.single_file import check_file
 
-    question = ask(scenario, patients=patients, seed=seed)
-    if out is not None:
-        files.check_output(out)
-    try:
-        with (
-            patients_progress(question.patients * len(question.model.strategies)) as advance,
-            _patients_sink(patients_out, question) as sink,
-        ):
-            simulation = simulate(
-                question,
-                engine=engine,
-                trace=trace,
-                keep_patients=question.patients <= KEPT_AT_MOST,
-                threads=threads,
-                progress=advance,
-                sink=sink,
-            )
-        summary = summarise(simulation)
-    except MemoryError:
-        raise UserError(
-            "needs more memory than there is", key="patients", value=question.patients
-        ) from None
-    if out is not None:
-        files.write(simulation, summary, out)
-    if as_json:
-        click.echo(files.summary_json(simulation, summary), nl=False)
+    question = asked(scenario, patients=patients, seed=seed)
+    check_out(out, RunResult)
+    if report is not None:
+        check_file(report, REPORT)
+    found = simulated(
+        question, engine=engine, trace=trace, patients_out=patients_out, threads=threads
+    )
+    show(found, out, as_json=as_json)
+    if report is None:
         return
-    console = text.console_for(sys.stdout.isatty())
-    text.print_answer(console, simulation, summary)
-    for traced in sorted(simulation.traces, key=lambda each: each.patient.number):
-        text.print_lines(console, ["", *lines(traced, question.perspective.currency)])
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
-
-
-def _patients_sink(path: Path | None, question: Question) -> AbstractContextManager[Sink | None]:
-    if path is None:
-        return nullcontext()
-    from sim.report.patients import PatientsFile
-
-    return PatientsFile(path, tuple(arm.name for arm in question.model.strategies))
+    with tempfile.TemporaryDirectory() as temporary:
+        place = out or Path(temporary) / "results"
+        if out is None:
+            found.write(place)
+        write_report(question.question, place, report, None)
+    if not as_json:
+        click.echo(f"Report: {report}")

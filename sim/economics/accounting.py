@@ -29,6 +29,7 @@ class PatientClerk(TreatmentClerk):
     def keep(self) -> list[Entry]:
         """Post everything and return the entries in the order of the log."""
         handlers = {
+            Happening.ENTRY: self.on_entry,
             Happening.LINE_STARTED: self.on_line,
             Happening.CYCLE_STARTED: self.on_cycle,
             Happening.INFUSION_STARTED: self.on_infusion,
@@ -50,11 +51,23 @@ class PatientClerk(TreatmentClerk):
             handler = handlers.get(event.kind)
             if handler is not None:
                 handler(position, event)
+            self.posted(position)
         return self.book.entries
 
-    def on_line(self, _: int, event: Event) -> None:
-        """Begin a line: active disease under treatment."""
-        self.enter(State.ON_TREATMENT, event)
+    def posted(self, position: int) -> None:
+        """Take note that an event of the log has been posted; there is nothing to note here."""
+
+    def on_entry(self, position: int, event: Event) -> None:
+        """Begin in complete remission, with follow-up, when there is MRD only."""
+        if event.detail == 1:
+            self.remit(position, event, State.COMPLETE_REMISSION)
+
+    def on_line(self, position: int, event: Event) -> None:
+        """Begin a line: active disease under treatment, unless MRD is treated in remission."""
+        if self.state != State.COMPLETE_REMISSION:
+            self.enter(State.ON_TREATMENT, event)
+        self.tablets_until = event.time_days + self.regimen(event).tablets.longest_days
+        self.give_tablets(position, event)
 
     def on_failure(self, _: int, event: Event) -> None:
         """Enter active disease off treatment, after no response or relapse."""
@@ -71,9 +84,15 @@ class PatientClerk(TreatmentClerk):
             self.pay(Category.END_OF_LIFE, event, self.prices.end_of_life, "end of life")
 
     def on_response(self, position: int, event: Event) -> None:
-        """Remission: follow-up until it ends or the patient is a long-term survivor."""
+        """Begin a remission; tablets go on in it."""
         complete = event.detail == 1
-        self.enter(State.COMPLETE_REMISSION if complete else State.INCOMPLETE_REMISSION, event)
+        depth = State.COMPLETE_REMISSION if complete else State.INCOMPLETE_REMISSION
+        self.remit(position, event, depth)
+        self.give_tablets(position, event)
+
+    def remit(self, position: int, event: Event, depth: State) -> None:
+        """Remission: follow-up until it ends or the patient is a long-term survivor."""
+        self.enter(depth, event)
         self.book.stream(
             Category.FOLLOW_UP,
             self.state,

@@ -42,6 +42,7 @@ class Clerk:
         self.state_line = 0
         self.home_from = 0.0
         self.given_days = 0.0
+        self.tablets_until = 0.0
 
     def enter(self, state: State, event: Event) -> None:
         """Close the stay in the present state and begin another."""

@@ -40,6 +40,7 @@ from sim.economics.core_ledger import (
 from sim.economics.price_records import DrugForm
 from sim.engine.data import Data
 
+ENTERED: Final = int(Happening.ENTRY)
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
 INFUSION_STARTED: Final = int(Happening.INFUSION_STARTED)
@@ -96,6 +97,7 @@ def keep_book(
     desk.line = 0
     desk.home_from = 0.0
     desk.given_days = 0.0
+    desk.tablets_until = 0.0
     end = log[events - 1].time_days
     prices = book.tariff.common.prices
     decrements = book.tariff.common.decrements
@@ -111,13 +113,17 @@ def keep_book(
         elif kind == TOXIC:
             treat_toxicity(book, event, end)
         elif kind == LINE_STARTED:
-            enter(book, patient, end, ON_TREATMENT, now, line)
+            if desk.state != COMPLETE_REMISSION:
+                enter(book, patient, end, ON_TREATMENT, now, line)
+            desk.tablets_until = now + book.tariff.regimens[regimens[line]].tablets_longest_days
+            give_tablets(book, log, events, i, end, regimens[line])
         elif kind == RESPONDED:
             state = COMPLETE_REMISSION if event.detail == 1 else INCOMPLETE_REMISSION
-            enter(book, patient, end, state, now, line)
-            stop = next_end(log, events, i, SURVIVOR)
-            per_day = prices.follow_up_per_month / DAYS_PER_MONTH
-            stream(book, end, FOLLOW_UP, state, line, now, stop, per_day)
+            remit(book, patient, log, events, i, end, state)
+            give_tablets(book, log, events, i, end, regimens[line])
+        elif kind == ENTERED:
+            if event.detail == 1:
+                remit(book, patient, log, events, i, end, COMPLETE_REMISSION)
         elif kind == FAILED or kind == RELAPSED:
             enter(book, patient, end, RELAPSED_REFRACTORY, now, line)
         elif kind == TRANSPLANTED:
@@ -150,6 +156,28 @@ def keep_book(
                 point(book, end, END_OF_LIFE, desk.state, line, now, prices.end_of_life)
         elif kind == ENDED:
             close(book, patient, end, now)
+
+
+def remit(
+    book: Book, patient: Patient, log: Data, events: int, position: int, end: float, state: int
+) -> None:
+    """Enter remission, with follow-up until it ends or the patient is a long-term survivor."""
+    now, line = log[position].time_days, log[position].line
+    enter(book, patient, end, state, now, line)
+    stop = next_end(log, events, position, SURVIVOR)
+    per_day = book.tariff.common.prices.follow_up_per_month / DAYS_PER_MONTH
+    stream(book, end, FOLLOW_UP, state, line, now, stop, per_day)
+
+
+def give_tablets(book: Book, log: Data, events: int, position: int, end: float, row: int) -> None:
+    """Give tablets from the event on until response is known or treatment fails."""
+    per_day = book.tariff.regimens[row].tablets_per_day
+    if per_day == 0.0:
+        return
+    desk = book.desk
+    now, line = log[position].time_days, log[position].line
+    known = min(next_end(log, events, position, RESPONDED), next_end(log, events, position, FAILED))
+    stream(book, end, DRUG, desk.state, line, now, min(known, desk.tablets_until), per_day)
 
 
 def support(book: Book, end: float, line: int, start: float, stop: float) -> None:

@@ -19,8 +19,8 @@ from sim.clinic.units import PERCENT
 
 Array = npt.NDArray[np.float64]
 
-# The 97.5th percentile of the standard normal: the half-width of a 95 % interval.
-_NORMAL_97_5: Final = 1.959963984540054
+NORMAL_97_5: Final = 1.959963984540054
+"""The 97.5th percentile of the standard normal: the half-width of a 95 % interval."""
 
 
 class Estimate(NamedTuple):
@@ -121,8 +121,8 @@ def median(values: npt.ArrayLike) -> Estimate:
     middle = float(ordered[(n + 1) // 2 - 1])
     # sqrt(n)/2 is the standard deviation of the number of patients below the true median.
     rank_error = math.sqrt(n) / 2.0
-    low = max(math.floor(n / 2.0 - _NORMAL_97_5 * rank_error), 1)
-    high = min(math.ceil(n / 2.0 + _NORMAL_97_5 * rank_error), n)
+    low = max(math.floor(n / 2.0 - NORMAL_97_5 * rank_error), 1)
+    high = min(math.ceil(n / 2.0 + NORMAL_97_5 * rank_error), n)
     upper = float(ordered[high - 1])
     if low == high or math.isinf(upper):
         return Estimate(middle, math.nan)

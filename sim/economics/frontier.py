@@ -85,6 +85,23 @@ def frontier(strategies: Iterable[Strategy]) -> list[FrontierRow]:
     ]
 
 
+def previous_on_frontier(rows: Iterable[FrontierRow]) -> dict[str, str]:
+    """Return, by the name of each strategy on the frontier, the next cheaper one on it.
+
+    The cheapest has none. Of several that are equal in cost and effect it is the first.
+    """
+    previous: dict[str, str] = {}
+    steps: list[FrontierRow] = []
+    for row in rows:
+        if row.status != "frontier":
+            continue
+        if not steps or (row.cost, row.effect) != (steps[-1].cost, steps[-1].effect):
+            steps.append(row)
+        if len(steps) > 1:
+            previous[row.name] = steps[-2].name
+    return previous
+
+
 def optimal(strategies: Iterable[Strategy], threshold: float) -> str:
     """Return the name of the strategy with the most net monetary benefit.
 

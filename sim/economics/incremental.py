@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.economics.estimates import Array, Estimate, mean
+from sim.economics.estimates import NORMAL_97_5, Array, Estimate, mean
 
 Quadrant = Literal[
     "more effective and costlier",
@@ -103,6 +103,26 @@ class Increment:
         if ratio is None:
             return None
         return self._error(ratio) / abs(self.qalys.mean)
+
+    @property
+    def icer_interval(self) -> tuple[float, float] | None:
+        """Return the 95 % confidence limits of the ICER by Fieller's theorem.
+
+        All R for which ``(C - R E)^2 <= 1.96^2 var(C - R E)``, with the means C and E of costs
+        and QALYs. None where the error of the QALYs leaves their sign open, and every ratio or
+        all but a middle piece is inside.
+
+        Source: Willan AR, O'Brien BJ, Health Econ 1996;5:297-305.
+        """
+        square = NORMAL_97_5**2
+        quadratic = self.qalys.mean**2 - square * self.qalys.se**2
+        linear = self.cost.mean * self.qalys.mean - square * self.covariance
+        constant = self.cost.mean**2 - square * self.cost.se**2
+        if self.icer is None or not quadratic > 0.0:
+            return None
+        # Never negative where the quadratic term is above 0, but by rounding.
+        root = math.sqrt(max(linear**2 - quadratic * constant, 0.0))
+        return (linear - root) / quadratic, (linear + root) / quadratic
 
     @property
     def quadrant(self) -> Quadrant:

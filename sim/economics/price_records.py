@@ -63,6 +63,8 @@ REGIMEN_PRICES: Final = np.dtype(
         ("second_dose_mg_per_m2", np.float64),
         ("third_dose_mg_per_m2", np.float64),
         ("days_between_doses", np.float64),
+        ("tablets_per_day", np.float64),
+        ("tablets_longest_days", np.float64),
     ]
 )
 
@@ -154,6 +156,7 @@ def worth_by_day(
 
 def _fill(row: Data, regimen: RegimenPrices) -> None:
     row["first_cycle_days"], row["second_cycle_days"], row["later_cycle_days"] = regimen.stay
+    row["tablets_per_day"], row["tablets_longest_days"] = regimen.tablets
     drug = regimen.drug
     if isinstance(drug, InfusionDrug):
         row["form"] = DrugForm.BAGS

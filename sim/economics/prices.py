@@ -116,13 +116,27 @@ class CourseDrug(NamedTuple):
         return total / sum(self.mix)
 
 
+class Tablets(NamedTuple):
+    """What is taken by mouth every day of a line: ``cost.<regimen>.*`` and ``<regimen>.tablets.*``.
+
+    From the first day until failure, relapse, transplant or death, but no longer than so many days.
+    """
+
+    price_per_day: float
+    longest_days: float
+
+
+NO_TABLETS = Tablets(0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class RegimenPrices:
-    """A regimen's stay in hospital and its drug."""
+    """A regimen's stay in hospital, its drug, and tablets taken beside it."""
 
     name: str
     stay: Stay
     drug: InfusionDrug | InjectedDrug | CourseDrug
+    tablets: Tablets = NO_TABLETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +151,27 @@ class PriceList:
 HOURS_PER_DAY = 24.0
 
 
-def _drug(
-    name: str, delivery: Delivery, values: Values
-) -> InfusionDrug | InjectedDrug | CourseDrug:
+class Delivered(NamedTuple):
+    """A regimen, how its drug is given, and the regimen that names the drug's vial and bags."""
+
+    name: str
+    delivery: Delivery
+    drug: str
+
+
+def _drug(regimen: Delivered, values: Values) -> InfusionDrug | InjectedDrug | CourseDrug:
+    name, delivery, drug = regimen
     if delivery == Delivery.CONTINUOUS_INFUSION:
         return InfusionDrug(
-            price_per_vial=values[f"cost.{name}.vial"],
-            vial_mcg=values[f"{name}.vial_mcg"],
-            bag_days=values[f"hospital.{name}.bag_hours"] / HOURS_PER_DAY,
+            price_per_vial=values[f"cost.{drug}.vial"],
+            vial_mcg=values[f"{drug}.vial_mcg"],
+            bag_days=values[f"hospital.{drug}.bag_hours"] / HOURS_PER_DAY,
             schedule=values.record(Schedule, f"{name}.schedule"),
         )
     if delivery == Delivery.INJECTIONS:
         return InjectedDrug(
-            price_per_vial=values[f"cost.{name}.vial"],
-            vial_mg=values[f"cost.{name}.vial_mg"],
+            price_per_vial=values[f"cost.{drug}.vial"],
+            vial_mg=values[f"cost.{drug}.vial_mg"],
             first_dose_mg_per_m2=values[f"{name}.dose.first_mg_per_m2"],
             first_dose_in_remission_mg_per_m2=values[f"{name}.dose.first_in_remission_mg_per_m2"],
             second_dose_mg_per_m2=values[f"{name}.dose.second_mg_per_m2"],
@@ -162,8 +183,20 @@ def _drug(
     )
 
 
-def price_list(values: Values, regimens: Iterable[tuple[str, Delivery]]) -> PriceList:
-    """Bind the prices of the perspective and of each of the `regimens` (name, delivery).
+def _stay(regimen: Delivered, values: Values) -> Stay:
+    """Bind the regimen's own stay in hospital or, where it has none, that of its drug."""
+    own = values.has(f"hospital.{regimen.name}.{Stay._fields[0]}")
+    return values.record(Stay, f"hospital.{regimen.name if own else regimen.drug}")
+
+
+def _tablets(name: str, values: Values) -> Tablets:
+    if not values.has(f"cost.{name}.tablets_per_day"):
+        return NO_TABLETS
+    return Tablets(values[f"cost.{name}.tablets_per_day"], values[f"{name}.tablets.longest_days"])
+
+
+def price_list(values: Values, regimens: Iterable[Delivered]) -> PriceList:
+    """Bind the prices of the perspective and of each of the `regimens`.
 
     Raises
     ------
@@ -174,11 +207,12 @@ def price_list(values: Values, regimens: Iterable[tuple[str, Delivery]]) -> Pric
         prices=values.record(Prices, "cost"),
         usual_care_days=values["hospital.usual_care_days"],
         regimens={
-            name: RegimenPrices(
-                name=name,
-                stay=values.record(Stay, f"hospital.{name}"),
-                drug=_drug(name, delivery, values),
+            regimen.name: RegimenPrices(
+                name=regimen.name,
+                stay=_stay(regimen, values),
+                drug=_drug(regimen, values),
+                tablets=_tablets(regimen.name, values),
             )
-            for name, delivery in regimens
+            for regimen in regimens
         },
     )

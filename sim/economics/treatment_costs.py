@@ -44,8 +44,19 @@ def bags(
     return hung
 
 
+STEPS_OF_TABLETS = ENDS_OF_A_CYCLE | {Happening.RESPONSE, Happening.NO_RESPONSE}
+
+
 class TreatmentClerk(Clerk):
     """Posts what is done in a cycle."""
+
+    def give_tablets(self, position: int, event: Event) -> None:
+        """Give tablets from the event on until response is known or treatment fails."""
+        until = min(self.next_time(position, STEPS_OF_TABLETS), self.tablets_until)
+        per_day = self.regimen(event).tablets.price_per_day
+        self.book.stream(
+            Category.DRUG, self.state, event.line, event.time_days, until, per_day, "tablets"
+        )
 
     def on_cycle(self, position: int, event: Event) -> None:
         """Open a cycle: days in hospital, and drugs that are given in doses or courses."""

@@ -93,6 +93,7 @@ def enter(world: World, number: int, column: int) -> Patient:
             u[10, column],
             u[11, column],
             u[12, column],
+            u[13, column],
         ),
         u[WEIGHT, column],
         u[HEIGHT, column],

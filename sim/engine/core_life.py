@@ -14,7 +14,7 @@ from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
 from sim.clinic.mortality import background_death_of
-from sim.clinic.patient import LATER_SALVAGE, Patient
+from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.core_draws import Ahead, draw, exponential, normal
 from sim.engine.data import Data
@@ -190,7 +190,7 @@ def stop_clocks_of_remission(body: Body) -> None:
 
 def salvage_line_now(body: Body, patient: Patient) -> int:
     """Return the salvage line now given."""
-    return min(patient.salvage_line + body.life.line, LATER_SALVAGE)
+    return salvage_line_at(patient, body.life.line)
 
 
 def age_now(body: Body, patient: Patient) -> float:
@@ -206,8 +206,8 @@ def hazard_ratio_now(world: World, body: Body, patient: Patient) -> float:
 
 
 def fit_for_another_line(world: World, body: Body, patient: Patient) -> bool:
-    """Draw whether the patient can be treated again after a failed line."""
-    return hit(
+    """Draw whether the patient can be treated again after a failed line of salvage."""
+    return salvage_lines_failed(patient, body.life.line) == 0 or hit(
         choose(world, body, patient, Decision.NEXT_LINE.value, 0),
         world.rules.later.next_line_probability,
     )

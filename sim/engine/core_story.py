@@ -48,6 +48,7 @@ candidate_probability = remission.candidate_probability
 waiting_of = remission.waiting_of
 death_in_remission_of = remission.death_in_remission_of
 rescue_days = disease.rescue_days
+mrd_conversion_probability = response.mrd_conversion_probability
 
 NO_RESPONSE_CYCLE: Final = response.NO_RESPONSE_CYCLE
 RESPONDED: Final = -2
@@ -58,6 +59,7 @@ ENTRY: Final = int(Happening.ENTRY)
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 RESPONSE: Final = int(Happening.RESPONSE)
 NO_RESPONSE: Final = int(Happening.NO_RESPONSE)
+MRD_ASSESSED: Final = int(Happening.MRD_ASSESSED)
 USUAL_CARE: Final = int(Happening.USUAL_CARE_STARTED)
 SUPPORTIVE_CARE: Final = int(Happening.SUPPORTIVE_CARE_STARTED)
 DIED: Final = int(Happening.DEATH)
@@ -70,7 +72,7 @@ def live(
 ) -> None:  # fmt: skip
     """Tell the whole path of a patient who dies of other causes at `dies`; see ``body.log``."""
     reset(body, patient, column)
-    record(body, ENTRY, NO_CYCLE, 0, 0, 0.0)
+    record(body, ENTRY, NO_CYCLE, 1 if patient.mrd_only else 0, 0, 0.0)
     body.clocks[HORIZON] = world.rules.horizon_days
     body.clocks[BACKGROUND_DEATH] = dies
     wind(body)
@@ -89,7 +91,12 @@ def treatment(
     life = body.life
     lines = plan_regimens.shape[0]
     care = usual_care
-    if lines == 0:
+    if lines == 0 and patient.mrd_only:
+        untreated = world.regimens.shape[0] - 1
+        rang = in_remission(world, body, patient, untreated, maintenance)
+        if rang != RELAPSE:
+            return rang
+    elif lines == 0:
         body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
         wind(body)
     for line in range(lines):
@@ -102,7 +109,10 @@ def treatment(
             if rang != QUIET:
                 return rang
         row = plan_regimens[line]
-        rang = induction(world, body, patient, row)
+        if line == 0 and patient.mrd_only:
+            rang = mrd_treatment(world, body, patient, row)
+        else:
+            rang = induction(world, body, patient, row)
         if rang == RESPONDED:
             rang = in_remission(world, body, patient, row, maintenance)
             if rang != RELAPSE:
@@ -112,13 +122,32 @@ def treatment(
     return last_care(world, body, patient, lines, care)
 
 
+def start_line(body: Body, inotuzumab: bool) -> None:
+    """Begin a line of treatment."""
+    life = body.life
+    record(body, LINE_STARTED, NO_CYCLE, life.line, 0, 0.0)
+    life.treatment_stopped = False
+    life.prior_inotuzumab = life.prior_inotuzumab or inotuzumab
+
+
+def mrd_treatment(world: World, body: Body, patient: Patient, row: int) -> int:
+    """Give the first cycle for MRD only and assess MRD; return `RESPONDED` or the clock that rang."""
+    regimen = world.regimens[row]
+    start_line(body, regimen.inotuzumab)
+    rang = give_cycle(world, body, patient, row, 0)
+    if rang != QUIET:
+        return rang
+    converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
+    negative = hit(choose(world, body, patient, Decision.MRD.value, 0), converts)
+    record(body, MRD_ASSESSED, 0, 0, 0, 1.0 if negative else 0.0)
+    return RESPONDED
+
+
 def induction(world: World, body: Body, patient: Patient, row: int) -> int:
     """Give induction; return `RESPONDED`, `FAILED` or the clock that rang."""
     life, rules = body.life, world.rules
     regimen = world.regimens[row]
-    record(body, LINE_STARTED, NO_CYCLE, life.line, 0, 0.0)
-    life.treatment_stopped = False
-    life.prior_inotuzumab = life.prior_inotuzumab or regimen.inotuzumab
+    start_line(body, regimen.inotuzumab)
     probability = response_probability(
         rules.response,
         regimen.response_log_odds_ratio,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sim.clinic import transplant
+from sim.clinic import remission, transplant
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
@@ -21,12 +21,14 @@ from sim.engine.core_life import (
     choose,
     record,
     relapse,
+    salvage_line_now,
     set_background_death,
     stop_clocks_of_remission,
     until,
     wind,
 )
 
+mrd_treatment_ratio = remission.mrd_treatment_ratio
 draw_vod = transplant.vod
 early_death_days = transplant.early_death_days
 late_death_days = transplant.late_death_days
@@ -89,10 +91,14 @@ def transplanted(
         clocks[TRANSPLANT_DEATH] = started + early
     elif late <= world.rules.survivor_threshold_days:
         clocks[TRANSPLANT_DEATH] = started + late
+    ratio = 1.0
+    if continuous:
+        ratio = mrd_treatment_ratio(world.rules.relapse, salvage_line_now(body, patient))
     clocks[RELAPSE] = started + relapse_or_cure(
         world,
         relapse_after_transplant_days(
             rules,
+            ratio,
             mrd_negative,
             choose(world, body, patient, Decision.CURE_AFTER_TRANSPLANT.value, 0),
             choose(world, body, patient, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from enum import IntEnum, unique
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import simpy
 
@@ -21,10 +21,9 @@ from sim.clinic import disease, mortality
 from sim.clinic.decisions import Decision, occurrence
 from sim.clinic.distributions import hit
 from sim.clinic.events import Cause, Event, Happening
-from sim.clinic.patient import LATER_SALVAGE, Patient
+from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.model import Model, Regimen, Strategy
-from sim.engine.streams import Streams
 
 Story: TypeAlias = Generator[simpy.Event, Any, None]
 Verdict: TypeAlias = Generator[simpy.Event, Any, bool]
@@ -53,6 +52,14 @@ CAUSE_OF = {
 }
 
 
+class Luck(Protocol):
+    """Where a life takes its random numbers from: `sim.engine.streams.Streams`, or a script."""
+
+    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the uniform number in (0, 1) of one patient's one decision."""
+        ...  # pragma: no cover
+
+
 class Rang(Exception):
     """A clock rang before the planned time."""
 
@@ -70,7 +77,7 @@ class Life:
         model: Model,
         strategy: Strategy,
         patient: Patient,
-        streams: Streams,
+        streams: Luck,
     ) -> None:
         self.environment = environment
         self.model = model
@@ -157,8 +164,13 @@ class Life:
             self.record(Happening.CD19_LOSS)
 
     def fit_for_another_line(self) -> bool:
-        """Draw whether the patient can be treated again after a failed line."""
-        return hit(self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability)
+        """Draw whether the patient can be treated again after a failed line of salvage.
+
+        Who relapses after treatment of MRD alone is as fit as those who enter with a relapse.
+        """
+        return salvage_lines_failed(self.patient, self.line) == 0 or hit(
+            self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability
+        )
 
     def refractory_death_from(self, start: float) -> float:
         """Return the time of death of leukaemia that does not respond to the line."""
@@ -169,7 +181,7 @@ class Life:
     @property
     def salvage_line(self) -> int:
         """The salvage line now given: that at entry and those added since."""
-        return min(self.patient.salvage_line + self.line, LATER_SALVAGE)
+        return salvage_line_at(self.patient, self.line)
 
     @property
     def hazard_ratio(self) -> float:

@@ -121,6 +121,24 @@ class Regimen:
     risks: tuple[Risk, ...]
 
 
+UNTREATED: Final = Regimen(
+    name="untreated",
+    continuous_infusion=False,
+    targets_cd19=False,
+    schedule=Schedule(*[0.0] * len(Schedule._fields)),
+    response=RegimenResponse(*[0.0] * len(RegimenResponse._fields)),
+    response_log_odds_ratio=0.0,
+    duration_ratio=1.0,
+    transplant_log_odds_ratio=0.0,
+    inotuzumab=False,
+    risks=(Risk(0.0, 0.0, 0.0),) * len(Toxicity),
+)
+"""What a patient in remission with MRD only has under a strategy without any regimen.
+
+No cycle is given and MRD stays positive; relapse and allo-HCT come as under blinatumomab.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Strategy:
     """A strategy with its regimens bound."""

@@ -14,7 +14,8 @@ class Outcome(NamedTuple):
     """Clinical outcome of one patient; days since entry, never where it did not happen.
 
     Response, MRD and allo-HCT in continuous remission are those of the first line, as trials
-    report them; toxicity counts any cycle of any line.
+    report them; toxicity counts any cycle of any line. A patient who enters with MRD only is in
+    complete remission from day 0.
     """
 
     response: bool
@@ -65,6 +66,11 @@ def outcome(log: Sequence[Event]) -> Outcome:
         elif kind == Happening.RESPONSE and event.line == 0:
             response, remission = True, event.time_days
             complete, negative = event.detail == 1, event.value == 1.0
+        elif kind == Happening.ENTRY and event.detail == 1:
+            response = complete = True
+            remission = event.time_days
+        elif kind == Happening.MRD_ASSESSED:
+            negative = event.value == 1.0
         elif kind == Happening.TRANSPLANT:
             hct = True
             hct_cr |= event.line == 0 and event.detail == 1

@@ -18,7 +18,7 @@ from sim.clinic.remission import Candidacy, Relapse
 from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
-from sim.engine.model import Care, Model
+from sim.engine.model import UNTREATED, Care, Model
 
 Records = np.recarray[Any, Any]
 
@@ -142,9 +142,11 @@ def records(model: Model) -> Compiled:
     row["background_mortality"] = model.settings.background_mortality
     row["real_world"] = model.real_world
     named = {regimen.name: regimen for arm in model.strategies for regimen in arm.regimens}
-    regimens = np.zeros(max(len(named), 1), REGIMEN).view(np.recarray)
-    risks = np.zeros((max(len(named), 1), len(Toxicity)), fields(Risk)).view(np.recarray)
-    for place, regimen in enumerate(named.values()):
+    # The core engine finds the absence of treatment in the last row.
+    rows = (*named.values(), UNTREATED)
+    regimens = np.zeros(len(rows), REGIMEN).view(np.recarray)
+    risks = np.zeros((len(rows), len(Toxicity)), fields(Risk)).view(np.recarray)
+    for place, regimen in enumerate(rows):
         entry = regimens[place]
         entry["schedule"] = tuple(regimen.schedule)
         entry["response"] = tuple(regimen.response)

@@ -19,7 +19,7 @@ from sim.clinic.patient import Patient, admit
 from sim.clinic.units import NEVER
 from sim.engine.cycle import TreatedLife
 from sim.engine.life import CAUSE_OF, Clock, Rang, Story, Verdict
-from sim.engine.model import Care, Model, Regimen, Strategy
+from sim.engine.model import UNTREATED, Care, Model, Regimen, Strategy
 from sim.engine.streams import Streams, blocks
 
 BLOCK = 1000
@@ -31,7 +31,7 @@ class PatientStory(TreatedLife):
 
     def story(self) -> Story:
         """Tell the whole path: lines of treatment, then what follows, until the end."""
-        self.record(Happening.ENTRY)
+        self.record(Happening.ENTRY, detail=int(self.patient.mrd_only))
         self.clocks[Clock.HORIZON] = self.model.settings.horizon_days
         self.set_background_death()
         try:
@@ -45,7 +45,9 @@ class PatientStory(TreatedLife):
     def treatment(self) -> Story:
         """Go through the regimens of the strategy; a remission lasts until relapse."""
         care = self.strategy.then
-        if not self.strategy.regimens:
+        if not self.strategy.regimens and self.patient.mrd_only:
+            yield from self.remission(UNTREATED)
+        elif not self.strategy.regimens:
             self.clocks[Clock.LEUKAEMIC_DEATH] = self.refractory_death_from(self.now)
         for line, regimen in enumerate(self.strategy.regimens):
             self.line = line
@@ -54,16 +56,38 @@ class PatientStory(TreatedLife):
                     care = Care.SUPPORTIVE
                     break
                 yield from self.until(self.now + self.model.later.next_line_gap_days)
-            responded = yield from self.induction(regimen)
-            if responded:
+            if line == 0 and self.patient.mrd_only:
+                in_remission = yield from self.mrd_treatment(regimen)
+            else:
+                in_remission = yield from self.induction(regimen)
+            if in_remission:
                 yield from self.remission(regimen)
         yield from self.last_care(care)
 
-    def induction(self, regimen: Regimen) -> Verdict:
-        """Give up to the planned induction cycles; return whether remission was reached."""
+    def start_line(self, regimen: Regimen) -> None:
+        """Begin a line of treatment."""
         self.record(Happening.LINE_STARTED, detail=self.line)
         self.treatment_stopped = False
         self.prior_inotuzumab = self.prior_inotuzumab or regimen.inotuzumab
+
+    def mrd_treatment(self, regimen: Regimen) -> Verdict:
+        """Give the first cycle for MRD only and assess MRD; the patient is and stays in remission.
+
+        Relapse, transplant and death in remission during this one cycle are neglected: their
+        clocks start with the assessment, as after a response. Toxicity and other causes may kill.
+        """
+        self.start_line(regimen)
+        yield from self.cycle(regimen, 0)
+        converts = response.mrd_conversion_probability(
+            self.model.response, regimen.response_log_odds_ratio
+        )
+        negative = hit(self.draw(Decision.MRD), converts)
+        self.record(Happening.MRD_ASSESSED, cycle=0, value=float(negative))
+        return True
+
+    def induction(self, regimen: Regimen) -> Verdict:
+        """Give up to the planned induction cycles; return whether remission was reached."""
+        self.start_line(regimen)
         probability = response.response_probability(
             self.model.response,
             regimen.response_log_odds_ratio,
@@ -113,7 +137,11 @@ class PatientStory(TreatedLife):
         self.record(Happening.RESPONSE, cycle=cycle, detail=int(complete), value=float(negative))
 
     def remission(self, regimen: Regimen) -> Story:
-        """Start the competing clocks of remission; consolidate; return at relapse."""
+        """Start the competing clocks of remission; consolidate; return at relapse.
+
+        The last entry of the log holds the cycle given and MRD: a response, an assessment of MRD
+        only or, untreated, the entry, after which MRD stays positive.
+        """
         model, started = self.model, self.now
         cycles_given = self.log[-1].cycle + 1
         mrd_negative = self.log[-1].value == 1.0
@@ -218,6 +246,9 @@ class PatientStory(TreatedLife):
         self.clocks[Clock.RELAPSE] = started + self.model.relapse_or_cure(
             transplant.relapse_after_transplant_days(
                 rules,
+                remission.mrd_treatment_ratio(self.model.relapse, self.salvage_line)
+                if in_remission
+                else 1.0,
                 mrd_negative,
                 self.draw(Decision.CURE_AFTER_TRANSPLANT),
                 self.draw(Decision.RELAPSE_AFTER_TRANSPLANT),

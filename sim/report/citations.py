@@ -59,14 +59,18 @@ def published_sources(question: Question) -> dict[Source, list[str]]:
     return {source: found[source] for source in sorted(published, key=lambda s: s.citation)}
 
 
-def citations(question: Question) -> str:
+def citations(*questions: Question) -> str:
     """Return the text of citations.txt: each source with the numbers that rest on it."""
     lines = ["Please cite the program and the sources of its numbers.", ""]
     lines += [*_wrapped(PROGRAM), ""]
-    for source, what in published_sources(question).items():
+    found: dict[Source, dict[str, None]] = defaultdict(dict)
+    for question in questions:
+        for source, what in published_sources(question).items():
+            found[source] |= dict.fromkeys(what)
+    for source in sorted(found, key=lambda s: s.citation):
         lines += _wrapped(f"{source.citation} {source.doi or ''}".rstrip())
-        lines += [*_wrapped(f"for {', '.join(what)}", INDENT), ""]
-    own = own_values(question)
+        lines += [*_wrapped(f"for {', '.join(found[source])}", INDENT), ""]
+    own = list(dict.fromkeys(name for question in questions for name in own_values(question)))
     if own:
         lines += _wrapped("Set by the scenario, and not from these sources:")
         lines += [*_wrapped(", ".join(own), INDENT), ""]

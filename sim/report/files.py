@@ -16,7 +16,8 @@ from sim.report.citations import citations
 from sim.report.folder import check_folder, write_folder
 from sim.report.trace import events_table
 from sim.study.curves import curves
-from sim.study.provenance import provenance
+from sim.study.flow import Flow, flow_of
+from sim.study.provenance import fingerprint, provenance
 from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import Comparison, Summary
@@ -37,7 +38,23 @@ COLUMNS: Final = {
         "undiscounted",
         "discounted",
     ),
-    "inputs.csv": ("name", "label", "value", "unit", "status", "source", "place", "changed"),
+    "flow.csv": ("strategy", "response", "transplant", "course", "state", "months", "patients"),
+    "inputs.csv": (
+        "name",
+        "label",
+        "value",
+        "unit",
+        "status",
+        "source",
+        "place",
+        "changed",
+        "low",
+        "high",
+        "distribution",
+        "arithmetic",
+        "derivation",
+        "note",
+    ),
     "events.csv": ("strategy", "patient", "day", "event", "line", "cycle", "detail"),
 }
 """Columns of each table.
@@ -52,7 +69,12 @@ summary.json.
   EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first
   line. `at_risk` is the number of patients to whom the event has not happened. The rows end
   where the horizon does.
-- `changed` says whether the scenario put `value` in the place of the catalogue's.
+- flow.csv counts patients by course, in the words of `sim.study.flow`: response to the first line
+  (remission with or without MRD, none), allo-HCT (in continuous remission, later, none), course
+  and state by `months`, 60 or where the horizon ends.
+- `changed` says whether the scenario put `value` in the place of the catalogue's. `low` and `high`
+  are the range of the catalogue's value: the stated one, else the 95 % interval of its
+  distribution. `arithmetic` is the sum behind the value as it is written there.
 - events.csv is written for traced patients only.
 """
 
@@ -81,6 +103,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
         "patients": question.patients,
         "seed": question.seed,
         "engine": simulation.engine,
+        "scenario_sha256": fingerprint(question),
         "strategies": [
             {
                 "name": arm.name,
@@ -90,7 +113,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
             for arm in summary.arms
         ],
         "increments": [_comparison(comparison) for comparison in summary.comparisons],
-        "frontier": [row._asdict() for row in summary.frontier],
+        "frontier": [{**row._asdict(), **_step(summary, row.name)} for row in summary.frontier],
         "inputs": dict(summary.inputs),
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
@@ -109,6 +132,17 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "icer_se": None if gain.icer_se is None else _finite(gain.icer_se),
         "quadrant": gain.quadrant,
         "nmb": {f"{threshold:g}": _json(value) for threshold, value in comparison.nmb.items()},
+    }
+
+
+def _step(summary: Summary, name: str) -> dict[str, Any]:
+    """Return what is known of the ICER of a step along the frontier, besides its value."""
+    step = summary.steps.get(name)
+    error = None if step is None else step.icer_se
+    return {
+        "icer_se": None if error is None else _finite(error),
+        "icer_interval": None if step is None else step.icer_interval,
+        "against": None if step is None else step.comparator,
     }
 
 
@@ -202,6 +236,12 @@ def inputs_table(question: Question) -> pd.DataFrame:
             "; ".join(parameter.sources),
             parameter.place,
             question.numbers[name] != parameter.value,
+            parameter.low,
+            parameter.high,
+            str(parameter.distribution),
+            parameter.arithmetic,
+            parameter.derivation,
+            parameter.note,
         )
         for name in sorted(question.used)
         for parameter in (question.parameters[name],)
@@ -220,31 +260,50 @@ def check_output(folder: Path) -> None:
     check_folder(folder, NAMES)
 
 
-def write(simulation: Simulation, summary: Summary, folder: Path) -> None:
-    """Write all files of the run into `folder`, whole or not at all.
+def run_tables(
+    simulation: Simulation, summary: Summary, flow: Flow | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the run by file name, in the columns `COLUMNS`.
 
-    Files of an earlier run in the folder are replaced; others are left alone.
-
-    Raises
-    ------
-    UserError
-        When the folder cannot be written.
+    The `flow` is needed where the simulation did not keep its single patients.
     """
     tables = {
         "strategies.csv": _strategies(summary),
         "increments.csv": _increments(summary),
         "survival.csv": _survival(simulation),
         "ledger.csv": _ledger(simulation),
+        "flow.csv": pd.DataFrame(
+            (flow or flow_of(simulation)).paths(), columns=list(COLUMNS["flow.csv"])
+        ),
         "inputs.csv": inputs_table(simulation.question),
     }
     if simulation.traces:
         tables["events.csv"] = events_table(simulation.traces, COLUMNS["events.csv"])
+    return tables
+
+
+def run_files(simulation: Simulation, summary: Summary, flow: Flow | None = None) -> dict[str, str]:
+    """Return the files of the run by name; the `flow` as for `run_tables`."""
     texts = {
         "summary.json": summary_json(simulation, summary),
         "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
         "citations.txt": citations(simulation.question),
     }
-    texts |= {
+    tables = run_tables(simulation, summary, flow)
+    return texts | {
         name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
     }
-    write_folder(folder, texts, NAMES)
+
+
+def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | None = None) -> None:
+    """Write all files of the run into `folder`, whole or not at all.
+
+    Files of an earlier run in the folder are replaced; others are left alone. The `flow` as for
+    `run_tables`.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written.
+    """
+    write_folder(folder, run_files(simulation, summary, flow), NAMES)

@@ -6,15 +6,20 @@ import csv
 import difflib
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sim.catalog import Catalogue, Parameter, load_catalogue
 from sim.catalog.parameter import STATUSES
 from sim.errors import UserError
 from sim.report.plain import write_plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.scenario.schema import Scenario
 
 COLUMNS: Final = (
     "from",
@@ -49,6 +54,9 @@ CSV_COLUMNS: Final = (
     "file",
     "line",
 )
+"""Of ``--csv``: `from` is the file of the catalogue, `value` the catalogue's, `scenario_value` what
+the scenario puts in its place. `interval_*` are quantiles of the distribution, `range_*` the ends of
+a one-way analysis. `amount` is in the prices of `price_year`."""
 _THOUSAND: Final = 1000.0
 _NEAREST_SHOWN: Final = 5
 _STATUS_STYLES: Final = {"assumption": "yellow", "provisional": "bold red"}
@@ -80,7 +88,8 @@ def show_parameters(filter_text: str | None, scenario: Path | None, as_csv: bool
     UserError
         When no parameter has the text, or the scenario has a mistake.
     """
-    listed = _listed(load_catalogue(), scenario)
+    catalogue = load_catalogue()
+    listed = _listed(catalogue, None if scenario is None else _asked(scenario, catalogue))
     chosen = listed if filter_text is None else _matching(listed, filter_text)
     if as_csv:
         _write_csv(chosen)
@@ -90,13 +99,25 @@ def show_parameters(filter_text: str | None, scenario: Path | None, as_csv: bool
         _write_plain(chosen)
 
 
-def _listed(catalogue: Catalogue, scenario: Path | None) -> list[_Listed]:
+def parameters_frame(catalogue: Catalogue, scenario: Scenario) -> pd.DataFrame:
+    """Return the parameters that a scenario may use, in the columns `CSV_COLUMNS`."""
+    import pandas as pd
+
+    rows = _csv_rows(_listed(catalogue, scenario))
+    frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
+    return frame.astype({"scenario_value": "float64", "amount": "float64", "price_year": "Int64"})
+
+
+def _asked(scenario: Path, catalogue: Catalogue) -> Scenario:
+    from sim.scenario.loading import load_scenario
+
+    return load_scenario(scenario, catalogue).scenario
+
+
+def _listed(catalogue: Catalogue, asked: Scenario | None) -> list[_Listed]:
     parameters = list(catalogue.parameters())
     values: Mapping[str, float] = {}
-    if scenario is not None:
-        from sim.scenario.loading import load_scenario
-
-        asked = load_scenario(scenario, catalogue).scenario
+    if asked is not None:
         used = catalogue.select(asked.population, asked.regimens, asked.perspective)
         parameters, values = list(used.values()), asked.parameters
     names = _short_names(catalogue)
@@ -208,31 +229,32 @@ def _write_plain(chosen: Sequence[_Listed]) -> None:
 def _write_csv(chosen: Sequence[_Listed]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
+    writer.writerows(_csv_rows(chosen))
+
+
+def _csv_rows(chosen: Sequence[_Listed]) -> Iterator[tuple[object, ...]]:
     for item in chosen:
         parameter = item.parameter
-        interval = parameter.distribution.interval()
-        writer.writerow(
-            (
-                item.origin,
-                parameter.name,
-                parameter.label,
-                parameter.value,
-                parameter.unit,
-                item.scenario_value,
-                parameter.distribution,
-                *interval,
-                parameter.low,
-                parameter.high,
-                parameter.status,
-                "; ".join(parameter.sources),
-                item.citations,
-                parameter.place,
-                parameter.derivation,
-                parameter.arithmetic,
-                parameter.note,
-                parameter.price_year,
-                parameter.amount,
-                parameter.file,
-                parameter.line,
-            )
+        yield (
+            item.origin,
+            parameter.name,
+            parameter.label,
+            parameter.value,
+            parameter.unit,
+            item.scenario_value,
+            str(parameter.distribution),
+            *parameter.distribution.interval(),
+            parameter.low,
+            parameter.high,
+            parameter.status,
+            "; ".join(parameter.sources),
+            item.citations,
+            parameter.place,
+            parameter.derivation,
+            parameter.arithmetic,
+            parameter.note,
+            parameter.price_year,
+            parameter.amount,
+            parameter.file,
+            parameter.line,
         )

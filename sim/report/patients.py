@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -39,12 +40,53 @@ def columns() -> list[tuple[str, pa.DataType]]:
     return [("strategy", strategy), ("patient", pa.int64()), *outcomes, *amounts]
 
 
+def patients_table(
+    first: int,
+    rows: np.ndarray[Any, Any],
+    amounts: np.ndarray[Any, Any],
+    strategies: Sequence[str],
+) -> pa.Table:
+    """Return patients, numbered from `first`, in the columns of `columns`.
+
+    Parameters
+    ----------
+    first
+        Number of the first patient.
+    rows
+        Outcomes; shape (patients, strategies, column of `ROW`).
+    amounts
+        Shape (patients, strategies, undiscounted or discounted, category).
+    strategies
+        Their names.
+    """
+    count = len(rows)
+    places = np.tile(np.arange(len(strategies), dtype=np.int32), count)
+    data: dict[str, Any] = {
+        "strategy": pa.DictionaryArray.from_arrays(pa.array(places), pa.array(strategies)),
+        "patient": np.repeat(np.arange(first, first + count), len(strategies)),
+    }
+    for i, name in enumerate(ROW):
+        column = rows[:, :, i].ravel()
+        data[name] = (
+            column.astype(bool)
+            if i < FLAGS
+            else column.astype(np.int32)
+            if name in WHOLE
+            else column
+        )
+    for suffix, kind in KINDS:
+        for i, category in enumerate(CATEGORIES):
+            name = f"{category.account.value}{suffix}.{category.label}"
+            data[name] = amounts[:, :, kind, i].ravel()
+    return pa.table(data, schema=pa.schema(columns()))
+
+
 class PatientsFile:
     """Writes patients as they come; the file appears under its name when all are written."""
 
     def __init__(self, path: Path, strategies: tuple[str, ...]) -> None:
         self.path = path
-        self.strategies = pa.array(strategies)
+        self.strategies = strategies
         self.schema = pa.schema(columns())
 
     def __enter__(self) -> Sink:
@@ -68,28 +110,8 @@ class PatientsFile:
 
     def write(self, first: int, rows: np.ndarray[Any, Any], amounts: np.ndarray[Any, Any]) -> None:
         """Write a unit: (patient, strategy, outcome) and (patient, strategy, kind, category)."""
-        count, strategies = rows.shape[:2]
-        data: dict[str, Any] = {
-            "strategy": pa.DictionaryArray.from_arrays(
-                pa.array(np.tile(np.arange(strategies, dtype=np.int32), count)), self.strategies
-            ),
-            "patient": np.repeat(np.arange(first, first + count), strategies),
-        }
-        for i, name in enumerate(ROW):
-            column = rows[:, :, i].ravel()
-            data[name] = (
-                column.astype(bool)
-                if i < FLAGS
-                else column.astype(np.int32)
-                if name in WHOLE
-                else column
-            )
-        for suffix, kind in KINDS:
-            for i, category in enumerate(CATEGORIES):
-                name = f"{category.account.value}{suffix}.{category.label}"
-                data[name] = amounts[:, :, kind, i].ravel()
         try:
-            self._writer.write_table(pa.table(data, schema=self.schema))
+            self._writer.write_table(patients_table(first, rows, amounts, self.strategies))
         except OSError as error:
             raise self._refused(error) from None
 

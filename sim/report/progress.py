@@ -60,3 +60,22 @@ def patients_progress(total: int) -> Iterator[Callable[[int], None]]:
 
         yield advance
         bar.update(task, advance=pending)
+
+
+@contextmanager
+def steps_progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show steps of work finished out of `total`; yields what is called with each batch."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    bar = Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.update(task, advance=count)

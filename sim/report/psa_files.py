@@ -12,9 +12,10 @@ import pandas as pd
 
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
+from sim.report import psa_figures
 from sim.report.citations import citations
 from sim.report.files import INDENT, inputs_table
-from sim.study.provenance import provenance
+from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
 from sim.uncertainty.answer import Answer, Choice, Gain, Planned
 from sim.uncertainty.noise import INTERVAL, Split
@@ -47,6 +48,7 @@ NAMES: Final = (
     "inputs.csv",
     "provenance.json",
     "citations.txt",
+    *psa_figures.NAMES,
     MANIFEST,
 )
 
@@ -61,7 +63,8 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
     }
-    return result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    return files | psa_figures.psa_figures(psa)
 
 
 def psa_json(answer: Answer) -> str:
@@ -82,6 +85,7 @@ def psa_json(answer: Answer) -> str:
         "draws": psa.draws,
         "patients": question.patients,
         "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
         "parameters_drawn": len(psa.parameters.columns),
         "chosen": _planned(answer.planned),
         "strategies": [

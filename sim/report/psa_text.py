@@ -11,8 +11,9 @@ from rich.console import Console
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
+from sim.report.cells import NOTHING, SYMBOLS
 from sim.report.table import Cell, Row, Table, print_table
-from sim.report.text import DISCLAIMER, NOTHING, SYMBOLS, print_paragraph, print_question
+from sim.report.text import DISCLAIMER, print_paragraph, print_question
 from sim.uncertainty.allocation import (
     NAIVE_PATIENTS,
     NOISE_SHARE,

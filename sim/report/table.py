@@ -18,7 +18,17 @@ from rich.console import Console
 
 GAP: Final = "  "
 BOLD: Final = "bold"
-SUBSTITUTES: Final = {"≥": ">=", "≤": "<=", "–": "-", "—": "-", "£": "GBP ", "×": "x", "─": "-"}
+SUBSTITUTES: Final = {
+    "≥": ">=",
+    "≤": "<=",
+    "–": "-",
+    "—": "-",
+    "£": "GBP ",
+    "×": "x",
+    "─": "-",
+    "σ": "sigma",
+    "·": "-",
+}
 """What stands for a sign that the encoding of the output does not have."""
 
 
@@ -45,6 +55,18 @@ class Table(NamedTuple):
     sections: Sequence[Sequence[Row]]
 
 
+class Sheet(Console):
+    """An output that is given tables and paragraphs whole, and lays them out itself."""
+
+    def add_table(self, table: Table) -> None:
+        """Take a table."""
+        raise NotImplementedError
+
+    def add_paragraph(self, text: str, name: str, style: str) -> None:
+        """Take text, with the name that stands before it where it has one."""
+        raise NotImplementedError
+
+
 def encodable(text: str, encoding: str) -> str:
     """Return the text on one line, with substitutes for what `encoding` does not have."""
 
@@ -63,6 +85,9 @@ def encodable(text: str, encoding: str) -> str:
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table, or as many as its columns need at the width of the console."""
+    if isinstance(console, Sheet):
+        console.add_table(table)
+        return
     encoding = console.encoding
     table = Table(
         encodable(table.corner, encoding),

@@ -10,20 +10,19 @@ from typing import Final
 
 from rich.console import Console
 
-from sim.economics.estimates import Estimate
-from sim.economics.incremental import Increment, Quadrant
 from sim.economics.ledger import COST_CATEGORIES
-from sim.report.citations import published_sources
+from sim.report.cells import SAVING, SYMBOLS, icer, money, number, saved
+from sim.report.citations import own_values, published_sources
 from sim.report.rounding import add_up
-from sim.report.table import Cell, Row, Table, encodable, print_table
+from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
+from sim.study.comparability import in_words
 from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import ArmSummary, Summary
 
 WIDTH_IN_A_PIPE: Final = 120
 NAME: Final = "{:<13}"
-SYMBOLS: Final = {"USD": "$", "GBP": "£"}
 DISCLAIMER: Final = (
     "This is a research model. It is not medical advice and decides nothing about a patient."
 )
@@ -53,9 +52,6 @@ COST_NAMES: Final = {
     "later_lines": "Care after the last regimen",
     "follow_up": "Follow-up",
 }
-NOTHING: Final = "–"
-GAINING: Final[Quadrant] = "more effective and costlier"
-SAVING: Final[Quadrant] = "less effective and cheaper"
 
 
 def console_for(stream_is_terminal: bool) -> Console:
@@ -90,6 +86,9 @@ def print_lines(console: Console, lines: Iterable[str]) -> None:
 
 def print_paragraph(console: Console, text: str, name: str = "", style: str = "") -> None:
     """Print text in lines of the console's width, after its name in a column of its own."""
+    if isinstance(console, Sheet):
+        console.add_paragraph(text, name, style)
+        return
     start = NAME.format(name) if name else ""
     lines = textwrap.wrap(
         encodable(text, console.encoding),
@@ -123,23 +122,37 @@ def print_question(console: Console, question: Question, *simulated: tuple[str, 
     console.print()
 
 
+def print_scenario(console: Console, question: Question) -> None:
+    """Print what is asked, before anything has been simulated."""
+    own = own_values(question)
+    count = f"{question.patients:,} patients, the same under each strategy; seed {question.seed}"
+    print_question(
+        console,
+        question,
+        *(("Strategy", f"{s.shown_name}: {in_words(s)}") for s in question.scenario.strategies),
+        ("To simulate", count),
+        *([("Changed", ", ".join(f"{n} = {question.numbers[n]:g}" for n in own))] if own else []),
+    )
+    print_paragraph(console, DISCLAIMER)
+
+
 def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:
     perspective = simulation.question.perspective
     arms = summary.arms
-    clinical = [Row(label, [_number(a.outcomes[key], 1) for a in arms]) for key, label in CLINICAL]
-    value = [Row(label, [_number(a.outcomes[key], 3) for a in arms]) for key, label in VALUE]
+    clinical = [Row(label, [number(a.outcomes[key], 1) for a in arms]) for key, label in CLINICAL]
+    value = [Row(label, [number(a.outcomes[key], 3) for a in arms]) for key, label in VALUE]
     costs = [_costs(arm, symbol) for arm in arms]
     names = [COST_NAMES.get(c.label, _words(c.label).capitalize()) for c in COST_CATEGORIES]
-    money = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
-    money += [
+    spent = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
+    spent += [
         Row(f"  {name}", cells)
         for name, *cells in zip(names, *(c[:-1] for c in costs), strict=True)
     ]
-    money.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
+    spent.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
     return Table(
         "Mean, share or median (standard error)",
         [arm.label for arm in arms],
-        [clinical, value, money],
+        [clinical, value, spent],
     )
 
 
@@ -148,26 +161,26 @@ def _costs(arm: ArmSummary, symbol: str) -> list[Cell]:
     categories = [arm.outcomes[f"cost.{category.label}"] for category in COST_CATEGORIES]
     parts = add_up([estimate.mean for estimate in categories])
     cells = [
-        _money(part, estimate.se, symbol) for part, estimate in zip(parts, categories, strict=True)
+        money(part, estimate.se, symbol) for part, estimate in zip(parts, categories, strict=True)
     ]
-    return [*cells, _money(sum(parts), arm.outcomes["cost"].se, symbol)]
+    return [*cells, money(sum(parts), arm.outcomes["cost"].se, symbol)]
 
 
 def _increments(summary: Summary, symbol: str) -> Table:
     comparisons = summary.comparisons
     gains = [comparison.increment for comparison in comparisons]
     effects = [
-        Row("Life-years", [_number(gain.life_years, 3) for gain in gains]),
-        Row("QALYs", [_number(gain.qalys, 3) for gain in gains]),
-        Row("Cost", [_money(*gain.cost, symbol) for gain in gains]),
-        Row("ICER, cost per QALY", [_icer(gain, symbol) for gain in gains]),
+        Row("Life-years", [number(gain.life_years, 3) for gain in gains]),
+        Row("QALYs", [number(gain.qalys, 3) for gain in gains]),
+        Row("Cost", [money(*gain.cost, symbol) for gain in gains]),
+        Row("ICER, cost per QALY", [icer(gain, symbol) for gain in gains]),
     ]
     if any(gain.quadrant == SAVING for gain in gains):
-        effects.append(Row("Saved per QALY given up", [_saved(gain, symbol) for gain in gains]))
+        effects.append(Row("Saved per QALY given up", [saved(gain, symbol) for gain in gains]))
     benefits = [
         Row(
             f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
-            [_money(*comparison.nmb[threshold], symbol) for comparison in comparisons],
+            [money(*comparison.nmb[threshold], symbol) for comparison in comparisons],
         )
         for threshold in comparisons[0].nmb
     ]
@@ -179,38 +192,23 @@ def _increments(summary: Summary, symbol: str) -> Table:
     )
 
 
-def _icer(gain: Increment, symbol: str) -> Cell:
-    """Show the ratio where it is the price of a gain, else what the quadrant is called."""
-    if gain.quadrant == GAINING:
-        return _ratio(gain, symbol)
-    return Cell(NOTHING if gain.quadrant == SAVING else gain.quadrant)
-
-
-def _saved(gain: Increment, symbol: str) -> Cell:
-    return _ratio(gain, symbol) if gain.quadrant == SAVING else Cell(NOTHING)
-
-
-def _ratio(gain: Increment, symbol: str) -> Cell:
-    if gain.icer is None or gain.icer_se is None:
-        return Cell(NOTHING)
-    return _money(gain.icer, gain.icer_se, symbol)
-
-
 def _frontier(summary: Summary, symbol: str) -> Table:
     rows = []
     for row in summary.frontier:
         outcomes = summary.arm(row.name).outcomes
         if row.icer is not None:
-            icer = f"{symbol}{row.icer:,.0f}"
+            step = summary.steps.get(row.name)
+            error = math.nan if step is None or step.icer_se is None else step.icer_se
+            ratio = money(row.icer, error, symbol)
         else:
-            icer = "reference" if row.status == "frontier" else row.status
-        cells = [
-            _money(*outcomes["cost"], symbol),
-            _number(outcomes["qalys"], 3),
-            Cell(icer),
-        ]
+            ratio = Cell("reference" if row.status == "frontier" else row.status)
+        cells = [money(*outcomes["cost"], symbol), number(outcomes["qalys"], 3), ratio]
         rows.append(Row(summary.arm(row.name).label, cells))
-    return Table("Full incremental analysis, by rising cost", ["Cost", "QALYs", "ICER"], [rows])
+    return Table(
+        "Full incremental analysis, by rising cost (standard error)",
+        ["Cost", "QALYs", "ICER"],
+        [rows],
+    )
 
 
 def _notes(console: Console, simulation: Simulation, summary: Summary) -> None:
@@ -229,19 +227,6 @@ def _notes(console: Console, simulation: Simulation, summary: Summary) -> None:
     )
     for text in notes.splitlines():
         print_paragraph(console, text)
-
-
-def _number(estimate: Estimate, digits: int) -> Cell:
-    if not math.isfinite(estimate.mean):
-        return Cell("not reached" if math.isinf(estimate.mean) else NOTHING)
-    error = "" if math.isnan(estimate.se) else f" ({estimate.se:.{digits}f})"
-    return Cell(f"{estimate.mean:.{digits}f}", error)
-
-
-def _money(amount: float, error: float, symbol: str) -> Cell:
-    sign = "-" if round(amount) < 0 else ""
-    shown = "" if math.isnan(error) else f" ({error:,.0f})"
-    return Cell(f"{sign}{symbol}{abs(amount):,.0f}", shown)
 
 
 def _words(name: str) -> str:

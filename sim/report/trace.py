@@ -18,6 +18,7 @@ MONEY_DIGITS: Final = 2
 UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
 """Unit and decimals of what is not money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
+REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remission or later"}
 
 
 def describe_patient(patient: Patient) -> str:
@@ -39,7 +40,10 @@ def describe_patient(patient: Patient) -> str:
     who = (
         f"{sex} of {patient.age_years:.0f}, {patient.weight_kg:.0f} kg, {patient.height_cm:.0f} cm"
     )
-    return ", ".join([who, SALVAGE[patient.salvage_line], *traits])
+    stage = SALVAGE[patient.salvage_line]
+    if patient.mrd_only:
+        stage = f"{REMISSION[patient.salvage_line]} with MRD only"
+    return ", ".join([who, stage, *traits])
 
 
 PLAIN: Final = {
@@ -89,6 +93,8 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
         case Happening.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
+        case Happening.MRD_ASSESSED:
+            return f"MRD-{'negative' if event.value else 'positive'} after {cycle}"
         case Happening.TRANSPLANT:
             return f"allo-HCT {'in continuous remission' if event.detail else 'after rescue'}"
         case Happening.DEATH:
@@ -97,9 +103,13 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
             return PLAIN[event.kind]
 
 
-def _toxicity(event: Event) -> str:
-    kind = Toxicity(event.detail)
+def toxicity_name(kind: Toxicity) -> str:
+    """Name a toxicity."""
     return "CRS" if kind == Toxicity.CRS else _words(kind.name)
+
+
+def _toxicity(event: Event) -> str:
+    return toxicity_name(Toxicity(event.detail))
 
 
 def _words(name: str) -> str:
@@ -128,14 +138,12 @@ def lines(trace: Trace, currency: str) -> Iterator[str]:
             for entry in sorted(posted, key=lambda e: (e.start_days, e.end_days)):
                 yield _entry_line(entry, digits)
             if 1 < len(posted) < len(entries):
-                yield _sum_line(posted, digits, _category(category))
+                yield _sum_line(posted, digits, category_name(category))
         yield _sum_line(entries, digits, f"{unit}, total")
 
 
 def _entry_line(entry: Entry, digits: int) -> str:
-    category, what = _category(entry.category), entry.what.replace("_", " ")
-    if entry.category in (Category.QALY_STATE, Category.LIFE):
-        what = _words(entry.state.value)
+    category, what = category_name(entry.category), entry_name(entry)
     until = "" if entry.end_days == entry.start_days else f"{entry.end_days:.2f}"
     return (
         f"  {entry.start_days:10.2f}  {until:>10}  {entry.undiscounted:14,.{digits}f}  "
@@ -143,7 +151,15 @@ def _entry_line(entry: Entry, digits: int) -> str:
     )
 
 
-def _category(category: Category) -> str:
+def entry_name(entry: Entry) -> str:
+    """Say what an entry is for: what was done, or the health state."""
+    if entry.category in (Category.QALY_STATE, Category.LIFE):
+        return _words(entry.state.value)
+    return entry.what.replace("_", " ")
+
+
+def category_name(category: Category) -> str:
+    """Name a category of the ledger."""
     return _words(category.label).replace("gvhd", "GVHD")
 
 

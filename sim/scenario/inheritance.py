@@ -20,7 +20,10 @@ EXTENDS: Final = "extends"
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value was written; `rank` 0 is the scenario itself, 1 its parent, and so on."""
+    """Where a value was written; `rank` 0 is the scenario itself, 1 its parent, and so on.
+
+    `line` is 0 where it was not written in a file.
+    """
 
     file: str
     line: int
@@ -28,7 +31,7 @@ class Origin:
     folder: Path
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def read_lineage(path: Path) -> Lineage:
         layers.append(_layer(document, folder, len(layers)))
     top = layers.pop()
     while layers:
-        top = _laid_over(top, layers.pop())
+        top = laid_over(top, layers.pop())
     return Lineage(top, tuple(files))
 
 
@@ -148,10 +151,20 @@ def _layer(document: Document, folder: Path, rank: int) -> Node:
     return node(own, ())
 
 
-def _laid_over(base: Node, child: Node) -> Node:
+def written(value: Any, origin: Origin) -> Node:  # noqa: ANN401
+    """Return plain data as nodes that all come from one place."""
+    if isinstance(value, dict):
+        return Node({key: written(below, origin) for key, below in value.items()}, origin)
+    if isinstance(value, list | tuple):
+        return Node([written(below, origin) for below in value], origin)
+    return Node(value, origin)
+
+
+def laid_over(base: Node, child: Node) -> Node:
+    """Merge two mappings key by key, the child's values in front; anything else is replaced."""
     if not isinstance(base.content, dict) or not isinstance(child.content, dict):
         return child
     merged = dict(base.content)
     for key, node in child.content.items():
-        merged[key] = _laid_over(merged[key], node) if key in merged else node
+        merged[key] = laid_over(merged[key], node) if key in merged else node
     return Node(merged, child.origin)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
 from sim.documents import Steps, exists, missing_file
 from sim.errors import nearest
-from sim.scenario.inheritance import Lineage, read_lineage
+from sim.scenario.inheritance import Lineage, Node, Origin, laid_over, read_lineage, written
 from sim.scenario.mistakes import Mistake, first_of, mistakes_in
 from sim.scenario.schema import LATER_CARE, Scenario
+from sim.scenario.what_if import (
+    changed_top,
+    mistakes_in_what_ifs,
+    moved_top,
+    without_what_ifs,
+)
 
 DEFAULT: Final = "default"
 _TABLE_SUFFIX: Final = ".csv"
@@ -21,6 +27,10 @@ _TABLE_SUFFIX: Final = ".csv"
 
 class NamedParameter(Protocol):
     """What a scenario needs to know of a parameter of the catalogue."""
+
+    @property
+    def value(self) -> float:
+        """The catalogue's value."""
 
     def check(self, value: float) -> str | None:
         """Return a sentence that says why `value` is not allowed, or None when it is."""
@@ -71,7 +81,7 @@ class Loaded:
     @property
     def life_table_file(self) -> Path | None:
         """The CSV file of the life table, when the scenario brings its own."""
-        return _life_table_file(self.scenario, self.lineage)
+        return _life_table_file(self.scenario, self.lineage.top)
 
 
 def load_scenario(path: Path, catalogue: Names | None = None) -> Loaded:
@@ -86,14 +96,70 @@ def load_scenario(path: Path, catalogue: Names | None = None) -> Loaded:
         file, line, key and value, and how many more there are.
     """
     lineage = read_lineage(path)
-    try:
-        scenario = Scenario.model_validate(lineage.top.plain())
-    except ValidationError as error:
-        raise first_of(mistakes_in(error), lineage.top) from None
-    mistakes = list(_unknown_names(scenario, lineage, catalogue or _shipped_catalogue()))
+    names = catalogue or _shipped_catalogue()
+    scenario = _checked(lineage.top, lineage.top, names)
+    mistakes = list(
+        mistakes_in_what_ifs(
+            scenario,
+            lineage.top,
+            lambda top: _check(top, names),
+            lambda changed: _values(changed, names),
+        )
+    )
     if mistakes:
         raise first_of(mistakes, lineage.top)
     return Loaded(scenario, lineage)
+
+
+def what_if(loaded: Loaded, name: str, catalogue: Names | None = None) -> Loaded:
+    """Return the scenario as its what-if of this name changes it; it has none of its own."""
+    names = catalogue or _shipped_catalogue()
+    top = loaded.lineage.top
+    changed = changed_top(top, name, loaded.scenario.what_ifs[name])
+    asked = _checked(changed, top, names)
+    changed = moved_top(top, changed, name, _values(asked, names))
+    return Loaded(_checked(changed, top, names), replace(loaded.lineage, top=changed))
+
+
+def changed_scenario(
+    loaded: Loaded,
+    changes: Mapping[str, Any],
+    catalogue: Names | None = None,
+    origin: Origin | None = None,
+) -> Loaded:
+    """Return the scenario with some keys changed, mappings merged and all else replaced.
+
+    The changes have the `origin` of the whole scenario unless another is given.
+
+    Raises
+    ------
+    UserError
+        When the changed scenario is not a valid one.
+    """
+    top = without_what_ifs(loaded.lineage.top)
+    changed = laid_over(top, written(dict(changes), origin or top.origin))
+    scenario = _checked(changed, changed, catalogue or _shipped_catalogue())
+    return Loaded(scenario, replace(loaded.lineage, top=changed))
+
+
+def _checked(top: Node, shown: Node, catalogue: Names) -> Scenario:
+    scenario, mistakes = _check(top, catalogue)
+    if scenario is None or mistakes:
+        raise first_of(mistakes, shown)
+    return scenario
+
+
+def _check(top: Node, catalogue: Names) -> tuple[Scenario | None, list[Mistake]]:
+    try:
+        scenario = Scenario.model_validate(top.plain())
+    except ValidationError as error:
+        return None, mistakes_in(error)
+    return scenario, list(_unknown_names(scenario, top, catalogue))
+
+
+def _values(scenario: Scenario, catalogue: Names) -> dict[str, float]:
+    known = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
+    return {name: parameter.value for name, parameter in known.items()} | dict(scenario.parameters)
 
 
 def _shipped_catalogue() -> Names:
@@ -102,7 +168,7 @@ def _shipped_catalogue() -> Names:
     return load_catalogue()
 
 
-def _unknown_names(scenario: Scenario, lineage: Lineage, catalogue: Names) -> Iterator[Mistake]:
+def _unknown_names(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[Mistake]:
     """Find every name that the catalogue does not have, then every impossible value."""
     mistakes = [
         *_absent(("population",), scenario.population, catalogue.populations),
@@ -110,7 +176,7 @@ def _unknown_names(scenario: Scenario, lineage: Lineage, catalogue: Names) -> It
         *_wrong_regimens(scenario, catalogue),
     ]
     yield from mistakes
-    yield from _wrong_life_table(scenario, lineage, catalogue)
+    yield from _wrong_life_table(scenario, top, catalogue)
     if not mistakes:
         yield from _wrong_parameters(scenario, catalogue)
 
@@ -152,9 +218,9 @@ def _absent_parameter(name: str, used: Iterable[str]) -> str:
     return f"this scenario uses no such parameter{meant} ('blinsim parameters' lists all)"
 
 
-def _wrong_life_table(scenario: Scenario, lineage: Lineage, catalogue: Names) -> Iterator[Mistake]:
+def _wrong_life_table(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[Mistake]:
     path, name = ("life_table",), scenario.life_table
-    own = _life_table_file(scenario, lineage)
+    own = _life_table_file(scenario, top)
     if own is not None and not exists(own):
         yield Mistake(path, missing_file(own), name)
     elif own is None and name is not None and name not in catalogue.life_tables:
@@ -162,9 +228,9 @@ def _wrong_life_table(scenario: Scenario, lineage: Lineage, catalogue: Names) ->
         yield Mistake(path, problem, name, catalogue.life_tables)
 
 
-def _life_table_file(scenario: Scenario, lineage: Lineage) -> Path | None:
+def _life_table_file(scenario: Scenario, top: Node) -> Path | None:
     name = scenario.life_table
     if name is None or not name.endswith(_TABLE_SUFFIX):
         return None
     # Relative to the file that says so, which may be an ancestor in another folder.
-    return lineage.top.nearest_origin(("life_table",)).folder / name
+    return top.nearest_origin(("life_table",)).folder / name

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.documents import Steps, dotted
 from sim.errors import NOT_GIVEN, UserError
 from sim.scenario.inheritance import EXTENDS, Node
-from sim.scenario.schema import BROKEN_RULE, Discounting, Scenario, Strategy, Switches
+from sim.scenario.schema import (
+    BROKEN_RULE,
+    WHAT_IFS,
+    Discounting,
+    Scenario,
+    Strategy,
+    Switches,
+    WhatIf,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -61,7 +69,7 @@ class Mistake:
 class ScenarioError(UserError):
     """The first mistake of a scenario, with the number of `more` that were found."""
 
-    def __init__(self, first: Mistake, file: str, line: int, more: int) -> None:
+    def __init__(self, first: Mistake, file: str, line: int | None, more: int) -> None:
         self.more = more
         super().__init__(
             first.problem,
@@ -88,7 +96,7 @@ def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
 
     first = min(mistakes, key=place)
     origin = top.nearest_origin(first.path)
-    return ScenarioError(first, origin.file, origin.line, len(mistakes) - 1)
+    return ScenarioError(first, origin.file, origin.line or None, len(mistakes) - 1)
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -100,6 +108,8 @@ def _known_keys(path: Steps) -> list[str]:
     """Return the keys that may stand where the unknown key of `path` stands."""
     if len(path) == 1:
         return [*keys_of(Scenario), EXTENDS]
+    if path[0] == WHAT_IFS:
+        return keys_of(WhatIf)
     return keys_of(_PARTS[str(path[0])])
 
 

@@ -9,16 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-MOST_PATIENTS: Final = 10**9
-LARGEST_SEED: Final = 2**64 - 1
+from sim.limits import LARGEST_SEED, MOST_PATIENTS
+
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6
 LONGEST_NAME: Final = 80
 LIFETIME: Final = "lifetime"
+WHAT_IFS: Final = "what_ifs"
 BROKEN_RULE: Final = "broken_rule"
 """Type of the validation errors that concern more than one field; see `broken_rule`."""
 
@@ -93,6 +102,41 @@ class Switches(_Part):
     vial_sharing: bool = False
 
 
+class WhatIf(_Part):
+    """The same question asked with some keys changed, as an extending file would change them.
+
+    `factors` multiply the values of parameters, `shifts` are added to them. A key that is not
+    given keeps its value; what stands in the others is checked together with the scenario that
+    they change.
+    """
+
+    label: Name | None = None
+    factors: Mapping[str, Positive] = Field(default_factory=dict)
+    shifts: Mapping[str, float] = Field(default_factory=dict)
+    description: Any = None
+    population: Any = None
+    setting: Any = None
+    study: Any = None
+    perspective: Any = None
+    horizon_years: Any = None
+    discounting: Any = None
+    thresholds: Any = None
+    strategies: Any = None
+    parameters: Any = None
+    switches: Any = None
+    life_table: Any = None
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The keys of the scenario that are given."""
+        own = {"label", "factors", "shifts"}
+        return tuple(key for key in type(self).model_fields if key in self.model_fields_set - own)
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
+
+
 class Scenario(_Part):
     """Which patients, which strategies, whose costs, for how long, with what assumptions."""
 
@@ -114,6 +158,7 @@ class Scenario(_Part):
     parameters: Mapping[str, float] = Field(default_factory=dict)
     switches: Switches = Switches()
     life_table: str | None = None
+    what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
 
     @property
     def comparator_name(self) -> str:

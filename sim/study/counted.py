@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.clinic.events import Cause
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
+from sim.economics.estimates import NORMAL_97_5, NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.study.tally import (
@@ -32,8 +32,6 @@ from sim.study.tally import (
 
 LIFE_YEARS: Final = CATEGORY_COLUMNS + ACCOUNTS.index(Account.LIFE_YEARS)
 HALF: Final = 0.5
-NORMAL_97_5: Final = 1.959963984540054
-"""Half-width of a 95 % interval in standard errors, as in `sim.economics.estimates`."""
 
 
 def share(hits: int, patients: int) -> Estimate:

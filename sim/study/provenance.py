@@ -40,7 +40,7 @@ def fingerprint(question: Question) -> str:
 
     The table goes in by its content, so that a file of the user's counts for what it held.
     """
-    unsaid = {"title", "description", "life_table"}
+    unsaid = {"title", "description", "life_table", "what_ifs"}
     asked = question.scenario.model_dump(mode="json", exclude=unsaid)
     asked["patients"], asked["seed"] = question.patients, question.seed
     tables = (question.model.life_table_male, question.model.life_table_female)

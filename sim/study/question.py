@@ -15,7 +15,7 @@ from sim.clinic.mortality import LifeTable, gompertz, stepwise
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.economics.clerk import Accounts
 from sim.economics.discounting import Discounting
-from sim.economics.prices import Delivery, price_list
+from sim.economics.prices import Delivered, Delivery, price_list
 from sim.economics.utilities import utilities
 from sim.engine.model import (
     Care,
@@ -145,8 +145,9 @@ def prepare(
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
-    """Return the same question with other parameter values."""
-    bound = prepare(question.loaded, question.catalogue, overrides=numbers)
+    """Return the same question with some parameter values replaced."""
+    overrides = {**question.numbers, **numbers}
+    bound = prepare(question.loaded, question.catalogue, overrides=overrides)
     return replace(bound, patients=question.patients, seed=question.seed)
 
 
@@ -195,7 +196,8 @@ def _accounts(scenario: Scenario, catalogue: Catalogue, values: Values) -> Accou
     effects = (
         values["perspective.discount_rate_effects"] if rates.effects is None else rates.effects
     )
-    deliveries = [(name, Delivery(catalogue.regimens[name].kind)) for name in scenario.regimens]
+    regimens = [catalogue.regimens[name] for name in scenario.regimens]
+    deliveries = [Delivered(r.name, Delivery(r.kind), r.drug) for r in regimens]
     return Accounts(
         price_list=price_list(values, deliveries),
         utilities=utilities(

@@ -16,7 +16,7 @@ from sim.economics.estimates import (
     percent,
     survival_percent,
 )
-from sim.economics.frontier import FrontierRow, frontier
+from sim.economics.frontier import FrontierRow, frontier, previous_on_frontier
 from sim.economics.frontier import Strategy as FrontierStrategy
 from sim.economics.incremental import Increment, PatientTotals, increment, paired_difference
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account
@@ -60,11 +60,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Summary:
-    """The whole answer of a run."""
+    """The whole answer of a run.
+
+    `steps` holds by name the increments along the frontier, whose ICERs are those of `frontier`
+    with their errors; without single patients, only those over the comparator are known.
+    """
 
     arms: tuple[ArmSummary, ...]
     comparisons: tuple[Comparison, ...]
     frontier: tuple[FrontierRow, ...]
+    steps: Mapping[str, Increment]
     inputs: Mapping[str, int]
 
     def arm(self, name: str) -> ArmSummary:
@@ -91,7 +96,23 @@ def summarise(simulation: Simulation) -> Summary:
     analysis = frontier(
         FrontierStrategy(a.name, a.outcomes["cost"].mean, a.outcomes["qalys"].mean) for a in arms
     )
-    return Summary(arms, comparisons, tuple(analysis), _inputs(simulation))
+    steps = _steps(simulation, analysis, comparisons)
+    return Summary(arms, comparisons, tuple(analysis), steps, _inputs(simulation))
+
+
+def _steps(
+    simulation: Simulation, analysis: list[FrontierRow], comparisons: tuple[Comparison, ...]
+) -> dict[str, Increment]:
+    previous = previous_on_frontier(analysis)
+    if simulation.arms:
+        totals = {arm.strategy.name: _totals(arm) for arm in simulation.arms}
+        return {name: increment(totals[name], totals[other]) for name, other in previous.items()}
+    known = {
+        (each.increment.strategy, each.increment.comparator): each.increment for each in comparisons
+    }
+    return {
+        name: known[pair] for name, pair in ((p[0], p) for p in previous.items()) if pair in known
+    }
 
 
 def _outcomes(arm: Arm, horizon_days: float) -> Iterator[tuple[str, Estimate]]:

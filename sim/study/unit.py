@@ -42,6 +42,8 @@ from sim.study.tally import (
 
 CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
 TOXIC: Final = int(Happening.TOXICITY)
+ENTERED: Final = int(Happening.ENTRY)
+MRD_ASSESSED: Final = int(Happening.MRD_ASSESSED)
 RESPONDED: Final = int(Happening.RESPONSE)
 TRANSPLANTED: Final = int(Happening.TRANSPLANT)
 RELAPSED: Final = int(Happening.RELAPSE)
@@ -61,6 +63,7 @@ DESK: Final = np.dtype(
         ("line", np.int64),
         ("home_from", np.float64),
         ("given_days", np.float64),
+        ("tablets_until", np.float64),
     ]
 )
 MOST_LINES: Final = LINES - 1
@@ -140,6 +143,13 @@ def read_outcome(log: Data, events: int, row: Data) -> None:
                 row[REMISSION] = event.time_days
                 row[COMPLETE_FLAG] = 1.0 if event.detail == 1 else 0.0
                 row[NEGATIVE_FLAG] = event.value
+        elif kind == ENTERED:
+            if event.detail == 1:
+                row[RESPONSE_FLAG] = 1.0
+                row[REMISSION] = event.time_days
+                row[COMPLETE_FLAG] = 1.0
+        elif kind == MRD_ASSESSED:
+            row[NEGATIVE_FLAG] = event.value
         elif kind == TRANSPLANTED:
             row[HCT_FLAG] = 1.0
             if event.line == 0 and event.detail == 1:

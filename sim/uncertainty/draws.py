@@ -35,13 +35,16 @@ class Draw(IntEnum):
     """What is drawn for a parameter set; the value is its place in the key of a random number.
 
     The numbers stand apart from those of `sim.clinic.decisions.Decision`, which decide for
-    patients, and the number of the draw takes the place of the patient's.
+    patients, and the number of the draw takes the place of the patient's. The last two are of
+    the regressions that read draws: simulated fits, and draws shuffled among each other.
     """
 
     PARAMETER = 0x10000
     POSTERIOR_ROW = 0x10001
     STUDY_TO_COME = 0x10002
     SAMPLING = 0x10003
+    REGRESSION = 0x10010
+    SHUFFLE = 0x10011
 
 
 def draw_parameters(
@@ -75,9 +78,7 @@ def draw_parameters(
     UserError
         When nothing is uncertain, or a draw is not a value that the parameter may have.
     """
-    fitted = load_posterior() if posterior is None else posterior
-    if fitted is not None and question.scenario.study == AVERAGE:
-        fitted = of_average_study(fitted)
+    fitted = fitted_draws(question, posterior)
     names = uncertain(question, fitted)
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
@@ -95,6 +96,18 @@ def draw_parameters(
     for name, values in columns.items():
         _check(question, name, values)
     return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
+
+
+def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
+    """Return the rows of the joint posterior with the columns that the question speaks of.
+
+    The effects of a study to come are left out where it speaks of the average study. By default
+    the rows are what the calibration left in the catalogue; None when there are none.
+    """
+    fitted = load_posterior() if posterior is None else posterior
+    if fitted is not None and question.scenario.study == AVERAGE:
+        fitted = of_average_study(fitted)
+    return fitted
 
 
 def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:

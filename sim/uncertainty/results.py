@@ -85,7 +85,7 @@ def manifest_text(content: Mapping[str, Any], files: Mapping[str, bytes]) -> byt
 
 def result_files(psa: Psa) -> dict[str, bytes]:
     """Return the tables of the results by file name."""
-    return {TABLE: parquet(_table(psa)), DETERMINISTIC: parquet(psa.deterministic)}
+    return {TABLE: parquet(draws_table(psa)), DETERMINISTIC: parquet(psa.deterministic)}
 
 
 def read_results(folder: Path, question: Question, draws: int) -> Psa | None:
@@ -124,8 +124,8 @@ def parquet(table: pd.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def _table(psa: Psa) -> pd.DataFrame:
-    """Return outcomes with the drawn parameters beside them."""
+def draws_table(psa: Psa) -> pd.DataFrame:
+    """Return outcomes with the drawn parameters beside them, the columns of psa.parquet."""
     drawn = psa.parameters.add_prefix(PARAMETER)
     beside = drawn.loc[psa.outcomes["draw"]].reset_index(drop=True)
     return pd.concat([psa.outcomes, beside], axis=1)

@@ -13,6 +13,7 @@ from typing import Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 MM_PER_INCH: Final = 25.4
@@ -28,6 +29,8 @@ COLOURS: Final = (
     "#000000",
     "#F0E442",
 )
+LEGEND_KEY_MM: Final = 12.0
+LEGEND_LETTER_MM: Final = 1.75
 GREY: Final = "#6E6E6E"
 LIGHT_GREY: Final = "#D9D9D9"
 SETTINGS: Final = {
@@ -52,6 +55,8 @@ SETTINGS: Final = {
     "figure.constrained_layout.use": True,
     # The same drawing gives the same bytes.
     "svg.hashsalt": "blinsim",
+    # Labels are the words of users: a dollar sign starts no formula.
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
@@ -78,6 +83,12 @@ def colour_of(strategies: Sequence[str]) -> dict[str, str]:
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(strategies)}
 
 
+def legend_columns(labels: Sequence[str], width_mm: float) -> int:
+    """Return how many entries of a legend stand side by side in a figure of this width."""
+    widest = LEGEND_KEY_MM + LEGEND_LETTER_MM * max((len(label) for label in labels), default=0)
+    return max(1, min(len(labels), int(width_mm / widest)))
+
+
 def rendered(figure: Figure, format_name: str) -> bytes:
     """Return the figure as a file of one of `FORMATS`: the same drawing, the same bytes."""
     metadata = {
@@ -89,3 +100,13 @@ def rendered(figure: Figure, format_name: str) -> bytes:
     with styled():
         figure.savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
+
+
+def in_currency(axis: Axis, symbol: str) -> None:
+    """Write the numbers along an axis as amounts of money."""
+
+    def shown(value: float, _: float) -> str:
+        sign = "−" if value < 0.0 else ""
+        return f"{sign}{symbol}{abs(value):,.0f}"
+
+    axis.set_major_formatter(shown)

@@ -1,0 +1,64 @@
+"""What the arguments of the functions may be, beyond what a scenario checks itself."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+
+from sim.errors import UserError
+from sim.limits import MOST_THREADS
+
+
+def whole(name: str, value: int, low: int, high: int | None = None) -> int:
+    """Return a whole number of at least `low` and, where it is given, at most `high`.
+
+    Raises
+    ------
+    UserError
+        When it is none.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or number < low or (high is not None and number > high):
+        allowed = f"of at least {low:,}" if high is None else f"from {low:,} to {high:,}"
+        raise UserError(f"must be a whole number {allowed}", key=name, value=value)
+    return number
+
+
+def positive(name: str, value: float) -> float:
+    """Return a number above 0.
+
+    Raises
+    ------
+    UserError
+        When it is none.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool | str) or not 0.0 < number < math.inf:
+        raise UserError("must be a number above 0", key=name, value=value)
+    return number
+
+
+def word(name: str, value: str, choices: Iterable[str]) -> str:
+    """Return one of some words.
+
+    Raises
+    ------
+    UserError
+        When it is another.
+    """
+    allowed = list(choices)
+    if value not in allowed:
+        raise UserError("is not one of the allowed words", key=name, value=value, choices=allowed)
+    return value
+
+
+def threads_given(threads: int | None) -> int | None:
+    """Return a number of threads, or None for as many as there are processors."""
+    return None if threads is None else whole("threads", threads, 1, MOST_THREADS)

@@ -1,0 +1,279 @@
+"""``tornado`` and ``sobol``: which inputs the answer depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from sim.api.arguments import positive, threads_given, whole, word
+from sim.api.result import Result
+from sim.api.scenario import Scenario
+from sim.api.wording import in_python_words
+from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
+from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
+from sim.report import global_sensitivity
+from sim.report import one_way as one_way_report
+from sim.report.analysis_files import in_bytes
+from sim.uncertainty import one_way
+from sim.uncertainty import sobol as sobol_analysis
+from sim.uncertainty.draws import fitted_draws
+from sim.uncertainty.points import manifest, target
+from sim.uncertainty.results import MANIFEST, manifest_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+TOP = 20
+"""Inputs that are shown unless another number is asked for."""
+Groups = Literal["default", "none"]
+
+
+class TornadoResult(Result):
+    """An outcome at both ends of every parameter's interval, and under other structures."""
+
+    FILES = one_way_report.NAMES
+    FIGURES = (one_way_report.ANALYSIS,)
+
+    def __init__(self, scenario: Scenario, found: one_way.Tornado, top: int) -> None:
+        super().__init__(scenario)
+        self._found = found
+        self._top = top
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {one_way_report.ANALYSIS: self.bars}
+
+    @property
+    def bars(self) -> pd.DataFrame:
+        """A row per bar, as in tornado.csv (`sim.report.one_way.COLUMNS`).
+
+        Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
+        ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
+        the Monte Carlo errors of the changes (``se_low``, ``se_high``), who is optimal there, the
+        ``swing``, ``within_error`` and ``flips``.
+        """
+        return one_way_report.tornado_table(self._found)
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        return one_way_report.tornado_files(self._found, self._top)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return one_way_report.tornado_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the widest bars and the structural choices."""
+        one_way_report.print_tornado(console, self._found, self._top)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return one_way_report.drawn_tornado(self._found, self._top)
+
+
+class SobolResult(Result):
+    """Shares of the variance of an outcome that groups of parameters are answerable for."""
+
+    FILES = (*global_sensitivity.SOBOL_NAMES, MANIFEST)
+    FIGURES = (global_sensitivity.SOBOL,)
+
+    def __init__(
+        self, scenario: Scenario, found: sobol_analysis.Sobol, chunks: int, groups: Groups
+    ) -> None:
+        super().__init__(scenario)
+        self._found = found
+        self._chunks = chunks
+        self._groups = groups
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {global_sensitivity.SOBOL: self.indices}
+
+    @property
+    def indices(self) -> pd.DataFrame:
+        """A row per group, as in sobol.csv (`sim.report.global_sensitivity.SOBOL_COLUMNS`).
+
+        Columns ``group``, the number of its ``parameters``, ``first_order`` and ``total`` (shares of
+        the variance) with the half-widths of their 95 % intervals in ``first_order_ci`` and
+        ``total_ci``; those ending in ``_check`` are from twice the patients.
+        """
+        return global_sensitivity.sobol_table(self._found)
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        found = in_bytes(global_sensitivity.sobol_files(self._found))
+        asked = manifest(
+            self._found.target,
+            global_sensitivity.SOBOL,
+            self._found.draws,
+            self._chunks,
+            _settings(self._groups, check=self._found.check is not None),
+        )
+        return {**found, MANIFEST: manifest_text(asked, found)}
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return global_sensitivity.sobol_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the indices of every group."""
+        global_sensitivity.print_sobol(console, self._found)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return global_sensitivity.drawn_sobol(self._found)
+
+
+@in_python_words
+def tornado(
+    scenario: Scenario,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    top: int = TOP,
+    threads: int | None = None,
+) -> TornadoResult:
+    """Vary every uncertain parameter of a scenario alone, and every structural choice.
+
+    Parameters go to the ends of their intervals, all others stay at the base. All sets are put to
+    the same patients with the same luck, so a parameter without effect changes exactly nothing.
+
+    Parameters
+    ----------
+    scenario
+        What is asked.
+    outcome
+        Of the strategy minus the comparator: ``nmb``, ``nhb``, ``icer``, ``qalys``, ``cost``,
+        ``life_years`` or any outcome of summary.json.
+    threshold
+        Currency per QALY, of the net benefit; by default the middle one of the perspective.
+    strategy
+        Compared with the comparator; by default the best of the others at the base.
+    top
+        Bars that are shown; the table holds all.
+    threads
+        By default as many as there are processors; results do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, or there is nothing beside the comparator.
+
+    Examples
+    --------
+    >>> from sim import Scenario, tornado
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> found = tornado(scenario, outcome="qalys")
+    >>> bool((found.bars["swing"] >= 0.0).all())
+    True
+    """
+    worth = None if threshold is None else positive("threshold", threshold)
+    shown = whole("top", top, 1)
+    question = scenario.question
+    posterior = fitted_draws(question)
+    sets = sum(len(factor.ends) for factor in one_way.factors(question, posterior))
+    with sets_progress(question, sets) as advance:
+        found = one_way.tornado(
+            question,
+            outcome=outcome,
+            threshold=worth,
+            strategy=strategy,
+            posterior=posterior,
+            threads=threads_given(threads),
+            progress=advance,
+        )
+    return TornadoResult(scenario, found, shown)
+
+
+@in_python_words
+def sobol(
+    scenario: Scenario,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    groups: Groups = "default",
+    draws: int = 256,
+    check: bool = False,
+    out: str | Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> SobolResult:
+    """Say which groups of parameters of a scenario the uncertainty of an outcome is due to.
+
+    All uncertain parameters vary together. The first-order index of a group is the share of the
+    variance that learning it would take away, the total index what is left when all else is known.
+
+    Parameters
+    ----------
+    scenario
+        What is asked.
+    outcome, threshold, strategy
+        As for `tornado`.
+    groups
+        ``default`` puts together parameters that speak of one thing, ``none`` takes each alone.
+    draws
+        Points of the Sobol sequence, a power of 2; the model is run ``draws (groups + 2)`` times.
+    check
+        Repeat with twice the patients: do the indices change?
+    out
+        Write the files into this folder, and keep what is finished in it meanwhile.
+    resume
+        Go on with what is unfinished in that folder.
+    threads
+        By default as many as there are processors; results do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, the outcome is not defined at a point, or the folder cannot
+        be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, sobol
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> sobol(scenario, draws=2).indices.columns[:2].to_list()
+    ['group', 'parameters']
+    """
+    worth = None if threshold is None else positive("threshold", threshold)
+    word("groups", groups, get_args(Groups))
+    points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
+    folder = None if out is None else Path(out)
+    check_store(global_sensitivity.SOBOL_NAMES, folder, resume=resume)
+    question = scenario.question
+    with enough_memory(question):
+        looked_at = target(
+            question,
+            outcome=outcome,
+            threshold=worth,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
+    planned = sobol_analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
+    settings = _settings(groups, check=check)
+    with kept_chunks(
+        looked_at,
+        global_sensitivity.SOBOL,
+        points,
+        planned.chunks,
+        settings,
+        folder,
+        resume=resume,
+    ) as store:
+        kept = store.done() if store is not None else set()
+        with sets_progress(question, planned.work(kept)) as advance:
+            found = sobol_analysis.sobol(
+                planned, threads=threads_given(threads), progress=advance, store=store
+            )
+        if store is not None:
+            store.finish(in_bytes(global_sensitivity.sobol_files(found)))
+    return SobolResult(scenario, found, planned.chunks, groups)
+
+
+def _settings(groups: Groups, *, check: bool) -> dict[str, object]:
+    return {"groups": groups, "check": check}

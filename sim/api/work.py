@@ -1,0 +1,71 @@
+"""Long work: how far it is, what is kept of it, and what happens where memory ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim.errors import UserError
+
+if TYPE_CHECKING:
+    from sim.study.question import Question
+    from sim.uncertainty.points import Target
+    from sim.uncertainty.store import Chunks
+
+
+@contextmanager
+def enough_memory(question: Question) -> Iterator[None]:
+    """Tell the user when there are more patients than fit into memory."""
+    try:
+        yield
+    except MemoryError:
+        raise UserError(
+            "needs more memory than there is", key="patients", value=question.patients
+        ) from None
+
+
+@contextmanager
+def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
+    """Show the patients of so many parameter sets; yields what is called with finished sets."""
+    from sim.report.progress import patients_progress
+
+    each = question.patients * len(question.model.strategies)
+    with enough_memory(question), patients_progress(sets * each) as advance:
+        yield lambda finished: advance(finished * each)
+
+
+def check_store(names: tuple[str, ...], out: Path | None, *, resume: bool) -> None:
+    """Refuse a folder that cannot take the files, or none where one is to be continued."""
+    from sim.report.folder import check_folder
+
+    if out is not None:
+        check_folder(out, names)
+    elif resume:
+        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+
+
+@contextmanager
+def kept_chunks(
+    looked_at: Target,
+    analysis: str,
+    draws: int,
+    chunks: int,
+    settings: Mapping[str, object],
+    out: Path | None,
+    *,
+    resume: bool,
+) -> Iterator[Chunks | None]:
+    """Open the store of finished runs in the folder `out`; None where there is none."""
+    if out is None:
+        yield None
+        return
+    from sim.report.analysis_files import names_of
+    from sim.uncertainty.points import manifest
+    from sim.uncertainty.results import MANIFEST
+    from sim.uncertainty.store import opened
+
+    asked = manifest(looked_at, analysis, draws, chunks, settings)
+    with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
+        yield store

@@ -1,0 +1,120 @@
+"""``morris``: screen all parameters for those that matter."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from sim.commands.answers import resumable
+from sim.commands.options import (
+    json_option,
+    out_option,
+    outcome_option,
+    patients_option,
+    resume_option,
+    scenario_argument,
+    seed_option,
+    strategy_option,
+    threads_option,
+    threshold_option,
+    top_option,
+)
+
+FEWEST_TRAJECTORIES = 2
+MOST_TRAJECTORIES = 10_000
+
+
+@click.command()
+@scenario_argument
+@outcome_option
+@threshold_option
+@strategy_option
+@click.option(
+    "--groups",
+    type=click.Choice(["default", "none"]),
+    default="none",
+    show_default=True,
+    help="Effects of each parameter, or of groups of those that speak of one thing.",
+)
+@click.option(
+    "--trajectories",
+    metavar="R",
+    type=click.IntRange(FEWEST_TRAJECTORIES, MOST_TRAJECTORIES),
+    default=10,
+    show_default=True,
+    help="Elementary effects of each input; the model is run R (inputs + 1) times.",
+)
+@top_option
+@patients_option
+@seed_option
+@out_option
+@resume_option
+@json_option
+@threads_option
+def morris(
+    scenario: Path,
+    outcome: str,
+    threshold: float | None,
+    strategy: str | None,
+    groups: str,
+    trajectories: int,
+    top: int,
+    patients: int | None,
+    seed: int | None,
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
+    threads: int | None,
+) -> None:
+    """Screen all uncertain parameters of SCENARIO for those that matter, with few runs.
+
+    The method of Morris changes one input after the other along random trajectories.
+    """
+    from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
+    from sim.report import global_sensitivity as report
+    from sim.report import text
+    from sim.report.analysis_files import in_bytes
+    from sim.study.question import ask
+    from sim.uncertainty import screening as analysis
+    from sim.uncertainty.draws import fitted_draws
+    from sim.uncertainty.points import chunks_of, points_to_simulate, target
+
+    check_store(report.MORRIS_NAMES, out, resume=resume)
+    question = ask(scenario, patients=patients, seed=seed)
+    with enough_memory(question):
+        looked_at = target(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
+    planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
+    runs = len(planned.points)
+    settings = {"groups": groups, "top": top}
+    with (
+        resumable(out),
+        kept_chunks(
+            looked_at,
+            report.MORRIS,
+            trajectories,
+            chunks_of(runs),
+            settings,
+            out,
+            resume=resume,
+        ) as store,
+    ):
+        kept = store.done() if store is not None else set()
+        with sets_progress(question, points_to_simulate(runs, kept)) as advance:
+            found = analysis.screen(planned, threads=threads, progress=advance, store=store)
+        if store is not None:
+            store.finish(in_bytes(report.morris_files(found, top)))
+    if as_json:
+        click.echo(report.morris_json(found), nl=False)
+        return
+    console = text.console_for(sys.stdout.isatty())
+    report.print_morris(console, found, top)
+    if out is not None:
+        text.print_lines(console, [f"Files: {out}"])

@@ -1,0 +1,102 @@
+"""``twoway``: vary two parameters over a grid."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from sim.commands.options import (
+    Interval,
+    json_option,
+    out_option,
+    patients_option,
+    scenario_argument,
+    seed_option,
+    strategy_option,
+    threads_option,
+    threshold_option,
+)
+
+FEWEST_STEPS = 2
+MOST_STEPS = 201
+
+
+@click.command()
+@scenario_argument
+@click.option("--x", metavar="NAME", required=True, help="The parameter that is varied across.")
+@click.option("--y", metavar="NAME", required=True, help="The parameter that is varied upwards.")
+@click.option(
+    "--steps",
+    metavar="K",
+    type=click.IntRange(FEWEST_STEPS, MOST_STEPS),
+    default=11,
+    show_default=True,
+    help="Values of each parameter, the ends included.",
+)
+@click.option(
+    "--x-range",
+    metavar="LO,HI",
+    type=Interval(),
+    help="Ends of x; by default those of its interval, of a fixed parameter 0 and twice its value.",
+)
+@click.option("--y-range", metavar="LO,HI", type=Interval(), help="Ends of y, likewise.")
+@threshold_option
+@strategy_option
+@patients_option
+@seed_option
+@out_option
+@json_option
+@threads_option
+def twoway(
+    scenario: Path,
+    x: str,
+    y: str,
+    steps: int,
+    x_range: tuple[float, float] | None,
+    y_range: tuple[float, float] | None,
+    threshold: float | None,
+    strategy: str | None,
+    patients: int | None,
+    seed: int | None,
+    out: Path | None,
+    as_json: bool,
+    threads: int | None,
+) -> None:
+    """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
+    from sim.api.work import sets_progress
+    from sim.report import text
+    from sim.report import two_way as report
+    from sim.report.folder import check_folder, write_folder
+    from sim.study.question import ask
+    from sim.uncertainty.draws import fitted_draws
+    from sim.uncertainty.ranges import asked_range
+    from sim.uncertainty.two_way import two_way
+
+    question = ask(scenario, patients=patients, seed=seed)
+    if out is not None:
+        check_folder(out, report.NAMES)
+    posterior = fitted_draws(question)
+    across = asked_range(question, x, x_range, posterior, "--x")
+    upwards = asked_range(question, y, y_range, posterior, "--y")
+    with sets_progress(question, steps * steps) as advance:
+        found = two_way(
+            question,
+            across,
+            upwards,
+            steps=steps,
+            threshold=threshold,
+            strategy=strategy,
+            threads=threads,
+            progress=advance,
+        )
+    if out is not None:
+        write_folder(out, report.two_way_files(found), report.NAMES)
+    if as_json:
+        click.echo(report.two_way_json(found), nl=False)
+        return
+    console = text.console_for(sys.stdout.isatty())
+    report.print_two_way(console, found)
+    if out is not None:
+        text.print_lines(console, [f"Files: {out}"])

@@ -1,0 +1,13 @@
+"""The smallest and largest numbers that may be asked for, from Python or on the command line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MOST_PATIENTS: Final = 10**9
+LARGEST_SEED: Final = 2**64 - 1
+MOST_THREADS: Final = 1024
+FEWEST_DRAWS: Final = 2
+"""Of draws and of patients per draw: one has no spread."""
+MOST_DRAWS: Final = 10**6
+MOST_SOBOL_DRAWS: Final = 2**14

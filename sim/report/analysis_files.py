@@ -1,0 +1,103 @@
+"""What the files of every analysis have in common: heading, provenance, citations, figures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from sim.economics.estimates import Estimate
+from sim.report.citations import citations
+from sim.report.folder import encoded
+from sim.study.provenance import fingerprint, provenance
+from sim.study.question import Question
+from sim.study.simulation import Simulation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INDENT: Final = 2
+SHARED: Final = ("provenance.json", "citations.txt")
+FIGURE_FORMATS: Final = ("svg", "png", "pdf")
+
+
+def names_of(analysis: str, *, figure: bool = True) -> tuple[str, ...]:
+    """Return the names of the files of an analysis."""
+    figures = tuple(f"{analysis}.{suffix}" for suffix in FIGURE_FORMATS) if figure else ()
+    return (f"{analysis}.csv", f"{analysis}.json", *figures, *SHARED)
+
+
+def analysis_files(
+    question: Question,
+    analysis: str,
+    table: pd.DataFrame,
+    summary: Mapping[str, Any],
+    figure: Figure | None = None,
+) -> dict[str, str | bytes]:
+    """Return the files of an analysis by name.
+
+    Parameters
+    ----------
+    question
+        What was asked.
+    analysis
+        Its name, which the files have.
+    table
+        The rows of the CSV file; what cannot be estimated is empty.
+    summary
+        What the JSON file holds after the heading.
+    figure
+        Drawn in all `FIGURE_FORMATS`.
+    """
+    settings = {key: value for key, value in summary.items() if not isinstance(value, list | dict)}
+    origin = provenance(Simulation(question, (), (), "core")) | {"analysis": analysis} | settings
+    files: dict[str, str | bytes] = {
+        f"{analysis}.csv": table.to_csv(index=False, lineterminator="\n"),
+        f"{analysis}.json": summary_json(question, analysis, summary),
+        "provenance.json": json.dumps(origin, indent=INDENT, allow_nan=False) + "\n",
+        "citations.txt": citations(question),
+    }
+    if figure is not None:
+        from sim.report.figures.style import rendered
+
+        files |= {f"{analysis}.{suffix}": rendered(figure, suffix) for suffix in FIGURE_FORMATS}
+    return files
+
+
+def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) -> str:
+    """Return an analysis as JSON text, after what was asked."""
+    scenario = question.scenario
+    content = {
+        "analysis": analysis,
+        "scenario": Path(question.loaded.file).stem,
+        "title": scenario.title,
+        "population": scenario.population,
+        "setting": scenario.setting,
+        "perspective": scenario.perspective,
+        "currency": question.perspective.currency,
+        "price_year": question.perspective.price_year,
+        "patients": question.patients,
+        "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
+        **summary,
+    }
+    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def estimate_json(estimate: Estimate) -> dict[str, float | None]:
+    """Return a value and its error; what cannot be estimated is null."""
+    return {"mean": finite(estimate.mean), "se": finite(estimate.se)}
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None where there is none."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def in_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
+    """Return the contents of files as they lie on the disk."""
+    return {name: encoded(content) for name, content in files.items()}

@@ -1,0 +1,273 @@
+"""The files of a comparison. Their names and columns are part of the interface; see `COLUMNS`."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+import pandas as pd
+
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.full_analysis import AnalysedStrategy
+from sim.economics.incremental import Increment
+from sim.report.citations import citations
+from sim.study.comparison import Comparison, Side
+from sim.study.provenance import provenance
+from sim.study.simulation import Simulation
+
+INDENT: Final = 2
+COLUMNS: Final = {
+    "comparison.csv": ("scenario", "strategy", "comparator", "outcome", "mean", "se"),
+    "differences.csv": (
+        "scenario",
+        "from_scenario",
+        "strategy",
+        "comparator",
+        "outcome",
+        "mean",
+        "se",
+    ),
+    "frontier.csv": (
+        "strategy",
+        "label",
+        "cost",
+        "cost_se",
+        "qalys",
+        "qalys_se",
+        "status",
+        "against",
+        "icer",
+        "icer_se",
+        "icer_low",
+        "icer_high",
+    ),
+    "net_benefit.csv": (
+        "strategy",
+        "reference",
+        "threshold",
+        "nmb",
+        "nmb_se",
+        "nhb",
+        "nhb_se",
+    ),
+    "changes.csv": ("kind", "name", "unit", "scenario", "value"),
+}
+"""Columns of each table.
+
+- Where `comparator` is empty an outcome is the strategy's own, else its difference from the
+  comparator's. Outcomes and their units are those of strategies.csv and increments.csv of a run.
+- In differences.csv `mean` is the outcome in `scenario` minus that in `from_scenario`, with the
+  error of the differences within patients.
+- frontier.csv and net_benefit.csv hold all strategies of all scenarios, as ``scenario:
+  strategy``, and only the header where the scenarios do not fit into one analysis. `icer_low` and
+  `icer_high` are 95 % limits by Fieller's theorem, empty where they do not exist.
+- changes.csv holds what was asked differently; `value` is empty where it has no part in one.
+"""
+NAMES: Final = ("comparison.json", "provenance.json", "citations.txt", *COLUMNS)
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """Return the comparison as JSON text; what cannot be estimated is null."""
+    first = comparison.sides[0].question
+    content = {
+        "patients": first.patients,
+        "seed": first.seed,
+        "engine": "core",
+        "scenarios": [_scenario(side) for side in comparison.sides],
+        "changes": [
+            {
+                "kind": each.kind,
+                "name": each.name,
+                "unit": each.unit,
+                "values": dict(
+                    zip([side.name for side in comparison.sides], each.values, strict=True)
+                ),
+            }
+            for each in comparison.inputs
+        ],
+        "differences": [
+            {
+                "scenario": each.scenario,
+                "strategy": each.strategy,
+                "comparator": each.comparator,
+                "outcome": each.outcome,
+                **_json(each.estimate),
+            }
+            for each in comparison.differences
+        ],
+        "frontier": [
+            _analysed(each, comparison.labels, first.thresholds) for each in comparison.pooled
+        ],
+        "no_frontier_because": list(comparison.separate_because),
+    }
+    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
+    """Return the tables of the comparison by file name, in the columns `COLUMNS`."""
+    tables = {
+        "comparison.csv": _outcomes(comparison),
+        "differences.csv": _differences(comparison),
+        "frontier.csv": _frontier(comparison),
+        "net_benefit.csv": _net_benefit(comparison),
+        "changes.csv": _changes(comparison),
+    }
+    return {name: pd.DataFrame(rows, columns=list(COLUMNS[name])) for name, rows in tables.items()}
+
+
+def comparison_files(comparison: Comparison) -> dict[str, str]:
+    """Return the files of the comparison by name."""
+    texts = {
+        name: table.to_csv(index=False, lineterminator="\n")
+        for name, table in comparison_tables(comparison).items()
+    }
+    texts["comparison.json"] = comparison_json(comparison)
+    origins = [
+        {"name": side.name, **provenance(Simulation(side.question, (), (), "core"))}
+        for side in comparison.sides
+    ]
+    texts["provenance.json"] = json.dumps({"scenarios": origins}, indent=INDENT) + "\n"
+    texts["citations.txt"] = citations(*(side.question for side in comparison.sides))
+    return texts
+
+
+def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for side in comparison.sides:
+        for arm in side.summary.arms:
+            rows += [
+                (side.name, arm.name, None, name, *_row(value))
+                for name, value in arm.outcomes.items()
+            ]
+        for each in side.summary.comparisons:
+            gain = each.increment
+            rows += [
+                (side.name, gain.strategy, gain.comparator, name, *_row(value))
+                for name, value in _gain(gain, each.nmb).items()
+            ]
+    return rows
+
+
+def _gain(gain: Increment, nmb: Any) -> dict[str, Estimate]:  # noqa: ANN401
+    ratio = NOT_ESTIMABLE
+    if gain.icer is not None and gain.icer_se is not None:
+        ratio = Estimate(gain.icer, gain.icer_se)
+    return {
+        "life_years": gain.life_years,
+        "qalys": gain.qalys,
+        "cost": gain.cost,
+        "icer": ratio,
+        **{f"nmb_at_{threshold:g}": value for threshold, value in nmb.items()},
+    }
+
+
+def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
+    first = comparison.sides[0].name
+    return [
+        (each.scenario, first, each.strategy, each.comparator, each.outcome, *_row(each.estimate))
+        for each in comparison.differences
+    ]
+
+
+def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for each in comparison.pooled:
+        step = each.step
+        limits = step.icer_interval if step is not None else None
+        rows.append(
+            (
+                each.name,
+                comparison.labels[each.name],
+                *_row(each.cost),
+                *_row(each.qalys),
+                each.status,
+                step.comparator if step is not None else None,
+                step.icer if step is not None else None,
+                step.icer_se if step is not None else None,
+                *(limits or (None, None)),
+            )
+        )
+    return rows
+
+
+def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
+    return [
+        (
+            each.name,
+            each.gain.comparator,
+            threshold,
+            *_row(each.gain.nmb(threshold)),
+            *_row(each.gain.nhb(threshold)),
+        )
+        for each in comparison.pooled
+        for threshold in comparison.sides[0].question.thresholds
+    ]
+
+
+def _changes(comparison: Comparison) -> list[tuple[object, ...]]:
+    return [
+        (each.kind, each.name, each.unit, side.name, value)
+        for each in comparison.inputs
+        for side, value in zip(comparison.sides, each.values, strict=True)
+    ]
+
+
+def _scenario(side: Side) -> dict[str, Any]:
+    question = side.question
+    return {
+        "name": side.name,
+        "title": question.scenario.title,
+        "perspective": question.scenario.perspective,
+        "currency": question.perspective.currency,
+        "price_year": question.perspective.price_year,
+        "thresholds": list(question.thresholds),
+        "strategies": [
+            {
+                "name": arm.name,
+                "label": arm.label,
+                "outcomes": {name: _json(value) for name, value in arm.outcomes.items()},
+            }
+            for arm in side.summary.arms
+        ],
+        "increments": [
+            {
+                "strategy": each.increment.strategy,
+                "comparator": each.increment.comparator,
+                **{k: _json(v) for k, v in _gain(each.increment, each.nmb).items()},
+                "quadrant": each.increment.quadrant,
+            }
+            for each in side.summary.comparisons
+        ],
+    }
+
+
+def _analysed(
+    each: AnalysedStrategy, labels: dict[str, str], thresholds: tuple[float, ...]
+) -> dict[str, Any]:
+    step = each.step
+    return {
+        "strategy": each.name,
+        "label": labels[each.name],
+        "cost": _json(each.cost),
+        "qalys": _json(each.qalys),
+        "status": each.status,
+        "against": None if step is None else step.comparator,
+        "icer": None if step is None else step.icer,
+        "icer_se": None if step is None or step.icer_se is None else _finite(step.icer_se),
+        "icer_interval": None if step is None else step.icer_interval,
+        "nmb": {f"{t:g}": _json(each.gain.nmb(t)) for t in thresholds},
+        "nhb": {f"{t:g}": _json(each.gain.nhb(t)) for t in thresholds},
+    }
+
+
+def _json(estimate: Estimate) -> dict[str, float | None]:
+    return {"mean": _finite(estimate.mean), "se": _finite(estimate.se)}
+
+
+def _row(estimate: Estimate) -> tuple[float | None, float | None]:
+    return _finite(estimate.mean), _finite(estimate.se)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,101 @@
+"""Acceptability: how likely each strategy is the most cost-effective, against the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import NORMAL_97_5
+from sim.report.figures.style import GREY, colour_of, in_currency, legend_columns, new_figure
+
+WIDTH_MM: Final = 160.0
+HEIGHT_MM: Final = 100.0
+BAND: Final = 0.15
+FRONTIER_WIDTH: Final = 4.0
+TOP: Final = 102.0
+SMALL: Final = 7.0
+FRONTIER: Final = "frontier (CEAF)"
+
+
+def acceptability_figure(
+    curves: pd.DataFrame,
+    strategies: Sequence[str],
+    labels: dict[str, str],
+    thresholds: Sequence[float],
+    switches: Sequence[float],
+    *,
+    symbol: str,
+    width_mm: float = WIDTH_MM,
+) -> Figure:
+    """Draw acceptability curves, and their frontier as a black line beneath them.
+
+    The frontier is the curve of the strategy with the most expected net benefit.
+
+    Parameters
+    ----------
+    curves
+        `sim.uncertainty.curves.acceptability_curves`; the probability is that without noise.
+    strategies
+        Names in the order of the scenario, for the colours.
+    labels
+        How they are shown, by name.
+    thresholds
+        Marked by lines.
+    switches
+        Thresholds at which the optimal strategy changes; the frontier breaks there.
+    symbol
+        Of the currency.
+    width_mm
+        Of the figure.
+    """
+    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
+    colours = colour_of(strategies)
+    for threshold in thresholds:
+        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
+    for name in strategies:
+        curve = curves[curves["strategy"] == name]
+        _curve(axes, curve, colours[name], labels[name])
+    for switch in switches:
+        if switch <= float(curves["threshold"].max()):
+            axes.annotate(
+                f"{symbol}{switch:,.0f}",
+                (switch, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=SMALL,
+            )
+            axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
+    axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label=FRONTIER)
+    axes.set_xlim(0.0, float(curves["threshold"].max()))
+    axes.set_ylim(0.0, TOP)
+    axes.grid(axis="y")
+    in_currency(axes.xaxis, symbol)
+    axes.set_xlabel("Threshold per QALY")
+    axes.set_ylabel("Probability most cost-effective, %")
+    axes.set_title("Acceptability curves and their frontier", pad=14.0)
+    columns = legend_columns([*labels.values(), FRONTIER], width_mm)
+    figure.legend(loc="outside lower center", ncols=columns)
+    return figure
+
+
+def _curve(axes: Axes, curve: pd.DataFrame, colour: str, label: str) -> None:
+    share, error = PERCENT * curve["without_noise"], PERCENT * NORMAL_97_5 * curve["se"]
+    low, high = (share - error).clip(lower=0.0), (share + error).clip(upper=PERCENT)
+    axes.fill_between(curve["threshold"], low, high, color=colour, alpha=BAND, linewidth=0.0)
+    frontier = np.where(curve["optimal"], share, np.nan)
+    axes.plot(
+        curve["threshold"],
+        frontier,
+        color="black",
+        linewidth=FRONTIER_WIDTH,
+        solid_capstyle="butt",
+        zorder=1,
+    )
+    axes.plot(curve["threshold"], share, color=colour, label=label, zorder=2)

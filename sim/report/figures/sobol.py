@@ -1,0 +1,64 @@
+"""Bars of the first-order and total Sobol indices."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from sim.clinic.units import PERCENT
+from sim.report.figures.style import COLOURS, new_figure
+from sim.uncertainty.points import Target
+from sim.uncertainty.sobol import Sobol
+
+WIDTH_MM: Final = 150.0
+ROW_MM: Final = 6.0
+FRAME_MM: Final = 30.0
+HALF: Final = 0.19
+BAR: Final = 0.36
+SMALL: Final = 7.0
+GROUPS_SHOWN: Final = 25
+FIRST_COLOUR, TOTAL_COLOUR = COLOURS[0], COLOURS[4]
+TICK: Final = {"ecolor": "black", "elinewidth": 0.7, "capsize": 1.5, "capthick": 0.7}
+
+
+def sobol_figure(result: Sobol) -> Figure:
+    """Draw the groups with the largest total indices, with 95 % intervals."""
+    table = result.table.head(GROUPS_SHOWN)
+    figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * len(table))
+    places = np.arange(len(table), dtype=np.float64)
+    for column, label, shift, colour in (
+        ("first_order", "first order", -HALF, FIRST_COLOUR),
+        ("total", "total", HALF, TOTAL_COLOUR),
+    ):
+        axes.barh(
+            places + shift,
+            PERCENT * table[column],
+            xerr=PERCENT * table[f"{column}_ci"],
+            height=BAR,
+            color=colour,
+            label=label,
+            error_kw=TICK,
+        )
+    axes.set_yticks(places, [_label(str(name)) for name in table.index], fontsize=SMALL)
+    axes.set_ylim(len(table) - 0.4, -0.6)
+    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    axes.axvline(0.0, color="black", linewidth=0.8)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_xlabel(f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}")
+    axes.set_title(compared(result.target))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def compared(target: Target) -> str:
+    """Return which strategy is compared with which."""
+    shown = {s.name: s.shown_name for s in target.question.scenario.strategies}
+    comparator = target.question.scenario.comparator_name
+    return f"{shown[target.strategy]} against {shown[comparator]}"
+
+
+def _label(name: str) -> str:
+    return name[:1].upper() + name[1:]

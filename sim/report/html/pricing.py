@@ -1,0 +1,85 @@
+"""At which price of a drug a threshold is met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.report.html.analyses import Analyses
+from sim.report.html.drawing import Drawing
+from sim.report.html.results import Results
+from sim.report.html.words import commands, money, money_with_error, percent
+from sim.report.price import LINEAR, NEVER
+
+
+def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+    """Return what the section of prices says."""
+    found = analyses.priced
+    if found is None:
+        regimens = [
+            name
+            for name in results.question.scenario.regimens
+            if f"cost.{name}.vial" in results.question.parameters
+        ]
+        return {
+            "found": False,
+            "commands": commands(results.question, [f"price --regimen {regimens[0]}"])
+            if regimens
+            else [],
+            "refused": analyses.refused.get("priced"),
+        }
+    symbol, price = results.symbol, float(found.content["price"])
+    rows = [
+        {
+            "strategy": results.labels[limit.strategy],
+            "threshold": money(limit.threshold, symbol),
+            "direction": limit.direction,
+            "base": money_with_error(limit.base, symbol),
+            "change": percent(limit.base.mean / price - 1.0)
+            if price > 0.0 and limit.base.mean >= 0.0
+            else "",
+            "mean": money_with_error(limit.mean, symbol),
+        }
+        for limit in found.limits
+    ]
+    return {
+        "found": True,
+        "drug": results.question.catalogue.regimens[found.content["regimen"]].label,
+        "price": money(price, symbol),
+        "comparator": results.labels[results.comparator],
+        "rows": rows,
+        "draws": f"{found.content['draws']:,}",
+        "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
+        "drawings": [drawing.name for drawing in drawings(results, analyses)],
+    }
+
+
+def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+    """Return the probability of being cost-effective against the price."""
+    from sim.report.figures.price import price_figure
+
+    found = analyses.priced
+    if found is None:
+        return []
+    drug = results.question.catalogue.regimens[found.content["regimen"]].label
+
+    def make(width: float) -> Any:  # noqa: ANN401
+        return price_figure(
+            found.curve,
+            found.limits,
+            results.labels,
+            drug=drug,
+            price=float(found.content["price"]),
+            symbol=results.symbol,
+            width_mm=width,
+        )
+
+    told = [
+        f"{results.labels[limit.strategy]} meets {money(limit.threshold, results.symbol)} per QALY "
+        f"at {limit.direction} {money(limit.base.mean, results.symbol)} a vial"
+        for limit in found.limits
+    ]
+    return [
+        Drawing(
+            "price_curve", f"Cost-effectiveness against the price of {drug}", "; ".join(told), make
+        )
+    ]

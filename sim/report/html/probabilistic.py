@@ -1,0 +1,173 @@
+"""The probabilistic analysis: means and intervals, the plane, acceptability."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from sim.report.html.analyses import Analyses, Probabilistic
+from sim.report.html.drawing import Drawing
+from sim.report.html.results import Results
+from sim.report.html.words import commands, fixed, money, percent, probability
+from sim.report.psa_text import LOSS, MEANS, OUTCOMES
+
+VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
+NOISY: Final = 0.1
+"""A share of noise in a difference that a reader should know of."""
+
+
+def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+    """Return what the section of the probabilistic analysis says."""
+    found = analyses.probabilistic
+    if found is None:
+        return {
+            "found": False,
+            "commands": commands(results.question, ["psa"]),
+            "refused": analyses.refused.get("probabilistic"),
+        }
+    content = found.content
+    noise = [
+        split["noise_share"]
+        for gain in content["increments"]
+        for split in gain["nmb"].values()
+        if split["noise_share"] is not None
+    ]
+    return {
+        "found": True,
+        "content": content,
+        "headings": list(results.labels.values()),
+        "outcomes": _outcomes(results, found),
+        "others": [results.labels[gain["strategy"]] for gain in content["increments"]],
+        "comparator": results.labels[results.comparator],
+        "increments": _increments(results, found),
+        "decision": _decision(results, found),
+        "notes": [MEANS, LOSS] if results.others else [MEANS],
+        "noise": percent(max(noise)) if noise and max(noise) > NOISY else "",
+        "drawings": [drawing.name for drawing in drawings(results, analyses)],
+    }
+
+
+def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+    """Return the plane and the acceptability curves, where there is a choice."""
+    from sim.report.figures.acceptability import acceptability_figure
+    from sim.report.figures.planes import Cloud, plane_figure
+
+    found = analyses.probabilistic
+    if found is None or not results.others:
+        return []
+    labels, symbol = results.labels, results.symbol
+
+    def plane(width: float) -> Any:  # noqa: ANN401
+        clouds = [Cloud(name, labels[name], *found.increments(name).T) for name in results.others]
+        return plane_figure(
+            clouds,
+            results.strategies,
+            labels[results.comparator],
+            results.thresholds,
+            symbol=symbol,
+            width_mm=width,
+        )
+
+    def acceptability(width: float) -> Any:  # noqa: ANN401
+        return acceptability_figure(
+            found.curves,
+            results.strategies,
+            labels,
+            results.thresholds,
+            [switch.threshold for switch in found.switches],
+            symbol=symbol,
+            width_mm=width,
+        )
+
+    told = [
+        f"{labels[gain['strategy']]}: {gain['qalys']['mean']:.2f} QALYs and "
+        f"{money(gain['cost']['mean'], symbol)} on average"
+        for gain in found.content["increments"]
+    ]
+    chances = [
+        f"at {money(row['threshold'], symbol)} per QALY "
+        + ", ".join(
+            f"{labels[each['name']]} {probability(each['probability']['without_noise'])}"
+            for each in row["strategies"]
+        )
+        for row in found.content["decision"]
+    ]
+    return [
+        Drawing("plane", "Cost-effectiveness plane", "; ".join(told), plane),
+        Drawing(
+            "acceptability",
+            "Cost-effectiveness acceptability curves and their frontier",
+            "; ".join(chances),
+            acceptability,
+        ),
+    ]
+
+
+def _outcomes(results: Results, found: Probabilistic) -> list[tuple[str, list[str]]]:
+    arms = [each["outcomes"] for each in found.content["strategies"]]
+    rows = [
+        (label, [_interval(arm[name], digits, "") for arm in arms])
+        for name, label, digits in OUTCOMES
+    ]
+    cost = [_interval(arm["cost"], None, results.symbol) for arm in arms]
+    return [*rows, ("Cost", cost)]
+
+
+def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[str]]]:
+    gains, symbol = found.content["increments"], results.symbol
+    rows = [
+        (label, [_interval(gain[name], digits, "") for gain in gains])
+        for name, label, digits in VALUES
+    ]
+    rows.append(("Cost", [_interval(gain["cost"], None, symbol) for gain in gains]))
+    rows.append(("Cost per QALY, ratio of the means", [_ratio(gain, symbol) for gain in gains]))
+    rows += [
+        (
+            f"Net monetary benefit at {money(threshold, symbol)} per QALY",
+            [_interval(gain["nmb"][f"{threshold:g}"], None, symbol) for gain in gains],
+        )
+        for threshold in results.thresholds
+    ]
+    rows.append(
+        (
+            "Cost per QALY of the deterministic run",
+            [_ratio(g["deterministic"], symbol) for g in gains],
+        )
+    )
+    return rows
+
+
+def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return by threshold, for each strategy, its probability and its expected loss."""
+    return [
+        (
+            money(choice["threshold"], results.symbol),
+            [
+                (
+                    percent(each["probability"]["without_noise"], 1),
+                    money(each["expected_loss"]["mean"], results.symbol),
+                )
+                for each in choice["strategies"]
+            ],
+        )
+        for choice in found.content["decision"]
+    ]
+
+
+def _interval(split: dict[str, Any], digits: int | None, symbol: str) -> str:
+    def shown(value: float | None) -> str:
+        number = math.nan if value is None else value
+        return money(number, symbol) if digits is None else fixed(number, digits)
+
+    if split["mean"] is None:
+        return shown(None)
+    error = f" (SE {shown(split['se'])})" if split["se"] is not None else ""
+    return f"{shown(split['mean'])}{error}, {shown(split['low'])} to {shown(split['high'])}"
+
+
+def _ratio(gain: dict[str, Any], symbol: str) -> str:
+    if gain["icer"] is None or gain["quadrant"] in ("dominant", "dominated", "equal"):
+        return str(gain["quadrant"])
+    error = f" (SE {money(gain['icer_se'], symbol)})" if gain["icer_se"] is not None else ""
+    given_up = " saved per QALY given up" if gain["quadrant"].startswith("less") else ""
+    return f"{money(gain['icer'], symbol)}{error}{given_up}"

@@ -1,0 +1,222 @@
+"""The price of a drug at which a threshold is met, as files and as it is printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+from rich.console import Console
+
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import Estimate
+from sim.report.analysis_files import (
+    FIGURE_FORMATS,
+    analysis_files,
+    estimate_json,
+    finite,
+    names_of,
+    summary_json,
+)
+from sim.report.cells import NOTHING, SYMBOLS, money
+from sim.report.sensitivity_text import print_notes, strategy_label
+from sim.report.table import Cell, Row, Table, print_table
+from sim.report.text import print_question
+from sim.uncertainty.price import PricedResults, PriceLimit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ANALYSIS: Final = "price"
+CURVE: Final = "price_curve"
+NAMES: Final = (
+    *names_of(ANALYSIS, figure=False),
+    f"{CURVE}.csv",
+    *(f"{CURVE}.{suffix}" for suffix in FIGURE_FORMATS),
+)
+COLUMNS: Final = (
+    "strategy",
+    "comparator",
+    "threshold",
+    "basis",
+    "price_per_vial",
+    "se",
+    "direction",
+    "change_percent",
+    "vials_per_cycle",
+    "price_per_cycle",
+    "price_per_cycle_se",
+)
+"""Of price.csv.
+
+- `basis` is ``base_case``, the parameters' own values, or ``mean_over_draws``.
+- `price_per_vial` is where the ICER against the comparator is the threshold; `se` its Monte Carlo
+  error or, over draws, that of draws and patients. `direction` says whether the threshold is met
+  at most or at least at this price. A price below 0 would have to be paid to the payer.
+- `change_percent` is from the price of the scenario; empty below a price of 0.
+- `vials_per_cycle` are the mean vials of a cycle that is started, interruptions included; empty
+  where the drug is not in the first line alone.
+
+Columns of price_curve.csv are those of `sim.uncertainty.price.PricedResults.curve`.
+"""
+LINEAR: Final = (
+    "The price changes no patient's course, so costs are a straight line of it and every price "
+    "here is exact for these draws and patients. A price per cycle counts the mean vials of a "
+    "cycle that is started."
+)
+NEVER: Final = (
+    "A price below 0 says that the threshold is not met even where the drug is for nothing."
+)
+CURVE_NOTE: Final = (
+    "The curve in price_curve.csv says how likely the strategy has the highest net benefit of all, "
+    "with and without the Monte Carlo noise of the draws."
+)
+
+
+def price_table(found: PricedResults) -> pd.DataFrame:
+    """Return the prices in the columns `COLUMNS`."""
+    comparator = found.psa.question.scenario.comparator_name
+    rows: list[tuple[Any, ...]] = []
+    for limit in found.limits():
+        vials = found.vials_per_cycle(limit.strategy)
+        for basis, price in (("base_case", limit.base), ("mean_over_draws", limit.mean)):
+            per_cycle = _per_cycle(price, vials)
+            rows.append(
+                (
+                    limit.strategy,
+                    comparator,
+                    limit.threshold,
+                    basis,
+                    finite(price.mean),
+                    finite(price.se),
+                    limit.direction,
+                    finite(_change(found, price)),
+                    finite(vials),
+                    finite(per_cycle.mean),
+                    finite(per_cycle.se),
+                )
+            )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def price_summary(found: PricedResults) -> dict[str, Any]:
+    """Return what price.json holds after its heading."""
+    return {
+        "regimen": found.regimen,
+        "parameter": found.parameter,
+        "price": found.price,
+        "draws": found.psa.draws,
+        "patients_of": "one draw",
+        "limits": [
+            {
+                "strategy": limit.strategy,
+                "threshold": limit.threshold,
+                "direction": limit.direction,
+                "base_case": estimate_json(limit.base),
+                "mean_over_draws": estimate_json(limit.mean),
+                "vials_per_cycle": finite(found.vials_per_cycle(limit.strategy)),
+            }
+            for limit in found.limits()
+        ],
+    }
+
+
+def price_json(found: PricedResults) -> str:
+    """Return the whole analysis as JSON text."""
+    return summary_json(found.psa.question, ANALYSIS, price_summary(found))
+
+
+def price_files(found: PricedResults) -> dict[str, str | bytes]:
+    """Return the files of the analysis by name."""
+    from sim.report.figures.style import rendered
+
+    question = found.psa.question
+    files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
+    files[f"{CURVE}.csv"] = found.curve().to_csv(index=False, lineterminator="\n")
+    figure = drawn_price(found)
+    return files | {f"{CURVE}.{suffix}": rendered(figure, suffix) for suffix in FIGURE_FORMATS}
+
+
+def drawn_price(found: PricedResults) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.report.figures.price import price_figure
+    from sim.report.figures.style import styled
+
+    question = found.psa.question
+    with styled():
+        return price_figure(
+            found.curve(),
+            list(found.limits()),
+            {each.name: each.shown_name for each in question.scenario.strategies},
+            drug=question.catalogue.regimens[found.regimen].label,
+            price=found.price,
+            symbol=SYMBOLS[question.perspective.currency],
+        )
+
+
+def print_price(console: Console, found: PricedResults) -> None:
+    """Print the prices at every threshold."""
+    question, psa = found.psa.question, found.psa
+    symbol = SYMBOLS[question.perspective.currency]
+    simulated = (
+        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
+        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"seed {question.seed}"
+    )
+    label = question.parameters[found.parameter].label
+    price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
+    print_question(console, question, ("Simulated", simulated), ("Price", price))
+    limits = list(found.limits())
+    for strategy in found.compared:
+        chosen = [limit for limit in limits if limit.strategy == strategy]
+        print_table(console, _table(found, strategy, chosen, symbol))
+    never = [NEVER] if any(limit.base.mean < 0.0 for limit in limits) else []
+    print_notes(console, LINEAR, *never, CURVE_NOTE)
+
+
+def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
+    question = found.psa.question
+    comparator = strategy_label(question, question.scenario.comparator_name)
+    vials = found.vials_per_cycle(strategy)
+    sections = []
+    for name, prices in (
+        ("Base case", [limit.base for limit in limits]),
+        ("Mean over draws", [limit.mean for limit in limits]),
+    ):
+        rows = [
+            Row(f"{name}, per vial", [_money(price, symbol) for price in prices]),
+            Row(
+                "  change from the scenario, %",
+                [_percent(_change(found, price)) for price in prices],
+            ),
+        ]
+        if math.isfinite(vials):
+            cycles = [_money(_per_cycle(price, vials), symbol) for price in prices]
+            rows.append(Row(f"  per cycle of {vials:.1f} vials", cells=cycles))
+        sections.append(rows)
+    words = sorted({limit.direction for limit in limits})
+    corner = (
+        f"{strategy_label(question, strategy)} against {comparator}: price, "
+        f"{' or '.join(words)} (standard error)"
+    )
+    headings = [f"{symbol}{limit.threshold:,.0f} per QALY" for limit in limits]
+    return Table(corner, headings, sections)
+
+
+def _money(price: Estimate, symbol: str) -> Cell:
+    return money(*price, symbol) if math.isfinite(price.mean) else Cell(NOTHING)
+
+
+def _percent(change: float) -> Cell:
+    return Cell(f"{change:+.1f}") if math.isfinite(change) else Cell(NOTHING)
+
+
+def _change(found: PricedResults, price: Estimate) -> float:
+    if not (found.price > 0.0 and price.mean >= 0.0):
+        return math.nan
+    return PERCENT * (price.mean / found.price - 1.0)
+
+
+def _per_cycle(price: Estimate, vials: float) -> Estimate:
+    return Estimate(vials * price.mean, vials * price.se)

@@ -1,0 +1,69 @@
+"""The figures of a probabilistic analysis, and the table behind one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sim.report.analysis_files import FIGURE_FORMATS
+from sim.report.cells import SYMBOLS
+from sim.uncertainty.acceptability import switching_thresholds
+from sim.uncertainty.curves import acceptability_curves, quiet_increments
+from sim.uncertainty.psa import Psa
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLANE: Final = "plane"
+CURVES: Final = "acceptability"
+NAMES: Final = (
+    f"{CURVES}.csv",
+    *(f"{figure}.{suffix}" for figure in (PLANE, CURVES) for suffix in FIGURE_FORMATS),
+)
+"""The columns of acceptability.csv are those of `sim.uncertainty.curves.acceptability_curves`."""
+
+
+def psa_figures(psa: Psa) -> dict[str, bytes]:
+    """Return the files by name; none where there is nothing to choose."""
+    from sim.report.figures.style import rendered
+
+    if len(psa.strategies) == 1:
+        return {}
+    curves = acceptability_curves(psa)
+    files = {f"{CURVES}.csv": curves.to_csv(index=False, lineterminator="\n").encode()}
+    return files | {
+        f"{name}.{suffix}": rendered(figure, suffix)
+        for name, figure in drawn_psa(psa).items()
+        for suffix in FIGURE_FORMATS
+    }
+
+
+def drawn_psa(psa: Psa) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more."""
+    from sim.report.figures.acceptability import acceptability_figure
+    from sim.report.figures.planes import Cloud, plane_figure
+    from sim.report.figures.style import styled
+
+    names, question = psa.strategies, psa.question
+    comparator = names[psa.comparator]
+    labels = {each.name: each.shown_name for each in question.scenario.strategies}
+    symbol = SYMBOLS[question.perspective.currency]
+    means = [psa.values(column).mean(axis=0) for column in ("cost", "qalys")]
+    clouds = [
+        Cloud(name, labels[name], *quiet_increments(psa, name).T)
+        for name in names
+        if name != comparator
+    ]
+    with styled():
+        return {
+            PLANE: plane_figure(
+                clouds, names, labels[comparator], question.thresholds, symbol=symbol
+            ),
+            CURVES: acceptability_figure(
+                acceptability_curves(psa),
+                names,
+                labels,
+                question.thresholds,
+                [switch.threshold for switch in switching_thresholds(*means)],
+                symbol=symbol,
+            ),
+        }

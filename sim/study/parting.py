@@ -1,0 +1,320 @@
+"""Where two lives of one patient part, and the decision behind it.
+
+Both lives hold the same numbers against their own chances. They part where a strategy gives
+something else, or where a number falls on different sides of two chances, or makes different
+times of two distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from itertools import zip_longest
+from typing import Final
+
+from sim.clinic.decisions import Decision
+from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.toxicity import (
+    DURATION_DECISION,
+    FATAL,
+    GRADE_DECISION,
+    ONSET_DECISION,
+    Toxicity,
+)
+from sim.study.replay import RetoldLife
+from sim.study.witness import Draw
+
+DELIVERY: Final = frozenset(
+    {Happening.CYCLE_STARTED, Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED}
+)
+"""How a regimen is given: part of the plan and of what toxicity made of it."""
+COURSE: Final = frozenset(
+    {
+        Happening.RESPONSE,
+        Happening.NO_RESPONSE,
+        Happening.MRD_ASSESSED,
+        Happening.TRANSPLANT,
+        Happening.RELAPSE,
+        Happening.LONG_TERM_SURVIVOR,
+        Happening.USUAL_CARE_STARTED,
+        Happening.SUPPORTIVE_CARE_STARTED,
+        Happening.DEATH,
+        Happening.HORIZON,
+    }
+)
+"""What makes the course of the disease."""
+PLANNED: Final = frozenset({Happening.LINE_STARTED, Happening.USUAL_CARE_STARTED})
+IN_REMISSION: Final = (
+    Decision.TRANSPLANT_ELIGIBILITY,
+    Decision.TRANSPLANT_TIME,
+    Decision.CURE_IN_REMISSION,
+    Decision.RELAPSE_TIME,
+    Decision.DEATH_IN_REMISSION,
+)
+AFTER_TRANSPLANT: Final = (
+    Decision.CURE_AFTER_TRANSPLANT,
+    Decision.RELAPSE_AFTER_TRANSPLANT,
+    Decision.TRANSPLANT_DEATH,
+    Decision.TRANSPLANT_DEATH_TIME,
+    Decision.LATE_TRANSPLANT_DEATH,
+)
+BEHIND: Final[dict[Happening, tuple[Decision, ...]]] = {
+    Happening.LINE_STARTED: (Decision.NEXT_LINE,),
+    Happening.USUAL_CARE_STARTED: (Decision.NEXT_LINE,),
+    Happening.SUPPORTIVE_CARE_STARTED: (Decision.NEXT_LINE,),
+    Happening.RESPONSE: (
+        Decision.RESPONSE,
+        Decision.RESPONSE_CYCLE,
+        Decision.RESPONSE_DEPTH,
+        Decision.MRD,
+    ),
+    Happening.NO_RESPONSE: (
+        Decision.RESPONSE,
+        Decision.RESPONSE_CYCLE,
+        Decision.PROGRESSION_AFTER_FIRST_CYCLE,
+    ),
+    Happening.MRD_ASSESSED: (Decision.MRD,),
+    Happening.TRANSPLANT_VOD: (Decision.TRANSPLANT_VOD,),
+    Happening.TRANSPLANT_INFECTION: (Decision.TRANSPLANT_INFECTION,),
+    Happening.ACUTE_GVHD: (Decision.ACUTE_GVHD, Decision.ACUTE_GVHD_ONSET),
+    Happening.CHRONIC_GVHD: (Decision.CHRONIC_GVHD, Decision.CHRONIC_GVHD_ONSET),
+    Happening.CD19_LOSS: (Decision.CD19_LOSS,),
+}
+"""Decisions behind a kind of event, wherever it happens."""
+BEHIND_DEATH: Final[dict[Cause, tuple[Decision, ...]]] = {
+    Cause.LEUKAEMIA: (Decision.REFRACTORY_SURVIVAL, Decision.SURVIVAL_AFTER_RELAPSE),
+    Cause.TRANSPLANT: (
+        Decision.TRANSPLANT_DEATH,
+        Decision.TRANSPLANT_DEATH_TIME,
+        Decision.LATE_TRANSPLANT_DEATH,
+    ),
+    Cause.IN_REMISSION: (Decision.DEATH_IN_REMISSION,),
+    Cause.BACKGROUND: (Decision.BACKGROUND_DEATH,),
+}
+
+
+OF_A_CYCLE: Final = frozenset({Happening.TOXICITY, Happening.SEIZURE, Happening.TREATMENT_STOPPED})
+
+
+@unique
+class Reason(StrEnum):
+    """Why an event happened in one life and not, or not so, in the other."""
+
+    PLAN = "plan"
+    """The strategies give different treatments."""
+    CHANCE = "chance"
+    """One number, on different sides of two chances."""
+    TIME = "time"
+    """One number, and two distributions of a time."""
+    EARLIER = "earlier"
+    """The decision was not to be made in the other life, which an earlier one had changed."""
+    SCHEDULE = "schedule"
+    """No decision fell differently; the regimens are given or stopped by other rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """A first difference between two lives.
+
+    Attributes
+    ----------
+    life, other
+        The life in which the event happens, and the one in which it does not, or not so.
+    event
+        The earlier of the two events that differ.
+    instead
+        What comes in its place in the other life; None when that has ended.
+    reason
+        Why.
+    draw, other_draw
+        The decision behind it in either life, where there is one.
+    """
+
+    life: RetoldLife
+    other: RetoldLife
+    event: Event
+    instead: Event | None
+    reason: Reason
+    draw: Draw | None = None
+    other_draw: Draw | None = None
+
+
+def first_difference(life: RetoldLife, comparator: RetoldLife) -> Parting | None:
+    """Return the first event that differs, be it only in its day; None when there is none.
+
+    How treatment is delivered does not count; that other treatment begins does.
+    """
+    return _parting(life, comparator, _told(life), _told(comparator))
+
+
+def first_drawn_difference(life: RetoldLife, comparator: RetoldLife) -> Parting | None:
+    """Return the first difference that is not the treatment itself."""
+    told, other = (
+        [item for item in _told(each) if item[0].kind != Happening.LINE_STARTED]
+        for each in (life, comparator)
+    )
+    return _parting(life, comparator, told, other)
+
+
+def turn(life: RetoldLife, comparator: RetoldLife) -> Parting | None:
+    """Return the first difference in the course of the disease.
+
+    The kind of an event comes first, and its details; only where the whole course is the same
+    do days count.
+    """
+    courses = [
+        [item for item in _told(each) if item[0].kind in COURSE] for each in (life, comparator)
+    ]
+    without_days = [[(event, said[1:]) for event, said in course] for course in courses]
+    return _parting(life, comparator, *without_days) or _parting(life, comparator, *courses)
+
+
+Told = Sequence[tuple[Event, tuple[object, ...]]]
+
+
+def _told(life: RetoldLife) -> list[tuple[Event, tuple[object, ...]]]:
+    """Return what happens, with what makes it the same as another event; its day stands first."""
+    return [
+        (event, _said(event, life.regimens)) for event in life.log if event.kind not in DELIVERY
+    ]
+
+
+def _said(event: Event, regimens: Sequence[str]) -> tuple[object, ...]:
+    if event.kind == Happening.LINE_STARTED:
+        return event.time_days, event.kind, regimens[event.detail]
+    return event.time_days, event.kind, event.cycle, event.detail, event.grade, event.value
+
+
+def _parting(life: RetoldLife, other: RetoldLife, told: Told, other_told: Told) -> Parting | None:
+    for ours, theirs in zip_longest(told, other_told):
+        if ours is None or theirs is None or ours[1] != theirs[1]:
+            return _explained(life, other, ours and ours[0], theirs and theirs[0])
+    return None
+
+
+def _explained(
+    life: RetoldLife, other: RetoldLife, ours: Event | None, theirs: Event | None
+) -> Parting:
+    if ours is None or (theirs is not None and theirs.time_days < ours.time_days):
+        life, other, ours, theirs = other, life, theirs, ours
+    if ours is None:
+        message = "two lives without an event do not differ"
+        raise ValueError(message)
+    reason, draw, other_draw = _reason(life, other, ours, theirs)
+    return Parting(life, other, ours, theirs, reason, draw, other_draw)
+
+
+def _reason(
+    life: RetoldLife, other: RetoldLife, event: Event, instead: Event | None
+) -> tuple[Reason, Draw | None, Draw | None]:
+    kinds = {event.kind} if instead is None else {event.kind, instead.kind}
+    pairs = list(_pairs(life, other, event))
+    for draw, found in pairs:
+        if found is not None and draw.verdict != found.verdict:
+            return Reason.CHANCE, draw, found
+    if kinds & PLANNED and life.regimens != other.regimens:
+        return Reason.PLAN, None, None
+    for draw, found in pairs:
+        if found is not None and _makes_other_time(draw, found):
+            return Reason.TIME, draw, found
+    for draw, found in pairs:
+        if found is None or not found.used:
+            return _earlier(life, other, draw)
+    return Reason.SCHEDULE, None, None
+
+
+def _makes_other_time(draw: Draw, other: Draw) -> bool:
+    one, another = draw.distribution, other.distribution
+    return one is not None and another is not None and one.value != another.value
+
+
+def _earlier(
+    life: RetoldLife, other: RetoldLife, asked: Draw
+) -> tuple[Reason, Draw | None, Draw | None]:
+    """Go back to the first decision that fell differently before one that was not asked.
+
+    Toxicity is left out: most of it changes nothing but costs and comfort.
+    """
+    theirs = {draw.key: draw for draw in reversed(other.draws) if draw.used}
+    for draw in life.draws:
+        if draw is asked:
+            break
+        found = theirs.get(draw.key)
+        if found is None or draw.is_of_a_cycle or not draw.used:
+            continue
+        if draw.verdict != found.verdict:
+            return Reason.EARLIER, draw, found
+    return Reason.EARLIER, asked, None
+
+
+def _pairs(life: RetoldLife, other: RetoldLife, event: Event) -> Iterator[tuple[Draw, Draw | None]]:
+    """Yield the decisions behind an event, each with that of the other life."""
+    theirs = {draw.key: draw for draw in other.draws}
+    for draw in behind(life, event):
+        yield draw, theirs.get(draw.key)
+
+
+def behind(life: RetoldLife, event: Event) -> list[Draw]:
+    """Return what was drawn to bring an event about, in the order of the decisions."""
+    place = life.log.index(event)
+    before = life.log[:place]
+    if event.kind == Happening.DEATH:
+        if event.detail == Cause.TOXICITY:
+            fatal = next(each for each in reversed(before) if each.grade == FATAL)
+            return behind(life, fatal)
+        return _behind_death(life, event)
+    stops = [
+        each
+        for each in before
+        if each.kind == Happening.TREATMENT_STOPPED and each.line == event.line
+    ]
+    ended_by = behind(life, stops[-1]) if event.kind == Happening.NO_RESPONSE and stops else []
+    cycle = event.cycle if event.kind in OF_A_CYCLE else 0
+    wanted = _decisions(before, event)
+    latest = {
+        draw.key: draw
+        for draw in life.draws
+        if draw.used
+        and draw.position <= place
+        and draw.decision in wanted
+        and (draw.line, draw.cycle) == (event.line, cycle)
+    }
+    found = sorted(latest.values(), key=lambda draw: wanted.index(draw.decision))
+    return [*found, *ended_by]
+
+
+def _behind_death(life: RetoldLife, event: Event) -> list[Draw]:
+    """Return the draw of the time, and the chance that went before it in the same line."""
+    wanted = BEHIND_DEATH[Cause(event.detail)]
+    times = [
+        draw
+        for draw in life.draws
+        if draw.decision in wanted and life.due_day(draw) == event.time_days
+    ]
+    last = times[-1:]
+    chances = [
+        draw
+        for draw in life.draws
+        if draw.decision == Decision.TRANSPLANT_DEATH
+        and any(time.line == draw.line and time.decision in wanted for time in last)
+        and Decision.TRANSPLANT_DEATH in wanted
+    ]
+    return [*chances, *last]
+
+
+def _decisions(before: Sequence[Event], event: Event) -> tuple[Decision, ...]:
+    if event.kind in OF_A_CYCLE:
+        kind = Toxicity(event.detail)
+        decisions = GRADE_DECISION[kind], ONSET_DECISION[kind], DURATION_DECISION[kind]
+        return (*decisions, Decision.SEIZURE) if event.kind == Happening.SEIZURE else decisions
+    if event.kind == Happening.TRANSPLANT:
+        if event.detail:
+            return Decision.TRANSPLANT_ELIGIBILITY, Decision.TRANSPLANT_TIME
+        return Decision.RESCUE, Decision.RESCUE_TIME
+    if event.kind in (Happening.RELAPSE, Happening.LONG_TERM_SURVIVOR):
+        transplanted = any(
+            each.kind == Happening.TRANSPLANT and each.line == event.line for each in before
+        )
+        return AFTER_TRANSPLANT if transplanted else IN_REMISSION
+    return BEHIND.get(event.kind, ())

@@ -1,0 +1,284 @@
+"""One virtual patient again, under every strategy, with everything that was drawn and booked.
+
+The lives are those of any other run: the reference engine moves the patient while a witness
+looks on, and the clerk keeps the books. What is added here are only the links: which event a
+posting belongs to, on which day a time that was drawn would end, and whether it came to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import simpy
+
+from sim.clinic.decisions import Decision
+from sim.clinic.events import Event, Happening
+from sim.clinic.patient import Patient, admit
+from sim.clinic.toxicity import ONSET_DECISION
+from sim.economics.accounting import PatientClerk
+from sim.economics.clerk import Accounts
+from sim.economics.ledger import Account, Category, Entry
+from sim.engine.life import Luck
+from sim.engine.model import Strategy
+from sim.engine.outcomes import Outcome, outcome
+from sim.engine.reference import PatientStory
+from sim.engine.streams import uniform
+from sim.study.question import Question
+from sim.study.witness import Draw, Witness
+
+CLOCKS: Final = frozenset(
+    {
+        Decision.REFRACTORY_SURVIVAL,
+        Decision.TRANSPLANT_TIME,
+        Decision.RELAPSE_TIME,
+        Decision.DEATH_IN_REMISSION,
+        Decision.RESCUE_TIME,
+        Decision.SURVIVAL_AFTER_RELAPSE,
+        Decision.TRANSPLANT_DEATH_TIME,
+        Decision.ACUTE_GVHD_ONSET,
+        Decision.CHRONIC_GVHD_ONSET,
+        Decision.LATE_TRANSPLANT_DEATH,
+        Decision.RELAPSE_AFTER_TRANSPLANT,
+        *ONSET_DECISION.values(),
+    }
+)
+"""Decisions that set a time, counted from the day on which they are drawn."""
+SHAPES: Final = {
+    Decision.RESPONSE_DEPTH: {Happening.RESPONSE},
+    Decision.MRD: {Happening.RESPONSE, Happening.MRD_ASSESSED, Happening.TRANSPLANT},
+    Decision.BACKGROUND_DEATH: {Happening.LONG_TERM_SURVIVOR},
+}
+"""Events that are described by what was drawn right before them."""
+ENDS: Final = frozenset(
+    {
+        Happening.DEATH,
+        Happening.RELAPSE,
+        Happening.TRANSPLANT,
+        Happening.TOXICITY,
+        Happening.ACUTE_GVHD,
+        Happening.CHRONIC_GVHD,
+    }
+)
+"""What a time that was drawn can bring about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An entry of the ledger.
+
+    Attributes
+    ----------
+    position
+        Place in the log of the event that it was booked for.
+    undiscounted, discounted
+        Running totals of the entry's account, this entry included.
+    """
+
+    position: int
+    entry: Entry
+    undiscounted: float
+    discounted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A sum of entries."""
+
+    undiscounted: float = 0.0
+    discounted: float = 0.0
+
+    def plus(self, undiscounted: float, discounted: float) -> Total:
+        """Return the total with an amount more."""
+        return Total(self.undiscounted + undiscounted, self.discounted + discounted)
+
+
+@dataclass(frozen=True)
+class RetoldLife:
+    """The patient under one strategy.
+
+    Attributes
+    ----------
+    log, draws, postings
+        In the order in which they happened, were drawn and were booked.
+    categories
+        The patient's row of the results, summed as a run sums it.
+    """
+
+    strategy: Strategy
+    label: str
+    patient: Patient
+    log: Sequence[Event]
+    draws: Sequence[Draw]
+    postings: Sequence[Posting]
+    categories: dict[Category, Total]
+
+    @property
+    def regimens(self) -> tuple[str, ...]:
+        """The names of the regimens, in their order."""
+        return tuple(regimen.name for regimen in self.strategy.regimens)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The clinical outcome, as in the results."""
+        return outcome(self.log)
+
+    def total(self, account: Account) -> Total:
+        """Sum the categories of an account, in their order."""
+        return _account_total(self.categories, account)
+
+    def due_day(self, draw: Draw) -> float | None:
+        """Return the day on which a time that was drawn ends; None for what is no clock."""
+        if not draw.used or not isinstance(draw.result, float):
+            return None
+        if draw.decision == Decision.BACKGROUND_DEATH:
+            return draw.result
+        return draw.day + draw.result if draw.decision in CLOCKS else None
+
+    def drawn_with(self) -> Sequence[Sequence[Draw]]:
+        """Return, for each event of the log, what was drawn with it and decided anything.
+
+        That is what was drawn right after the event; but what makes the next event what it is
+        belongs to that one.
+        """
+        drawn: list[list[Draw]] = [[] for _ in self.log]
+        for draw in self.draws:
+            if draw.used:
+                following = self.log[draw.position] if draw.position < len(self.log) else None
+                belongs_to_it = (
+                    following is not None
+                    and following.time_days == draw.day
+                    and following.kind in SHAPES.get(draw.decision, ())
+                )
+                drawn[draw.position - (not belongs_to_it)].append(draw)
+        return drawn
+
+    def came_true(self, draw: Draw) -> bool:
+        """Whether something happened on the very day that was drawn."""
+        due = self.due_day(draw)
+        return any(event.time_days == due and event.kind in ENDS for event in self.log)
+
+
+@dataclass(frozen=True)
+class Retelling:
+    """A patient under every strategy of a question, in the order of the scenario."""
+
+    question: Question
+    patient: Patient
+    entry: Sequence[Draw]
+    lives: Sequence[RetoldLife]
+    engine: str
+
+    @property
+    def comparator(self) -> RetoldLife:
+        """The life under the comparator."""
+        return self.life(self.question.scenario.comparator_name)
+
+    def life(self, strategy: str) -> RetoldLife:
+        """Return the life under a strategy."""
+        return next(life for life in self.lives if life.strategy.name == strategy)
+
+
+class _Keyed:
+    """The random numbers of single patients: quicker than `Streams`, which thinks in blocks."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number of a key."""
+        return uniform(self.seed, patient, decision, occurrence)
+
+
+class _Bookkeeper(PatientClerk):
+    """Remembers for which event an entry was booked."""
+
+    def keep_postings(self) -> tuple[list[Posting], dict[Category, Total]]:
+        """Keep the book; return the postings and the sums by category."""
+        self.positions: list[int] = []
+        entries = self.keep()
+        categories = dict.fromkeys(Category, Total())
+        postings = []
+        for position, entry in zip(self.positions, entries, strict=True):
+            before = categories[entry.category]
+            categories[entry.category] = before.plus(entry.undiscounted, entry.discounted)
+            total = _account_total(categories, entry.category.account)
+            postings.append(Posting(position, entry, total.undiscounted, total.discounted))
+        return postings, categories
+
+    def posted(self, position: int) -> None:
+        """Give the entries that are new to the event."""
+        self.positions += [position] * (len(self.book.entries) - len(self.positions))
+
+
+def _account_total(categories: dict[Category, Total], account: Account) -> Total:
+    """Add the categories of an account up in their order, as the results do."""
+    total = Total()
+    for category, amount in categories.items():
+        if category.account == account:
+            total = total.plus(amount.undiscounted, amount.discounted)
+    return total
+
+
+def retell(question: Question, number: int, *, engine: str = "reference") -> Retelling:
+    """Live patient `number` again under every strategy of the question.
+
+    Parameters
+    ----------
+    question
+        What is asked; its number of patients does not matter.
+    number
+        Any patient, counted from 0.
+    engine
+        With ``core``, events and amounts are also taken from the core engine and compared.
+
+    Raises
+    ------
+    ArithmeticError
+        When the engines do not agree.
+    """
+    luck = _Keyed(question.seed)
+    witness = Witness(luck)
+    with witness.looking_on():
+        patient = admit(number, question.model.population, partial(witness.uniform, number))
+    lives = tuple(
+        retell_life(question, strategy, patient, luck) for strategy in question.model.strategies
+    )
+    retelling = Retelling(question, patient, tuple(witness.draws), lives, engine)
+    if engine == "core":
+        from sim.study.second_opinion import check_core
+
+        check_core(retelling)
+    return retelling
+
+
+def retell_life(question: Question, strategy: Strategy, patient: Patient, luck: Luck) -> RetoldLife:
+    """Live a patient's life under one strategy with a witness looking on; keep the book."""
+    witness = Witness(luck)
+    environment = simpy.Environment()
+    life = PatientStory(environment, question.model, strategy, patient, witness)
+    witness.life = life
+    environment.process(life.story())
+    with witness.looking_on():
+        environment.run()
+    labels = {plan.name: plan.shown_name for plan in question.scenario.strategies}
+    postings, categories = book(question.accounts, strategy, patient, life.log)
+    return RetoldLife(
+        strategy,
+        labels[strategy.name],
+        patient,
+        life.log,
+        witness.draws,
+        postings,
+        categories,
+    )
+
+
+def book(
+    accounts: Accounts, strategy: Strategy, patient: Patient, log: Sequence[Event]
+) -> tuple[list[Posting], dict[Category, Total]]:
+    """Keep the book of a life; return its postings and their sums by category."""
+    regimens = tuple(regimen.name for regimen in strategy.regimens)
+    return _Bookkeeper(accounts, regimens, patient, log).keep_postings()

@@ -1,0 +1,159 @@
+"""A life as a picture needs it: stays in health states, drug given, marks, and money over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Final
+
+from sim.clinic.events import Event, Happening
+from sim.clinic.toxicity import SEVERE
+from sim.economics.ledger import Account, Category, State
+from sim.study.replay import RetoldLife
+
+ENDS_A_CYCLE: Final = frozenset(
+    {
+        Happening.CYCLE_STARTED,
+        Happening.LINE_STARTED,
+        Happening.TRANSPLANT,
+        Happening.RELAPSE,
+        Happening.USUAL_CARE_STARTED,
+        Happening.SUPPORTIVE_CARE_STARTED,
+        Happening.DEATH,
+        Happening.HORIZON,
+    }
+)
+
+BETWEEN_DAYS: Final = 15.0
+"""Days between two points of a cost that runs over time, for scales that are not linear."""
+
+
+@unique
+class Mark(StrEnum):
+    """What is marked in the picture."""
+
+    RESPONSE = "response"
+    NO_RESPONSE = "no response"
+    MRD = "MRD assessed"
+    TOXICITY = "toxicity of grade 3 or more"
+    TRANSPLANT = "allo-HCT"
+    RELAPSE = "relapse"
+    SURVIVOR = "long-term survivor"
+    DEATH = "death"
+    ALIVE = "alive at the horizon"
+
+
+MARKED: Final = {
+    Happening.RESPONSE: Mark.RESPONSE,
+    Happening.NO_RESPONSE: Mark.NO_RESPONSE,
+    Happening.MRD_ASSESSED: Mark.MRD,
+    Happening.TRANSPLANT: Mark.TRANSPLANT,
+    Happening.RELAPSE: Mark.RELAPSE,
+    Happening.LONG_TERM_SURVIVOR: Mark.SURVIVOR,
+    Happening.DEATH: Mark.DEATH,
+    Happening.HORIZON: Mark.ALIVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A stay in a health state, in days."""
+
+    state: State
+    start_days: float
+    end_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Drug given: a stretch of infusion, or a cycle of a regimen that is given in doses."""
+
+    cycle: int
+    start_days: float
+    end_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One life; times in days, `paid` the discounted cost up to each of `paid_days`."""
+
+    life: RetoldLife
+    stays: tuple[Stay, ...]
+    courses: tuple[Course, ...]
+    marks: tuple[tuple[Mark, Event], ...]
+    paid_days: tuple[float, ...]
+    paid: tuple[float, ...]
+
+    @property
+    def end_days(self) -> float:
+        """The last day."""
+        return self.life.log[-1].time_days
+
+
+def timeline(life: RetoldLife) -> Timeline:
+    """Arrange a life for drawing."""
+    stays = tuple(
+        Stay(each.entry.state, each.entry.start_days, each.entry.end_days)
+        for each in life.postings
+        if each.entry.category == Category.LIFE
+    )
+    days, paid = _paid(life)
+    return Timeline(
+        life, stays, tuple(_courses(life)), tuple(_marks(life)), tuple(days), tuple(paid)
+    )
+
+
+def _marks(life: RetoldLife) -> Iterator[tuple[Mark, Event]]:
+    for event in life.log:
+        if event.kind in MARKED:
+            yield MARKED[event.kind], event
+        elif event.kind == Happening.TOXICITY and event.grade >= SEVERE:
+            yield Mark.TOXICITY, event
+
+
+def _courses(life: RetoldLife) -> Iterator[Course]:
+    hung: Event | None = None
+    for place, event in enumerate(life.log):
+        if event.kind == Happening.INFUSION_STARTED and hung is None:
+            hung = event
+        elif event.kind == Happening.INFUSION_STOPPED and hung is not None:
+            yield Course(hung.cycle, hung.time_days, event.time_days)
+            hung = None
+        elif event.kind == Happening.CYCLE_STARTED:
+            regimen = life.strategy.regimens[event.line]
+            if not regimen.continuous_infusion:
+                schedule = regimen.schedule
+                days = schedule.cycle_days if event.cycle else schedule.first_cycle_days
+                rest = life.log[place + 1 :]
+                ends = next(each.time_days for each in rest if each.kind in ENDS_A_CYCLE)
+                yield Course(event.cycle, event.time_days, min(event.time_days + days, ends))
+
+
+def _paid(life: RetoldLife) -> tuple[list[float], list[float]]:
+    """Return days and the discounted cost up to each; a step has its day twice.
+
+    A cost that runs over time is spread evenly over its days, which discounting alters by less
+    than a line is wide.
+    """
+    costs = [each.entry for each in life.postings if each.entry.category.account == Account.COST]
+    end = life.log[-1].time_days
+    between = (BETWEEN_DAYS * i for i in range(int(end / BETWEEN_DAYS) + 1))
+    edges = sorted(
+        {0.0, end, *between, *(e.start_days for e in costs), *(e.end_days for e in costs)}
+    )
+    days: list[float] = []
+    paid: list[float] = []
+    for day in edges:
+        points = sum(
+            e.discounted for e in costs if e.start_days == e.end_days and e.start_days < day
+        )
+        running = sum(
+            e.discounted * min(1.0, (day - e.start_days) / (e.end_days - e.start_days))
+            for e in costs
+            if e.start_days < day and e.end_days > e.start_days
+        )
+        at_once = sum(e.discounted for e in costs if e.start_days == e.end_days == day)
+        days += [day, day]
+        paid += [points + running, points + running + at_once]
+    return days, paid

@@ -1,0 +1,141 @@
+"""The uncertain parameters as a map from the unit cube, for global sensitivity analysis.
+
+Each coordinate is a uniform number between 0 and 1, independent of the others:
+
+- a parameter takes the quantile of its distribution;
+- shares of one whole take a coordinate each, and one for the rest, as gamma variables that are
+  divided by their sum (`sim.uncertainty.shares`), and stay in one group;
+- parameters that were fitted together take one coordinate, which picks a draw of their joint
+  posterior. The draws are ordered by their score on the first principal component, so that the
+  map is as smooth as one coordinate allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sim.economics.estimates import Array
+from sim.errors import UserError
+from sim.study.question import Question
+from sim.uncertainty.draws import uncertain
+from sim.uncertainty.groups import FITTED, group_of
+from sim.uncertainty.principal import components
+from sim.uncertainty.shares import REST, wholes
+
+SMALLEST: Final = 2.0**-33
+"""Coordinates are kept this far from 0 and 1, where some quantiles are infinite."""
+Map = Callable[[Array], dict[str, Array]]
+"""From the coordinates of one part, (rows, coordinates), to values by parameter."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Coordinates that belong together, and what they give."""
+
+    coordinates: tuple[str, ...]
+    group: str
+    values: Map
+
+
+@dataclass(frozen=True)
+class Cube:
+    """All uncertain parameters of a question."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def coordinates(self) -> list[str]:
+        """Names of the coordinates: parameters, and what stands for several."""
+        return [name for part in self.parts for name in part.coordinates]
+
+    @property
+    def groups(self) -> list[str]:
+        """The group of each coordinate."""
+        return [part.group for part in self.parts for _ in part.coordinates]
+
+    def values(self, points: Array) -> pd.DataFrame:
+        """Return the parameter values at points of the cube.
+
+        Parameters
+        ----------
+        points
+            Shape (points, coordinates).
+
+        Returns
+        -------
+        DataFrame
+            One row per point, one column per parameter.
+        """
+        inside = np.clip(points, SMALLEST, 1.0 - SMALLEST)
+        columns: dict[str, Array] = {}
+        start = 0
+        for part in self.parts:
+            end = start + len(part.coordinates)
+            columns |= part.values(inside[:, start:end])
+            start = end
+        return pd.DataFrame(columns)
+
+
+def cube(question: Question, posterior: pd.DataFrame | None) -> Cube:
+    """Return the cube of the uncertain parameters that the question uses.
+
+    Raises
+    ------
+    UserError
+        When nothing is uncertain.
+    """
+    names = uncertain(question, posterior)
+    if not names:
+        raise UserError("no parameter that this scenario uses is uncertain")
+    fitted = [name for name in names if posterior is not None and name in posterior.columns]
+    parts: list[Part] = []
+    if posterior is not None and fitted:
+        parts.append(Part((FITTED,), FITTED, _rows(posterior[fitted])))
+    taken = set(fitted)
+    for whole in wholes(question.parameters):
+        members = [name for name in whole.counts if name in names and name not in taken]
+        if len(members) == len(whole.counts):
+            rest = (f"{whole.name}.{REST}",) if whole.rest > 0.0 else ()
+            coordinates = (*members, *rest)
+            parts.append(Part(coordinates, group_of(members[0]), _shares(whole.draw, coordinates)))
+            taken |= set(members)
+    parts += [
+        Part((name,), group_of(name), _quantiles(question, name))
+        for name in names
+        if name not in taken
+    ]
+    return Cube(tuple(parts))
+
+
+def _quantiles(question: Question, name: str) -> Map:
+    quantile = question.parameters[name].distribution.quantile
+
+    def values(points: Array) -> dict[str, Array]:
+        # A design repeats its coordinates many times.
+        different, places = np.unique(points[:, 0], return_inverse=True)
+        return {name: np.array([quantile(u) for u in different.tolist()])[places]}
+
+    return values
+
+
+def _shares(
+    draw: Callable[[Callable[[str], Array]], dict[str, Array]], names: tuple[str, ...]
+) -> Map:
+    return lambda points: draw(lambda name: points[:, names.index(name)])
+
+
+def _rows(posterior: pd.DataFrame) -> Map:
+    found = components(posterior)
+    order = np.argsort(found[0].scores, kind="stable") if found else np.arange(len(posterior))
+    ordered = posterior.iloc[order].reset_index(drop=True)
+
+    def picked(points: Array) -> dict[str, Array]:
+        rows = ordered.iloc[np.floor(points[:, 0] * len(ordered)).astype(np.int64)]
+        return {str(name): rows[name].to_numpy() for name in ordered.columns}
+
+    return picked

@@ -1,0 +1,105 @@
+"""What a probabilistic analysis says at every threshold, and its draws on the plane, for figures.
+
+The Monte Carlo noise of each draw is taken out, as in `sim.uncertainty.noise`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sim.economics.estimates import Array
+from sim.uncertainty.acceptability import ceac, ceaf, share_errors, switching_thresholds
+from sim.uncertainty.noise import without_noise
+from sim.uncertainty.psa import COVARIANCE, Psa
+
+CURVE_STEPS: Final = 100
+BEYOND: Final = 1.25
+"""A curve ends so far beyond the highest threshold, or the last at which the choice changes."""
+FARTHEST: Final = 5.0
+"""But not farther than so many times the highest threshold."""
+
+
+def threshold_grid(psa: Psa, thresholds: Sequence[float]) -> Array:
+    """Return thresholds from 0 to beyond those given, as far as the choice changes."""
+    changes = switching_thresholds(
+        psa.values("cost").mean(axis=0), psa.values("qalys").mean(axis=0)
+    )
+    highest = max(thresholds)
+    last = max([highest, *(switch.threshold for switch in changes)])
+    return np.linspace(0.0, min(BEYOND * last, FARTHEST * highest), CURVE_STEPS + 1)
+
+
+def quiet_benefits(psa: Psa, threshold: float) -> Array:
+    """Return incremental net monetary benefits without noise; shape (draws, strategies)."""
+    benefits, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
+    return np.column_stack(
+        [without_noise(benefits[:, s], noise[:, s]) for s in range(benefits.shape[1])]
+    )
+
+
+def acceptability_curves(psa: Psa) -> pd.DataFrame:
+    """Return acceptability curves and expected losses over `threshold_grid`.
+
+    Columns: ``strategy``, ``threshold``; ``probability`` and ``se``, the share of draws in which
+    it has the most net benefit, with its binomial error; ``without_noise``, the same without
+    noise; ``optimal``, whether it has the most expected net benefit; ``expected_loss`` without
+    noise, in currency per patient.
+    """
+    grid = threshold_grid(psa, psa.question.thresholds)
+    costs, qalys = psa.values("cost"), psa.values("qalys")
+    shares, frontier = ceac(costs, qalys, grid), ceaf(costs, qalys, grid)
+    errors = share_errors(shares, psa.draws)
+    rows = []
+    for k, threshold in enumerate(grid.tolist()):
+        quiet = quiet_benefits(psa, threshold)
+        # A benefit is the cost that it saves, whatever the threshold.
+        silent = ceac(-quiet, np.zeros_like(quiet), [0.0])[0]
+        losses = quiet.max(axis=1).mean() - quiet.mean(axis=0)
+        rows += [
+            (name, threshold, shares[k, s], errors[k, s], silent[s])
+            + (bool(frontier.strategy[k] == s), losses[s])
+            for s, name in enumerate(psa.strategies)
+        ]
+    columns = ["strategy", "threshold", "probability", "se", "without_noise", "optimal"]
+    table = pd.DataFrame(rows, columns=[*columns, "expected_loss"])
+    order = pd.Categorical(table["strategy"], psa.strategies)
+    return table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
+
+
+def quiet_increments(psa: Psa, strategy: str) -> Array:
+    """Return a strategy's increments of QALYs and cost without noise; shape (draws, 2).
+
+    With S the covariance of the draws and W that of their noise, the draws are moved towards
+    their mean by the symmetric matrix that turns the covariance S into S - W and moves them least::
+
+        S^-1/2 (S^1/2 (S - W) S^1/2)^1/2 S^-1/2
+
+    in units of the standard deviations of the draws.
+    """
+    s = psa.strategies.index(strategy)
+    draws = np.column_stack([psa.increments("qalys")[:, s], psa.increments("cost")[:, s]])
+    centre, scale = draws.mean(axis=0), draws.std(axis=0, ddof=1)
+    if not (len(draws) > 1 and (scale > 0.0).all()):
+        return draws
+    shared = float(np.mean(psa.values(COVARIANCE)[:, s]))
+    noise = np.diag([float(psa.increment_noise(name)[:, s].mean()) for name in ("qalys", "cost")])
+    noise[0, 1] = noise[1, 0] = shared
+    standard = (draws - centre) / scale
+    observed = np.cov(standard, rowvar=False)
+    between = _power(observed - noise / np.outer(scale, scale), 1.0)
+    root, inverse = _power(observed, 0.5), _power(observed, -0.5)
+    move = inverse @ _power(root @ between @ root, 0.5) @ inverse
+    return np.asarray(centre + (standard @ move) * scale, dtype=np.float64)
+
+
+def _power(matrix: Array, exponent: float) -> Array:
+    """Return a power of a symmetric matrix, with what is below 0 in it taken for 0."""
+    sizes, directions = np.linalg.eigh(matrix)
+    kept = np.where(sizes > 0.0, np.maximum(sizes, 0.0), 0.0)
+    raised = np.power(kept, exponent, out=np.zeros_like(kept), where=kept > 0.0)
+    found: Array = (directions * raised) @ directions.T
+    return found

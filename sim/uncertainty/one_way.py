@@ -1,0 +1,285 @@
+"""One-way analysis: one parameter at a time at the ends of its interval, all else at the base.
+
+Every parameter set is put to the same patients with the same luck, so what changes is the effect
+of the parameter alone: one that the model does not read changes nothing, bit for bit.
+
+Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic Evaluation,
+2006, chapter 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, NamedTuple
+
+import pandas as pd
+
+from sim.economics.estimates import Estimate
+from sim.errors import UserError
+from sim.study.question import Question
+from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
+from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
+from sim.uncertainty.ranges import uncertain_ranges
+from sim.uncertainty.same_patients import (
+    Progress,
+    Sample,
+    each_question,
+    sample,
+    strategy_names,
+    with_values,
+)
+from sim.uncertainty.switches import alternatives
+
+PARAMETER: Final = "parameter"
+FITTED: Final = "fitted parameter"
+COMPONENT: Final = "fitted together"
+STRUCTURE: Final = "structure"
+GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
+
+
+class End(NamedTuple):
+    """What an end of a bar is asked with: its value, when it has one, and the question."""
+
+    value: float | None
+    ask: Callable[[], Question]
+
+
+class Factor(NamedTuple):
+    """What is varied, in one of `GROUPS`; a structural choice has a single end."""
+
+    group: str
+    name: str
+    label: str
+    unit: str
+    ends: tuple[End, ...]
+
+
+class Found(NamedTuple):
+    """An outcome at an end: its value, its change from the base, who is optimal there."""
+
+    value: float | None
+    outcome: float
+    change: Estimate
+    optimal: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A factor with the outcome at its ends: low and high, or the one of a structural choice."""
+
+    group: str
+    name: str
+    label: str
+    unit: str
+    ends: tuple[Found, ...]
+
+    @property
+    def swing(self) -> float:
+        """Return how far the ends and the base lie apart; ``nan`` where an end has no outcome."""
+        changes = [0.0, *(end.change.mean for end in self.ends)]
+        return math.nan if any(map(math.isnan, changes)) else max(changes) - min(changes)
+
+    @property
+    def within_error(self) -> bool:
+        """Whether no end differs from the base by more than 1.96 of its own errors."""
+        return all(abs(end.change.mean) <= NORMAL_97_5 * end.change.se for end in self.ends)
+
+
+class Section(NamedTuple):
+    """Bars that are shown together under a title; the first section has none."""
+
+    title: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Tornado:
+    """A one-way analysis: the base, then the bars by group, the widest first.
+
+    Attributes
+    ----------
+    base
+        The outcome at the base, with its Monte Carlo error.
+    optimal
+        The strategy with the most net benefit at `threshold` at the base.
+    """
+
+    question: Question
+    outcome: Outcome
+    strategy: str
+    threshold: float
+    base: Estimate
+    optimal: str
+    bars: tuple[Bar, ...]
+
+    def flips(self, bar: Bar) -> bool:
+        """Whether another strategy is optimal at an end of the bar."""
+        return any(end.optimal != self.optimal for end in bar.ends)
+
+
+def tornado(
+    question: Question,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    posterior: pd.DataFrame | None = None,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+) -> Tornado:
+    """Vary every uncertain parameter of the question and every structural choice, one by one.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    outcome
+        A name of `sim.uncertainty.outcomes`, of `strategy` minus the comparator.
+    threshold
+        In currency per QALY, of the net benefit; by default the middle one of the perspective.
+    strategy
+        By default the one with the most net benefit, the comparator left out.
+    posterior
+        Draws of the parameters that were fitted together.
+    threads
+        Sets simulated at the same time; results do not depend on it.
+    progress
+        Called with 1 for each set that is finished; there are `sets_of` of them.
+
+    Raises
+    ------
+    UserError
+        When there is no such outcome or strategy, or nothing beside the comparator.
+    """
+    worth = middle_threshold(question) if threshold is None else threshold
+    chosen = outcome_named(outcome, threshold=worth, currency=question.perspective.currency)
+    base = sample(question, chosen.columns)
+    name = chosen_strategy(base, worth, strategy)
+    reading = chosen.read(base.pair(name))
+    listed = factors(question, posterior)
+    measure = partial(_measured, chosen, name, worth, reading)
+    asked = [end.ask for factor in listed for end in factor.ends]
+    found = each_question(asked, chosen.columns, measure, threads=threads, progress=progress)
+    bars = [
+        Bar(
+            *factor[:-1],
+            ends=tuple(next(found)._replace(value=end.value) for end in factor.ends),
+        )
+        for factor in listed
+    ]
+    return Tornado(
+        question=question,
+        outcome=chosen,
+        strategy=name,
+        threshold=worth,
+        base=Estimate(reading.value, reading.se),
+        optimal=base.optimal(worth),
+        bars=tuple(sorted(bars, key=_order)),
+    )
+
+
+def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:
+    """Return what `tornado` varies."""
+    return [
+        *_parameters(question, posterior),
+        *_components(question, posterior),
+        *_structure(question),
+    ]
+
+
+def middle_threshold(question: Question) -> float:
+    """Return the middle one of the thresholds, the upper of two."""
+    ordered = sorted(question.thresholds)
+    return ordered[len(ordered) // 2]
+
+
+def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str:
+    """Return the strategy that is compared: the one named, else the best beside the comparator.
+
+    Raises
+    ------
+    UserError
+        When it is not among the strategies, or is the comparator.
+    """
+    comparator = base.question.scenario.comparator_name
+    names = strategy_names(base.question)
+    others = [name for name in names if name != comparator]
+    if not others:
+        raise UserError(
+            "needs a strategy beside the comparator",
+            file=base.question.loaded.file,
+            key="strategies",
+        )
+    if strategy is None:
+        benefits = dict(zip(names, base.net_benefits(threshold).tolist(), strict=True))
+        return max(others, key=lambda name: benefits[name])
+    if strategy not in others:
+        problem = "is the comparator" if strategy == comparator else "no such strategy"
+        raise UserError(problem, key="--strategy", value=strategy, choices=others)
+    return strategy
+
+
+def _parameters(question: Question, posterior: pd.DataFrame | None) -> Iterator[Factor]:
+    fitted = set() if posterior is None else set(posterior.columns)
+    for one in uncertain_ranges(question, posterior):
+        ends = tuple(
+            End(value, partial(with_values, question, {one.name: value}))
+            for value in (one.low, one.high)
+        )
+        group = FITTED if one.name in fitted else PARAMETER
+        yield Factor(group, one.name, one.label, one.unit, ends)
+
+
+def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[Factor]:
+    if posterior is None:
+        return
+    used = posterior[[name for name in posterior.columns if name in question.used]]
+    base = {str(name): question.numbers[str(name)] for name in used.columns}
+    for number, component in enumerate(components(used), start=1):
+        ends = tuple(
+            End(sds, partial(with_values, question, moved_along(component, used, base, sds)))
+            for sds in (-NORMAL_97_5, NORMAL_97_5)
+        )
+        label = f"Principal component {number}, {component.variance_share:.0%} of the variance"
+        yield Factor(COMPONENT, f"component_{number}", label, "sd", ends)
+
+
+def _structure(question: Question) -> Iterator[Factor]:
+    for choice, asked in alternatives(question):
+        yield Factor(STRUCTURE, choice.name, choice.label, "", (End(None, partial(_same, asked)),))
+
+
+def _same(question: Question) -> Question:
+    return question
+
+
+def _measured(
+    outcome: Outcome, strategy: str, threshold: float, base: Reading, found: Sample
+) -> Found:
+    reading = outcome.read(found.pair(strategy))
+    return Found(None, reading.value, change(reading, base), found.optimal(threshold))
+
+
+def _order(bar: Bar) -> tuple[int, bool, float, str]:
+    undefined = math.isnan(bar.swing)
+    return GROUPS.index(bar.group), undefined, 0.0 if undefined else -bar.swing, bar.name
+
+
+def shown_sections(result: Tornado, top: int) -> list[Section]:
+    """Return what is shown: the `top` widest bars of parameters, then the other groups.
+
+    Of structural choices only those that change anything.
+    """
+    bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
+    widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
+    together = [bar for bar in result.bars if bar.group == COMPONENT]
+    choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
+    sections = (
+        Section("", tuple(widest)),
+        Section("Fitted parameters, moved together", tuple(together)),
+        Section("Structural choices", tuple(choices)),
+    )
+    return [section for section in sections if section.bars]

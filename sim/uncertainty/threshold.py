@@ -1,0 +1,255 @@
+"""Threshold analysis: the value of a parameter at which the decision flips.
+
+The patients and their luck are the same at every value, so the net benefit is a function of the
+parameter without noise, and where it changes its sign can be found to any precision. That place
+has the Monte Carlo error of the net benefit there, divided by its slope.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from sim.economics.estimates import Array, mean
+from sim.study.core_run import workers
+from sim.study.question import Question
+from sim.uncertainty.outcomes import COST, QALYS
+from sim.uncertainty.ranges import Range
+from sim.uncertainty.same_patients import (
+    Progress,
+    Sample,
+    each_question,
+    sample,
+    strategy_names,
+    with_values,
+)
+
+GRID: Final = 17
+"""Values at which a flip is looked for before it is closed in on."""
+LINEAR: Final = 1e-9
+"""Departure from a straight line, relative to the size of costs and QALYs, that is rounding."""
+PRECISION: Final = 1e-6
+"""Of the value of a flip, relative to the interval."""
+MOST_HALVINGS: Final = 60
+SLOPE_WIDTH: Final = 0.05
+"""The slope at a flip is taken over this share of the interval to either side."""
+
+
+class Means(NamedTuple):
+    """Mean costs and QALYs of every strategy at a value of the parameter."""
+
+    value: float
+    cost: Array
+    qalys: Array
+
+    def net_benefits(self, threshold: float) -> Array:
+        """Return the net monetary benefit of each strategy."""
+        benefits: Array = threshold * self.qalys - self.cost
+        return benefits
+
+
+class Flip(NamedTuple):
+    """Where the decision changes, from the strategy below the value to the one above it.
+
+    `se` is the Monte Carlo standard error of the value; `nan` where the net benefit has no slope.
+    """
+
+    threshold: float
+    value: float
+    se: float
+    below: str
+    above: str
+
+
+class Decision(NamedTuple):
+    """The optimal strategy at the low end of the interval, at the base and at the high end."""
+
+    low: str
+    base: str
+    high: str
+
+
+@dataclass(frozen=True)
+class ThresholdAnalysis:
+    """Flips of the decision over an interval of one parameter.
+
+    Attributes
+    ----------
+    linear
+        Whether costs and QALYs are straight lines of the parameter, and the flips exact.
+    decisions
+        By threshold.
+    flips
+        By threshold, then by value.
+    """
+
+    question: Question
+    varied: Range
+    linear: bool
+    decisions: dict[float, Decision]
+    flips: tuple[Flip, ...]
+
+    def flips_at(self, threshold: float) -> list[Flip]:
+        """Return the flips at a threshold, rising."""
+        return [flip for flip in self.flips if flip.threshold == threshold]
+
+
+def threshold_analysis(
+    question: Question,
+    varied: Range,
+    *,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+) -> ThresholdAnalysis:
+    """Find every value in the interval at which another strategy becomes optimal.
+
+    The decision is looked up at `GRID` values; between two that differ the difference in net
+    benefit of their strategies is closed in on by the secant and by halving. Two flips between
+    two neighbouring values of the grid are not seen.
+
+    Parameters
+    ----------
+    question
+        What is asked; its thresholds are all looked at.
+    varied
+        The parameter and its interval.
+    threads
+        Sets simulated at the same time; results do not depend on it.
+    progress
+        Called with 1 for each of the `GRID` sets that is finished.
+    """
+    base = means_at(question, question.numbers[varied.name], varied.name)
+    values = np.linspace(varied.low, varied.high, GRID).tolist()
+    asked = [_asking(question, varied.name, value) for value in values]
+    samples = each_question(asked, (), _means, threads=threads, progress=progress)
+    grid = [Means(value, *found) for value, found in zip(values, samples, strict=True)]
+    linear = _is_linear(grid)
+    search = Search(question, varied, linear)
+    with ThreadPoolExecutor(workers(threads)) as pool:
+        found = pool.map(lambda threshold: list(search.flips(grid, threshold)), question.thresholds)
+        flips = tuple(flip for each in found for flip in each)
+    names = strategy_names(question)
+    decisions = {
+        threshold: Decision(
+            *(names[_best(means, threshold)] for means in (grid[0], base, grid[-1]))
+        )
+        for threshold in question.thresholds
+    }
+    return ThresholdAnalysis(question, varied, linear, decisions, flips)
+
+
+def means_at(question: Question, value: float, name: str) -> Means:
+    """Simulate the question with the parameter at a value."""
+    return Means(value, *_means(sample(_asking(question, name, value)(), ())))
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for flips in one parameter."""
+
+    question: Question
+    varied: Range
+    linear: bool
+
+    def flips(self, grid: list[Means], threshold: float) -> Iterator[Flip]:
+        """Yield the flips between neighbouring values of the grid."""
+        for low, high in pairwise(grid):
+            yield from self._between(low, high, threshold)
+
+    def _between(self, low: Means, high: Means, threshold: float) -> Iterator[Flip]:
+        before, after = (_best(means, threshold) for means in (low, high))
+        if before == after:
+            return
+        where = self._root(low, high, threshold, before, after)
+        best = _best(where, threshold)
+        if best not in (before, after) and _gap(where, threshold, best, before) > 0.0:
+            # A third strategy is optimal in between.
+            yield from self._between(low, where, threshold)
+            yield from self._between(where, high, threshold)
+            return
+        names = strategy_names(self.question)
+        error = self._error(where.value, threshold, before, after)
+        yield Flip(threshold, where.value, error, names[before], names[after])
+
+    def _root(self, low: Means, high: Means, threshold: float, before: int, after: int) -> Means:
+        """Return where the later strategy stops being worse: the secant, then halving."""
+        if self.linear:
+            gaps = [_gap(means, threshold, after, before) for means in (low, high)]
+            share = -gaps[0] / (gaps[1] - gaps[0])
+            return self._simulated(low.value + share * (high.value - low.value))
+        width = PRECISION * (self.varied.high - self.varied.low)
+        for halvings in range(MOST_HALVINGS):
+            if high.value - low.value <= width:
+                break
+            at = 0.5 * (low.value + high.value)
+            if halvings % 2 == 0:
+                at = _secant(low, high, threshold, before, after) or at
+            middle = self._simulated(at)
+            if _gap(middle, threshold, after, before) > 0.0:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _error(self, value: float, threshold: float, before: int, after: int) -> float:
+        """Return the error of the net benefit's difference at a flip, divided by its slope."""
+        step = SLOPE_WIDTH * (self.varied.high - self.varied.low)
+        low, high = max(value - step, self.varied.low), min(value + step, self.varied.high)
+        rise = _gap(self._simulated(high), threshold, after, before)
+        rise -= _gap(self._simulated(low), threshold, after, before)
+        found = sample(_asking(self.question, self.varied.name, value)(), (COST, QALYS))
+        cost, qalys = found.columns[COST], found.columns[QALYS]
+        gain = threshold * (qalys[:, after] - qalys[:, before])
+        gain -= cost[:, after] - cost[:, before]
+        slope = rise / (high - low)
+        return mean(gain).se / abs(slope) if slope else math.nan
+
+    def _simulated(self, value: float) -> Means:
+        return means_at(self.question, value, self.varied.name)
+
+
+def _asking(question: Question, name: str, value: float) -> Callable[[], Question]:
+    return lambda: with_values(question, {name: value})
+
+
+def _means(found: Sample) -> tuple[Array, Array]:
+    return found.cost, found.qalys
+
+
+def _best(means: Means, threshold: float) -> int:
+    return int(np.argmax(means.net_benefits(threshold)))
+
+
+def _gap(means: Means, threshold: float, one: int, other: int) -> float:
+    benefits = means.net_benefits(threshold)
+    return float(benefits[one] - benefits[other])
+
+
+def _secant(low: Means, high: Means, threshold: float, before: int, after: int) -> float | None:
+    """Return where the straight line crosses 0, when that is well inside the interval."""
+    left, right = (_gap(means, threshold, after, before) for means in (low, high))
+    if right == left:
+        return None
+    at = low.value - left * (high.value - low.value) / (right - left)
+    margin = SLOPE_WIDTH * (high.value - low.value)
+    return at if low.value + margin < at < high.value - margin else None
+
+
+def _is_linear(grid: list[Means]) -> bool:
+    """Whether costs and QALYs lie on the straight lines through the ends."""
+    values = np.array([means.value for means in grid])
+    share = ((values - values[0]) / (values[-1] - values[0]))[:, None]
+    for amounts in (
+        np.array([means.cost for means in grid]),
+        np.array([means.qalys for means in grid]),
+    ):
+        line = amounts[0] + share * (amounts[-1] - amounts[0])
+        if np.abs(amounts - line).max() > LINEAR * np.abs(amounts).max():
+            return False
+    return True
