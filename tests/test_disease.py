@@ -31,6 +31,7 @@ DISEASE = Disease(
     later_salvage_hazard_ratio=1.95,
     ph_positive_hazard_ratio=0.7,
     early_relapse_hazard_ratio=1.5,
+    study_hazard_ratio=1.0,
 )
 CARE = UsualCare(
     rescue_logit=0.15,

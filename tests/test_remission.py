@@ -42,6 +42,7 @@ RELAPSE = Relapse(
     ph_positive_hazard_ratio=0.7,
     kmt2a_hazard_ratio=3.38,
     cns_hazard_ratio=2.44,
+    study_hazard_ratio=1.0,
     death_rate_per_month=0.007,
 )
 CANDIDACY = Candidacy(
@@ -49,6 +50,7 @@ CANDIDACY = Candidacy(
     later_salvage_log_odds_ratio=-0.4,
     prior_hct_log_odds_ratio=-1.9,
     real_world_log_odds_ratio=0.8,
+    study_log_odds_ratio=0.0,
     maximum_age_years=75.0,
     waiting_median_months=2.07,
     waiting_sigma=0.67,

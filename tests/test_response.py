@@ -28,6 +28,7 @@ RESPONSE = Response(
     extramedullary_log_odds_ratio=-2.1,
     cns_log_odds_ratio=-0.31,
     real_world_log_odds_ratio=0.51,
+    study_log_odds_ratio=0.0,
 )
 REGIMEN = RegimenResponse(
     first_cycle_share=0.8,

@@ -6,7 +6,8 @@ from sim.clinic.arithmetic import logistic
 from sim.clinic.distributions import (
     hit,
     lognormal_quantile,
-    weibull_hazard_quantile,
+    standard_exponential,
+    weibull_hazard_of,
 )
 from sim.clinic.patient import FIRST_SALVAGE, Patient, early_relapse
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
@@ -22,6 +23,7 @@ class Disease(NamedTuple):
     later_salvage_hazard_ratio: float
     ph_positive_hazard_ratio: float
     early_relapse_hazard_ratio: float
+    study_hazard_ratio: float
 
 
 class LaterLines(NamedTuple):
@@ -43,8 +45,8 @@ class UsualCare(NamedTuple):
 
 
 def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: int) -> float:
-    """Multiply the hazard ratios of the characteristics that are present."""
-    ratio = 1.0
+    """Multiply the study's hazard ratio by those of the characteristics that are present."""
+    ratio = disease.study_hazard_ratio
     if salvage_line > FIRST_SALVAGE:
         ratio *= disease.later_salvage_hazard_ratio
     if patient.ph_positive:
@@ -56,8 +58,13 @@ def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: in
 
 def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
     """Return days from the start of a line to death of a non-responder: Weibull under the HR."""
-    return weibull_hazard_quantile(
-        u,
+    return refractory_survival_of(disease, hazard_ratio, standard_exponential(u))
+
+
+def refractory_survival_of(disease: Disease, hazard_ratio: float, e: float) -> float:
+    """Return `refractory_survival_days` for the standard exponential `e`."""
+    return weibull_hazard_of(
+        e,
         disease.refractory_median_months * DAYS_PER_MONTH,
         disease.refractory_shape,
         hazard_ratio,
@@ -66,8 +73,13 @@ def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) ->
 
 def relapsed_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
     """Return days from relapse to death of leukaemia: Weibull under the HR."""
-    return weibull_hazard_quantile(
-        u,
+    return relapsed_survival_of(disease, hazard_ratio, standard_exponential(u))
+
+
+def relapsed_survival_of(disease: Disease, hazard_ratio: float, e: float) -> float:
+    """Return `relapsed_survival_days` for the standard exponential `e`."""
+    return weibull_hazard_of(
+        e,
         disease.relapsed_median_months * DAYS_PER_MONTH,
         disease.relapsed_shape,
         hazard_ratio,

@@ -4,6 +4,10 @@ Each distribution has one parameterisation, chosen so that its parameters can be
 published table. Every function takes a uniform ``u`` in (0, 1), increases in it, and uses
 it once; times come back in the unit of the parameters. Parameters are checked where they
 are read, not here. At ``u = 1`` an unbounded distribution answers `NEVER`.
+
+A quantile function of u calls the function of the same name in ``_of``, which takes the standard
+exponential ``-log(1 - u)`` or the standard normal ``z(u)`` instead: they need no parameter, so the
+core engine computes them for many patients at once. Both forms give the same bits.
 """
 
 from typing import Final
@@ -42,7 +46,12 @@ def piecewise_uniform_quantile(u: float, minimum: float, median: float, maximum:
 
 def normal_quantile_of(u: float, mean: float, sd: float) -> float:
     """Return ``mean + sd z(u)``, with z the standard normal quantile."""
-    return mean + sd * normal_quantile(u)
+    return normal_of(normal_quantile(u), mean, sd)
+
+
+def normal_of(z: float, mean: float, sd: float) -> float:
+    """Return `normal_quantile_of` for the standard normal `z`."""
+    return mean + sd * z
 
 
 def lognormal_quantile(u: float, median: float, sigma: float) -> float:
@@ -50,7 +59,17 @@ def lognormal_quantile(u: float, median: float, sigma: float) -> float:
 
     `sigma` is the standard deviation of the logarithm.
     """
-    return median * exp(sigma * normal_quantile(u))
+    return lognormal_of(normal_quantile(u), median, sigma)
+
+
+def lognormal_of(z: float, median: float, sigma: float) -> float:
+    """Return `lognormal_quantile` for the standard normal `z`."""
+    return median * exp(sigma * z)
+
+
+def standard_exponential(u: float) -> float:
+    """Return ``-log(1 - u)``, the cumulative hazard at which the event of `u` happens."""
+    return -log1p(-u)
 
 
 def exponential_quantile(u: float, rate: float) -> float:
@@ -59,9 +78,14 @@ def exponential_quantile(u: float, rate: float) -> float:
     Survival is ``S(t) = exp(-rate t)``; `rate` is per unit of the time returned. A rate of 0
     gives `NEVER`.
     """
+    return exponential_of(standard_exponential(u), rate)
+
+
+def exponential_of(e: float, rate: float) -> float:
+    """Return `exponential_quantile` for the standard exponential `e`."""
     if rate == 0.0:
         return NEVER
-    return -log1p(-u) / rate
+    return e / rate
 
 
 def weibull_quantile(u: float, median: float, shape: float) -> float:
@@ -80,9 +104,14 @@ def weibull_hazard_quantile(u: float, median: float, shape: float, hazard_ratio:
     Survival is ``S(t) = 2 ** -(HR (t / median) ** shape)``: the same as `weibull_quantile` of
     `proportional_hazards`, without loss in the tail. A hazard ratio of 0 gives `NEVER`.
     """
+    return weibull_hazard_of(standard_exponential(u), median, shape, hazard_ratio)
+
+
+def weibull_hazard_of(e: float, median: float, shape: float, hazard_ratio: float) -> float:
+    """Return `weibull_hazard_quantile` for the standard exponential `e`."""
     if hazard_ratio == 0.0:
         return NEVER
-    return median * power(-log1p(-u) / (LN2 * hazard_ratio), 1.0 / shape)
+    return median * power(e / (LN2 * hazard_ratio), 1.0 / shape)
 
 
 def proportional_hazards(u: float, hazard_ratio: float) -> float:

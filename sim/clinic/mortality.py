@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sim.clinic.arithmetic import expm1, log, log1p
+from sim.clinic.distributions import standard_exponential
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 
 FLAT_SLOPE: Final = 1e-9
@@ -105,7 +106,14 @@ def background_death_days(
     mortality `ratio` from `ratio_from_days` on. The same `u` serves before and after the
     patient becomes a long-term survivor, so only the time left changes.
     """
-    total = hazard_to_age(table, age_years) - log1p(-u)
+    return background_death_of(table, age_years, standard_exponential(u), ratio, ratio_from_days)
+
+
+def background_death_of(
+    table: LifeTable, age_years: float, e: float, ratio: float, ratio_from_days: float
+) -> float:
+    """Return `background_death_days` for the standard exponential `e`."""
+    total = hazard_to_age(table, age_years) + e
     if ratio != 1.0 and ratio_from_days < NEVER:
         before = hazard_to_age(table, age_years + ratio_from_days / DAYS_PER_YEAR)
         if total > before:

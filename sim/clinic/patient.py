@@ -9,11 +9,12 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Final, NamedTuple, TypeAlias
 
+from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import (
     hit,
-    lognormal_quantile,
-    normal_quantile_of,
+    lognormal_of,
+    normal_of,
     piecewise_uniform_quantile,
 )
 
@@ -126,7 +127,26 @@ def salvage_line(population: Population, u: float) -> int:
 
 
 def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
-    """Draw the baseline of patient `number` from its uniforms.
+    """Draw the baseline of patient `number` from its uniforms; see `baseline_of`."""
+    return baseline_of(
+        number,
+        population,
+        u,
+        normal_quantile(u.weight),
+        normal_quantile(u.height),
+        normal_quantile(u.first_remission),
+    )
+
+
+def baseline_of(
+    number: int,
+    population: Population,
+    u: EntryUniforms,
+    z_weight: float,
+    z_height: float,
+    z_first_remission: float,
+) -> Patient:
+    """Draw the baseline of patient `number`; three of its uniforms come as standard normals.
 
     Age follows a piecewise uniform distribution through the published minimum, median and
     maximum. Weight is normal by sex and not below the weight from which dosing is fixed.
@@ -138,14 +158,14 @@ def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
     else:
         weight_mean, weight_sd = population.weight_female_mean_kg, population.weight_female_sd_kg
         height_mean, height_sd = population.height_female_mean_cm, population.height_female_sd_cm
-    weight = normal_quantile_of(u.weight, weight_mean, weight_sd)
+    weight = normal_of(z_weight, weight_mean, weight_sd)
     prior_hct = hit(u.prior_hct, population.prior_hct_probability)
     primary_refractory = not prior_hct and hit(
         u.primary_refractory,
         population.primary_refractory_probability / (1.0 - population.prior_hct_probability),
     )
-    first_remission = lognormal_quantile(
-        u.first_remission,
+    first_remission = lognormal_of(
+        z_first_remission,
         population.first_remission_median_months,
         population.first_remission_sigma,
     )
@@ -159,7 +179,7 @@ def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
         ),
         male,
         max(weight, population.weight_minimum_kg),
-        normal_quantile_of(u.height, height_mean, height_sd),
+        normal_of(z_height, height_mean, height_sd),
         salvage_line(population, u.salvage_line),
         prior_hct,
         hit(u.philadelphia, population.ph_positive_probability),

@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
-from sim.clinic.arithmetic import logistic
+from sim.clinic.arithmetic import logistic, normal_quantile
 from sim.clinic.distributions import (
-    exponential_quantile,
+    exponential_of,
     hit,
+    lognormal_of,
     lognormal_quantile,
     proportional_hazards,
+    standard_exponential,
 )
 from sim.clinic.patient import FIRST_SALVAGE, Patient
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
@@ -25,6 +27,7 @@ class Relapse(NamedTuple):
     ph_positive_hazard_ratio: float
     kmt2a_hazard_ratio: float
     cns_hazard_ratio: float
+    study_hazard_ratio: float
     death_rate_per_month: float
 
 
@@ -35,14 +38,15 @@ class Candidacy(NamedTuple):
     later_salvage_log_odds_ratio: float
     prior_hct_log_odds_ratio: float
     real_world_log_odds_ratio: float
+    study_log_odds_ratio: float
     maximum_age_years: float
     waiting_median_months: float
     waiting_sigma: float
 
 
 def relapse_hazard_ratio(relapse: Relapse, patient: Patient, *, salvage_line: int) -> float:
-    """Multiply the hazard ratios of the characteristics that are present."""
-    ratio = 1.0
+    """Multiply the study's hazard ratio by those of the characteristics that are present."""
+    ratio = relapse.study_hazard_ratio
     if salvage_line > FIRST_SALVAGE:
         ratio *= relapse.later_salvage_hazard_ratio
     if patient.ph_positive:
@@ -88,7 +92,12 @@ def relapse_days(
 
 def death_in_remission_days(relapse: Relapse, u: float) -> float:
     """Return days from remission to death without relapse or transplant: exponential."""
-    return exponential_quantile(u, relapse.death_rate_per_month / DAYS_PER_MONTH)
+    return death_in_remission_of(relapse, standard_exponential(u))
+
+
+def death_in_remission_of(relapse: Relapse, e: float) -> float:
+    """Return `death_in_remission_days` for the standard exponential `e`."""
+    return exponential_of(e, relapse.death_rate_per_month / DAYS_PER_MONTH)
 
 
 def candidate_probability(
@@ -112,6 +121,7 @@ def candidate_probability(
         + candidacy.later_salvage_log_odds_ratio * (salvage_line > FIRST_SALVAGE)
         + candidacy.prior_hct_log_odds_ratio * prior_hct
         + candidacy.real_world_log_odds_ratio * real_world
+        + candidacy.study_log_odds_ratio
     )
 
 
@@ -121,6 +131,11 @@ def transplant_days(
     """Return days from remission to allo-HCT, lognormal; never for those who are no candidates."""
     if not hit(u_candidate, probability):
         return NEVER
-    return lognormal_quantile(
-        u_time, candidacy.waiting_median_months * DAYS_PER_MONTH, candidacy.waiting_sigma
+    return waiting_of(candidacy, normal_quantile(u_time))
+
+
+def waiting_of(candidacy: Candidacy, z: float) -> float:
+    """Return the days that a candidate waits for allo-HCT, for the standard normal `z`."""
+    return lognormal_of(
+        z, candidacy.waiting_median_months * DAYS_PER_MONTH, candidacy.waiting_sigma
     )

@@ -20,6 +20,7 @@ class Response(NamedTuple):
     extramedullary_log_odds_ratio: float
     cns_log_odds_ratio: float
     real_world_log_odds_ratio: float
+    study_log_odds_ratio: float
 
 
 class RegimenResponse(NamedTuple):
@@ -44,8 +45,8 @@ def response_probability(
     """Return the probability of CR/CRh/CRi within induction.
 
     ``logit p = baseline + log OR of the regimen + Σ log OR × characteristic``; the baseline is
-    blinatumomab in the trial setting, first salvage, no characteristic present. Leukaemia
-    that has lost the antigen the regimen binds to cannot respond.
+    blinatumomab in the trial setting, first salvage, no characteristic present. The study's log
+    odds ratio is what the characteristics of its patients do not explain. Leukaemia that has lost the antigen the regimen binds to cannot respond.
     """
     if target_lost:
         return 0.0
@@ -60,6 +61,7 @@ def response_probability(
         + response.extramedullary_log_odds_ratio * patient.extramedullary
         + response.cns_log_odds_ratio * patient.cns
         + response.real_world_log_odds_ratio * real_world
+        + response.study_log_odds_ratio
     )
 
 

@@ -8,8 +8,9 @@ events of interest").
 from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
+from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision
-from sim.clinic.distributions import lognormal_quantile, uniform_quantile
+from sim.clinic.distributions import lognormal_of, uniform_quantile
 from sim.clinic.units import NEVER
 
 MILD: Final = 2
@@ -110,15 +111,15 @@ def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
     """
     ratio = 1.0 if first_cycle else risk.later_cycle_ratio
     severe = risk.severe_probability * ratio
+    if u >= severe + risk.mild_probability * ratio:
+        return NONE
     if u < severe * course.grade_5_share:
         return FATAL
     if u < severe * (course.grade_5_share + course.grade_4_share):
         return LIFE_THREATENING
     if u < severe:
         return SEVERE
-    if u < severe + risk.mild_probability * ratio:
-        return MILD
-    return NONE
+    return MILD
 
 
 def onset_day(course: Course, u: float) -> float:
@@ -132,7 +133,12 @@ def onset_day(course: Course, u: float) -> float:
 
 def duration_days(course: Course, u: float) -> float:
     """Return days from onset to resolution, or to death for grade 5: lognormal."""
-    return lognormal_quantile(u, course.duration_median_days, course.duration_sigma)
+    return duration_of(course, normal_quantile(u))
+
+
+def duration_of(course: Course, z: float) -> float:
+    """Return `duration_days` for the standard normal `z`."""
+    return lognormal_of(z, course.duration_median_days, course.duration_sigma)
 
 
 def infusion_action(

@@ -8,7 +8,7 @@ from sim.clinic.patient import Patient
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.discounting import factor_at
 from sim.economics.ledger import Category, State
-from sim.economics.price_records import Tariff
+from sim.economics.price_records import SPAN, SPAN_BITS, Tariff
 from sim.engine.data import Data
 
 CATEGORIES: Final = len(Category)
@@ -38,6 +38,7 @@ AFTER_TRANSPLANT: Final = _PLACE[State.AFTER_TRANSPLANT]
 RELAPSED_REFRACTORY: Final = _PLACE[State.RELAPSED_REFRACTORY]
 
 SHORT: Final = 0.02
+WITHIN_SPAN: Final = SPAN - 1
 FIRST_EFFECT: Final = QALY_STATE
 """Categories from here on are effects, those before are costs."""
 
@@ -87,11 +88,12 @@ def worth(book: Book, force: float, time: float) -> float:
     """
     row = 0 if force == book.tariff.common.force_costs else 1
     days = int(time)
-    if days >= book.tariff.factors.shape[1]:
+    span = days >> SPAN_BITS
+    if span >= book.tariff.spans.shape[1]:
         return factor_at(force, time)
     y = force * (time - days)
     series = 1.0 - y * (1.0 - y * (1 / 2 - y * (1 / 6 - y / 24)))
-    return book.tariff.factors[row, days] * series
+    return book.tariff.spans[row, span] * book.tariff.days[row, days & WITHIN_SPAN] * series
 
 
 def present_days(book: Book, force: float, start: float, stop: float) -> float:
@@ -135,6 +137,9 @@ def stay(
     norms = book.tariff.norms[1 if patient.male else 0]
     oldest = norms.shape[0] - 1
     age = int(patient.age_years + start / DAYS_PER_YEAR)
+    if utility <= book.tariff.lowest_norms[1 if patient.male else 0, min(age, oldest)]:
+        add(book, QALY_STATE, state, line, years * utility, present * utility)
+        return
     value = min(utility, norms[min(age, oldest)])
     begin = start
     while True:

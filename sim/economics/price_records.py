@@ -21,6 +21,8 @@ from sim.engine.records import Records, fields
 TABLES_KEPT: Final = 8
 DAYS_TABULATED: Final = 40000
 """Longer than a lifetime horizon."""
+SPAN_BITS: Final = 6
+SPAN: Final = 1 << SPAN_BITS
 
 
 @unique
@@ -66,13 +68,18 @@ REGIMEN_PRICES: Final = np.dtype(
 
 
 class Tariff(NamedTuple):
-    """Prices, by regimen where they are a regimen's, utilities by state, norms by sex and age."""
+    """Prices, by regimen where they are a regimen's, utilities by state, norms by sex and age.
+
+    `lowest_norms` holds the lowest norm from an age on; `spans` and `days` see `worth_by_day`.
+    """
 
     common: Data
     regimens: Records
     utilities: np.ndarray[Any, np.dtype[np.float64]]
     norms: np.ndarray[Any, np.dtype[np.float64]]
-    factors: np.ndarray[Any, np.dtype[np.float64]]
+    lowest_norms: np.ndarray[Any, np.dtype[np.float64]]
+    spans: np.ndarray[Any, np.dtype[np.float64]]
+    days: np.ndarray[Any, np.dtype[np.float64]]
     bag_sums: np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -91,12 +98,16 @@ def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
     table = np.zeros(max(len(regimens), 1), REGIMEN_PRICES).view(np.recarray)
     for place, name in enumerate(regimens):
         _fill(table[place], accounts.price_list.regimens[name])
+    norm_table = (
+        np.zeros((2, OLDEST_AGE)) if norms is None else np.array([norms.female, norms.male])
+    )
     return Tariff(
         row,
         table,
         np.array(tuple(accounts.utilities.states), dtype=np.float64),
-        np.zeros((2, OLDEST_AGE)) if norms is None else np.array([norms.female, norms.male]),
-        worth_by_day(accounts.costs.force_per_day, accounts.effects.force_per_day),
+        norm_table,
+        np.ascontiguousarray(np.minimum.accumulate(norm_table[:, ::-1], axis=1)[:, ::-1]),
+        *worth_by_day(accounts.costs.force_per_day, accounts.effects.force_per_day),
         _bag_sums(
             accounts.costs.force_per_day,
             tuple((float(entry.bag_days), float(entry.infusion_days)) for entry in table),
@@ -123,16 +134,22 @@ def _bag_sums(force: float, regimens: tuple[tuple[float, float], ...]) -> np.nda
 
 
 @lru_cache(maxsize=TABLES_KEPT)
-def worth_by_day(force_costs: float, force_effects: float) -> np.ndarray[Any, Any]:
-    """Tabulate the discount factors of whole days, of costs and of effects."""
-    table = np.array(
-        [
-            [factor_at(force, float(day)) for day in range(DAYS_TABULATED)]
-            for force in (force_costs, force_effects)
-        ]
-    )
-    table.flags.writeable = False
-    return table
+def worth_by_day(
+    force_costs: float, force_effects: float
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Tabulate the discount factors of spans of `SPAN` days and of the days in one.
+
+    The factor of a day is the product of the two. Both tables have a row for costs and one for
+    effects; a table of every day would not fit into the fastest memory.
+    """
+
+    def table(times: range) -> np.ndarray[Any, Any]:
+        forces = (force_costs, force_effects)
+        rows = np.array([[factor_at(force, float(day)) for day in times] for force in forces])
+        rows.flags.writeable = False
+        return rows
+
+    return table(range(0, DAYS_TABULATED, SPAN)), table(range(SPAN))
 
 
 def _fill(row: Data, regimen: RegimenPrices) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.clinic.events import Event, Happening
 from sim.clinic.infusion import MOST_SEGMENTS
-from sim.clinic.patient import EntryUniforms, Patient, baseline
+from sim.clinic.patient import EntryUniforms, Patient, baseline_of
 from sim.clinic.toxicity import Toxicity
 from sim.clinic.units import NEVER
 from sim.engine.compiled import kernel
@@ -27,9 +27,14 @@ from sim.engine.model import Model, Strategy
 from sim.engine.records import EVENT, LIFE, records
 from sim.engine.streams import blocks
 
-BLOCK: Final = 1024
+BLOCK: Final = 256
 """Patients whose draws are made at once; results do not depend on it."""
+PADDING: Final = 8
+"""Columns that are never used: draws of one patient a power of two apart would share a cache line."""
 LONGEST_LOG: Final = 4096
+WEIGHT: Final = EntryUniforms._fields.index("weight")
+HEIGHT: Final = EntryUniforms._fields.index("height")
+FIRST_REMISSION: Final = EntryUniforms._fields.index("first_remission")
 EPISODE: Final = np.dtype(
     [
         ("kind", np.int64),
@@ -71,7 +76,7 @@ def keys_for(model: Model) -> Data:
 def enter(world: World, number: int, column: int) -> Patient:
     """Draw the baseline of the patient in a column of the block."""
     u = world.ahead.drawn
-    return baseline(
+    return baseline_of(
         number,
         world.rules.population,
         EntryUniforms(
@@ -89,6 +94,9 @@ def enter(world: World, number: int, column: int) -> Patient:
             u[11, column],
             u[12, column],
         ),
+        u[WEIGHT, column],
+        u[HEIGHT, column],
+        u[FIRST_REMISSION, column],
     )
 
 
@@ -127,7 +135,7 @@ def simulate(
     body = new_body()
     keys = keys_for(model)
     slots = slots_of(keys)
-    drawn = np.zeros((len(keys), BLOCK))
+    drawn = np.zeros((len(keys), BLOCK + PADDING))
     key = np.uint64(seed)
     for first, count in blocks(patients, BLOCK):
         ahead(key, first, count, keys, drawn)

@@ -19,6 +19,7 @@ from sim.engine.core_life import (
     Body,
     World,
     choose,
+    choose_normal,
     record,
     until,
     wind,
@@ -27,7 +28,7 @@ from sim.engine.data import Data
 
 grade_of = toxicity.grade
 onset_day = toxicity.onset_day
-duration_days = toxicity.duration_days
+duration_of = toxicity.duration_of
 infusion_action = toxicity.infusion_action
 course_action = toxicity.course_action
 resume_day = toxicity.resume_day
@@ -174,7 +175,7 @@ def strike(world: World, body: Body, patient: Patient, row: int, cycle: int) -> 
         if severity == NO_GRADE:
             continue
         onset = onset_day(course, choose(world, body, patient, ONSET[kind], cycle))
-        days = duration_days(course, choose(world, body, patient, DURATION[kind], cycle))
+        days = duration_of(course, choose_normal(world, body, patient, DURATION[kind], cycle))
         seizure = kind == NEUROTOXICITY and hit(
             choose(world, body, patient, Decision.SEIZURE.value, cycle), world.rules.seizure_share
         )

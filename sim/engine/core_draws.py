@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision, occurrence
+from sim.clinic.distributions import standard_exponential
 from sim.clinic.patient import ENTRY_DECISIONS
 from sim.engine.data import Data
 
@@ -80,15 +82,35 @@ ENTRY_SLOTS: Final = len(ENTRY_DECISIONS)
 """The first slots are those of entry, in the order of `EntryUniforms`."""
 
 
+UNIFORM: Final = 0
+EXPONENTIAL: Final = 1
+NORMAL: Final = 2
+FORMS: Final = {
+    Decision.WEIGHT: NORMAL,
+    Decision.HEIGHT: NORMAL,
+    Decision.FIRST_REMISSION: NORMAL,
+    Decision.BACKGROUND_DEATH: EXPONENTIAL,
+    Decision.REFRACTORY_SURVIVAL: EXPONENTIAL,
+    Decision.SURVIVAL_AFTER_RELAPSE: EXPONENTIAL,
+    Decision.DEATH_IN_REMISSION: EXPONENTIAL,
+    Decision.TRANSPLANT_TIME: NORMAL,
+    **{Decision[f"{kind.name}_DURATION"]: NORMAL for kind in _GRADES},
+}
+"""Decisions whose draws ahead are kept as standard exponentials or normals."""
+
+
 class Ahead(NamedTuple):
-    """Uniforms drawn ahead by slot and column, and the slot by decision and place (or -1)."""
+    """Draws ahead by slot and column, and the slot by decision and place (or -1).
+
+    A draw is a uniform, or what `FORMS` says of its decision.
+    """
 
     drawn: Data
     slots: Data
 
 
 def keys_ahead(*, toxicity: bool, treated: bool) -> Data:
-    """Return what is worth drawing ahead, as (decision, occurrence), one row a slot.
+    """Return what is worth drawing ahead: (decision, occurrence, place, form), one row a slot.
 
     What a scenario cannot ask for is left out: toxicity when it is switched off, lines of
     treatment when no strategy has one. `draw` draws the rest on demand.
@@ -105,7 +127,7 @@ def keys_ahead(*, toxicity: bool, treated: bool) -> Data:
     wanted += [(decision, 1, 0) for decision in (*_AFTER, *_TRANSPLANT)]
     return np.array(
         [
-            (decision, occurrence(line, cycle), place(line, cycle))
+            (decision, occurrence(line, cycle), place(line, cycle), FORMS.get(decision, UNIFORM))
             for decision, line, cycle in wanted
         ],
         dtype=np.int64,
@@ -173,10 +195,16 @@ def keyed_uniform(seed: Data, number: Data, decision: Data, repeat: Data) -> flo
 def draw_ahead(seed: Data, first: int, count: int, keys: Data, drawn: Data) -> None:
     """Fill ``drawn[slot, column]`` for the `count` patients from `first` on."""
     for slot in range(keys.shape[0]):
-        decision, repeat = keys[slot, 0], keys[slot, 1]
+        decision, repeat, form = keys[slot, 0], keys[slot, 1], keys[slot, 3]
         row = drawn[slot]
         for column in range(count):
             row[column] = keyed_uniform(seed, first + column, decision, repeat)
+        if form == EXPONENTIAL:
+            for column in range(count):
+                row[column] = standard_exponential(row[column])
+        elif form == NORMAL:
+            for column in range(count):
+                row[column] = normal_quantile(row[column])
 
 
 def draw(
@@ -195,3 +223,39 @@ def draw(
         if slot >= 0:
             return ahead.drawn[slot, column]
     return keyed_uniform(seed, number, decision, occurrence(line, cycle))
+
+
+def exponential(
+    ahead: Ahead,
+    seed: Data,
+    number: int,
+    column: int,
+    decision: int,
+    line: int,
+    cycle: int,
+) -> float:
+    """Return the standard exponential of a decision that `FORMS` lists as one."""
+    where = place(line, cycle)
+    if where >= 0:
+        slot = ahead.slots[decision, where]
+        if slot >= 0:
+            return ahead.drawn[slot, column]
+    return standard_exponential(keyed_uniform(seed, number, decision, occurrence(line, cycle)))
+
+
+def normal(
+    ahead: Ahead,
+    seed: Data,
+    number: int,
+    column: int,
+    decision: int,
+    line: int,
+    cycle: int,
+) -> float:
+    """Return the standard normal of a decision that `FORMS` lists as one."""
+    where = place(line, cycle)
+    if where >= 0:
+        slot = ahead.slots[decision, where]
+        if slot >= 0:
+            return ahead.drawn[slot, column]
+    return normal_quantile(keyed_uniform(seed, number, decision, occurrence(line, cycle)))

@@ -13,17 +13,17 @@ from sim.clinic import disease
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
-from sim.clinic.mortality import background_death_days
+from sim.clinic.mortality import background_death_of
 from sim.clinic.patient import LATER_SALVAGE, Patient
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.engine.core_draws import Ahead, draw
+from sim.engine.core_draws import Ahead, draw, exponential, normal
 from sim.engine.data import Data
 from sim.engine.life import Clock
 from sim.engine.records import Tables
 
 disease_hazard_ratio = disease.disease_hazard_ratio
-refractory_survival_days = disease.refractory_survival_days
-relapsed_survival_days = disease.relapsed_survival_days
+refractory_survival_of = disease.refractory_survival_of
+relapsed_survival_of = disease.relapsed_survival_of
 
 QUIET: Final = -1
 NO_CYCLE: Final = -1
@@ -109,10 +109,12 @@ def ring(body: Body) -> int:
 
 def wind(body: Body) -> None:
     """Look up when the first clock rings, after clocks were set."""
-    rings = body.clocks[0]
-    for clock in range(1, CLOCKS):
-        rings = min(rings, body.clocks[clock])
-    body.life.rings = rings
+    clocks = body.clocks
+    # Pairs first: a chain of comparisons would wait for each of them.
+    body.life.rings = min(
+        min(min(clocks[0], clocks[1]), min(clocks[2], clocks[3])),
+        min(min(clocks[4], clocks[5]), min(clocks[6], clocks[7])),
+    )
 
 
 def record(body: Body, kind: int, cycle: int, detail: int, grade: int, value: float) -> None:
@@ -135,12 +137,28 @@ def choose(world: World, body: Body, patient: Patient, decision: int, cycle: int
     return draw(world.ahead, world.seed, patient.number, life.column, decision, life.line, cycle)
 
 
+def choose_exponential(
+    world: World, body: Body, patient: Patient, decision: int, cycle: int
+) -> float:
+    """Return the patient's standard exponential for a decision of this line (and cycle)."""
+    life = body.life
+    return exponential(
+        world.ahead, world.seed, patient.number, life.column, decision, life.line, cycle
+    )
+
+
+def choose_normal(world: World, body: Body, patient: Patient, decision: int, cycle: int) -> float:
+    """Return the patient's standard normal for a decision of this line (and cycle)."""
+    life = body.life
+    return normal(world.ahead, world.seed, patient.number, life.column, decision, life.line, cycle)
+
+
 def background_death(world: World, patient: Patient, column: int, survivor_from: float) -> float:
     """Return the time of background death, given when long-term survivorship begins."""
     rules = world.rules
     if not rules.background_mortality:
         return NEVER
-    u = draw(
+    e = exponential(
         world.ahead,
         world.seed,
         patient.number,
@@ -150,7 +168,7 @@ def background_death(world: World, patient: Patient, column: int, survivor_from:
         0,
     )
     table = world.tables.male if patient.male else world.tables.female
-    return background_death_days(table, patient.age_years, u, rules.mortality_ratio, survivor_from)
+    return background_death_of(table, patient.age_years, e, rules.mortality_ratio, survivor_from)
 
 
 def set_background_death(world: World, body: Body, patient: Patient) -> None:
@@ -197,10 +215,10 @@ def fit_for_another_line(world: World, body: Body, patient: Patient) -> bool:
 
 def refractory_death(world: World, body: Body, patient: Patient) -> float:
     """Return the time of death of leukaemia that does not respond to the line."""
-    return body.life.now + refractory_survival_days(
+    return body.life.now + refractory_survival_of(
         world.rules.disease,
         hazard_ratio_now(world, body, patient),
-        choose(world, body, patient, Decision.REFRACTORY_SURVIVAL.value, 0),
+        choose_exponential(world, body, patient, Decision.REFRACTORY_SURVIVAL.value, 0),
     )
 
 
@@ -209,13 +227,10 @@ def relapse(world: World, body: Body, patient: Patient) -> None:
     life = body.life
     record(body, RELAPSED, NO_CYCLE, 0, 0, 0.0)
     stop_clocks_of_remission(body)
-    if life.now < life.survivor_from:
-        life.survivor_from = NEVER
-        set_background_death(world, body, patient)
-    body.clocks[LEUKAEMIC_DEATH] = life.now + relapsed_survival_days(
+    body.clocks[LEUKAEMIC_DEATH] = life.now + relapsed_survival_of(
         world.rules.disease,
         hazard_ratio_now(world, body, patient),
-        choose(world, body, patient, Decision.SURVIVAL_AFTER_RELAPSE.value, 0),
+        choose_exponential(world, body, patient, Decision.SURVIVAL_AFTER_RELAPSE.value, 0),
     )
     wind(body)
 

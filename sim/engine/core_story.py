@@ -24,6 +24,8 @@ from sim.engine.core_life import (
     World,
     age_now,
     choose,
+    choose_exponential,
+    choose_normal,
     fit_for_another_line,
     maybe_lose_cd19,
     record,
@@ -43,8 +45,8 @@ response_cycle = response.response_cycle
 relapse_days = remission.relapse_days
 relapse_hazard_ratio = remission.relapse_hazard_ratio
 candidate_probability = remission.candidate_probability
-transplant_days = remission.transplant_days
-death_in_remission_days = remission.death_in_remission_days
+waiting_of = remission.waiting_of
+death_in_remission_of = remission.death_in_remission_of
 rescue_days = disease.rescue_days
 
 NO_RESPONSE_CYCLE: Final = response.NO_RESPONSE_CYCLE
@@ -195,14 +197,12 @@ def in_remission(world: World, body: Body, patient: Patient, row: int, maintenan
         prior_hct=life.prior_hct,
         real_world=rules.real_world,
     )
-    clocks[TRANSPLANT] = started + transplant_days(
-        rules.candidacy,
-        candidate,
-        choose(world, body, patient, Decision.TRANSPLANT_ELIGIBILITY.value, 0),
-        choose(world, body, patient, Decision.TRANSPLANT_TIME.value, 0),
-    )
-    death = death_in_remission_days(
-        rules.relapse, choose(world, body, patient, Decision.DEATH_IN_REMISSION.value, 0)
+    if hit(choose(world, body, patient, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
+        z = choose_normal(world, body, patient, Decision.TRANSPLANT_TIME.value, 0)
+        clocks[TRANSPLANT] = started + waiting_of(rules.candidacy, z)
+    death = death_in_remission_of(
+        rules.relapse,
+        choose_exponential(world, body, patient, Decision.DEATH_IN_REMISSION.value, 0),
     )
     if death <= rules.survivor_threshold_days:
         clocks[DEATH_IN_REMISSION] = started + death

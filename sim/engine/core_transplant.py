@@ -51,12 +51,12 @@ def long_remission(world: World, body: Body, patient: Patient, started: float) -
     """Wait in remission; a long-term survivor has the mortality of survivors."""
     life = body.life
     threshold = started + world.rules.survivor_threshold_days
-    if life.survivor_from > life.now:
-        life.survivor_from = threshold
-        set_background_death(world, body, patient)
     rang = until(body, threshold)
     if rang != QUIET:
         return rang
+    if life.survivor_from == NEVER:
+        life.survivor_from = threshold
+        set_background_death(world, body, patient)
     record(body, LONG_TERM_SURVIVOR, NO_CYCLE, 0, 0, 0.0)
     return until(body, NEVER)
 

@@ -178,10 +178,10 @@ class PatientStory(TreatedLife):
     def long_remission(self, started: float) -> Story:
         """Wait in remission; a long-term survivor has the mortality of survivors."""
         threshold = started + self.model.survivor_threshold_days
-        if self.survivor_from > self.now:
+        yield from self.until(threshold)
+        if self.survivor_from == NEVER:
             self.survivor_from = threshold
             self.set_background_death()
-        yield from self.until(threshold)
         self.record(Happening.LONG_TERM_SURVIVOR)
         yield from self.until(NEVER)
 
@@ -190,9 +190,6 @@ class PatientStory(TreatedLife):
         model = self.model
         self.record(Happening.RELAPSE)
         self.stop_clocks_of_remission()
-        if self.now < self.survivor_from:
-            self.survivor_from = NEVER
-            self.set_background_death()
         self.clocks[Clock.LEUKAEMIC_DEATH] = self.now + disease.relapsed_survival_days(
             model.disease, self.hazard_ratio, self.draw(Decision.SURVIVAL_AFTER_RELAPSE)
         )

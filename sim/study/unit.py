@@ -14,7 +14,7 @@ from sim.economics.core_clerk import keep_book
 from sim.economics.core_ledger import CATEGORIES, LINES, Book
 from sim.economics.price_records import Tariff
 from sim.engine.compiled import kernel
-from sim.engine.core import BLOCK, enter, new_body
+from sim.engine.core import BLOCK, PADDING, enter, new_body
 from sim.engine.core_draws import Ahead, draw_ahead, slots_of
 from sim.engine.core_life import Body, World, background_death
 from sim.engine.core_story import live
@@ -106,7 +106,7 @@ def new_room(strategies: int, keys: Data) -> Room:
     """Make the working arrays of a thread."""
     return Room(
         body=new_body(),
-        ahead=Ahead(np.zeros((len(keys), BLOCK)), slots_of(keys)),
+        ahead=Ahead(np.zeros((len(keys), BLOCK + PADDING)), slots_of(keys)),
         rows=np.zeros((strategies, len(ROW))),
         amounts=np.zeros((strategies, 2, CATEGORIES)),
         values=new_values(strategies),
@@ -188,7 +188,7 @@ def run_unit(
     done = 0
     keep = keep_rows.shape[0] > 0
     while done < count:
-        block = min(room.ahead.drawn.shape[1], count - done)
+        block = min(room.ahead.drawn.shape[1] - PADDING, count - done)
         draw_ahead(seed, first + done, block, keys, room.ahead.drawn)
         world = World(rules, regimens, tables, room.ahead, seed)
         for column in range(block):
