@@ -91,6 +91,8 @@ switches:
   background_mortality: false
   cure_point_years: 1
   toxicity: {toxicity}
+  transplant: {transplant}
+  relapse_distribution: weibull
   survivor_mortality_ratio: false
   utility_age_cap: false
   vial_sharing: true
@@ -98,11 +100,14 @@ discounting: {{costs: 0.0, effects: 0.1}}
 """
 
 
+@pytest.mark.parametrize("transplant", ["true", "false"])
 @pytest.mark.parametrize("toxicity", ["true", "false"])
-def test_engines_agree_with_every_switch_the_other_way(tmp_path, toxicity):
+def test_engines_agree_with_every_switch_the_other_way(tmp_path, toxicity, transplant):
     path = tmp_path / "switched.yaml"
     base = ROOT / "scenarios" / "real_world.yaml"
-    path.write_text(SWITCHED.format(base=base, toxicity=toxicity), encoding="utf-8")
+    path.write_text(
+        SWITCHED.format(base=base, toxicity=toxicity, transplant=transplant), encoding="utf-8"
+    )
     question = ask(path, patients=300)
     assert_same_logs(question, 300)
     assert_same_books(question)

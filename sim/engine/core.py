@@ -70,7 +70,7 @@ def new_body() -> Body:
 def keys_for(model: Model) -> Data:
     """Return the keys that patients of the model are drawn with ahead."""
     treated = any(strategy.regimens for strategy in model.strategies)
-    return keys_ahead(toxicity=model.settings.toxicity, treated=treated)
+    return keys_ahead(model.settings, treated=treated)
 
 
 def enter(world: World, number: int, column: int) -> Patient:

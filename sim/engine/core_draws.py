@@ -15,6 +15,7 @@ from sim.clinic.decisions import Decision, occurrence
 from sim.clinic.distributions import standard_exponential
 from sim.clinic.patient import ENTRY_DECISIONS
 from sim.engine.data import Data
+from sim.engine.model import Settings
 
 U32 = np.uint32
 U64 = np.uint64
@@ -51,16 +52,14 @@ _LINE: Final = (
     Decision.PROGRESSION_AFTER_FIRST_CYCLE,
     Decision.REFRACTORY_SURVIVAL,
     Decision.CONSOLIDATION,
-    Decision.TRANSPLANT_ELIGIBILITY,
-    Decision.TRANSPLANT_TIME,
     Decision.CURE_IN_REMISSION,
     Decision.RELAPSE_TIME,
     Decision.DEATH_IN_REMISSION,
     Decision.CD19_LOSS,
     Decision.SURVIVAL_AFTER_RELAPSE,
 )
-_AFTER: Final = (
-    Decision.NEXT_LINE,
+_CANDIDACY: Final = (Decision.TRANSPLANT_ELIGIBILITY, Decision.TRANSPLANT_TIME)
+_RESCUE: Final = (
     Decision.RESCUE,
     Decision.RESCUE_TIME,
     Decision.SURVIVAL_AFTER_RELAPSE,
@@ -96,7 +95,10 @@ FORMS: Final = {
     Decision.TRANSPLANT_TIME: NORMAL,
     **{Decision[f"{kind.name}_DURATION"]: NORMAL for kind in _GRADES},
 }
-"""Decisions whose draws ahead are kept as standard exponentials or normals."""
+"""Decisions whose draws ahead are kept as standard exponentials or normals.
+
+The time of relapse is one too, where it is Weibull.
+"""
 
 
 class Ahead(NamedTuple):
@@ -109,25 +111,32 @@ class Ahead(NamedTuple):
     slots: Data
 
 
-def keys_ahead(*, toxicity: bool, treated: bool) -> Data:
+def keys_ahead(settings: Settings, *, treated: bool) -> Data:
     """Return what is worth drawing ahead: (decision, occurrence, place, form), one row a slot.
 
-    What a scenario cannot ask for is left out: toxicity when it is switched off, lines of
-    treatment when no strategy has one. `draw` draws the rest on demand.
+    What a scenario cannot ask for is left out: toxicity and transplant when they are switched
+    off, lines of treatment when no strategy has one. `draw` draws the rest on demand.
     """
+    forms = dict(FORMS)
+    if settings.weibull_relapse:
+        forms[Decision.RELAPSE_TIME] = EXPONENTIAL
     wanted = [(decision, 0, 0) for decision in ENTRY_DECISIONS]
     wanted.append((Decision.BACKGROUND_DEATH, 0, 0))
     if treated:
-        wanted += [(decision, 0, 0) for decision in (*_LINE, *_TRANSPLANT)]
-        if toxicity:
+        wanted += [(decision, 0, 0) for decision in _LINE]
+        if settings.transplant:
+            wanted += [(decision, 0, 0) for decision in (*_CANDIDACY, *_TRANSPLANT)]
+        if settings.toxicity:
             wanted += [(grade, 0, cycle) for cycle in range(CYCLES_AHEAD) for grade in _GRADES]
             wanted += [(decision, 0, 0) for decision in _COURSE_OF_TOXICITY]
     else:
         wanted.append((Decision.REFRACTORY_SURVIVAL, 0, 0))
-    wanted += [(decision, 1, 0) for decision in (*_AFTER, *_TRANSPLANT)]
+    wanted.append((Decision.NEXT_LINE, 1, 0))
+    if settings.transplant:
+        wanted += [(decision, 1, 0) for decision in (*_RESCUE, *_TRANSPLANT)]
     return np.array(
         [
-            (decision, occurrence(line, cycle), place(line, cycle), FORMS.get(decision, UNIFORM))
+            (decision, occurrence(line, cycle), place(line, cycle), forms.get(decision, UNIFORM))
             for decision, line, cycle in wanted
         ],
         dtype=np.int64,

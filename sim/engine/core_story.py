@@ -42,7 +42,7 @@ from sim.engine.life import CAUSE_OF, Clock
 
 response_probability = response.response_probability
 response_cycle = response.response_cycle
-relapse_days = remission.relapse_days
+relapse_days_of = remission.relapse_days_of
 relapse_hazard_ratio = remission.relapse_hazard_ratio
 candidate_probability = remission.candidate_probability
 waiting_of = remission.waiting_of
@@ -178,28 +178,23 @@ def in_remission(world: World, body: Body, patient: Patient, row: int, maintenan
     cycles_given = assessed.cycle + 1
     mrd_negative = assessed.value == 1.0
     salvage = salvage_line_now(body, patient)
+    if rules.relapse.weibull:
+        time = choose_exponential(world, body, patient, Decision.RELAPSE_TIME.value, 0)
+    else:
+        time = choose(world, body, patient, Decision.RELAPSE_TIME.value, 0)
     clocks[RELAPSE] = started + relapse_or_cure(
         world,
-        relapse_days(
+        relapse_days_of(
             rules.relapse,
             regimen.duration_ratio,
             relapse_hazard_ratio(rules.relapse, patient, salvage_line=salvage),
             mrd_negative,
             choose(world, body, patient, Decision.CURE_IN_REMISSION.value, 0),
-            choose(world, body, patient, Decision.RELAPSE_TIME.value, 0),
+            time,
         ),
     )
-    candidate = candidate_probability(
-        rules.candidacy,
-        regimen.transplant_log_odds_ratio,
-        age_years=age_now(body, patient),
-        salvage_line=salvage,
-        prior_hct=life.prior_hct,
-        real_world=rules.real_world,
-    )
-    if hit(choose(world, body, patient, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
-        z = choose_normal(world, body, patient, Decision.TRANSPLANT_TIME.value, 0)
-        clocks[TRANSPLANT] = started + waiting_of(rules.candidacy, z)
+    if rules.transplant_allowed:
+        maybe_wait_for_transplant(world, body, patient, regimen)
     death = death_in_remission_of(
         rules.relapse,
         choose_exponential(world, body, patient, Decision.DEATH_IN_REMISSION.value, 0),
@@ -217,6 +212,22 @@ def in_remission(world: World, body: Body, patient: Patient, row: int, maintenan
     if rang == RELAPSE:
         maybe_lose_cd19(world, body, patient, regimen.targets_cd19)
     return rang
+
+
+def maybe_wait_for_transplant(world: World, body: Body, patient: Patient, regimen: Data) -> None:
+    """Set the clock of transplant for a candidate."""
+    life, rules = body.life, world.rules
+    candidate = candidate_probability(
+        rules.candidacy,
+        regimen.transplant_log_odds_ratio,
+        age_years=age_now(body, patient),
+        salvage_line=salvage_line_now(body, patient),
+        prior_hct=life.prior_hct,
+        real_world=rules.real_world,
+    )
+    if hit(choose(world, body, patient, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
+        z = choose_normal(world, body, patient, Decision.TRANSPLANT_TIME.value, 0)
+        body.clocks[TRANSPLANT] = life.now + waiting_of(rules.candidacy, z)
 
 
 def consolidation(
@@ -253,6 +264,8 @@ def last_care(world: World, body: Body, patient: Patient, lines: int, usual_care
     life.line = lines
     if usual_care and (lines == 0 or fit_for_another_line(world, body, patient)):
         record(body, USUAL_CARE, NO_CYCLE, 0, 0, 0.0)
+        if not rules.transplant_allowed:
+            return until(body, NEVER)
         days = rescue_days(
             rules.usual_care,
             choose(world, body, patient, Decision.RESCUE.value, 0),

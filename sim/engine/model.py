@@ -24,6 +24,9 @@ from sim.clinic.units import DAYS_PER_YEAR, NEVER
 
 Record = TypeVar("Record")
 
+NOT_ASKED: Final = float("nan")
+"""Stands where no number is read, so that one read by mistake would show."""
+
 
 class Care(StrEnum):
     """What follows the last regimen of a strategy."""
@@ -66,10 +69,21 @@ class Values:
         """Whether there is a parameter of this name."""
         return name in self._numbers
 
-    def record(self, kind: type[Record], prefix: str) -> Record:
-        """Fill a named tuple from the parameters ``prefix.<field>``."""
-        fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-        return kind(**{name: self[f"{prefix}.{name}"] for name in fields})
+    def record(self, kind: type[Record], prefix: str, **given: float) -> Record:
+        """Fill a named tuple from the parameters ``prefix.<field>``, but for the `given` fields."""
+        asked = {name: self[f"{prefix}.{name}"] for name in _fields(kind) if name not in given}
+        return kind(**asked, **given)
+
+    def record_if(self, *, asked: bool, kind: type[Record], prefix: str) -> Record:
+        """Fill a named tuple, or with `NOT_ASKED` where the scenario never comes to it."""
+        if asked:
+            return self.record(kind, prefix)
+        return kind(*(NOT_ASKED for _ in _fields(kind)))
+
+
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    fields: tuple[str, ...] = kind._fields
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,8 @@ class Settings:
     cure_point_days: float
     toxicity: bool
     survivor_mortality_ratio: bool
+    transplant: bool = True
+    weibull_relapse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +197,10 @@ INOTUZUMAB: Final = "inotuzumab"
 NO_RISK: Final = Risk(0.0, 0.0, 0.0)
 
 
-def _regimen(plan: RegimenPlan, values: Values, *, toxicity: bool) -> Regimen:
+def _regimen(plan: RegimenPlan, values: Values, settings: Settings) -> Regimen:
     name = plan.name
     risks = tuple(
-        values.record(Risk, f"{name}.{kind.name.lower()}") if toxicity else NO_RISK
+        values.record(Risk, f"{name}.{kind.name.lower()}") if settings.toxicity else NO_RISK
         for kind in Toxicity
     )
     return Regimen(
@@ -197,12 +213,20 @@ def _regimen(plan: RegimenPlan, values: Values, *, toxicity: bool) -> Regimen:
             values[f"{link}.response.log_odds_ratio"] for link in plan.reference_chain
         ),
         duration_ratio=values[f"{name}.remission_duration_ratio"],
-        transplant_log_odds_ratio=sum(
-            values[f"{link}.transplant_log_odds_ratio"] for link in plan.reference_chain
+        transplant_log_odds_ratio=(
+            sum(values[f"{link}.transplant_log_odds_ratio"] for link in plan.reference_chain)
+            if settings.transplant
+            else NOT_ASKED
         ),
         inotuzumab=name == INOTUZUMAB,
         risks=risks,
     )
+
+
+def _relapse(values: Values, settings: Settings) -> Relapse:
+    if settings.weibull_relapse:
+        return values.record(Relapse, "relapse", sigma=NOT_ASKED, weibull=True)
+    return values.record(Relapse, "relapse", shape=NOT_ASKED, weibull=False)
 
 
 def build(
@@ -233,12 +257,18 @@ def build(
     bound: dict[str, Any] = {
         "population": values.record(Population, "population"),
         "response": values.record(Response, "response"),
-        "relapse": values.record(Relapse, "relapse"),
-        "candidacy": values.record(Candidacy, "candidacy"),
-        "transplant": values.record(Transplant, "transplant"),
+        "relapse": _relapse(values, settings),
+        "candidacy": values.record_if(
+            asked=settings.transplant, kind=Candidacy, prefix="candidacy"
+        ),
+        "transplant": values.record_if(
+            asked=settings.transplant, kind=Transplant, prefix="transplant"
+        ),
         "disease": values.record(Disease, "disease"),
         "later": values.record(LaterLines, "later"),
-        "usual_care": values.record(UsualCare, "usual_care"),
+        "usual_care": values.record_if(
+            asked=settings.transplant, kind=UsualCare, prefix="usual_care"
+        ),
         "survivors": values.record(Survivors, "survivor"),
         "courses": tuple(
             values.record(Course, f"toxicity.{kind.name.lower()}") for kind in Toxicity
@@ -248,9 +278,7 @@ def build(
     arms = tuple(
         Strategy(
             name=plan.name,
-            regimens=tuple(
-                _regimen(regimen, values, toxicity=settings.toxicity) for regimen in plan.regimens
-            ),
+            regimens=tuple(_regimen(regimen, values, settings) for regimen in plan.regimens),
             then=plan.then,
             maintenance=plan.maintenance,
         )

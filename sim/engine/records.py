@@ -44,6 +44,7 @@ RULES: Final = np.dtype(
         ("survivor_threshold_days", np.float64),
         ("mortality_ratio", np.float64),
         ("background_mortality", np.bool_),
+        ("transplant_allowed", np.bool_),
         ("real_world", np.bool_),
     ]
 )
@@ -140,6 +141,7 @@ def records(model: Model) -> Compiled:
     row["survivor_threshold_days"] = model.survivor_threshold_days
     row["mortality_ratio"] = model.mortality_ratio
     row["background_mortality"] = model.settings.background_mortality
+    row["transplant_allowed"] = model.settings.transplant
     row["real_world"] = model.real_world
     named = {regimen.name: regimen for arm in model.strategies for regimen in arm.regimens}
     regimens = np.zeros(max(len(named), 1), REGIMEN).view(np.recarray)

@@ -24,6 +24,7 @@ BROKEN_RULE: Final = "broken_rule"
 
 Setting = Literal["trial", "real_world"]
 LaterCare = Literal["usual_care", "supportive_care"]
+RelapseDistribution = Literal["lognormal", "weibull"]
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
 
 
@@ -81,11 +82,13 @@ class Discounting(_Part):
 
 
 class Switches(_Part):
-    """Structural assumptions that can be turned on or off."""
+    """Structural assumptions that can be chosen, or turned on or off."""
 
     background_mortality: bool = True
     cure_point_years: Positive | None = None
+    relapse_distribution: RelapseDistribution = "lognormal"
     toxicity: bool = True
+    transplant: bool = True
     survivor_mortality_ratio: bool = True
     utility_age_cap: bool = True
     vial_sharing: bool = False

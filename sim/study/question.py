@@ -33,6 +33,7 @@ from sim.scenario.schema import LIFETIME, Scenario, Strategy
 LIFETIME_YEARS: Final = 100.0
 """A lifetime horizon ends here: the youngest patient would be 118."""
 CD19: Final = "cd19"
+WEIBULL: Final = "weibull"
 LIFE_TABLE_COLUMNS: Final = ("age", "qx_male", "qx_female")
 BANDED_NORM: Final = "norm.age_18"
 
@@ -164,6 +165,8 @@ def _settings(scenario: Scenario) -> Settings:
         ),
         toxicity=switches.toxicity,
         survivor_mortality_ratio=switches.survivor_mortality_ratio,
+        transplant=switches.transplant,
+        weibull_relapse=switches.relapse_distribution == WEIBULL,
     )
 
 
