@@ -1,8 +1,8 @@
 """The illness-death model: its numbers, parameter sets, results and closed-form means.
 
 Adults start in ``treatment``. At day 28 a patient has responded or not, with a probability by arm.
-Responders are in ``remission`` until relapse, a Weibull time after day 28. A responder is
-``progressed`` from relapse until death, a Weibull time after relapse. Death of a non-responder is a
+Responders are in ``remission`` until relapse, a Weibull time after day 28 whose scale differs by
+arm and whose shape does not. A responder is ``progressed`` from relapse until death, a Weibull time after relapse. Death of a non-responder is a
 Weibull time after the start: before day 28 it ends ``treatment``, after it ``progressed``. No
 other death, no end of the horizon. Times are in days, years of 365.25 days; costs and QALYs are
 discounted by ``(1 + r) ** -t`` in continuous time, life-years are not.
@@ -19,6 +19,7 @@ import numpy as np
 from scipy.integrate import quad
 
 DAYS_PER_YEAR = 365.25
+DAYS_PER_MONTH = DAYS_PER_YEAR / 12
 RESPONSE_DAY = 28.0
 STATES = ("treatment", "remission", "progressed")
 OUTCOMES = ("life_years", "qalys", "cost")
@@ -62,10 +63,11 @@ class IllnessDeath:
         return math.log1p(self.annual_rate) / DAYS_PER_YEAR
 
 
+RELAPSE_SHAPE = 0.90
 BASE = IllnessDeath(
     arms={
-        "A": Arm(0.30, Weibull(0.90, 220.0), 20_000.0),
-        "B": Arm(0.50, Weibull(0.90, 380.0), 150_000.0),
+        "A": Arm(0.30, Weibull(RELAPSE_SHAPE, 220.0), 20_000.0),
+        "B": Arm(0.50, Weibull(RELAPSE_SHAPE, 380.0), 150_000.0),
     },
     refractory_death=Weibull(0.90, 150.0),
     relapsed_death=Weibull(1.10, 240.0),
@@ -99,15 +101,19 @@ def parameter_sets(number, seed=2024):
     def positive(median, sigma):
         return float(median * np.exp(sigma * generator.standard_normal()))
 
-    def weibull(base):
-        return Weibull(positive(base.shape, 0.05), positive(base.scale_days, 0.15))
+    def weibull(base, shape=None):
+        return Weibull(shape or positive(base.shape, 0.05), positive(base.scale_days, 0.15))
+
+    def arms():
+        shape = positive(RELAPSE_SHAPE, 0.05)
+        return {
+            name: Arm(chance(arm.response_probability), weibull(arm.relapse, shape), arm.drug_cost)
+            for name, arm in BASE.arms.items()
+        }
 
     return [
         IllnessDeath(
-            arms={
-                name: Arm(chance(arm.response_probability), weibull(arm.relapse), arm.drug_cost)
-                for name, arm in BASE.arms.items()
-            },
+            arms=arms(),
             refractory_death=weibull(BASE.refractory_death),
             relapsed_death=weibull(BASE.relapsed_death),
             cost_per_day=tuple(positive(cost, 0.20) for cost in BASE.cost_per_day),
