@@ -14,6 +14,7 @@ from sim.study import core_run
 from sim.study.question import ask
 from sim.study.simulation import run
 from sim.study.summary import summarise
+from sim.study.tally import new_counts
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -140,7 +141,7 @@ def test_totals_are_the_same_bits_with_any_number_of_threads():
 def test_totals_do_not_depend_on_how_many_draws_are_made_at_once(monkeypatch):
     question = ask(SCENARIOS[0], patients=3000)
     expected = bits(run(question))
-    monkeypatch.setattr("sim.study.unit.BLOCK", 100)
+    monkeypatch.setattr("sim.study.core_run.BLOCK", 100)
     assert bits(run(question)) == expected
 
 
@@ -214,6 +215,6 @@ def test_core_works_where_no_cache_can_be_written(tmp_path):
 def test_units_are_added_in_their_order():
     question = ask(SCENARIOS[0], patients=10000)
     bound = core_run.bind(question)
-    rooms = [core_run.new_room(bound.strategies, bound.keys) for _ in range(2)]
-    sizes = [unit.patients for unit in core_run.units(question, bound, rooms, keep=False)]
+    counts = [new_counts(bound.strategies, 1) for _ in range(2)]
+    sizes = [unit.patients for unit in core_run.units(question, bound, counts, keep=False)]
     assert sizes == [4096, 4096, 1808]

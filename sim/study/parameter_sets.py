@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
+import numpy as np
+
 from sim.engine.streams import blocks
-from sim.study.core_run import bind, ready, run_unit_in, workers
+from sim.study.core_run import bind, new_kept, ready, run_kernel, workers
 from sim.study.question import Question, with_numbers
 from sim.study.simulation import Simulation
-from sim.study.tally import UNIT, Tally, add, clear, new_counts, new_sums
+from sim.study.tally import UNIT, Tally, add, new_counts, new_sums, of_set
 from sim.study.unit import Room, new_room
 
 SETS_AHEAD = 4
@@ -46,7 +48,7 @@ def run_sets(
     number = workers(threads)
     free: SimpleQueue[Room] = SimpleQueue()
     for _ in range(number):
-        free.put(new_room(bound.strategies, bound.keys))
+        free.put(new_room(bound.keys))
 
     def work(numbers: Mapping[str, float]) -> Simulation:
         room = free.get()
@@ -78,10 +80,12 @@ def run_sets(
 def _one_set(question: Question, numbers: Mapping[str, float], room: Room) -> Simulation:
     asked = with_numbers(question, numbers)
     bound = bind(asked)
-    total, counts = new_sums(bound.strategies), new_counts(bound.strategies)
-    clear(room.counts)
+    total, counts = new_sums(bound.strategies), new_counts(bound.strategies, 1)
+    kept = new_kept(0, bound.strategies)
     for first, count in blocks(asked.patients, UNIT):
-        add(total, run_unit_in(room, bound, asked.seed, first, count, keep=False).sums)
-    add(counts, room.counts)
-    tally = Tally(asked.patients, bound.comparator, total, counts)
+        sums = new_sums(bound.strategies, 1)
+        firsts = np.array([first])
+        run_kernel(bound, bound.sets, room, sums, counts, asked.seed, firsts, count, kept)
+        add(total, of_set(sums, 0))
+    tally = Tally(asked.patients, bound.comparator, total, of_set(counts, 0))
     return Simulation(asked, (), (), "core", tally)
