@@ -16,7 +16,7 @@ from scipy import stats
 from sim.catalog import load_catalogue
 from sim.clinic.decisions import Decision
 from sim.clinic.patient import Population, admit, salvage_line
-from sim.engine.model import Values
+from sim.engine.values import Values
 from sim.engine.streams import Streams
 from tests.hand_ledger import somebody
 

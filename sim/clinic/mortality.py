@@ -34,6 +34,11 @@ class Survivors(NamedTuple):
     threshold_years: float
     mortality_ratio: float
 
+    @property
+    def threshold_days(self) -> float:
+        """Time in continuous remission after which a patient counts as a long-term survivor."""
+        return self.threshold_years * DAYS_PER_YEAR
+
 
 def gompertz(ages: Sequence[float], hazards: Sequence[float]) -> LifeTable:
     """Build a table whose log-hazard is linear between knots and keeps its last slope."""

@@ -106,13 +106,22 @@ def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
 
 def fill_tariff(row: Data, accounts: Accounts) -> None:
     """Write what is not a regimen's into a record."""
-    row["prices"] = tuple(accounts.price_list.prices)
-    row["decrements"] = tuple(accounts.utilities.decrements)
-    row["utilities"] = tuple(accounts.utilities.states)
-    row["usual_care_days"] = accounts.price_list.usual_care_days
+    for part in ("prices", "usual_care_days"):
+        fill_price_part(row, part, getattr(accounts.price_list, part))
+    for part, numbers in zip(("utilities", "decrements", "norms"), accounts.utilities, strict=True):
+        fill_price_part(row, part, numbers)
+    fill_price_part(row, "discounting", (accounts.costs, accounts.effects))
     row["vial_sharing"] = accounts.vial_sharing
-    fill_discounting(row, accounts.costs, accounts.effects)
-    fill_norms(row, accounts.utilities.norms)
+
+
+def fill_price_part(row: Data, part: str, numbers: Any) -> None:  # noqa: ANN401
+    """Write one part of what is not a regimen's into a record."""
+    if part == "norms":
+        fill_norms(row, numbers)
+    elif part == "discounting":
+        fill_discounting(row, *numbers)
+    else:
+        row[part] = tuple(numbers) if isinstance(numbers, tuple) else numbers
 
 
 def fill_discounting(row: Data, costs: Discounting, effects: Discounting) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim.clinic.infusion import Schedule
-from sim.engine.model import Values
+from sim.engine.values import Values
 
 
 class Prices(NamedTuple):
@@ -162,6 +162,25 @@ def _drug(
     )
 
 
+def unit_costs(values: Values) -> Prices:
+    """Bind the unit costs of the perspective."""
+    return values.record(Prices, "cost")
+
+
+def usual_care_days(values: Values) -> float:
+    """Bind the days in hospital of usual care."""
+    return values["hospital.usual_care_days"]
+
+
+def regimen_prices(values: Values, name: str, delivery: Delivery) -> RegimenPrices:
+    """Bind the prices of a regimen."""
+    return RegimenPrices(
+        name=name,
+        stay=values.record(Stay, f"hospital.{name}"),
+        drug=_drug(name, delivery, values),
+    )
+
+
 def price_list(values: Values, regimens: Iterable[tuple[str, Delivery]]) -> PriceList:
     """Bind the prices of the perspective and of each of the `regimens` (name, delivery).
 
@@ -171,14 +190,7 @@ def price_list(values: Values, regimens: Iterable[tuple[str, Delivery]]) -> Pric
         When a price is missing.
     """
     return PriceList(
-        prices=values.record(Prices, "cost"),
-        usual_care_days=values["hospital.usual_care_days"],
-        regimens={
-            name: RegimenPrices(
-                name=name,
-                stay=values.record(Stay, f"hospital.{name}"),
-                drug=_drug(name, delivery, values),
-            )
-            for name, delivery in regimens
-        },
+        prices=unit_costs(values),
+        usual_care_days=usual_care_days(values),
+        regimens={name: regimen_prices(values, name, delivery) for name, delivery in regimens},
     )

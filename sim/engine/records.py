@@ -21,7 +21,7 @@ from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
 from sim.engine.data import Data
-from sim.engine.model import Care, Model, Regimen
+from sim.engine.model import MODEL_PARTS, REGIMEN_PARTS, Care, Model, Regimen, Settings
 
 Records = np.recarray[Any, Any]
 MOST_LINES: Final = 6
@@ -119,7 +119,7 @@ def records(model: Model) -> Compiled:
     regimens = new_records(REGIMEN, 1, len(named))
     fill_rules(rules[0], model)
     for place, regimen in enumerate(named.values()):
-        fill_regimen(regimens[0, place], regimen)
+        fill_regimen(regimens[0, place], regimen, model.settings)
     return Compiled(
         rules,
         regimens,
@@ -130,35 +130,33 @@ def records(model: Model) -> Compiled:
 
 def fill_rules(row: Data, model: Model) -> None:
     """Write what is not a regimen's into a record."""
-    for part in (
-        "population",
-        "response",
-        "relapse",
-        "candidacy",
-        "transplant",
-        "disease",
-        "later",
-        "usual_care",
-    ):
-        row[part] = tuple(getattr(model, part))
-    row["courses"] = [tuple(course) for course in model.courses]
-    row["seizure_share"] = model.seizure_share
+    for part in MODEL_PARTS:
+        fill_part(row, part, getattr(model, part), model.settings)
     row["horizon_days"] = model.settings.horizon_days
     row["cure_point_days"] = model.settings.cure_point_days
-    row["survivor_threshold_days"] = model.survivor_threshold_days
-    row["mortality_ratio"] = model.mortality_ratio
     row["background_mortality"] = model.settings.background_mortality
     row["toxicity"] = model.settings.toxicity
     row["transplant_allowed"] = model.settings.transplant
     row["real_world"] = model.real_world
 
 
-def fill_regimen(row: Data, regimen: Regimen) -> None:
+def fill_part(row: Data, part: str, numbers: Any, settings: Settings) -> None:  # noqa: ANN401
+    """Write one of the `MODEL_PARTS` or of the `REGIMEN_PARTS` into its record."""
+    if part == "survivors":
+        row["survivor_threshold_days"] = numbers.threshold_days
+        row["mortality_ratio"] = settings.mortality_ratio(numbers)
+    elif part in ("courses", "risks"):
+        for place, each in enumerate(numbers):
+            row[part][place] = tuple(each)
+    else:
+        row[part] = tuple(numbers) if isinstance(numbers, tuple) else numbers
+
+
+def fill_regimen(row: Data, regimen: Regimen, settings: Settings) -> None:
     """Write a regimen into a record."""
-    row["schedule"] = tuple(regimen.schedule)
-    row["response"] = tuple(regimen.response)
-    row["risks"] = [tuple(risk) for risk in regimen.risks]
-    for name in REGIMEN.names[3:]:  # type: ignore[index]
+    for part in REGIMEN_PARTS:
+        fill_part(row, part, getattr(regimen, part), settings)
+    for name in ("continuous_infusion", "targets_cd19", "inotuzumab"):
         row[name] = getattr(regimen, name)
 
 
