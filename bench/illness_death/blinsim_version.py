@@ -72,7 +72,7 @@ def logit(p):
 
 def estimates(simulation):
     tally = simulation.tally
-    strategies = simulation.question.model.strategies
+    strategies = simulation.question.scenario.strategies
     return {
         strategy.name: {
             outcome: Estimate(*value_of(tally, s, column, discounted=discounted))

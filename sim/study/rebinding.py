@@ -16,6 +16,7 @@ import numpy as np
 from sim.economics.price_records import fill_price_part, fill_regimen_tariff
 from sim.economics.prices import Delivery, regimen_prices, unit_costs, usual_care_days
 from sim.economics.utilities import decrements, population_norms, state_utilities
+from sim.engine.data import Data
 from sim.engine.model import MODEL_PARTS, REGIMEN_PARTS, RegimenPlan
 from sim.engine.records import fill_part
 from sim.engine.values import Values
@@ -27,7 +28,16 @@ THRESHOLDS: Final = "perspective.threshold"
 """What judges a result and does not make it."""
 
 Make = Callable[[Values], Any]
-Fill = Callable[[Sets, int, Any], None]
+Fill = Callable[["Row", Any], None]
+
+
+class Row(NamedTuple):
+    """The records of one parameter set."""
+
+    rules: Data
+    regimens: list[Data]
+    tariff: Data
+    regimen_tariffs: list[Data]
 
 
 class Part(NamedTuple):
@@ -64,6 +74,16 @@ class Rebinder:
         self.sets = Sets(
             *(np.repeat(array, rows, axis=0).view(np.recarray) for array in bind(question).sets)
         )
+        self._rows = [
+            Row(*each)
+            for each in zip(
+                self.sets.rules,
+                map(list, self.sets.regimens),
+                self.sets.tariffs,
+                map(list, self.sets.regimen_tariffs),
+                strict=True,
+            )
+        ]
         self._parts = tuple(_parts(question))
         self._parts_of: dict[str, set[int]] = {}
         for place, part in enumerate(self._parts):
@@ -100,10 +120,10 @@ class Rebinder:
                 break
             if before[name] != value:
                 changed |= self._parts_of.get(name, set())
-        values = asked.values()
+        values, records = asked.values(), self._rows[row]
         for place in changed | self._changed[row]:
             part = self._parts[place]
-            part.fill(self.sets, row, part.make(values))
+            part.fill(records, part.make(values))
         self._changed[row] = changed
         return asked
 
@@ -134,7 +154,7 @@ def _part_of_rules(question: Question, name: str) -> Part:
     settings, make = question.settings, MODEL_PARTS[name]
     return Part(
         lambda values: make(values, settings),
-        lambda sets, row, numbers: fill_part(sets.rules[row], name, numbers, settings),
+        lambda row, numbers: fill_part(row.rules, name, numbers, settings),
     )
 
 
@@ -142,7 +162,7 @@ def _part_of_regimen(question: Question, name: str, place: int, plan: RegimenPla
     settings, make = question.settings, REGIMEN_PARTS[name]
     return Part(
         lambda values: make(plan, values, settings),
-        lambda sets, row, numbers: fill_part(sets.regimens[row, place], name, numbers, settings),
+        lambda row, numbers: fill_part(row.regimens[place], name, numbers, settings),
     )
 
 
@@ -153,9 +173,9 @@ def _part_of_prices(question: Question, place: int, name: str, delivery: Deliver
 
     return Part(
         make,
-        lambda sets, row, made: fill_regimen_tariff(sets.regimen_tariffs[row, place], *made),
+        lambda row, made: fill_regimen_tariff(row.regimen_tariffs[place], *made),
     )
 
 
 def _part_of_tariff(name: str, make: Make) -> Part:
-    return Part(make, lambda sets, row, numbers: fill_price_part(sets.tariffs[row], name, numbers))
+    return Part(make, lambda row, numbers: fill_price_part(row.tariff, name, numbers))

@@ -35,10 +35,10 @@ from sim.study.tally import Counts, Sums
 class Sets(NamedTuple):
     """Parameter sets in records: one row a set, and a column a regimen where it is a regimen's."""
 
-    rules: Records
-    regimens: Records
-    tariffs: Records
-    regimen_tariffs: Records
+    rules: Data
+    regimens: Data
+    tariffs: Data
+    regimen_tariffs: Data
 
 
 class Room(NamedTuple):
