@@ -14,6 +14,7 @@ from sim.study import core_run
 from sim.study.question import ask
 from sim.study.simulation import run
 from sim.study.summary import summarise
+from sim.study.tally import new_counts
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -91,6 +92,8 @@ switches:
   background_mortality: false
   cure_point_years: 1
   toxicity: {toxicity}
+  transplant: {transplant}
+  relapse_distribution: weibull
   survivor_mortality_ratio: false
   utility_age_cap: false
   vial_sharing: true
@@ -98,11 +101,14 @@ discounting: {{costs: 0.0, effects: 0.1}}
 """
 
 
+@pytest.mark.parametrize("transplant", ["true", "false"])
 @pytest.mark.parametrize("toxicity", ["true", "false"])
-def test_engines_agree_with_every_switch_the_other_way(tmp_path, toxicity):
+def test_engines_agree_with_every_switch_the_other_way(tmp_path, toxicity, transplant):
     path = tmp_path / "switched.yaml"
     base = ROOT / "scenarios" / "real_world.yaml"
-    path.write_text(SWITCHED.format(base=base, toxicity=toxicity), encoding="utf-8")
+    path.write_text(
+        SWITCHED.format(base=base, toxicity=toxicity, transplant=transplant), encoding="utf-8"
+    )
     question = ask(path, patients=300)
     assert_same_logs(question, 300)
     assert_same_books(question)
@@ -129,6 +135,39 @@ def test_engines_agree_when_some_have_mrd_only(tmp_path, base):
     """300 patients a strategy: MRD only and overt leukaemia, no treatment, sequences, tablets."""
     path = tmp_path / "mixed.yaml"
     path.write_text(MIXED.format(base=ROOT / "scenarios" / f"{base}.yaml"), encoding="utf-8")
+    question = ask(path, patients=300)
+    assert_same_logs(question, 300)
+    assert_same_books(question)
+
+
+UNTREATED = """\
+title: Nobody is treated, and some have MRD only
+extends: {base}
+strategies:
+  - {{name: usual, sequence: [], then: usual_care}}
+  - {{name: supportive, sequence: [], then: supportive_care}}
+comparator: usual
+parameters:
+  population.mrd_only_probability: 0.6
+switches: {{relapse_distribution: {distribution}, transplant: {transplant}}}
+"""
+
+
+@pytest.mark.parametrize("distribution", ["lognormal", "weibull"])
+@pytest.mark.parametrize("transplant", ["true", "false"])
+def test_engines_agree_when_nobody_is_treated_and_some_have_mrd_only(
+    tmp_path, distribution, transplant
+):
+    """300 patients a strategy; what a remission draws is drawn though no strategy has a line."""
+    path = tmp_path / "untreated.yaml"
+    path.write_text(
+        UNTREATED.format(
+            base=ROOT / "scenarios" / "first_salvage.yaml",
+            distribution=distribution,
+            transplant=transplant,
+        ),
+        encoding="utf-8",
+    )
     question = ask(path, patients=300)
     assert_same_logs(question, 300)
     assert_same_books(question)
@@ -161,7 +200,7 @@ def test_totals_are_the_same_bits_with_any_number_of_threads():
 def test_totals_do_not_depend_on_how_many_draws_are_made_at_once(monkeypatch):
     question = ask(SCENARIOS[0], patients=3000)
     expected = bits(run(question))
-    monkeypatch.setattr("sim.study.unit.BLOCK", 100)
+    monkeypatch.setattr("sim.study.core_run.BLOCK", 100)
     assert bits(run(question)) == expected
 
 
@@ -235,6 +274,6 @@ def test_core_works_where_no_cache_can_be_written(tmp_path):
 def test_units_are_added_in_their_order():
     question = ask(SCENARIOS[0], patients=10000)
     bound = core_run.bind(question)
-    rooms = [core_run.new_room(bound.strategies, bound.keys) for _ in range(2)]
-    sizes = [unit.patients for unit in core_run.units(question, bound, rooms, keep=False)]
+    counts = [new_counts(bound.strategies, 1) for _ in range(2)]
+    sizes = [unit.patients for unit in core_run.units(question, bound, counts, keep=False)]
     assert sizes == [4096, 4096, 1808]

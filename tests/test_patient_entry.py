@@ -16,8 +16,8 @@ from scipy import stats
 from sim.catalog import load_catalogue
 from sim.clinic.decisions import Decision
 from sim.clinic.patient import Population, admit, salvage_line
-from sim.engine.model import Values
 from sim.engine.streams import Streams
+from sim.engine.values import Values
 from tests.hand_ledger import somebody
 
 SEED, N = 20261120, 20_000

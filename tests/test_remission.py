@@ -39,6 +39,7 @@ RELAPSE = Relapse(
     median_months_mrd_negative=10.6,
     median_months_mrd_positive=3.0,
     sigma=1.11,
+    shape=math.nan,
     later_salvage_hazard_ratio=1.38,
     ph_positive_hazard_ratio=0.7,
     kmt2a_hazard_ratio=3.38,
@@ -46,7 +47,9 @@ RELAPSE = Relapse(
     mrd_only_hazard_ratio=0.5,
     study_hazard_ratio=1.0,
     death_rate_per_month=0.007,
+    weibull=False,
 )
+WEIBULL = RELAPSE._replace(sigma=math.nan, shape=0.9, weibull=True)
 CANDIDACY = Candidacy(
     baseline_logit=0.6,
     later_salvage_log_odds_ratio=-0.4,
@@ -88,16 +91,45 @@ def test_hazard_ratio_raises_survival_of_the_uncured_to_a_power(
         assert uncured.sf(day) ** hazard_ratio == pytest.approx(1.0 - u, rel=1e-10)
 
 
+def weibull_with_median(months, shape):
+    return stats.weibull_min(shape, scale=months * MONTH / math.log(2.0) ** (1.0 / shape))
+
+
 @both_depths
-def test_relapse_is_a_mixture_cure(mrd_negative):
+@pytest.mark.parametrize("hazard_ratio", [0.5, 1.0, 1.38, 3.38])
+@pytest.mark.parametrize("shape", [0.6, 1.0, 1.7])
+def test_a_weibull_relapse_keeps_the_median_and_takes_the_hazard_ratio(
+    mrd_negative, hazard_ratio, shape
+):
+    """S_u(t)^HR = 1 - u at the drawn t, S_u from scipy; rtol 1e-10."""
+    cured, months = MRD[mrd_negative]
+    relapse = WEIBULL._replace(shape=shape)
+    uncured = weibull_with_median(months * 0.72, shape)
+    for u in (0.001, 0.1, 0.5, 0.9, 0.999):
+        day = relapse_days(relapse, 0.72, hazard_ratio, mrd_negative, cured, u)
+        assert uncured.sf(day) ** hazard_ratio == pytest.approx(1.0 - u, rel=1e-10)
+    median = relapse_days(relapse, 1.0, 1.0, mrd_negative, cured, 0.5)
+    assert median == pytest.approx(months * MONTH, rel=1e-12)
+
+
+@both_depths
+@pytest.mark.parametrize(
+    ("relapse", "uncured"),
+    [
+        (RELAPSE, lambda months: stats.lognorm(1.11, scale=months * MONTH)),
+        (WEIBULL, lambda months: weibull_with_median(months, 0.9)),
+    ],
+    ids=["lognormal", "Weibull"],
+)
+def test_relapse_is_a_mixture_cure(mrd_negative, relapse, uncured):
     """S(t) = p + (1 - p) S_u(t)^HR with HR 1.38 at 1 month to 10 years, and its limit p."""
     cured, months = MRD[mrd_negative]
     u_cure, u_time = numbers(Decision.CURE_IN_REMISSION), numbers(Decision.RELAPSE_TIME)
     times = [
-        relapse_days(RELAPSE, 1.0, 1.38, mrd_negative, *pair)
+        relapse_days(relapse, 1.0, 1.38, mrd_negative, *pair)
         for pair in zip(u_cure, u_time, strict=True)
     ]
-    uncured = stats.lognorm(1.11, scale=months * MONTH)
+    uncured = uncured(months)
     for month in (1, 3, 6, 12, 24, 120):
         survival = cured + (1.0 - cured) * uncured.sf(month * MONTH) ** 1.38
         free = sum(time > month * MONTH for time in times)

@@ -87,7 +87,9 @@ def test_what_is_left_out_has_its_documented_default():
     assert scenario.switches.model_dump() == {
         "background_mortality": True,
         "cure_point_years": None,
+        "relapse_distribution": "lognormal",
         "toxicity": True,
+        "transplant": True,
         "survivor_mortality_ratio": True,
         "utility_age_cap": True,
         "vial_sharing": False,

@@ -123,10 +123,14 @@ def test_switching_toxicity_off_is_setting_its_probabilities_to_zero(ask, name, 
 
 
 @with_sequences
-def test_where_nobody_is_young_enough_nobody_is_transplanted(ask, simulated, name, seed):
+@pytest.mark.parametrize("how", ["age limit", "switch"])
+def test_where_nobody_may_be_transplanted_nobody_is(ask, simulated, name, seed, how):
     """The age limit holds for transplant in remission and for rescue by usual care."""
-    question = ask(name, patients=1000, seed=seed, parameters={"candidacy.maximum_age_years": 0.0})
-    answer = run(question, trace=400)
+    change = {
+        "age limit": {"parameters": {"candidacy.maximum_age_years": 0.0}},
+        "switch": {"switches": {"transplant": False}},
+    }[how]
+    answer = run(ask(name, patients=1000, seed=seed, **change), trace=400)
     events = {
         Happening.TRANSPLANT,
         Happening.TRANSPLANT_VOD,
@@ -143,7 +147,40 @@ def test_where_nobody_is_young_enough_nobody_is_transplanted(ask, simulated, nam
         assert not arm.outcomes[["hct_ever", "hct_in_remission"]].to_numpy().any()
 
 
+@with_sequences
+def test_switching_transplant_off_is_an_age_limit_below_everyone(ask, name, seed):
+    """n = 200; and no number of transplant or of its candidates is then an input."""
+    question = ask(name, patients=200, seed=seed, switches={"transplant": False})
+    limited = ask(name, patients=200, seed=seed, parameters={"candidacy.maximum_age_years": 0.0})
+    assert_same(run(question, trace=200), run(limited, trace=200))
+    gone = limited.used - question.used
+    assert all(
+        used.startswith(("transplant.", "candidacy.", "usual_care."))
+        or used.endswith("transplant_log_odds_ratio")
+        for used in gone
+    )
+    assert not any(used.startswith(("transplant.", "candidacy.")) for used in question.used)
+
+
 # Response and relapse.
+
+
+@two_cases
+def test_weibull_relapse_reads_its_shape_and_no_sigma(ask, simulated, name, seed):
+    """n = 200: relapses move, and all else of the first line up to remission stays."""
+    question = ask(name, patients=200, seed=seed, switches={"relapse_distribution": "weibull"})
+    lognormal = simulated(name, seed)
+    assert question.used ^ lognormal.question.used == {"relapse.shape", "relapse.sigma"}
+    assert_same(
+        run(question, trace=50), run(with_numbers(question, {"relapse.sigma": 9.0}), trace=50)
+    )
+    answer = run(question)
+    moved = run(with_numbers(question, {"relapse.shape": 2.0}))
+    for arm, other, before in zip(answer.arms, moved.arms, lognormal.arms, strict=True):
+        days = arm.outcomes["remission_days"]
+        assert np.array_equal(days, before.outcomes["remission_days"][:200])
+        for another in (other, before):
+            assert (arm.outcomes["relapse_days"] != another.outcomes["relapse_days"][:200]).any()
 
 
 @every_case

@@ -34,6 +34,11 @@ class Survivors(NamedTuple):
     threshold_years: float
     mortality_ratio: float
 
+    @property
+    def threshold_days(self) -> float:
+        """Time in continuous remission after which a patient counts as a long-term survivor."""
+        return self.threshold_years * DAYS_PER_YEAR
+
 
 def gompertz(ages: Sequence[float], hazards: Sequence[float]) -> LifeTable:
     """Build a table whose log-hazard is linear between knots and keeps its last slope."""
@@ -63,11 +68,21 @@ def interval_hazard(hazard: float, slope: float, years: float) -> float:
     return hazard * expm1(slope * years) / slope
 
 
+def interval_of(knots: Sequence[float], value: float) -> int:
+    """Return the last interval whose knot is not above `value`; the first for what is below all."""
+    i = len(knots) - 1
+    while i > 0 and value < knots[i]:
+        i -= 1
+    return i
+
+
 def hazard_to_age(table: LifeTable, age: float) -> float:
     """Return the cumulative hazard from the first knot to `age` (years)."""
-    i = len(table.ages) - 1
-    while i > 0 and age < table.ages[i]:
-        i -= 1
+    return hazard_within(table, interval_of(table.ages, age), age)
+
+
+def hazard_within(table: LifeTable, i: int, age: float) -> float:
+    """Return `hazard_to_age` for an age of the interval `i`."""
     return table.cumulative[i] + interval_hazard(
         table.hazards[i], table.slopes[i], age - table.ages[i]
     )
@@ -75,9 +90,11 @@ def hazard_to_age(table: LifeTable, age: float) -> float:
 
 def age_at_total(table: LifeTable, total: float) -> float:
     """Return the age at which the cumulative hazard from the first knot reaches `total`."""
-    i = len(table.ages) - 1
-    while i > 0 and total < table.cumulative[i]:
-        i -= 1
+    return age_within(table, interval_of(table.cumulative, total), total)
+
+
+def age_within(table: LifeTable, i: int, total: float) -> float:
+    """Return `age_at_total` for a total reached in the interval `i`."""
     left = total - table.cumulative[i]
     slope = table.slopes[i]
     if abs(slope) < FLAT_SLOPE:

@@ -136,6 +136,50 @@ def salvage_line(population: Population, u: float) -> int:
     return LATER_SALVAGE
 
 
+def age_at_entry(population: Population, u: float) -> float:
+    """Draw the age: piecewise uniform through the published minimum, median and maximum."""
+    return piecewise_uniform_quantile(
+        u,
+        population.age_minimum_years,
+        population.age_median_years,
+        population.age_maximum_years,
+    )
+
+
+def weight_at_entry(population: Population, z: float, male: bool) -> float:
+    """Draw the weight: normal by sex, and not below the weight from which dosing is fixed."""
+    if male:
+        mean, sd = population.weight_male_mean_kg, population.weight_male_sd_kg
+    else:
+        mean, sd = population.weight_female_mean_kg, population.weight_female_sd_kg
+    return max(normal_of(z, mean, sd), population.weight_minimum_kg)
+
+
+def height_at_entry(population: Population, z: float, male: bool) -> float:
+    """Draw the height: normal by sex."""
+    if male:
+        mean, sd = population.height_male_mean_cm, population.height_male_sd_cm
+    else:
+        mean, sd = population.height_female_mean_cm, population.height_female_sd_cm
+    return normal_of(z, mean, sd)
+
+
+def refractory_at_entry(population: Population, u: float, prior_hct: bool) -> bool:
+    """Draw whether the first treatment failed; a patient with prior allo-HCT had a remission."""
+    return not prior_hct and hit(
+        u, population.primary_refractory_probability / (1.0 - population.prior_hct_probability)
+    )
+
+
+def remission_before_entry(population: Population, z: float, primary_refractory: bool) -> float:
+    """Draw the length of the first remission: lognormal; 0 for who had none."""
+    if primary_refractory:
+        return 0.0
+    return lognormal_of(
+        z, population.first_remission_median_months, population.first_remission_sigma
+    )
+
+
 def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
     """Draw the baseline of patient `number` from its uniforms; see `baseline_of`."""
     return baseline_of(
@@ -156,40 +200,16 @@ def baseline_of(
     z_height: float,
     z_first_remission: float,
 ) -> Patient:
-    """Draw the baseline of patient `number`; three of its uniforms come as standard normals.
-
-    Age follows a piecewise uniform distribution through the published minimum, median and
-    maximum. Weight is normal by sex and not below the weight from which dosing is fixed.
-    """
+    """Draw the baseline of patient `number`; three of its uniforms come as standard normals."""
     male = hit(u.sex, population.male_probability)
-    if male:
-        weight_mean, weight_sd = population.weight_male_mean_kg, population.weight_male_sd_kg
-        height_mean, height_sd = population.height_male_mean_cm, population.height_male_sd_cm
-    else:
-        weight_mean, weight_sd = population.weight_female_mean_kg, population.weight_female_sd_kg
-        height_mean, height_sd = population.height_female_mean_cm, population.height_female_sd_cm
-    weight = normal_of(z_weight, weight_mean, weight_sd)
     prior_hct = hit(u.prior_hct, population.prior_hct_probability)
-    primary_refractory = not prior_hct and hit(
-        u.primary_refractory,
-        population.primary_refractory_probability / (1.0 - population.prior_hct_probability),
-    )
-    first_remission = lognormal_of(
-        z_first_remission,
-        population.first_remission_median_months,
-        population.first_remission_sigma,
-    )
+    primary_refractory = refractory_at_entry(population, u.primary_refractory, prior_hct)
     return Patient(
         number,
-        piecewise_uniform_quantile(
-            u.age,
-            population.age_minimum_years,
-            population.age_median_years,
-            population.age_maximum_years,
-        ),
+        age_at_entry(population, u.age),
         male,
-        max(weight, population.weight_minimum_kg),
-        normal_of(z_height, height_mean, height_sd),
+        weight_at_entry(population, z_weight, male),
+        height_at_entry(population, z_height, male),
         salvage_line(population, u.salvage_line),
         prior_hct,
         hit(u.philadelphia, population.ph_positive_probability),
@@ -198,7 +218,7 @@ def baseline_of(
         hit(u.cns_disease, population.cns_probability),
         hit(u.extramedullary, population.extramedullary_probability),
         primary_refractory,
-        0.0 if primary_refractory else first_remission,
+        remission_before_entry(population, z_first_remission, primary_refractory),
         hit(u.mrd_only, population.mrd_only_probability),
     )
 

@@ -10,19 +10,25 @@ from sim.clinic.distributions import (
     lognormal_quantile,
     proportional_hazards,
     standard_exponential,
+    weibull_hazard_of,
 )
 from sim.clinic.patient import FIRST_SALVAGE, MRD_TREATMENT, Patient
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
 
 
 class Relapse(NamedTuple):
-    """Relapse from a remission without transplant: parameters ``relapse.*``."""
+    """Relapse from a remission without transplant: parameters ``relapse.*``.
+
+    Time to relapse of the uncured is lognormal with `sigma`, or Weibull with `shape` where the
+    scenario says so (`weibull`).
+    """
 
     cured_probability_mrd_negative: float
     cured_probability_mrd_positive: float
     median_months_mrd_negative: float
     median_months_mrd_positive: float
     sigma: float
+    shape: float
     later_salvage_hazard_ratio: float
     ph_positive_hazard_ratio: float
     kmt2a_hazard_ratio: float
@@ -30,6 +36,7 @@ class Relapse(NamedTuple):
     mrd_only_hazard_ratio: float
     study_hazard_ratio: float
     death_rate_per_month: float
+    weibull: bool
 
 
 class Candidacy(NamedTuple):
@@ -79,8 +86,30 @@ def relapse_days(
 ) -> float:
     """Return days from remission to relapse without transplant; never when cured.
 
-    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD, S_u lognormal with a median by MRD
-    times the regimen's duration ratio.
+    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD, S_u lognormal or Weibull with a median
+    by MRD times the regimen's duration ratio.
+    """
+    return relapse_days_of(
+        relapse,
+        duration_ratio,
+        hazard_ratio,
+        mrd_negative,
+        u_cure,
+        standard_exponential(u_time) if relapse.weibull else u_time,
+    )
+
+
+def relapse_days_of(
+    relapse: Relapse,
+    duration_ratio: float,
+    hazard_ratio: float,
+    mrd_negative: bool,
+    u_cure: float,
+    time: float,
+) -> float:
+    """Return `relapse_days`, for the standard exponential of the time where it is Weibull.
+
+    Where it is lognormal, `time` is the uniform.
     """
     if mrd_negative:
         cured, median_months = (
@@ -94,11 +123,10 @@ def relapse_days(
         )
     if hit(u_cure, cured):
         return NEVER
-    return lognormal_quantile(
-        proportional_hazards(u_time, hazard_ratio),
-        median_months * duration_ratio * DAYS_PER_MONTH,
-        relapse.sigma,
-    )
+    median_days = median_months * duration_ratio * DAYS_PER_MONTH
+    if relapse.weibull:
+        return weibull_hazard_of(time, median_days, relapse.shape, hazard_ratio)
+    return lognormal_quantile(proportional_hazards(time, hazard_ratio), median_days, relapse.sigma)
 
 
 def death_in_remission_days(relapse: Relapse, u: float) -> float:

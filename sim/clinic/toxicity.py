@@ -103,16 +103,21 @@ class Episode(NamedTuple):
     resume_day: float
 
 
+def strikes(risk: Risk, u: float, *, first_cycle: bool) -> bool:
+    """Return whether `u` stands for a toxicity of any grade."""
+    ratio = 1.0 if first_cycle else risk.later_cycle_ratio
+    return u < risk.severe_probability * ratio + risk.mild_probability * ratio
+
+
 def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
     """Return the grade that `u` stands for: 0 (none), 2 (grade 1-2), 3, 4 or 5.
 
     The worst grades take the lowest numbers, so that a higher risk never makes the same
     patient better.
     """
-    ratio = 1.0 if first_cycle else risk.later_cycle_ratio
-    severe = risk.severe_probability * ratio
-    if u >= severe + risk.mild_probability * ratio:
+    if not strikes(risk, u, first_cycle=first_cycle):
         return NONE
+    severe = risk.severe_probability * (1.0 if first_cycle else risk.later_cycle_ratio)
     if u < severe * course.grade_5_share:
         return FATAL
     if u < severe * (course.grade_5_share + course.grade_4_share):

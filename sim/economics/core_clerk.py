@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sim.clinic.events import Cause, Happening
-from sim.clinic.patient import Patient, bsa_m2
+from sim.clinic.patient import bsa_m2
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.accounting import PACKAGE_DAYS
@@ -18,7 +18,9 @@ from sim.economics.core_bags import hang_bags, vials
 from sim.economics.core_ledger import (
     ADMINISTRATION,
     AFTER_TRANSPLANT,
+    CATEGORIES,
     COMPLETE_REMISSION,
+    COSTS,
     DRUG,
     END_OF_LIFE,
     FOLLOW_UP,
@@ -33,14 +35,19 @@ from sim.economics.core_ledger import (
     TRANSPLANT_FIRST_YEAR,
     Book,
     close,
+    effects_worth,
     enter,
+    later_point,
+    later_stream,
     point,
     stream,
+    worth,
 )
 from sim.economics.price_records import DrugForm
+from sim.engine.core_body import HEIGHT, WEIGHT
+from sim.engine.core_log import cycle_of, detail_of, grade_of, kind_of, line_of
 from sim.engine.data import Data
 
-ENTERED: Final = int(Happening.ENTRY)
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 CYCLE_STARTED: Final = int(Happening.CYCLE_STARTED)
 INFUSION_STARTED: Final = int(Happening.INFUSION_STARTED)
@@ -59,6 +66,18 @@ USUAL_CARE: Final = int(Happening.USUAL_CARE_STARTED)
 SUPPORTIVE_CARE: Final = int(Happening.SUPPORTIVE_CARE_STARTED)
 DIED: Final = int(Happening.DEATH)
 ENDED: Final = int(Happening.HORIZON)
+ENDS: Final = (1 << TRANSPLANTED) | (1 << RELAPSED) | (1 << DIED) | (1 << ENDED)
+"""What ends a cycle and much else, a bit each."""
+UNPRICED: Final = (
+    (1 << int(Happening.ENTRY))
+    | (1 << int(Happening.MRD_ASSESSED))
+    | (1 << int(Happening.INFUSION_STOPPED))
+    | (1 << int(Happening.SEIZURE))
+    | (1 << TREATMENT_STOPPED)
+    | (1 << int(Happening.CD19_LOSS))
+    | (1 << SURVIVOR)
+)
+"""What nothing is posted for; an entry with MRD only is, before all else."""
 BACKGROUND: Final = int(Cause.BACKGROUND)
 DOSES: Final = int(DrugForm.DOSES)
 COURSES: Final = int(DrugForm.COURSES)
@@ -68,132 +87,170 @@ HEPATOTOXICITY: Final = int(Toxicity.HEPATOTOXICITY)
 INFECTION: Final = int(Toxicity.INFECTION)
 
 
-def next_end(log: Data, events: int, position: int, also: int) -> float:
-    """Return the time of the next transplant, relapse, death, horizon or event of kind `also`."""
-    for i in range(position + 1, events):
-        kind = log[i].kind
-        if (
-            kind == TRANSPLANTED
-            or kind == RELAPSED
-            or kind == DIED
-            or kind == ENDED
-            or kind == also
-        ):
-            return log[i].time_days
-    return log[events - 1].time_days
+def next_end(book: Book, body: Data, position: int) -> int:
+    """Return the position of the next transplant, relapse, death or horizon."""
+    i = book.desk.next_end
+    if i <= position:
+        i = position + 1
+        while (ENDS >> kind_of(body.log[i].code)) & 1 == 0:
+            i += 1
+        book.desk.next_end = i
+    return i
 
 
-def keep_book(
-    book: Book,
-    patient: Patient,
-    log: Data,
-    events: int,
-    regimens: Data,
-) -> None:
+def next_time(book: Book, body: Data, position: int, also: int) -> float:
+    """Return the time of the next of these, or of an event of kind `also` if that comes first."""
+    end = next_end(book, body, position)
+    for i in range(position + 1, end):
+        if kind_of(body.log[i].code) == also:
+            return body.log[i].time_days
+    return body.log[end].time_days
+
+
+def keep_book(book: Book, body: Data) -> None:
     """Walk the log once and post everything."""
     desk = book.desk
+    for category in range(CATEGORIES):
+        desk.amounts[book.strategy, 0, category] = 0.0
+        desk.amounts[book.strategy, 1, category] = 0.0
     desk.state = RELAPSED_REFRACTORY
     desk.since = 0.0
+    desk.since_worth = 1.0
     desk.line = 0
     desk.home_from = 0.0
     desk.given_days = 0.0
+    desk.next_end = 0
+    desk.end = body.now
     desk.tablets_until = 0.0
-    end = log[events - 1].time_days
-    prices = book.tariff.common.prices
-    decrements = book.tariff.common.decrements
-    for i in range(events):
-        event = log[i]
-        kind = event.kind
-        now = event.time_days
-        line = event.line
-        if kind == INFUSION_STARTED:
-            hang_bags(book, log, events, i, end, regimens[line])
-        elif kind == CYCLE_STARTED:
-            open_cycle(book, patient, log, events, i, end, regimens[line])
-        elif kind == TOXIC:
-            treat_toxicity(book, event, end)
-        elif kind == LINE_STARTED:
-            if desk.state != COMPLETE_REMISSION:
-                enter(book, patient, end, ON_TREATMENT, now, line)
-            desk.tablets_until = now + book.tariff.regimens[regimens[line]].tablets_longest_days
-            give_tablets(book, log, events, i, end, regimens[line])
-        elif kind == RESPONDED:
-            state = COMPLETE_REMISSION if event.detail == 1 else INCOMPLETE_REMISSION
-            remit(book, patient, log, events, i, end, state)
-            give_tablets(book, log, events, i, end, regimens[line])
-        elif kind == ENTERED:
-            if event.detail == 1:
-                remit(book, patient, log, events, i, end, COMPLETE_REMISSION)
-        elif kind == FAILED or kind == RELAPSED:
-            enter(book, patient, end, RELAPSED_REFRACTORY, now, line)
-        elif kind == TRANSPLANTED:
-            enter(book, patient, end, TRANSPLANT_FIRST_YEAR, now, line)
-            follow_transplant(book, end, line, now, next_end(log, events, i, TRANSPLANTED))
-        elif kind == VOD:
-            point(book, end, TRANSPLANT, desk.state, line, now, prices.transplant_vod)
-        elif kind == INFECTED:
-            point(book, end, TRANSPLANT, desk.state, line, now, prices.transplant_infection)
-        elif kind == ACUTE_GVHD:
-            point(book, end, TRANSPLANT, desk.state, line, now, prices.acute_gvhd)
-            loss = -decrements.acute_gvhd / DAYS_PER_YEAR
-            stream(book, end, QALY_GVHD, desk.state, line, now, now + event.value, loss)
-        elif kind == CHRONIC_GVHD:
-            per_day = prices.chronic_gvhd_per_year / DAYS_PER_YEAR
-            stream(book, end, TRANSPLANT, desk.state, line, now, now + event.value, per_day)
-            loss = -decrements.chronic_gvhd / DAYS_PER_YEAR
-            stream(book, end, QALY_GVHD, desk.state, line, now, now + event.value, loss)
-        elif kind == USUAL_CARE:
-            until = next_end(log, events, i, SUPPORTIVE_CARE)
-            point(book, end, LATER_LINES, desk.state, line, now, prices.usual_care_drugs)
-            leaves = min(now + book.tariff.common.usual_care_days, until)
-            stream(book, end, LATER_LINES, desk.state, line, now, leaves, prices.inpatient_day)
-            support(book, end, line, leaves, until)
-        elif kind == SUPPORTIVE_CARE:
-            support(book, end, line, now, next_end(log, events, i, SUPPORTIVE_CARE))
-        elif kind == DIED:
-            close(book, patient, end, now)
-            if event.detail != BACKGROUND:
-                point(book, end, END_OF_LIFE, desk.state, line, now, prices.end_of_life)
-        elif kind == ENDED:
-            close(book, patient, end, now)
+    if detail_of(body.log[0].code) == 1:
+        remit(book, body, 0, COMPLETE_REMISSION, 1.0)
+    then, costs = 0.0, 1.0
+    for position in range(body.events):
+        event = body.log[position]
+        kind = kind_of(event.code)
+        if (UNPRICED >> kind) & 1 == 1:
+            continue
+        if event.time_days != then:
+            then = event.time_days
+            costs = worth(book, COSTS, then)
+        post(book, body, position, kind, costs)
 
 
-def remit(
-    book: Book, patient: Patient, log: Data, events: int, position: int, end: float, state: int
-) -> None:
+def post(book: Book, body: Data, position: int, kind: int, costs: float) -> None:
+    """Post an event, at the time of which `costs` is the discount factor of costs."""
+    desk, prices = book.desk, book.tariff.prices
+    event = body.log[position]
+    now, line = event.time_days, line_of(event.code)
+    if kind == INFUSION_STARTED:
+        hang_bags(book, body, position, costs, book.plan.regimens[line])
+    elif kind == CYCLE_STARTED:
+        open_cycle(book, body, position, costs, book.plan.regimens[line])
+    elif kind == TOXIC:
+        treat_toxicity(book, event, costs)
+    elif kind == LINE_STARTED:
+        if desk.state != COMPLETE_REMISSION:
+            enter(book, body, ON_TREATMENT, line, now, costs)
+        row = book.plan.regimens[line]
+        desk.tablets_until = now + book.regimens[row].tablets_longest_days
+        give_tablets(book, body, position, costs, row)
+    elif kind == RESPONDED:
+        state = COMPLETE_REMISSION if detail_of(event.code) == 1 else INCOMPLETE_REMISSION
+        remit(book, body, position, state, costs)
+        give_tablets(book, body, position, costs, book.plan.regimens[line])
+    elif kind == FAILED or kind == RELAPSED:
+        enter(book, body, RELAPSED_REFRACTORY, line, now, costs)
+    elif kind == DIED:
+        close(book, body, now, effects_worth(book, now, costs))
+        if detail_of(event.code) != BACKGROUND:
+            point(book, END_OF_LIFE, desk.state, line, costs, prices.end_of_life)
+    elif kind == ENDED:
+        close(book, body, now, effects_worth(book, now, costs))
+    elif kind == USUAL_CARE:
+        until = next_time(book, body, position, SUPPORTIVE_CARE)
+        point(book, LATER_LINES, desk.state, line, costs, prices.usual_care_drugs)
+        leaves = min(now + book.tariff.usual_care_days, until)
+        day = prices.inpatient_day
+        stream(book, LATER_LINES, desk.state, line, now, costs, leaves, day)
+        support(book, line, leaves, worth(book, COSTS, leaves), until)
+    elif kind == SUPPORTIVE_CARE:
+        support(book, line, now, costs, body.log[next_end(book, body, position)].time_days)
+    else:
+        post_transplant(book, body, position, kind, costs)
+
+
+def remit(book: Book, body: Data, position: int, state: int, costs: float) -> None:
     """Enter remission, with follow-up until it ends or the patient is a long-term survivor."""
-    now, line = log[position].time_days, log[position].line
-    enter(book, patient, end, state, now, line)
-    stop = next_end(log, events, position, SURVIVOR)
-    per_day = book.tariff.common.prices.follow_up_per_month / DAYS_PER_MONTH
-    stream(book, end, FOLLOW_UP, state, line, now, stop, per_day)
+    event = body.log[position]
+    now, line = event.time_days, line_of(event.code)
+    enter(book, body, state, line, now, costs)
+    stop = next_time(book, body, position, SURVIVOR)
+    per_day = book.tariff.prices.follow_up_per_month / DAYS_PER_MONTH
+    stream(book, FOLLOW_UP, state, line, now, costs, stop, per_day)
 
 
-def give_tablets(book: Book, log: Data, events: int, position: int, end: float, row: int) -> None:
+def give_tablets(book: Book, body: Data, position: int, costs: float, row: int) -> None:
     """Give tablets from the event on until response is known or treatment fails."""
-    per_day = book.tariff.regimens[row].tablets_per_day
+    per_day = book.regimens[row].tablets_per_day
     if per_day == 0.0:
         return
-    desk = book.desk
-    now, line = log[position].time_days, log[position].line
-    known = min(next_end(log, events, position, RESPONDED), next_end(log, events, position, FAILED))
-    stream(book, end, DRUG, desk.state, line, now, min(known, desk.tablets_until), per_day)
+    event = body.log[position]
+    now, line = event.time_days, line_of(event.code)
+    known = min(next_time(book, body, position, RESPONDED), next_time(book, body, position, FAILED))
+    stop = min(known, book.desk.tablets_until)
+    stream(book, DRUG, book.desk.state, line, now, costs, stop, per_day)
 
 
-def support(book: Book, end: float, line: int, start: float, stop: float) -> None:
+def support(book: Book, line: int, start: float, start_worth: float, stop: float) -> None:
     """Post supportive care by the month."""
-    per_day = book.tariff.common.prices.supportive_care_per_month / DAYS_PER_MONTH
-    stream(book, end, LATER_LINES, book.desk.state, line, start, stop, per_day)
+    per_day = book.tariff.prices.supportive_care_per_month / DAYS_PER_MONTH
+    stream(book, LATER_LINES, book.desk.state, line, start, start_worth, stop, per_day)
 
 
-def follow_transplant(book: Book, end: float, line: int, now: float, until: float) -> None:
+def post_transplant(book: Book, body: Data, position: int, kind: int, costs: float) -> None:
+    """Post a transplant or one of its complications."""
+    desk, prices, decrements = book.desk, book.tariff.prices, book.tariff.decrements
+    event = body.log[position]
+    now, line = event.time_days, line_of(event.code)
+    over = now + event.value
+    if kind == TRANSPLANTED:
+        enter(book, body, TRANSPLANT_FIRST_YEAR, line, now, costs)
+        until = body.log[next_end(book, body, position)].time_days
+        follow_transplant(book, line, now, costs, until)
+    elif kind == VOD:
+        point(book, TRANSPLANT, desk.state, line, costs, prices.transplant_vod)
+    elif kind == INFECTED:
+        point(book, TRANSPLANT, desk.state, line, costs, prices.transplant_infection)
+    elif kind == ACUTE_GVHD:
+        point(book, TRANSPLANT, desk.state, line, costs, prices.acute_gvhd)
+        lose(book, QALY_GVHD, line, now, costs, over, decrements.acute_gvhd)
+    elif kind == CHRONIC_GVHD:
+        per_day = prices.chronic_gvhd_per_year / DAYS_PER_YEAR
+        stream(book, TRANSPLANT, desk.state, line, now, costs, over, per_day)
+        lose(book, QALY_GVHD, line, now, costs, over, decrements.chronic_gvhd)
+
+
+def lose(
+    book: Book,
+    category: int,
+    line: int,
+    now: float,
+    costs: float,
+    over: float,
+    decrement: float,
+) -> None:
+    """Post the QALYs that a complication takes away while it lasts."""
+    now_worth = effects_worth(book, now, costs)
+    per_day = -decrement / DAYS_PER_YEAR
+    stream(book, category, book.desk.state, line, now, now_worth, over, per_day)
+
+
+def follow_transplant(book: Book, line: int, now: float, costs: float, until: float) -> None:
     """Post the transplant's package and the rest of two years unless it fails."""
-    prices = book.tariff.common.prices
-    point(book, end, TRANSPLANT, TRANSPLANT_FIRST_YEAR, line, now, prices.transplant)
+    prices = book.tariff.prices
+    point(book, TRANSPLANT, TRANSPLANT_FIRST_YEAR, line, costs, prices.transplant)
     year = now + DAYS_PER_YEAR
-    stream(
+    later_stream(
         book,
-        end,
         TRANSPLANT,
         TRANSPLANT_FIRST_YEAR,
         line,
@@ -201,9 +258,8 @@ def follow_transplant(book: Book, end: float, line: int, now: float, until: floa
         min(year, until),
         prices.transplant_rest_of_first_year / (DAYS_PER_YEAR - PACKAGE_DAYS),
     )
-    stream(
+    later_stream(
         book,
-        end,
         TRANSPLANT,
         AFTER_TRANSPLANT,
         line,
@@ -213,15 +269,14 @@ def follow_transplant(book: Book, end: float, line: int, now: float, until: floa
     )
 
 
-def treat_toxicity(book: Book, event: Data, end: float) -> None:
+def treat_toxicity(book: Book, event: Data, costs: float) -> None:
     """Post a toxicity: severe ones in hospital, for days not in hospital anyway."""
     desk = book.desk
-    prices = book.tariff.common.prices
-    now, line = event.time_days, event.line
-    if event.grade < SEVERE:
-        point(book, end, TOXICITY, desk.state, line, now, prices.mild_toxicity)
+    prices = book.tariff.prices
+    now, line, kind = event.time_days, line_of(event.code), detail_of(event.code)
+    if grade_of(event.code) < SEVERE:
+        point(book, TOXICITY, desk.state, line, costs, prices.mild_toxicity)
         return
-    kind = event.detail
     if kind == CRS:
         amount = prices.severe_crs
     elif kind == NEUROTOXICITY:
@@ -233,55 +288,43 @@ def treat_toxicity(book: Book, event: Data, end: float) -> None:
     else:
         amount = prices.severe_febrile_neutropenia
     over = now + event.value
-    point(book, end, TOXICITY, desk.state, line, now, amount)
+    point(book, TOXICITY, desk.state, line, costs, amount)
     start = max(now, desk.home_from)
-    stream(book, end, TOXICITY, desk.state, line, start, over, prices.inpatient_day)
+    later_stream(book, TOXICITY, desk.state, line, start, over, prices.inpatient_day)
     desk.home_from = max(desk.home_from, over)
-    loss = -book.tariff.common.decrements.severe_toxicity / DAYS_PER_YEAR
-    stream(book, end, QALY_TOXICITY, desk.state, line, now, over, loss)
+    lose(book, QALY_TOXICITY, line, now, costs, over, book.tariff.decrements.severe_toxicity)
 
 
-def open_cycle(
-    book: Book,
-    patient: Patient,
-    log: Data,
-    events: int,
-    position: int,
-    end: float,
-    row: int,
-) -> None:
+def open_cycle(book: Book, body: Data, position: int, costs: float, row: int) -> None:
     """Open a cycle: days in hospital, and drugs that are given in doses or courses."""
     desk = book.desk
-    prices = book.tariff.common.prices
-    regimen = book.tariff.regimens[row]
-    event = log[position]
-    now, line = event.time_days, event.line
-    limit = next_end(log, events, position, TRANSPLANTED)
+    regimen = book.regimens[row]
+    event = body.log[position]
+    now, line, cycle = event.time_days, line_of(event.code), cycle_of(event.code)
     desk.given_days = 0.0
-    if event.cycle == 0:
-        planned = regimen.first_cycle_days
-    elif event.cycle == 1:
-        planned = regimen.second_cycle_days
+    if cycle == 0:
+        planned = regimen.stay.first_cycle_days
+    elif cycle == 1:
+        planned = regimen.stay.second_cycle_days
     else:
-        planned = regimen.later_cycle_days
-    desk.home_from = min(now + planned, limit)
-    stream(book, end, ADMINISTRATION, desk.state, line, now, desk.home_from, prices.inpatient_day)
+        planned = regimen.stay.later_cycle_days
+    desk.home_from = min(now + planned, body.log[next_end(book, body, position)].time_days)
+    day = book.tariff.prices.inpatient_day
+    stream(book, ADMINISTRATION, desk.state, line, now, costs, desk.home_from, day)
     if regimen.form == COURSES:
-        point(book, end, DRUG, desk.state, line, now, regimen.price_per_cycle)
+        point(book, DRUG, desk.state, line, costs, regimen.price_per_cycle)
     elif regimen.form == DOSES:
-        stops = next_end(log, events, position, TREATMENT_STOPPED)
-        inject(book, patient, end, row, line, now, stops)
+        stops = next_time(book, body, position, TREATMENT_STOPPED)
+        inject(book, body, row, line, now, stops)
 
 
-def inject(
-    book: Book, patient: Patient, end: float, row: int, line: int, now: float, limit: float
-) -> None:
+def inject(book: Book, body: Data, row: int, line: int, now: float, limit: float) -> None:
     """Give the doses of a cycle: whole vials for each, a visit unless in hospital."""
     desk = book.desk
-    prices = book.tariff.common.prices
-    regimen = book.tariff.regimens[row]
+    prices = book.tariff.prices
+    regimen = book.regimens[row]
     in_remission = desk.state == COMPLETE_REMISSION or desk.state == INCOMPLETE_REMISSION
-    surface = bsa_m2(patient.height_cm, patient.weight_kg)
+    surface = bsa_m2(body.people[HEIGHT, body.column], body.people[WEIGHT, body.column])
     for number in range(3):
         if number == 0:
             dose = (
@@ -297,7 +340,7 @@ def inject(
         if day >= limit:
             return
         cost = vials(book, dose * surface, regimen.vial_content) * regimen.price_per_vial
-        point(book, end, DRUG, desk.state, line, day, cost)
-        point(book, end, ADMINISTRATION, desk.state, line, day, prices.premedication)
+        later_point(book, DRUG, desk.state, line, day, cost)
+        later_point(book, ADMINISTRATION, desk.state, line, day, prices.premedication)
         if day >= desk.home_from:
-            point(book, end, ADMINISTRATION, desk.state, line, day, prices.outpatient_visit)
+            later_point(book, ADMINISTRATION, desk.state, line, day, prices.outpatient_visit)

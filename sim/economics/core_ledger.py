@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sim.clinic.patient import Patient
+import numpy as np
+
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.discounting import factor_at
-from sim.economics.ledger import Category, State
-from sim.economics.price_records import SPAN, SPAN_BITS, Tariff
+from sim.economics.ledger import Account, Category, State
+from sim.economics.price_records import SPAN, SPAN_BITS, SPANS
+from sim.engine.core_body import AGE, MALE, MOST_STRATEGIES
 from sim.engine.data import Data
+from sim.engine.records import MOST_LINES
 
 CATEGORIES: Final = len(Category)
+ACCOUNTS: Final = len(Account)
 STATES: Final = len(State)
-LINES: Final = 7
+LINES: Final = MOST_LINES + 1
 """Six regimens at most, and the care after them."""
+WIDTH: Final = 16
+"""Columns kept for a patient: categories, then accounts, and what fills a vector."""
 
 _ORDER: Final = {category: i for i, category in enumerate(Category)}
 DRUG: Final = _ORDER[Category.DRUG]
@@ -41,164 +47,222 @@ SHORT: Final = 0.02
 WITHIN_SPAN: Final = SPAN - 1
 FIRST_EFFECT: Final = QALY_STATE
 """Categories from here on are effects, those before are costs."""
+COSTS: Final = 0
+EFFECTS: Final = 1
+
+DESK: Final = np.dtype(
+    [
+        ("state", np.int64),
+        ("line", np.int64),
+        ("since", np.float64),
+        ("since_worth", np.float64),
+        ("home_from", np.float64),
+        ("given_days", np.float64),
+        ("tablets_until", np.float64),
+        ("end", np.float64),
+        ("next_end", np.int64),
+        ("amounts", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
+        ("values", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
+        ("squares", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
+        ("differences", np.float64, (MOST_STRATEGIES, WIDTH)),
+        ("difference_squares", np.float64, (MOST_STRATEGIES, WIDTH)),
+        ("products", np.float64, (MOST_STRATEGIES,)),
+    ]
+)
+"""The clerk's desk: the stay under way, the patient's amounts by strategy, undiscounted and
+discounted, and the sums of all patients so far (see `sim.study.tally`)."""
 
 
 class Book(NamedTuple):
-    """Sums of the patient at hand (undiscounted, discounted) and cells of all patients."""
+    """A patient's book under one strategy: prices, the desk, and cells of all patients.
 
-    amounts: Data
-    cells: Data
-    tariff: Tariff
+    ``cells`` are in one row: category, line, state, then undiscounted and discounted.
+    """
+
+    tariff: Data
+    regimens: Data
+    plan: Data
     desk: Data
+    cells: Data
+    strategy: int
 
 
-def point(
-    book: Book, end: float, category: int, state: int, line: int, time: float, amount: float
-) -> None:
-    """Post a cost at one moment; nothing after the end."""
-    if amount != 0.0 and time <= end:
-        present = amount * worth(book, book.tariff.common.force_costs, time)
-        add(book, category, state, line, amount, present)
+def add(book: Book, category: int, state: int, line: int, plain: float, present: float) -> None:
+    """Add an entry to the patient's sums and to the cells of all patients."""
+    amounts = book.desk.amounts
+    amounts[book.strategy, 0, category] += plain
+    amounts[book.strategy, 1, category] += present
+    cell = ((category * LINES + line) * STATES + state) * 2
+    book.cells[cell] += plain
+    book.cells[cell + 1] += present
 
 
-def stream(
-    book: Book,
-    end: float,
-    category: int,
-    state: int,
-    line: int,
-    start: float,
-    stop: float,
-    per_day: float,
-) -> None:
-    """Post ``per_day × days`` from `start` to `stop` or the end."""
-    stop = min(stop, end)
-    if per_day != 0.0 and stop > start:
-        common = book.tariff.common
-        force = common.force_effects if category >= FIRST_EFFECT else common.force_costs
-        present = per_day * present_days(book, force, start, stop)
-        add(book, category, state, line, per_day * (stop - start), present)
+def force_of(book: Book, kind: int) -> float:
+    """Return the force of discounting of costs or effects."""
+    return book.tariff.force_effects if kind == EFFECTS else book.tariff.force_costs
 
 
-def worth(book: Book, force: float, time: float) -> float:
+def worth(book: Book, kind: int, time: float) -> float:
     """Return the discount factor: that of the whole day, times a short series for the rest.
 
     The rest of a day is worth less than 1e-3 at any rate below 44 %; the series is then exact
     to 1e-17.
     """
-    row = 0 if force == book.tariff.common.force_costs else 1
+    force = force_of(book, kind)
     days = int(time)
     span = days >> SPAN_BITS
-    if span >= book.tariff.spans.shape[1]:
+    if span >= SPANS:
         return factor_at(force, time)
     y = force * (time - days)
     series = 1.0 - y * (1.0 - y * (1 / 2 - y * (1 / 6 - y / 24)))
-    return book.tariff.spans[row, span] * book.tariff.days[row, days & WITHIN_SPAN] * series
+    return book.tariff.spans[kind, span] * book.tariff.days[kind, days & WITHIN_SPAN] * series
 
 
-def present_days(book: Book, force: float, start: float, stop: float) -> float:
+def effects_worth(book: Book, time: float, costs: float) -> float:
+    """Return the discount factor of effects at a time at which that of costs is known."""
+    same = book.tariff.force_effects == book.tariff.force_costs
+    return costs if same else worth(book, EFFECTS, time)
+
+
+def present_days(book: Book, kind: int, start: float, start_worth: float, stop: float) -> float:
     """Return discounted days, ``v(start) × length × mean factor``.
 
     With x the force times the length, the mean factor is ``(1 − exp(−x)) / x``; below
     `SHORT` its series gives the same to 1e-14. Above, ``(v(start) − v(stop)) / force`` loses
     no more than that to cancellation.
     """
+    force = force_of(book, kind)
     length = stop - start
     x = force * length
     if x > SHORT:
-        return (worth(book, force, start) - worth(book, force, stop)) / force
-    mean_factor = 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
-    return worth(book, force, start) * (length * mean_factor)
+        return (start_worth - worth(book, kind, stop)) / force
+    return start_worth * (length * mean_factor(x))
 
 
-def add(book: Book, category: int, state: int, line: int, plain: float, present: float) -> None:
-    """Add an entry to the patient's sums and to the cells of all patients."""
-    book.amounts[0, category] += plain
-    book.amounts[1, category] += present
-    cell = book.cells[category, line, state]
-    cell[0] += plain
-    cell[1] += present
+def mean_factor(x: float) -> float:
+    """Return ``(1 − exp(−x)) / x`` for a small x, by its series."""
+    return 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
+
+
+def point(
+    book: Book, category: int, state: int, line: int, time_worth: float, amount: float
+) -> None:
+    """Post a cost at a moment of known discount factor."""
+    if amount != 0.0:
+        add(book, category, state, line, amount, amount * time_worth)
+
+
+def later_point(
+    book: Book, category: int, state: int, line: int, time: float, amount: float
+) -> None:
+    """Post a cost at a moment that may lie behind the end, after which nothing is posted."""
+    if amount != 0.0 and time <= book.desk.end:
+        add(book, category, state, line, amount, amount * worth(book, COSTS, time))
+
+
+def stream(
+    book: Book,
+    category: int,
+    state: int,
+    line: int,
+    start: float,
+    start_worth: float,
+    stop: float,
+    per_day: float,
+) -> None:
+    """Post ``per_day × days`` from `start`, of known discount factor, to `stop` or the end."""
+    stop = min(stop, book.desk.end)
+    if per_day != 0.0 and stop > start:
+        kind = EFFECTS if category >= FIRST_EFFECT else COSTS
+        present = per_day * present_days(book, kind, start, start_worth, stop)
+        add(book, category, state, line, per_day * (stop - start), present)
+
+
+def later_stream(
+    book: Book, category: int, state: int, line: int, start: float, stop: float, per_day: float
+) -> None:
+    """Post a stream whose start has no known discount factor."""
+    if per_day != 0.0 and min(stop, book.desk.end) > start:
+        kind = EFFECTS if category >= FIRST_EFFECT else COSTS
+        stream(book, category, state, line, start, worth(book, kind, start), stop, per_day)
 
 
 def stay(
-    book: Book, patient: Patient, end: float, state: int, line: int, start: float, stop: float
+    book: Book,
+    body: Data,
+    state: int,
+    start: float,
+    start_worth: float,
+    stop: float,
+    stop_worth: float,
 ) -> None:
     """Post life-years and QALYs of a stay in a state, capped by the population norm."""
     if stop <= start:
         return
-    years = (stop - start) / DAYS_PER_YEAR
-    force = book.tariff.common.force_effects
-    present = present_days(book, force, start, stop) / DAYS_PER_YEAR
+    tariff, line = book.tariff, book.desk.line
+    length = stop - start
+    x = tariff.force_effects * length
+    if x > SHORT:
+        present = (start_worth - stop_worth) / tariff.force_effects
+    else:
+        present = start_worth * (length * mean_factor(x))
+    years, present = length / DAYS_PER_YEAR, present / DAYS_PER_YEAR
     add(book, LIFE, state, line, years, present)
-    utility = book.tariff.utilities[state]
-    if not book.tariff.common.capped:
-        add(book, QALY_STATE, state, line, years * utility, present * utility)
-        return
-    norms = book.tariff.norms[1 if patient.male else 0]
-    oldest = norms.shape[0] - 1
-    age = int(patient.age_years + start / DAYS_PER_YEAR)
-    if utility <= book.tariff.lowest_norms[1 if patient.male else 0, min(age, oldest)]:
-        add(book, QALY_STATE, state, line, years * utility, present * utility)
-        return
-    value = min(utility, norms[min(age, oldest)])
-    begin = start
+    utility = tariff.utilities[state]
+    if tariff.capped:
+        male = 1 if body.people[MALE, body.column] > 0.0 else 0
+        oldest = tariff.norms.shape[1] - 1
+        age = int(body.people[AGE, body.column] + start / DAYS_PER_YEAR)
+        if utility > tariff.lowest_norms[male, min(age, oldest)]:
+            capped_stay(book, body, state, start, start_worth, stop)
+            return
+    add(book, QALY_STATE, state, line, years * utility, present * utility)
+
+
+def capped_stay(
+    book: Book, body: Data, state: int, start: float, start_worth: float, stop: float
+) -> None:
+    """Post the QALYs of a stay whose utility the population norm may cap."""
+    tariff, line = book.tariff, book.desk.line
+    male = 1 if body.people[MALE, body.column] > 0.0 else 0
+    age_at_entry = body.people[AGE, body.column]
+    oldest = tariff.norms.shape[1] - 1
+    utility = tariff.utilities[state]
+    age = int(age_at_entry + start / DAYS_PER_YEAR)
+    value = min(utility, tariff.norms[male, min(age, oldest)])
     while True:
         age += 1
-        birthday = (age - patient.age_years) * DAYS_PER_YEAR
+        birthday = (age - age_at_entry) * DAYS_PER_YEAR
         if birthday >= stop:
             break
-        following = min(utility, norms[min(age, oldest)])
+        following = min(utility, tariff.norms[male, min(age, oldest)])
         if following != value and birthday > start:
-            stream(book, end, QALY_STATE, state, line, start, birthday, value / DAYS_PER_YEAR)
-            start = birthday
+            rate = value / DAYS_PER_YEAR
+            stream(book, QALY_STATE, state, line, start, start_worth, birthday, rate)
+            start, start_worth = birthday, worth(book, EFFECTS, birthday)
         value = following
-    if start == begin:
-        add(book, QALY_STATE, state, line, years * value, present * value)
-    else:
-        stream(book, end, QALY_STATE, state, line, start, stop, value / DAYS_PER_YEAR)
+    stream(book, QALY_STATE, state, line, start, start_worth, stop, value / DAYS_PER_YEAR)
 
 
-def close(book: Book, patient: Patient, end: float, now: float) -> None:
+def close(book: Book, body: Data, now: float, now_worth: float) -> None:
     """Close the stay in the present state."""
     desk = book.desk
-    start = desk.since
+    start, start_worth = desk.since, desk.since_worth
     if desk.state == TRANSPLANT_FIRST_YEAR and now - start > DAYS_PER_YEAR:
         turn = start + DAYS_PER_YEAR
-        stay(book, patient, end, TRANSPLANT_FIRST_YEAR, desk.line, start, turn)
-        stay(book, patient, end, AFTER_TRANSPLANT, desk.line, turn, now)
+        turn_worth = worth(book, EFFECTS, turn)
+        stay(book, body, TRANSPLANT_FIRST_YEAR, start, start_worth, turn, turn_worth)
+        stay(book, body, AFTER_TRANSPLANT, turn, turn_worth, now, now_worth)
     else:
-        stay(book, patient, end, desk.state, desk.line, start, now)
+        stay(book, body, desk.state, start, start_worth, now, now_worth)
 
 
-def enter(book: Book, patient: Patient, end: float, state: int, now: float, line: int) -> None:
-    """Close the stay in the present state and begin another."""
-    close(book, patient, end, now)
+def enter(book: Book, body: Data, state: int, line: int, now: float, costs: float) -> None:
+    """Close the stay in the present state and begin another; `costs` is the factor of costs."""
+    now_worth = effects_worth(book, now, costs)
+    close(book, body, now, now_worth)
     desk = book.desk
     desk.state = state
     desk.since = now
+    desk.since_worth = now_worth
     desk.line = line
-
-
-def series(
-    book: Book,
-    row: int,
-    category: int,
-    line: int,
-    start: float,
-    first: int,
-    after_last: int,
-    amount: float,
-) -> None:
-    """Post `amount` for each bag from `first` to before `after_last` of a stretch from `start`.
-
-    Discounted: ``v(t_first) (1 − q^n) / (1 − q)`` with q the factor of a bag's days; the sums
-    of n factors are tabulated.
-    """
-    count = after_last - first
-    if count <= 0 or amount == 0.0:
-        return
-    time = start + first * book.tariff.regimens[row].bag_days
-    sums = book.tariff.bag_sums[row]
-    total = sums[min(count, sums.shape[0] - 1)]
-    present = amount * worth(book, book.tariff.common.force_costs, time) * total
-    add(book, category, book.desk.state, line, amount * count, present)

@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum, unique
 from functools import lru_cache
-from math import ceil
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from sim.clinic.arithmetic import expm1
 from sim.economics.clerk import Accounts
-from sim.economics.discounting import factor_at
-from sim.economics.prices import CourseDrug, InfusionDrug, InjectedDrug, Prices, RegimenPrices
-from sim.economics.utilities import OLDEST_AGE, Decrements
+from sim.economics.discounting import Discounting, factor_at
+from sim.economics.prices import (
+    CourseDrug,
+    InfusionDrug,
+    InjectedDrug,
+    Prices,
+    RegimenPrices,
+    Stay,
+)
+from sim.economics.utilities import OLDEST_AGE, Decrements, Norms, StateUtilities
 from sim.engine.data import Data
-from sim.engine.records import Records, fields
+from sim.engine.records import Records, fields, new_records
 
 TABLES_KEPT: Final = 8
 DAYS_TABULATED: Final = 40000
 """Longer than a lifetime horizon."""
 SPAN_BITS: Final = 6
 SPAN: Final = 1 << SPAN_BITS
+SPANS: Final = len(range(0, DAYS_TABULATED, SPAN))
+MOST_BAGS: Final = 64
+"""Sums of the discount factors of bags are tabulated for fewer than these."""
 
 
 @unique
@@ -34,23 +43,31 @@ class DrugForm(IntEnum):
     COURSES = 2
 
 
-PRICES: Final = np.dtype(
+TARIFF: Final = np.dtype(
     [
         ("prices", fields(Prices)),
         ("decrements", fields(Decrements)),
+        ("utilities", np.float64, (len(StateUtilities._fields),)),
         ("usual_care_days", np.float64),
         ("force_costs", np.float64),
         ("force_effects", np.float64),
+        ("norms", np.float64, (2, OLDEST_AGE)),
+        ("lowest_norms", np.float64, (2, OLDEST_AGE)),
+        ("days", np.float64, (2, SPAN)),
+        ("spans", np.float64, (2, SPANS)),
         ("vial_sharing", np.bool_),
         ("capped", np.bool_),
-    ]
+    ],
+    align=True,
 )
-REGIMEN_PRICES: Final = np.dtype(
+"""Prices, utilities by state, norms by sex and age, discount factors.
+
+`lowest_norms` holds the lowest norm from an age on; for `spans` and `days` see `worth_by_day`.
+"""
+REGIMEN_TARIFF: Final = np.dtype(
     [
         ("form", np.int64),
-        ("first_cycle_days", np.float64),
-        ("second_cycle_days", np.float64),
-        ("later_cycle_days", np.float64),
+        ("stay", fields(Stay)),
         ("price_per_vial", np.float64),
         ("vial_content", np.float64),
         ("price_per_cycle", np.float64),
@@ -65,74 +82,75 @@ REGIMEN_PRICES: Final = np.dtype(
         ("days_between_doses", np.float64),
         ("tablets_per_day", np.float64),
         ("tablets_longest_days", np.float64),
-    ]
+        ("bag_sums", np.float64, (MOST_BAGS,)),
+    ],
+    align=True,
 )
 
 
 class Tariff(NamedTuple):
-    """Prices, by regimen where they are a regimen's, utilities by state, norms by sex and age.
-
-    `lowest_norms` holds the lowest norm from an age on; `spans` and `days` see `worth_by_day`.
-    """
+    """The prices of a question: one record a parameter set, and by set and regimen."""
 
     common: Data
     regimens: Records
-    utilities: np.ndarray[Any, np.dtype[np.float64]]
-    norms: np.ndarray[Any, np.dtype[np.float64]]
-    lowest_norms: np.ndarray[Any, np.dtype[np.float64]]
-    spans: np.ndarray[Any, np.dtype[np.float64]]
-    days: np.ndarray[Any, np.dtype[np.float64]]
-    bag_sums: np.ndarray[Any, np.dtype[np.float64]]
 
 
 def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
     """Write the accounts into records; `regimens` in the order of the engine's table."""
-    common = np.zeros(1, PRICES).view(np.recarray)
-    row = common[0]
-    row["prices"] = tuple(accounts.price_list.prices)
-    row["decrements"] = tuple(accounts.utilities.decrements)
-    row["usual_care_days"] = accounts.price_list.usual_care_days
-    row["force_costs"] = accounts.costs.force_per_day
-    row["force_effects"] = accounts.effects.force_per_day
-    row["vial_sharing"] = accounts.vial_sharing
-    norms = accounts.utilities.norms
-    row["capped"] = norms is not None
-    table = np.zeros(max(len(regimens), 1), REGIMEN_PRICES).view(np.recarray)
+    common, table = new_records(TARIFF, 1), new_records(REGIMEN_TARIFF, 1, len(regimens))
+    fill_tariff(common[0], accounts)
     for place, name in enumerate(regimens):
-        _fill(table[place], accounts.price_list.regimens[name])
-    norm_table = (
-        np.zeros((2, OLDEST_AGE)) if norms is None else np.array([norms.female, norms.male])
-    )
-    return Tariff(
-        row,
-        table,
-        np.array(tuple(accounts.utilities.states), dtype=np.float64),
-        norm_table,
-        np.ascontiguousarray(np.minimum.accumulate(norm_table[:, ::-1], axis=1)[:, ::-1]),
-        *worth_by_day(accounts.costs.force_per_day, accounts.effects.force_per_day),
-        _bag_sums(
-            accounts.costs.force_per_day,
-            tuple((float(entry.bag_days), float(entry.infusion_days)) for entry in table),
-        ),
-    )
+        fill_regimen_tariff(
+            table[0, place], accounts.price_list.regimens[name], accounts.costs.force_per_day
+        )
+    return Tariff(common, table)
+
+
+def fill_tariff(row: Data, accounts: Accounts) -> None:
+    """Write what is not a regimen's into a record."""
+    for part in ("prices", "usual_care_days"):
+        fill_price_part(row, part, getattr(accounts.price_list, part))
+    for part, numbers in zip(("utilities", "decrements", "norms"), accounts.utilities, strict=True):
+        fill_price_part(row, part, numbers)
+    fill_price_part(row, "discounting", (accounts.costs, accounts.effects))
+    row["vial_sharing"] = accounts.vial_sharing
+
+
+def fill_price_part(row: Data, part: str, numbers: Any) -> None:  # noqa: ANN401
+    """Write one part of what is not a regimen's into a record."""
+    if part == "norms":
+        fill_norms(row, numbers)
+    elif part == "discounting":
+        fill_discounting(row, *numbers)
+    else:
+        row[part] = tuple(numbers) if isinstance(numbers, tuple) else numbers
+
+
+def fill_discounting(row: Data, costs: Discounting, effects: Discounting) -> None:
+    """Write forces and factors of discounting into a record."""
+    row["force_costs"], row["force_effects"] = costs.force_per_day, effects.force_per_day
+    row["spans"], row["days"] = worth_by_day(costs.force_per_day, effects.force_per_day)
+
+
+def fill_norms(row: Data, norms: Norms | None) -> None:
+    """Write the population norms into a record."""
+    row["capped"] = norms is not None
+    if norms is not None:
+        row["norms"] = norms.female, norms.male
+        row["lowest_norms"] = np.minimum.accumulate(row["norms"][:, ::-1], axis=1)[:, ::-1]
 
 
 @lru_cache(maxsize=TABLES_KEPT)
-def _bag_sums(force: float, regimens: tuple[tuple[float, float], ...]) -> np.ndarray[Any, Any]:
-    """Tabulate ``(1 − q^n) / (1 − q)``, the sum of n discount factors a bag's days apart.
+def _bag_sums(force: float, bag_days: float) -> np.ndarray[Any, Any]:
+    """Tabulate ``(1 − q^n) / (1 − q)``, the sum of n discount factors a bag's days apart."""
+    return np.array([sum_of_factors(force * bag_days, n) for n in range(MOST_BAGS)])
 
-    One row a regimen, given by days of a bag and of the infusion.
-    """
-    most = max((ceil(infusion / bag) for bag, infusion in regimens if bag > 0.0), default=0) + 2
-    table = np.zeros((len(regimens), most))
-    for row, (bag, _) in enumerate(regimens):
-        step = -force * bag
-        table[row] = (
-            [float(n) for n in range(most)]
-            if step == 0.0
-            else [expm1(step * n) / expm1(step) for n in range(most)]
-        )
-    return table
+
+def sum_of_factors(force: float, number: int) -> float:
+    """Return the sum of `number` discount factors, one each time after which they fall by `force`."""
+    if force == 0.0:
+        return float(number)
+    return expm1(-force * number) / expm1(-force)
 
 
 @lru_cache(maxsize=TABLES_KEPT)
@@ -154,8 +172,9 @@ def worth_by_day(
     return table(range(0, DAYS_TABULATED, SPAN)), table(range(SPAN))
 
 
-def _fill(row: Data, regimen: RegimenPrices) -> None:
-    row["first_cycle_days"], row["second_cycle_days"], row["later_cycle_days"] = regimen.stay
+def fill_regimen_tariff(row: Data, regimen: RegimenPrices, force_costs: float) -> None:
+    """Write the prices of a regimen into a record."""
+    row["stay"] = tuple(regimen.stay)
     row["tablets_per_day"], row["tablets_longest_days"] = regimen.tablets
     drug = regimen.drug
     if isinstance(drug, InfusionDrug):
@@ -165,6 +184,7 @@ def _fill(row: Data, regimen: RegimenPrices) -> None:
         row["infusion_days"] = drug.schedule.infusion_days
         row["step_days"] = drug.schedule.step_days
         row["full_dose_mcg_per_day"] = drug.schedule.full_dose_mcg_per_day
+        row["bag_sums"] = _bag_sums(force_costs, drug.bag_days)
     elif isinstance(drug, InjectedDrug):
         row["form"] = DrugForm.DOSES
         row["price_per_vial"], row["vial_content"] = drug.price_per_vial, drug.vial_mg

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from sim.clinic.infusion import Schedule
-from sim.engine.model import Values
+from sim.engine.values import Values
 
 
 class Prices(NamedTuple):
@@ -195,6 +195,26 @@ def _tablets(name: str, values: Values) -> Tablets:
     return Tablets(values[f"cost.{name}.tablets_per_day"], values[f"{name}.tablets.longest_days"])
 
 
+def unit_costs(values: Values) -> Prices:
+    """Bind the unit costs of the perspective."""
+    return values.record(Prices, "cost")
+
+
+def usual_care_days(values: Values) -> float:
+    """Bind the days in hospital of usual care."""
+    return values["hospital.usual_care_days"]
+
+
+def regimen_prices(values: Values, regimen: Delivered) -> RegimenPrices:
+    """Bind the prices of a regimen."""
+    return RegimenPrices(
+        name=regimen.name,
+        stay=_stay(regimen, values),
+        drug=_drug(regimen, values),
+        tablets=_tablets(regimen.name, values),
+    )
+
+
 def price_list(values: Values, regimens: Iterable[Delivered]) -> PriceList:
     """Bind the prices of the perspective and of each of the `regimens`.
 
@@ -204,15 +224,7 @@ def price_list(values: Values, regimens: Iterable[Delivered]) -> PriceList:
         When a price is missing.
     """
     return PriceList(
-        prices=values.record(Prices, "cost"),
-        usual_care_days=values["hospital.usual_care_days"],
-        regimens={
-            regimen.name: RegimenPrices(
-                name=regimen.name,
-                stay=_stay(regimen, values),
-                drug=_drug(regimen, values),
-                tablets=_tablets(regimen.name, values),
-            )
-            for regimen in regimens
-        },
+        prices=unit_costs(values),
+        usual_care_days=usual_care_days(values),
+        regimens={regimen.name: regimen_prices(values, regimen) for regimen in regimens},
     )

@@ -8,12 +8,19 @@ from typing import NamedTuple
 from sim.clinic.patient import Patient
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.ledger import State
-from sim.engine.model import Values
+from sim.engine.values import Values
 
 OLDEST_AGE = 130
 """Norms are tabulated by attained age up to here; the last holds beyond."""
+BANDED_NORM = "norm.age_18"
+"""A perspective with this parameter has norms by band of age."""
 BAND_AGES = (18, 25, 35, 45, 55, 65, 75)
 """First age of each band of the tabulated population norms (parameters ``norm.age_<n>``)."""
+
+BAND_OF_AGE = tuple(
+    max(first for first in BAND_AGES if first <= max(age, BAND_AGES[0]))
+    for age in range(OLDEST_AGE)
+)
 
 
 class StateUtilities(NamedTuple):
@@ -87,10 +94,8 @@ class Utilities(NamedTuple):
 
 def band_norms(values: Values) -> Norms:
     """Build norms that are constant within bands of age and alike for both sexes."""
-    table = tuple(
-        values[f"norm.age_{max(first for first in BAND_AGES if first <= max(age, BAND_AGES[0]))}"]
-        for age in range(OLDEST_AGE)
-    )
+    bands = {first: values[f"norm.age_{first}"] for first in BAND_AGES}
+    table = tuple(bands[first] for first in BAND_OF_AGE)
     return Norms(table, table)
 
 
@@ -102,13 +107,27 @@ def polynomial_norms(values: Values) -> Norms:
     return Norms(tuple(value + male for value in female_table), female_table)
 
 
-def utilities(values: Values, *, capped: bool, banded: bool) -> Utilities:
-    """Bind the utilities; `banded` tells which form of norms the perspective has."""
-    norms = None
-    if capped:
-        norms = band_norms(values) if banded else polynomial_norms(values)
+def population_norms(values: Values, *, capped: bool) -> Norms | None:
+    """Bind the population norms, in the form that the perspective has; None without a cap."""
+    if not capped:
+        return None
+    return band_norms(values) if values.has(BANDED_NORM) else polynomial_norms(values)
+
+
+def state_utilities(values: Values) -> StateUtilities:
+    """Bind the utilities of the health states."""
+    return values.record(StateUtilities, "utility")
+
+
+def decrements(values: Values) -> Decrements:
+    """Bind what complications take away."""
+    return values.record(Decrements, "decrement")
+
+
+def utilities(values: Values, *, capped: bool) -> Utilities:
+    """Bind the utilities, capped by the norms or not."""
     return Utilities(
-        states=values.record(StateUtilities, "utility"),
-        decrements=values.record(Decrements, "decrement"),
-        norms=norms,
+        states=state_utilities(values),
+        decrements=decrements(values),
+        norms=population_norms(values, capped=capped),
     )

@@ -11,6 +11,7 @@ package, of numba's version and of the processor: code of another version can ne
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import os
 import platform
@@ -95,7 +96,7 @@ def kernel(function: Callable[..., Data]) -> Data:
 
 def _with_compiled_calls(function: Callable[..., Data]) -> Callable[..., Data]:
     names = dict(function.__globals__)
-    for name in function.__code__.co_names:
+    for name in _globals_read(function.__code__):
         value = names.get(name)
         if name in REPLACED:
             names[name] = compiled(REPLACED[name])
@@ -109,6 +110,11 @@ def _with_compiled_calls(function: Callable[..., Data]) -> Callable[..., Data]:
     )
     copy.__module__ = function.__module__
     return copy
+
+
+def _globals_read(code: types.CodeType) -> set[str]:
+    """Return the global names that code reads; attributes may have the same names."""
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
 
 
 @cache

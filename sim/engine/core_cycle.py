@@ -9,22 +9,21 @@ from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
 from sim.clinic.infusion import lay_segments
-from sim.clinic.patient import Patient
-from sim.clinic.toxicity import Action, Toxicity
+from sim.clinic.toxicity import SEVERE, Action, Toxicity
 from sim.clinic.units import NEVER
+from sim.engine.core_body import World
+from sim.engine.core_draws import CYCLES_AHEAD, draw_rare
 from sim.engine.core_life import (
-    NO_CYCLE,
     QUIET,
     TOXIC_DEATH,
-    Body,
-    World,
     choose,
     choose_normal,
-    record,
     until,
     wind,
 )
+from sim.engine.core_log import NO_CYCLE, record
 from sim.engine.data import Data
+from sim.engine.outcomes import Outcome
 
 grade_of = toxicity.grade
 onset_day = toxicity.onset_day
@@ -33,13 +32,15 @@ infusion_action = toxicity.infusion_action
 course_action = toxicity.course_action
 resume_day = toxicity.resume_day
 
+FIRST_TOXIC_FLAG: Final = Outcome._fields.index("severe_crs")
+FEBRILE_NEUTROPENIA: Final = int(Toxicity.FEBRILE_NEUTROPENIA)
 KINDS: Final = len(Toxicity)
 NEUROTOXICITY: Final = int(Toxicity.NEUROTOXICITY)
 STOP: Final = int(Action.STOP)
 CONTINUE: Final = int(Action.CONTINUE)
 FATAL: Final = toxicity.FATAL
 NO_GRADE: Final = toxicity.NONE
-DRAWS_OF_A_TOXICITY: Final = Decision.NEUROTOXICITY.value - Decision.CRS.value
+ALL_KINDS: Final = (1 << KINDS) - 1
 
 # The decisions of a toxicity follow each other: grade, onset, duration; neurotoxicity has one
 # more, the seizure.
@@ -55,14 +56,15 @@ SEIZURE: Final = int(Happening.SEIZURE)
 TREATMENT_STOPPED: Final = int(Happening.TREATMENT_STOPPED)
 
 
-def give_cycle(world: World, body: Body, patient: Patient, row: int, cycle: int) -> int:
+def give_cycle(world: World, body: Data, row: int, cycle: int) -> int:
     """Give one cycle up to the day of assessment; return the clock that rang, or `QUIET`."""
-    life = body.life
     regimen = world.regimens[row]
     schedule = regimen.schedule
-    started = life.now
+    started = body.now
     record(body, CYCLE_STARTED, cycle, 0, 0, 0.0)
-    episodes = strike(world, body, patient, row, cycle)
+    if body.line == 0:
+        body.outcome.cycles += 1
+    episodes = strike(world, body, row, cycle) if world.rules.toxicity else 0
     if cycle >= schedule.induction_cycles + schedule.consolidation_cycles:
         length = schedule.maintenance_cycle_days
     elif cycle == 0:
@@ -78,17 +80,17 @@ def give_cycle(world: World, body: Body, patient: Patient, row: int, cycle: int)
     if regimen.continuous_infusion:
         laid = lay_infusion(body, schedule, episodes, cycle == 0)
         assessment = schedule.infusion_days
-        if not life.treatment_stopped:
+        if not body.treatment_stopped:
             assessment = body.ends[laid - 1]
             delay = assessment - schedule.infusion_days
-    life.next_cycle_at = started + max(length + delay, recovered)
+    body.next_cycle_at = started + max(length + delay, recovered)
     rang = live_through(body, started, cycle, episodes, laid)
     if rang != QUIET:
         return rang
     return until(body, started + assessment)
 
 
-def live_through(body: Body, started: float, cycle: int, episodes: int, laid: int) -> int:
+def live_through(body: Data, started: float, cycle: int, episodes: int, laid: int) -> int:
     """Go through episodes and segments of infusion in order of time.
 
     On one day, a toxicity comes before the pump stops, and that before it starts.
@@ -112,7 +114,7 @@ def live_through(body: Body, started: float, cycle: int, episodes: int, laid: in
             rang = until(body, started + day)
             if rang != QUIET:
                 return rang
-            body.life.infusing_cycle = cycle
+            body.infusing_cycle = cycle
             record(body, INFUSION_STARTED, cycle, 0, 0, body.doses[segment])
             running = True
         else:
@@ -122,24 +124,26 @@ def live_through(body: Body, started: float, cycle: int, episodes: int, laid: in
                 rang = until(body, started + day)
                 if rang != QUIET:
                     return rang
-                body.life.infusing_cycle = NO_CYCLE
+                body.infusing_cycle = NO_CYCLE
                 record(body, INFUSION_STOPPED, cycle, 0, 0, 0.0)
 
 
-def suffer(body: Body, cycle: int, place: int) -> None:
+def suffer(body: Data, cycle: int, place: int) -> None:
     """Write an episode into the log; set the clock of a fatal one."""
     episode = body.episodes[place]
     if episode.grade == FATAL:
-        body.clocks[TOXIC_DEATH] = body.life.now + episode.duration
+        body.clocks[TOXIC_DEATH] = body.now + episode.duration
         wind(body)
     record(body, TOXICITY, cycle, episode.kind, episode.grade, episode.duration)
+    if episode.grade >= SEVERE and episode.kind < FEBRILE_NEUTROPENIA:
+        body.outcome.marks |= 1 << (FIRST_TOXIC_FLAG + episode.kind)
     if episode.seizure:
         record(body, SEIZURE, cycle, episode.kind, episode.grade, 0.0)
     if episode.action == STOP:
         record(body, TREATMENT_STOPPED, cycle, episode.kind, episode.grade, 0.0)
 
 
-def lay_infusion(body: Body, schedule: Data, episodes: int, step_up: bool) -> int:
+def lay_infusion(body: Data, schedule: Data, episodes: int, step_up: bool) -> int:
     """Lay out the infusion of the cycle around its interruptions; return the segments."""
     interruptions = 0
     for i in range(episodes):
@@ -160,24 +164,32 @@ def lay_infusion(body: Body, schedule: Data, episodes: int, step_up: bool) -> in
     )
 
 
-def strike(world: World, body: Body, patient: Patient, row: int, cycle: int) -> int:
+def strike(world: World, body: Data, row: int, cycle: int) -> int:
     """Draw the toxicity of a cycle, ordered by onset; return the number of episodes."""
-    life = body.life
     count = 0
+    struck = ALL_KINDS
+    if body.line == 0 and cycle < CYCLES_AHEAD:
+        struck = body.struck[body.strategy * CYCLES_AHEAD + cycle, body.column]
+        if struck == 0:
+            return 0
+    regimen = world.regimens[row]
     for kind in range(KINDS):
-        course = world.tables.courses[kind]
+        if (struck >> kind) & 1 == 0:
+            continue
+        course = world.rules.courses[kind]
         severity = grade_of(
-            world.tables.risks[row, kind],
+            regimen.risks[kind],
             course,
-            choose(world, body, patient, GRADE[kind], cycle),
+            choose(world, body, GRADE[kind], cycle),
             first_cycle=cycle == 0,
         )
         if severity == NO_GRADE:
             continue
-        onset = onset_day(course, choose(world, body, patient, ONSET[kind], cycle))
-        days = duration_of(course, choose_normal(world, body, patient, DURATION[kind], cycle))
+        onset = onset_day(course, choose(world, body, ONSET[kind], cycle))
+        days = duration_of(course, choose_normal(world, body, DURATION[kind], cycle))
         seizure = kind == NEUROTOXICITY and hit(
-            choose(world, body, patient, Decision.SEIZURE.value, cycle), world.rules.seizure_share
+            draw_rare(body, world.seed, Decision.SEIZURE.value, body.line, cycle),
+            world.rules.seizure_share,
         )
         i = count
         while i > 0 and body.episodes[i - 1].onset > onset:
@@ -190,9 +202,9 @@ def strike(world: World, body: Body, patient: Patient, row: int, cycle: int) -> 
         episode.duration = days
         episode.seizure = seizure
         count += 1
-    continuous = world.regimens[row].continuous_infusion
+    continuous = regimen.continuous_infusion
     for i in range(count):
-        if life.treatment_stopped:
+        if body.treatment_stopped:
             return i
         episode = body.episodes[i]
         if continuous:
@@ -200,14 +212,14 @@ def strike(world: World, body: Body, patient: Patient, row: int, cycle: int) -> 
                 episode.kind,
                 episode.grade,
                 episode.duration,
-                seizures_before=life.seizures,
+                seizures_before=body.seizures,
                 seizure=episode.seizure,
             )
         else:
             action = course_action(episode.grade)
         if episode.seizure:
-            life.seizures += 1
-        life.treatment_stopped = action == STOP
+            body.seizures += 1
+        body.treatment_stopped = action == STOP
         episode.action = action
         episode.resume = resume_day(episode.kind, episode.onset, episode.duration, action)
     return count

@@ -6,15 +6,17 @@ the compiler turns into vector instructions; the rest is drawn when it is asked 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from sim.clinic.arithmetic import normal_quantile
-from sim.clinic.decisions import Decision, occurrence
+from sim.clinic.decisions import CYCLES_PER_LINE, Decision, occurrence
 from sim.clinic.distributions import standard_exponential
 from sim.clinic.patient import ENTRY_DECISIONS
+from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION, Toxicity
 from sim.engine.data import Data
+from sim.engine.model import Settings
 
 U32 = np.uint32
 U64 = np.uint64
@@ -29,19 +31,22 @@ SPACING: Final = 2.0**-52
 HALF: Final = 0.5
 
 CYCLES_AHEAD: Final = 5
-LINE_1_AHEAD: Final = 2
-PLACES: Final = CYCLES_AHEAD + LINE_1_AHEAD
-"""Occurrences that may be drawn ahead: the first cycles of line 0, then of line 1."""
+LATER_CYCLES: Final = tuple(range(1, CYCLES_AHEAD))
+PLACES: Final = CYCLES_AHEAD + 1
+"""Occurrences that may be drawn ahead: the first cycles of line 0, then line 1."""
+LINE_1: Final = CYCLES_AHEAD
+DECISIONS: Final = max(Decision) + 1
 
-_GRADES: Final = (
-    Decision.CRS,
-    Decision.NEUROTOXICITY,
-    Decision.HEPATOTOXICITY,
-    Decision.INFECTION,
-    Decision.FEBRILE_NEUTROPENIA,
-)
+_KINDS: Final = tuple(Toxicity)
 _COURSE_OF_TOXICITY: Final = tuple(
-    Decision[f"{kind.name}_{what}"] for kind in _GRADES for what in ("ONSET", "DURATION")
+    decision for kind in _KINDS for decision in (ONSET_DECISION[kind], DURATION_DECISION[kind])
+)
+_REMISSION: Final = (
+    Decision.CONSOLIDATION,
+    Decision.CURE_IN_REMISSION,
+    Decision.RELAPSE_TIME,
+    Decision.DEATH_IN_REMISSION,
+    Decision.SURVIVAL_AFTER_RELAPSE,
 )
 _LINE: Final = (
     Decision.RESPONSE,
@@ -50,17 +55,11 @@ _LINE: Final = (
     Decision.MRD,
     Decision.PROGRESSION_AFTER_FIRST_CYCLE,
     Decision.REFRACTORY_SURVIVAL,
-    Decision.CONSOLIDATION,
-    Decision.TRANSPLANT_ELIGIBILITY,
-    Decision.TRANSPLANT_TIME,
-    Decision.CURE_IN_REMISSION,
-    Decision.RELAPSE_TIME,
-    Decision.DEATH_IN_REMISSION,
     Decision.CD19_LOSS,
-    Decision.SURVIVAL_AFTER_RELAPSE,
+    *_REMISSION,
 )
-_AFTER: Final = (
-    Decision.NEXT_LINE,
+_CANDIDACY: Final = (Decision.TRANSPLANT_ELIGIBILITY, Decision.TRANSPLANT_TIME)
+_RESCUE: Final = (
     Decision.RESCUE,
     Decision.RESCUE_TIME,
     Decision.SURVIVAL_AFTER_RELAPSE,
@@ -78,9 +77,13 @@ _TRANSPLANT: Final = (
     Decision.CHRONIC_GVHD_ONSET,
     Decision.TRANSPLANT_INFECTION,
 )
-ENTRY_SLOTS: Final = len(ENTRY_DECISIONS)
-"""The first slots are those of entry, in the order of `EntryUniforms`."""
-
+_LATER: Final = (
+    *((GRADE_DECISION[kind], 0, cycle) for cycle in LATER_CYCLES for kind in _KINDS),
+    *((decision, 1, 0) for decision in (Decision.NEXT_LINE, *_RESCUE, *_TRANSPLANT)),
+)
+"""What is drawn ahead beyond the first occurrence: decision, line, cycle."""
+ROWS: Final = DECISIONS + len(_LATER)
+"""Rows of draws: the first occurrence of each decision by its number, then those of `_LATER`."""
 
 UNIFORM: Final = 0
 EXPONENTIAL: Final = 1
@@ -94,61 +97,73 @@ FORMS: Final = {
     Decision.SURVIVAL_AFTER_RELAPSE: EXPONENTIAL,
     Decision.DEATH_IN_REMISSION: EXPONENTIAL,
     Decision.TRANSPLANT_TIME: NORMAL,
-    **{Decision[f"{kind.name}_DURATION"]: NORMAL for kind in _GRADES},
+    **{DURATION_DECISION[kind]: NORMAL for kind in _KINDS},
 }
-"""Decisions whose draws ahead are kept as standard exponentials or normals."""
+"""Decisions whose draws ahead are kept as standard exponentials or normals.
+
+The time of relapse is one too, where it is Weibull.
+"""
 
 
-class Ahead(NamedTuple):
-    """Draws ahead by slot and column, and the slot by decision and place (or -1).
+def keys_ahead(settings: Settings, *, treated: bool, untreated: bool) -> Data:
+    """Return what is worth drawing ahead: (decision, occurrence, row, form), one row a draw.
 
-    A draw is a uniform, or what `FORMS` says of its decision.
-    """
-
-    drawn: Data
-    slots: Data
-
-
-def keys_ahead(*, toxicity: bool, treated: bool) -> Data:
-    """Return what is worth drawing ahead: (decision, occurrence, place, form), one row a slot.
-
-    What a scenario cannot ask for is left out: toxicity when it is switched off, lines of
-    treatment when no strategy has one. `draw` draws the rest on demand.
+    What a scenario cannot ask for is left out: toxicity and transplant when they are switched
+    off, lines of treatment unless some strategy has one (`treated`). What is drawn once in a
+    first occurrence must be here, but for what `draw_rare` draws; the rest is drawn on demand.
     """
     wanted = [(decision, 0, 0) for decision in ENTRY_DECISIONS]
-    wanted.append((Decision.BACKGROUND_DEATH, 0, 0))
+    if settings.background_mortality:
+        wanted.append((Decision.BACKGROUND_DEATH, 0, 0))
+    asked: list[Decision] = []
     if treated:
-        wanted += [(decision, 0, 0) for decision in (*_LINE, *_TRANSPLANT)]
-        if toxicity:
-            wanted += [(grade, 0, cycle) for cycle in range(CYCLES_AHEAD) for grade in _GRADES]
-            wanted += [(decision, 0, 0) for decision in _COURSE_OF_TOXICITY]
-    else:
-        wanted.append((Decision.REFRACTORY_SURVIVAL, 0, 0))
-    wanted += [(decision, 1, 0) for decision in (*_AFTER, *_TRANSPLANT)]
+        asked += _LINE
+        if settings.toxicity:
+            asked += [*(GRADE_DECISION[kind] for kind in _KINDS), *_COURSE_OF_TOXICITY]
+    if untreated:
+        # Who has MRD only is in remission without any treatment.
+        asked += [Decision.REFRACTORY_SURVIVAL, *_REMISSION, *_RESCUE]
+    if settings.transplant:
+        asked += [*_CANDIDACY, *_TRANSPLANT]
+    wanted += [(decision, 0, 0) for decision in dict.fromkeys(asked)]
+    wanted += [
+        (decision, line, cycle)
+        for decision, line, cycle in _LATER
+        if (line == 1 or (treated and settings.toxicity))
+        and (decision == Decision.NEXT_LINE or line == 0 or settings.transplant)
+    ]
+    forms = dict(FORMS)
+    if settings.weibull_relapse:
+        forms[Decision.RELAPSE_TIME] = EXPONENTIAL
     return np.array(
         [
-            (decision, occurrence(line, cycle), place(line, cycle), FORMS.get(decision, UNIFORM))
-            for decision, line, cycle in wanted
+            (
+                key[0],
+                occurrence(key[1], key[2]),
+                DECISIONS + _LATER.index(key) if key in _LATER else key[0],
+                forms.get(key[0], UNIFORM),
+            )
+            for key in wanted
         ],
         dtype=np.int64,
     )
 
 
 def place(line: int, cycle: int) -> int:
-    """Return the column of an occurrence in the table of slots, or -1."""
+    """Return the place of an occurrence that may be drawn ahead, or -1."""
     if line == 0 and cycle < CYCLES_AHEAD:
         return cycle
-    if line == 1 and cycle < LINE_1_AHEAD:
-        return CYCLES_AHEAD + cycle
+    if line == 1 and cycle == 0:
+        return LINE_1
     return -1
 
 
-def slots_of(keys: Data) -> Data:
-    """Return the table of slots by decision and place for `keys`."""
-    slots = np.full((max(Decision) + 1, PLACES), -1, dtype=np.int64)
-    for slot in range(keys.shape[0]):
-        slots[keys[slot, 0], keys[slot, 2]] = slot
-    return slots
+def rows_ahead(keys: Data) -> Data:
+    """Return the row by decision and place of what `keys` draw ahead, or -1."""
+    rows = np.full((DECISIONS, PLACES), -1, dtype=np.int64)
+    for decision, repeat, row, _ in keys:
+        rows[decision, place(*divmod(int(repeat), CYCLES_PER_LINE))] = row
+    return rows
 
 
 def philox_round(
@@ -193,10 +208,10 @@ def keyed_uniform(seed: Data, number: Data, decision: Data, repeat: Data) -> flo
 
 
 def draw_ahead(seed: Data, first: int, count: int, keys: Data, drawn: Data) -> None:
-    """Fill ``drawn[slot, column]`` for the `count` patients from `first` on."""
-    for slot in range(keys.shape[0]):
-        decision, repeat, form = keys[slot, 0], keys[slot, 1], keys[slot, 3]
-        row = drawn[slot]
+    """Fill ``drawn[row, column]`` for the `count` patients from `first` on."""
+    for i in range(keys.shape[0]):
+        decision, repeat, form = keys[i, 0], keys[i, 1], keys[i, 3]
+        row = drawn[keys[i, 2]]
         for column in range(count):
             row[column] = keyed_uniform(seed, first + column, decision, repeat)
         if form == EXPONENTIAL:
@@ -207,55 +222,42 @@ def draw_ahead(seed: Data, first: int, count: int, keys: Data, drawn: Data) -> N
                 row[column] = normal_quantile(row[column])
 
 
-def draw(
-    ahead: Ahead,
-    seed: Data,
-    number: int,
-    column: int,
-    decision: int,
-    line: int,
-    cycle: int,
-) -> float:
+def draw_rare(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
+    """Return the patient's uniform for a decision that is never drawn ahead."""
+    return keyed_uniform(seed, body.number, decision, occurrence(line, cycle))
+
+
+def draw(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
     """Return the patient's uniform for a decision, from those drawn ahead where it is one."""
+    if line == 0 and cycle == 0:
+        return body.drawn[decision, body.column]
     where = place(line, cycle)
     if where >= 0:
-        slot = ahead.slots[decision, where]
-        if slot >= 0:
-            return ahead.drawn[slot, column]
-    return keyed_uniform(seed, number, decision, occurrence(line, cycle))
+        row = body.rows[decision, where]
+        if row >= 0:
+            return body.drawn[row, body.column]
+    return keyed_uniform(seed, body.number, decision, occurrence(line, cycle))
 
 
-def exponential(
-    ahead: Ahead,
-    seed: Data,
-    number: int,
-    column: int,
-    decision: int,
-    line: int,
-    cycle: int,
-) -> float:
-    """Return the standard exponential of a decision that `FORMS` lists as one."""
+def exponential(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
+    """Return the standard exponential of a decision that is drawn as one."""
+    if line == 0 and cycle == 0:
+        return body.drawn[decision, body.column]
     where = place(line, cycle)
     if where >= 0:
-        slot = ahead.slots[decision, where]
-        if slot >= 0:
-            return ahead.drawn[slot, column]
-    return standard_exponential(keyed_uniform(seed, number, decision, occurrence(line, cycle)))
+        row = body.rows[decision, where]
+        if row >= 0:
+            return body.drawn[row, body.column]
+    return standard_exponential(keyed_uniform(seed, body.number, decision, occurrence(line, cycle)))
 
 
-def normal(
-    ahead: Ahead,
-    seed: Data,
-    number: int,
-    column: int,
-    decision: int,
-    line: int,
-    cycle: int,
-) -> float:
-    """Return the standard normal of a decision that `FORMS` lists as one."""
+def normal(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
+    """Return the standard normal of a decision that is drawn as one."""
+    if line == 0 and cycle == 0:
+        return body.drawn[decision, body.column]
     where = place(line, cycle)
     if where >= 0:
-        slot = ahead.slots[decision, where]
-        if slot >= 0:
-            return ahead.drawn[slot, column]
-    return normal_quantile(keyed_uniform(seed, number, decision, occurrence(line, cycle)))
+        row = body.rows[decision, where]
+        if row >= 0:
+            return body.drawn[row, body.column]
+    return normal_quantile(keyed_uniform(seed, body.number, decision, occurrence(line, cycle)))

@@ -8,27 +8,24 @@ from sim.clinic import disease, remission, response
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
-from sim.clinic.patient import Patient
 from sim.clinic.units import NEVER
+from sim.engine.core_body import BACKGROUND_DEATH_DAYS, MRD_ONLY, World, person
 from sim.engine.core_cycle import give_cycle
+from sim.engine.core_draws import draw_rare
 from sim.engine.core_life import (
     BACKGROUND_DEATH,
     DEATH_IN_REMISSION,
     HORIZON,
     LEUKAEMIC_DEATH,
-    NO_CYCLE,
     QUIET,
     RELAPSE,
     TRANSPLANT,
-    Body,
-    World,
     age_now,
     choose,
     choose_exponential,
     choose_normal,
     fit_for_another_line,
     maybe_lose_cd19,
-    record,
     refractory_death,
     relapse,
     reset,
@@ -36,13 +33,15 @@ from sim.engine.core_life import (
     until,
     wind,
 )
+from sim.engine.core_log import NO_CYCLE, cycle_of, record
 from sim.engine.core_transplant import long_remission, relapse_or_cure, transplanted
 from sim.engine.data import Data
 from sim.engine.life import CAUSE_OF, Clock
+from sim.engine.outcomes import Outcome
 
 response_probability = response.response_probability
 response_cycle = response.response_cycle
-relapse_days = remission.relapse_days
+relapse_days_of = remission.relapse_days_of
 relapse_hazard_ratio = remission.relapse_hazard_ratio
 candidate_probability = remission.candidate_probability
 waiting_of = remission.waiting_of
@@ -55,6 +54,10 @@ RESPONDED: Final = -2
 FAILED: Final = -3
 CAUSES: Final = tuple(int(CAUSE_OF[clock]) for clock in Clock if clock in CAUSE_OF)
 
+RESPONSE_FLAG: Final = 1 << Outcome._fields.index("response")
+COMPLETE_FLAG: Final = 1 << Outcome._fields.index("complete_remission")
+NEGATIVE_FLAG: Final = 1 << Outcome._fields.index("mrd_negative")
+
 ENTRY: Final = int(Happening.ENTRY)
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
 RESPONSE: Final = int(Happening.RESPONSE)
@@ -66,241 +69,274 @@ DIED: Final = int(Happening.DEATH)
 ENDED: Final = int(Happening.HORIZON)
 
 
-def live(
-    world: World, body: Body, patient: Patient, column: int, dies: float, plan_regimens: Data,
-    usual_care: bool, maintenance: bool,
-) -> None:  # fmt: skip
-    """Tell the whole path of a patient who dies of other causes at `dies`; see ``body.log``."""
-    reset(body, patient, column)
-    record(body, ENTRY, NO_CYCLE, 1 if patient.mrd_only else 0, 0, 0.0)
+def live(world: World, body: Data, strategy: int) -> None:
+    """Tell the whole path of the patient at hand under a strategy; see ``body.log``."""
+    reset(body, strategy)
+    enter(body)
     body.clocks[HORIZON] = world.rules.horizon_days
-    body.clocks[BACKGROUND_DEATH] = dies
+    body.clocks[BACKGROUND_DEATH] = body.people[BACKGROUND_DEATH_DAYS, body.column]
     wind(body)
-    rang = treatment(world, body, patient, plan_regimens, usual_care, maintenance)
+    rang = treatment(world, body)
+    outcome = body.outcome
+    outcome.end_days = body.now
     if rang == HORIZON:
         record(body, ENDED, NO_CYCLE, 0, 0, 0.0)
     else:
         record(body, DIED, NO_CYCLE, CAUSES[rang], 0, 0.0)
+        outcome.death_days = body.now
+        outcome.cause = CAUSES[rang]
 
 
-def treatment(
-    world: World, body: Body, patient: Patient, plan_regimens: Data, usual_care: bool,
-    maintenance: bool,
-) -> int:  # fmt: skip
+def mrd_only(body: Data) -> bool:
+    """Return whether the patient entered in remission, with MRD only."""
+    return body.people[MRD_ONLY, body.column] > 0.0
+
+
+def enter(body: Data) -> None:
+    """Record the entry, with MRD only in a remission that counts from then on."""
+    in_complete_remission = mrd_only(body)
+    record(body, ENTRY, NO_CYCLE, 1 if in_complete_remission else 0, 0, 0.0)
+    if in_complete_remission:
+        body.outcome.remission_days = body.now
+        body.outcome.marks |= RESPONSE_FLAG | COMPLETE_FLAG
+
+
+def treatment(world: World, body: Data) -> int:
     """Go through the regimens of the strategy; return the clock that ended it all."""
-    life = body.life
-    lines = plan_regimens.shape[0]
-    care = usual_care
-    if lines == 0 and patient.mrd_only:
+    plan = world.plans[body.strategy]
+    lines = plan.lines
+    care = plan.usual_care
+    if lines == 0 and mrd_only(body):
         untreated = world.regimens.shape[0] - 1
-        rang = in_remission(world, body, patient, untreated, maintenance)
+        rang = in_remission(world, body, untreated, plan.maintenance)
         if rang != RELAPSE:
             return rang
     elif lines == 0:
-        body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
+        body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body)
         wind(body)
     for line in range(lines):
-        life.line = line
+        body.line = line
         if line > 0:
-            if not fit_for_another_line(world, body, patient):
+            if not fit_for_another_line(world, body):
                 care = False
                 break
-            rang = until(body, life.now + world.rules.later.next_line_gap_days)
+            rang = until(body, body.now + world.rules.later.next_line_gap_days)
             if rang != QUIET:
                 return rang
-        row = plan_regimens[line]
-        if line == 0 and patient.mrd_only:
-            rang = mrd_treatment(world, body, patient, row)
+        row = plan.regimens[line]
+        if line == 0 and mrd_only(body):
+            rang = mrd_treatment(world, body, row)
         else:
-            rang = induction(world, body, patient, row)
+            rang = induction(world, body, row)
         if rang == RESPONDED:
-            rang = in_remission(world, body, patient, row, maintenance)
+            rang = in_remission(world, body, row, plan.maintenance)
             if rang != RELAPSE:
                 return rang
         elif rang != FAILED:
             return rang
-    return last_care(world, body, patient, lines, care)
+    return last_care(world, body, lines, care)
 
 
-def start_line(body: Body, inotuzumab: bool) -> None:
+def start_line(body: Data, inotuzumab: bool) -> None:
     """Begin a line of treatment."""
-    life = body.life
-    record(body, LINE_STARTED, NO_CYCLE, life.line, 0, 0.0)
-    life.treatment_stopped = False
-    life.prior_inotuzumab = life.prior_inotuzumab or inotuzumab
+    record(body, LINE_STARTED, NO_CYCLE, body.line, 0, 0.0)
+    body.treatment_stopped = False
+    body.prior_inotuzumab = body.prior_inotuzumab or inotuzumab
 
 
-def mrd_treatment(world: World, body: Body, patient: Patient, row: int) -> int:
+def mrd_treatment(world: World, body: Data, row: int) -> int:
     """Give the first cycle for MRD only and assess MRD; return `RESPONDED` or the clock that rang."""
     regimen = world.regimens[row]
     start_line(body, regimen.inotuzumab)
-    rang = give_cycle(world, body, patient, row, 0)
+    rang = give_cycle(world, body, row, 0)
     if rang != QUIET:
         return rang
     converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
-    negative = hit(choose(world, body, patient, Decision.MRD.value, 0), converts)
+    negative = hit(choose(world, body, Decision.MRD.value, 0), converts)
     record(body, MRD_ASSESSED, 0, 0, 0, 1.0 if negative else 0.0)
+    if negative:
+        body.outcome.marks |= NEGATIVE_FLAG
     return RESPONDED
 
 
-def induction(world: World, body: Body, patient: Patient, row: int) -> int:
+def induction(world: World, body: Data, row: int) -> int:
     """Give induction; return `RESPONDED`, `FAILED` or the clock that rang."""
-    life, rules = body.life, world.rules
+    rules = world.rules
     regimen = world.regimens[row]
     start_line(body, regimen.inotuzumab)
-    probability = response_probability(
-        rules.response,
-        regimen.response_log_odds_ratio,
-        patient,
-        salvage_line=salvage_line_now(body, patient),
-        prior_hct=life.prior_hct,
-        real_world=rules.real_world,
-        target_lost=regimen.targets_cd19 and life.cd19_lost,
-    )
+    if body.line == 0:
+        probability = body.chances[body.strategy, body.column]
+    else:
+        probability = response_probability(
+            rules.response,
+            regimen.response_log_odds_ratio,
+            person(body),
+            salvage_line=salvage_line_now(body),
+            prior_hct=body.prior_hct,
+            real_world=rules.real_world,
+            target_lost=regimen.targets_cd19 and body.cd19_lost,
+        )
     responds_in = response_cycle(
         regimen.response,
         probability,
-        choose(world, body, patient, Decision.RESPONSE.value, 0),
-        choose(world, body, patient, Decision.RESPONSE_CYCLE.value, 0),
+        choose(world, body, Decision.RESPONSE.value, 0),
+        choose(world, body, Decision.RESPONSE_CYCLE.value, 0),
     )
     no_response = responds_in == NO_RESPONSE_CYCLE
-    body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient) if no_response else NEVER
+    body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body) if no_response else NEVER
     wind(body)
     progresses = hit(
-        choose(world, body, patient, Decision.PROGRESSION_AFTER_FIRST_CYCLE.value, 0),
+        choose(world, body, Decision.PROGRESSION_AFTER_FIRST_CYCLE.value, 0),
         regimen.response.progression_after_first_cycle_probability,
     )
-    life.next_cycle_at = life.now
+    body.next_cycle_at = body.now
     for cycle in range(int(regimen.schedule.induction_cycles)):
-        rang = until(body, life.next_cycle_at)
+        rang = until(body, body.next_cycle_at)
         if rang == QUIET:
-            rang = give_cycle(world, body, patient, row, cycle)
+            rang = give_cycle(world, body, row, cycle)
         if rang != QUIET:
             return rang
         if responds_in == cycle:
             complete = hit(
-                choose(world, body, patient, Decision.RESPONSE_DEPTH.value, 0),
+                choose(world, body, Decision.RESPONSE_DEPTH.value, 0),
                 regimen.response.complete_share,
             )
             negative = hit(
-                choose(world, body, patient, Decision.MRD.value, 0),
+                choose(world, body, Decision.MRD.value, 0),
                 regimen.response.mrd_negative_probability,
             )
             record(body, RESPONSE, cycle, 1 if complete else 0, 0, 1.0 if negative else 0.0)
+            if body.line == 0:
+                body.outcome.remission_days = body.now
+                body.outcome.marks |= (
+                    RESPONSE_FLAG
+                    | (COMPLETE_FLAG if complete else 0)
+                    | (NEGATIVE_FLAG if negative else 0)
+                )
             return RESPONDED
-        if life.treatment_stopped or (no_response and progresses and cycle == 0):
+        if body.treatment_stopped or (no_response and progresses and cycle == 0):
             break
     if body.clocks[LEUKAEMIC_DEATH] == NEVER:
-        body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body, patient)
+        body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body)
         wind(body)
     record(body, NO_RESPONSE, NO_CYCLE, 0, 0, 0.0)
-    maybe_lose_cd19(world, body, patient, regimen.targets_cd19)
+    maybe_lose_cd19(world, body, regimen.targets_cd19)
     return FAILED
 
 
-def in_remission(world: World, body: Body, patient: Patient, row: int, maintenance: bool) -> int:
+def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
     """Run the clocks of remission and consolidate; return `RELAPSE` or what ended it all."""
-    life, rules, clocks = body.life, world.rules, body.clocks
+    rules, clocks = world.rules, body.clocks
     regimen = world.regimens[row]
-    started = life.now
-    assessed = body.log[life.events - 1]
-    cycles_given = assessed.cycle + 1
+    started = body.now
+    assessed = body.log[body.events - 1]
+    cycles_given = cycle_of(assessed.code) + 1
     mrd_negative = assessed.value == 1.0
-    salvage = salvage_line_now(body, patient)
+    salvage = salvage_line_now(body)
+    if rules.relapse.weibull:
+        time = choose_exponential(world, body, Decision.RELAPSE_TIME.value, 0)
+    else:
+        time = choose(world, body, Decision.RELAPSE_TIME.value, 0)
     clocks[RELAPSE] = started + relapse_or_cure(
         world,
-        relapse_days(
+        relapse_days_of(
             rules.relapse,
             regimen.duration_ratio,
-            relapse_hazard_ratio(rules.relapse, patient, salvage_line=salvage),
+            relapse_hazard_ratio(rules.relapse, person(body), salvage_line=salvage),
             mrd_negative,
-            choose(world, body, patient, Decision.CURE_IN_REMISSION.value, 0),
-            choose(world, body, patient, Decision.RELAPSE_TIME.value, 0),
+            choose(world, body, Decision.CURE_IN_REMISSION.value, 0),
+            time,
         ),
     )
-    candidate = candidate_probability(
-        rules.candidacy,
-        regimen.transplant_log_odds_ratio,
-        age_years=age_now(body, patient),
-        salvage_line=salvage,
-        prior_hct=life.prior_hct,
-        real_world=rules.real_world,
-    )
-    if hit(choose(world, body, patient, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
-        z = choose_normal(world, body, patient, Decision.TRANSPLANT_TIME.value, 0)
-        clocks[TRANSPLANT] = started + waiting_of(rules.candidacy, z)
+    if rules.transplant_allowed:
+        maybe_wait_for_transplant(world, body, regimen)
     death = death_in_remission_of(
         rules.relapse,
-        choose_exponential(world, body, patient, Decision.DEATH_IN_REMISSION.value, 0),
+        choose_exponential(world, body, Decision.DEATH_IN_REMISSION.value, 0),
     )
     if death <= rules.survivor_threshold_days:
         clocks[DEATH_IN_REMISSION] = started + death
     wind(body)
-    rang = consolidation(world, body, patient, row, cycles_given, maintenance)
+    rang = consolidation(world, body, row, cycles_given, maintenance)
     if rang == QUIET:
-        rang = long_remission(world, body, patient, started)
+        rang = long_remission(world, body, started)
     if rang == TRANSPLANT:
-        rang = transplanted(world, body, patient, mrd_negative, 1)
+        rang = transplanted(world, body, mrd_negative, 1)
     elif rang == RELAPSE:
-        relapse(world, body, patient)
+        relapse(world, body)
     if rang == RELAPSE:
-        maybe_lose_cd19(world, body, patient, regimen.targets_cd19)
+        maybe_lose_cd19(world, body, regimen.targets_cd19)
     return rang
 
 
-def consolidation(
-    world: World, body: Body, patient: Patient, row: int, cycles_given: int, maintenance: bool
-) -> int:
+def maybe_wait_for_transplant(world: World, body: Data, regimen: Data) -> None:
+    """Set the clock of transplant for a candidate."""
+    rules = world.rules
+    candidate = candidate_probability(
+        rules.candidacy,
+        regimen.transplant_log_odds_ratio,
+        age_years=age_now(body),
+        salvage_line=salvage_line_now(body),
+        prior_hct=body.prior_hct,
+        real_world=rules.real_world,
+    )
+    if hit(choose(world, body, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
+        z = choose_normal(world, body, Decision.TRANSPLANT_TIME.value, 0)
+        body.clocks[TRANSPLANT] = body.now + waiting_of(rules.candidacy, z)
+
+
+def consolidation(world: World, body: Data, row: int, cycles_given: int, maintenance: bool) -> int:
     """Give the rest of induction, then consolidation and maintenance to those who start it."""
-    life = body.life
     schedule = world.regimens[row].schedule
     planned = int(schedule.induction_cycles)
     if hit(
-        choose(world, body, patient, Decision.CONSOLIDATION.value, 0),
+        choose(world, body, Decision.CONSOLIDATION.value, 0),
         schedule.consolidation_probability,
     ):
         planned += int(schedule.consolidation_cycles)
         if maintenance and hit(
-            choose(world, body, patient, Decision.MAINTENANCE.value, 0),
+            draw_rare(body, world.seed, Decision.MAINTENANCE.value, body.line, 0),
             schedule.maintenance_probability,
         ):
             planned += int(schedule.maintenance_cycles)
     for cycle in range(cycles_given, planned):
-        if life.treatment_stopped:
+        if body.treatment_stopped:
             return QUIET
-        rang = until(body, life.next_cycle_at)
+        rang = until(body, body.next_cycle_at)
         if rang == QUIET:
-            rang = give_cycle(world, body, patient, row, cycle)
+            rang = give_cycle(world, body, row, cycle)
         if rang != QUIET:
             return rang
     return QUIET
 
 
-def last_care(world: World, body: Body, patient: Patient, lines: int, usual_care: bool) -> int:
+def last_care(world: World, body: Data, lines: int, usual_care: bool) -> int:
     """After the last regimen: usual care may rescue and transplant; else supportive care."""
-    life, rules = body.life, world.rules
-    life.line = lines
-    if usual_care and (lines == 0 or fit_for_another_line(world, body, patient)):
+    rules = world.rules
+    body.line = lines
+    if usual_care and (lines == 0 or fit_for_another_line(world, body)):
         record(body, USUAL_CARE, NO_CYCLE, 0, 0, 0.0)
+        if not rules.transplant_allowed:
+            return until(body, NEVER)
         days = rescue_days(
             rules.usual_care,
-            choose(world, body, patient, Decision.RESCUE.value, 0),
-            choose(world, body, patient, Decision.RESCUE_TIME.value, 0),
-            prior_hct=life.prior_hct,
-            fit=age_now(body, patient) <= rules.candidacy.maximum_age_years,
+            choose(world, body, Decision.RESCUE.value, 0),
+            choose(world, body, Decision.RESCUE_TIME.value, 0),
+            prior_hct=body.prior_hct,
+            fit=age_now(body) <= rules.candidacy.maximum_age_years,
         )
         if days == NEVER:
             return until(body, NEVER)
         body.clocks[LEUKAEMIC_DEATH] = NEVER
         wind(body)
-        rang = until(body, life.now + days)
+        rang = until(body, body.now + days)
         if rang != QUIET:
             return rang
         mrd_negative = hit(
-            choose(world, body, patient, Decision.MRD.value, 0),
+            choose(world, body, Decision.MRD.value, 0),
             rules.usual_care.rescue_mrd_negative_probability,
         )
-        rang = transplanted(world, body, patient, mrd_negative, 0)
+        rang = transplanted(world, body, mrd_negative, 0)
         if rang != RELAPSE:
             return rang
     record(body, SUPPORTIVE_CARE, NO_CYCLE, 0, 0, 0.0)

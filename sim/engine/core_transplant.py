@@ -8,18 +8,15 @@ from sim.clinic import remission, transplant
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
-from sim.clinic.patient import Patient
 from sim.clinic.units import NEVER
+from sim.engine.core_body import World
+from sim.engine.core_draws import draw_rare
 from sim.engine.core_life import (
     LEUKAEMIC_DEATH,
-    NO_CYCLE,
     QUIET,
     RELAPSE,
     TRANSPLANT_DEATH,
-    Body,
-    World,
     choose,
-    record,
     relapse,
     salvage_line_now,
     set_background_death,
@@ -27,6 +24,9 @@ from sim.engine.core_life import (
     until,
     wind,
 )
+from sim.engine.core_log import NO_CYCLE, record
+from sim.engine.data import Data
+from sim.engine.outcomes import Outcome
 
 mrd_treatment_ratio = remission.mrd_treatment_ratio
 draw_vod = transplant.vod
@@ -42,6 +42,8 @@ INFECTION: Final = int(Happening.TRANSPLANT_INFECTION)
 ACUTE_GVHD: Final = int(Happening.ACUTE_GVHD)
 CHRONIC_GVHD: Final = int(Happening.CHRONIC_GVHD)
 LONG_TERM_SURVIVOR: Final = int(Happening.LONG_TERM_SURVIVOR)
+HCT_FLAG: Final = 1 << Outcome._fields.index("hct_ever")
+HCT_IN_REMISSION_FLAG: Final = 1 << Outcome._fields.index("hct_in_remission")
 
 
 def relapse_or_cure(world: World, days: float) -> float:
@@ -49,85 +51,83 @@ def relapse_or_cure(world: World, days: float) -> float:
     return NEVER if days > world.rules.cure_point_days else days
 
 
-def long_remission(world: World, body: Body, patient: Patient, started: float) -> int:
+def long_remission(world: World, body: Data, started: float) -> int:
     """Wait in remission; a long-term survivor has the mortality of survivors."""
-    life = body.life
     threshold = started + world.rules.survivor_threshold_days
     rang = until(body, threshold)
     if rang != QUIET:
         return rang
-    if life.survivor_from == NEVER:
-        life.survivor_from = threshold
-        set_background_death(world, body, patient)
+    if body.survivor_from == NEVER:
+        body.survivor_from = threshold
+        set_background_death(world, body)
     record(body, LONG_TERM_SURVIVOR, NO_CYCLE, 0, 0, 0.0)
     return until(body, NEVER)
 
 
-def transplanted(
-    world: World, body: Body, patient: Patient, mrd_negative: bool, continuous: int
-) -> int:
+def transplanted(world: World, body: Data, mrd_negative: bool, continuous: int) -> int:
     """Transplant and follow complications; return `RELAPSE` or what ended it all."""
-    life, clocks, rules = body.life, body.clocks, world.rules.transplant
-    started = life.now
+    clocks, rules = body.clocks, world.rules.transplant
+    started = body.now
     stop_clocks_of_remission(body)
     clocks[LEUKAEMIC_DEATH] = NEVER
     record(body, TRANSPLANTED, NO_CYCLE, continuous, 0, 0.0)
+    body.outcome.marks |= HCT_FLAG
+    if body.line == 0 and continuous == 1:
+        body.outcome.marks |= HCT_IN_REMISSION_FLAG
     has_vod = draw_vod(
         rules,
-        choose(world, body, patient, Decision.TRANSPLANT_VOD.value, 0),
-        prior_inotuzumab=life.prior_inotuzumab,
+        choose(world, body, Decision.TRANSPLANT_VOD.value, 0),
+        prior_inotuzumab=body.prior_inotuzumab,
     )
-    life.prior_hct = True
+    body.prior_hct = True
     early = early_death_days(
         rules,
-        choose(world, body, patient, Decision.TRANSPLANT_DEATH.value, 0),
-        choose(world, body, patient, Decision.TRANSPLANT_DEATH_TIME.value, 0),
+        choose(world, body, Decision.TRANSPLANT_DEATH.value, 0),
+        draw_rare(body, world.seed, Decision.TRANSPLANT_DEATH_TIME.value, body.line, 0),
         has_vod=has_vod,
     )
-    late = late_death_days(
-        rules, choose(world, body, patient, Decision.LATE_TRANSPLANT_DEATH.value, 0)
-    )
+    late = late_death_days(rules, choose(world, body, Decision.LATE_TRANSPLANT_DEATH.value, 0))
     if early < NEVER:
         clocks[TRANSPLANT_DEATH] = started + early
     elif late <= world.rules.survivor_threshold_days:
         clocks[TRANSPLANT_DEATH] = started + late
     ratio = 1.0
     if continuous:
-        ratio = mrd_treatment_ratio(world.rules.relapse, salvage_line_now(body, patient))
+        ratio = mrd_treatment_ratio(world.rules.relapse, salvage_line_now(body))
     clocks[RELAPSE] = started + relapse_or_cure(
         world,
         relapse_after_transplant_days(
             rules,
             ratio,
             mrd_negative,
-            choose(world, body, patient, Decision.CURE_AFTER_TRANSPLANT.value, 0),
-            choose(world, body, patient, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),
+            choose(world, body, Decision.CURE_AFTER_TRANSPLANT.value, 0),
+            choose(world, body, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),
         ),
     )
     wind(body)
-    rang = complications(world, body, patient, started, has_vod)
+    rang = complications(world, body, started, has_vod)
     if rang == QUIET:
-        rang = long_remission(world, body, patient, started)
+        rang = long_remission(world, body, started)
     if rang == RELAPSE:
-        relapse(world, body, patient)
+        relapse(world, body)
     return rang
 
 
-def complications(world: World, body: Body, patient: Patient, started: float, has_vod: bool) -> int:
+def complications(world: World, body: Data, started: float, has_vod: bool) -> int:
     """Live through the complications of a transplant in order of time."""
     rules = world.rules.transplant
     acute = acute_gvhd_day(
         rules,
-        choose(world, body, patient, Decision.ACUTE_GVHD.value, 0),
-        choose(world, body, patient, Decision.ACUTE_GVHD_ONSET.value, 0),
+        choose(world, body, Decision.ACUTE_GVHD.value, 0),
+        choose(world, body, Decision.ACUTE_GVHD_ONSET.value, 0),
     )
     chronic = chronic_gvhd_day(
         rules,
-        choose(world, body, patient, Decision.CHRONIC_GVHD.value, 0),
-        choose(world, body, patient, Decision.CHRONIC_GVHD_ONSET.value, 0),
+        choose(world, body, Decision.CHRONIC_GVHD.value, 0),
+        choose(world, body, Decision.CHRONIC_GVHD_ONSET.value, 0),
     )
     infected = hit(
-        choose(world, body, patient, Decision.TRANSPLANT_INFECTION.value, 0),
+        choose(world, body, Decision.TRANSPLANT_INFECTION.value, 0),
         rules.infection_probability,
     )
     if has_vod or infected:

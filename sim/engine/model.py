@@ -1,16 +1,14 @@
 """The model as the engines see it: named parameters bound to the clinic's records.
 
-`build` takes plain numbers by name and plain settings; it knows no file. A record such as
-`Relapse` is filled from the names ``relapse.<field>``; where a name with the setting appended
-exists (``blinatumomab.crs.severe_probability.real_world``), that one is used.
+`build` takes plain numbers by name and plain settings; it knows no file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from sim.clinic.disease import Disease, LaterLines, UsualCare
 from sim.clinic.infusion import Schedule
@@ -20,9 +18,11 @@ from sim.clinic.remission import Candidacy, Relapse
 from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
-from sim.clinic.units import DAYS_PER_YEAR, NEVER
+from sim.clinic.units import NEVER
+from sim.engine.values import Names, Values, fields_of
 
-Record = TypeVar("Record")
+NOT_ASKED: Final = float("nan")
+"""Stands where no number is read, so that one read by mistake would show."""
 
 
 class Care(StrEnum):
@@ -30,46 +30,6 @@ class Care(StrEnum):
 
     USUAL = "usual_care"
     SUPPORTIVE = "supportive_care"
-
-
-class Values:
-    """Numbers by name, with the names that were asked for remembered.
-
-    Parameters
-    ----------
-    numbers
-        Every parameter that the scenario may use.
-    setting
-        ``trial`` or ``real_world``.
-    """
-
-    def __init__(self, numbers: Mapping[str, float], setting: str) -> None:
-        self._numbers = numbers
-        self._setting = setting
-        self.used: set[str] = set()
-
-    def __getitem__(self, name: str) -> float:
-        """Return the number for `name` in this setting.
-
-        Raises
-        ------
-        KeyError
-            When the catalogue holds neither the name nor its variant for the setting.
-        """
-        variant = f"{name}.{self._setting}"
-        found = variant if variant in self._numbers else name
-        value = self._numbers[found]
-        self.used.add(found)
-        return value
-
-    def has(self, name: str) -> bool:
-        """Whether there is a parameter of this name."""
-        return name in self._numbers
-
-    def record(self, kind: type[Record], prefix: str) -> Record:
-        """Fill a named tuple from the parameters ``prefix.<field>``."""
-        fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-        return kind(**{name: self[f"{prefix}.{name}"] for name in fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +63,12 @@ class Settings:
     cure_point_days: float
     toxicity: bool
     survivor_mortality_ratio: bool
+    transplant: bool = True
+    weibull_relapse: bool = False
+
+    def mortality_ratio(self, survivors: Survivors) -> float:
+        """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
+        return survivors.mortality_ratio if self.survivor_mortality_ratio else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +144,12 @@ class Model:
     @property
     def survivor_threshold_days(self) -> float:
         """Time in continuous remission after which a patient counts as a long-term survivor."""
-        return self.survivors.threshold_years * DAYS_PER_YEAR
+        return self.survivors.threshold_days
 
     @property
     def mortality_ratio(self) -> float:
-        """The standardized mortality ratio of long-term survivors; 1 when switched off."""
-        return self.survivors.mortality_ratio if self.settings.survivor_mortality_ratio else 1.0
+        """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
+        return self.settings.mortality_ratio(self.survivors)
 
     def life_table(self, *, male: bool) -> LifeTable:
         """Return the life table of the sex."""
@@ -199,28 +165,79 @@ INOTUZUMAB: Final = "inotuzumab"
 NO_RISK: Final = Risk(0.0, 0.0, 0.0)
 
 
-def _regimen(plan: RegimenPlan, values: Values, *, toxicity: bool) -> Regimen:
-    name = plan.name
-    risks = tuple(
-        values.record(Risk, f"{name}.{kind.name.lower()}") if toxicity else NO_RISK
+def _risks(plan: RegimenPlan, values: Values, settings: Settings) -> tuple[Risk, ...]:
+    return tuple(
+        values.record(Risk, f"{plan.name}.{kind.name.lower()}") if settings.toxicity else NO_RISK
         for kind in Toxicity
     )
+
+
+def _over_chain(plan: RegimenPlan, values: Values, name: str) -> float:
+    """Add up an effect that is stated against another regimen, that against the next, and so on."""
+    return sum(values[f"{link}.{name}"] for link in plan.reference_chain)
+
+
+def _transplant_effect(plan: RegimenPlan, values: Values, settings: Settings) -> float:
+    return (
+        _over_chain(plan, values, "transplant_log_odds_ratio") if settings.transplant else NOT_ASKED
+    )
+
+
+REGIMEN_PARTS: Final[Mapping[str, Callable[[RegimenPlan, Values, Settings], Any]]] = {
+    "schedule": lambda plan, values, _: values.record(Schedule, f"{plan.name}.schedule"),
+    "response": lambda plan, values, _: values.record(RegimenResponse, f"{plan.name}.response"),
+    "risks": _risks,
+    "response_log_odds_ratio": lambda plan, values, _: _over_chain(
+        plan, values, "response.log_odds_ratio"
+    ),
+    "duration_ratio": lambda plan, values, _: values[f"{plan.name}.remission_duration_ratio"],
+    "transplant_log_odds_ratio": _transplant_effect,
+}
+"""The numbers of a `Regimen`, field by field, and how each is bound."""
+
+
+def _regimen(plan: RegimenPlan, values: Values, settings: Settings) -> Regimen:
+    numbers = {name: make(plan, values, settings) for name, make in REGIMEN_PARTS.items()}
     return Regimen(
-        name=name,
+        name=plan.name,
         continuous_infusion=plan.continuous_infusion,
         targets_cd19=plan.targets_cd19,
-        schedule=values.record(Schedule, f"{name}.schedule"),
-        response=values.record(RegimenResponse, f"{name}.response"),
-        response_log_odds_ratio=sum(
-            values[f"{link}.response.log_odds_ratio"] for link in plan.reference_chain
-        ),
-        duration_ratio=values[f"{name}.remission_duration_ratio"],
-        transplant_log_odds_ratio=sum(
-            values[f"{link}.transplant_log_odds_ratio"] for link in plan.reference_chain
-        ),
-        inotuzumab=name == INOTUZUMAB,
-        risks=risks,
+        inotuzumab=plan.name == INOTUZUMAB,
+        **numbers,
     )
+
+
+def _relapse(values: Values, settings: Settings) -> Relapse:
+    if settings.weibull_relapse:
+        return values.record_but(Relapse, "relapse", sigma=NOT_ASKED, weibull=True)
+    return values.record_but(Relapse, "relapse", shape=NOT_ASKED, weibull=False)
+
+
+def _if_transplanted(kind: type[Any], prefix: str) -> Callable[[Values, Settings], Any]:
+    def bound(values: Values, settings: Settings) -> Any:  # noqa: ANN401
+        if settings.transplant:
+            return values.record(kind, prefix)
+        return kind(*(NOT_ASKED for _ in fields_of(kind)))
+
+    return bound
+
+
+MODEL_PARTS: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
+    "population": lambda values, _: values.record(Population, "population"),
+    "response": lambda values, _: values.record(Response, "response"),
+    "relapse": _relapse,
+    "candidacy": _if_transplanted(Candidacy, "candidacy"),
+    "transplant": _if_transplanted(Transplant, "transplant"),
+    "disease": lambda values, _: values.record(Disease, "disease"),
+    "later": lambda values, _: values.record(LaterLines, "later"),
+    "usual_care": _if_transplanted(UsualCare, "usual_care"),
+    "survivors": lambda values, _: values.record(Survivors, "survivor"),
+    "courses": lambda values, _: tuple(
+        values.record(Course, f"toxicity.{kind.name.lower()}") for kind in Toxicity
+    ),
+    "seizure_share": lambda values, _: values["toxicity.neurotoxicity.seizure_share"],
+}
+"""The numbers of a `Model` that are no regimen's, field by field, and how each is bound."""
 
 
 def build(
@@ -228,6 +245,7 @@ def build(
     settings: Settings,
     strategies: tuple[StrategyPlan, ...],
     life_tables: tuple[LifeTable, LifeTable],
+    names: Names | None = None,
 ) -> Model:
     """Bind `numbers` to the records of the clinic.
 
@@ -241,34 +259,20 @@ def build(
         Sequences of regimens.
     life_tables
         Background mortality of men and of women.
+    names
+        What is known of the names from other parameter sets.
 
     Raises
     ------
     KeyError
         When a parameter that the model needs is missing.
     """
-    values = Values(numbers, settings.setting)
-    bound: dict[str, Any] = {
-        "population": values.record(Population, "population"),
-        "response": values.record(Response, "response"),
-        "relapse": values.record(Relapse, "relapse"),
-        "candidacy": values.record(Candidacy, "candidacy"),
-        "transplant": values.record(Transplant, "transplant"),
-        "disease": values.record(Disease, "disease"),
-        "later": values.record(LaterLines, "later"),
-        "usual_care": values.record(UsualCare, "usual_care"),
-        "survivors": values.record(Survivors, "survivor"),
-        "courses": tuple(
-            values.record(Course, f"toxicity.{kind.name.lower()}") for kind in Toxicity
-        ),
-        "seizure_share": values["toxicity.neurotoxicity.seizure_share"],
-    }
+    values = Values(numbers, settings.setting, names)
+    bound = {name: make(values, settings) for name, make in MODEL_PARTS.items()}
     arms = tuple(
         Strategy(
             name=plan.name,
-            regimens=tuple(
-                _regimen(regimen, values, toxicity=settings.toxicity) for regimen in plan.regimens
-            ),
+            regimens=tuple(_regimen(regimen, values, settings) for regimen in plan.regimens),
             then=plan.then,
             maintenance=plan.maintenance,
         )

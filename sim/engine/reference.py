@@ -156,20 +156,8 @@ class PatientStory(TreatedLife):
             self.draw(Decision.RELAPSE_TIME),
         )
         self.clocks[Clock.RELAPSE] = started + model.relapse_or_cure(relapse)
-        candidate = remission.candidate_probability(
-            model.candidacy,
-            regimen.transplant_log_odds_ratio,
-            age_years=self.age_years,
-            salvage_line=self.salvage_line,
-            prior_hct=self.prior_hct,
-            real_world=model.real_world,
-        )
-        self.clocks[Clock.TRANSPLANT] = started + remission.transplant_days(
-            model.candidacy,
-            candidate,
-            self.draw(Decision.TRANSPLANT_ELIGIBILITY),
-            self.draw(Decision.TRANSPLANT_TIME),
-        )
+        if model.settings.transplant:
+            self.clocks[Clock.TRANSPLANT] = started + self.days_to_transplant(regimen)
         death = remission.death_in_remission_days(
             model.relapse, self.draw(Decision.DEATH_IN_REMISSION)
         )
@@ -186,6 +174,24 @@ class PatientStory(TreatedLife):
             else:
                 raise
         self.maybe_lose_cd19(regimen)
+
+    def days_to_transplant(self, regimen: Regimen) -> float:
+        """Return days from remission to allo-HCT; never for those who are no candidates."""
+        model = self.model
+        candidate = remission.candidate_probability(
+            model.candidacy,
+            regimen.transplant_log_odds_ratio,
+            age_years=self.age_years,
+            salvage_line=self.salvage_line,
+            prior_hct=self.prior_hct,
+            real_world=model.real_world,
+        )
+        return remission.transplant_days(
+            model.candidacy,
+            candidate,
+            self.draw(Decision.TRANSPLANT_ELIGIBILITY),
+            self.draw(Decision.TRANSPLANT_TIME),
+        )
 
     def consolidation(self, regimen: Regimen, cycles_given: int) -> Story:
         """Give the rest of induction, then consolidation and maintenance to those who start it."""
@@ -298,6 +304,8 @@ class PatientStory(TreatedLife):
         self.line = len(self.strategy.regimens)
         if care == Care.USUAL and (self.line == 0 or self.fit_for_another_line()):
             self.record(Happening.USUAL_CARE_STARTED)
+            if not self.model.settings.transplant:
+                yield from self.until(NEVER)
             usual = self.model.usual_care
             days = disease.rescue_days(
                 usual,

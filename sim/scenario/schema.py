@@ -35,6 +35,7 @@ Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
 """Whether results speak of the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
+RelapseDistribution = Literal["lognormal", "weibull"]
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
 
 
@@ -92,11 +93,13 @@ class Discounting(_Part):
 
 
 class Switches(_Part):
-    """Structural assumptions that can be turned on or off."""
+    """Structural assumptions that can be chosen, or turned on or off."""
 
     background_mortality: bool = True
     cure_point_years: Positive | None = None
+    relapse_distribution: RelapseDistribution = "lognormal"
     toxicity: bool = True
+    transplant: bool = True
     survivor_mortality_ratio: bool = True
     utility_age_cap: bool = True
     vial_sharing: bool = False

@@ -13,15 +13,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sim.economics.price_records import Tariff, tariff
+from sim.clinic.mortality import LifeTable
+from sim.economics.price_records import tariff
 from sim.engine.compiled import first_compilation
 from sim.engine.core import keys_for
-from sim.engine.records import Compiled, records
+from sim.engine.core_body import BLOCK
+from sim.engine.data import Data
+from sim.engine.records import Records, named_regimens, records
 from sim.engine.streams import blocks
 from sim.study.question import Question
 from sim.study.simulation import Arm, comparator_place, make_arm
-from sim.study.tally import CATEGORIES, ROW, UNIT, Sums, Tally, add, clear, new_counts, new_sums
-from sim.study.unit import Plans, Room, new_room, plans, unit_kernel
+from sim.study.tally import (
+    CATEGORIES,
+    ROW,
+    UNIT,
+    Counts,
+    Sums,
+    Tally,
+    add,
+    new_counts,
+    new_sums,
+    of_set,
+)
+from sim.study.unit import Kept, Room, Sets, new_room, unit_kernel
 
 UNITS_AHEAD = 4
 """Units in work or waiting to be added up, per thread: what bounds the memory."""
@@ -31,12 +45,12 @@ Sink = Callable[[int, Rows, Rows], None]
 
 
 class Bound(NamedTuple):
-    """A question in the arrays that compiled code takes."""
+    """A question in the arrays that compiled code takes, as a single parameter set."""
 
-    compiled: Compiled
-    plan: Plans
-    tariff: Tariff
-    keys: Any
+    sets: Sets
+    plans: Records
+    life_table: LifeTable
+    keys: Data
     comparator: int
     strategies: int
 
@@ -54,13 +68,11 @@ class Unit:
 def bind(question: Question) -> Bound:
     """Write a question into arrays."""
     compiled = records(question.model)
-    named = dict.fromkeys(
-        regimen.name for arm in question.model.strategies for regimen in arm.regimens
-    )
+    prices = tariff(question.accounts, tuple(named_regimens(question.model)))
     return Bound(
-        compiled=compiled,
-        plan=plans(compiled),
-        tariff=tariff(question.accounts, tuple(named)),
+        sets=Sets(compiled.rules, compiled.regimens, prices.common, prices.regimens),
+        plans=compiled.plans,
+        life_table=compiled.life_table,
         keys=keys_for(question.model),
         comparator=comparator_place(question),
         strategies=len(question.model.strategies),
@@ -78,10 +90,10 @@ def run_core(
     """Simulate on the core engine; the arms are empty unless patients are kept."""
     bound = bind(question)
     total = new_sums(bound.strategies)
-    rooms = [new_room(bound.strategies, bound.keys) for _ in range(workers(threads))]
+    counts = [new_counts(bound.strategies, 1) for _ in range(workers(threads))]
     kept: list[Unit] = []
     done = 0
-    for unit in units(question, bound, rooms, keep=keep_patients or sink is not None):
+    for unit in units(question, bound, counts, keep=keep_patients or sink is not None):
         add(total, unit.sums)
         if sink is not None:
             sink(done, unit.rows, unit.amounts)
@@ -89,10 +101,10 @@ def run_core(
         progress(unit.patients * bound.strategies)
         if keep_patients:
             kept.append(unit)
-    counts = new_counts(bound.strategies)
-    for room in rooms:
-        add(counts, room.counts)
-    tally = Tally(question.patients, bound.comparator, total, counts)
+    counted = counts[0]
+    for others in counts[1:]:
+        add(counted, others)
+    tally = Tally(question.patients, bound.comparator, total, of_set(counted, 0))
     if not keep_patients:
         return (), tally
     rows = np.concatenate([unit.rows for unit in kept])
@@ -109,26 +121,26 @@ def workers(threads: int | None) -> int:
     return threads or len(os.sched_getaffinity(0))
 
 
-def units(question: Question, bound: Bound, rooms: list[Room], *, keep: bool) -> Iterator[Unit]:
-    """Run the units in threads and yield them in order, never many at once."""
+def units(question: Question, bound: Bound, counts: list[Counts], *, keep: bool) -> Iterator[Unit]:
+    """Run the units in a thread for each of the `counts`; yield them in order, never many at once."""
     ready(bound)
-    free: SimpleQueue[Room] = SimpleQueue()
-    for room in rooms:
-        free.put(room)
+    free: SimpleQueue[tuple[Room, Counts]] = SimpleQueue()
+    for mine in counts:
+        free.put((new_room(bound.keys), mine))
 
     def work(first: int, count: int) -> Unit:
-        room = free.get()
+        room, mine = free.get()
         try:
-            return run_unit_in(room, bound, question.seed, first, count, keep=keep)
+            return run_unit_in(room, mine, bound, question.seed, first, count, keep=keep)
         finally:
-            free.put(room)
+            free.put((room, mine))
 
     waiting: deque[Future[Unit]] = deque()
-    with ThreadPoolExecutor(len(rooms)) as pool:
+    with ThreadPoolExecutor(len(counts)) as pool:
         try:
             for first, count in blocks(question.patients, UNIT):
                 waiting.append(pool.submit(work, first, count))
-                if len(waiting) >= UNITS_AHEAD * len(rooms):
+                if len(waiting) >= UNITS_AHEAD * len(counts):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -140,28 +152,54 @@ def units(question: Question, bound: Bound, rooms: list[Room], *, keep: bool) ->
 def ready(bound: Bound) -> None:
     """Have the compiled code at hand; say so when it has to be made first."""
     with first_compilation(sys.stderr):
-        run_unit_in(new_room(bound.strategies, bound.keys), bound, 0, 0, 0, keep=False)
+        counts = new_counts(bound.strategies, 1)
+        run_unit_in(new_room(bound.keys), counts, bound, 0, 0, 0, keep=False)
 
 
-def run_unit_in(room: Room, bound: Bound, seed: int, first: int, count: int, *, keep: bool) -> Unit:
-    """Move `count` patients from `first` on in a room; its counts go on, its sums begin anew."""
-    size = count if keep else 0
-    rows = np.zeros((size, bound.strategies, len(ROW)))
-    amounts = np.zeros((size, bound.strategies, 2, len(CATEGORIES)))
-    clear(room.sums)
+def run_unit_in(
+    room: Room, counts: Counts, bound: Bound, seed: int, first: int, count: int, *, keep: bool
+) -> Unit:
+    """Move `count` patients from `first` on; they are added to the `counts`."""
+    kept = new_kept(count if keep else 0, bound.strategies)
+    sums = new_sums(bound.strategies, 1)
+    firsts = np.array([first])
+    run_kernel(bound, bound.sets, room, sums, counts, seed, firsts, count, kept)
+    return Unit(count, of_set(sums, 0), kept.rows, kept.amounts)
+
+
+def new_kept(patients: int, strategies: int) -> Kept:
+    """Make room for the single patients."""
+    return Kept(
+        rows=np.zeros((patients, strategies, len(ROW))),
+        amounts=np.zeros((patients, strategies, 2, len(CATEGORIES))),
+    )
+
+
+def run_kernel(
+    bound: Bound,
+    sets: Sets,
+    room: Room,
+    sums: Sums,
+    counts: Counts,
+    seed: int,
+    firsts: Data,
+    count: int,
+    kept: Kept,
+) -> None:
+    """Run `count` patients under each parameter set; see `sim.study.unit.run_unit`."""
     unit_kernel()(
-        bound.compiled.rules,
-        bound.compiled.regimens,
-        bound.compiled.tables,
-        bound.plan,
-        bound.tariff,
+        sets,
+        bound.plans,
+        bound.life_table,
         room,
+        sums,
+        sums.cells.reshape(*sums.products.shape, -1),
+        counts,
+        kept,
         bound.keys,
         np.uint64(seed),
-        first,
+        firsts,
         count,
         bound.comparator,
-        rows,
-        amounts,
+        BLOCK,
     )
-    return Unit(count, Sums(*(array.copy() for array in room.sums)), rows, amounts)

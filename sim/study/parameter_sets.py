@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import repeat
+from itertools import islice, repeat
 from queue import SimpleQueue
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from sim.engine.streams import blocks
-from sim.study.core_run import bind, ready, run_unit_in, workers
-from sim.study.question import Question, with_numbers
+from sim.study.core_run import Bound, bind, new_kept, ready, run_kernel, workers
+from sim.study.question import Question
+from sim.study.rebinding import Rebinder
 from sim.study.simulation import Simulation
-from sim.study.tally import UNIT, Tally, add, clear, new_counts, new_sums
+from sim.study.tally import UNIT, Tally, add, new_counts, new_sums, of_set
 from sim.study.unit import Room, new_room
 
-SETS_AHEAD = 4
-"""Sets in work or waiting, per thread: what bounds the memory."""
+TASKS_AHEAD: Final = 3
+"""Tasks in work or waiting, per thread: what bounds the memory."""
+MOST_SETS: Final = 16
+PATIENTS_OF_A_TASK: Final = 1 << 17
+"""A task holds so many parameter sets that they have about as many patients."""
+
+Numbered = tuple[Mapping[str, float], int]
+"""The values of a parameter set by name, and the number of its first patient."""
+
+
+class Desk(NamedTuple):
+    """What a thread works with."""
+
+    room: Room
+    rebinder: Rebinder
 
 
 def run_sets(
@@ -50,46 +67,73 @@ def run_sets(
     bound = bind(question)
     ready(bound)
     number = workers(threads)
-    free: SimpleQueue[Room] = SimpleQueue()
+    size = min(max(PATIENTS_OF_A_TASK // question.patients, 1), MOST_SETS)
+    free: SimpleQueue[Desk] = SimpleQueue()
     for _ in range(number):
-        free.put(new_room(bound.strategies, bound.keys))
+        free.put(Desk(new_room(bound.keys), Rebinder(question, size)))
 
-    def work(numbers: Mapping[str, float], first: int) -> Simulation:
-        room = free.get()
+    def work(batch: Sequence[Numbered]) -> list[Simulation]:
+        desk = free.get()
         try:
-            return _one_set(question, numbers, first, room)
+            return _simulated(question, bound, desk, batch)
         finally:
-            free.put(room)
+            free.put(desk)
 
-    waiting: deque[Future[Simulation]] = deque()
+    waiting: deque[Future[list[Simulation]]] = deque()
 
-    def next_done() -> Simulation:
-        done = waiting.popleft().result()
-        progress(question.patients * bound.strategies)
-        return done
+    def next_done() -> Iterator[Simulation]:
+        for simulation in waiting.popleft().result():
+            progress(question.patients * bound.strategies)
+            yield simulation
 
     with ThreadPoolExecutor(number) as pool:
         try:
-            for numbers, first in zip(sets, first_patients, strict=False):
-                waiting.append(pool.submit(work, numbers, first))
-                if len(waiting) >= SETS_AHEAD * number:
-                    yield next_done()
+            for batch in _batches(zip(sets, first_patients, strict=False), size, number):
+                waiting.append(pool.submit(work, batch))
+                if len(waiting) >= TASKS_AHEAD * number:
+                    yield from next_done()
             while waiting:
-                yield next_done()
+                yield from next_done()
         finally:
             for future in waiting:
                 future.cancel()
 
 
-def _one_set(
-    question: Question, numbers: Mapping[str, float], start: int, room: Room
-) -> Simulation:
-    asked = with_numbers(question, numbers)
-    bound = bind(asked)
-    total, counts = new_sums(bound.strategies), new_counts(bound.strategies)
-    clear(room.counts)
-    for first, count in blocks(asked.patients, UNIT):
-        add(total, run_unit_in(room, bound, asked.seed, start + first, count, keep=False).sums)
-    add(counts, room.counts)
-    tally = Tally(asked.patients, bound.comparator, total, counts)
-    return Simulation(asked, (), (), "core", tally)
+def _batches(sets: Iterator[Numbered], size: int, threads: int) -> Iterator[list[Numbered]]:
+    """Divide the sets into tasks of `size`, or less where that leaves no thread without one."""
+    while ahead := list(islice(sets, size * threads)):
+        each = -(-len(ahead) // threads)
+        for first in range(0, len(ahead), each):
+            yield ahead[first : first + each]
+
+
+def _simulated(
+    question: Question, bound: Bound, desk: Desk, batch: Sequence[Numbered]
+) -> list[Simulation]:
+    """Simulate a few parameter sets together."""
+    asked = [desk.rebinder.bind(row, numbers) for row, (numbers, _) in enumerate(batch)]
+    sets = desk.rebinder.first(len(batch))
+    firsts = np.array([first for _, first in batch])
+    total = new_sums(bound.strategies, len(batch))
+    counts = new_counts(bound.strategies, len(batch))
+    nobody = new_kept(0, bound.strategies)
+    for first, count in blocks(question.patients, UNIT):
+        # Every unit is summed by itself, as in a run of its own.
+        sums = total if count == question.patients else new_sums(bound.strategies, len(batch))
+        run_kernel(
+            bound, sets, desk.room, sums, counts, question.seed, firsts + first, count, nobody
+        )
+        if sums is not total:
+            add(total, sums)
+    return [
+        Simulation(
+            question=each,
+            arms=(),
+            traces=(),
+            engine="core",
+            tally=Tally(
+                question.patients, bound.comparator, of_set(total, row), of_set(counts, row)
+            ),
+        )
+        for row, each in enumerate(asked)
+    ]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
-from sim.clinic.mortality import LifeTable, gompertz, stepwise
+from sim.clinic.mortality import LifeTable, gompertz
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.economics.clerk import Accounts
 from sim.economics.discounting import Discounting
@@ -23,23 +21,24 @@ from sim.engine.model import (
     RegimenPlan,
     Settings,
     StrategyPlan,
-    Values,
     build,
 )
-from sim.errors import UserError
+from sim.engine.values import Names, Values
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import LIFETIME, Scenario, Strategy
+from sim.study.life_table_file import read_life_table
 
 LIFETIME_YEARS: Final = 100.0
 """A lifetime horizon ends here: the youngest patient would be 118."""
 CD19: Final = "cd19"
-LIFE_TABLE_COLUMNS: Final = ("age", "qx_male", "qx_female")
-BANDED_NORM: Final = "norm.age_18"
+WEIBULL: Final = "weibull"
 
 
 @dataclass(frozen=True)
 class Question:
     """What is asked, with all numbers bound.
+
+    Model and accounts are built when they are first looked at.
 
     Attributes
     ----------
@@ -49,17 +48,20 @@ class Question:
         The catalogue's entries that the scenario may use, by name.
     numbers
         Their values after the scenario's overrides, by name.
+    life_tables
+        Background mortality of men and of women.
+    names
+        How names are read, for all parameter sets of the question.
     used
-        Names that model and prices asked for.
+        Names that model and prices ask for; the same under any values.
     """
 
     loaded: Loaded
     catalogue: Catalogue
     parameters: Mapping[str, Parameter]
     numbers: Mapping[str, float]
-    model: Model
-    accounts: Accounts
-    thresholds: tuple[float, ...]
+    life_tables: tuple[LifeTable, LifeTable]
+    names: Names = field(compare=False)
     used: frozenset[str]
     patients: int
     seed: int
@@ -74,10 +76,45 @@ class Question:
         """Whose costs and which rules of judgement."""
         return self.catalogue.perspectives[self.scenario.perspective]
 
+    @cached_property
+    def settings(self) -> Settings:
+        """The structural choices of the scenario."""
+        return settings_of(self.scenario)
+
+    @cached_property
+    def plans(self) -> tuple[StrategyPlan, ...]:
+        """The strategies without their numbers."""
+        return tuple(_strategy(plan, self.catalogue) for plan in self.scenario.strategies)
+
+    @cached_property
+    def deliveries(self) -> tuple[Delivered, ...]:
+        """Every regimen of the strategies, once, and how its drug is given."""
+        regimens = [self.catalogue.regimens[name] for name in self.scenario.regimens]
+        return tuple(Delivered(each.name, Delivery(each.kind), each.drug) for each in regimens)
+
+    @cached_property
+    def model(self) -> Model:
+        """All that decides a patient's path."""
+        return build(self.numbers, self.settings, self.plans, self.life_tables, self.names)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Prices, utilities and discounting."""
+        return _accounts(self, self.values())
+
+    @cached_property
+    def thresholds(self) -> tuple[float, ...]:
+        """Amounts of money per QALY that the answer is judged by."""
+        return _thresholds(self, self.values())
+
     @property
     def discount_rates(self) -> tuple[float, float]:
         """Annual effective rates for costs and for effects."""
         return self.accounts.costs.annual_rate, self.accounts.effects.annual_rate
+
+    def values(self) -> Values:
+        """Return the numbers as the model asks for them."""
+        return Values(self.numbers, self.scenario.setting, self.names)
 
 
 def ask(
@@ -118,40 +155,34 @@ def prepare(
     numbers = {name: parameter.value for name, parameter in parameters.items()}
     numbers |= scenario.parameters
     numbers |= overrides
-    perspective = catalogue.perspectives[scenario.perspective]
-    model = build(
-        numbers,
-        _settings(scenario),
-        tuple(_strategy(plan, catalogue) for plan in scenario.strategies),
-        _life_tables(loaded, catalogue, perspective),
-    )
-    values = Values(numbers, scenario.setting)
-    accounts = _accounts(scenario, catalogue, values)
-    thresholds = scenario.thresholds or tuple(
-        sorted(values[name] for name in numbers if name.startswith("perspective.threshold"))
-    )
-    return Question(
+    question = Question(
         loaded=loaded,
         catalogue=catalogue,
         parameters=parameters,
         numbers=numbers,
-        model=model,
-        accounts=accounts,
-        thresholds=thresholds,
-        used=model.used | frozenset(values.used),
+        life_tables=_life_tables(loaded, catalogue, catalogue.perspectives[scenario.perspective]),
+        names=Names(numbers.keys(), scenario.setting),
+        used=frozenset(),
         patients=patients or scenario.patients,
         seed=scenario.seed if seed is None else seed,
     )
+    values = question.values()
+    _accounts(question, values)
+    _thresholds(question, values)
+    return replace(question, used=question.model.used | values.used)
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
-    """Return the same question with some parameter values replaced."""
+    """Return the same question with other values of the parameters that `numbers` names."""
+    if numbers.keys() <= question.numbers.keys():
+        return replace(question, numbers={**question.numbers, **numbers})
     overrides = {**question.numbers, **numbers}
     bound = prepare(question.loaded, question.catalogue, overrides=overrides)
     return replace(bound, patients=question.patients, seed=question.seed)
 
 
-def _settings(scenario: Scenario) -> Settings:
+def settings_of(scenario: Scenario) -> Settings:
+    """Return the structural choices of a scenario."""
     switches = scenario.switches
     horizon = LIFETIME_YEARS if scenario.horizon_years == LIFETIME else scenario.horizon_years
     return Settings(
@@ -165,6 +196,8 @@ def _settings(scenario: Scenario) -> Settings:
         ),
         toxicity=switches.toxicity,
         survivor_mortality_ratio=switches.survivor_mortality_ratio,
+        transplant=switches.transplant,
+        weibull_relapse=switches.relapse_distribution == WEIBULL,
     )
 
 
@@ -190,22 +223,33 @@ def _regimen(name: str, catalogue: Catalogue) -> RegimenPlan:
     )
 
 
-def _accounts(scenario: Scenario, catalogue: Catalogue, values: Values) -> Accounts:
-    rates = scenario.discounting
+def discounting(question: Question, values: Values) -> tuple[Discounting, Discounting]:
+    """Bind the discounting of costs and of effects: the scenario's rates or the perspective's."""
+    rates = question.scenario.discounting
     costs = values["perspective.discount_rate_costs"] if rates.costs is None else rates.costs
     effects = (
         values["perspective.discount_rate_effects"] if rates.effects is None else rates.effects
     )
-    regimens = [catalogue.regimens[name] for name in scenario.regimens]
-    deliveries = [Delivered(r.name, Delivery(r.kind), r.drug) for r in regimens]
+    return Discounting(costs), Discounting(effects)
+
+
+def _accounts(question: Question, values: Values) -> Accounts:
+    switches = question.scenario.switches
+    costs, effects = discounting(question, values)
     return Accounts(
-        price_list=price_list(values, deliveries),
-        utilities=utilities(
-            values, capped=scenario.switches.utility_age_cap, banded=values.has(BANDED_NORM)
-        ),
-        costs=Discounting(costs),
-        effects=Discounting(effects),
-        vial_sharing=scenario.switches.vial_sharing,
+        price_list=price_list(values, question.deliveries),
+        utilities=utilities(values, capped=switches.utility_age_cap),
+        costs=costs,
+        effects=effects,
+        vial_sharing=switches.vial_sharing,
+    )
+
+
+def _thresholds(question: Question, values: Values) -> tuple[float, ...]:
+    return question.scenario.thresholds or tuple(
+        sorted(
+            values[name] for name in question.numbers if name.startswith("perspective.threshold")
+        )
     )
 
 
@@ -217,84 +261,3 @@ def _life_tables(
         return read_life_table(own)
     table = catalogue.life_tables[loaded.scenario.life_table or perspective.life_table]
     return gompertz(table.ages, table.male), gompertz(table.ages, table.female)
-
-
-def read_life_table(path: Path) -> tuple[LifeTable, LifeTable]:
-    """Read a life table of one-year death probabilities, for men and for women.
-
-    A CSV file with the columns age, qx_male, qx_female; ages rise, q lies in [0, 1). The
-    hazard within a year of age is ``−ln(1 − q)``; the last row holds for all older ages.
-
-    Raises
-    ------
-    UserError
-        At the first line that is not so.
-    """
-    ages: list[float] = []
-    deaths: tuple[list[float], list[float]] = ([], [])
-    rows = _life_table_rows(path)
-    for line, (age, *probabilities) in rows:
-        if not age >= 0.0 or math.isinf(age) or (ages and age <= ages[-1]):
-            raise UserError(
-                "ages must rise from 0 or above", file=path, line=line, key="age", value=age
-            )
-        ages.append(age)
-        for column, q in enumerate(probabilities):
-            if not 0.0 <= q < 1.0:
-                raise UserError(
-                    "a probability of death within a year is at least 0 and below 1",
-                    file=path,
-                    line=line,
-                    key=LIFE_TABLE_COLUMNS[column + 1],
-                    value=q,
-                )
-            deaths[column].append(q)
-    tables = stepwise(tuple(ages), tuple(deaths[0])), stepwise(tuple(ages), tuple(deaths[1]))
-    if not ages or min(table.hazards[-1] for table in tables) <= 0.0:
-        raise UserError(
-            "the last row must hold probabilities of death above 0",
-            file=path,
-            line=rows[-1][0] if rows else 1,
-        )
-    return tables
-
-
-def _life_table_rows(path: Path) -> list[tuple[int, list[float]]]:
-    """Read the numbers of each row, in the order of `LIFE_TABLE_COLUMNS`, with its line."""
-    try:
-        # A spreadsheet may put a byte order mark in front.
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise UserError("is not UTF-8 text", file=path, line=line) from None
-    except OSError as error:
-        raise UserError(f"cannot be read ({error.strerror})", file=path) from None
-    reader = csv.DictReader(io.StringIO(text), strict=True)
-    rows = []
-    try:
-        columns = list(reader.fieldnames or [])
-        if any(columns.count(column) != 1 for column in LIFE_TABLE_COLUMNS):
-            raise UserError(
-                f"a life table needs the columns {', '.join(LIFE_TABLE_COLUMNS)}, each once",
-                file=path,
-                line=1,
-                value=", ".join(columns),
-            )
-        for row in reader:
-            line = reader.line_num
-            if None in row:
-                raise UserError("has more cells than there are columns", file=path, line=line)
-            rows.append(
-                (line, [_number(path, line, column, row[column]) for column in LIFE_TABLE_COLUMNS])
-            )
-    except csv.Error as error:
-        raise UserError(f"is not CSV ({error})", file=path, line=reader.line_num) from None
-    return rows
-
-
-def _number(path: Path, line: int, column: str, text: str | None) -> float:
-    try:
-        # Python would read 1_8 as 18.
-        return float((text or "").replace("_", "?"))
-    except ValueError:
-        raise UserError("is not a number", file=path, line=line, key=column, value=text) from None

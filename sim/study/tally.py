@@ -10,8 +10,9 @@ interpolated within its bin.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
-from typing import Final, NamedTuple
+from math import ceil, prod
+from mmap import mmap
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ BINS: Final = BINS_PER_MONTH * MONTHS + 1
 """The last bin holds what happens later or never."""
 BIN_DAYS: Final = DAYS_PER_MONTH / BINS_PER_MONTH
 MOST_CYCLES: Final = 64
+TIMES: Final = np.dtype(np.int32)
+"""How many patients fall into a bin."""
 
 ROW: Final = (*Outcome._fields, "rfs_days", "efs_days")
 FLAGS: Final = 9
@@ -98,6 +101,9 @@ class Counts(NamedTuple):
     relapses: Data
 
 
+Tallied = TypeVar("Tallied", Sums, Counts)
+
+
 @dataclass
 class Tally:
     """Everything that a summary needs, of `patients` patients in the order of strategies."""
@@ -120,15 +126,21 @@ def clear(tally: Sums | Counts) -> None:
         array.fill(0)
 
 
-def new_sums(strategies: int) -> Sums:
-    """Return empty sums."""
+def of_set(tally: Tallied, k: int) -> Tallied:
+    """Return the part of one parameter set."""
+    return type(tally)(*(array[k] for array in tally))
+
+
+def new_sums(strategies: int, *sets: int) -> Sums:
+    """Return empty sums, for a number of parameter sets at once if one is given."""
+    shape = (*sets, strategies)
     return Sums(
-        values=np.zeros((strategies, 2, VALUES)),
-        squares=np.zeros((strategies, 2, VALUES)),
-        differences=np.zeros((strategies, VALUES)),
-        difference_squares=np.zeros((strategies, VALUES)),
-        products=np.zeros(strategies),
-        cells=np.zeros((strategies, CATEGORY_COLUMNS, LINES, len(State), 2)),
+        values=np.zeros((*shape, 2, VALUES)),
+        squares=np.zeros((*shape, 2, VALUES)),
+        differences=np.zeros((*shape, VALUES)),
+        difference_squares=np.zeros((*shape, VALUES)),
+        products=np.zeros(shape),
+        cells=np.zeros((*shape, CATEGORY_COLUMNS, LINES, len(State), 2)),
     )
 
 
@@ -137,19 +149,26 @@ def new_values(strategies: int) -> Data:
     return np.zeros((strategies, 2, VALUES))
 
 
-def new_counts(strategies: int) -> Counts:
-    """Return empty counts."""
+def new_counts(strategies: int, *sets: int) -> Counts:
+    """Return empty counts, for a number of parameter sets at once if one is given."""
+    shape = (*sets, strategies)
+
+    def times() -> Data:
+        # Most bins stay empty: memory that nobody writes to costs nothing.
+        size = prod((*shape, BINS))
+        room = mmap(-1, max(size, 1) * TIMES.itemsize)
+        return np.frombuffer(room, TIMES, size).reshape((*shape, BINS))
 
     def whole(columns: int) -> Data:
-        return np.zeros((strategies, columns), dtype=np.int64)
+        return np.zeros((*shape, columns), dtype=np.int64)
 
     return Counts(
         flags=whole(FLAGS),
         causes=whole(CAUSES + 1),
         cycles=whole(MOST_CYCLES),
-        deaths=whole(BINS),
-        failures=whole(BINS),
-        relapses=whole(BINS),
+        deaths=times(),
+        failures=times(),
+        relapses=times(),
     )
 
 
@@ -170,7 +189,7 @@ def count_patient(
 ) -> None:
     """Add one patient: outcome row and amounts (undiscounted, discounted) by strategy.
 
-    `values` is room for a copy of the amounts followed by their sums by account.
+    The counterpart in compiled code stands in `sim.study.core_count`. `values` is room for a copy of the amounts followed by their sums by account.
     """
     for s in range(rows.shape[0]):
         row = rows[s]

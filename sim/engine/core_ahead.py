@@ -1,0 +1,211 @@
+"""What is worked out for a whole block of patients before the first of them lives.
+
+One loop a quantity, which the compiler turns into vector instructions. Each applies the clinic's
+own function to every patient, whether or not the value will be asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sim.clinic import disease, response
+from sim.clinic.decisions import Decision
+from sim.clinic.distributions import hit
+from sim.clinic.mortality import age_within, hazard_within
+from sim.clinic.patient import (
+    age_at_entry,
+    height_at_entry,
+    refractory_at_entry,
+    remission_before_entry,
+    salvage_line,
+    weight_at_entry,
+)
+from sim.clinic.toxicity import GRADE_DECISION, Toxicity, strikes
+from sim.clinic.units import DAYS_PER_YEAR, NEVER
+from sim.engine.core_body import (
+    AGE,
+    BACKGROUND_DEATH_DAYS,
+    CNS,
+    EXTRAMEDULLARY,
+    FIRST_REMISSION,
+    HEIGHT,
+    HIGH_BLASTS,
+    KMT2A,
+    MALE,
+    MRD_ONLY,
+    PHILADELPHIA,
+    PRIMARY_REFRACTORY,
+    PRIOR_HCT,
+    REFRACTORY_DAYS,
+    RELAPSED_DAYS,
+    SALVAGE_LINE,
+    WEIGHT,
+    World,
+    person_in,
+)
+from sim.engine.core_draws import CYCLES_AHEAD
+from sim.engine.data import Data
+
+disease_hazard_ratio = disease.disease_hazard_ratio
+refractory_survival_of = disease.refractory_survival_of
+relapsed_survival_of = disease.relapsed_survival_of
+response_probability = response.response_probability
+
+KINDS: Final = len(Toxicity)
+GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
+
+
+def look_ahead(world: World, body: Data, count: int) -> None:
+    """Work out for the `count` patients of the block what most of them need."""
+    meet(world, body, count)
+    if world.rules.background_mortality:
+        foresee_background_death(world, body, count)
+    else:
+        for column in range(count):
+            body.people[BACKGROUND_DEATH_DAYS, column] = NEVER
+    foresee_leukaemic_death(world, body, count)
+    for strategy in range(world.plans.shape[0]):
+        if world.plans[strategy].lines > 0:
+            foresee_response(world, body, count, strategy)
+            if world.rules.toxicity:
+                foresee_toxicity(world, body, count, strategy)
+
+
+def meet(world: World, body: Data, count: int) -> None:
+    """Draw the baseline; the counterpart of `sim.clinic.patient.baseline_of`."""
+    population, people, drawn = world.rules.population, body.people, body.drawn
+    for column in range(count):
+        people[AGE, column] = age_at_entry(population, drawn[Decision.AGE.value, column])
+    share(body, count, MALE, Decision.SEX.value, population.male_probability)
+    share(body, count, PRIOR_HCT, Decision.PRIOR_HCT.value, population.prior_hct_probability)
+    share(
+        body, count, PHILADELPHIA, Decision.PHILADELPHIA.value, population.ph_positive_probability
+    )
+    share(body, count, KMT2A, Decision.KMT2A.value, population.kmt2a_probability)
+    share(body, count, HIGH_BLASTS, Decision.HIGH_BLASTS.value, population.high_blasts_probability)
+    share(body, count, CNS, Decision.CNS_DISEASE.value, population.cns_probability)
+    share(
+        body,
+        count,
+        EXTRAMEDULLARY,
+        Decision.EXTRAMEDULLARY.value,
+        population.extramedullary_probability,
+    )
+    share(body, count, MRD_ONLY, Decision.MRD_ONLY.value, population.mrd_only_probability)
+    for column in range(count):
+        people[SALVAGE_LINE, column] = salvage_line(
+            population, drawn[Decision.SALVAGE_LINE.value, column]
+        )
+    for column in range(count):
+        refractory = refractory_at_entry(
+            population,
+            drawn[Decision.PRIMARY_REFRACTORY.value, column],
+            people[PRIOR_HCT, column] > 0.0,
+        )
+        people[PRIMARY_REFRACTORY, column] = 1.0 if refractory else 0.0
+    for column in range(count):
+        people[FIRST_REMISSION, column] = remission_before_entry(
+            population,
+            drawn[Decision.FIRST_REMISSION.value, column],
+            people[PRIMARY_REFRACTORY, column] > 0.0,
+        )
+    for column in range(count):
+        people[WEIGHT, column] = weight_at_entry(
+            population, drawn[Decision.WEIGHT.value, column], people[MALE, column] > 0.0
+        )
+    for column in range(count):
+        people[HEIGHT, column] = height_at_entry(
+            population, drawn[Decision.HEIGHT.value, column], people[MALE, column] > 0.0
+        )
+
+
+def share(body: Data, count: int, trait: int, decision: int, probability: float) -> None:
+    """Draw a characteristic that is present or not."""
+    for column in range(count):
+        present = hit(body.drawn[decision, column], probability)
+        body.people[trait, column] = 1.0 if present else 0.0
+
+
+def find_intervals(body: Data, count: int, row: int, knots: Data) -> None:
+    """Find the interval of the life table, as `interval_of` does, by counting knots passed.
+
+    `knots` are those of men, then those of women; the intervals are counted through both.
+    """
+    each = len(knots) // 2
+    for column in range(count):
+        body.intervals[column] = 0 if body.people[MALE, column] > 0.0 else each
+    for knot in range(1, each):
+        of_men, of_women = knots[knot], knots[each + knot]
+        for column in range(count):
+            limit = of_men if body.people[MALE, column] > 0.0 else of_women
+            body.intervals[column] += 0 if body.people[row, column] < limit else 1
+
+
+def foresee_background_death(world: World, body: Data, count: int) -> None:
+    """Work out background death without survivorship; see `background_death_of`."""
+    table, people = world.life_table, body.people
+    find_intervals(body, count, AGE, table.ages)
+    for column in range(count):
+        people[BACKGROUND_DEATH_DAYS, column] = (
+            hazard_within(table, body.intervals[column], people[AGE, column])
+            + body.drawn[Decision.BACKGROUND_DEATH.value, column]
+        )
+    find_intervals(body, count, BACKGROUND_DEATH_DAYS, table.cumulative)
+    for column in range(count):
+        age = age_within(table, body.intervals[column], people[BACKGROUND_DEATH_DAYS, column])
+        people[BACKGROUND_DEATH_DAYS, column] = (age - people[AGE, column]) * DAYS_PER_YEAR
+
+
+def foresee_leukaemic_death(world: World, body: Data, count: int) -> None:
+    """Work out survival without response to the first line, and after a relapse from it."""
+    rules, people = world.rules, body.people
+    for column in range(count):
+        ratio = disease_hazard_ratio(
+            rules.disease, person_in(body, column), salvage_line=int(people[SALVAGE_LINE, column])
+        )
+        people[REFRACTORY_DAYS, column] = ratio
+    for column in range(count):
+        people[RELAPSED_DAYS, column] = relapsed_survival_of(
+            rules.disease,
+            people[REFRACTORY_DAYS, column],
+            body.drawn[Decision.SURVIVAL_AFTER_RELAPSE.value, column],
+        )
+    for column in range(count):
+        people[REFRACTORY_DAYS, column] = refractory_survival_of(
+            rules.disease,
+            people[REFRACTORY_DAYS, column],
+            body.drawn[Decision.REFRACTORY_SURVIVAL.value, column],
+        )
+
+
+def foresee_response(world: World, body: Data, count: int, strategy: int) -> None:
+    """Work out the probability of response to the first line."""
+    rules, people = world.rules, body.people
+    regimen = world.regimens[world.plans[strategy].regimens[0]]
+    for column in range(count):
+        body.chances[strategy, column] = response_probability(
+            rules.response,
+            regimen.response_log_odds_ratio,
+            person_in(body, column),
+            salvage_line=int(people[SALVAGE_LINE, column]),
+            prior_hct=people[PRIOR_HCT, column] > 0.0,
+            real_world=rules.real_world,
+            target_lost=False,
+        )
+
+
+def foresee_toxicity(world: World, body: Data, count: int, strategy: int) -> None:
+    """Note which toxicities strike in the first cycles of the first line, a bit each."""
+    regimen = world.regimens[world.plans[strategy].regimens[0]]
+    for cycle in range(CYCLES_AHEAD):
+        row = strategy * CYCLES_AHEAD + cycle
+        for column in range(count):
+            body.struck[row, column] = 0
+        for kind in range(KINDS):
+            decision = GRADE[kind]
+            drawn_in = decision if cycle == 0 else body.rows[decision, cycle]
+            for column in range(count):
+                hurt = strikes(
+                    regimen.risks[kind], body.drawn[drawn_in, column], first_cycle=cycle == 0
+                )
+                body.struck[row, column] |= (1 << kind) if hurt else 0
