@@ -91,11 +91,10 @@ def published(question: Question) -> list[Published]:
     except UserError:
         return []
     found: list[Published] = []
-    register: Register | None = None
+    register = load_register(folder / "evidence")
     for path in sorted(folder.glob("*.yaml")):
-        protocol = load_protocol(path)
+        protocol = load_protocol(path, register)
         for plan, cohort in _cohorts(protocol, folder, question):
-            register = register or load_register(folder / "evidence")
             found += _endpoints(plan, cohort, register, question.scenario)
     return list(dict.fromkeys(found))
 

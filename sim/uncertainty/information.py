@@ -217,7 +217,7 @@ def _one_thread() -> AbstractContextManager[object]:
 @cache
 def _libraries() -> Any:  # noqa: ANN401 - it brings no types
     """Return what controls the threads of linear algebra; to look for it takes time."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 

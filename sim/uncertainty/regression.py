@@ -83,7 +83,7 @@ def designs(parameters: npt.ArrayLike, targets: npt.ArrayLike) -> list[Design]:
     targets
         Shape (draws, targets); they say which products are formed in a large group.
     """
-    from sklearn.preprocessing import SplineTransformer  # type: ignore[import-untyped]
+    from sklearn.preprocessing import SplineTransformer
 
     given = np.asarray(parameters, dtype=np.float64)
     scores = normal_scores(given[:, np.ptp(given, axis=0) > 0.0])
