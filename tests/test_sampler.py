@@ -1,0 +1,227 @@
+"""The sampled posterior is the one of closed forms and of quadrature."""
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import expit, logit
+from scipy.stats import halfnorm, norm
+
+from sim.evidence.emulator import Surface
+from sim.evidence.protocol import Protocol
+from sim.evidence.sampler import Chains, Evidence, curve_correlation, sample, worst
+from sim.evidence.targets import Target
+
+WEIGHT = 0.4
+SPREAD_SCALE = 0.5
+MISSED = 0.3
+NAMES = ("normal", "split", "count", "weighted", "pair", "flat", "missed", "blurred", "grouped")
+
+
+def protocol(chains=4, warmup=500, samples=1000):
+    prior = {"scale": "identity", "mean": 0.0, "sd": 1.0, "why": "toy"}
+    return Protocol.model_validate(
+        {
+            "title": "Toy",
+            "seed": 7,
+            "design": {"waves": [1], "spread": 1.0},
+            "sampler": {"chains": chains, "warmup": warmup, "samples": samples},
+            "weights": {"half": {"weight": WEIGHT, "why": "toy"}},
+            "heterogeneity": {
+                "kind": {"parameters": ["effect"], "scale": SPREAD_SCALE, "why": "toy"}
+            },
+            "cohorts": [{"scenario": "c", "study": "s", "arms": {"a": "a"}}],
+            "priors": dict.fromkeys(NAMES, prior),
+        }
+    )
+
+
+def target(
+    value, below=0.5, above=None, *, events=None, n=None, study="s", curve="", survival=None
+):
+    return Target(
+        study=study,
+        endpoint=f"{curve}{value}{events}",
+        word="response",
+        cohort=f"{study}{curve}{value}{events}",
+        arm="a",
+        against=None,
+        at_months=None,
+        role="fit",
+        value=value,
+        below=below,
+        above=below if above is None else above,
+        events=events,
+        n=n,
+        curve=curve,
+        survival=survival,
+    )
+
+
+def evidence(name, *targets, missed=0.0, effect=0.0):
+    """Return endpoints that are the parameter itself, plus the study's effect where wanted."""
+    linear = np.zeros((len(targets), len(NAMES) + 1))
+    linear[:, NAMES.index(name)] = 1.0
+    linear[:, -1] = effect
+    size = linear.shape[1]
+    surface = Surface(
+        np.zeros(len(targets)),
+        linear,
+        np.zeros((len(targets), size, size)),
+        np.full(len(targets), missed),
+    )
+    return Evidence(targets[0].study, targets, surface)
+
+
+PAIR = (
+    target(0.8, 0.4, curve="os", survival=0.5),
+    target(1.4, 0.6, curve="os", survival=0.2),
+)
+EVIDENCE = [
+    evidence("normal", target(1.2, 0.5)),
+    evidence("split", target(1.0, 0.2, 0.9)),
+    evidence("count", target(logit(0.7), events=14.0, n=20)),
+    evidence("weighted", target(1.2, 0.5, study="half")),
+    evidence("pair", *PAIR),
+    evidence("missed", target(1.2, 0.5, curve="m"), missed=MISSED),
+    evidence("blurred", target(logit(0.7), 0.488, events=70.0, n=100, curve="b"), missed=MISSED),
+]
+
+
+@pytest.fixture(scope="module")
+def posterior():
+    """Draw once: nine parameters, each with evidence of its own, in 4 chains of 1000."""
+    return sample(protocol(), EVIDENCE)
+
+
+def density(name):
+    """Return the density of a parameter's posterior but for a factor."""
+
+    def unscaled(x):
+        if name == "split":
+            residual = x - 1.0
+            return norm.pdf(x) * np.exp(-0.5 * (residual / (0.9 if residual > 0 else 0.2)) ** 2)
+        if name == "count":
+            return norm.pdf(x) * expit(x) ** 14 * expit(-x) ** 6
+        # A count whose surface misses something is worth as much less as its variance grows.
+        power = 0.488**2 / (0.488**2 + MISSED**2)
+        return norm.pdf(x) * (expit(x) ** 70 * expit(-x) ** 30) ** power
+
+    return unscaled
+
+
+def moments(name):
+    weight = density(name)
+    total, first, second = (
+        quad(lambda x, k=k: x**k * weight(x), -6, 6, points=[0.0, 1.0])[0] for k in (0, 1, 2)
+    )
+    mean = first / total
+    return mean, np.sqrt(second / total - mean**2)
+
+
+def normal(value, error):
+    """Return mean and sd of N(0, 1) given one normal value."""
+    return value / (1 + error**2), np.sqrt(error**2 / (1 + error**2))
+
+
+def pair():
+    """Return mean and sd of N(0, 1) given two correlated values of it, by generalised least squares."""
+    errors = np.array([each.below for each in PAIR])
+    # Increments of a cumulative hazard: variances (1 - S) / S of 1 and 4, correlation √(1/4).
+    covariance = np.outer(errors, errors) * np.array([[1.0, 0.5], [0.5, 1.0]])
+    inverse = np.linalg.inv(covariance)
+    precision = 1.0 + inverse.sum()
+    values = np.array([each.value for each in PAIR])
+    return (inverse @ values).sum() / precision, precision**-0.5
+
+
+EXPECTED = {
+    "normal": normal(1.2, 0.5),
+    "weighted": normal(1.2, 0.5 / np.sqrt(WEIGHT)),
+    "missed": normal(1.2, np.hypot(0.5, MISSED)),
+    "split": moments("split"),
+    "count": moments("count"),
+    "blurred": moments("blurred"),
+    "pair": pair(),
+    "flat": (0.0, 1.0),
+}
+
+
+# 4000 draws, of which at least 1500 effective: the standard error of a mean is 2.6 % of an sd,
+# that of an sd 1.8 %; allowed are 4 of them.
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXPECTED)
+def test_posterior_of_a_parameter_is_the_exact_one(posterior, name):
+    mean, sd = EXPECTED[name]
+    assert posterior.scores[name].mean() == pytest.approx(mean, abs=0.11 * sd)
+    assert posterior.scores[name].std() == pytest.approx(sd, rel=0.08)
+
+
+@pytest.mark.slow
+def test_spread_that_nothing_speaks_of_keeps_its_prior(posterior):
+    spread = posterior.spread["spread.kind"]
+    assert spread.mean() == pytest.approx(halfnorm(scale=SPREAD_SCALE).mean(), rel=0.1)
+    assert (spread >= 0).all()
+    effects = posterior.effects["s.kind"]
+    assert effects.std() == pytest.approx(SPREAD_SCALE, rel=0.12)
+
+
+@pytest.mark.slow
+def test_chains_agree_and_draws_are_many(posterior):
+    r_hat, effective = worst(posterior.diagnostics)
+    assert r_hat < 1.01
+    assert effective > 1000
+    assert len(posterior.scores) == len(posterior.effects) == len(posterior.spread) == 4000
+
+
+# Effects of two studies on one parameter: given x, values x + effect + noise.
+@pytest.mark.slow
+def test_effects_of_studies_share_out_their_difference():
+    values, error = (1.0, -1.0), 0.1
+    both = [
+        evidence("grouped", target(value, error, study=study, curve=study), effect=1.0)
+        for study, value in zip(("s", "t"), values, strict=True)
+    ]
+    drawn = sample(protocol(), both)
+    difference = drawn.effects["s.kind"] - drawn.effects["t.kind"]
+    # By symmetry the parameter stays at 0; the difference is 2 but for a shrinkage of a few per cent.
+    assert drawn.scores["grouped"].mean() == pytest.approx(0.0, abs=0.1)
+    assert difference.mean() == pytest.approx(2.0, abs=0.1)
+    assert drawn.spread["spread.kind"].mean() > halfnorm(scale=SPREAD_SCALE).mean()
+
+
+@pytest.mark.slow
+def test_chains_run_again_for_other_values_as_fresh_ones_would():
+    few = protocol(chains=2, warmup=100, samples=100)
+    first = [evidence("normal", target(0.0, 0.5)), EVIDENCE[2]]
+    second = [evidence("normal", target(1.0, 0.5)), EVIDENCE[2]]
+    chains = Chains(few, first)
+    before = chains.run(first).scores
+    again = chains.run(second).scores
+    assert again.equals(Chains(few, second).run(second).scores)
+    assert chains.run(first).scores.equals(before)
+    assert again["normal"].mean() > before["normal"].mean() + 0.5
+
+
+# 4000 samples of 200 exponential times: the error of a correlation is at most 1.6 %.
+@pytest.mark.parametrize(("early", "late"), [(0.5, 0.25), (0.5, 0.1), (0.8, 0.5)])
+def test_correlation_of_a_curve_is_that_of_sampled_curves(early, late):
+    times = np.random.default_rng(1).exponential(size=(4000, 200))
+    shares = [(times > -np.log(s)).mean(axis=1) for s in (early, late)]
+    hazards = [np.log(-np.log(share)) for share in shares]
+    found = np.corrcoef(hazards)[0, 1]
+    assert curve_correlation([early, late])[0, 1] == pytest.approx(found, abs=0.05)
+
+
+# A median and a landmark of the same sampled times, on the scales of the fit.
+def test_correlation_holds_between_a_median_and_a_landmark():
+    times = np.random.default_rng(2).exponential(size=(4000, 201))
+    medians = np.log(np.median(times, axis=1))
+    landmark = logit((times > -np.log(0.25)).mean(axis=1))
+    found = np.corrcoef(medians, landmark)[0, 1]
+    assert curve_correlation([0.5, 0.25])[0, 1] == pytest.approx(found, abs=0.05)
+
+
+def test_correlation_can_be_inverted_where_endpoints_are_the_same():
+    correlation = curve_correlation([0.5, 0.5, 0.1])
+    assert np.linalg.eigvalsh(correlation).min() > 0
+    assert (np.diag(correlation) == 1.0).all()
