@@ -9,9 +9,10 @@ import pandas as pd
 from rich.console import Console
 
 from sim.evidence.prediction import Prediction
+from sim.report.cells import NOTHING
 from sim.report.endpoint_words import labelled
 from sim.report.table import Cell, Row, Table, print_table
-from sim.report.text import DISCLAIMER, NOTHING, print_paragraph
+from sim.report.text import DISCLAIMER, print_paragraph
 
 DIGITS: Final = {"percent": 1, "months": 1, "ratio": 2}
 UNITS: Final = {"percent": "%", "months": "months, median", "ratio": "hazard ratio"}
