@@ -121,25 +121,26 @@ PARTS: Final[Mapping[str, type[BaseModel]]] = {
 }
 
 
-def load_protocol(path: Path, register: Mapping[str, Study]) -> Protocol:
+def load_protocol(path: Path, register: Mapping[str, Study] | None = None) -> Protocol:
     """Read the protocol at `path`; its cohorts are in the folder `COHORTS` beside it.
 
     Raises
     ------
     UserError
-        With file, line, key and value, at the first mistake: in the protocol itself, or where
-        it names what `register`, catalogue or cohorts do not have.
+        With file, line, key and value, at the first mistake: in the protocol itself or, where
+        there is a `register`, in what it names of register, catalogue and cohorts.
     """
-    from sim.evidence.protocol_names import wrong_names
-
     document = read_yaml(path)
     try:
         protocol = Protocol.model_validate(document.data)
     except ValidationError as error:
         raise _first(mistakes_in(error, _known_keys), document) from None
-    wrong = list(wrong_names(protocol, register, path.parent / COHORTS))
-    if wrong:
-        raise _first(wrong, document)
+    if register is not None:
+        from sim.evidence.protocol_names import wrong_names
+
+        wrong = list(wrong_names(protocol, register, path.parent / COHORTS))
+        if wrong:
+            raise _first(wrong, document)
     return protocol
 
 
