@@ -49,7 +49,7 @@ class Surface:
 def one_thread() -> Iterator[None]:
     """Do linear algebra in one thread, so that its last digits do not depend on the machine's."""
     import scipy.linalg  # noqa: F401 - only a library that is loaded can be told
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
         yield
@@ -65,8 +65,8 @@ def fit_surface(points: Array, observed: Array) -> Surface:
 
 def _fit(points: Array, observed: Array) -> tuple[float, Array, Array, float]:
     """Fit one endpoint: linear in everything, quadratic in what moves it most."""
-    from sklearn.linear_model import RidgeCV  # type: ignore[import-untyped]
-    from sklearn.model_selection import cross_val_predict  # type: ignore[import-untyped]
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import cross_val_predict
 
     d = points.shape[1]
     centre = points.mean(axis=0)
