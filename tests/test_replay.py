@@ -191,6 +191,7 @@ def test_nothing_is_drawn_in_vain_but_what_another_answer_made_idle(retold, name
         Decision.CHRONIC_GVHD_ONSET,
         Decision.RELAPSE_AFTER_TRANSPLANT,
         Decision.PRIMARY_REFRACTORY,
+        Decision.FIRST_REMISSION,
     }
     _, patients = retold(name, seed)
     unused = {draw.decision for patient in patients for draw in draws_of(patient) if not draw.used}
