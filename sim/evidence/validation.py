@@ -201,6 +201,7 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
     published = float(natural(target, np.array([target.value]))[0])
     ends = target.value + NORMAL_97_5 * np.array([-target.below, target.above])
     spread = math.hypot(float(shown.std(ddof=1)), error)
+    least = float(alone[1] - alone[0])
     return {
         "study": target.study,
         "endpoint": target.endpoint,
@@ -212,7 +213,7 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
         "predicted_high": high,
         "z": (target.value - float(shown.mean())) / spread,
         "inside": low <= published <= high,
-        "width_ratio": (high - low) / float(alone[1] - alone[0]),
+        "width_ratio": (high - low) / least if least > 0.0 else math.inf,
     }
 
 
