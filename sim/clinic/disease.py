@@ -87,6 +87,11 @@ def relapsed_survival_of(disease: Disease, hazard_ratio: float, e: float) -> flo
     )
 
 
+def rescue_probability(care: UsualCare, *, prior_hct: bool) -> float:
+    """Return the probability that later lines bring about a remission and allo-HCT: logistic."""
+    return logistic(care.rescue_logit + care.rescue_prior_hct_log_odds_ratio * prior_hct)
+
+
 def rescue_days(
     care: UsualCare, u_rescue: float, u_time: float, *, prior_hct: bool, fit: bool
 ) -> float:
@@ -95,7 +100,7 @@ def rescue_days(
     Never for those who are not rescued: they, and patients beyond the age for transplant
     (`fit` is false), die of their leukaemia.
     """
-    probability = logistic(care.rescue_logit + care.rescue_prior_hct_log_odds_ratio * prior_hct)
+    probability = rescue_probability(care, prior_hct=prior_hct)
     if not (fit and hit(u_rescue, probability)):
         return NEVER
     return lognormal_quantile(u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma)

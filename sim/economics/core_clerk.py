@@ -33,6 +33,7 @@ from sim.economics.core_ledger import (
     TOXICITY,
     TRANSPLANT,
     TRANSPLANT_FIRST_YEAR,
+    YEARS_PER_DAY,
     Book,
     close,
     effects_worth,
@@ -85,6 +86,7 @@ CRS: Final = int(Toxicity.CRS)
 NEUROTOXICITY: Final = int(Toxicity.NEUROTOXICITY)
 HEPATOTOXICITY: Final = int(Toxicity.HEPATOTOXICITY)
 INFECTION: Final = int(Toxicity.INFECTION)
+MONTHS_PER_DAY: Final = 1.0 / DAYS_PER_MONTH
 
 
 def next_end(book: Book, body: Data, position: int) -> int:
@@ -111,8 +113,8 @@ def keep_book(book: Book, body: Data) -> None:
     """Walk the log once and post everything."""
     desk = book.desk
     for category in range(CATEGORIES):
-        desk.amounts[book.strategy, 0, category] = 0.0
-        desk.amounts[book.strategy, 1, category] = 0.0
+        desk.amounts[book.strategy, book.column, 0, category] = 0.0
+        desk.amounts[book.strategy, book.column, 1, category] = 0.0
     desk.state = RELAPSED_REFRACTORY
     desk.since = 0.0
     desk.since_worth = 1.0
@@ -184,7 +186,7 @@ def remit(book: Book, body: Data, position: int, state: int, costs: float) -> No
     now, line = event.time_days, line_of(event.code)
     enter(book, body, state, line, now, costs)
     stop = next_time(book, body, position, SURVIVOR)
-    per_day = book.tariff.prices.follow_up_per_month / DAYS_PER_MONTH
+    per_day = book.tariff.prices.follow_up_per_month * MONTHS_PER_DAY
     stream(book, FOLLOW_UP, state, line, now, costs, stop, per_day)
 
 
@@ -202,7 +204,7 @@ def give_tablets(book: Book, body: Data, position: int, costs: float, row: int) 
 
 def support(book: Book, line: int, start: float, start_worth: float, stop: float) -> None:
     """Post supportive care by the month."""
-    per_day = book.tariff.prices.supportive_care_per_month / DAYS_PER_MONTH
+    per_day = book.tariff.prices.supportive_care_per_month * MONTHS_PER_DAY
     stream(book, LATER_LINES, book.desk.state, line, start, start_worth, stop, per_day)
 
 
@@ -224,7 +226,7 @@ def post_transplant(book: Book, body: Data, position: int, kind: int, costs: flo
         point(book, TRANSPLANT, desk.state, line, costs, prices.acute_gvhd)
         lose(book, QALY_GVHD, line, now, costs, over, decrements.acute_gvhd)
     elif kind == CHRONIC_GVHD:
-        per_day = prices.chronic_gvhd_per_year / DAYS_PER_YEAR
+        per_day = prices.chronic_gvhd_per_year * YEARS_PER_DAY
         stream(book, TRANSPLANT, desk.state, line, now, costs, over, per_day)
         lose(book, QALY_GVHD, line, now, costs, over, decrements.chronic_gvhd)
 
@@ -240,7 +242,7 @@ def lose(
 ) -> None:
     """Post the QALYs that a complication takes away while it lasts."""
     now_worth = effects_worth(book, now, costs)
-    per_day = -decrement / DAYS_PER_YEAR
+    per_day = -decrement * YEARS_PER_DAY
     stream(book, category, book.desk.state, line, now, now_worth, over, per_day)
 
 
@@ -256,7 +258,7 @@ def follow_transplant(book: Book, line: int, now: float, costs: float, until: fl
         line,
         now + PACKAGE_DAYS,
         min(year, until),
-        prices.transplant_rest_of_first_year / (DAYS_PER_YEAR - PACKAGE_DAYS),
+        prices.transplant_rest_of_first_year * (1.0 / (DAYS_PER_YEAR - PACKAGE_DAYS)),
     )
     later_stream(
         book,
@@ -265,7 +267,7 @@ def follow_transplant(book: Book, line: int, now: float, costs: float, until: fl
         line,
         year,
         min(now + 2 * DAYS_PER_YEAR, until),
-        prices.transplant_second_year / DAYS_PER_YEAR,
+        prices.transplant_second_year * YEARS_PER_DAY,
     )
 
 

@@ -10,7 +10,7 @@ from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.discounting import factor_at
 from sim.economics.ledger import Account, Category, State
 from sim.economics.price_records import SPAN, SPAN_BITS, SPANS
-from sim.engine.core_body import AGE, MALE, MOST_STRATEGIES
+from sim.engine.core_body import AGE, BLOCK, MALE, MOST_STRATEGIES
 from sim.engine.data import Data
 from sim.engine.records import MOST_LINES
 
@@ -44,6 +44,7 @@ AFTER_TRANSPLANT: Final = _PLACE[State.AFTER_TRANSPLANT]
 RELAPSED_REFRACTORY: Final = _PLACE[State.RELAPSED_REFRACTORY]
 
 SHORT: Final = 0.02
+YEARS_PER_DAY: Final = 1.0 / DAYS_PER_YEAR
 WITHIN_SPAN: Final = SPAN - 1
 FIRST_EFFECT: Final = QALY_STATE
 """Categories from here on are effects, those before are costs."""
@@ -61,22 +62,24 @@ DESK: Final = np.dtype(
         ("tablets_until", np.float64),
         ("end", np.float64),
         ("next_end", np.int64),
-        ("amounts", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
+        ("amounts", np.float64, (MOST_STRATEGIES, BLOCK, 2, WIDTH)),
         ("values", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
         ("squares", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
         ("differences", np.float64, (MOST_STRATEGIES, WIDTH)),
         ("difference_squares", np.float64, (MOST_STRATEGIES, WIDTH)),
         ("products", np.float64, (MOST_STRATEGIES,)),
-    ]
+    ],
+    align=True,
 )
-"""The clerk's desk: the stay under way, the patient's amounts by strategy, undiscounted and
-discounted, and the sums of all patients so far (see `sim.study.tally`)."""
+"""The clerk's desk: the stay under way, amounts by strategy and patient of the block, undiscounted
+and discounted, and the sums of all patients so far (see `sim.study.tally`)."""
 
 
 class Book(NamedTuple):
     """A patient's book under one strategy: prices, the desk, and cells of all patients.
 
-    ``cells`` are in one row: category, line, state, then undiscounted and discounted.
+    ``cells`` are in one row: category, line, state, then undiscounted and discounted. ``column`` is
+    the patient's place in the block.
     """
 
     tariff: Data
@@ -85,13 +88,14 @@ class Book(NamedTuple):
     desk: Data
     cells: Data
     strategy: int
+    column: int
 
 
 def add(book: Book, category: int, state: int, line: int, plain: float, present: float) -> None:
     """Add an entry to the patient's sums and to the cells of all patients."""
     amounts = book.desk.amounts
-    amounts[book.strategy, 0, category] += plain
-    amounts[book.strategy, 1, category] += present
+    amounts[book.strategy, book.column, 0, category] += plain
+    amounts[book.strategy, book.column, 1, category] += present
     cell = ((category * LINES + line) * STATES + state) * 2
     book.cells[cell] += plain
     book.cells[cell + 1] += present
@@ -100,6 +104,12 @@ def add(book: Book, category: int, state: int, line: int, plain: float, present:
 def force_of(book: Book, kind: int) -> float:
     """Return the force of discounting of costs or effects."""
     return book.tariff.force_effects if kind == EFFECTS else book.tariff.force_costs
+
+
+def days_per_force(book: Book, kind: int) -> float:
+    """Return the inverse of the force of discounting; a division would take many times as long."""
+    tariff = book.tariff
+    return tariff.days_per_force_effects if kind == EFFECTS else tariff.days_per_force_costs
 
 
 def worth(book: Book, kind: int, time: float) -> float:
@@ -114,7 +124,7 @@ def worth(book: Book, kind: int, time: float) -> float:
     if span >= SPANS:
         return factor_at(force, time)
     y = force * (time - days)
-    series = 1.0 - y * (1.0 - y * (1 / 2 - y * (1 / 6 - y / 24)))
+    series = 1.0 - y * (1.0 - y * (1 / 2 - y * (1 / 6 - y * (1 / 24))))
     return book.tariff.spans[kind, span] * book.tariff.days[kind, days & WITHIN_SPAN] * series
 
 
@@ -135,13 +145,13 @@ def present_days(book: Book, kind: int, start: float, start_worth: float, stop: 
     length = stop - start
     x = force * length
     if x > SHORT:
-        return (start_worth - worth(book, kind, stop)) / force
+        return (start_worth - worth(book, kind, stop)) * days_per_force(book, kind)
     return start_worth * (length * mean_factor(x))
 
 
 def mean_factor(x: float) -> float:
     """Return ``(1 − exp(−x)) / x`` for a small x, by its series."""
-    return 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x / 720))))
+    return 1.0 - x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x * (1 / 720)))))
 
 
 def point(
@@ -203,16 +213,16 @@ def stay(
     length = stop - start
     x = tariff.force_effects * length
     if x > SHORT:
-        present = (start_worth - stop_worth) / tariff.force_effects
+        present = (start_worth - stop_worth) * tariff.days_per_force_effects
     else:
         present = start_worth * (length * mean_factor(x))
-    years, present = length / DAYS_PER_YEAR, present / DAYS_PER_YEAR
+    years, present = length * YEARS_PER_DAY, present * YEARS_PER_DAY
     add(book, LIFE, state, line, years, present)
     utility = tariff.utilities[state]
     if tariff.capped:
         male = 1 if body.people[MALE, body.column] > 0.0 else 0
         oldest = tariff.norms.shape[1] - 1
-        age = int(body.people[AGE, body.column] + start / DAYS_PER_YEAR)
+        age = int(body.people[AGE, body.column] + start * YEARS_PER_DAY)
         if utility > tariff.lowest_norms[male, min(age, oldest)]:
             capped_stay(book, body, state, start, start_worth, stop)
             return
@@ -228,7 +238,7 @@ def capped_stay(
     age_at_entry = body.people[AGE, body.column]
     oldest = tariff.norms.shape[1] - 1
     utility = tariff.utilities[state]
-    age = int(age_at_entry + start / DAYS_PER_YEAR)
+    age = int(age_at_entry + start * YEARS_PER_DAY)
     value = min(utility, tariff.norms[male, min(age, oldest)])
     while True:
         age += 1
@@ -237,11 +247,11 @@ def capped_stay(
             break
         following = min(utility, tariff.norms[male, min(age, oldest)])
         if following != value and birthday > start:
-            rate = value / DAYS_PER_YEAR
+            rate = value * YEARS_PER_DAY
             stream(book, QALY_STATE, state, line, start, start_worth, birthday, rate)
             start, start_worth = birthday, worth(book, EFFECTS, birthday)
         value = following
-    stream(book, QALY_STATE, state, line, start, start_worth, stop, value / DAYS_PER_YEAR)
+    stream(book, QALY_STATE, state, line, start, start_worth, stop, value * YEARS_PER_DAY)
 
 
 def close(book: Book, body: Data, now: float, now_worth: float) -> None:

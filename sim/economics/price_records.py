@@ -51,6 +51,8 @@ TARIFF: Final = np.dtype(
         ("usual_care_days", np.float64),
         ("force_costs", np.float64),
         ("force_effects", np.float64),
+        ("days_per_force_costs", np.float64),
+        ("days_per_force_effects", np.float64),
         ("norms", np.float64, (2, OLDEST_AGE)),
         ("lowest_norms", np.float64, (2, OLDEST_AGE)),
         ("days", np.float64, (2, SPAN)),
@@ -129,6 +131,9 @@ def fill_price_part(row: Data, part: str, numbers: Any) -> None:  # noqa: ANN401
 def fill_discounting(row: Data, costs: Discounting, effects: Discounting) -> None:
     """Write forces and factors of discounting into a record."""
     row["force_costs"], row["force_effects"] = costs.force_per_day, effects.force_per_day
+    for kind in ("costs", "effects"):
+        force = row[f"force_{kind}"]
+        row[f"days_per_force_{kind}"] = 1.0 / force if force > 0.0 else 0.0
     row["spans"], row["days"] = worth_by_day(costs.force_per_day, effects.force_per_day)
 
 

@@ -3,7 +3,7 @@
 The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule
 and of every rule that it calls; nothing is written twice. Only `frexp` and `ldexp`, which take
 a number apart into its bits, are replaced by operations on the bits that give the same result
-for every normal number.
+for every normal number, and so is `unit_number`, for every number below ``2**52``.
 
 Machine code is cached in a folder of the user whose name is a hash of all source files of the
 package, of numba's version and of the processor: code of another version can never run.
@@ -43,6 +43,8 @@ EXPONENT_OF_HALF: Final = np.int64(1022)
 BIAS: Final = np.int64(1023)
 WITHOUT_EXPONENT: Final = np.int64(-0x7FF0000000000001)
 HALF_BITS: Final = np.int64(0x3FE0000000000000)
+ONE_BITS: Final = np.int64(0x3FF0000000000000)
+BELOW_ONE: Final = 1.0 - 2.0**-53
 
 
 def _bitcast(source: Data, target: Data) -> Data:
@@ -69,13 +71,29 @@ def _ldexp(x: float, exponent: int) -> float:
     return x * _from_bits((np.int64(exponent) + BIAS) << EXPONENT_SHIFT)
 
 
+def _unit_number(grid: Data) -> float:
+    # 1 + grid / 2**52 has just these bits, and what is taken away leaves an exact difference.
+    return _from_bits(np.int64(grid) | ONE_BITS) - BELOW_ONE
+
+
 _compile: Data = numba.njit
 _configuration: Data = numba.config
-# Without reference counts: the functions own nothing, and counting would cost most of the time.
-_HELPER: Final = {"error_model": "numpy", "forceinline": True, "_nrt": False}
+# Without reference counts: the functions own nothing, and counting would cost most of the time. Helpers
+# are called by compiled code alone; a way in from Python would take half of the compilation.
+_HELPER: Final = {
+    "error_model": "numpy",
+    "forceinline": True,
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 _ENTRY: Final = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
 
-REPLACED: Final[dict[str, Callable[..., Data]]] = {"frexp": _frexp, "ldexp": _ldexp}
+REPLACED: Final[dict[str, Callable[..., Data]]] = {
+    "frexp": _frexp,
+    "ldexp": _ldexp,
+    "unit_number": _unit_number,
+}
 
 
 @cache

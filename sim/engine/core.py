@@ -17,7 +17,8 @@ from sim.clinic.patient import Patient
 from sim.engine.compiled import kernel
 from sim.engine.core_ahead import look_ahead
 from sim.engine.core_body import BLOCK, World, new_body, person
-from sim.engine.core_draws import draw_ahead, keys_ahead
+from sim.engine.core_draws import draw_ahead
+from sim.engine.core_keys import keys_ahead
 from sim.engine.core_log import events_of
 from sim.engine.core_story import live
 from sim.engine.data import Data
@@ -26,16 +27,21 @@ from sim.engine.records import records
 from sim.engine.streams import blocks
 
 
-def keys_for(model: Model) -> Data:
+def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
     """Return the keys that patients of the model are drawn with ahead."""
     treated = [bool(strategy.regimens) for strategy in model.strategies]
-    return keys_ahead(model.settings, treated=any(treated), untreated=not all(treated))
+    return keys_ahead(
+        model.settings,
+        treated=any(treated),
+        untreated=not all(treated),
+        dosed_by_size=dosed_by_size,
+    )
 
 
 def prepare_block(world: World, body: Data, keys: Data, first: int, count: int) -> None:
     """Draw the `count` patients from `first` on and look ahead for them."""
-    draw_ahead(world.seed, first, count, keys, body.drawn)
-    look_ahead(world, body, count)
+    draw_ahead(world.seed, first, count, keys, body.drawn, True)
+    look_ahead(world, body, keys, first, count, True)
 
 
 def one_log(world: World, body: Data, number: int, column: int, strategy: int) -> Patient:

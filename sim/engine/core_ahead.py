@@ -43,20 +43,27 @@ from sim.engine.core_body import (
     World,
     person_in,
 )
-from sim.engine.core_draws import CYCLES_AHEAD
+from sim.engine.core_draws import draw_group, draw_listed
+from sim.engine.core_keys import CYCLES_AHEAD, LATER, LINE_1, RESCUED, RESPONDERS, STRUCK
 from sim.engine.data import Data
 
 disease_hazard_ratio = disease.disease_hazard_ratio
 refractory_survival_of = disease.refractory_survival_of
 relapsed_survival_of = disease.relapsed_survival_of
+rescue_probability = disease.rescue_probability
 response_probability = response.response_probability
 
 KINDS: Final = len(Toxicity)
 GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
 
 
-def look_ahead(world: World, body: Data, count: int) -> None:
-    """Work out for the `count` patients of the block what most of them need."""
+def look_ahead(
+    world: World, body: Data, keys: Data, first: int, count: int, everything: bool
+) -> None:
+    """Work out for the `count` patients of the block what most of them need.
+
+    Unless `everything` has been drawn for everyone, what only some need is drawn for them.
+    """
     meet(world, body, count)
     if world.rules.background_mortality:
         foresee_background_death(world, body, count)
@@ -64,11 +71,99 @@ def look_ahead(world: World, body: Data, count: int) -> None:
         for column in range(count):
             body.people[BACKGROUND_DEATH_DAYS, column] = NEVER
     foresee_leukaemic_death(world, body, count)
-    for strategy in range(world.plans.shape[0]):
-        if world.plans[strategy].lines > 0:
+    strategies = world.plans.shape[0]
+    most_lines, most_induction, untreated = 0, 0, False
+    for strategy in range(strategies):
+        lines = world.plans[strategy].lines
+        most_lines = max(most_lines, lines)
+        if lines > 0:
             foresee_response(world, body, count, strategy)
-            if world.rules.toxicity:
-                foresee_toxicity(world, body, count, strategy)
+            regimen = world.regimens[world.plans[strategy].regimens[0]]
+            most_induction = max(most_induction, int(regimen.schedule.induction_cycles))
+        else:
+            untreated = True
+    if most_lines > 0 and world.rules.toxicity:
+        foresee_first_toxicity(world, body, count)
+    if not everything:
+        complete_draws(world, body, keys, first, count, untreated, most_lines == 1, most_induction)
+    if most_lines > 0 and world.rules.toxicity:
+        foresee_later_toxicity(world, body, count)
+
+
+def complete_draws(
+    world: World,
+    body: Data,
+    keys: Data,
+    first: int,
+    count: int,
+    untreated: bool,
+    one_line: bool,
+    most_induction: int,
+) -> None:
+    """Draw for some what not everyone needs.
+
+    Without treatment patients are rescued, and with a second line they respond, from where only
+    those listed would have the draws: then everyone has them.
+    """
+    if world.rules.toxicity:
+        for kind in range(KINDS):
+            some = list_struck(body, count, kind)
+            draw_listed(world.seed, first, keys, STRUCK + kind, body.listed, some, body)
+    if one_line and not untreated:
+        some = list_rescued(world, body, count)
+        draw_listed(world.seed, first, keys, RESCUED, body.listed, some, body)
+    else:
+        draw_group(world.seed, first, count, keys, body.drawn, RESCUED)
+    some = count if untreated else list_responders(world, body, count)
+    if untreated:
+        draw_group(world.seed, first, count, keys, body.drawn, RESPONDERS)
+    else:
+        draw_listed(world.seed, first, keys, RESPONDERS, body.listed, some, body)
+    for cycle in range(1, CYCLES_AHEAD):
+        if untreated or cycle < most_induction:
+            draw_group(world.seed, first, count, keys, body.drawn, LATER + cycle)
+        else:
+            draw_listed(world.seed, first, keys, LATER + cycle, body.listed, some, body)
+
+
+def list_struck(body: Data, count: int, kind: int) -> int:
+    """List the columns that a kind of toxicity strikes in the first cycle of any strategy."""
+    listed = 0
+    for column in range(count):
+        body.listed[listed] = column
+        listed += (body.struck_first[column] >> kind) & 1
+    return listed
+
+
+def list_responders(world: World, body: Data, count: int) -> int:
+    """List the columns that respond to the first line of any strategy, or are in remission."""
+    listed = 0
+    for column in range(count):
+        body.scratch[column] = 1.0 if body.people[MRD_ONLY, column] > 0.0 else 0.0
+    for strategy in range(world.plans.shape[0]):
+        for column in range(count):
+            responds = body.drawn[Decision.RESPONSE.value, column] < body.chances[strategy, column]
+            body.scratch[column] = 1.0 if responds else body.scratch[column]
+    for column in range(count):
+        body.listed[listed] = column
+        listed += 1 if body.scratch[column] > 0.0 else 0
+    return listed
+
+
+def list_rescued(world: World, body: Data, count: int) -> int:
+    """List the columns that usual care would rescue, with or without an earlier transplant."""
+    care = world.rules.usual_care
+    chance = max(
+        rescue_probability(care, prior_hct=False), rescue_probability(care, prior_hct=True)
+    )
+    row = body.rows[Decision.RESCUE.value, LINE_1]
+    if row < 0:
+        return 0
+    listed = 0
+    for column in range(count):
+        body.listed[listed] = column
+        listed += 1 if hit(body.drawn[row, column], chance) else 0
+    return listed
 
 
 def meet(world: World, body: Data, count: int) -> None:
@@ -194,18 +289,36 @@ def foresee_response(world: World, body: Data, count: int, strategy: int) -> Non
         )
 
 
-def foresee_toxicity(world: World, body: Data, count: int, strategy: int) -> None:
-    """Note which toxicities strike in the first cycles of the first line, a bit each."""
-    regimen = world.regimens[world.plans[strategy].regimens[0]]
-    for cycle in range(CYCLES_AHEAD):
-        row = strategy * CYCLES_AHEAD + cycle
-        for column in range(count):
-            body.struck[row, column] = 0
-        for kind in range(KINDS):
-            decision = GRADE[kind]
-            drawn_in = decision if cycle == 0 else body.rows[decision, cycle]
+def foresee_first_toxicity(world: World, body: Data, count: int) -> None:
+    """Note which toxicities strike in the first cycle, under each strategy and under any."""
+    for column in range(count):
+        body.struck_first[column] = 0
+    for strategy in range(world.plans.shape[0]):
+        if world.plans[strategy].lines > 0:
+            foresee_toxicity(world, body, count, strategy, 0)
             for column in range(count):
-                hurt = strikes(
-                    regimen.risks[kind], body.drawn[drawn_in, column], first_cycle=cycle == 0
-                )
-                body.struck[row, column] |= (1 << kind) if hurt else 0
+                body.struck_first[column] |= body.struck[strategy * CYCLES_AHEAD, column]
+
+
+def foresee_later_toxicity(world: World, body: Data, count: int) -> None:
+    """Note which toxicities strike in the cycles after the first, under each strategy."""
+    for strategy in range(world.plans.shape[0]):
+        if world.plans[strategy].lines > 0:
+            for cycle in range(1, CYCLES_AHEAD):
+                foresee_toxicity(world, body, count, strategy, cycle)
+
+
+def foresee_toxicity(world: World, body: Data, count: int, strategy: int, cycle: int) -> None:
+    """Note which toxicities strike in a cycle of the first line, a bit each."""
+    regimen = world.regimens[world.plans[strategy].regimens[0]]
+    row = strategy * CYCLES_AHEAD + cycle
+    for column in range(count):
+        body.struck[row, column] = 0
+    for kind in range(KINDS):
+        decision = GRADE[kind]
+        drawn_in = decision if cycle == 0 else body.rows[decision, cycle]
+        for column in range(count):
+            hurt = strikes(
+                regimen.risks[kind], body.drawn[drawn_in, column], first_cycle=cycle == 0
+            )
+            body.struck[row, column] |= (1 << kind) if hurt else 0

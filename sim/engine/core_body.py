@@ -14,7 +14,7 @@ from sim.clinic.infusion import MOST_SEGMENTS
 from sim.clinic.mortality import LifeTable
 from sim.clinic.patient import EntryUniforms, Patient
 from sim.clinic.toxicity import Toxicity
-from sim.engine.core_draws import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
+from sim.engine.core_keys import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
 from sim.engine.data import Data
 from sim.engine.life import Clock
 from sim.engine.records import Records
@@ -59,9 +59,12 @@ EPISODE: Final = np.dtype(
         ("seizure", np.int64),
         ("action", np.int64),
         ("resume", np.float64),
-    ]
+    ],
+    align=True,
 )
-EVENT: Final = np.dtype([("time_days", np.float64), ("code", np.int64), ("value", np.float64)])
+EVENT: Final = np.dtype(
+    [("time_days", np.float64), ("code", np.int64), ("value", np.float64)], align=True
+)
 """A line of the log; for `code` see `sim.engine.core_log`."""
 OUTCOME: Final = np.dtype(
     [
@@ -72,7 +75,8 @@ OUTCOME: Final = np.dtype(
         ("relapse_days", np.float64),
         ("death_days", np.float64),
         ("end_days", np.float64),
-    ]
+    ],
+    align=True,
 )
 """What `sim.engine.outcomes` reads from a log; a mark is a bit, in the order of `Outcome`."""
 BODY: Final = np.dtype(
@@ -106,6 +110,9 @@ BODY: Final = np.dtype(
         ("chances", np.float64, (MOST_STRATEGIES, COLUMNS)),
         ("struck", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
         ("intervals", np.int64, (COLUMNS,)),
+        ("struck_first", np.int64, (COLUMNS,)),
+        ("listed", np.int64, (COLUMNS,)),
+        ("scratch", np.float64, (COLUMNS,)),
         ("log", EVENT, (LONGEST_LOG,)),
     ],
     align=True,
@@ -113,7 +120,8 @@ BODY: Final = np.dtype(
 """The patient at hand, room to lay out a cycle, and what is drawn and worked out for a block.
 
 ``chances`` holds the probability of response in the first line, by strategy; ``struck`` which
-toxicities strike there, a bit each, by strategy and cycle.
+toxicities strike there, a bit each, by strategy and cycle, and ``struck_first`` those of the first
+cycle under any strategy. ``listed`` and ``scratch`` are columns with a common need and their draws.
 """
 
 

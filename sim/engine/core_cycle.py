@@ -12,7 +12,8 @@ from sim.clinic.infusion import lay_segments
 from sim.clinic.toxicity import SEVERE, Action, Toxicity
 from sim.clinic.units import NEVER
 from sim.engine.core_body import World
-from sim.engine.core_draws import CYCLES_AHEAD, draw_rare
+from sim.engine.core_draws import draw_rare
+from sim.engine.core_keys import CYCLES_AHEAD
 from sim.engine.core_life import (
     QUIET,
     TOXIC_DEATH,

@@ -38,6 +38,7 @@ COST_CATEGORIES: Final = ACCOUNT.count(0)
 QALY_CATEGORIES: Final = ACCOUNT.count(1)
 NOT_A_NUMBER: Final = float("nan")
 RESPONSE_MARK: Final = 1
+ABREAST: Final = 4
 
 
 def lay_out(desk: Data, sums: Sums, k: int) -> None:
@@ -64,35 +65,74 @@ def put_away(desk: Data, sums: Sums, k: int) -> None:
         sums.products[k, s] = desk.products[s]
 
 
-def count_amounts(desk: Data, strategies: int, comparator: int) -> None:
-    """Add the patient's amounts under each strategy, and their differences, to the sums."""
+def close_accounts(desk: Data, s: int, column: int) -> None:
+    """Sum the patient's amounts under a strategy by account, beside the categories."""
+    for kind in range(2):
+        amounts = desk.amounts[s, column, kind]
+        cost, qaly = 0.0, 0.0
+        for category in range(COST_CATEGORIES):
+            cost += amounts[category]
+        for category in range(COST_CATEGORIES, COST_CATEGORIES + QALY_CATEGORIES):
+            qaly += amounts[category]
+        amounts[COST] = cost
+        amounts[QALY] = qaly
+        amounts[VALUES - 1] = amounts[CATEGORIES - 1]
+
+
+def count_amounts(desk: Data, strategies: int, comparator: int, block: int) -> None:
+    """Add the amounts of the block's patients, and their differences, to the sums."""
     for s in range(strategies):
         for kind in range(2):
-            amounts = desk.amounts[s, kind]
-            cost, qaly = 0.0, 0.0
-            for category in range(COST_CATEGORIES):
-                cost += amounts[category]
-            for category in range(COST_CATEGORIES, COST_CATEGORIES + QALY_CATEGORIES):
-                qaly += amounts[category]
-            amounts[COST] = cost
-            amounts[QALY] = qaly
-            amounts[VALUES - 1] = amounts[CATEGORIES - 1]
-            for column in range(WIDTH):
-                amount = desk.amounts[s, kind, column]
-                desk.values[s, kind, column] += amount
-                desk.squares[s, kind, column] += amount * amount
-    for s in range(strategies):
-        if s == comparator:
-            continue
-        for column in range(WIDTH):
-            difference = (
-                desk.amounts[s, DISCOUNTED, column] - desk.amounts[comparator, DISCOUNTED, column]
-            )
-            desk.differences[s, column] += difference
-            desk.difference_squares[s, column] += difference * difference
-        desk.products[s] += (
-            desk.amounts[s, DISCOUNTED, COST] - desk.amounts[comparator, DISCOUNTED, COST]
-        ) * (desk.amounts[s, DISCOUNTED, QALY] - desk.amounts[comparator, DISCOUNTED, QALY])
+            for first in range(0, WIDTH, ABREAST):
+                count_abreast(desk, s, kind, first, block)
+        if s != comparator:
+            for first in range(0, WIDTH, ABREAST):
+                count_differences_abreast(desk, s, comparator, first, block)
+            count_products(desk, s, comparator, block)
+
+
+def count_abreast(desk: Data, s: int, kind: int, first: int, block: int) -> None:
+    """Add four neighbouring values of all patients, in their order, and their squares.
+
+    Four sums side by side are one vector instruction; a sum alone would wait for each addition.
+    """
+    values, squares = desk.values[s, kind], desk.squares[s, kind]
+    v0, v1, v2, v3 = values[first], values[first + 1], values[first + 2], values[first + 3]
+    q0, q1, q2, q3 = squares[first], squares[first + 1], squares[first + 2], squares[first + 3]
+    for column in range(block):
+        amounts = desk.amounts[s, column, kind]
+        x0, x1 = amounts[first], amounts[first + 1]
+        x2, x3 = amounts[first + 2], amounts[first + 3]
+        v0, v1, v2, v3 = v0 + x0, v1 + x1, v2 + x2, v3 + x3
+        q0, q1, q2, q3 = q0 + x0 * x0, q1 + x1 * x1, q2 + x2 * x2, q3 + x3 * x3
+    values[first], values[first + 1], values[first + 2], values[first + 3] = v0, v1, v2, v3
+    squares[first], squares[first + 1], squares[first + 2], squares[first + 3] = q0, q1, q2, q3
+
+
+def count_differences_abreast(desk: Data, s: int, comparator: int, first: int, block: int) -> None:
+    """Add four neighbouring paired differences of all patients, and their squares."""
+    sums, squares = desk.differences[s], desk.difference_squares[s]
+    v0, v1, v2, v3 = sums[first], sums[first + 1], sums[first + 2], sums[first + 3]
+    q0, q1, q2, q3 = squares[first], squares[first + 1], squares[first + 2], squares[first + 3]
+    for column in range(block):
+        ours = desk.amounts[s, column, DISCOUNTED]
+        theirs = desk.amounts[comparator, column, DISCOUNTED]
+        x0, x1 = ours[first] - theirs[first], ours[first + 1] - theirs[first + 1]
+        x2, x3 = ours[first + 2] - theirs[first + 2], ours[first + 3] - theirs[first + 3]
+        v0, v1, v2, v3 = v0 + x0, v1 + x1, v2 + x2, v3 + x3
+        q0, q1, q2, q3 = q0 + x0 * x0, q1 + x1 * x1, q2 + x2 * x2, q3 + x3 * x3
+    sums[first], sums[first + 1], sums[first + 2], sums[first + 3] = v0, v1, v2, v3
+    squares[first], squares[first + 1], squares[first + 2], squares[first + 3] = q0, q1, q2, q3
+
+
+def count_products(desk: Data, s: int, comparator: int, block: int) -> None:
+    """Add the products of the differences in cost and in QALYs."""
+    total = desk.products[s]
+    for column in range(block):
+        ours = desk.amounts[s, column, DISCOUNTED]
+        theirs = desk.amounts[comparator, column, DISCOUNTED]
+        total += (ours[COST] - theirs[COST]) * (ours[QALY] - theirs[QALY])
+    desk.products[s] = total
 
 
 def count_outcome(counts: Counts, k: int, s: int, outcome: Data) -> None:
@@ -129,8 +169,8 @@ def keep_outcome(outcome: Data, row: Data) -> None:
     row[EFS] = failure if responded else 0.0
 
 
-def keep_amounts(desk: Data, s: int, amounts: Data) -> None:
+def keep_amounts(desk: Data, s: int, column: int, amounts: Data) -> None:
     """Copy the patient's amounts under a strategy, element by element: nothing is allocated."""
     for kind in range(2):
         for category in range(CATEGORIES):
-            amounts[kind, category] = desk.amounts[s, kind, category]
+            amounts[kind, category] = desk.amounts[s, column, kind, category]

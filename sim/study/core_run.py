@@ -15,6 +15,7 @@ import numpy as np
 
 from sim.clinic.mortality import LifeTable
 from sim.economics.price_records import tariff
+from sim.economics.prices import InjectedDrug
 from sim.engine.compiled import first_compilation
 from sim.engine.core import keys_for
 from sim.engine.core_body import BLOCK
@@ -73,10 +74,16 @@ def bind(question: Question) -> Bound:
         sets=Sets(compiled.rules, compiled.regimens, prices.common, prices.regimens),
         plans=compiled.plans,
         life_table=compiled.life_table,
-        keys=keys_for(question.model),
+        keys=keys_for(question.model, dosed_by_size=dosed_by_size(question)),
         comparator=comparator_place(question),
         strategies=len(question.model.strategies),
     )
+
+
+def dosed_by_size(question: Question) -> bool:
+    """Return whether a dose of some regimen depends on body surface area."""
+    regimens = question.accounts.price_list.regimens.values()
+    return any(isinstance(regimen.drug, InjectedDrug) for regimen in regimens)
 
 
 def run_core(

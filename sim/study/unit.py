@@ -22,6 +22,7 @@ from sim.engine.core_story import live
 from sim.engine.data import Data
 from sim.engine.records import Records
 from sim.study.core_count import (
+    close_accounts,
     count_amounts,
     count_outcome,
     keep_amounts,
@@ -82,14 +83,18 @@ def run_unit(
     first set are kept when there is room for them.
     """
     body, desk = room.bodies[0], room.desks[0]
+    sets_here = firsts.shape[0]
     done = 0
     while done < count:
         block = min(most, count - done)
-        for k in range(firsts.shape[0]):
-            if k == 0 or firsts[k] != firsts[k - 1]:
-                draw_ahead(seed, firsts[k] + done, block, keys, body.drawn)
+        for k in range(sets_here):
+            same_as_before = k > 0 and firsts[k] == firsts[k - 1]
+            shared = same_as_before or (k + 1 < sets_here and firsts[k] == firsts[k + 1])
+            if not same_as_before:
+                # Who needs what depends on the set: shared draws are made for everyone.
+                draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
             world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
-            look_ahead(world, body, block)
+            look_ahead(world, body, keys, firsts[k] + done, block, shared)
             lay_out(desk, sums, k)
             for column in range(block):
                 body.number = firsts[k] + done + column
@@ -103,13 +108,15 @@ def run_unit(
                         desk,
                         cells[k, s],
                         s,
+                        column,
                     )
                     keep_book(book, body)
+                    close_accounts(desk, s, column)
                     count_outcome(counts, k, s, body.outcome)
                     if kept.rows.shape[0] > 0 and k == 0:
                         keep_outcome(body.outcome, kept.rows[done + column, s])
-                        keep_amounts(desk, s, kept.amounts[done + column, s])
-                count_amounts(desk, plans.shape[0], comparator)
+                        keep_amounts(desk, s, column, kept.amounts[done + column, s])
+            count_amounts(desk, plans.shape[0], comparator, block)
             put_away(desk, sums, k)
         done += block
 
