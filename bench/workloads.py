@@ -35,15 +35,33 @@ def reference_run(path, patients):
     return lambda: run(question, engine="reference")
 
 
-def parameter_sets(path, sets, patients, threads=2):
-    """Simulate sets drawn from every uncertain parameter at random quantiles; fixed seed."""
-    question = ask(path, patients=patients)
-    generator = np.random.default_rng(1)
-    uncertain = [
+def random_set(question, number):
+    """Return every uncertain parameter at a random quantile; nothing for number 0."""
+    if number == 0:
+        return {}
+    generator = np.random.default_rng(number)
+    values = {}
+    for parameter in uncertain_parameters(question):
+        value = float(parameter.distribution.quantile(generator.uniform(0.01, 0.99)))
+        if parameter.check(value) is None:
+            values[parameter.name] = value
+    return values
+
+
+def uncertain_parameters(question):
+    """Return what the question uses and has a distribution, by name."""
+    return [
         parameter
         for name in sorted(question.used)
         if (parameter := question.parameters[name]).distribution.family != "fixed"
     ]
+
+
+def parameter_sets(path, sets, patients, threads=2):
+    """Simulate sets drawn from every uncertain parameter at random quantiles; fixed seed."""
+    question = ask(path, patients=patients)
+    generator = np.random.default_rng(1)
+    uncertain = uncertain_parameters(question)
     drawn = [
         {p.name: float(p.distribution.quantile(generator.uniform(0.025, 0.975))) for p in uncertain}
         for _ in range(sets)

@@ -100,7 +100,15 @@ def rescue_days(
     Never for those who are not rescued: they, and patients beyond the age for transplant
     (`fit` is false), die of their leukaemia.
     """
-    probability = rescue_probability(care, prior_hct=prior_hct)
+    return rescue_days_of(
+        care, rescue_probability(care, prior_hct=prior_hct), u_rescue, u_time, fit=fit
+    )
+
+
+def rescue_days_of(
+    care: UsualCare, probability: float, u_rescue: float, u_time: float, *, fit: bool
+) -> float:
+    """Return `rescue_days` for the probability of rescue."""
     if not (fit and hit(u_rescue, probability)):
         return NEVER
     return lognormal_quantile(u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma)

@@ -20,7 +20,7 @@ from sim.engine.core_body import BLOCK, World, new_body, person
 from sim.engine.core_draws import draw_ahead
 from sim.engine.core_keys import keys_ahead
 from sim.engine.core_log import events_of
-from sim.engine.core_story import live
+from sim.engine.core_story import begin, finish, treatment
 from sim.engine.data import Data
 from sim.engine.model import Model, Strategy
 from sim.engine.records import records
@@ -40,15 +40,16 @@ def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
 
 def prepare_block(world: World, body: Data, keys: Data, first: int, count: int) -> None:
     """Draw the `count` patients from `first` on and look ahead for them."""
-    draw_ahead(world.seed, first, count, keys, body.drawn, True)
-    look_ahead(world, body, keys, first, count, True)
+    draw_ahead(world.seed, first, count, keys, body.drawn, False)
+    look_ahead(world, body, keys, first, count, False)
 
 
 def one_log(world: World, body: Data, number: int, column: int, strategy: int) -> Patient:
     """Live one patient of the block; the log is left in `body`."""
     body.number = number
     body.column = column
-    live(world, body, strategy)
+    begin(world, body, strategy)
+    finish(body, treatment(world, body))
     return person(body)
 
 
@@ -78,6 +79,8 @@ def simulate(
     )
     which = model.strategies.index(strategy)
     for first, count in blocks(patients, BLOCK):
+        # What is asked for and was not drawn must not pass for a number of another block.
+        body.drawn.fill(np.nan)
         prepare(world, body, keys, first, count)
         for column in range(count):
             patient = log_of_one(world, body, first + column, column, which)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sim.clinic import disease, response
+from sim.clinic import disease, response, toxicity
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.mortality import age_within, hazard_within
@@ -43,10 +43,11 @@ from sim.engine.core_body import (
     World,
     person_in,
 )
-from sim.engine.core_draws import draw_group, draw_listed
-from sim.engine.core_keys import CYCLES_AHEAD, LATER, LINE_1, RESCUED, RESPONDERS, STRUCK
+from sim.engine.core_keys import CYCLES_AHEAD
+from sim.engine.core_listed import DURATION, complete_draws
 from sim.engine.data import Data
 
+duration_of = toxicity.duration_of
 disease_hazard_ratio = disease.disease_hazard_ratio
 refractory_survival_of = disease.refractory_survival_of
 relapsed_survival_of = disease.relapsed_survival_of
@@ -84,86 +85,15 @@ def look_ahead(
             untreated = True
     if most_lines > 0 and world.rules.toxicity:
         foresee_first_toxicity(world, body, count)
-    if not everything:
+    care = world.rules.usual_care
+    body.rescue_chances[0] = rescue_probability(care, prior_hct=False)
+    body.rescue_chances[1] = rescue_probability(care, prior_hct=True)
+    if everything and world.rules.toxicity:
+        foresee_durations(world, body, count)
+    elif not everything:
         complete_draws(world, body, keys, first, count, untreated, most_lines == 1, most_induction)
     if most_lines > 0 and world.rules.toxicity:
         foresee_later_toxicity(world, body, count)
-
-
-def complete_draws(
-    world: World,
-    body: Data,
-    keys: Data,
-    first: int,
-    count: int,
-    untreated: bool,
-    one_line: bool,
-    most_induction: int,
-) -> None:
-    """Draw for some what not everyone needs.
-
-    Without treatment patients are rescued, and with a second line they respond, from where only
-    those listed would have the draws: then everyone has them.
-    """
-    if world.rules.toxicity:
-        for kind in range(KINDS):
-            some = list_struck(body, count, kind)
-            draw_listed(world.seed, first, keys, STRUCK + kind, body.listed, some, body)
-    if one_line and not untreated:
-        some = list_rescued(world, body, count)
-        draw_listed(world.seed, first, keys, RESCUED, body.listed, some, body)
-    else:
-        draw_group(world.seed, first, count, keys, body.drawn, RESCUED)
-    some = count if untreated else list_responders(world, body, count)
-    if untreated:
-        draw_group(world.seed, first, count, keys, body.drawn, RESPONDERS)
-    else:
-        draw_listed(world.seed, first, keys, RESPONDERS, body.listed, some, body)
-    for cycle in range(1, CYCLES_AHEAD):
-        if untreated or cycle < most_induction:
-            draw_group(world.seed, first, count, keys, body.drawn, LATER + cycle)
-        else:
-            draw_listed(world.seed, first, keys, LATER + cycle, body.listed, some, body)
-
-
-def list_struck(body: Data, count: int, kind: int) -> int:
-    """List the columns that a kind of toxicity strikes in the first cycle of any strategy."""
-    listed = 0
-    for column in range(count):
-        body.listed[listed] = column
-        listed += (body.struck_first[column] >> kind) & 1
-    return listed
-
-
-def list_responders(world: World, body: Data, count: int) -> int:
-    """List the columns that respond to the first line of any strategy, or are in remission."""
-    listed = 0
-    for column in range(count):
-        body.scratch[column] = 1.0 if body.people[MRD_ONLY, column] > 0.0 else 0.0
-    for strategy in range(world.plans.shape[0]):
-        for column in range(count):
-            responds = body.drawn[Decision.RESPONSE.value, column] < body.chances[strategy, column]
-            body.scratch[column] = 1.0 if responds else body.scratch[column]
-    for column in range(count):
-        body.listed[listed] = column
-        listed += 1 if body.scratch[column] > 0.0 else 0
-    return listed
-
-
-def list_rescued(world: World, body: Data, count: int) -> int:
-    """List the columns that usual care would rescue, with or without an earlier transplant."""
-    care = world.rules.usual_care
-    chance = max(
-        rescue_probability(care, prior_hct=False), rescue_probability(care, prior_hct=True)
-    )
-    row = body.rows[Decision.RESCUE.value, LINE_1]
-    if row < 0:
-        return 0
-    listed = 0
-    for column in range(count):
-        body.listed[listed] = column
-        listed += 1 if hit(body.drawn[row, column], chance) else 0
-    return listed
 
 
 def meet(world: World, body: Data, count: int) -> None:
@@ -298,6 +228,14 @@ def foresee_first_toxicity(world: World, body: Data, count: int) -> None:
             foresee_toxicity(world, body, count, strategy, 0)
             for column in range(count):
                 body.struck_first[column] |= body.struck[strategy * CYCLES_AHEAD, column]
+
+
+def foresee_durations(world: World, body: Data, count: int) -> None:
+    """Work out how long the toxicities of the first cycle last; they do so under any regimen."""
+    for kind in range(KINDS):
+        course = world.rules.courses[kind]
+        for column in range(count):
+            body.durations[kind, column] = duration_of(course, body.drawn[DURATION[kind], column])
 
 
 def foresee_later_toxicity(world: World, body: Data, count: int) -> None:

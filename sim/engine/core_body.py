@@ -111,6 +111,8 @@ BODY: Final = np.dtype(
         ("struck", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
         ("intervals", np.int64, (COLUMNS,)),
         ("struck_first", np.int64, (COLUMNS,)),
+        ("durations", np.float64, (MOST_KINDS, COLUMNS)),
+        ("rescue_chances", np.float64, (2,)),
         ("listed", np.int64, (COLUMNS,)),
         ("scratch", np.float64, (COLUMNS,)),
         ("log", EVENT, (LONGEST_LOG,)),
@@ -121,7 +123,8 @@ BODY: Final = np.dtype(
 
 ``chances`` holds the probability of response in the first line, by strategy; ``struck`` which
 toxicities strike there, a bit each, by strategy and cycle, and ``struck_first`` those of the first
-cycle under any strategy. ``listed`` and ``scratch`` are columns with a common need and their draws.
+cycle under any strategy, and ``durations`` how long each lasts in days; ``rescue_chances`` is the
+probability of rescue without and with an earlier transplant. ``listed`` and ``scratch`` are columns with a common need and their draws.
 """
 
 

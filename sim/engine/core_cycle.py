@@ -187,7 +187,10 @@ def strike(world: World, body: Data, row: int, cycle: int) -> int:
         if severity == NO_GRADE:
             continue
         onset = onset_day(course, choose(world, body, ONSET[kind], cycle))
-        days = duration_of(course, choose_normal(world, body, DURATION[kind], cycle))
+        if body.line == 0 and cycle == 0:
+            days = body.durations[kind, body.column]
+        else:
+            days = duration_of(course, choose_normal(world, body, DURATION[kind], cycle))
         seizure = kind == NEUROTOXICITY and hit(
             draw_rare(body, world.seed, Decision.SEIZURE.value, body.line, cycle),
             world.rules.seizure_share,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from sim.clinic import disease, remission, response
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
@@ -46,12 +48,16 @@ relapse_hazard_ratio = remission.relapse_hazard_ratio
 candidate_probability = remission.candidate_probability
 waiting_of = remission.waiting_of
 death_in_remission_of = remission.death_in_remission_of
-rescue_days = disease.rescue_days
+rescue_days_of = disease.rescue_days_of
 mrd_conversion_probability = response.mrd_conversion_probability
 
 NO_RESPONSE_CYCLE: Final = response.NO_RESPONSE_CYCLE
 RESPONDED: Final = -2
 FAILED: Final = -3
+# Typed: numba would compile all that is called with a literal once more, for that literal alone.
+FIRST_CYCLE: Final[Data] = np.int64(0)
+CONTINUOUS: Final[Data] = np.int64(1)
+AFTER_RESCUE: Final[Data] = np.int64(0)
 CAUSES: Final = tuple(int(CAUSE_OF[clock]) for clock in Clock if clock in CAUSE_OF)
 
 RESPONSE_FLAG: Final = 1 << Outcome._fields.index("response")
@@ -69,14 +75,17 @@ DIED: Final = int(Happening.DEATH)
 ENDED: Final = int(Happening.HORIZON)
 
 
-def live(world: World, body: Data, strategy: int) -> None:
-    """Tell the whole path of the patient at hand under a strategy; see ``body.log``."""
+def begin(world: World, body: Data, strategy: int) -> None:
+    """Begin the path of the patient at hand under a strategy; see ``body.log``."""
     reset(body, strategy)
     enter(body)
     body.clocks[HORIZON] = world.rules.horizon_days
     body.clocks[BACKGROUND_DEATH] = body.people[BACKGROUND_DEATH_DAYS, body.column]
     wind(body)
-    rang = treatment(world, body)
+
+
+def finish(body: Data, rang: int) -> None:
+    """End the path with the clock that rang."""
     outcome = body.outcome
     outcome.end_days = body.now
     if rang == HORIZON:
@@ -102,7 +111,7 @@ def enter(body: Data) -> None:
 
 
 def treatment(world: World, body: Data) -> int:
-    """Go through the regimens of the strategy; return the clock that ended it all."""
+    """Tell the path between `begin` and `finish`, through the regimens; return what ended it all."""
     plan = world.plans[body.strategy]
     lines = plan.lines
     care = plan.usual_care
@@ -148,7 +157,7 @@ def mrd_treatment(world: World, body: Data, row: int) -> int:
     """Give the first cycle for MRD only and assess MRD; return `RESPONDED` or the clock that rang."""
     regimen = world.regimens[row]
     start_line(body, regimen.inotuzumab)
-    rang = give_cycle(world, body, row, 0)
+    rang = give_cycle(world, body, row, FIRST_CYCLE)
     if rang != QUIET:
         return rang
     converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
@@ -261,7 +270,7 @@ def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
     if rang == QUIET:
         rang = long_remission(world, body, started)
     if rang == TRANSPLANT:
-        rang = transplanted(world, body, mrd_negative, 1)
+        rang = transplanted(world, body, mrd_negative, CONTINUOUS)
     elif rang == RELAPSE:
         relapse(world, body)
     if rang == RELAPSE:
@@ -318,11 +327,11 @@ def last_care(world: World, body: Data, lines: int, usual_care: bool) -> int:
         record(body, USUAL_CARE, NO_CYCLE, 0, 0, 0.0)
         if not rules.transplant_allowed:
             return until(body, NEVER)
-        days = rescue_days(
+        days = rescue_days_of(
             rules.usual_care,
+            body.rescue_chances[1 if body.prior_hct else 0],
             choose(world, body, Decision.RESCUE.value, 0),
             choose(world, body, Decision.RESCUE_TIME.value, 0),
-            prior_hct=body.prior_hct,
             fit=age_now(body) <= rules.candidacy.maximum_age_years,
         )
         if days == NEVER:
@@ -336,7 +345,7 @@ def last_care(world: World, body: Data, lines: int, usual_care: bool) -> int:
             choose(world, body, Decision.MRD.value, 0),
             rules.usual_care.rescue_mrd_negative_probability,
         )
-        rang = transplanted(world, body, mrd_negative, 0)
+        rang = transplanted(world, body, mrd_negative, AFTER_RESCUE)
         if rang != RELAPSE:
             return rang
     record(body, SUPPORTIVE_CARE, NO_CYCLE, 0, 0, 0.0)

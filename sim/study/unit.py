@@ -18,7 +18,7 @@ from sim.engine.compiled import kernel
 from sim.engine.core_ahead import look_ahead
 from sim.engine.core_body import World, new_body
 from sim.engine.core_draws import draw_ahead
-from sim.engine.core_story import live
+from sim.engine.core_story import begin, finish, treatment
 from sim.engine.data import Data
 from sim.engine.records import Records
 from sim.study.core_count import (
@@ -100,7 +100,8 @@ def run_unit(
                 body.number = firsts[k] + done + column
                 body.column = column
                 for s in range(plans.shape[0]):
-                    live(world, body, s)
+                    begin(world, body, s)
+                    finish(body, treatment(world, body))
                     book = Book(
                         sets.tariffs[k],
                         sets.regimen_tariffs[k],
