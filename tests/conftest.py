@@ -105,6 +105,7 @@ def drawn_questions(draw):
             "toxicity": draw(st.sampled_from([True, True, True, False])),
             "cure_point_years": draw(st.sampled_from([None, None, 2.0, 0.25])),
             "survivor_mortality_ratio": draw(st.booleans()),
+            "benefit_after_stopping": draw(st.booleans()),
         },
     }
     moves = draw(

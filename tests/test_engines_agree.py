@@ -90,6 +90,7 @@ strategies:
 comparator: none
 switches:
   background_mortality: false
+  benefit_after_stopping: false
   cure_point_years: 1
   toxicity: {toxicity}
   transplant: {transplant}

@@ -25,6 +25,7 @@ QUESTIONS = {
             "discounting": {"costs": 0.02},
             "switches": {
                 "background_mortality": False,
+                "benefit_after_stopping": False,
                 "survivor_mortality_ratio": False,
                 "relapse_distribution": "weibull",
                 "toxicity": False,

@@ -86,6 +86,7 @@ def test_what_is_left_out_has_its_documented_default():
     assert scenario.life_table is None
     assert scenario.switches.model_dump() == {
         "background_mortality": True,
+        "benefit_after_stopping": True,
         "cure_point_years": None,
         "relapse_distribution": "lognormal",
         "toxicity": True,

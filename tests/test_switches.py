@@ -326,3 +326,91 @@ def test_switching_the_mortality_ratio_off_is_a_ratio_of_one(ask, simulated, nam
         until_then = [event for event in before.log if event.time_days < end]
         assert [event for event in trace.log if event.time_days < end] == until_then
     assert longer > 0
+
+
+# Benefit after stopping.
+
+
+def remission_of_the_first_line(trace):
+    """Return the end of its treatment and the relapse, in days from remission.
+
+    None for a patient without both, or with a transplant or a toxicity that ended treatment between.
+    """
+    remission = next((e for e in trace.log if e.kind == Happening.RESPONSE and e.line == 0), None)
+    relapse = next((e for e in trace.log if e.kind == Happening.RELAPSE), None)
+    if remission is None or relapse is None:
+        return None
+    before = {e.kind for e in trace.log if e.time_days <= relapse.time_days}
+    if before & {Happening.TRANSPLANT, Happening.TREATMENT_STOPPED}:
+        return None
+    stops = [
+        e.time_days
+        for e in trace.log
+        if e.kind in (Happening.INFUSION_STOPPED, Happening.RESPONSE) and e.line == 0
+    ]
+    last = max(time for time in stops if time <= relapse.time_days)
+    return last - remission.time_days, relapse.time_days - remission.time_days
+
+
+def test_without_benefit_after_stopping_only_what_is_left_of_a_remission_is_shorter(ask):
+    """first_salvage, 2,000 patients: from the last infusion on by the ratio of the remissions.
+
+    Written out here from the two logs of each patient: relapse at T + (t - T) r.
+    """
+    kept = run(ask("first_salvage", patients=2000), trace=2000)
+    ended_question = ask("first_salvage", patients=2000, switches={"benefit_after_stopping": False})
+    ended = run(ended_question, trace=2000)
+    ratio = ended_question.numbers["salvage_chemotherapy.remission_duration_ratio"]
+    assert 0.5 < ratio < 0.9
+    compared = between_cycles = 0
+    for before, after in zip(kept.traces, ended.traces, strict=True):
+        if before.strategy == "salvage_chemotherapy":
+            assert after.log == before.log
+            continue
+        first, second = map(remission_of_the_first_line, (before, after))
+        if first is None or second is None:
+            continue
+        stopped, relapsed = first
+        if second[0] != stopped or relapsed == stopped:
+            assert second[1] <= relapsed
+        elif second[1] == relapsed:
+            # Relapse in the pause before a cycle that was still to come.
+            between_cycles += 1
+        else:
+            assert second[1] == pytest.approx(stopped + (relapsed - stopped) * ratio, rel=1e-12)
+            compared += 1
+    assert compared > 200
+    assert between_cycles < compared / 3
+
+
+def test_without_benefit_after_stopping_the_gain_is_smaller_and_not_below_that_of_response(ask):
+    """Paired, 2,000 patients: each life under blinatumomab is as long or shorter, or has other lines."""
+    kept = run(ask("first_salvage", patients=2000))
+    ended = run(ask("first_salvage", patients=2000, switches={"benefit_after_stopping": False}))
+    both = [simulation.arm("blinatumomab").outcomes for simulation in (kept, ended)]
+    assert (both[1].rfs_days.dropna() <= both[0].rfs_days.dropna() + 1e-9).all()
+    assert both[1].rfs_days.mean() < both[0].rfs_days.mean()
+    for name in ("response", "mrd_negative", "cycles_first_line"):
+        assert both[1][name].equals(both[0][name])
+
+
+def test_a_regimen_without_longer_remissions_has_no_benefit_to_end(ask):
+    """Inotuzumab's remissions are shorter than the comparator's: nothing is made longer."""
+    changes = {
+        "strategies": [
+            {"name": "chemo", "sequence": ["salvage_chemotherapy"], "then": "usual_care"},
+            {"name": "ino", "sequence": ["inotuzumab"], "then": "usual_care"},
+        ],
+        "comparator": "chemo",
+        "what_ifs": {},
+        "parameters": {
+            "inotuzumab.remission_duration_ratio": 0.4,
+            "salvage_chemotherapy.remission_duration_ratio": 0.6,
+        },
+    }
+    kept = run(ask("first_salvage", patients=500, **changes))
+    ended = run(
+        ask("first_salvage", patients=500, switches={"benefit_after_stopping": False}, **changes)
+    )
+    for arm in ("chemo", "ino"):
+        assert ended.arm(arm).outcomes.equals(kept.arm(arm).outcomes)

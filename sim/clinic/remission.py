@@ -129,6 +129,20 @@ def relapse_days_of(
     return lognormal_quantile(proportional_hazards(time, hazard_ratio), median_days, relapse.sigma)
 
 
+def without_further_benefit(
+    relapse_days: float, stopped_days: float, remaining_ratio: float
+) -> float:
+    """Return days from remission to relapse when the regimen's benefit ends with the regimen.
+
+    ``T + (t − T) r`` for a relapse that was to come at t, after the stop at T: from the stop on, time
+    runs as under the comparator, whose remissions last r times as long. It is the accelerated failure
+    time model with a factor that changes at T (Cox and Oakes, Analysis of Survival Data, 1984).
+    """
+    if relapse_days <= stopped_days:
+        return relapse_days
+    return stopped_days + (relapse_days - stopped_days) * remaining_ratio
+
+
 def death_in_remission_days(relapse: Relapse, u: float) -> float:
     """Return days from remission to death without relapse or transplant: exponential."""
     return death_in_remission_of(relapse, standard_exponential(u))

@@ -45,6 +45,7 @@ response_probability = response.response_probability
 response_cycle = response.response_cycle
 relapse_days_of = remission.relapse_days_of
 relapse_hazard_ratio = remission.relapse_hazard_ratio
+without_further_benefit = remission.without_further_benefit
 candidate_probability = remission.candidate_probability
 waiting_of = remission.waiting_of
 death_in_remission_of = remission.death_in_remission_of
@@ -246,17 +247,15 @@ def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
         time = choose_exponential(world, body, Decision.RELAPSE_TIME.value, 0)
     else:
         time = choose(world, body, Decision.RELAPSE_TIME.value, 0)
-    clocks[RELAPSE] = started + relapse_or_cure(
-        world,
-        relapse_days_of(
-            rules.relapse,
-            regimen.duration_ratio,
-            relapse_hazard_ratio(rules.relapse, person(body), salvage_line=salvage),
-            mrd_negative,
-            choose(world, body, Decision.CURE_IN_REMISSION.value, 0),
-            time,
-        ),
+    relapses_after = relapse_days_of(
+        rules.relapse,
+        regimen.duration_ratio,
+        relapse_hazard_ratio(rules.relapse, person(body), salvage_line=salvage),
+        mrd_negative,
+        choose(world, body, Decision.CURE_IN_REMISSION.value, 0),
+        time,
     )
+    clocks[RELAPSE] = started + relapse_or_cure(world, relapses_after)
     if rules.transplant_allowed:
         maybe_wait_for_transplant(world, body, regimen)
     death = death_in_remission_of(
@@ -268,6 +267,12 @@ def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
     wind(body)
     rang = consolidation(world, body, row, cycles_given, maintenance)
     if rang == QUIET:
+        if regimen.remaining_ratio < 1.0:
+            sooner = without_further_benefit(
+                relapses_after, body.now - started, regimen.remaining_ratio
+            )
+            clocks[RELAPSE] = started + relapse_or_cure(world, sooner)
+            wind(body)
         rang = long_remission(world, body, started)
     if rang == TRANSPLANT:
         rang = transplanted(world, body, mrd_negative, CONTINUOUS)

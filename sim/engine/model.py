@@ -65,6 +65,9 @@ class Settings:
     survivor_mortality_ratio: bool
     transplant: bool = True
     weibull_relapse: bool = False
+    benefit_after_stopping: bool = True
+    comparator_regimen: str | None = None
+    """The first regimen of the comparator: what a benefit is a benefit over."""
 
     def mortality_ratio(self, survivors: Survivors) -> float:
         """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
@@ -82,6 +85,8 @@ class Regimen:
     response: RegimenResponse
     response_log_odds_ratio: float
     duration_ratio: float
+    remaining_ratio: float
+    """What is left of a remission when the regimen stops, times this; 1 where its benefit lasts."""
     transplant_log_odds_ratio: float
     inotuzumab: bool
     risks: tuple[Risk, ...]
@@ -95,6 +100,7 @@ UNTREATED: Final = Regimen(
     response=RegimenResponse(*[0.0] * len(RegimenResponse._fields)),
     response_log_odds_ratio=0.0,
     duration_ratio=1.0,
+    remaining_ratio=1.0,
     transplant_log_odds_ratio=0.0,
     inotuzumab=False,
     risks=(Risk(0.0, 0.0, 0.0),) * len(Toxicity),
@@ -183,6 +189,15 @@ def _transplant_effect(plan: RegimenPlan, values: Values, settings: Settings) ->
     )
 
 
+def _remaining_ratio(plan: RegimenPlan, values: Values, settings: Settings) -> float:
+    """Return the comparator's duration of remission against the regimen's own, where it is shorter."""
+    if settings.benefit_after_stopping:
+        return 1.0
+    reference = settings.comparator_regimen
+    theirs = 1.0 if reference is None else values[f"{reference}.remission_duration_ratio"]
+    return min(1.0, theirs / values[f"{plan.name}.remission_duration_ratio"])
+
+
 REGIMEN_PARTS: Final[Mapping[str, Callable[[RegimenPlan, Values, Settings], Any]]] = {
     "schedule": lambda plan, values, _: values.record(Schedule, f"{plan.name}.schedule"),
     "response": lambda plan, values, _: values.record(RegimenResponse, f"{plan.name}.response"),
@@ -191,6 +206,7 @@ REGIMEN_PARTS: Final[Mapping[str, Callable[[RegimenPlan, Values, Settings], Any]
         plan, values, "response.log_odds_ratio"
     ),
     "duration_ratio": lambda plan, values, _: values[f"{plan.name}.remission_duration_ratio"],
+    "remaining_ratio": _remaining_ratio,
     "transplant_log_odds_ratio": _transplant_effect,
 }
 """The numbers of a `Regimen`, field by field, and how each is bound."""

@@ -70,6 +70,7 @@ REGIMEN: Final = np.dtype(
         ("risks", fields(Risk), (len(Toxicity),)),
         ("response_log_odds_ratio", np.float64),
         ("duration_ratio", np.float64),
+        ("remaining_ratio", np.float64),
         ("transplant_log_odds_ratio", np.float64),
         ("continuous_infusion", np.bool_),
         ("targets_cd19", np.bool_),

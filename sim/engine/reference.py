@@ -165,6 +165,11 @@ class PatientStory(TreatedLife):
             self.clocks[Clock.DEATH_IN_REMISSION] = started + death
         try:
             yield from self.consolidation(regimen, cycles_given)
+            if regimen.remaining_ratio < 1.0:
+                sooner = remission.without_further_benefit(
+                    relapse, self.now - started, regimen.remaining_ratio
+                )
+                self.clocks[Clock.RELAPSE] = started + model.relapse_or_cure(sooner)
             yield from self.long_remission(started)
         except Rang as bell:
             if bell.clock == Clock.TRANSPLANT:

@@ -96,6 +96,7 @@ class Switches(_Part):
     """Structural assumptions that can be chosen, or turned on or off."""
 
     background_mortality: bool = True
+    benefit_after_stopping: bool = True
     cure_point_years: Positive | None = None
     relapse_distribution: RelapseDistribution = "lognormal"
     toxicity: bool = True
@@ -167,6 +168,12 @@ class Scenario(_Part):
     def comparator_name(self) -> str:
         """The strategy that the others are compared with: the first unless said."""
         return self.strategies[0].name if self.comparator is None else self.comparator
+
+    @property
+    def comparator_regimen(self) -> str | None:
+        """The first regimen of the comparator, if it has one."""
+        sequence = next(s.sequence for s in self.strategies if s.name == self.comparator_name)
+        return sequence[0] if sequence else None
 
     @property
     def regimens(self) -> tuple[str, ...]:

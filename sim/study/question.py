@@ -198,6 +198,8 @@ def settings_of(scenario: Scenario) -> Settings:
         survivor_mortality_ratio=switches.survivor_mortality_ratio,
         transplant=switches.transplant,
         weibull_relapse=switches.relapse_distribution == WEIBULL,
+        benefit_after_stopping=switches.benefit_after_stopping,
+        comparator_regimen=scenario.comparator_regimen,
     )
 
 

@@ -19,6 +19,16 @@ SWITCHES: Final = {
             "treatment."
         ),
     ),
+    "benefit_after_stopping": (
+        (
+            "What a regimen does for the duration of remissions lasts after it has stopped, as long as the "
+            "remission does."
+        ),
+        (
+            "A regimen's benefit in the duration of remissions ends with it: from the last day of treatment "
+            "on, remissions last as under the comparator. Remissions, MRD and transplants stay."
+        ),
+    ),
     "survivor_mortality_ratio": (
         (
             "Long-term survivors die of other causes more often than the general population, by a ratio "
