@@ -17,13 +17,14 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
+from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.study.question import Question
 from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
 from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
 from sim.uncertainty.psa import Store
-from sim.uncertainty.ranges import uncertain_ranges
+from sim.uncertainty.ranges import shown_label, uncertain_ranges
 from sim.uncertainty.same_patients import (
     Progress,
     Sample,
@@ -39,6 +40,7 @@ FITTED: Final = "fitted parameter"
 COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
+COMPONENTS_SHOWN: Final = 5
 ROW: Final = ("outcome", "change", "se", "optimal")
 """What is kept of each end."""
 
@@ -255,7 +257,9 @@ def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[
             End(sds, partial(with_values, question, moved_along(component, used, base, sds)))
             for sds in (-NORMAL_97_5, NORMAL_97_5)
         )
-        label = f"Principal component {number}, {component.variance_share:.0%} of the variance"
+        share = f"{PERCENT * component.variance_share:.0f} %"
+        strongest = shown_label(question, component.strongest)
+        label = f"Component {number} ({share}), mostly: {strongest}"
         yield Factor(COMPONENT, f"component_{number}", label, "sd", ends)
 
 
@@ -283,15 +287,16 @@ def _order(bar: Bar) -> tuple[int, bool, float, str]:
 def shown_sections(result: Tornado, top: int) -> list[Section]:
     """Return what is shown: the `top` widest bars of parameters, then the other groups.
 
-    Of structural choices only those that change anything.
+    Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
+    anything.
     """
     bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
     widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
-    together = [bar for bar in result.bars if bar.group == COMPONENT]
+    together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
     choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
     sections = (
         Section("", tuple(widest)),
-        Section("Fitted parameters, moved together", tuple(together)),
+        Section("Components of the fit (share of its variance)", tuple(together)),
         Section("Structural choices", tuple(choices)),
     )
     return [section for section in sections if section.bars]

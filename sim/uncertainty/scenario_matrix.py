@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
 from sim.scenario.loading import what_if
@@ -43,7 +43,6 @@ HEADING: Final = ("currency", "price_year", "threshold", "optimal")
 ESTIMATES: Final = (COST, QALYS, LIFE_YEARS, NMB, *(f"change_{name}" for name in CHANGES))
 GAIN: Final = ("covariance", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_se")))
 """What is kept of a what-if: the heading, and of each strategy these numbers after its name."""
-NO_CHANGE: Final = Estimate(math.nan, math.nan)
 
 
 class Gain(NamedTuple):
@@ -217,7 +216,7 @@ def _gain(
         for side, name in enumerate((strategy, comparator))
     ]
     gain = increment(*totals)
-    changes = dict.fromkeys(CHANGES, NO_CHANGE)
+    changes = dict.fromkeys(CHANGES, NOT_ESTIMABLE)
     if base is not None:
         there = base.pair(strategy)
         before = middle_threshold(base.question) if threshold is None else threshold
