@@ -23,6 +23,7 @@ from sim.report.one_way import (
     tornado_json,
     tornado_table,
 )
+from sim.scenario.schema import Switches
 from sim.study.question import ask, with_numbers
 from sim.study.simulation import run
 from sim.study.summary import summarise
@@ -42,6 +43,7 @@ from sim.uncertainty.outcomes import change, outcome_named, outcome_names
 from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
 from sim.uncertainty.ranges import asked_range, range_of
 from sim.uncertainty.same_patients import sample, with_values
+from sim.uncertainty.switches import CHOICES
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 MAIN = SCENARIOS / "first_salvage.yaml"
@@ -358,6 +360,8 @@ def test_structural_choices_are_answered_as_scenarios_of_their_own(analysis, ask
         "Cured after 2 years in remission": {"switches": {"cure_point_years": 2}},
         "No discounting": {"discounting": {"costs": 0, "effects": 0}},
         "No toxicity of the regimens": {"switches": {"toxicity": False}},
+        "Weibull time to relapse": {"switches": {"relapse_distribution": "weibull"}},
+        "No allo-HCT": {"switches": {"transplant": False}},
         "Survivors die as the general population": {
             "switches": {"survivor_mortality_ratio": False}
         },
@@ -370,6 +374,17 @@ def test_structural_choices_are_answered_as_scenarios_of_their_own(analysis, ask
         (comparison,) = summarise(run(alone)).comparisons
         (end,) = bars[label].ends
         assert end.outcome == pytest.approx(comparison.nmb[1e5].mean, rel=1e-9), label
+
+
+def test_every_switch_and_every_other_structure_can_be_chosen(analysis):
+    offered = {choice.name for choice in CHOICES}
+    assert offered == {
+        *(f"switches.{name}" for name in Switches.model_fields),
+        "horizon_years",
+        "discounting",
+    }
+    shown = {bar.name for bar in analysis.bars if bar.group == STRUCTURE}
+    assert shown == offered
 
 
 def test_what_the_scenario_chose_is_no_alternative(ask):
