@@ -11,3 +11,7 @@ FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""
 MOST_DRAWS: Final = 10**6
 MOST_SOBOL_DRAWS: Final = 2**14
+LARGEST_THRESHOLD: Final = 1e12
+"""Currency per QALY: far beyond what anybody pays, and far from where sums overflow."""
+LARGEST_END: Final = 1e12
+"""Of an interval that a user gives for a parameter, in its own unit."""

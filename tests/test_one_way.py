@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
 
 from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
 from sim.errors import UserError
-from sim.report.one_way import COLUMNS, tornado_files, tornado_json, tornado_table
+from sim.report.one_way import (
+    COLUMNS,
+    print_tornado,
+    tornado_files,
+    tornado_json,
+    tornado_table,
+)
+from sim.scenario.schema import Switches
 from sim.study.question import ask, with_numbers
 from sim.study.simulation import run
 from sim.study.summary import summarise
+from sim.uncertainty import one_way
 from sim.uncertainty.columns import known_columns
 from sim.uncertainty.one_way import (
     COMPONENT,
@@ -31,6 +43,7 @@ from sim.uncertainty.outcomes import change, outcome_named, outcome_names
 from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
 from sim.uncertainty.ranges import asked_range, range_of
 from sim.uncertainty.same_patients import sample, with_values
+from sim.uncertainty.switches import CHOICES
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 MAIN = SCENARIOS / "first_salvage.yaml"
@@ -80,6 +93,47 @@ def test_a_parameter_without_effect_changes_no_outcome_by_a_single_bit(patients,
                 assert found == (0.0, 0.0), name
             else:
                 assert repr(moved[name].value) == repr(base[name].value)
+
+
+@settings(deadline=None, max_examples=12, derandomize=True)
+@given(
+    patients=st.integers(1, 400),
+    seed=st.integers(0, LARGEST_SEED),
+    parameter=st.sampled_from([name for name, _ in WITHOUT_EFFECT]),
+    share=st.floats(0.0, 1.0),
+)
+def test_no_number_of_patients_and_no_seed_gives_a_bar_to_what_has_no_effect(
+    patients, seed, parameter, share
+):
+    """Every outcome of the command, at a value anywhere in the parameter's interval."""
+    question = asked(patients=patients, seed=seed)
+    ends = range_of(question, parameter)
+    value = ends.low + share * (ends.high - ends.low)
+    names = outcome_names()
+    base = readings(question, names)
+    moved = readings(with_values(question, {parameter: value}), names)
+    for name in names:
+        assert moved[name].influence.tobytes() == base[name].influence.tobytes(), name
+        if math.isfinite(base[name].value) and np.isfinite(base[name].influence).all():
+            assert change(moved[name], base[name]) == (0.0, 0.0), name
+
+
+@pytest.mark.parametrize("name", outcome_names())
+def test_no_outcome_of_the_tornado_gives_a_bar_to_what_has_no_effect(name, monkeypatch):
+    """The whole analysis, its rows included; n = 40, seed 5."""
+    only = {parameter for parameter, _ in WITHOUT_EFFECT}
+    ranges = one_way.uncertain_ranges
+    monkeypatch.setattr(
+        one_way, "uncertain_ranges", lambda *given: [r for r in ranges(*given) if r.name in only]
+    )
+    monkeypatch.setattr(one_way, "alternatives", lambda _: iter(()))
+    found = tornado(asked(patients=40, seed=5), outcome=name, threads=1)
+    assert {bar.name for bar in found.bars} == only
+    table = tornado_table(found)
+    assert math.isfinite(found.base.mean)
+    assert (table["swing"] == 0.0).all()
+    assert (table[["outcome_low", "outcome_high"]] == found.base.mean).all().all()
+    assert (table[["se_low", "se_high"]] == 0.0).all().all()
 
 
 def test_parameters_without_effect_have_bars_of_exactly_zero(analysis):
@@ -306,6 +360,8 @@ def test_structural_choices_are_answered_as_scenarios_of_their_own(analysis, ask
         "Cured after 2 years in remission": {"switches": {"cure_point_years": 2}},
         "No discounting": {"discounting": {"costs": 0, "effects": 0}},
         "No toxicity of the regimens": {"switches": {"toxicity": False}},
+        "Weibull time to relapse": {"switches": {"relapse_distribution": "weibull"}},
+        "No allo-HCT": {"switches": {"transplant": False}},
         "Survivors die as the general population": {
             "switches": {"survivor_mortality_ratio": False}
         },
@@ -318,6 +374,17 @@ def test_structural_choices_are_answered_as_scenarios_of_their_own(analysis, ask
         (comparison,) = summarise(run(alone)).comparisons
         (end,) = bars[label].ends
         assert end.outcome == pytest.approx(comparison.nmb[1e5].mean, rel=1e-9), label
+
+
+def test_every_switch_and_every_other_structure_can_be_chosen(analysis):
+    offered = {choice.name for choice in CHOICES}
+    assert offered == {
+        *(f"switches.{name}" for name in Switches.model_fields),
+        "horizon_years",
+        "discounting",
+    }
+    shown = {bar.name for bar in analysis.bars if bar.group == STRUCTURE}
+    assert shown == offered
 
 
 def test_what_the_scenario_chose_is_no_alternative(ask):
@@ -370,6 +437,12 @@ def test_a_decision_that_flips_is_marked():
     assert flips
     for bar in flips:
         assert {end.optimal for end in bar.ends} != {found.optimal}
+    printed = io.StringIO()
+    print_tornado(Console(file=printed, width=120), found, 20)
+    shown = " ".join(printed.getvalue().split())
+    assert f"is optimal (*) at an end of {len(flips)} bars" in shown
+    assert "Blinatumomab, vial (Blinatumomab at 3,179)" in shown
+    assert "Vials shared (" in shown
 
 
 def test_the_named_strategy_is_compared():
@@ -433,6 +506,19 @@ def test_principal_components_are_those_of_the_correlations(posterior):
     assert found[0].scores.std(ddof=1) == pytest.approx(1.0)
     assert all(step > 0.0 for step in found[0].steps.values())
     assert "relapse.sigma" not in found[0].steps
+
+
+def test_components_hold_95_percent_of_the_variance():
+    """Twelve independent columns: all but none can be left out; a constant one is."""
+    generator = np.random.default_rng(4)
+    columns = {f"p{i}": generator.standard_normal(4000) for i in range(12)}
+    found = components(pd.DataFrame({**columns, "fixed": 1.0}))
+    assert len(found) == 12
+    assert sum(each.variance_share for each in found) >= 0.95
+    tied = pd.DataFrame({f"p{i}": columns["p0"] + 0.01 * columns[f"p{i}"] for i in range(12)})
+    (only,) = components(tied)
+    assert only.variance_share > 0.95
+    assert only.strongest in tied.columns
 
 
 def test_a_component_never_leaves_the_draws(posterior):

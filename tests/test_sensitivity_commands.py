@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -40,9 +41,15 @@ def invoke(command, *arguments, patients=30, scenario=MAIN):
     return CliRunner().invoke(commands, [str(each) for each in given])
 
 
+@cache
+def plain(command):
+    """The command as it is, asked once."""
+    return invoke(command)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_prints_its_answer_and_says_what_it_is_not(command):
-    result = invoke(command)
+    result = plain(command)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     assert " ".join(result.stdout.split()).endswith(DISCLAIMER)
@@ -108,12 +115,20 @@ def test_a_column_of_the_tornado_is_the_number_that_is_printed(tmp_path):
         ("tornado", ["--strategy", "chemo"], "--strategy: no such strategy (got 'chemo')"),
         ("tornado", ["--threshold", "0"], "--threshold"),
         ("tornado", ["--top", "0"], "--top"),
+        *(
+            (command, ["--threshold", worth], f"{worth} is not above 0 and at most 1e+12")
+            for command in ("tornado", "twoway", "morris", "sobol", "scenarios")
+            for worth in ("nan", "inf", "-5", "1e+308")
+        ),
         ("twoway", ["--x", "cost.vial"], "--x: this scenario uses no such parameter"),
         ("twoway", ["--y", "cost.blinatumomab.vial"], "--y: must be another parameter than --x"),
         ("twoway", ["--x-range", "1"], "is not two numbers with a comma between them"),
         ("twoway", ["--x-range", "1,x"], "is not two numbers with a comma between them"),
         ("twoway", ["--x-range=-1,2"], "--x-range: cost.blinatumomab.vial: a value in 'USD'"),
         ("twoway", ["--steps", "1"], "--steps"),
+        ("twoway", ["--y-range", "0,1e300"], "must be at most 1e+12 in size (got 1e+300)"),
+        ("twoway", ["--y-range", "nan,1"], "must be a finite number"),
+        ("threshold", ["--range", "0,1e300"], "must be at most 1e+12 in size (got 1e+300)"),
         ("threshold", ["--range", "5,5"], "--range: the second number must be above the first"),
         ("threshold", ["--parameter", "relapse.sigmas"], "did you mean 'relapse.sigma'?"),
         ("sobol", ["--draws", "3"], "--draws: must be a power of 2, at least 2 (got 3)"),
@@ -134,6 +149,54 @@ def test_a_mistake_ends_with_code_2_and_one_message(command, arguments, says):
     assert result.stdout == ""
     assert says in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
+
+
+def test_inputs_are_printed_with_their_whole_label():
+    """Three parameters have labels that begin with the same 40 signs."""
+    shown = " ".join(plain("tornado").stdout.split())
+    assert "Days in hospital, salvage chemotherapy, first" in shown
+    assert "cycle, days" in shown
+    assert "..." not in shown
+
+
+def test_a_threshold_at_which_nothing_flips_says_where_to_look():
+    result = invoke("threshold", "--range", "4000,5000")
+    assert "no flip" in result.stdout
+    shown = " ".join(result.stdout.split())
+    assert "Nothing flips from 4,000 to 5,000 at $50,000, $100,000, $150,000 per QALY" in shown
+
+
+def test_an_outcome_that_no_end_has_is_said_to_be_missing():
+    result = invoke("tornado", "--outcome", "rfs_median_months", patients=1)
+    shown = " ".join(result.stdout.split())
+    assert "have no outcome at an end: it cannot be told from these patients" in shown
+
+
+@pytest.mark.slow
+def test_an_end_without_a_ratio_is_said_to_have_none():
+    ratio = " ".join(invoke("tornado", "--outcome", "icer", patients=3).stdout.split())
+    assert "an ICER exists only for a strategy that is more effective and costlier" in ratio
+
+
+@pytest.mark.parametrize("command", ["sobol", "morris"])
+def test_what_is_not_drawn_is_said_to_be_left_out(command):
+    shown = " ".join(plain(command).stdout.split())
+    assert "Blinatumomab, vial is fixed and has a stated range: varied by tornado" in shown
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
+    result = invoke("scenarios", scenario=path, patients=5)
+    assert result.exit_code == 0, result.output
+    for what_if in (
+        "Vial price 25 % lower",
+        "started as an outpatient",
+        "Odds of candidacy for allo-HCT doubled",
+        *(f"Cured when in remission for {years} years" for years in (2, 3, 5)),
+        "Horizon of 10 years",
+        "Perspective of NHS England",
+    ):
+        assert what_if in result.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -15,7 +15,7 @@ from sim.study.question import ask, with_numbers
 from sim.study.simulation import run
 from sim.study.summary import summarise
 from sim.uncertainty.ranges import asked_range
-from sim.uncertainty.threshold import GRID, PRECISION, threshold_analysis
+from sim.uncertainty.threshold import GRID, PRECISION, SEARCH, threshold_analysis, work
 from sim.uncertainty.two_way import two_way
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
@@ -178,8 +178,9 @@ def test_threshold_analysis_does_not_depend_on_threads():
     assert threshold_table(one).to_csv() == threshold_table(two).to_csv()
 
 
-def test_progress_counts_the_grid():
+def test_progress_counts_the_grid_and_the_searches():
     question = ask(MAIN, patients=10)
     finished = []
     threshold_analysis(question, varied(question, VIAL), progress=finished.append)
-    assert sum(finished) == GRID
+    assert finished == [1] * GRID + [SEARCH] * len(question.thresholds)
+    assert sum(finished) == work(question, set())

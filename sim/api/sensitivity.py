@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sim.api.arguments import positive, threads_given, whole, word
 from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
-from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
+from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
@@ -19,7 +20,8 @@ from sim.uncertainty import one_way
 from sim.uncertainty import sobol as sobol_analysis
 from sim.uncertainty.draws import fitted_draws
 from sim.uncertainty.points import manifest, target
-from sim.uncertainty.results import MANIFEST, manifest_text
+from sim.uncertainty.results import MANIFEST, analysis_manifest, manifest_text
+from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,18 +31,21 @@ if TYPE_CHECKING:
 TOP = 20
 """Inputs that are shown unless another number is asked for."""
 Groups = Literal["default", "none"]
+Asked = Callable[[], Mapping[str, Any]]
+"""Gives the manifest of what was asked."""
 
 
 class TornadoResult(Result):
     """An outcome at both ends of every parameter's interval, and under other structures."""
 
-    FILES = one_way_report.NAMES
+    FILES = (*one_way_report.NAMES, MANIFEST)
     FIGURES = (one_way_report.ANALYSIS,)
 
-    def __init__(self, scenario: Scenario, found: one_way.Tornado, top: int) -> None:
+    def __init__(self, scenario: Scenario, found: one_way.Tornado, top: int, asked: Asked) -> None:
         super().__init__(scenario)
         self._found = found
         self._top = top
+        self._asked = asked
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -60,7 +65,8 @@ class TornadoResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return one_way_report.tornado_files(self._found, self._top)
+        found = in_bytes(one_way_report.tornado_files(self._found, self._top))
+        return {**found, MANIFEST: manifest_text(self._asked(), found)}
 
     def json(self) -> str:
         """Return the summary as JSON text."""
@@ -135,6 +141,8 @@ def tornado(
     threshold: float | None = None,
     strategy: str | None = None,
     top: int = TOP,
+    out: str | Path | None = None,
+    resume: bool = False,
     threads: int | None = None,
 ) -> TornadoResult:
     """Vary every uncertain parameter of a scenario alone, and every structural choice.
@@ -155,13 +163,18 @@ def tornado(
         Compared with the comparator; by default the best of the others at the base.
     top
         Bars that are shown; the table holds all.
+    out
+        Write the files into this folder, and keep what is finished in it meanwhile.
+    resume
+        Go on with what is unfinished in that folder.
     threads
         By default as many as there are processors; results do not depend on it.
 
     Raises
     ------
     UserError
-        When an argument is not allowed, or there is nothing beside the comparator.
+        When an argument is not allowed, there is nothing beside the comparator, or the folder
+        cannot be used.
 
     Examples
     --------
@@ -173,20 +186,34 @@ def tornado(
     """
     worth = None if threshold is None else positive("threshold", threshold)
     shown = whole("top", top, 1)
+    folder = None if out is None else Path(out)
+    check_store(one_way_report.NAMES, folder, resume=resume)
     question = scenario.question
     posterior = fitted_draws(question)
     sets = sum(len(factor.ends) for factor in one_way.factors(question, posterior))
-    with sets_progress(question, sets) as advance:
-        found = one_way.tornado(
-            question,
-            outcome=outcome,
-            threshold=worth,
-            strategy=strategy,
-            posterior=posterior,
-            threads=threads_given(threads),
-            progress=advance,
-        )
-    return TornadoResult(scenario, found, shown)
+    settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
+    asked = partial(
+        analysis_manifest,
+        *(question, one_way_report.ANALYSIS, settings),
+        chunks=chunks_of(sets),
+        chunk=CHUNK_SETS,
+    )
+    with kept_chunks(asked, one_way_report.ANALYSIS, folder, resume=resume) as store:
+        waiting = sets_to_simulate(sets, finished(store))
+        with sets_progress(question, waiting) as advance:
+            found = one_way.tornado(
+                question,
+                outcome=outcome,
+                threshold=worth,
+                strategy=strategy,
+                posterior=posterior,
+                threads=threads_given(threads),
+                progress=advance,
+                store=store,
+            )
+        if store is not None:
+            store.finish(in_bytes(one_way_report.tornado_files(found, shown)))
+    return TornadoResult(scenario, found, shown, asked)
 
 
 @in_python_words
@@ -256,17 +283,9 @@ def sobol(
         )
     planned = sobol_analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
     settings = _settings(groups, check=check)
-    with kept_chunks(
-        looked_at,
-        global_sensitivity.SOBOL,
-        points,
-        planned.chunks,
-        settings,
-        folder,
-        resume=resume,
-    ) as store:
-        kept = store.done() if store is not None else set()
-        with sets_progress(question, planned.work(kept)) as advance:
+    asked = partial(manifest, looked_at, global_sensitivity.SOBOL, points, planned.chunks, settings)
+    with kept_chunks(asked, global_sensitivity.SOBOL, folder, resume=resume) as store:
+        with sets_progress(question, planned.work(finished(store))) as advance:
             found = sobol_analysis.sobol(
                 planned, threads=threads_given(threads), progress=advance, store=store
             )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.errors import UserError
 
 if TYPE_CHECKING:
     from sim.study.question import Question
-    from sim.uncertainty.points import Target
     from sim.uncertainty.store import Chunks
 
 
@@ -48,24 +47,37 @@ def check_store(names: tuple[str, ...], out: Path | None, *, resume: bool) -> No
 
 @contextmanager
 def kept_chunks(
-    looked_at: Target,
-    analysis: str,
-    draws: int,
-    chunks: int,
-    settings: Mapping[str, object],
-    out: Path | None,
-    *,
-    resume: bool,
+    asked: Callable[[], Mapping[str, Any]], analysis: str, out: Path | None, *, resume: bool
 ) -> Iterator[Chunks | None]:
-    """Open the store of finished runs in the folder `out`; None where there is none."""
+    """Open the store of finished work in the folder `out`; None where there is none.
+
+    Parameters
+    ----------
+    asked
+        Gives the manifest of what is asked, when there is a folder to be recognised by it.
+    analysis
+        The name of the analysis, which its files have.
+    out
+        The folder, or None.
+    resume
+        Go on with what is unfinished there.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be used.
+    """
     if out is None:
         yield None
         return
     from sim.report.analysis_files import names_of
-    from sim.uncertainty.points import manifest
     from sim.uncertainty.results import MANIFEST
     from sim.uncertainty.store import opened
 
-    asked = manifest(looked_at, analysis, draws, chunks, settings)
-    with opened(out, asked, (*names_of(analysis), MANIFEST), resume=resume) as store:
+    with opened(out, asked(), (*names_of(analysis), MANIFEST), resume=resume) as store:
         yield store
+
+
+def finished(store: Chunks | None) -> set[int]:
+    """Return the numbers of the chunks that are kept already."""
+    return store.done() if store is not None else set()

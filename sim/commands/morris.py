@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -72,14 +73,14 @@ def morris(
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.api.work import check_store, enough_memory, kept_chunks, sets_progress
+    from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
     from sim.study.question import ask
     from sim.uncertainty import screening as analysis
     from sim.uncertainty.draws import fitted_draws
-    from sim.uncertainty.points import chunks_of, points_to_simulate, target
+    from sim.uncertainty.points import chunks_of, manifest, points_to_simulate, target
 
     check_store(report.MORRIS_NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
@@ -94,20 +95,9 @@ def morris(
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
     runs = len(planned.points)
     settings = {"groups": groups, "top": top}
-    with (
-        resumable(out),
-        kept_chunks(
-            looked_at,
-            report.MORRIS,
-            trajectories,
-            chunks_of(runs),
-            settings,
-            out,
-            resume=resume,
-        ) as store,
-    ):
-        kept = store.done() if store is not None else set()
-        with sets_progress(question, points_to_simulate(runs, kept)) as advance:
+    asked = partial(manifest, looked_at, report.MORRIS, trajectories, chunks_of(runs), settings)
+    with resumable(out), kept_chunks(asked, report.MORRIS, out, resume=resume) as store:
+        with sets_progress(question, points_to_simulate(runs, finished(store))) as advance:
             found = analysis.screen(planned, threads=threads, progress=advance, store=store)
         if store is not None:
             store.finish(in_bytes(report.morris_files(found, top)))

@@ -7,7 +7,14 @@ from typing import Any, Final
 
 import click
 
-from sim.limits import FEWEST_DRAWS, LARGEST_SEED, MOST_DRAWS, MOST_PATIENTS, MOST_THREADS
+from sim.limits import (
+    FEWEST_DRAWS,
+    LARGEST_SEED,
+    LARGEST_THRESHOLD,
+    MOST_DRAWS,
+    MOST_PATIENTS,
+    MOST_THREADS,
+)
 
 AUTO: Final = "auto"
 
@@ -39,10 +46,30 @@ threads_option = click.option(
     type=click.IntRange(1, MOST_THREADS),
     help="Threads of the core engine; results do not depend on it.",
 )
+
+
+class Worth(click.ParamType[float]):
+    """What a QALY is worth: a number above 0 with which money can be reckoned."""
+
+    name = "worth"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read the option."""
+        number: float = click.FLOAT.convert(value, param, ctx)
+        if not 0.0 < number <= LARGEST_THRESHOLD:
+            self.fail(f"{number:g} is not above 0 and at most {LARGEST_THRESHOLD:g}", param, ctx)
+        return number
+
+
 threshold_option = click.option(
     "--threshold",
     metavar="V",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=Worth(),
     help="Currency per QALY, of the net benefit; by default the middle one of the perspective.",
 )
 strategy_option = click.option(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from sim.commands.answers import resumable
 from sim.commands.options import (
     json_option,
     out_option,
     patients_option,
+    resume_option,
     scenario_argument,
     seed_option,
     threads_option,
@@ -24,6 +27,7 @@ from sim.commands.options import (
 @patients_option
 @seed_option
 @out_option
+@resume_option
 @json_option
 @threads_option
 def scenarios(
@@ -32,6 +36,7 @@ def scenarios(
     patients: int | None,
     seed: int | None,
     out: Path | None,
+    resume: bool,
     as_json: bool,
     threads: int | None,
 ) -> None:
@@ -39,20 +44,32 @@ def scenarios(
 
     A what-if is a key below 'what_ifs' with a label and the keys of the scenario that it changes.
     """
-    from sim.api.work import sets_progress
+    from sim.api.work import check_store, finished, kept_chunks, sets_progress
     from sim.report import text
     from sim.report import what_ifs as report
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.analysis_files import in_bytes
     from sim.study.question import ask
-    from sim.uncertainty.scenario_matrix import scenario_matrix
+    from sim.uncertainty.results import analysis_manifest
+    from sim.uncertainty.scenario_matrix import fingerprints, scenario_matrix
+    from sim.uncertainty.sets import sets_to_simulate
 
+    check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
-    if out is not None:
-        check_folder(out, report.NAMES)
-    with sets_progress(question, len(question.scenario.what_ifs)) as advance:
-        found = scenario_matrix(question, threshold=threshold, threads=threads, progress=advance)
-    if out is not None:
-        write_folder(out, report.matrix_files(found), report.NAMES)
+    what_ifs = fingerprints(question)
+    asked = partial(
+        analysis_manifest,
+        *(question, report.ANALYSIS, {"threshold": threshold, "what_ifs": what_ifs}),
+        chunks=len(what_ifs),
+        chunk=1,
+    )
+    with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
+        waiting = sets_to_simulate(len(what_ifs), finished(store), chunk=1)
+        with sets_progress(question, waiting) as advance:
+            found = scenario_matrix(
+                question, threshold=threshold, threads=threads, progress=advance, store=store
+            )
+        if store is not None:
+            store.finish(in_bytes(report.matrix_files(found)))
     if as_json:
         click.echo(report.matrix_json(found), nl=False)
         return

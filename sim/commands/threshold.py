@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from sim.commands.answers import resumable
 from sim.commands.options import (
     Interval,
     json_option,
     out_option,
     patients_option,
+    resume_option,
     scenario_argument,
     seed_option,
     threads_option,
@@ -31,6 +34,7 @@ from sim.commands.options import (
 @patients_option
 @seed_option
 @out_option
+@resume_option
 @json_option
 @threads_option
 def threshold(
@@ -40,6 +44,7 @@ def threshold(
     patients: int | None,
     seed: int | None,
     out: Path | None,
+    resume: bool,
     as_json: bool,
     threads: int | None,
 ) -> None:
@@ -47,23 +52,33 @@ def threshold(
 
     It is looked for at each threshold of the perspective, or said that there is none.
     """
-    from sim.api.work import sets_progress
+    from sim.api.work import check_store, finished, kept_chunks, sets_progress
     from sim.report import text
     from sim.report import threshold as report
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.analysis_files import in_bytes
     from sim.study.question import ask
+    from sim.uncertainty import threshold as analysis
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
-    from sim.uncertainty.threshold import GRID, threshold_analysis
+    from sim.uncertainty.results import analysis_manifest
+    from sim.uncertainty.sets import CHUNK_SETS
 
+    check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
-    if out is not None:
-        check_folder(out, report.NAMES)
     varied = asked_range(question, parameter, ends, fitted_draws(question), "--parameter")
-    with sets_progress(question, GRID) as advance:
-        found = threshold_analysis(question, varied, threads=threads, progress=advance)
-    if out is not None:
-        write_folder(out, report.threshold_files(found), report.NAMES)
+    asked = partial(
+        analysis_manifest,
+        *(question, report.ANALYSIS, {"varied": varied}),
+        chunks=analysis.chunks(question),
+        chunk=CHUNK_SETS,
+    )
+    with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
+        with sets_progress(question, analysis.work(question, finished(store))) as advance:
+            found = analysis.threshold_analysis(
+                question, varied, threads=threads, progress=advance, store=store
+            )
+        if store is not None:
+            store.finish(in_bytes(report.threshold_files(found)))
     if as_json:
         click.echo(report.threshold_json(found), nl=False)
         return

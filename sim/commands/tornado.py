@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from sim.commands.answers import asked, check_out, show
+from sim.commands.answers import asked, resumable, show
 from sim.commands.options import (
     json_option,
     out_option,
     outcome_option,
     patients_option,
+    resume_option,
     scenario_argument,
     seed_option,
     strategy_option,
@@ -30,6 +31,7 @@ from sim.commands.options import (
 @patients_option
 @seed_option
 @out_option
+@resume_option
 @json_option
 @threads_option
 def tornado(
@@ -41,6 +43,7 @@ def tornado(
     patients: int | None,
     seed: int | None,
     out: Path | None,
+    resume: bool,
     as_json: bool,
     threads: int | None,
 ) -> None:
@@ -49,17 +52,18 @@ def tornado(
     Parameters go to the ends of their intervals, all others stay at the base. All sets are put to
     the same patients with the same luck, so a parameter without effect changes exactly nothing.
     """
-    from sim import TornadoResult
     from sim import tornado as varied
 
     question = asked(scenario, patients=patients, seed=seed)
-    check_out(out, TornadoResult)
-    found = varied(
-        question,
-        outcome=outcome,
-        threshold=threshold,
-        strategy=strategy,
-        top=top,
-        threads=threads,
-    )
-    show(found, out, as_json=as_json)
+    with resumable(out):
+        found = varied(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            top=top,
+            out=out,
+            resume=resume,
+            threads=threads,
+        )
+    show(found, out, as_json=as_json, is_written=True)

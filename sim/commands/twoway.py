@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from sim.commands.answers import resumable
 from sim.commands.options import (
     Interval,
     json_option,
     out_option,
     patients_option,
+    resume_option,
     scenario_argument,
     seed_option,
     strategy_option,
@@ -47,6 +50,7 @@ MOST_STEPS = 201
 @patients_option
 @seed_option
 @out_option
+@resume_option
 @json_option
 @threads_option
 def twoway(
@@ -61,38 +65,56 @@ def twoway(
     patients: int | None,
     seed: int | None,
     out: Path | None,
+    resume: bool,
     as_json: bool,
     threads: int | None,
 ) -> None:
     """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
-    from sim.api.work import sets_progress
+    from sim.api.work import check_store, finished, kept_chunks, sets_progress
     from sim.report import text
     from sim.report import two_way as report
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.analysis_files import in_bytes
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
+    from sim.uncertainty.results import analysis_manifest
+    from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
     from sim.uncertainty.two_way import two_way
 
+    check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
-    if out is not None:
-        check_folder(out, report.NAMES)
     posterior = fitted_draws(question)
     across = asked_range(question, x, x_range, posterior, "--x")
     upwards = asked_range(question, y, y_range, posterior, "--y")
-    with sets_progress(question, steps * steps) as advance:
-        found = two_way(
-            question,
-            across,
-            upwards,
-            steps=steps,
-            threshold=threshold,
-            strategy=strategy,
-            threads=threads,
-            progress=advance,
-        )
-    if out is not None:
-        write_folder(out, report.two_way_files(found), report.NAMES)
+    points = steps * steps
+    settings = {
+        "x": across,
+        "y": upwards,
+        "steps": steps,
+        "threshold": threshold,
+        "strategy": strategy,
+    }
+    asked = partial(
+        analysis_manifest,
+        *(question, report.ANALYSIS, settings),
+        chunks=chunks_of(points),
+        chunk=CHUNK_SETS,
+    )
+    with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
+        with sets_progress(question, sets_to_simulate(points, finished(store))) as advance:
+            found = two_way(
+                question,
+                across,
+                upwards,
+                steps=steps,
+                threshold=threshold,
+                strategy=strategy,
+                threads=threads,
+                progress=advance,
+                store=store,
+            )
+        if store is not None:
+            store.finish(in_bytes(report.two_way_files(found)))
     if as_json:
         click.echo(report.two_way_json(found), nl=False)
         return

@@ -20,17 +20,17 @@ from sim.report.sensitivity_text import (
     SAME_PATIENTS,
     amount,
     estimate_cell,
+    folded,
     print_heading,
     print_notes,
-    short,
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
 from sim.uncertainty.global_sensitivity import INDICES
 from sim.uncertainty.points import Target
-from sim.uncertainty.ranges import shown_label
+from sim.uncertainty.ranges import decided, shown_label
 from sim.uncertainty.screening import EFFECTS, Screening
-from sim.uncertainty.shares import REST
+from sim.uncertainty.shares import REST, wholes
 from sim.uncertainty.sobol import Sobol
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def print_sobol(console: Console, result: Sobol) -> None:
         Row("Standard deviation over the parameters", [amount(outcome, result.sd)]),
     ]
     print_table(console, Table("Outcome", [""], [spread]))
-    print_notes(console, *_sobol_notes(result))
+    print_notes(console, *_sobol_notes(result), *_fixed(result.target))
 
 
 def _indices(result: Sobol, name: str) -> Row:
@@ -128,7 +128,7 @@ def _indices(result: Sobol, name: str) -> Row:
     for table in tables:
         first, first_ci, total, total_ci = table.loc[[name], list(INDICES)].to_numpy()[0].tolist()
         cells += [_share(first, first_ci), _share(total, total_ci)]
-    return Row(short(name), cells)
+    return Row(folded(name), cells)
 
 
 def _share(value: float, half_width: float) -> Cell:
@@ -202,7 +202,7 @@ def print_morris(console: Console, result: Screening, top: int) -> None:
     outcome = result.target.outcome
     rows = [
         Row(
-            short(_label(result.target, str(name))),
+            folded(_label(result.target, str(name))),
             [
                 amount(outcome, row["mu_star"], row["mu_star_ci"]),
                 amount(outcome, row["mu"]),
@@ -221,7 +221,17 @@ def print_morris(console: Console, result: Screening, top: int) -> None:
         "interaction.",
         f"{result.trajectories} trajectories, {result.runs:,} runs. {SAME_PATIENTS} {without} "
         "inputs change nothing for any patient.",
+        *_fixed(result.target),
     )
+
+
+def _fixed(target: Target) -> list[str]:
+    """Say which inputs of a tornado are not among these."""
+    labels = [shown_label(target.question, name) for name in decided(target.question)]
+    if not labels:
+        return []
+    said = "is fixed and has" if len(labels) == 1 else "are fixed and have"
+    return [f"{'; '.join(labels)} {said} a stated range: varied by tornado, not here."]
 
 
 def _heading(console: Console, target: Target) -> None:
@@ -244,5 +254,8 @@ def _target(target: Target) -> dict[str, Any]:
 def _label(target: Target, name: str) -> str:
     if name in target.question.parameters:
         return shown_label(target.question, name)
-    whole = name.removesuffix(f".{REST}")
-    return name if whole == name else f"Rest of the shares of {whole}"
+    for whole in wholes(target.question.parameters):
+        if name == f"{whole.name}.{REST}":
+            members = (shown_label(target.question, member) for member in whole.counts)
+            return f"Rest beside: {'; '.join(members)}"
+    return name

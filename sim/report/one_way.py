@@ -19,15 +19,16 @@ from sim.report.sensitivity_text import (
     SAME_PATIENTS,
     amount,
     estimate_cell,
+    folded,
     money,
     plain_number,
     print_heading,
     print_notes,
-    short,
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
 from sim.uncertainty.one_way import (
+    COMPONENT,
     FITTED,
     PARAMETER,
     STRUCTURE,
@@ -36,6 +37,7 @@ from sim.uncertainty.one_way import (
     Tornado,
     shown_sections,
 )
+from sim.uncertainty.outcomes import ICER
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -191,7 +193,7 @@ def _bar(result: Tornado, bar: Bar) -> Row:
     mark = WITHIN if bar.within_error else ""
     swing = amount(result.outcome, bar.swing, mark=mark)
     found = [_end(result, end) for end in bar.ends]
-    return Row(short(f"{bar.label}{unit}"), [interval, *found, swing])
+    return Row(folded(f"{bar.label}{unit}"), [interval, *found, swing])
 
 
 def _end(result: Tornado, end: Found) -> Cell:
@@ -206,13 +208,13 @@ def _choice(result: Tornado, bar: Bar) -> Row:
         result.outcome, end.change.mean, end.change.se, mark=WITHIN if bar.within_error else ""
     )
     optimal = Cell(strategy_label(result.question, end.optimal))
-    return Row(bar.label, [amount(result.outcome, end.outcome, mark=mark), change, optimal])
+    return Row(folded(bar.label), [amount(result.outcome, end.outcome, mark=mark), change, optimal])
 
 
 def _notes(result: Tornado) -> list[str]:
     without = sum(bar.swing == 0.0 for bar in result.bars)
     small = sum(bar.within_error and bar.swing > 0.0 for bar in result.bars)
-    flips = [bar for bar in result.bars if result.flips(bar)]
+    flips = [_flip(result, bar) for bar in result.bars if result.flips(bar)]
     notes = [
         f"{SAME_PATIENTS} Errors are those of the change from the base, patient by patient.",
         (
@@ -220,12 +222,31 @@ def _notes(result: Tornado) -> list[str]:
             f"any patient here. {small} more are smaller than 1.96 of their errors ({WITHIN})."
         ),
         f"Another strategy is optimal ({FLIPPED}) at an end of {len(flips)} bars"
-        + (f": {'; '.join(bar.label for bar in flips)}." if flips else "."),
+        + (f": {'; '.join(flips)}." if flips else "."),
     ]
+    components = sum(bar.group == COMPONENT for bar in result.bars)
+    if components:
+        notes.append(
+            f"{components} components, directions of the joint posterior that hold 95 % of its "
+            "variance, were varied over 1.96 standard deviations (sd); the widest are shown."
+        )
     undefined = sum(math.isnan(bar.swing) for bar in result.bars)
     if undefined:
-        notes.append(
-            f"{undefined} bars have no outcome at an end: an ICER exists only for a strategy that "
-            "is more effective and costlier."
+        why = (
+            "an ICER exists only for a strategy that is more effective and costlier"
+            if result.outcome.name == ICER
+            else "it cannot be told from these patients"
         )
+        notes.append(f"{undefined} bars have no outcome at an end: {why}.")
     return notes
+
+
+def _flip(result: Tornado, bar: Bar) -> str:
+    """Say which strategy is optimal instead, and at which end."""
+    ends = [
+        f"{strategy_label(result.question, end.optimal)}"
+        + ("" if end.value is None else f" at {plain_number(end.value)}")
+        for end in bar.ends
+        if end.optimal != result.optimal
+    ]
+    return f"{bar.label} ({', '.join(ends)})"

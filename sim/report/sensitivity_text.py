@@ -17,6 +17,7 @@ from sim.uncertainty.outcomes import Outcome
 
 THOUSAND: Final = 1000.0
 LABEL_WIDTH: Final = 46
+INDENT: Final = "  "
 DIGITS: Final = {"QALYs": 3, "years": 3, "percentage points": 2, "months": 2, "cycles": 3}
 SAME_PATIENTS: Final = (
     "Every parameter set was put to the same patients with the same luck. Standard errors are "
@@ -70,12 +71,10 @@ def plain_number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
 
 
-def short(label: str) -> str:
-    """Return a label that leaves room for numbers."""
-    lines = textwrap.wrap(
-        label, LABEL_WIDTH, max_lines=1, placeholder=" ...", break_on_hyphens=False
-    )
-    return lines[0] if lines else ""
+def folded(label: str) -> str:
+    """Return a label on as many lines as leave room for numbers, the later ones indented."""
+    lines = textwrap.wrap(label, LABEL_WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def strategy_label(question: Question, name: str) -> str:

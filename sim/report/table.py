@@ -40,7 +40,10 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A label with a cell for each column; one without cells is a heading of its own."""
+    """A label with a cell for each column; one without cells is a heading of its own.
+
+    A label may have several lines; the cells stand beside the first.
+    """
 
     label: str
     cells: Sequence[Cell] = ()
@@ -95,7 +98,7 @@ def print_table(console: Console, table: Table) -> None:
         [
             [
                 Row(
-                    encodable(row.label, encoding),
+                    "\n".join(encodable(line, encoding) for line in row.label.splitlines()),
                     [Cell(*(encodable(text, encoding) for text in cell)) for cell in row.cells],
                     row.strong,
                 )
@@ -155,7 +158,9 @@ def _total(table: Table, headings: Sequence[int]) -> int:
 
 
 def _label_width(table: Table) -> int:
-    labels = [row.label for section in table.sections for row in section]
+    labels = [
+        line for section in table.sections for row in section for line in row.label.splitlines()
+    ]
     words = table.corner.split()
     return max(map(cell_len, [*labels, *words]))
 
@@ -206,7 +211,11 @@ def _lines(table: Table, rule: str, width: int) -> Iterator[tuple[str, str]]:
                 _right(_right(cell.value, value) + _left(cell.error, error), w)
                 for cell, (value, error), w in zip(row.cells, cells, widths, strict=False)
             ]
-            yield _joined(_left(row.label, label_width), shown), BOLD if row.strong else ""
+            first, *more = row.label.splitlines() or [""]
+            style = BOLD if row.strong else ""
+            yield _joined(_left(first, label_width), shown), style
+            for line in more:
+                yield line, style
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -21,7 +21,7 @@ from sim.report.table import Cell, Row, Table, print_table
 from sim.uncertainty.threshold import ThresholdAnalysis
 
 ANALYSIS: Final = "threshold"
-NAMES: Final = names_of(ANALYSIS, figure=False)
+NAMES: Final = names_of(ANALYSIS)
 COLUMNS: Final = (
     "parameter",
     "threshold",
@@ -94,8 +94,13 @@ def threshold_json(result: ThresholdAnalysis) -> str:
 
 def threshold_files(result: ThresholdAnalysis) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
+    from sim.report.figures.style import styled
+    from sim.report.figures.threshold import threshold_figure
+
+    with styled():
+        figure = threshold_figure(result)
     table, summary = threshold_table(result), threshold_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary)
+    return analysis_files(result.question, ANALYSIS, table, summary, figure)
 
 
 def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
@@ -115,7 +120,14 @@ def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
         else "The decision was looked up at 17 values; where it differs between neighbours, the "
         "flip was closed in on to a millionth of the interval."
     )
-    print_notes(console, f"{SAME_PATIENTS} {how}")
+    notes = [f"{SAME_PATIENTS} {how}"]
+    still = [threshold for threshold in result.decisions if not result.flips_at(threshold)]
+    if still:
+        notes.append(
+            f"Nothing flips from {interval} at {', '.join(money(question, each) for each in still)} "
+            "per QALY; --range LO,HI looks elsewhere."
+        )
+    print_notes(console, *notes)
 
 
 def _rows(result: ThresholdAnalysis, threshold: float) -> Iterator[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import pandas as pd
@@ -110,9 +111,15 @@ def print_two_way(console: Console, result: TwoWay) -> None:
     print_notes(
         console,
         f"Down: {_named(result.y)}. Across: {_named(result.x)}. {_areas(result)}",
-        f"{SAME_PATIENTS} None of the gains shown has an error above "
-        f"{money(question, max(p.gain.se for p in result.points))}.",
+        f"{SAME_PATIENTS}{_largest_error(result)}",
     )
+
+
+def _largest_error(result: TwoWay) -> str:
+    largest = max(point.gain.se for point in result.points)
+    if not math.isfinite(largest):
+        return ""
+    return f" None of the gains shown has an error above {money(result.question, largest)}."
 
 
 def _cell(result: TwoWay, point: Point) -> Cell:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 import pandas as pd
 from rich.console import Console
 
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.report.analysis_files import analysis_files, estimate_json, finite, names_of, summary_json
 from sim.report.cells import NOTHING, SYMBOLS
 from sim.report.sensitivity_text import (
     SAME_PATIENTS,
     estimate_cell,
+    folded,
     print_heading,
     print_notes,
-    short,
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
@@ -23,7 +24,7 @@ from sim.uncertainty.outcomes import NMB, outcome_named
 from sim.uncertainty.scenario_matrix import CHANGES, Column, Gain, ScenarioMatrix
 
 ANALYSIS: Final = "scenarios"
-NAMES: Final = names_of(ANALYSIS, figure=False)
+NAMES: Final = names_of(ANALYSIS)
 VALUES: Final = ("cost", "qalys", "life_years", "icer", "nmb")
 COLUMNS: Final = (
     "what_if",
@@ -55,10 +56,9 @@ def matrix_table(result: ScenarioMatrix) -> pd.DataFrame:
 
 def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
     found = gain.increment
-    icer = Estimate(found.icer or float("nan"), found.icer_se or float("nan"))
+    icer = Estimate(*(math.nan if each is None else each for each in (found.icer, found.icer_se)))
     values = (found.cost, found.qalys, found.life_years, icer, gain.nmb)
-    nothing = Estimate(float("nan"), float("nan"))
-    changes = [gain.changes.get(name, nothing) for name in CHANGES]
+    changes = [gain.changes.get(name, NOT_ESTIMABLE) for name in CHANGES]
     return (
         column.name,
         column.label,
@@ -115,8 +115,13 @@ def matrix_json(result: ScenarioMatrix) -> str:
 
 def matrix_files(result: ScenarioMatrix) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
+    from sim.report.figures.style import styled
+    from sim.report.figures.what_ifs import what_ifs_figure
+
+    with styled():
+        figure = what_ifs_figure(result)
     table, summary = matrix_table(result), matrix_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary)
+    return analysis_files(result.question, ANALYSIS, table, summary, figure)
 
 
 def print_matrix(console: Console, result: ScenarioMatrix) -> None:
@@ -154,4 +159,4 @@ def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
     change = cell(NMB, gain.changes[NMB]) if NMB in gain.changes else Cell(NOTHING)
     optimal = Cell(strategy_label(result.question, column.optimal))
     values = [cell("cost", found.cost), cell("qalys", found.qalys), ratio, cell(NMB, gain.nmb)]
-    return Row(short(column.label), [*values, change, optimal])
+    return Row(folded(column.label), [*values, change, optimal])

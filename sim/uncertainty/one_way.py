@@ -17,20 +17,22 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
+from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.study.question import Question
 from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
 from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
-from sim.uncertainty.ranges import uncertain_ranges
+from sim.uncertainty.psa import Store
+from sim.uncertainty.ranges import shown_label, uncertain_ranges
 from sim.uncertainty.same_patients import (
     Progress,
     Sample,
-    each_question,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.sets import Row, Sets, rows_of
 from sim.uncertainty.switches import alternatives
 
 PARAMETER: Final = "parameter"
@@ -38,6 +40,9 @@ FITTED: Final = "fitted parameter"
 COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
+COMPONENTS_SHOWN: Final = 5
+ROW: Final = ("outcome", "change", "se", "optimal")
+"""What is kept of each end."""
 
 
 class End(NamedTuple):
@@ -129,6 +134,7 @@ def tornado(
     posterior: pd.DataFrame | None = None,
     threads: int | None = None,
     progress: Progress = lambda _: None,
+    store: Store | None = None,
 ) -> Tornado:
     """Vary every uncertain parameter of the question and every structural choice, one by one.
 
@@ -147,7 +153,9 @@ def tornado(
     threads
         Sets simulated at the same time; results do not depend on it.
     progress
-        Called with 1 for each set that is finished; there are `sets_of` of them.
+        Called with 1 for each set that is finished; there is one for each end of `factors`.
+    store
+        Keeps chunks of sets as they are finished; those that it has are not simulated again.
 
     Raises
     ------
@@ -160,16 +168,22 @@ def tornado(
     name = chosen_strategy(base, worth, strategy)
     reading = chosen.read(base.pair(name))
     listed = factors(question, posterior)
-    measure = partial(_measured, chosen, name, worth, reading)
-    asked = [end.ask for factor in listed for end in factor.ends]
-    found = each_question(asked, chosen.columns, measure, threads=threads, progress=progress)
-    bars = [
-        Bar(
-            *factor[:-1],
-            ends=tuple(next(found)._replace(value=end.value) for end in factor.ends),
+    ends = [end for factor in listed for end in factor.ends]
+    sets = Sets(
+        count=len(ends),
+        ask=lambda place: ends[place].ask(),
+        columns=chosen.columns,
+        measure=partial(_measured, chosen, name, worth, reading),
+        names=ROW,
+    )
+    rows = rows_of(sets, threads=threads, progress=progress, store=store)
+    found = (
+        Found(end.value, outcome, Estimate(moved, se), optimal)
+        for end, (outcome, moved, se, optimal) in zip(
+            ends, rows[list(ROW)].itertuples(index=False), strict=True
         )
-        for factor in listed
-    ]
+    )
+    bars = [Bar(*factor[:-1], ends=tuple(next(found) for _ in factor.ends)) for factor in listed]
     return Tornado(
         question=question,
         outcome=chosen,
@@ -243,7 +257,9 @@ def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[
             End(sds, partial(with_values, question, moved_along(component, used, base, sds)))
             for sds in (-NORMAL_97_5, NORMAL_97_5)
         )
-        label = f"Principal component {number}, {component.variance_share:.0%} of the variance"
+        share = f"{PERCENT * component.variance_share:.0f} %"
+        strongest = shown_label(question, component.strongest)
+        label = f"Component {number} ({share}), mostly: {strongest}"
         yield Factor(COMPONENT, f"component_{number}", label, "sd", ends)
 
 
@@ -258,9 +274,9 @@ def _same(question: Question) -> Question:
 
 def _measured(
     outcome: Outcome, strategy: str, threshold: float, base: Reading, found: Sample
-) -> Found:
+) -> Row:
     reading = outcome.read(found.pair(strategy))
-    return Found(None, reading.value, change(reading, base), found.optimal(threshold))
+    return reading.value, *change(reading, base), found.optimal(threshold)
 
 
 def _order(bar: Bar) -> tuple[int, bool, float, str]:
@@ -271,15 +287,16 @@ def _order(bar: Bar) -> tuple[int, bool, float, str]:
 def shown_sections(result: Tornado, top: int) -> list[Section]:
     """Return what is shown: the `top` widest bars of parameters, then the other groups.
 
-    Of structural choices only those that change anything.
+    Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
+    anything.
     """
     bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
     widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
-    together = [bar for bar in result.bars if bar.group == COMPONENT]
+    together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
     choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
     sections = (
         Section("", tuple(widest)),
-        Section("Fitted parameters, moved together", tuple(together)),
+        Section("Components of the fit (share of its variance)", tuple(together)),
         Section("Structural choices", tuple(choices)),
     )
     return [section for section in sections if section.bars]

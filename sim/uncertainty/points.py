@@ -7,25 +7,24 @@ that more patients take away.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.study.question import Question
+from sim.uncertainty import sets
 from sim.uncertainty.cube import Cube, cube
 from sim.uncertainty.one_way import chosen_strategy, middle_threshold
 from sim.uncertainty.outcomes import Outcome, outcome_named
 from sim.uncertainty.psa import Store
-from sim.uncertainty.results import manifest as psa_manifest
-from sim.uncertainty.same_patients import Progress, Sample, each_question, sample, with_values
+from sim.uncertainty.results import analysis_manifest
+from sim.uncertainty.same_patients import Progress, Sample, sample, with_values
+from sim.uncertainty.sets import Sets, rows_of, sets_to_simulate
 
 CHUNK_POINTS: Final = 64
 """Points that are kept together, where what is finished is kept on disk."""
@@ -125,23 +124,13 @@ def outcomes_at(
     UserError
         When the outcome is not defined at a point.
     """
-    chunks = [
-        range(i, min(i + CHUNK_POINTS, len(points))) for i in range(0, len(points), CHUNK_POINTS)
-    ]
-    kept = store.done() if store is not None else set()
-    missing = [i for i in range(len(chunks)) if first_chunk + i not in kept]
-    rows = np.array([row for i in missing for row in chunks[i]], dtype=np.int64)
-    found = _simulated(looked_at, points[rows], threads, progress)
-    tables: dict[int, pd.DataFrame] = {}
-    for i in missing:
-        table = pd.DataFrame([next(found) for _ in chunks[i]], columns=[VALUE, SE])
-        if store is None:
-            tables[i] = table
-        else:
-            store.keep(first_chunk + i, table)
-    if store is not None:
-        tables = {i: store.read(first_chunk + i) for i in range(len(chunks))}
-    everything = pd.concat([tables[i] for i in range(len(chunks))], ignore_index=True)
+    everything = rows_of(
+        _sets(looked_at, points),
+        threads=threads,
+        progress=progress,
+        store=store,
+        first_chunk=first_chunk,
+    )
     undefined = int(everything[VALUE].isna().sum())
     if undefined:
         raise UserError(
@@ -154,17 +143,12 @@ def outcomes_at(
 
 def points_to_simulate(points: int, kept: set[int], first_chunk: int = 0) -> int:
     """Return how many of the points `outcomes_at` would simulate."""
-    starts = range(0, points, CHUNK_POINTS)
-    return sum(
-        min(CHUNK_POINTS, points - start)
-        for i, start in enumerate(starts)
-        if first_chunk + i not in kept
-    )
+    return sets_to_simulate(points, kept, chunk=CHUNK_POINTS, first_chunk=first_chunk)
 
 
 def chunks_of(points: int) -> int:
     """Return the number of chunks of so many points."""
-    return -(-points // CHUNK_POINTS)
+    return sets.chunks_of(points, CHUNK_POINTS)
 
 
 def manifest(
@@ -175,38 +159,32 @@ def manifest(
     The key hashes everything that the results depend on: the question, the program, the analysis
     and its settings.
     """
-    question = looked_at.question
-    found = psa_manifest(question, draws)
     asked = {
-        "analysis": analysis,
         "outcome": looked_at.outcome.name,
         "strategy": looked_at.strategy,
         "threshold": looked_at.threshold,
+        "draws": draws,
         **settings,
     }
-    text = json.dumps({"asked": asked, "key": found["key"]}, sort_keys=True)
-    found |= {
-        "key": hashlib.sha256(text.encode()).hexdigest(),
-        "chunk_draws": CHUNK_POINTS,
-        "chunks": chunks,
-    }
-    return {**found, "asked": {**found["asked"], **asked}}
+    return analysis_manifest(looked_at.question, analysis, asked, chunks=chunks, chunk=CHUNK_POINTS)
 
 
-def _simulated(
-    looked_at: Target, points: Array, threads: int | None, progress: Progress
-) -> Iterator[tuple[float, float]]:
-    if not len(points):
-        return iter(())
+def _sets(looked_at: Target, points: Array) -> Sets:
     values = looked_at.cube.values(points)
-    names = [str(name) for name in values.columns]
-    asked = (
-        partial(with_values, looked_at.question, dict(zip(names, row, strict=True)))
-        for row in values.to_numpy().tolist()
+    names, rows = [str(name) for name in values.columns], values.to_numpy()
+
+    def ask(place: int) -> Question:
+        numbers = dict(zip(names, rows[place].tolist(), strict=True))
+        return with_values(looked_at.question, numbers)
+
+    return Sets(
+        count=len(points),
+        ask=ask,
+        columns=looked_at.outcome.columns,
+        measure=partial(_measured, looked_at.outcome, looked_at.strategy),
+        names=(VALUE, SE),
+        chunk=CHUNK_POINTS,
     )
-    measure = partial(_measured, looked_at.outcome, looked_at.strategy)
-    columns = looked_at.outcome.columns
-    return each_question(asked, columns, measure, threads=threads, progress=progress)
 
 
 def _measured(outcome: Outcome, strategy: str, found: Sample) -> tuple[float, float]:

@@ -17,7 +17,6 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 
-COMPONENTS_AT_MOST: Final = 5
 ENOUGH_VARIANCE: Final = 0.95
 NORMAL_97_5: Final = 1.959963984540054
 
@@ -34,19 +33,22 @@ class Component:
         By parameter, its change over one standard deviation of the component, in its own unit.
     scores
         Of each draw, in standard deviations of the component.
+    strongest
+        The parameter that moves most with it, in its own standard deviations.
     """
 
     variance_share: float
     steps: dict[str, float]
     scores: Array
+    strongest: str
 
 
 def components(posterior: pd.DataFrame) -> list[Component]:
     """Return the first principal components, those with the most variance first.
 
     With Z the standardised draws and ``Z'Z/(n - 1) = V L V'``: component k moves parameter j by
-    ``sd_j sqrt(L_k) V_jk`` per standard deviation. As many as hold 95 % of the variance, at most
-    five; the largest entry of each is positive. Columns that do not vary are left out.
+    ``sd_j sqrt(L_k) V_jk`` per standard deviation. As many as hold 95 % of the variance; the largest
+    entry of each is positive. Columns that do not vary are left out.
     """
     varying = posterior.loc[:, posterior.std(ddof=1) > 0.0]
     if varying.shape[1] == 0:
@@ -58,7 +60,7 @@ def components(posterior: pd.DataFrame) -> list[Component]:
     shares = variances[order] / variances.sum()
     needed = int(np.searchsorted(np.cumsum(shares), ENOUGH_VARIANCE)) + 1
     found = []
-    for place in order[: min(needed, COMPONENTS_AT_MOST)]:
+    for place in order[:needed]:
         vector = vectors[:, place]
         vector = vector * np.sign(vector[np.argmax(np.abs(vector))])
         spread = float(np.sqrt(variances[place]))
@@ -67,6 +69,7 @@ def components(posterior: pd.DataFrame) -> list[Component]:
                 variance_share=float(variances[place] / variances.sum()),
                 steps=dict(zip(varying.columns, (sd * spread * vector).tolist(), strict=True)),
                 scores=standardised @ vector / spread,
+                strongest=str(varying.columns[int(np.argmax(vector))]),
             )
         )
     return found

@@ -10,6 +10,7 @@ from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
 from sim.errors import UserError, nearest
+from sim.limits import LARGEST_END
 from sim.study.question import Question
 
 FIXED = "fixed"
@@ -37,6 +38,19 @@ def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list
         range_of(question, name, posterior)
         for name in sorted(question.used - set(question.scenario.parameters))
         if name in fitted or is_uncertain(question.parameters[name])
+    ]
+
+
+def decided(question: Question) -> list[str]:
+    """Name the parameters that are varied alone but not drawn: fixed, with a stated range.
+
+    Such as a list price, which is not uncertain but might be another.
+    """
+    return [
+        name
+        for name in sorted(question.used - set(question.scenario.parameters))
+        for parameter in (question.parameters[name],)
+        if parameter.distribution.family == FIXED and parameter.stated_range is not None
     ]
 
 
@@ -99,6 +113,8 @@ def asked_range(
     parameter = question.parameters[name]
     for value in ends:
         problem = parameter.check(value)
+        if problem is None and abs(value) > LARGEST_END:
+            problem = f"must be at most {LARGEST_END:g} in size"
         if problem is not None:
             raise UserError(f"{name}: {problem}", key=key, value=value)
     if not ends[0] < ends[1]:

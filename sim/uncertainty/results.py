@@ -77,6 +77,38 @@ def manifest(question: Question, draws: int) -> dict[str, Any]:
     }
 
 
+def analysis_manifest(
+    question: Question, analysis: str, settings: Mapping[str, object], *, chunks: int, chunk: int
+) -> dict[str, Any]:
+    """Say what was asked of another analysis than a probabilistic one.
+
+    The key hashes everything that its results depend on: the question, the program, the analysis
+    and its settings.
+
+    Parameters
+    ----------
+    question
+        What was asked.
+    analysis
+        Its name.
+    settings
+        Everything else that decides the results.
+    chunks, chunk
+        In how many chunks finished work is kept, and of how many parameter sets each.
+    """
+    found = manifest(question, 0)
+    del found["asked"]["draws"]
+    asked = {**found["asked"], "analysis": analysis, **settings}
+    text = json.dumps({"asked": asked, "key": found["key"]}, sort_keys=True)
+    return {
+        **found,
+        "key": hashlib.sha256(text.encode()).hexdigest(),
+        "asked": asked,
+        "chunk_draws": chunk,
+        "chunks": chunks,
+    }
+
+
 def manifest_text(content: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
     """Return the manifest of finished results, with the hash of each file."""
     hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}

@@ -7,25 +7,30 @@ than those of the two answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
 from sim.scenario.loading import what_if
+from sim.study.provenance import fingerprint
 from sim.study.question import Question
 from sim.uncertainty.one_way import middle_threshold
 from sim.uncertainty.outcomes import COST, NMB, QALYS, change, outcome_named
+from sim.uncertainty.psa import Store
 from sim.uncertainty.same_patients import (
     Progress,
     Sample,
-    each_question,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.sets import Row, Sets, rows_of
 from sim.uncertainty.switches import given_values
 
 LIFE_YEARS: Final = "life_years"
@@ -34,6 +39,10 @@ NOT_IN_MONEY: Final = (QALYS, LIFE_YEARS)
 CHANGES: Final = (COST, *NOT_IN_MONEY, NMB)
 """Outcomes whose changes are reported; those in money only where it is the same money."""
 AS_IT_STANDS: Final = "base"
+HEADING: Final = ("currency", "price_year", "threshold", "optimal")
+ESTIMATES: Final = (COST, QALYS, LIFE_YEARS, NMB, *(f"change_{name}" for name in CHANGES))
+GAIN: Final = ("covariance", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_se")))
+"""What is kept of a what-if: the heading, and of each strategy these numbers after its name."""
 
 
 class Gain(NamedTuple):
@@ -95,6 +104,7 @@ def scenario_matrix(
     threshold: float | None = None,
     threads: int | None = None,
     progress: Progress = lambda _: None,
+    store: Store | None = None,
 ) -> ScenarioMatrix:
     """Simulate the scenario and each of its what-ifs.
 
@@ -109,30 +119,60 @@ def scenario_matrix(
         What-ifs simulated at the same time; results do not depend on it.
     progress
         Called with 1 for each what-if that is finished.
+    store
+        Keeps each what-if as it is finished; those that it has are not simulated again.
 
     Raises
     ------
     UserError
         When the scenario has no what-ifs or no strategy beside the comparator.
     """
+    _check(question)
+    scenario = question.scenario
+    first = sample(question, COLUMNS)
+    others = _others(question)
+    what_ifs = list(scenario.what_ifs)
+    sets = Sets(
+        count=len(what_ifs),
+        ask=lambda place: _asked(question, what_ifs[place]),
+        columns=COLUMNS,
+        # Each thread compares its sample with the first.
+        measure=partial(_row, threshold, first),
+        names=_names(others),
+        chunk=1,
+    )
+    rows = rows_of(sets, threads=threads, progress=progress, store=store)
+    columns = [_column(AS_IT_STANDS, "As it stands", question, _row(threshold, None, first))]
+    for name, row in zip(what_ifs, rows.itertuples(index=False), strict=True):
+        columns.append(_column(name, _label(question, name), question, row))
+    return ScenarioMatrix(question, tuple(columns))
+
+
+def fingerprints(question: Question) -> dict[str, tuple[str, str]]:
+    """Return the label and the fingerprint of each what-if: what its results depend on.
+
+    Raises
+    ------
+    UserError
+        As for `scenario_matrix`.
+    """
+    _check(question)
+    return {
+        name: (_label(question, name), fingerprint(_asked(question, name)))
+        for name in question.scenario.what_ifs
+    }
+
+
+def _check(question: Question) -> None:
     scenario, file = question.scenario, question.loaded.file
     if not scenario.what_ifs:
         raise UserError("has no what-ifs", file=file, key="what_ifs")
     if len(scenario.strategies) == 1:
         raise UserError("needs a strategy beside the comparator", file=file, key="strategies")
-    first = sample(question, COLUMNS)
-    asked = {name: partial(_asked, question, name) for name in scenario.what_ifs}
-    # Each thread compares its sample with the first.
-    measure = partial(_column, threshold, first)
-    found = each_question(asked.values(), COLUMNS, measure, threads=threads, progress=progress)
-    labels = {
-        name: each.label or name.replace("_", " ") for name, each in scenario.what_ifs.items()
-    }
-    what_ifs = (
-        replace(column, name=name, label=labels[name])
-        for name, column in zip(asked, found, strict=True)
-    )
-    return ScenarioMatrix(question, (_column(threshold, None, first), *what_ifs))
+
+
+def _label(question: Question, name: str) -> str:
+    return question.scenario.what_ifs[name].label or name.replace("_", " ")
 
 
 def _asked(question: Question, name: str) -> Question:
@@ -142,28 +182,33 @@ def _asked(question: Question, name: str) -> Question:
     return with_values(question, kept, what_if(question.loaded, name, question.catalogue))
 
 
-def _column(threshold: float | None, base: Sample | None, found: Sample) -> Column:
+def _others(question: Question) -> list[str]:
+    """Name the strategies beside the comparator."""
+    comparator = question.scenario.comparator_name
+    return [name for name in strategy_names(question) if name != comparator]
+
+
+def _names(others: Sequence[str]) -> tuple[str, ...]:
+    """Name what is kept of a what-if: the columns of `_row`."""
+    gains = (f"{name}:{value}" for name in others for value in GAIN)
+    return (*HEADING, *gains)
+
+
+def _row(threshold: float | None, base: Sample | None, found: Sample) -> Row:
     question = found.question
     perspective = question.perspective
     worth = middle_threshold(question)
     if threshold is not None and (base is None or _same_money(base, found)):
         worth = threshold
-    comparator = question.scenario.comparator_name
-    others = [name for name in strategy_names(question) if name != comparator]
-    return Column(
-        name=AS_IT_STANDS,
-        label="As it stands",
-        currency=perspective.currency,
-        price_year=perspective.price_year,
-        threshold=worth,
-        optimal=found.optimal(worth),
-        gains=tuple(_gain(found, base, name, worth, threshold) for name in others),
-    )
+    heading = (perspective.currency, perspective.price_year, worth, found.optimal(worth))
+    gains = (_gain(found, base, name, worth, threshold) for name in _others(question))
+    return [*heading, *chain.from_iterable(gains)]
 
 
 def _gain(
     found: Sample, base: Sample | None, strategy: str, worth: float, threshold: float | None
-) -> Gain:
+) -> list[float]:
+    """Return the numbers of a gain in the order of `GAIN`; no change is ``nan``."""
     comparator = found.question.scenario.comparator_name
     pair = found.pair(strategy)
     totals = [
@@ -171,7 +216,7 @@ def _gain(
         for side, name in enumerate((strategy, comparator))
     ]
     gain = increment(*totals)
-    changes = {}
+    changes = dict.fromkeys(CHANGES, NOT_ESTIMABLE)
     if base is not None:
         there = base.pair(strategy)
         before = middle_threshold(base.question) if threshold is None else threshold
@@ -181,7 +226,40 @@ def _gain(
                 for at in (worth, before)
             ]
             changes[name] = change(outcomes[0].read(pair), outcomes[1].read(there))
-    return Gain(gain, gain.nmb(worth), changes)
+    estimates = (gain.cost, gain.qalys, gain.life_years, gain.nmb(worth), *changes.values())
+    return [gain.covariance, *chain.from_iterable(estimates)]
+
+
+def _column(name: str, label: str, question: Question, row: Iterable[Any]) -> Column:
+    values = iter(row)
+    currency, price_year, worth, optimal = (next(values) for _ in HEADING)
+    gains = []
+    for strategy in _others(question):
+        covariance, *numbers = (float(next(values)) for _ in GAIN)
+        cost, qalys, life_years, nmb, *changes = (
+            Estimate(*each) for each in zip(numbers[::2], numbers[1::2], strict=True)
+        )
+        gains.append(
+            Gain(
+                Increment(
+                    strategy=strategy,
+                    comparator=question.scenario.comparator_name,
+                    cost=cost,
+                    qalys=qalys,
+                    life_years=life_years,
+                    covariance=covariance,
+                ),
+                nmb,
+                {
+                    changed: found
+                    for changed, found in zip(CHANGES, changes, strict=True)
+                    if not math.isnan(found.mean)
+                },
+            )
+        )
+    return Column(
+        name, label, str(currency), int(price_year), float(worth), str(optimal), tuple(gains)
+    )
 
 
 def _same_money(one: Sample, other: Sample) -> bool:

@@ -183,5 +183,5 @@ def _checked(planned: Plan, values: Array, again: Array, table: pd.DataFrame) ->
     groups = len(table)
     spread = np.var(_independent(values - again, groups), ddof=1)
     total = np.var(_independent(values, groups), ddof=1)
-    share = float(2.0 * spread / total) if total > 0.0 else 0.0
+    share = min(float(2.0 * spread / total), 1.0) if total > 0.0 else 0.0
     return Check(_table(planned, again).loc[table.index, list(INDICES)], share)

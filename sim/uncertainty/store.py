@@ -51,7 +51,7 @@ class Chunks:
         UserError
             When it cannot be written; the other chunks are kept.
         """
-        with _as_user_error(self.folder, f"finished draws are kept: continue with {RESUME}"):
+        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
             _write(self._path(chunk), parquet(outcomes))
 
     def read(self, chunk: int) -> pd.DataFrame:
@@ -80,7 +80,7 @@ class Chunks:
             When they cannot be written; the folder's earlier results are then as they were.
         """
         everything = {**files, MANIFEST: manifest_text(self.asked, files)}
-        with _as_user_error(self.folder, f"finished draws are kept: continue with {RESUME}"):
+        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
             drafts = {name: self.place / f"{DRAFT}{name}" for name in everything}
             try:
                 for name, draft in drafts.items():
@@ -122,11 +122,9 @@ def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> N
         if not place.is_dir() or any(not path.name.startswith(".") for path in place.iterdir()):
             raise UserError("is in the way of unfinished results", key=OPTION, value=str(place))
     elif not resume and not _is_complete(folder, found):
-        asked = found["asked"]
         raise UserError(
             f"holds an unfinished analysis: {len(list(place.glob(FINISHED)))} of "
-            f"{found['chunks']} chunks of {asked['scenario']}, {asked['draws']:,} draws of "
-            f"{asked['patients']:,} patients, seed {asked['seed']}; continue it with {RESUME}, "
+            f"{found['chunks']} chunks of {_described(found['asked'])}; continue it with {RESUME}, "
             f"or remove its folder '{CHUNKS}'",
             key=OPTION,
             value=str(folder),
@@ -189,6 +187,15 @@ def _take(lock: BinaryIO, folder: Path) -> None:
     except OSError:
         # A disk without locks: the user sees to it that there is one writer.
         return
+
+
+def _described(asked: Mapping[str, Any]) -> str:
+    """Say in words what was asked."""
+    of = f"{asked['draws']:,} draws of " if "draws" in asked else ""
+    analysis = f"{asked['analysis']}, " if "analysis" in asked else ""
+    return (
+        f"{asked['scenario']}, {analysis}{of}{asked['patients']:,} patients, seed {asked['seed']}"
+    )
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

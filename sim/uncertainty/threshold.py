@@ -8,27 +8,29 @@ has the Monte Carlo error of the net benefit there, divided by its slope.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from sim.economics.estimates import Array, mean
 from sim.study.core_run import workers
 from sim.study.question import Question
 from sim.uncertainty.outcomes import COST, QALYS
+from sim.uncertainty.psa import Store
 from sim.uncertainty.ranges import Range
 from sim.uncertainty.same_patients import (
     Progress,
     Sample,
-    each_question,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.sets import Sets, chunks_of, rows_of, sets_to_simulate
 
 GRID: Final = 17
 """Values at which a flip is looked for before it is closed in on."""
@@ -37,6 +39,8 @@ LINEAR: Final = 1e-9
 PRECISION: Final = 1e-6
 """Of the value of a flip, relative to the interval."""
 MOST_HALVINGS: Final = 60
+SEARCH: Final = 20
+"""About as many sets are simulated to close in on the flips at a threshold."""
 SLOPE_WIDTH: Final = 0.05
 """The slope at a flip is taken over this share of the interval to either side."""
 
@@ -85,6 +89,8 @@ class ThresholdAnalysis:
         Whether costs and QALYs are straight lines of the parameter, and the flips exact.
     decisions
         By threshold.
+    grid
+        Costs and QALYs at the values at which the decision was looked up, rising.
     flips
         By threshold, then by value.
     """
@@ -93,6 +99,7 @@ class ThresholdAnalysis:
     varied: Range
     linear: bool
     decisions: dict[float, Decision]
+    grid: tuple[Means, ...]
     flips: tuple[Flip, ...]
 
     def flips_at(self, threshold: float) -> list[Flip]:
@@ -106,6 +113,7 @@ def threshold_analysis(
     *,
     threads: int | None = None,
     progress: Progress = lambda _: None,
+    store: Store | None = None,
 ) -> ThresholdAnalysis:
     """Find every value in the interval at which another strategy becomes optimal.
 
@@ -122,18 +130,34 @@ def threshold_analysis(
     threads
         Sets simulated at the same time; results do not depend on it.
     progress
-        Called with 1 for each of the `GRID` sets that is finished.
+        Called with 1 for each of the `GRID` sets that is finished, and with `SEARCH` for each
+        threshold at which the flips have been closed in on.
+    store
+        Keeps chunks of the grid and then the flips at each threshold as they are finished; what
+        it has is not simulated again.
     """
     base = means_at(question, question.numbers[varied.name], varied.name)
-    values = np.linspace(varied.low, varied.high, GRID).tolist()
-    asked = [_asking(question, varied.name, value) for value in values]
-    samples = each_question(asked, (), _means, threads=threads, progress=progress)
-    grid = [Means(value, *found) for value, found in zip(values, samples, strict=True)]
+    grid = _grid(question, varied, threads, progress, store)
     linear = _is_linear(grid)
     search = Search(question, varied, linear)
+    kept = store.done() if store is not None else set()
+
+    def flips_at(place: int) -> list[Flip]:
+        chunk = chunks_of(GRID) + place
+        if store is not None and chunk in kept:
+            return [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
+        return list(search.flips(grid, question.thresholds[place]))
+
+    flips: list[Flip] = []
     with ThreadPoolExecutor(workers(threads)) as pool:
-        found = pool.map(lambda threshold: list(search.flips(grid, threshold)), question.thresholds)
-        flips = tuple(flip for each in found for flip in each)
+        places = range(len(question.thresholds))
+        for place, found in zip(places, pool.map(flips_at, places), strict=True):
+            chunk = chunks_of(GRID) + place
+            flips += found
+            if chunk not in kept:
+                if store is not None:
+                    store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
+                progress(SEARCH)
     names = strategy_names(question)
     decisions = {
         threshold: Decision(
@@ -141,12 +165,23 @@ def threshold_analysis(
         )
         for threshold in question.thresholds
     }
-    return ThresholdAnalysis(question, varied, linear, decisions, flips)
+    return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
+
+
+def work(question: Question, kept: set[int]) -> int:
+    """Return the work that `threshold_analysis` has to do, in sets, but for what is kept."""
+    searches = (chunks_of(GRID) + place for place in range(len(question.thresholds)))
+    return sets_to_simulate(GRID, kept) + SEARCH * sum(chunk not in kept for chunk in searches)
+
+
+def chunks(question: Question) -> int:
+    """Return in how many chunks the work is kept."""
+    return chunks_of(GRID) + len(question.thresholds)
 
 
 def means_at(question: Question, value: float, name: str) -> Means:
     """Simulate the question with the parameter at a value."""
-    return Means(value, *_means(sample(_asking(question, name, value)(), ())))
+    return Means(value, *_means(sample(_asking(question, name, value), ())))
 
 
 @dataclass(frozen=True)
@@ -203,7 +238,7 @@ class Search:
         low, high = max(value - step, self.varied.low), min(value + step, self.varied.high)
         rise = _gap(self._simulated(high), threshold, after, before)
         rise -= _gap(self._simulated(low), threshold, after, before)
-        found = sample(_asking(self.question, self.varied.name, value)(), (COST, QALYS))
+        found = sample(_asking(self.question, self.varied.name, value), (COST, QALYS))
         cost, qalys = found.columns[COST], found.columns[QALYS]
         gain = threshold * (qalys[:, after] - qalys[:, before])
         gain -= cost[:, after] - cost[:, before]
@@ -214,8 +249,32 @@ class Search:
         return means_at(self.question, value, self.varied.name)
 
 
-def _asking(question: Question, name: str, value: float) -> Callable[[], Question]:
-    return lambda: with_values(question, {name: value})
+def _grid(
+    question: Question,
+    varied: Range,
+    threads: int | None,
+    progress: Progress,
+    store: Store | None,
+) -> list[Means]:
+    values = np.linspace(varied.low, varied.high, GRID).tolist()
+    strategies = strategy_names(question)
+    costs, qalys = ([f"{kind}:{name}" for name in strategies] for kind in (COST, QALYS))
+    sets = Sets(
+        count=GRID,
+        ask=lambda place: _asking(question, varied.name, values[place]),
+        columns=(),
+        measure=lambda found: [*found.cost.tolist(), *found.qalys.tolist()],
+        names=(*costs, *qalys),
+    )
+    rows = rows_of(sets, threads=threads, progress=progress, store=store)
+    return [
+        Means(*row)
+        for row in zip(values, rows[costs].to_numpy(), rows[qalys].to_numpy(), strict=True)
+    ]
+
+
+def _asking(question: Question, name: str, value: float) -> Question:
+    return with_values(question, {name: value})
 
 
 def _means(found: Sample) -> tuple[Array, Array]:

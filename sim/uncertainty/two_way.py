@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,15 +15,21 @@ from sim.errors import UserError
 from sim.study.question import Question
 from sim.uncertainty.one_way import chosen_strategy, middle_threshold
 from sim.uncertainty.outcomes import COST, NMB, QALYS, Outcome, outcome_named
+from sim.uncertainty.psa import Store
 from sim.uncertainty.ranges import Range
 from sim.uncertainty.same_patients import (
     Progress,
     Sample,
-    each_question,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.sets import Row, Sets, rows_of
+
+BENEFIT: Final = "net benefit:"
+GAIN: Final = ("gain", "se")
+OPTIMAL: Final = "optimal"
+"""Columns of what is kept of each point; the first stands before the name of a strategy."""
 
 
 class Point(NamedTuple):
@@ -95,6 +101,7 @@ def two_way(
     strategy: str | None = None,
     threads: int | None = None,
     progress: Progress = lambda _: None,
+    store: Store | None = None,
 ) -> TwoWay:
     """Simulate the question at every pair of `steps` values of x and y.
 
@@ -114,6 +121,8 @@ def two_way(
         Sets simulated at the same time; results do not depend on it.
     progress
         Called with 1 for each set that is finished.
+    store
+        Keeps chunks of sets as they are finished; those that it has are not simulated again.
 
     Raises
     ------
@@ -126,11 +135,29 @@ def two_way(
     outcome = outcome_named(NMB, threshold=worth, currency=question.perspective.currency)
     name = chosen_strategy(sample(question, ()), worth, strategy)
     values = list(_values(x, y, steps))
-    asked = [partial(with_values, question, {x.name: at_x, y.name: at_y}) for at_x, at_y in values]
-    measure = partial(_measured, outcome, name, worth)
-    found = each_question(asked, (COST, QALYS), measure, threads=threads, progress=progress)
+
+    def ask(place: int) -> Question:
+        at_x, at_y = values[place]
+        return with_values(question, {x.name: at_x, y.name: at_y})
+
+    benefits = [f"{BENEFIT}{each}" for each in strategy_names(question)]
+    sets = Sets(
+        count=len(values),
+        ask=ask,
+        columns=(COST, QALYS),
+        measure=partial(_measured, outcome, name, worth),
+        names=(*benefits, *GAIN, OPTIMAL),
+    )
+    rows = rows_of(sets, threads=threads, progress=progress, store=store)
     points = tuple(
-        Point(at_x, at_y, *result) for (at_x, at_y), result in zip(values, found, strict=True)
+        Point(at_x, at_y, each, Estimate(*gain), optimal)
+        for (at_x, at_y), each, gain, optimal in zip(
+            values,
+            rows[benefits].to_numpy(),
+            rows[list(GAIN)].to_numpy().tolist(),
+            rows[OPTIMAL],
+            strict=True,
+        )
     )
     return TwoWay(question, outcome, name, worth, x, y, points)
 
@@ -147,9 +174,7 @@ def _values(x: Range, y: Range, steps: int) -> Iterator[tuple[float, float]]:
         yield at_x, at_y
 
 
-def _measured(
-    outcome: Outcome, strategy: str, threshold: float, found: Sample
-) -> tuple[Array, Estimate, str]:
+def _measured(outcome: Outcome, strategy: str, threshold: float, found: Sample) -> Row:
     reading = outcome.read(found.pair(strategy))
-    gain = Estimate(reading.value, reading.se)
-    return found.net_benefits(threshold), gain, found.optimal(threshold)
+    benefits = found.net_benefits(threshold).tolist()
+    return *benefits, reading.value, reading.se, found.optimal(threshold)

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from sim.clinic.units import PERCENT
 from sim.report.figures.style import COLOURS, new_figure
-from sim.uncertainty.points import Target
+from sim.report.figures.words import against
 from sim.uncertainty.sobol import Sobol
 
 WIDTH_MM: Final = 150.0
 ROW_MM: Final = 6.0
-FRAME_MM: Final = 30.0
+FRAME_MM: Final = 36.0
 HALF: Final = 0.19
 BAR: Final = 0.36
 SMALL: Final = 7.0
@@ -29,8 +29,8 @@ def sobol_figure(result: Sobol) -> Figure:
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * len(table))
     places = np.arange(len(table), dtype=np.float64)
     for column, label, shift, colour in (
-        ("first_order", "first order", -HALF, FIRST_COLOUR),
-        ("total", "total", HALF, TOTAL_COLOUR),
+        ("first_order", "First order", -HALF, FIRST_COLOUR),
+        ("total", "Total", HALF, TOTAL_COLOUR),
     ):
         axes.barh(
             places + shift,
@@ -48,16 +48,9 @@ def sobol_figure(result: Sobol) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_xlabel(f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}")
-    axes.set_title(compared(result.target))
-    axes.legend(loc="lower right")
+    axes.set_title(against(result.target.question, result.target.strategy))
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def compared(target: Target) -> str:
-    """Return which strategy is compared with which."""
-    shown = {s.name: s.shown_name for s in target.question.scenario.strategies}
-    comparator = target.question.scenario.comparator_name
-    return f"{shown[target.strategy]} against {shown[comparator]}"
 
 
 def _label(name: str) -> str:

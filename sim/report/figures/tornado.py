@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
+from sim.report.cells import SYMBOLS
 from sim.report.figures.style import COLOURS, GREY, new_figure
+from sim.report.figures.words import (
+    against,
+    amount,
+    axis_label,
+    balanced,
+    in_unit,
+    number,
+    shown_name,
+)
 from sim.uncertainty.one_way import STRUCTURE, Bar, Found, Section, Tornado, shown_sections
+from sim.uncertainty.outcomes import ICER, NHB, NMB
 from sim.uncertainty.principal import NORMAL_97_5
 
 WIDTH_MM: Final = 190.0
-ROW_MM: Final = 5.6
-FRAME_MM: Final = 36.0
+ROW_MM: Final = 6.3
+FRAME_MM: Final = 42.0
 LOW_COLOUR, HIGH_COLOUR, OTHER_COLOUR = COLOURS[5], COLOURS[1], COLOURS[2]
 LABEL_WIDTH: Final = 46
 SMALL: Final = 6.5
 TINY: Final = 6.0
+TICKS: Final = 6
 HALF_BAR: Final = 0.34
 GAP_ROWS: Final = 1.4
 LABEL_END: Final = -0.01
-TITLE_PAD: Final = 16.0
+TITLE_PAD: Final = 28.0
+SUBTITLE_PAD: Final = 16.0
 POINTS_FROM_BAR: Final = 3.0
 ROOM: Final = 0.16
-"""Of the width of the bars, to either side of them, for the values at their ends."""
-THOUSAND: Final = 1000.0
+ROOM_FOR_NAMES: Final = 0.3
+"""Of the width of the bars, to either side of them, for what is written at their ends."""
 FLIP_MARK: Final[dict[str, Any]] = {
     "marker": "D",
     "markersize": 4.0,
@@ -51,6 +64,7 @@ def tornado_figure(result: Tornado, *, top: int) -> Figure:
     titles, places, rows = _places(sections)
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * rows)
     _room(axes, result, bars)
+    reference = _reference(axes, result)
     for place, bar in zip(places, bars, strict=True):
         _draw(axes, result, bar, place)
     axes.axvline(result.base.mean, color="black", linewidth=0.9, zorder=3)
@@ -67,7 +81,7 @@ def tornado_figure(result: Tornado, *, top: int) -> Figure:
             fontweight="bold",
         )
     figure.legend(
-        handles=_legend(result, bars),
+        handles=[*_legend(result, bars), *reference],
         loc="outside lower center",
         ncols=3,
         fontsize=SMALL,
@@ -90,17 +104,26 @@ def _places(sections: list[Section]) -> tuple[dict[str, float], list[float], flo
 
 
 def _room(axes: Axes, result: Tornado, bars: list[Bar]) -> None:
-    ends = [end.outcome for bar in bars for end in bar.ends if math.isfinite(end.outcome)]
-    low, high = min([result.base.mean, *ends]), max([result.base.mean, *ends])
-    margin = ROOM * (high - low) or abs(result.base.mean) or 1.0
+    base = result.base.mean
+    reached = [base]
+    for end in (end for bar in bars for end in bar.ends if math.isfinite(end.outcome)):
+        error = NORMAL_97_5 * end.change.se if end.change.se > 0.0 else 0.0
+        reached += [end.outcome - error, end.outcome + error]
+    low, high = min(reached), max(reached)
+    room = ROOM_FOR_NAMES if _named_flips(result) and any(map(result.flips, bars)) else ROOM
+    margin = room * (high - low) or abs(base) or 1.0
     axes.set_xlim(low - margin, high + margin)
 
 
 def _draw(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
     base = result.base.mean
-    for end, colour in zip(bar.ends, _colours(bar), strict=True):
-        if not math.isfinite(end.outcome):
-            continue
+    drawn = [
+        (end, colour)
+        for end, colour in zip(bar.ends, _colours(bar), strict=True)
+        if math.isfinite(end.outcome)
+    ]
+    # Of two ends on one side the nearer stands before the farther.
+    for end, colour in sorted(drawn, key=lambda each: -abs(each[0].outcome - base)):
         axes.barh(
             place,
             end.outcome - base,
@@ -125,7 +148,7 @@ def _draw(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
             )
         if end.optimal != result.optimal:
             axes.plot(end.outcome, place, **FLIP_MARK, zorder=5)
-    for end, text in _end_texts(bar, base):
+    for end, text in _end_texts(result, bar):
         _write(axes, bar, end, text, base, place)
 
 
@@ -133,15 +156,27 @@ def _colours(bar: Bar) -> tuple[str, ...]:
     return (OTHER_COLOUR,) if bar.group == STRUCTURE else (LOW_COLOUR, HIGH_COLOUR)
 
 
-def _end_texts(bar: Bar, base: float) -> list[tuple[Found, str]]:
+def _end_texts(result: Tornado, bar: Bar) -> list[tuple[Found, str]]:
     """Return what is written outside each end; two ends on one side share a text."""
-    ends = [end for end in bar.ends if end.value is not None and math.isfinite(end.outcome)]
+    base = result.base.mean
+    ends = [end for end in bar.ends if math.isfinite(end.outcome)]
     sides = {end.outcome < base for end in ends if end.outcome != base}
     if len(ends) > 1 and len(sides) == 1 and all(end.outcome != base for end in ends):
         outer = max(ends, key=lambda end: abs(end.outcome - base))
-        text = " | ".join(number(end.value) for end in bar.ends)
-        return [(outer, text)]
-    return [(end, number(end.value)) for end in ends]
+        return [(outer, " | ".join(_said(result, end) for end in bar.ends))]
+    return [(end, text) for end in ends if (text := _said(result, end))]
+
+
+def _said(result: Tornado, end: Found) -> str:
+    """Return the value of an end, and who is optimal there where that is not told by the mark."""
+    flipped = _named_flips(result) and end.optimal != result.optimal
+    name = shown_name(result.question, end.optimal) if flipped else ""
+    return ", ".join(text for text in (number(end.value), name) if text)
+
+
+def _named_flips(result: Tornado) -> bool:
+    """Whether there are more strategies than a mark can tell apart."""
+    return len(result.question.scenario.strategies) > 2  # noqa: PLR2004 - one and another
 
 
 def _write(axes: Axes, bar: Bar, end: Found, text: str, base: float, place: float) -> None:
@@ -167,11 +202,22 @@ def _frame(axes: Axes, result: Tornado, rows: float) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_title(f"{_strategy(result)} against {_comparator(result)}", pad=TITLE_PAD)
-    axes.set_xlabel(f"{result.outcome.label}, {result.outcome.unit}")
-    axes.xaxis.set_major_formatter(lambda value, _: number(value))
+    axes.set_title(against(result.question, result.strategy), pad=TITLE_PAD)
+    optimal = shown_name(result.question, result.optimal)
+    symbol = SYMBOLS[result.question.perspective.currency]
     axes.annotate(
-        f"base {number(result.base.mean)}",
+        f"Optimal at the base, at {symbol}{result.threshold:,.0f} per QALY: {optimal}",
+        (0.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(0.0, SUBTITLE_PAD),
+        textcoords="offset points",
+        fontsize=SMALL,
+    )
+    axes.set_xlabel(axis_label(result.outcome, result.question))
+    in_unit(axes.xaxis, result.outcome)
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
+    axes.annotate(
+        f"base {amount(result.outcome, result.base.mean)}",
         (result.base.mean, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(0.0, 1.5),
@@ -180,9 +226,23 @@ def _frame(axes: Axes, result: Tornado, rows: float) -> None:
         va="bottom",
         fontsize=SMALL,
     )
+
+
+def _reference(axes: Axes, result: Tornado) -> list[Line2D]:
+    """Draw where the two strategies are worth the same, when that is in sight."""
+    name = result.outcome.name
+    if name in (NMB, NHB):
+        at, label = 0.0, "equal net benefit"
+    elif name == ICER:
+        at, label = result.threshold, "threshold per QALY"
+    else:
+        return []
     low, high = axes.get_xlim()
-    if low < 0.0 < high and result.outcome.name.startswith("n"):
-        axes.axvline(0.0, color=GREY, linewidth=0.9, linestyle="--", zorder=1)
+    if not low < at < high:
+        return []
+    look: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "linestyle": "--"}
+    axes.axvline(at, zorder=1, **look)
+    return [Line2D([], [], label=label, **look)]
 
 
 def _legend(result: Tornado, bars: list[Bar]) -> list[Patch | Line2D]:
@@ -202,32 +262,16 @@ def _legend(result: Tornado, bars: list[Bar]) -> list[Patch | Line2D]:
         Line2D([], [], color="black", marker="|", linewidth=0.7, label="95 % Monte Carlo interval")
     )
     if any(result.flips(bar) for bar in bars):
-        handles.append(Line2D([], [], **FLIP_MARK, label="another strategy is optimal"))
+        other = "another strategy"
+        if not _named_flips(result):
+            names = (s.name for s in result.question.scenario.strategies)
+            flipped = next(name for name in names if name != result.optimal)
+            other = shown_name(result.question, flipped)
+        handles.append(Line2D([], [], **FLIP_MARK, label=f"{other} is optimal"))
     return handles
 
 
 def _label(bar: Bar) -> str:
     said = bar.group == STRUCTURE or bar.unit.lower() in bar.label.lower()
     unit = "" if said else f", {bar.unit}"
-    lines = textwrap.wrap(f"{bar.label}{unit}", LABEL_WIDTH, max_lines=2, placeholder=" …")
-    return "\n".join(lines)
-
-
-def _strategy(result: Tornado) -> str:
-    return _shown(result, result.strategy)
-
-
-def _comparator(result: Tornado) -> str:
-    return _shown(result, result.question.scenario.comparator_name)
-
-
-def _shown(result: Tornado, name: str) -> str:
-    return next(s.shown_name for s in result.question.scenario.strategies if s.name == name)
-
-
-def number(value: float | None) -> str:
-    """Return a number as it stands in a figure; nothing for none."""
-    if value is None:
-        return ""
-    text = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
-    return text.replace("-", "−")
+    return balanced(f"{bar.label}{unit}", LABEL_WIDTH)

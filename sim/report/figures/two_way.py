@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Final
+from string import ascii_uppercase
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.ndimage import distance_transform_edt
 
 from sim.economics.estimates import Array
 from sim.report.figures.style import new_figure
-from sim.report.figures.tornado import FLIP_MARK, WHITE_GROUND, number
-from sim.uncertainty.ranges import Range
+from sim.report.figures.tornado import FLIP_MARK, WHITE_GROUND
+from sim.report.figures.words import against, axis_label, in_unit, named, number, shown_name
 from sim.uncertainty.two_way import TwoWay
 
+Area = np.ndarray[Any, np.dtype[np.bool_]]
 WIDTH_MM: Final = 150.0
 HEIGHT_MM: Final = 112.0
 COLOURS_FROM_LOSS_TO_GAIN: Final = "PuOr"
 """Told apart in all common kinds of colour blindness; white where nothing is gained or lost."""
 SMALL: Final = 7.0
-PARTS: Final = 20
-"""Of each step of the grid, for the boundary."""
-FEWEST_CELLS_NAMED: Final = 3
-"""Strategies that are optimal in fewer points of the grid are not named on the map."""
+MOST_PLACES: Final = 400
+"""Values of each parameter between which the map and the boundary are drawn."""
+LETTER: Final = 0.0155
+LINE: Final = 0.045
+"""Width of a letter and height of a line, as shares of the map."""
+ROOM: Final = 0.71
+"""Of the size of a text, from its middle to the nearest boundary, so that its corners fit."""
 
 
 def two_way_figure(result: TwoWay) -> Figure:
     """Draw the gain in net benefit over the grid with the boundary of the decision."""
     figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
-    xs, ys = result.xs, result.ys
-    gain = np.array([point.gain.mean for point in result.points]).reshape(len(ys), len(xs))
+    parts = max(1, MOST_PLACES // len(result.xs))
+    xs, ys, benefits = result.refined(parts)
+    ours, theirs = (
+        benefits[..., result.strategies.index(name)]
+        for name in (result.strategy, result.question.scenario.comparator_name)
+    )
+    gain = ours - theirs
     largest = float(np.abs(gain).max()) or 1.0
     mesh = axes.pcolormesh(
         xs,
@@ -43,26 +54,24 @@ def two_way_figure(result: TwoWay) -> Figure:
         rasterized=True,
     )
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
-    bar.set_label(f"{result.outcome.label}, {result.outcome.unit}", fontsize=SMALL)
-    bar.formatter = lambda value, _: number(value)  # type: ignore[assignment]
-    bar.update_ticks()
-    _boundaries(axes, result)
-    _names(axes, result, xs, ys)
-    _base(axes, result)
+    bar.set_label(axis_label(result.outcome, result.question), fontsize=SMALL)
+    in_unit(bar.ax.yaxis, result.outcome)
+    if gain.min() < gain.max():
+        # The colours are those of the same gain and loss; only those that occur are shown.
+        bar.ax.set_ylim(float(gain.min()), float(gain.max()))
+    _boundaries(axes, xs, ys, benefits)
+    _base(axes, result, _names(axes, result, xs, ys, benefits))
     axes.set_xlim(result.x.low, result.x.high)
     axes.set_ylim(result.y.low, result.y.high)
-    axes.set_xlabel(_label(result.x))
-    axes.set_ylabel(_label(result.y))
+    axes.set_xlabel(named(result.x))
+    axes.set_ylabel(named(result.y))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: number(value))
-    shown = {s.name: s.shown_name for s in result.question.scenario.strategies}
-    comparator = result.question.scenario.comparator_name
-    axes.set_title(f"{shown[result.strategy]} against {shown[comparator]}")
+    axes.set_title(against(result.question, result.strategy))
     return figure
 
 
-def _boundaries(axes: Axes, result: TwoWay) -> None:
-    xs, ys, benefits = result.refined(PARTS)
+def _boundaries(axes: Axes, xs: Array, ys: Array, benefits: Array) -> None:
     for s in range(benefits.shape[-1]):
         others = np.delete(benefits, s, axis=-1)
         margin = benefits[..., s] - others.max(axis=-1)
@@ -70,28 +79,42 @@ def _boundaries(axes: Axes, result: TwoWay) -> None:
             axes.contour(xs, ys, margin, levels=[0.0], colors="black", linewidths=1.6)
 
 
-def _names(axes: Axes, result: TwoWay, xs: Array, ys: Array) -> None:
-    best = result.grid().argmax(axis=-1)
-    shown = {s.name: s.shown_name for s in result.question.scenario.strategies}
+def _names(axes: Axes, result: TwoWay, xs: Array, ys: Array, benefits: Array) -> list[Line2D]:
+    """Name who is optimal where there is most room.
+
+    Returns what goes into the legend: the letters of areas that have no room for a name.
+    """
+    handles: list[Line2D] = []
+    best = benefits.argmax(axis=-1)
     for s, name in enumerate(result.strategies):
-        rows, columns = np.nonzero(best == s)
-        if len(rows) < FEWEST_CELLS_NAMED:
-            continue
-        # The point of the area that is nearest to its centre, which may lie outside it.
-        centre = rows.mean(), columns.mean()
-        nearest = int(np.argmin((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2))
-        axes.text(
-            xs[columns[nearest]],
-            ys[rows[nearest]],
-            f"{shown[name]}\noptimal",
-            ha="center",
-            va="center",
-            fontsize=SMALL,
-            bbox=WHITE_GROUND,
-        )
+        said = f"{shown_name(result.question, name)} optimal"
+        letter = ascii_uppercase[len(handles)]
+        for text in (said.replace(" optimal", "\noptimal"), letter):
+            place = _roomiest(best == s, text)
+            if place is None:
+                continue
+            at = (float(xs[place[1]]), float(ys[place[0]]))
+            axes.text(*at, text, ha="center", va="center", fontsize=SMALL, bbox=WHITE_GROUND)
+            if text == letter:
+                handles.append(Line2D([], [], linestyle="", label=f"{letter}: {said}"))
+            break
+    return handles
 
 
-def _base(axes: Axes, result: TwoWay) -> None:
+def _roomiest(area: Area, text: str) -> tuple[int, int] | None:
+    """Return the row and column of an area at which a text has most room; None where it has none."""
+    lines = text.splitlines()
+    height, width = LINE * len(lines), LETTER * max(map(len, lines))
+    rows, columns = area.shape
+    # The edge of the map bounds an area as its neighbours do.
+    room = distance_transform_edt(
+        np.pad(area, 1), sampling=(1.0 / rows / height, 1.0 / columns / width)
+    )[1:-1, 1:-1]
+    row, column = divmod(int(room.argmax()), columns)
+    return (row, column) if room[row, column] >= ROOM else None
+
+
+def _base(axes: Axes, result: TwoWay, letters: list[Line2D]) -> None:
     numbers = result.question.numbers
     at = numbers[result.x.name], numbers[result.y.name]
     handles = []
@@ -101,9 +124,6 @@ def _base(axes: Axes, result: TwoWay) -> None:
     if axes.collections[1:]:
         line = Line2D([], [], color="black", linewidth=1.6, label="decision boundary")
         handles.append(line)
+    handles += letters
     if handles:
-        axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)
-
-
-def _label(varied: Range) -> str:
-    return varied.label if varied.unit in varied.label else f"{varied.label}, {varied.unit}"
+        axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
