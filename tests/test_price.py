@@ -19,6 +19,7 @@ from sim.report.figures.style import styled
 from sim.study.question import with_numbers
 from sim.study.simulation import run
 from sim.study.summary import summarise
+from sim.uncertainty.acceptability import ceac
 from sim.uncertainty.analysis import Work
 from sim.uncertainty.price import price_parameter, priced_results
 from sim.uncertainty.psa import run_psa
@@ -111,6 +112,18 @@ def test_the_curve_counts_the_draws_that_meet_the_threshold(priced):
         assert chosen["price"].iloc[0] == 0.0
         assert chosen["price"].iloc[-1] > found.price
         assert chosen["without_noise"].between(0.0, 1.0).all()
+
+
+def test_the_chance_at_the_price_of_the_scenario_is_that_of_its_own_draws(priced):
+    """And at the price of the base case that of draws simulated at it; 16 draws of 5 strategies."""
+    found = priced(*CASES[2])
+    for limit in found.limits():
+        for price in (found.price, max(limit.base.mean, 0.0)):
+            direct = simulate(replace(at(found, price), patients=PATIENTS))
+            shares = ceac(direct.values("cost"), direct.values("qalys"), [limit.threshold])[0]
+            chances = found.chances(limit.threshold, price)
+            assert [chances[name].share for name in direct.strategies] == pytest.approx(shares)
+            assert sum(each.without_noise for each in chances.values()) == pytest.approx(1.0)
 
 
 def test_probabilities_of_all_strategies_with_the_drug_add_up_to_at_most_one(priced):
@@ -227,7 +240,14 @@ def invoked(*arguments):
 def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
     printed = invoked("--threads", "1", "--out", tmp_path / "1")
     assert printed.exit_code == 0, printed.output
-    for text in ("Base case, per vial", "Mean over draws", "per cycle", "medical"):
+    for text in (
+        "Base case, per vial",
+        "Mean over draws",
+        "per cycle",
+        "Probability most cost-effective, %",
+        "at the price of the scenario",
+        "medical",
+    ):
         assert text in printed.stdout
     told = invoked("--threads", "2", "--out", tmp_path / "2", "--json").stdout
     for folder in ("1", "2"):

@@ -64,6 +64,18 @@ class PriceLimit(NamedTuple):
     direction: Direction
 
 
+class Chance(NamedTuple):
+    """How likely a strategy is the most cost-effective at a price.
+
+    `share` of draws with its binomial error `se`, and the share once the Monte Carlo noise of
+    each draw is taken out; 0 to 1.
+    """
+
+    share: float
+    se: float
+    without_noise: float
+
+
 @dataclass(frozen=True)
 class PricedResults:
     """Results of the same draws and patients at three prices of a vial.
@@ -201,6 +213,20 @@ class PricedResults:
             for threshold in self.psa.question.thresholds:
                 yield self.limit(strategy, threshold)
 
+    def chances(self, threshold: float, price: float) -> dict[str, Chance]:
+        """Return how likely each strategy has the most net benefit of all at a price."""
+        names = self.psa.strategies
+        benefit, noise = self.inmb(threshold, price), self.inmb_noise(threshold, price)
+        quiet = np.array([without_noise(benefit[:, s], noise[:, s]) for s in range(len(names))]).T
+        shares = _best(benefit)
+        found = zip(
+            shares.tolist(),
+            share_errors(shares, len(benefit)).tolist(),
+            _best(quiet).tolist(),
+            strict=True,
+        )
+        return {name: Chance(*each) for name, each in zip(names, found, strict=True)}
+
     def curve(self) -> pd.DataFrame:
         """Return by price how likely each strategy with the regimen is the most cost-effective.
 
@@ -208,20 +234,13 @@ class PricedResults:
         ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` (the
         share once the Monte Carlo noise of each draw is taken out).
         """
-        names = self.psa.strategies
-        rows = []
-        for threshold in self.psa.question.thresholds:
-            for price in self._grid():
-                benefit = self.inmb(threshold, price)
-                noise = self.inmb_noise(threshold, price)
-                quiet = [without_noise(benefit[:, s], noise[:, s]) for s in range(len(names))]
-                shares = _best(benefit)
-                errors, quiet_shares = share_errors(shares, len(benefit)), _best(np.array(quiet).T)
-                rows += [
-                    (name, threshold, price, shares[s], errors[s], quiet_shares[s])
-                    for s, name in enumerate(names)
-                    if name in self.holding
-                ]
+        rows = [
+            (name, threshold, price, *chance)
+            for threshold in self.psa.question.thresholds
+            for price in self._grid()
+            for name, chance in self.chances(threshold, price).items()
+            if name in self.holding
+        ]
         columns = ["strategy", "threshold", "price", "probability", "se", "without_noise"]
         table = pd.DataFrame(rows, columns=columns)
         return table.sort_values(["strategy", "threshold", "price"], ignore_index=True)
