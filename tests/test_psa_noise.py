@@ -153,6 +153,8 @@ def test_error_that_no_number_of_patients_reaches_is_refused():
         allocate(KNOWN, draws=100, se=2000.0)
     with pytest.raises(UserError, match=r"--se: needs more than 1,000,000 draws"):
         allocate(KNOWN, se=1.0)
+    with pytest.raises(UserError, match=r"--se: needs more than 1,000,000 draws"):
+        allocate(KNOWN, se=1e-300)
     with pytest.raises(UserError, match=r"--patients: needs more than"):
         allocate(KNOWN, draws=1000, se=math.sqrt(27_000.0**2 / 1000) * (1 + 1e-7))
 

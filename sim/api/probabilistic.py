@@ -15,7 +15,7 @@ from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
-from sim.limits import FEWEST_DRAWS, MOST_DRAWS, MOST_PATIENTS
+from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
 from sim.report.files import inputs_table
 from sim.report.progress import patients_progress
@@ -157,7 +157,7 @@ def psa(
     """
     folder = None if out is None else Path(out)
     if se is not None:
-        positive("se", se)
+        positive("--se", se, LARGEST_AMOUNT)
     question = scenario.question
     if resume and folder is None:
         raise UserError("needs the folder of the unfinished results: give --out", key="--resume")

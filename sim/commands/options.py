@@ -7,9 +7,34 @@ from typing import Any, Final
 
 import click
 
-from sim.limits import FEWEST_DRAWS, LARGEST_SEED, MOST_DRAWS, MOST_PATIENTS, MOST_THREADS
+from sim.limits import (
+    FEWEST_DRAWS,
+    LARGEST_AMOUNT,
+    LARGEST_SEED,
+    MOST_DRAWS,
+    MOST_PATIENTS,
+    MOST_THREADS,
+)
 
 AUTO: Final = "auto"
+amount = click.FloatRange(0.0, LARGEST_AMOUNT, min_open=True)
+"""Of money, above 0."""
+
+
+class Folder(click.Path):
+    """A folder, which has a name: without one it would be that from which the program is run."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own signature
+        """Read the option."""
+        if not str(value).strip():
+            self.fail("is empty; name a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path))
 patients_option = click.option(
@@ -27,7 +52,7 @@ seed_option = click.option(
 out_option = click.option(
     "--out",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=Folder(path_type=Path),
     help="Write tables, summary, provenance and citations into this folder.",
 )
 json_option = click.option(
@@ -42,7 +67,7 @@ threads_option = click.option(
 threshold_option = click.option(
     "--threshold",
     metavar="V",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=amount,
     help="Currency per QALY, of the net benefit; by default the middle one of the perspective.",
 )
 strategy_option = click.option(

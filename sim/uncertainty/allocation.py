@@ -208,7 +208,9 @@ def _patients_for(variance: Variances, draws: int, se: float | None) -> int:
 
 def _draws_for(variance: Variances, patients: int, se: float) -> int:
     observed = variance.between + variance.within / patients
-    wanted = observed / se**2 if se > 0.0 else 0.0
+    root = math.sqrt(observed) / se if se > 0.0 else 0.0
+    # Roots are compared, for a square may be beyond the numbers there are.
+    wanted = min(root, MOST_DRAWS) ** 2
     if wanted > MOST_DRAWS:
         raise UserError(f"needs more than {MOST_DRAWS:,} draws", key="--se", value=se)
     return max(_rounded_up(wanted), FEWEST_DRAWS)

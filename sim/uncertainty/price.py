@@ -83,7 +83,7 @@ class PricedResults:
     Attributes
     ----------
     regimen, parameter
-        Whose drug, and the name of its price.
+        Whose drug, and the name of its price, which all regimens of the drug share.
     price
         That of the scenario, in currency per vial.
     step
@@ -104,17 +104,28 @@ class PricedResults:
         return self.results[1]
 
     @property
+    def regimens(self) -> list[str]:
+        """Names of the regimens of the scenario that give the drug."""
+        question = self.psa.question
+        return [
+            name
+            for name in question.scenario.regimens
+            if _drug_of(question, name) == _drug_of(question, self.regimen)
+        ]
+
+    @property
     def holding(self) -> list[str]:
-        """Names of the strategies that hold the regimen."""
+        """Names of the strategies that hold a regimen of the drug."""
+        drug = set(self.regimens)
         return [
             strategy.name
             for strategy in self.psa.question.scenario.strategies
-            if self.regimen in strategy.sequence
+            if not drug.isdisjoint(strategy.sequence)
         ]
 
     @property
     def compared(self) -> list[str]:
-        """Names of the strategies that hold the regimen where the comparator does not.
+        """Names of the strategies that hold the drug where the comparator does not.
 
         Where the comparator does, all other strategies.
         """
@@ -170,13 +181,13 @@ class PricedResults:
     def vials_per_cycle(self, strategy: str) -> float:
         """Return the mean vials of a cycle that is started, interrupted ones included.
 
-        nan unless the regimen is the strategy's first and returns in no later line: cycles of
+        nan unless the drug is the strategy's first and returns in no later line: cycles of
         later lines are not counted.
         """
         (sequence,) = (
             each.sequence for each in self.psa.question.scenario.strategies if each.name == strategy
         )
-        if sequence[0] != self.regimen or sequence.count(self.regimen) > 1:
+        if [name in self.regimens for name in sequence] != [True] + [False] * (len(sequence) - 1):
             return math.nan
         s = self.psa.strategies.index(strategy)
         none, one = (
@@ -264,7 +275,7 @@ class PricedResults:
 
 
 def price_parameter(question: Question, regimen: str) -> str:
-    """Return the name of the price of a regimen's vial.
+    """Return the name of the price of a regimen's vial, which all regimens of its drug share.
 
     Raises
     ------
@@ -291,7 +302,12 @@ def price_parameter(question: Question, regimen: str) -> str:
             key="--regimen",
             value=regimen,
         )
-    return f"cost.{regimen}.vial"
+    return f"cost.{_drug_of(question, regimen)}.vial"
+
+
+def _drug_of(question: Question, regimen: str) -> str:
+    """Return the regimen that names the vial of the drug."""
+    return question.catalogue.regimens[regimen].drug
 
 
 def priced_results(
