@@ -248,6 +248,43 @@ def test_damaged_chunk_is_named(tmp_path, monkeypatch, whole):
     assert contents(tmp_path) == whole
 
 
+def test_chunk_with_one_wrong_byte_is_damaged(tmp_path, monkeypatch):
+    """In the middle of the file, where it is a number and not a name."""
+    interrupted(tmp_path, monkeypatch)
+    chunk = tmp_path / "chunks" / "00000.parquet"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 4] ^= 1
+    chunk.write_bytes(bytes(content))
+    result = command("--out", tmp_path, "--resume")
+    assert result.exit_code == 2
+    assert "00000.parquet: is damaged; remove it" in result.stderr
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"key": 1, "asked": 3, "chunks": {}}', '{"key": "a", "asked": {}}']
+)
+def test_manifest_of_chunks_that_is_none_is_told_in_one_message(
+    tmp_path, monkeypatch, content, resume
+):
+    interrupted(tmp_path, monkeypatch)
+    (tmp_path / "chunks" / "manifest.json").write_text(content, encoding="utf-8")
+    before = contents(tmp_path)
+    result = command("--out", tmp_path, *resume)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "is in the way of unfinished results" in result.stderr
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"key": 1}', "{"])
+def test_manifest_of_results_that_is_none_is_written_anew(tmp_path, whole, content):
+    done("--out", tmp_path)
+    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
 def test_chunks_that_outlived_their_results_are_swept_up(tmp_path, monkeypatch, whole):
     """As after a power cut between the last file and the removal of the chunks."""
     monkeypatch.setattr(store.Chunks, "drop", lambda self: None)
