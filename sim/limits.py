@@ -7,11 +7,12 @@ from typing import Final
 MOST_PATIENTS: Final = 10**9
 LARGEST_SEED: Final = 2**64 - 1
 MOST_THREADS: Final = 1024
+LARGEST_AMOUNT: Final = 1e12
+"""Of money, a threshold or a standard error: far from where sums overflow."""
+LONGEST_DECISION_YEARS: Final = 1000.0
 FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""
 MOST_DRAWS: Final = 10**6
 MOST_SOBOL_DRAWS: Final = 2**14
-LARGEST_THRESHOLD: Final = 1e12
-"""Currency per QALY: far beyond what anybody pays, and far from where sums overflow."""
 LARGEST_END: Final = 1e12
 """Of an interval that a user gives for a parameter, in its own unit."""

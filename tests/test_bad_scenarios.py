@@ -236,6 +236,12 @@ BAD = [
         ("thresholds[1]: must be a finite number (got inf)",),
     ),
     Bad(
+        "threshold_beyond_all_money",
+        "[50000, 150000]",
+        "[50000, 1.0e+300]",
+        ("thresholds[1]: must be at most 1000000000000.0 (got 1e+300)",),
+    ),
+    Bad(
         "parameter_not_a_number",
         "cost.inpatient_day: 2500",
         "cost.inpatient_day: .nan",

@@ -1,6 +1,7 @@
 """Scenarios side by side: what differs, paired differences, one analysis over all strategies."""
 
 import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -8,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from sim.cli import commands
 from sim.economics.estimates import Estimate
 from sim.economics.frontier import Strategy, frontier
 from sim.report import comparison_files
+from sim.report.comparison_table import print_comparison
 from sim.study.comparison import compare, scenario_names
 from sim.study.simulation import run
+from sim.study.summary import summarise
 
 MAIN = Path(__file__).parent.parent / "scenarios" / "first_salvage.yaml"
 HALF = {"cost.blinatumomab.vial": 2584.5}
@@ -122,7 +126,8 @@ def test_the_change_of_a_gain_is_the_difference_of_the_gains(half):
 def test_all_strategies_of_all_scenarios_stand_in_one_analysis(half):
     assert half.separate_because == ()
     assert len(half.pooled) == 3
-    assert set(half.labels.values()) == {
+    (analysis,) = half.analyses
+    assert set(analysis.labels.values()) == {
         "Salvage chemotherapy",
         *(f"Blinatumomab ({side.name})" for side in half.sides),
     }
@@ -173,6 +178,30 @@ def test_what_is_not_an_alternative_stays_out_of_the_analysis(ask, changes, reas
     )
     assert found.separate_because == reasons
     assert bool(found.pooled) == (not reasons)
+    assert len(found.analyses) == (2 if reasons else 1)
+
+
+def test_scenarios_that_are_no_alternatives_have_an_analysis_each(ask):
+    """Each is the analysis that its own run prints."""
+    asked = [ask(name, patients=N) for name in ("blinatumomab_then_inotuzumab", "later_salvage")]
+    found = compare(asked)
+    assert found.pooled == ()
+    for question, analysis, side in zip(asked, found.analyses, found.sides, strict=True):
+        assert analysis.scenario == side.name
+        alone = summarise(run(question))
+        assert [each.name.removeprefix(f"{side.name}: ") for each in analysis.strategies] == [
+            row.name for row in alone.frontier
+        ]
+        for each, row in zip(analysis.strategies, alone.frontier, strict=True):
+            assert (each.status, each.cost.mean) == (row.status, pytest.approx(row.cost, rel=1e-9))
+            assert (each.step and each.step.icer) == (row.icer and pytest.approx(row.icer))
+            for threshold in question.thresholds:
+                benefit = each.gain.nhb(threshold)
+                gains = {gain.increment.strategy: gain.nmb[threshold] for gain in alone.comparisons}
+                name = each.name.removeprefix(f"{side.name}: ")
+                expected = gains.get(name, Estimate(0.0, 0.0))
+                assert benefit.mean * threshold == pytest.approx(expected.mean, abs=1e-6)
+                assert benefit.se * threshold == pytest.approx(expected.se, abs=1e-6)
 
 
 def test_costs_in_different_money_are_not_subtracted(ask):
@@ -225,8 +254,9 @@ def test_files_have_their_columns_and_hold_what_json_holds(files, tmp_path):
         assert rows[name]
     told = json.loads((out / "comparison.json").read_text())
     assert told == json.loads(invoked(*files, "--json").stdout)
+    assert {row[0] for row in rows["frontier.csv"]} == {"all"}
     assert len(rows["differences.csv"]) == len(told["differences"])
-    assert [row[0] for row in rows["frontier.csv"]] == [row["strategy"] for row in told["frontier"]]
+    assert [row[1] for row in rows["frontier.csv"]] == [row["strategy"] for row in told["frontier"]]
     origins = json.loads((out / "provenance.json").read_text())["scenarios"]
     assert [each["name"] for each in origins] == ["list", "half"]
 
@@ -241,10 +271,45 @@ def test_the_same_bytes_come_out_at_any_number_of_threads(files, tmp_path):
 def test_the_answer_is_printed_with_its_disclaimer(files):
     result = invoked(*files)
     assert result.exit_code == 0, result.output
-    for text in ("cost.blinatumomab.vial, USD", "Change from list", "All strategies", "medical"):
+    for text in (
+        "Perspective  United States health-care payer, 2022 USD",
+        "cost.blinatumomab.vial, USD",
+        "Change from list",
+        "Net monetary benefit at $50,000 per QALY",
+        "Full incremental analysis of all strategies",
+        "Net health benefit over Salvage chemotherapy",
+        "at $150,000 per QALY",
+        "medical",
+    ):
         assert text in result.stdout
     alone = invoked(files[0], files[0])
     assert "Nothing is asked differently." in alone.stdout
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_cut_off_and_every_scenario_has_its_own_money(ask, width):
+    found = compare(
+        [ask(name, patients=20) for name in ("nhs_first_salvage", "blinatumomab_then_inotuzumab")],
+        names=["england", "america"],
+    )
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    print_comparison(console, found)
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    shown = {line.strip() for line in lines}
+    for text in ("In england", "In america"):
+        assert text in shown
+    words = " ".join(stream.getvalue().split())
+    for text in (
+        "Perspective england: NHS England and personal social services, GBP",
+        "Perspective america: United States health-care payer, 2022 USD",
+        "Net monetary benefit at £35,000 per QALY",
+        "Net monetary benefit at $150,000 per QALY",
+        "at £25,000 per QALY",
+        "they differ in perspective, discounting, thresholds",
+    ):
+        assert text in words
 
 
 def test_mistakes_end_with_one_message(files, tmp_path):

@@ -19,6 +19,7 @@ from sim.report.figures.style import styled
 from sim.study.question import with_numbers
 from sim.study.simulation import run
 from sim.study.summary import summarise
+from sim.uncertainty.acceptability import ceac
 from sim.uncertainty.analysis import Work
 from sim.uncertainty.price import price_parameter, priced_results
 from sim.uncertainty.psa import run_psa
@@ -56,6 +57,8 @@ CASES = (
     ("nhs_first_salvage", "blinatumomab"),
     ("blinatumomab_then_inotuzumab", "inotuzumab"),
     ("blinatumomab_then_inotuzumab", "blinatumomab"),
+    ("mrd_positive", "blinatumomab_mrd"),
+    ("ph_positive_tki", "blinatumomab_tki"),
 )
 
 
@@ -111,6 +114,18 @@ def test_the_curve_counts_the_draws_that_meet_the_threshold(priced):
         assert chosen["price"].iloc[0] == 0.0
         assert chosen["price"].iloc[-1] > found.price
         assert chosen["without_noise"].between(0.0, 1.0).all()
+
+
+def test_the_chance_at_the_price_of_the_scenario_is_that_of_its_own_draws(priced):
+    """And at the price of the base case that of draws simulated at it; 16 draws of 5 strategies."""
+    found = priced(*CASES[2])
+    for limit in list(found.limits())[::4]:
+        for price in (found.price, max(limit.base.mean, 0.0)):
+            direct = simulate(replace(at(found, price), patients=PATIENTS))
+            shares = ceac(direct.values("cost"), direct.values("qalys"), [limit.threshold])[0]
+            chances = found.chances(limit.threshold, price)
+            assert [chances[name].share for name in direct.strategies] == pytest.approx(shares)
+            assert sum(each.without_noise for each in chances.values()) == pytest.approx(1.0)
 
 
 def test_probabilities_of_all_strategies_with_the_drug_add_up_to_at_most_one(priced):
@@ -177,6 +192,18 @@ def test_vials_per_cycle_are_those_of_the_cycles_started(priced):
     assert math.isnan(priced(*CASES[2]).vials_per_cycle("blinatumomab_inotuzumab"))
 
 
+def test_regimens_of_one_drug_have_one_price(priced):
+    """Blinatumomab alone and with a TKI come from the same vials, so both strategies are priced."""
+    found, other = (
+        priced("ph_positive_tki", name) for name in ("blinatumomab", "blinatumomab_tki")
+    )
+    assert found.parameter == other.parameter == "cost.blinatumomab.vial"
+    assert found.compared == other.compared == ["blinatumomab", "blinatumomab_tki"]
+    assert list(found.limits()) == list(other.limits())
+    assert priced("mrd_positive", "blinatumomab_mrd").parameter == "cost.blinatumomab.vial"
+    assert 15.0 < priced("mrd_positive", "blinatumomab_mrd").vials_per_cycle("blinatumomab_mrd")
+
+
 def test_where_the_comparator_takes_the_drug_the_price_is_a_floor(ask):
     question = ask("first_salvage", patients=PATIENTS, comparator="blinatumomab")
     found = priced_results(question, "blinatumomab", simulate)
@@ -227,7 +254,14 @@ def invoked(*arguments):
 def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
     printed = invoked("--threads", "1", "--out", tmp_path / "1")
     assert printed.exit_code == 0, printed.output
-    for text in ("Base case, per vial", "Mean over draws", "per cycle", "medical"):
+    for text in (
+        "Base case, per vial",
+        "Mean over draws",
+        "per cycle",
+        "Probability most cost-effective, %",
+        "at the price of the scenario",
+        "medical",
+    ):
         assert text in printed.stdout
     told = invoked("--threads", "2", "--out", tmp_path / "2", "--json").stdout
     for folder in ("1", "2"):

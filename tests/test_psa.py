@@ -9,6 +9,7 @@ import pytest
 from sim.catalog.distribution import Distribution
 from sim.economics.ledger import Account
 from sim.study import counted
+from sim.study.parameter_sets import run_sets
 from sim.study.question import with_numbers
 from sim.study.simulation import run
 from sim.study.summary import summarise
@@ -72,13 +73,31 @@ def test_without_variance_the_analysis_is_the_deterministic_run(question, certai
             assert gain.splits[name].mean == pytest.approx(exact, rel=1e-11, abs=1e-11)
 
 
-def test_without_variance_a_single_draw_is_the_deterministic_run_to_the_last_bit(certain, question):
-    whole = run(replace(question, patients=PATIENTS), keep_patients=False)
-    first = certain.outcomes[certain.outcomes["draw"] == 0].set_index("strategy")
-    for arm in summarise(whole).arms:
-        for name, estimate in arm.outcomes.items():
-            np.testing.assert_equal(first[name][arm.name], estimate.mean)
-            np.testing.assert_equal(first[f"{SE}{name}"][arm.name], estimate.se)
+def test_without_variance_every_draw_is_the_deterministic_run_to_the_last_bit(certain, question):
+    """Draw k is the run of patients 60 k to 60 k + 59 with the parameters' own values."""
+    asked = replace(question, patients=PATIENTS)
+    starts = [k * PATIENTS for k in range(DRAWS)]
+    runs = run_sets(asked, [question.numbers] * DRAWS, first_patients=starts)
+    for k, simulation in enumerate([run(asked, keep_patients=False), *list(runs)[1:]]):
+        drawn = certain.outcomes[certain.outcomes["draw"] == k].set_index("strategy")
+        for arm in summarise(simulation).arms:
+            for name, estimate in arm.outcomes.items():
+                np.testing.assert_equal(drawn[name][arm.name], estimate.mean)
+                np.testing.assert_equal(drawn[f"{SE}{name}"][arm.name], estimate.se)
+    assert (certain.parameters.nunique() == 1).all()
+    for name, values in certain.parameters.items():
+        assert values[0] == question.numbers[name]
+
+
+def test_without_variance_one_draw_is_the_whole_answer(question):
+    """With as many patients its table is the deterministic table beside it, bit for bit."""
+    sure = {
+        name: replace(parameter, distribution=Sure(parameter.value))
+        for name, parameter in question.parameters.items()
+    }
+    found = run_psa(replace(question, parameters=sure), 1, patients=DRAWS * PATIENTS)
+    drawn = found.outcomes.drop(columns="draw")
+    pd.testing.assert_frame_equal(drawn, found.deterministic[drawn.columns], check_exact=True)
 
 
 def test_without_variance_what_is_between_draws_is_noise(certain):

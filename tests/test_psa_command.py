@@ -13,6 +13,7 @@ from rich.console import Console
 
 from sim.cli import commands
 from sim.report import psa_text, text
+from sim.uncertainty.allocation import DRAW_WORK
 from sim.uncertainty.answer import answer
 from sim.uncertainty.psa import run_psa
 
@@ -80,16 +81,31 @@ def test_numbers_are_chosen_and_the_choice_explained():
     chosen = int(found[1].replace(",", ""))
     assert 1000 < chosen < 10_000
     assert f"each draw in {chosen:,} patients of its own" in words
-    assert "In a pilot of 100 draws of 1,000 patients, the net monetary benefit of" in words
+    assert (
+        "In a pilot of 100 draws of 1,000 patients, the incremental net monetary benefit" in words
+    )
     assert "make 5% of the variance between draws Monte Carlo noise" in words
-    assert re.search(r"This takes \d\d% less work than 40 draws of 10,000 patients", words)
+    saving = (
+        r"with the customary 10,000 patients each would leave it \$[\d,]+: this takes \d\d% less"
+    )
+    assert re.search(saving, words)
 
 
 def test_error_in_currency_decides_both_numbers():
     result = psa("--se", 3000, "--json")
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
-    assert summary["chosen"]["expected_se"] <= 3000
+    chosen = summary["chosen"]
+    assert chosen["expected_se"] <= 3000
+    assert chosen["customary_expected_se"] <= 3000
+    customary = chosen["customary_draws"] * (DRAW_WORK + chosen["customary_patients"])
+    taken = summary["draws"] * (DRAW_WORK + summary["patients"])
+    assert chosen["work_saved"] == pytest.approx(1 - taken / customary)
+    told = " ".join(psa("--se", 3000).stdout.split())
+    assert (
+        f"With the customary 10,000 patients in each, the same error needs "
+        f"{chosen['customary_draws']:,} draws: this takes {chosen['work_saved']:.0%} less work"
+    ) in told
     (gain,) = summary["increments"]
     assert gain["nmb"]["100000"]["se"] == pytest.approx(3000, rel=0.25)
 
@@ -152,6 +168,9 @@ def test_answer_fits_the_terminal(ask, width):
         (["--patients", "1"], "'--patients': 1 is not in the range"),
         (["--patients", "few"], "'--patients': 'few' is not a valid integer"),
         (["--se", "0"], "'--se'"),
+        (["--se", "nan"], "--se: must be a number above 0"),
+        (["--se", "1e300"], "'--se'"),
+        (["--draws", "5", "--patients", "5", "--out", ""], "'--out': is empty; name a folder"),
         (["--se", "100", "--draws", "5", "--patients", "5"], "--se: chooses numbers, and both"),
         (["--resume"], "--resume: needs the folder of the unfinished results: give --out"),
         (["--seed", "-1"], "'--seed'"),

@@ -26,6 +26,7 @@ MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 SMALL = ("--draws", "60", "--patients", "20", "--seed", "4")
 """Three chunks of draws."""
 KILLED = ROOT / "tests" / "psa_killed.py"
+HINDERED = ROOT / "tests" / "hindered.py"
 
 
 def command(*arguments, path=MAIN, cached=False):
@@ -247,6 +248,43 @@ def test_damaged_chunk_is_named(tmp_path, monkeypatch, whole):
     assert contents(tmp_path) == whole
 
 
+def test_chunk_with_one_wrong_byte_is_damaged(tmp_path, monkeypatch):
+    """In the middle of the file, where it is a number and not a name."""
+    interrupted(tmp_path, monkeypatch)
+    chunk = tmp_path / "chunks" / "00000.parquet"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 4] ^= 1
+    chunk.write_bytes(bytes(content))
+    result = command("--out", tmp_path, "--resume")
+    assert result.exit_code == 2
+    assert "00000.parquet: is damaged; remove it" in result.stderr
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"key": 1, "asked": 3, "chunks": {}}', '{"key": "a", "asked": {}}']
+)
+def test_manifest_of_chunks_that_is_none_is_told_in_one_message(
+    tmp_path, monkeypatch, content, resume
+):
+    interrupted(tmp_path, monkeypatch)
+    (tmp_path / "chunks" / "manifest.json").write_text(content, encoding="utf-8")
+    before = contents(tmp_path)
+    result = command("--out", tmp_path, *resume)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "is in the way of unfinished results" in result.stderr
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"key": 1}', "{"])
+def test_manifest_of_results_that_is_none_is_written_anew(tmp_path, whole, content):
+    done("--out", tmp_path)
+    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    done("--out", tmp_path, "--resume")
+    assert contents(tmp_path) == whole
+
+
 def test_chunks_that_outlived_their_results_are_swept_up(tmp_path, monkeypatch, whole):
     """As after a power cut between the last file and the removal of the chunks."""
     monkeypatch.setattr(store.Chunks, "drop", lambda self: None)
@@ -312,6 +350,45 @@ def test_read_only_folder_is_refused_before_the_simulation(tmp_path, monkeypatch
     assert contents(tmp_path) == {}
 
 
+@pytest.mark.slow
+def test_disk_that_takes_no_larger_file_leaves_earlier_results_intact(tmp_path, whole):
+    """The system itself refuses: chunks of 68 kB fit below 100 kB, psa.parquet of 260 kB does not."""
+    done("--out", tmp_path, "--patients", 30)
+    before = contents(tmp_path)
+    code, said = ended(program(tmp_path, hindrance="small_files"))
+    assert code == 2
+    message, _ = said.splitlines()
+    assert message.startswith(
+        "error: --out: cannot be written: File too large; finished draws are kept: continue with "
+        "--resume (got '"
+    )
+    left = contents(tmp_path)
+    assert {name: left[name] for name in before} == before
+    done("--out", tmp_path, "--resume")
+    assert is_as(tmp_path, whole)
+
+
+@pytest.mark.slow
+def test_folder_without_permission_is_refused_and_stays_as_it_is(tmp_path):
+    done("--out", tmp_path, "--patients", 30)
+    before = contents(tmp_path)
+    tmp_path.chmod(0o555)
+    try:
+        code, said = ended(program(tmp_path, hindrance="permissions"))
+    finally:
+        tmp_path.chmod(0o755)
+    assert code == 2
+    message, _ = said.splitlines()
+    assert message.startswith("error: --out: cannot be written: Permission denied (got '")
+    assert contents(tmp_path) == before
+
+
+def test_probe_of_a_killed_program_is_swept_up(tmp_path, whole):
+    (tmp_path / ".blinsim-probe-abc").mkdir()
+    done("--out", tmp_path)
+    assert is_as(tmp_path, whole)
+
+
 def test_folder_that_cannot_be_made_is_refused():
     result = command("--out", "/proc/nowhere/out")
     assert result.exit_code == 2
@@ -321,13 +398,14 @@ def test_folder_that_cannot_be_made_is_refused():
 # Killed
 
 
-def program(folder, *arguments, kill_before=0):
+def program(folder, *arguments, asked=SMALL, kill_before=0, hindrance=None):
     return subprocess.Popen(
         [
+            *((sys.executable, str(HINDERED), hindrance) if hindrance else ()),
             sys.executable,
             str(KILLED),
             str(kill_before),
-            *("psa", str(MAIN), *SMALL, "--no-cache", "--out", str(folder), *arguments),
+            *("psa", str(MAIN), *asked, "--no-cache", "--out", str(folder), *arguments),
         ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -338,38 +416,61 @@ def program(folder, *arguments, kill_before=0):
 
 
 def ended(process):
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=240)
     return process.returncode, said
 
 
-@pytest.mark.slow
-def test_killed_at_any_moment_the_analysis_resumes_to_the_same_bytes(tmp_path, whole):
-    """SIGKILL before 10 of the moments of writing and after 3 lengths of time; seeds are fixed.
+def is_as(folder, expected):
+    """Whether a folder holds these files and nothing else, hidden or empty folders neither."""
+    return contents(folder) == expected and {path.name for path in folder.iterdir()} == set(
+        expected
+    )
 
-    One of them is killed again, at another moment, while it resumes.
+
+@pytest.mark.slow
+def test_killed_at_any_write_the_analysis_resumes_to_the_same_bytes(tmp_path, whole):
+    """SIGKILL before 12 writes, one drawn (seed 1) from each twelfth of all of them.
+
+    The first of them is killed again, at another write, while it resumes.
     """
-    began = time.monotonic()
     code, said = ended(program(tmp_path / "undisturbed"))
-    lasts = time.monotonic() - began
     moments = int(said.split()[-1])
     assert code == 0
-    assert contents(tmp_path / "undisturbed") == whole
+    assert is_as(tmp_path / "undisturbed", whole)
     numbers = random.Random(1)
-    for number, moment in enumerate(numbers.sample(range(1, moments + 1), 10)):
-        folder = tmp_path / f"moment-{number}"
+    for part in range(12):
+        first, last = (moments * edge // 12 for edge in (part, part + 1))
+        moment = numbers.randint(first + 1, last)
+        folder = tmp_path / f"write-{part}"
         assert ended(program(folder, "--resume", kill_before=moment))[0] == -signal.SIGKILL
-        if number == 0:
+        if part == 0:
             assert ended(program(folder, "--resume", kill_before=4))[0] == -signal.SIGKILL
         assert ended(program(folder, "--resume"))[0] == 0
-        assert contents(folder) == whole, moment
-    for number in range(3):
-        folder = tmp_path / f"time-{number}"
-        process = program(folder, "--resume")
-        time.sleep(lasts * numbers.uniform(0.5, 1.0))
+        assert is_as(folder, whole), moment
+
+
+@pytest.mark.slow
+def test_killed_at_any_time_the_analysis_resumes_to_the_same_bytes(tmp_path):
+    """SIGKILL after 10 lengths of time, one drawn (seed 2) from each tenth of an undisturbed run.
+
+    Of 200 draws of 400 patients, 8 chunks; some are killed while they simulate, with some of the
+    chunks kept, and some before or after. Every folder ends the same whenever that was.
+    """
+    asked = ("--draws", "200", "--patients", "400", "--seed", "4")
+    began = time.monotonic()
+    assert ended(program(tmp_path / "undisturbed", asked=asked))[0] == 0
+    lasts = time.monotonic() - began
+    expected = contents(tmp_path / "undisturbed")
+    assert set(expected) == set(NAMES)
+    numbers = random.Random(2)
+    for part in range(10):
+        folder = tmp_path / f"time-{part}"
+        process = program(folder, "--resume", asked=asked)
+        time.sleep(lasts * (part + numbers.random()) / 10)
         process.kill()
         ended(process)
-        assert ended(program(folder, "--resume"))[0] == 0
-        assert contents(folder) == whole
+        assert ended(program(folder, "--resume", asked=asked))[0] == 0
+        assert is_as(folder, expected), part
 
 
 # Kept results

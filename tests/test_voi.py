@@ -14,6 +14,7 @@ from sim.report import psa_figures
 from sim.report import voi as report
 from sim.uncertainty.acceptability import ceac, ceaf, switching_thresholds
 from sim.uncertainty.curves import acceptability_curves, quiet_increments, threshold_grid
+from sim.uncertainty.information import evppi
 from sim.uncertainty.noise import split
 from sim.uncertainty.psa import COVARIANCE, run_psa
 from sim.uncertainty.voi import (
@@ -200,12 +201,49 @@ def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
         (("--incidence", "5"), "needs both --incidence and --years"),
         (("--group", "late"), "is not NAME=pattern,pattern"),
         (("--group", "late=nothing.*"), "no uncertain parameter fits"),
+        (("--group", "a=cost.*", "--group", "a=utility.*"), "--group: is the name of two groups"),
+        (("--threshold", "-5"), "'--threshold'"),
+        (("--threshold", "1e300"), "'--threshold'"),
+        (("--threshold", "nan"), "--threshold: must be a number above 0"),
+        (("--incidence", "1e308", "--years", "5"), "--incidence: must be a number above 0"),
+        (("--incidence", "5", "--years", "inf"), "--years: must be a number above 0"),
     ],
 )
 def test_mistakes_end_with_one_message(arguments, problem):
     result = invoked(*arguments)
     assert result.exit_code == 2
     assert problem in result.stderr
+    assert result.stdout == ""
+
+
+def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
+    """Each black line begins where another ends: at the ICERs of the means."""
+    from sim.report.figures.acceptability import FRONTIER_WIDTH
+    from sim.report.psa_figures import CURVES, drawn_psa
+
+    (axes,) = drawn_psa(several)[CURVES].axes
+    black = [line for line in axes.lines if line.get_linewidth() == FRONTIER_WIDTH]
+    drawn = [
+        np.asarray(line.get_xdata())[~np.isnan(np.asarray(line.get_ydata(), dtype=float))]
+        for line in black
+        if len(line.get_xdata())
+    ]
+    pieces = sorted((xs.min(), xs.max()) for xs in drawn if len(xs))
+    means = several.values("cost").mean(axis=0), several.values("qalys").mean(axis=0)
+    top = threshold_grid(several, several.question.thresholds)[-1]
+    switches = [s.threshold for s in switching_thresholds(*means) if s.threshold < top]
+    assert len(pieces) == len(switches) + 1 > 1
+    assert [start for start, _ in pieces] == pytest.approx([0.0, *switches])
+    assert [end for _, end in pieces] == pytest.approx([*switches, top])
+
+
+def test_a_parameter_that_nothing_uses_is_worth_nothing(psa):
+    """A column of independent draws beside those of the model, 250 draws near the flip."""
+    unused = np.random.default_rng(3).standard_normal((psa.draws, 1))
+    (found,) = evppi(unused, psa.values("cost"), psa.values("qalys"), [FLIP])
+    assert 0.0 <= found.value <= found.null + 3.0 * found.se
+    assert not found.is_told_from_nothing
+    assert found.value < 0.1 * perfect(psa, FLIP).mean
 
 
 def test_a_probabilistic_analysis_writes_its_plane_and_its_curves(tmp_path):
@@ -215,4 +253,6 @@ def test_a_probabilistic_analysis_writes_its_plane_and_its_curves(tmp_path):
     for name in psa_figures.NAMES:
         assert (out / name).stat().st_size > 1000
     header = (out / "acceptability.csv").read_text().splitlines()[0]
-    assert header == "strategy,threshold,probability,se,without_noise,optimal,expected_loss"
+    assert header == (
+        "strategy,threshold,probability,se,without_noise,optimal,expected_loss,expected_loss_se"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Iterable
 
 from sim.errors import UserError
@@ -28,8 +29,8 @@ def whole(name: str, value: int, low: int, high: int | None = None) -> int:
     return number
 
 
-def positive(name: str, value: float) -> float:
-    """Return a number above 0.
+def positive(name: str, value: float, high: float = math.inf) -> float:
+    """Return a number above 0 and, where it is given, at most `high`.
 
     Raises
     ------
@@ -40,8 +41,9 @@ def positive(name: str, value: float) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, bool | str) or not 0.0 < number < math.inf:
-        raise UserError("must be a number above 0", key=name, value=value)
+    if isinstance(value, bool | str) or not 0.0 < number <= min(high, sys.float_info.max):
+        limit = "" if math.isinf(high) else f" and at most {high:,.0f}"
+        raise UserError(f"must be a number above 0{limit}", key=name, value=value)
     return number
 
 

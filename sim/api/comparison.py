@@ -61,10 +61,11 @@ class CompareResult(Result):
 
     @property
     def frontier(self) -> pd.DataFrame:
-        """All strategies of all scenarios in one incremental analysis, as in frontier.csv.
+        """The full incremental analysis of all strategies, as in frontier.csv.
 
-        Columns ``strategy``, ``label``, ``cost``, ``qalys``, ``status``, ``against``, ``icer`` and
-        their errors and limits; no rows where the scenarios do not fit into one analysis.
+        Columns ``analysis``, ``strategy``, ``label``, ``cost``, ``qalys``, ``status``, ``against``,
+        ``icer`` and their errors and limits. Where the scenarios do not fit into one analysis,
+        ``analysis`` is not ``all`` but the scenario, and each has its own.
         """
         return self.tables["frontier"]
 
@@ -72,8 +73,8 @@ class CompareResult(Result):
     def net_benefit(self) -> pd.DataFrame:
         """Net benefits of those strategies at each threshold, as in net_benefit.csv.
 
-        Columns ``strategy``, ``reference``, ``threshold``, ``nmb`` (currency) and ``nhb`` (QALYs)
-        with their errors.
+        Columns ``analysis``, ``strategy``, ``reference``, ``threshold``, ``nmb`` (currency) and
+        ``nhb`` (QALYs) with their errors.
         """
         return self.tables["net_benefit"]
 

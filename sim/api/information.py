@@ -13,6 +13,7 @@ from sim.api.scenario import Scenario
 from sim.api.sensitivity import TOP
 from sim.api.wording import in_python_words
 from sim.errors import UserError
+from sim.limits import LARGEST_AMOUNT, LONGEST_DECISION_YEARS, MOST_PATIENTS
 from sim.report import voi as report
 from sim.report.progress import patients_progress, steps_progress
 from sim.study.question import Question
@@ -141,7 +142,9 @@ def voi(
     question = scenario.question
     population = _population(question, incidence, years)
     shown = whole("top", top, 1)
-    asked = tuple(positive("thresholds", each) for each in thresholds or question.thresholds)
+    asked = tuple(
+        positive("--threshold", each, LARGEST_AMOUNT) for each in thresholds or question.thresholds
+    )
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients)
     psa = results(replace(question, patients=size.patients), size.draws, work)
@@ -163,4 +166,8 @@ def _population(
             "the value to the population needs both --incidence and --years",
             key="--incidence" if incidence is None else "--years",
         )
-    return report.Patients(question, positive("incidence", incidence), positive("years", years))
+    return report.Patients(
+        question,
+        positive("--incidence", incidence, MOST_PATIENTS),
+        positive("--years", years, LONGEST_DECISION_YEARS),
+    )

@@ -15,7 +15,7 @@ from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
-from sim.limits import FEWEST_DRAWS, MOST_DRAWS, MOST_PATIENTS
+from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
 from sim.report.files import inputs_table
 from sim.report.progress import patients_progress
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 class PsaResult(Result):
     """Outcomes under draws of the uncertain parameters, and what they say of the decision.
 
-    Figures are ``acceptability``, the curves with their frontier, and ``plane``, the
-    cost-effectiveness plane.
+    Figures are ``acceptability``, the curves with their frontier, ``plane``, the
+    cost-effectiveness plane, and ``expected_loss``.
     """
 
     FILES = psa_files.NAMES
-    FIGURES = (psa_figures.CURVES, psa_figures.PLANE)
+    FIGURES = (psa_figures.CURVES, psa_figures.PLANE, psa_figures.LOSSES)
 
     def __init__(self, scenario: Scenario, found: Answer) -> None:
         super().__init__(scenario)
@@ -80,7 +80,8 @@ class PsaResult(Result):
         """Acceptability curves and expected losses over thresholds, as in acceptability.csv.
 
         Columns ``strategy``, ``threshold`` (currency per QALY), ``probability`` with its ``se``,
-        ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient).
+        ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient) with its
+        ``expected_loss_se``.
         """
         return acceptability_curves(self._answer.psa)
 
@@ -156,7 +157,7 @@ def psa(
     """
     folder = None if out is None else Path(out)
     if se is not None:
-        positive("se", se)
+        positive("--se", se, LARGEST_AMOUNT)
     question = scenario.question
     if resume and folder is None:
         raise UserError("needs the folder of the unfinished results: give --out", key="--resume")

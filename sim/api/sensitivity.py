@@ -12,7 +12,7 @@ from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
-from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
+from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
 from sim.report.analysis_files import in_bytes
@@ -184,7 +184,7 @@ def tornado(
     >>> bool((found.bars["swing"] >= 0.0).all())
     True
     """
-    worth = None if threshold is None else positive("threshold", threshold)
+    worth = None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
     shown = whole("top", top, 1)
     folder = None if out is None else Path(out)
     check_store(one_way_report.NAMES, folder, resume=resume)
@@ -267,7 +267,7 @@ def sobol(
     >>> sobol(scenario, draws=2).indices.columns[:2].to_list()
     ['group', 'parameters']
     """
-    worth = None if threshold is None else positive("threshold", threshold)
+    worth = None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
     word("groups", groups, get_args(Groups))
     points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
     folder = None if out is None else Path(out)

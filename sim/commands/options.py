@@ -9,14 +9,52 @@ import click
 
 from sim.limits import (
     FEWEST_DRAWS,
+    LARGEST_AMOUNT,
     LARGEST_SEED,
-    LARGEST_THRESHOLD,
     MOST_DRAWS,
     MOST_PATIENTS,
     MOST_THREADS,
 )
 
 AUTO: Final = "auto"
+
+
+class Amount(click.ParamType[float]):
+    """Money, such as a QALY is worth: a number above 0 with which can be reckoned."""
+
+    name = "amount"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read the option."""
+        number: float = click.FLOAT.convert(value, param, ctx)
+        # Not a number is not above 0 either; a range of click's own would let it pass.
+        if not 0.0 < number <= LARGEST_AMOUNT:
+            self.fail(f"{number:g} is not above 0 and at most {LARGEST_AMOUNT:g}", param, ctx)
+        return number
+
+
+amount = Amount()
+
+
+class Folder(click.Path):
+    """A folder, which has a name: without one it would be that from which the program is run."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401 - click's own signature
+        """Read the option."""
+        if not str(value).strip():
+            self.fail("is empty; name a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 scenario_argument = click.argument("scenario", type=click.Path(path_type=Path))
 patients_option = click.option(
@@ -34,7 +72,7 @@ seed_option = click.option(
 out_option = click.option(
     "--out",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=Folder(path_type=Path),
     help="Write tables, summary, provenance and citations into this folder.",
 )
 json_option = click.option(
@@ -46,30 +84,10 @@ threads_option = click.option(
     type=click.IntRange(1, MOST_THREADS),
     help="Threads of the core engine; results do not depend on it.",
 )
-
-
-class Worth(click.ParamType[float]):
-    """What a QALY is worth: a number above 0 with which money can be reckoned."""
-
-    name = "worth"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
-        """Read the option."""
-        number: float = click.FLOAT.convert(value, param, ctx)
-        if not 0.0 < number <= LARGEST_THRESHOLD:
-            self.fail(f"{number:g} is not above 0 and at most {LARGEST_THRESHOLD:g}", param, ctx)
-        return number
-
-
 threshold_option = click.option(
     "--threshold",
     metavar="V",
-    type=Worth(),
+    type=amount,
     help="Currency per QALY, of the net benefit; by default the middle one of the perspective.",
 )
 strategy_option = click.option(

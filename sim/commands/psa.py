@@ -8,6 +8,7 @@ import click
 
 from sim.commands.answers import asked, resumable, show
 from sim.commands.options import (
+    amount,
     draws_option,
     json_option,
     no_cache_option,
@@ -26,7 +27,7 @@ from sim.commands.options import (
 @click.option(
     "--se",
     metavar="S",
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=amount,
     help="Wanted standard error of the mean net monetary benefit at the middle threshold, in "
     "currency; by default 2.5 % of its standard deviation between draws.",
 )

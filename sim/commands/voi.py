@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from sim.commands.answers import asked, check_out, show
 from sim.commands.options import (
+    amount,
     draws_option,
     json_option,
     no_cache_option,
@@ -49,7 +51,7 @@ class _Group(click.ParamType[tuple[str, tuple[str, ...]]]):
     "thresholds",
     metavar="V",
     multiple=True,
-    type=click.FloatRange(min=0.0, min_open=True),
+    type=amount,
     help="Currency per QALY, as often as needed; by default those of the scenario.",
 )
 @click.option(
@@ -101,7 +103,11 @@ def voi(
     """
     from sim import VoiResult
     from sim import voi as valued
+    from sim.errors import UserError
 
+    for name, number in Counter(name for name, _ in groups).items():
+        if number > 1:
+            raise UserError("is the name of two groups", key="--group", value=name)
     question = asked(scenario, seed=seed)
     check_out(out, VoiResult)
     found = valued(

@@ -12,7 +12,7 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
 from sim.economics.incremental import Increment
 from sim.report.citations import citations
-from sim.study.comparison import Comparison, Side
+from sim.study.comparison import Analysis, Comparison, Side
 from sim.study.provenance import provenance
 from sim.study.simulation import Simulation
 
@@ -29,6 +29,7 @@ COLUMNS: Final = {
         "se",
     ),
     "frontier.csv": (
+        "analysis",
         "strategy",
         "label",
         "cost",
@@ -43,6 +44,7 @@ COLUMNS: Final = {
         "icer_high",
     ),
     "net_benefit.csv": (
+        "analysis",
         "strategy",
         "reference",
         "threshold",
@@ -59,9 +61,11 @@ COLUMNS: Final = {
   comparator's. Outcomes and their units are those of strategies.csv and increments.csv of a run.
 - In differences.csv `mean` is the outcome in `scenario` minus that in `from_scenario`, with the
   error of the differences within patients.
-- frontier.csv and net_benefit.csv hold all strategies of all scenarios, as ``scenario:
-  strategy``, and only the header where the scenarios do not fit into one analysis. `icer_low` and
-  `icer_high` are 95 % limits by Fieller's theorem, empty where they do not exist.
+- frontier.csv and net_benefit.csv hold the strategies as ``scenario: strategy``. `analysis` is
+  ``all`` where those of all scenarios stand in one full incremental analysis and, where the
+  scenarios do not fit into one, the scenario whose own it is. `icer_low` and `icer_high` are 95 %
+  limits by Fieller's theorem, empty where they do not exist; `reference` is where net benefits are
+  counted from.
 - changes.csv holds what was asked differently; `value` is empty where it has no part in one.
 """
 NAMES: Final = ("comparison.json", "provenance.json", "citations.txt", *COLUMNS)
@@ -97,7 +101,9 @@ def comparison_json(comparison: Comparison) -> str:
             for each in comparison.differences
         ],
         "frontier": [
-            _analysed(each, comparison.labels, first.thresholds) for each in comparison.pooled
+            _analysed(analysis, each)
+            for analysis in comparison.analyses
+            for each in analysis.strategies
         ],
         "no_frontier_because": list(comparison.separate_because),
     }
@@ -172,13 +178,15 @@ def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
 
 def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for each in comparison.pooled:
+    found = [(analysis, each) for analysis in comparison.analyses for each in analysis.strategies]
+    for analysis, each in found:
         step = each.step
         limits = step.icer_interval if step is not None else None
         rows.append(
             (
+                analysis.scenario,
                 each.name,
-                comparison.labels[each.name],
+                analysis.labels[each.name],
                 *_row(each.cost),
                 *_row(each.qalys),
                 each.status,
@@ -194,14 +202,16 @@ def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
 def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
     return [
         (
+            analysis.scenario,
             each.name,
             each.gain.comparator,
             threshold,
             *_row(each.gain.nmb(threshold)),
             *_row(each.gain.nhb(threshold)),
         )
-        for each in comparison.pooled
-        for threshold in comparison.sides[0].question.thresholds
+        for analysis in comparison.analyses
+        for each in analysis.strategies
+        for threshold in analysis.side.question.thresholds
     ]
 
 
@@ -242,13 +252,12 @@ def _scenario(side: Side) -> dict[str, Any]:
     }
 
 
-def _analysed(
-    each: AnalysedStrategy, labels: dict[str, str], thresholds: tuple[float, ...]
-) -> dict[str, Any]:
-    step = each.step
+def _analysed(analysis: Analysis, each: AnalysedStrategy) -> dict[str, Any]:
+    step, thresholds = each.step, analysis.side.question.thresholds
     return {
+        "analysis": analysis.scenario,
         "strategy": each.name,
-        "label": labels[each.name],
+        "label": analysis.labels[each.name],
         "cost": _json(each.cost),
         "qalys": _json(each.qalys),
         "status": each.status,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from rich.console import Console
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
-from sim.report.cells import NOTHING, SYMBOLS, icer, money, number
+from sim.report.cells import NOTHING, SAVING, SYMBOLS, icer, money, number, saved
 from sim.report.table import Cell, Row, Table, print_table
-from sim.report.text import DISCLAIMER, print_paragraph
+from sim.report.text import DISCLAIMER, print_paragraph, question_lines
 from sim.study.comparability import InputDifference, same_people
-from sim.study.comparison import Comparison, Difference, Side
+from sim.study.comparison import Analysis, Comparison, Difference, Side
 
 MOST_PARAMETERS: Final = 20
 """Printed; all of them are in changes.csv."""
@@ -43,12 +44,12 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         print_paragraph(console, "Nothing is asked differently.")
         console.print()
     print_table(console, _outcomes(comparison))
-    if any(side.summary.comparisons for side in comparison.sides):
-        print_table(console, _increments(comparison))
-    for table in _differences(comparison):
+    for table in (
+        *_increments(comparison),
+        *_differences(comparison),
+        *_analyses(comparison),
+    ):
         print_table(console, table)
-    if comparison.pooled:
-        print_table(console, _pooled(comparison))
     _notes(console, comparison)
 
 
@@ -57,6 +58,13 @@ def _scenarios(console: Console, comparison: Comparison) -> None:
     print_paragraph(console, f"{len(comparison.sides)} scenarios side by side", style="bold")
     for side in comparison.sides:
         print_paragraph(console, f"{side.name}: {side.question.scenario.title}", "Scenario")
+    for lines in zip(*(question_lines(side.question) for side in comparison.sides), strict=True):
+        ((name, text), *others) = lines
+        if all(line == (name, text) for line in others):
+            print_paragraph(console, text, name)
+            continue
+        for side, (_, text) in zip(comparison.sides, lines, strict=True):
+            print_paragraph(console, f"{side.name}: {text}", name)
     simulated = (
         f"{question.patients:,} patients, the same under each strategy and scenario; "
         f"seed {question.seed}; core engine"
@@ -122,33 +130,38 @@ def _outcomes(comparison: Comparison) -> Table:
     return Table("Mean, share or median (standard error)", headings, [[*rows, Row("Cost", cost)]])
 
 
-def _increments(comparison: Comparison) -> Table:
-    found = [(side, each) for side in comparison.sides for each in side.summary.comparisons]
-    gains = [(side, each.increment) for side, each in found]
-    rows = [
-        Row("Life-years", [number(gain.life_years, 3) for _, gain in gains]),
-        Row("QALYs", [number(gain.qalys, 3) for _, gain in gains]),
-        Row("Cost", [money(*gain.cost, _symbol(side)) for side, gain in gains]),
-        Row("ICER, cost per QALY", [icer(gain, _symbol(side)) for side, gain in gains]),
-    ]
-    thresholds = dict.fromkeys(t for side in comparison.sides for t in side.question.thresholds)
-    benefits = [
-        Row(
-            f"Net monetary benefit at {threshold:,.0f} per QALY",
-            [
-                money(*each.nmb.get(threshold, NOT_ESTIMABLE), _symbol(side))
-                if threshold in each.nmb
-                else Cell(NOTHING)
-                for side, each in found
-            ],
+def _increments(comparison: Comparison) -> Iterator[Table]:
+    """Yield the gains over the comparators, those in one currency together."""
+    symbols = dict.fromkeys(_symbol(side) for side in comparison.sides)
+    for symbol in symbols:
+        sides = [side for side in comparison.sides if _symbol(side) == symbol]
+        found = [(side, each) for side in sides for each in side.summary.comparisons]
+        if not found:
+            continue
+        gains = [each.increment for _, each in found]
+        rows = [
+            Row("Life-years", [number(gain.life_years, 3) for gain in gains]),
+            Row("QALYs", [number(gain.qalys, 3) for gain in gains]),
+            Row("Cost", [money(*gain.cost, symbol) for gain in gains]),
+            Row("ICER, cost per QALY", [icer(gain, symbol) for gain in gains]),
+        ]
+        if any(gain.quadrant == SAVING for gain in gains):
+            rows.append(Row("Saved per QALY given up", [saved(gain, symbol) for gain in gains]))
+        benefits = [
+            Row(
+                f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
+                [
+                    money(*each.nmb[threshold], symbol) if threshold in each.nmb else Cell(NOTHING)
+                    for _, each in found
+                ],
+            )
+            for threshold in dict.fromkeys(t for side in sides for t in side.question.thresholds)
+        ]
+        yield Table(
+            f"Difference from {_comparator(sides)} (standard error)",
+            [_heading(side, each.increment.strategy) for side, each in found],
+            [rows, benefits],
         )
-        for threshold in thresholds
-    ]
-    return Table(
-        "Difference from the comparator of the scenario (standard error)",
-        [_heading(side, gain.strategy) for side, gain in gains],
-        [rows, benefits],
-    )
 
 
 def _differences(comparison: Comparison) -> list[Table]:
@@ -181,7 +194,8 @@ def _changes(comparison: Comparison, differences: Sequence[Difference]) -> list[
     rows.append(Row("Cost", _amounts(estimates("cost"))))
     benefits = [
         Row(
-            f"Net monetary benefit at {float(name.removeprefix(BENEFIT)):,.0f} per QALY",
+            f"Net monetary benefit at {_symbol(first)}{float(name.removeprefix(BENEFIT)):,.0f} "
+            "per QALY",
             _amounts(estimates(name)),
         )
         for name in dict.fromkeys(e.outcome for e in differences if e.outcome.startswith(BENEFIT))
@@ -204,28 +218,51 @@ def _amounts(found: Sequence[tuple[str, Estimate]]) -> list[Cell]:
     ]
 
 
-def _pooled(comparison: Comparison) -> Table:
-    symbol = _symbol(comparison.sides[0])
-    thresholds = comparison.sides[0].question.thresholds
-    rows = [
-        Row(
-            comparison.labels[each.name],
+def _analyses(comparison: Comparison) -> Iterator[Table]:
+    """Yield the one analysis or those of the scenarios, where the money is the same in one table."""
+    pooled = bool(comparison.pooled)
+    whose = "all strategies" if pooled else "each scenario"
+    alike: dict[tuple[str, tuple[float, ...]], list[Analysis]] = {}
+    for analysis in comparison.analyses:
+        money_and_thresholds = _symbol(analysis.side), analysis.side.question.thresholds
+        alike.setdefault(money_and_thresholds, []).append(analysis)
+    for (symbol, thresholds), analyses in alike.items():
+        yield Table(
+            f"Full incremental analysis of {whose}, by rising cost (standard error)",
+            ["Cost", "QALYs", "ICER"],
+            [_section(each, partial(_place, symbol=symbol), pooled=pooled) for each in analyses],
+        )
+        yield Table(
+            f"Net health benefit over {_comparator(each.side for each in analyses)}, QALYs "
+            "(standard error)",
+            [f"at {symbol}{threshold:,.0f} per QALY" for threshold in thresholds],
             [
-                money(*each.cost, symbol),
-                number(each.qalys, 3),
-                _step(each, symbol),
-                *(number(each.gain.nhb(threshold), 3) for threshold in thresholds),
+                _section(each, partial(_health, thresholds=thresholds), pooled=pooled)
+                for each in analyses
             ],
         )
-        for each in comparison.pooled
-    ]
-    headings = [
-        "Cost",
-        "QALYs",
-        "ICER",
-        *(f"Net health benefit at {symbol}{threshold:,.0f}" for threshold in thresholds),
-    ]
-    return Table("All strategies, by rising cost (standard error)", headings, [rows])
+
+
+def _section(
+    analysis: Analysis, cells: Callable[[AnalysedStrategy], list[Cell]], *, pooled: bool
+) -> list[Row]:
+    rows = [(analysis.labels[each.name], cells(each)) for each in analysis.strategies]
+    if pooled:
+        return [Row(*row) for row in rows]
+    return [Row(f"In {analysis.scenario}"), *(Row(f"  {label}", row) for label, row in rows)]
+
+
+def _place(strategy: AnalysedStrategy, symbol: str) -> list[Cell]:
+    return [money(*strategy.cost, symbol), number(strategy.qalys, 3), _step(strategy, symbol)]
+
+
+def _health(strategy: AnalysedStrategy, thresholds: Sequence[float]) -> list[Cell]:
+    return [number(strategy.gain.nhb(threshold), 3) for threshold in thresholds]
+
+
+def _comparator(sides: Iterable[Side]) -> str:
+    labels = {side.label(side.question.scenario.comparator_name) for side in sides}
+    return labels.pop() if len(labels) == 1 else "the scenario's comparator"
 
 
 def _step(strategy: AnalysedStrategy, symbol: str) -> Cell:
@@ -249,9 +286,8 @@ def _notes(console: Console, comparison: Comparison) -> None:
     )
     notes = [paired]
     if comparison.pooled:
-        reference = comparison.sides[0].label(first.scenario.comparator_name)
-        notes.append(f"{POOLING} Net health benefit, in QALYs, is counted from {reference}.")
-    elif len(comparison.sides) > 1:
+        notes.append(POOLING)
+    else:
         notes.append(
             "No incremental analysis over all scenarios: they differ in "
             f"{', '.join(comparison.separate_because)}."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,8 @@ from sim.errors import UserError
 
 OPTION: Final = "--out"
 STAGING: Final = ".blinsim-"
+PROBE: Final = ".blinsim-probe-"
+"""An empty folder that is made to see whether one can be."""
 
 
 def check_folder(folder: Path, names: Collection[str]) -> None:
@@ -41,8 +43,12 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
             existing = existing.parent
         if not existing.is_dir():
             raise _wrong(folder, f"lies below '{existing.name}', which is not a folder")
-        with tempfile.TemporaryDirectory(prefix=STAGING, dir=existing):
+        with tempfile.TemporaryDirectory(prefix=PROBE, dir=existing):
             pass
+        for left in existing.glob(f"{PROBE}*"):
+            # Of a program that was killed, or of one that is just now looking as this one did.
+            with suppress(OSError):
+                left.rmdir()
 
 
 def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Collection[str]) -> None:

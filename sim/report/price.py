@@ -23,7 +23,7 @@ from sim.report.cells import NOTHING, SYMBOLS, money
 from sim.report.sensitivity_text import print_notes, strategy_label
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
-from sim.uncertainty.price import PricedResults, PriceLimit
+from sim.uncertainty.price import Chance, PricedResults, PriceLimit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,12 +65,15 @@ LINEAR: Final = (
     "here is exact for these draws and patients. A price per cycle counts the mean vials of a "
     "cycle that is started."
 )
+SCENARIO_PRICE: Final = "at_price_of_scenario"
+BASE_PRICE: Final = "at_price_of_base_case"
 NEVER: Final = (
     "A price below 0 says that the threshold is not met even where the drug is for nothing."
 )
 CURVE_NOTE: Final = (
-    "The curve in price_curve.csv says how likely the strategy has the highest net benefit of all, "
-    "with and without the Monte Carlo noise of the draws."
+    "Most cost-effective is the strategy with the highest net benefit of all; the probability is a "
+    "share of draws, with the Monte Carlo noise of each draw taken out. --out DIR writes and draws "
+    "the whole curve against the price (price_curve)."
 )
 
 
@@ -116,6 +119,10 @@ def price_summary(found: PricedResults) -> dict[str, Any]:
                 "base_case": estimate_json(limit.base),
                 "mean_over_draws": estimate_json(limit.mean),
                 "vials_per_cycle": finite(found.vials_per_cycle(limit.strategy)),
+                "probability_most_cost_effective": {
+                    name: None if chance is None else chance._asdict()
+                    for name, chance in _chances(found, limit).items()
+                },
             }
             for limit in found.limits()
         ],
@@ -195,6 +202,16 @@ def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], sy
             cycles = [_money(_per_cycle(price, vials), symbol) for price in prices]
             rows.append(Row(f"  per cycle of {vials:.1f} vials", cells=cycles))
         sections.append(rows)
+    chances = [_chances(found, limit) for limit in limits]
+    sections.append(
+        [
+            Row("Probability most cost-effective, %"),
+            *(
+                Row(f"  at the price of the {place}", [_chance(each[key]) for each in chances])
+                for place, key in (("scenario", SCENARIO_PRICE), ("base case", BASE_PRICE))
+            ),
+        ]
+    )
     words = sorted({limit.direction for limit in limits})
     corner = (
         f"{strategy_label(question, strategy)} against {comparator}: price, "
@@ -202,6 +219,23 @@ def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], sy
     )
     headings = [f"{symbol}{limit.threshold:,.0f} per QALY" for limit in limits]
     return Table(corner, headings, sections)
+
+
+def _chances(found: PricedResults, limit: PriceLimit) -> dict[str, Chance | None]:
+    """Return how likely the strategy is the best of all at the scenario's price and at the limit."""
+    prices = {SCENARIO_PRICE: found.price, BASE_PRICE: limit.base.mean}
+    return {
+        name: found.chances(limit.threshold, price)[limit.strategy]
+        if math.isfinite(price) and price >= 0.0
+        else None
+        for name, price in prices.items()
+    }
+
+
+def _chance(chance: Chance | None) -> Cell:
+    if chance is None:
+        return Cell(NOTHING)
+    return Cell(f"{PERCENT * chance.without_noise:.1f}", f" ({PERCENT * chance.se:.1f})")
 
 
 def _money(price: Estimate, symbol: str) -> Cell:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 PLANE: Final = "plane"
 CURVES: Final = "acceptability"
+LOSSES: Final = "expected_loss"
 NAMES: Final = (
     f"{CURVES}.csv",
-    *(f"{figure}.{suffix}" for figure in (PLANE, CURVES) for suffix in FIGURE_FORMATS),
+    *(f"{figure}.{suffix}" for figure in (PLANE, CURVES, LOSSES) for suffix in FIGURE_FORMATS),
 )
 """The columns of acceptability.csv are those of `sim.uncertainty.curves.acceptability_curves`."""
 
@@ -40,6 +41,7 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
 def drawn_psa(psa: Psa) -> dict[str, Figure]:
     """Return the figures by name; there are two strategies or more."""
     from sim.report.figures.acceptability import acceptability_figure
+    from sim.report.figures.expected_loss import expected_loss_figure
     from sim.report.figures.planes import Cloud, plane_figure
     from sim.report.figures.style import styled
 
@@ -53,17 +55,19 @@ def drawn_psa(psa: Psa) -> dict[str, Figure]:
         for name in names
         if name != comparator
     ]
+    curves = acceptability_curves(psa)
     with styled():
         return {
             PLANE: plane_figure(
                 clouds, names, labels[comparator], question.thresholds, symbol=symbol
             ),
             CURVES: acceptability_figure(
-                acceptability_curves(psa),
+                curves,
                 names,
                 labels,
                 question.thresholds,
                 [switch.threshold for switch in switching_thresholds(*means)],
                 symbol=symbol,
             ),
+            LOSSES: expected_loss_figure(curves, names, labels, question.thresholds, symbol=symbol),
         }

@@ -17,6 +17,7 @@ from sim.report.citations import citations
 from sim.report.files import INDENT, inputs_table
 from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
+from sim.uncertainty.allocation import NAIVE_PATIENTS
 from sim.uncertainty.answer import Answer, Choice, Gain, Planned
 from sim.uncertainty.noise import INTERVAL, Split
 from sim.uncertainty.psa import Psa
@@ -144,6 +145,9 @@ def _planned(planned: Planned | None) -> dict[str, Any] | None:
         "between_patients_sd": math.sqrt(variances.within),
         "expected_se": allocation.se,
         "expected_noise_share": allocation.noise_share,
+        "customary_draws": allocation.naive_draws,
+        "customary_patients": NAIVE_PATIENTS,
+        "customary_expected_se": allocation.naive_se,
         "work_saved": allocation.saved,
     }
 

@@ -19,6 +19,7 @@ from sim.uncertainty.allocation import (
     NOISE_SHARE,
     PILOT_DRAWS,
     PILOT_PATIENTS,
+    Allocation,
     middle_threshold,
 )
 from sim.uncertainty.answer import Answer, Choice, Planned
@@ -61,7 +62,8 @@ def print_psa(console: Console, answer: Answer) -> None:
         f"{question.patients:,} patients of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
-    chosen = [("Chosen", _reason(answer.planned, symbol))] if answer.planned else []
+    benefit = "incremental net monetary benefit" if answer.gains else "net monetary benefit"
+    chosen = [("Chosen", _reason(answer.planned, symbol, benefit))] if answer.planned else []
     print_question(console, question, ("Simulated", simulated), *chosen)
     print_table(console, _strategies(answer, symbol))
     if answer.gains:
@@ -71,25 +73,34 @@ def print_psa(console: Console, answer: Answer) -> None:
     _notes(console, answer)
 
 
-def _reason(planned: Planned, symbol: str) -> str:
-    """Say in words which numbers were chosen, and why."""
+def _reason(planned: Planned, symbol: str, benefit: str) -> str:
+    """Say in words which numbers were chosen, why, and what that saves."""
     found, chosen = planned.variances, planned.allocation
     money = _money(symbol)
-    saved = (
-        f"This takes {chosen.saved:.0%} less work than {chosen.naive_draws:,} draws of "
-        f"{NAIVE_PATIENTS:,} patients."
-        if chosen.saved > 0.0
-        else ""
-    )
     return (
         f"{chosen.draws:,} draws of {chosen.patients:,} patients. In a pilot of {PILOT_DRAWS} "
-        f"draws of {PILOT_PATIENTS:,} patients, the net monetary benefit of {found.strategy} at "
+        f"draws of {PILOT_PATIENTS:,} patients, the {benefit} of {found.strategy} at "
         f"{money(found.threshold)} per QALY had a standard deviation of "
         f"{money(math.sqrt(found.between))} between draws and of {money(math.sqrt(found.within))} "
         f"between patients. The chosen numbers leave its mean a standard error of about "
         f"{money(chosen.se)}, and make {chosen.noise_share:.0%} of the variance between draws "
-        f"Monte Carlo noise. {saved}"
+        f"Monte Carlo noise. {_saving(chosen, money)}"
     ).rstrip()
+
+
+def _saving(chosen: Allocation, money: Format) -> str:
+    if chosen.saved <= 0.0:
+        return ""
+    saved = f"this takes {chosen.saved:.0%} less work."
+    if chosen.naive_draws == chosen.draws:
+        return (
+            f"The same draws with the customary {NAIVE_PATIENTS:,} patients each would leave it "
+            f"{money(chosen.naive_se)}: {saved}"
+        )
+    return (
+        f"With the customary {NAIVE_PATIENTS:,} patients in each, the same error needs "
+        f"{chosen.naive_draws:,} draws: {saved}"
+    )
 
 
 def _strategies(answer: Answer, symbol: str) -> Table:

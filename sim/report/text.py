@@ -103,21 +103,25 @@ def print_paragraph(console: Console, text: str, name: str = "", style: str = ""
         console.print(line, style=style, soft_wrap=True)
 
 
-def print_question(console: Console, question: Question, *simulated: tuple[str, str]) -> None:
-    """Print what was asked, then names and texts of how it was simulated."""
-    scenario, perspective = question.scenario, question.perspective
+def question_lines(question: Question) -> list[tuple[str, str]]:
+    """Return in words, with their names, who is treated, who pays, and for how long it counts."""
+    scenario = question.scenario
     population = question.catalogue.populations[scenario.population]
     costs, effects = question.discount_rates
     horizon = (
         LIFETIME if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
     )
-    print_paragraph(console, scenario.title, style="bold")
-    for name, text in (
+    return [
         ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
-        ("Perspective", perspective.label),
+        ("Perspective", question.perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
-        *simulated,
-    ):
+    ]
+
+
+def print_question(console: Console, question: Question, *simulated: tuple[str, str]) -> None:
+    """Print what was asked, then names and texts of how it was simulated."""
+    print_paragraph(console, question.scenario.title, style="bold")
+    for name, text in (*question_lines(question), *simulated):
         print_paragraph(console, text, name)
     console.print()
 

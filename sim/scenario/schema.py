@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from sim.limits import LARGEST_SEED, MOST_PATIENTS
+from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
 
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
@@ -61,6 +61,7 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
@@ -154,7 +155,7 @@ class Scenario(_Part):
     perspective: str
     horizon_years: Horizon
     discounting: Discounting = Discounting()
-    thresholds: Annotated[tuple[Positive, ...], Field(min_length=1, strict=False)] | None = None
+    thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, strict=False)] | None = None
     comparator: str | None = None
     strategies: Annotated[
         tuple[Strategy, ...], Field(min_length=1, max_length=MOST_STRATEGIES, strict=False)

@@ -26,6 +26,7 @@ from sim.study.tally import DISCOUNTED, FLAGS, ROW
 
 SCENARIO_SEPARATOR: Final = ": "
 """Between the name of a scenario and that of its strategy, where both are needed."""
+ALL: Final = "all"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,28 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """A full incremental analysis.
+
+    Attributes
+    ----------
+    scenario
+        Whose strategies; `ALL` where they are those of all scenarios.
+    side
+        Of the currency and the thresholds.
+    strategies
+        By rising cost; net benefits are counted from the comparator of `side`.
+    labels
+        How the strategies are shown, by the names they have here.
+    """
+
+    scenario: str
+    side: Side
+    strategies: tuple[AnalysedStrategy, ...]
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Scenarios side by side.
 
@@ -103,20 +126,23 @@ class Comparison:
         What was asked differently.
     differences
         Of each later scenario from the first.
-    pooled
-        The full incremental analysis of all strategies; empty where it makes no sense.
+    analyses
+        The full incremental analysis of all strategies of all scenarios or, where that makes no
+        sense, one of each scenario.
     separate_because
         Why it makes none: what would have to be the same.
-    labels
-        How the strategies of `pooled` are shown.
     """
 
     sides: tuple[Side, ...]
     inputs: tuple[InputDifference, ...]
     differences: tuple[Difference, ...]
-    pooled: tuple[AnalysedStrategy, ...]
+    analyses: tuple[Analysis, ...]
     separate_because: tuple[str, ...]
-    labels: dict[str, str]
+
+    @property
+    def pooled(self) -> tuple[AnalysedStrategy, ...]:
+        """The strategies of the one analysis of all scenarios; empty where there is none."""
+        return () if self.separate_because else self.analyses[0].strategies
 
 
 def scenario_names(files: Sequence[str]) -> list[str]:
@@ -162,14 +188,14 @@ def compare(
         for name, question in zip(names, asked, strict=True)
     )
     obstacles = not_poolable(asked)
-    pool = [] if obstacles else _pool(sides)
     return Comparison(
         sides=sides,
         inputs=tuple(input_differences(asked)),
         differences=tuple(_differences(sides)),
-        pooled=tuple(analyse([each.totals for each in pool], _reference(sides[0]))) if pool else (),
+        analyses=tuple(_analysis(side.name, [side]) for side in sides)
+        if obstacles
+        else (_analysis(ALL, sides),),
         separate_because=obstacles,
-        labels=_labels(pool),
     )
 
 
@@ -253,8 +279,11 @@ def _benefits(change: Increment, thresholds: Sequence[float]) -> Iterator[tuple[
         yield f"nmb_at_{threshold:g}", change.nmb(threshold)
 
 
-def _reference(side: Side) -> str:
-    return _full_name(side, side.question.scenario.comparator_name)
+def _analysis(scenario: str, sides: Sequence[Side]) -> Analysis:
+    pool = _pool(sides)
+    reference = _full_name(sides[0], sides[0].question.scenario.comparator_name)
+    found = analyse([each.totals for each in pool], reference)
+    return Analysis(scenario, sides[0], tuple(found), _labels(pool))
 
 
 def _full_name(side: Side, strategy: str) -> str:

@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array
-from sim.uncertainty.acceptability import ceac, ceaf, share_errors, switching_thresholds
+from sim.uncertainty.acceptability import (
+    ceac,
+    ceaf,
+    expected_loss,
+    share_errors,
+    switching_thresholds,
+)
 from sim.uncertainty.noise import without_noise
 from sim.uncertainty.psa import COVARIANCE, Psa
 
@@ -47,12 +53,13 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
     Columns: ``strategy``, ``threshold``; ``probability`` and ``se``, the share of draws in which
     it has the most net benefit, with its binomial error; ``without_noise``, the same without
     noise; ``optimal``, whether it has the most expected net benefit; ``expected_loss`` without
-    noise, in currency per patient.
+    noise, in currency per patient, and ``expected_loss_se``, that of the draws as they are.
     """
     grid = threshold_grid(psa, psa.question.thresholds)
     costs, qalys = psa.values("cost"), psa.values("qalys")
     shares, frontier = ceac(costs, qalys, grid), ceaf(costs, qalys, grid)
     errors = share_errors(shares, psa.draws)
+    loss_errors = expected_loss(costs, qalys, grid).se
     rows = []
     for k, threshold in enumerate(grid.tolist()):
         quiet = quiet_benefits(psa, threshold)
@@ -61,11 +68,11 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
         losses = quiet.max(axis=1).mean() - quiet.mean(axis=0)
         rows += [
             (name, threshold, shares[k, s], errors[k, s], silent[s])
-            + (bool(frontier.strategy[k] == s), losses[s])
+            + (bool(frontier.strategy[k] == s), losses[s], loss_errors[k, s])
             for s, name in enumerate(psa.strategies)
         ]
     columns = ["strategy", "threshold", "probability", "se", "without_noise", "optimal"]
-    table = pd.DataFrame(rows, columns=[*columns, "expected_loss"])
+    table = pd.DataFrame(rows, columns=[*columns, "expected_loss", "expected_loss_se"])
     order = pd.Categorical(table["strategy"], psa.strategies)
     return table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
 

@@ -64,6 +64,18 @@ class PriceLimit(NamedTuple):
     direction: Direction
 
 
+class Chance(NamedTuple):
+    """How likely a strategy is the most cost-effective at a price.
+
+    `share` of draws with its binomial error `se`, and the share once the Monte Carlo noise of
+    each draw is taken out; 0 to 1.
+    """
+
+    share: float
+    se: float
+    without_noise: float
+
+
 @dataclass(frozen=True)
 class PricedResults:
     """Results of the same draws and patients at three prices of a vial.
@@ -71,7 +83,7 @@ class PricedResults:
     Attributes
     ----------
     regimen, parameter
-        Whose drug, and the name of its price.
+        Whose drug, and the name of its price, which all regimens of the drug share.
     price
         That of the scenario, in currency per vial.
     step
@@ -92,17 +104,28 @@ class PricedResults:
         return self.results[1]
 
     @property
+    def regimens(self) -> list[str]:
+        """Names of the regimens of the scenario that give the drug."""
+        question = self.psa.question
+        return [
+            name
+            for name in question.scenario.regimens
+            if _drug_of(question, name) == _drug_of(question, self.regimen)
+        ]
+
+    @property
     def holding(self) -> list[str]:
-        """Names of the strategies that hold the regimen."""
+        """Names of the strategies that hold a regimen of the drug."""
+        drug = set(self.regimens)
         return [
             strategy.name
             for strategy in self.psa.question.scenario.strategies
-            if self.regimen in strategy.sequence
+            if not drug.isdisjoint(strategy.sequence)
         ]
 
     @property
     def compared(self) -> list[str]:
-        """Names of the strategies that hold the regimen where the comparator does not.
+        """Names of the strategies that hold the drug where the comparator does not.
 
         Where the comparator does, all other strategies.
         """
@@ -158,13 +181,13 @@ class PricedResults:
     def vials_per_cycle(self, strategy: str) -> float:
         """Return the mean vials of a cycle that is started, interrupted ones included.
 
-        nan unless the regimen is the strategy's first and returns in no later line: cycles of
+        nan unless the drug is the strategy's first and returns in no later line: cycles of
         later lines are not counted.
         """
         (sequence,) = (
             each.sequence for each in self.psa.question.scenario.strategies if each.name == strategy
         )
-        if sequence[0] != self.regimen or sequence.count(self.regimen) > 1:
+        if [name in self.regimens for name in sequence] != [True] + [False] * (len(sequence) - 1):
             return math.nan
         s = self.psa.strategies.index(strategy)
         none, one = (
@@ -201,6 +224,20 @@ class PricedResults:
             for threshold in self.psa.question.thresholds:
                 yield self.limit(strategy, threshold)
 
+    def chances(self, threshold: float, price: float) -> dict[str, Chance]:
+        """Return how likely each strategy has the most net benefit of all at a price."""
+        names = self.psa.strategies
+        benefit, noise = self.inmb(threshold, price), self.inmb_noise(threshold, price)
+        quiet = np.array([without_noise(benefit[:, s], noise[:, s]) for s in range(len(names))]).T
+        shares = _best(benefit)
+        found = zip(
+            shares.tolist(),
+            share_errors(shares, len(benefit)).tolist(),
+            _best(quiet).tolist(),
+            strict=True,
+        )
+        return {name: Chance(*each) for name, each in zip(names, found, strict=True)}
+
     def curve(self) -> pd.DataFrame:
         """Return by price how likely each strategy with the regimen is the most cost-effective.
 
@@ -208,20 +245,13 @@ class PricedResults:
         ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` (the
         share once the Monte Carlo noise of each draw is taken out).
         """
-        names = self.psa.strategies
-        rows = []
-        for threshold in self.psa.question.thresholds:
-            for price in self._grid():
-                benefit = self.inmb(threshold, price)
-                noise = self.inmb_noise(threshold, price)
-                quiet = [without_noise(benefit[:, s], noise[:, s]) for s in range(len(names))]
-                shares = _best(benefit)
-                errors, quiet_shares = share_errors(shares, len(benefit)), _best(np.array(quiet).T)
-                rows += [
-                    (name, threshold, price, shares[s], errors[s], quiet_shares[s])
-                    for s, name in enumerate(names)
-                    if name in self.holding
-                ]
+        rows = [
+            (name, threshold, price, *chance)
+            for threshold in self.psa.question.thresholds
+            for price in self._grid()
+            for name, chance in self.chances(threshold, price).items()
+            if name in self.holding
+        ]
         columns = ["strategy", "threshold", "price", "probability", "se", "without_noise"]
         table = pd.DataFrame(rows, columns=columns)
         return table.sort_values(["strategy", "threshold", "price"], ignore_index=True)
@@ -245,7 +275,7 @@ class PricedResults:
 
 
 def price_parameter(question: Question, regimen: str) -> str:
-    """Return the name of the price of a regimen's vial.
+    """Return the name of the price of a regimen's vial, which all regimens of its drug share.
 
     Raises
     ------
@@ -272,7 +302,12 @@ def price_parameter(question: Question, regimen: str) -> str:
             key="--regimen",
             value=regimen,
         )
-    return f"cost.{regimen}.vial"
+    return f"cost.{_drug_of(question, regimen)}.vial"
+
+
+def _drug_of(question: Question, regimen: str) -> str:
+    """Return the regimen that names the vial of the drug."""
+    return question.catalogue.regimens[regimen].drug
 
 
 def priced_results(

@@ -133,8 +133,7 @@ def read_results(folder: Path, question: Question, draws: int) -> Psa | None:
         for name, hashed in found["files"].items():
             if hashlib.sha256((folder / name).read_bytes()).hexdigest() != hashed:
                 return None
-        table = pq.read_table(folder / TABLE).to_pandas()
-        deterministic = pq.read_table(folder / DETERMINISTIC).to_pandas()
+        table, deterministic = (read_parquet(folder / name) for name in (TABLE, DETERMINISTIC))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
         return None
     drawn = [name for name in table.columns if name.startswith(PARAMETER)]
@@ -152,8 +151,20 @@ def parquet(table: pd.DataFrame) -> bytes:
     """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
     stream = io.BytesIO()
     plain = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(plain, stream, compression="zstd")
+    pq.write_table(plain, stream, compression="zstd", write_page_checksum=True)
     return stream.getvalue()
+
+
+def read_parquet(path: Path) -> pd.DataFrame:
+    """Return the table of a Parquet file, whose checksums tell where a byte is not as written.
+
+    Raises
+    ------
+    OSError, ArrowException
+        When it cannot be read or is damaged.
+    """
+    found: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas()
+    return found
 
 
 def draws_table(psa: Psa) -> pd.DataFrame:

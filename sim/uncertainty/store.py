@@ -17,11 +17,10 @@ from typing import Any, BinaryIO, Final
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sim.errors import UserError
 from sim.report.folder import OPTION, check_folder
-from sim.uncertainty.results import INDENT, MANIFEST, manifest_text, parquet
+from sim.uncertainty.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
 
 CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"
@@ -63,11 +62,10 @@ class Chunks:
             When the file is damaged.
         """
         try:
-            table: pd.DataFrame = pq.read_table(self._path(chunk)).to_pandas()
+            return read_parquet(self._path(chunk))
         except (OSError, pa.ArrowException):
             problem = f"is damaged; remove it and continue with {RESUME}"
             raise UserError(problem, file=self._path(chunk)) from None
-        return table
 
     def finish(self, files: Mapping[str, bytes]) -> None:
         """Put the files of the complete results into the folder, and drop the chunks.
@@ -203,7 +201,12 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    whole = isinstance(found, dict) and {"key", "asked", "chunks"} <= found.keys()
+    whole = (
+        isinstance(found, dict)
+        and {"key", "asked", "chunks"} <= found.keys()
+        and isinstance(found["asked"], dict)
+        and {"scenario", "draws", "patients", "seed"} <= found["asked"].keys()
+    )
     return found if whole else None
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NORMAL_97_5
+from sim.economics.estimates import NORMAL_97_5, Array
 from sim.report.figures.style import GREY, colour_of, in_currency, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
@@ -60,7 +60,7 @@ def acceptability_figure(
         axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
     for name in strategies:
         curve = curves[curves["strategy"] == name]
-        _curve(axes, curve, colours[name], labels[name])
+        _curve(axes, curve, colours[name], labels[name], switches)
     for switch in switches:
         if switch <= float(curves["threshold"].max()):
             axes.annotate(
@@ -85,17 +85,32 @@ def acceptability_figure(
     return figure
 
 
-def _curve(axes: Axes, curve: pd.DataFrame, colour: str, label: str) -> None:
+def _curve(
+    axes: Axes, curve: pd.DataFrame, colour: str, label: str, switches: Sequence[float]
+) -> None:
     share, error = PERCENT * curve["without_noise"], PERCENT * NORMAL_97_5 * curve["se"]
     low, high = (share - error).clip(lower=0.0), (share + error).clip(upper=PERCENT)
     axes.fill_between(curve["threshold"], low, high, color=colour, alpha=BAND, linewidth=0.0)
-    frontier = np.where(curve["optimal"], share, np.nan)
     axes.plot(
-        curve["threshold"],
-        frontier,
+        *_frontier(curve, switches),
         color="black",
         linewidth=FRONTIER_WIDTH,
         solid_capstyle="butt",
         zorder=1,
     )
     axes.plot(curve["threshold"], share, color=colour, label=label, zorder=2)
+
+
+def _frontier(curve: pd.DataFrame, switches: Sequence[float]) -> tuple[Array, Array]:
+    """Return the curve where it is the frontier, from switch to switch; nan elsewhere."""
+    grid, optimal = curve["threshold"].to_numpy(), curve["optimal"].to_numpy()
+    inside = [switch for switch in switches if grid[0] < switch < grid[-1]]
+    thresholds = np.union1d(grid, inside)
+    # A switch belongs to the strategies on both sides of it, also where it lies on the grid.
+    before = np.searchsorted(grid, thresholds, side="left")
+    after = before.copy()
+    turns = np.isin(thresholds, inside)
+    before[turns] -= 1
+    after[turns] = np.searchsorted(grid, thresholds[turns], side="right")
+    shares = np.interp(thresholds, grid, PERCENT * curve["without_noise"])
+    return thresholds, np.where(optimal[before] | optimal[after], shares, np.nan)

@@ -135,9 +135,8 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
     axes.xaxis.set_major_locator(MaxNLocator(TICKS))
     in_currency(axes.xaxis, symbol)
     axes.set_xlabel("EVPPI per patient, with 95 % interval")
-    axes.set_title(
-        f"Value of partial information at {symbol}{threshold:,.0f} per QALY", pad=TITLE_PAD
-    )
+    # Short enough for the space beside the long names of parameters.
+    axes.set_title(f"EVPPI at {symbol}{threshold:,.0f} per QALY", pad=TITLE_PAD)
     handles = [
         Patch(facecolor=GROUP_COLOUR, edgecolor=GROUP_COLOUR, label="group"),
         Patch(facecolor=PARAMETER_COLOUR, edgecolor=PARAMETER_COLOUR, label="single parameter"),

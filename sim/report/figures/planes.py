@@ -111,8 +111,8 @@ def plane_figure(
     axes.axhline(0.0, color="black", linewidth=0.8, zorder=1)
     axes.axvline(0.0, color="black", linewidth=0.8, zorder=1)
     in_currency(axes.yaxis, symbol)
-    axes.set_xlabel(f"QALYs more than {comparator}")
-    axes.set_ylabel(f"Cost more than {comparator}")
+    axes.set_xlabel(f"Incremental QALYs against {comparator}")
+    axes.set_ylabel(f"Incremental cost against {comparator}")
     axes.set_title("Cost-effectiveness plane")
     columns = legend_columns([cloud.label for cloud in clouds], width_mm)
     title = "Mean, draws and 95 % ellipse of"
