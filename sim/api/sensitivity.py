@@ -15,6 +15,7 @@ from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
 from sim.report.analysis_files import in_bytes
+from sim.report.folder import beside_a_run
 from sim.uncertainty import one_way
 from sim.uncertainty import sobol as sobol_analysis
 from sim.uncertainty.draws import fitted_draws
@@ -34,6 +35,7 @@ Groups = Literal["default", "none"]
 class TornadoResult(Result):
     """An outcome at both ends of every parameter's interval, and under other structures."""
 
+    COMMAND = "tornado"
     FILES = one_way_report.NAMES
     FIGURES = (one_way_report.ANALYSIS,)
 
@@ -77,6 +79,7 @@ class TornadoResult(Result):
 class SobolResult(Result):
     """Shares of the variance of an outcome that groups of parameters are answerable for."""
 
+    COMMAND = "sobol"
     FILES = (*global_sensitivity.SOBOL_NAMES, MANIFEST)
     FIGURES = (global_sensitivity.SOBOL,)
 
@@ -271,7 +274,8 @@ def sobol(
                 planned, threads=threads_given(threads), progress=advance, store=store
             )
         if store is not None:
-            store.finish(in_bytes(global_sensitivity.sobol_files(found)))
+            files = in_bytes(global_sensitivity.sobol_files(found))
+            store.finish(beside_a_run(store.folder, SobolResult.COMMAND, files))
     return SobolResult(scenario, found, planned.chunks, groups)
 
 

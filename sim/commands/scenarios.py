@@ -42,7 +42,7 @@ def scenarios(
     from sim.api.work import sets_progress
     from sim.report import text
     from sim.report import what_ifs as report
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.folder import check_folder, write_analysis
     from sim.study.question import ask
     from sim.uncertainty.scenario_matrix import scenario_matrix
 
@@ -52,7 +52,7 @@ def scenarios(
     with sets_progress(question, len(question.scenario.what_ifs)) as advance:
         found = scenario_matrix(question, threshold=threshold, threads=threads, progress=advance)
     if out is not None:
-        write_folder(out, report.matrix_files(found), report.NAMES)
+        write_analysis(out, "scenarios", report.matrix_files(found), report.NAMES)
     if as_json:
         click.echo(report.matrix_json(found), nl=False)
         return

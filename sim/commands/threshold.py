@@ -50,7 +50,7 @@ def threshold(
     from sim.api.work import sets_progress
     from sim.report import text
     from sim.report import threshold as report
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.folder import check_folder, write_analysis
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
@@ -63,7 +63,7 @@ def threshold(
     with sets_progress(question, GRID) as advance:
         found = threshold_analysis(question, varied, threads=threads, progress=advance)
     if out is not None:
-        write_folder(out, report.threshold_files(found), report.NAMES)
+        write_analysis(out, "threshold", report.threshold_files(found), report.NAMES)
     if as_json:
         click.echo(report.threshold_json(found), nl=False)
         return

@@ -68,7 +68,7 @@ def twoway(
     from sim.api.work import sets_progress
     from sim.report import text
     from sim.report import two_way as report
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.folder import check_folder, write_analysis
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
@@ -92,7 +92,7 @@ def twoway(
             progress=advance,
         )
     if out is not None:
-        write_folder(out, report.two_way_files(found), report.NAMES)
+        write_analysis(out, "twoway", report.two_way_files(found), report.NAMES)
     if as_json:
         click.echo(report.two_way_json(found), nl=False)
         return
