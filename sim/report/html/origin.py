@@ -19,6 +19,14 @@ BY_ANALYSIS: Final = {
     "followed": "explain.json, explain.svg",
     "validation": "validation.csv",
 }
+ANALYSES: Final = {
+    "psa": "Probabilistic analysis",
+    "tornado": "One-way analysis",
+    "voi": "Value of information",
+    "explain": "One patient",
+    "validate": "Validation",
+}
+"""Names of analyses that their command does not tell."""
 PACKAGES: Final = "packages"
 ANALYSIS: Final = "analysis"
 NAMES: Final = {"scenario_sha256": "SHA-256 of what was asked", "python": "Python"}
@@ -76,8 +84,8 @@ def _beside(results: Results, known: Mapping[str, Any]) -> dict[str, str]:
         if isinstance(number, int)
     ]
     return {
-        "name": capital(str(known["name"])),
-        "size": " of ".join(size),
+        "name": ANALYSES.get(str(known["name"]), capital(str(known["name"]))),
+        "size": " of ".join(size) if "patient" not in known else f"patient {known['patient']:,}",
         "seed": str(known.get("seed", "")),
         "version": "as the run" if same else f"{version}, {commit}",
     }

@@ -23,7 +23,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return what the section of the patient says."""
     found = analyses.followed
     if found is None:
-        others = ["explain --find 'transplanted'"]
+        others = ["explain --find transplanted"]
         return {
             "found": False,
             "commands": commands(results.question, others),
