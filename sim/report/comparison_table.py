@@ -103,6 +103,12 @@ def _symbol(side: Side) -> str:
     return SYMBOLS[side.question.perspective.currency]
 
 
+def _common_symbol(comparison: Comparison) -> str:
+    """Return the sign of the currency, or nothing where the scenarios have several."""
+    symbols = {_symbol(side) for side in comparison.sides}
+    return symbols.pop() if len(symbols) == 1 else ""
+
+
 def _columns(comparison: Comparison) -> list[tuple[Side, str]]:
     return [(side, name) for side in comparison.sides for name in side.strategies]
 
@@ -134,7 +140,7 @@ def _increments(comparison: Comparison) -> Table:
     thresholds = dict.fromkeys(t for side in comparison.sides for t in side.question.thresholds)
     benefits = [
         Row(
-            f"Net monetary benefit at {threshold:,.0f} per QALY",
+            f"Net monetary benefit at {_common_symbol(comparison)}{threshold:,.0f} per QALY",
             [
                 money(*each.nmb.get(threshold, NOT_ESTIMABLE), _symbol(side))
                 if threshold in each.nmb
@@ -179,9 +185,10 @@ def _changes(comparison: Comparison, differences: Sequence[Difference]) -> list[
         for key, label, digits in shown
     ]
     rows.append(Row("Cost", _amounts(estimates("cost"))))
+    symbol = _common_symbol(comparison)
     benefits = [
         Row(
-            f"Net monetary benefit at {float(name.removeprefix(BENEFIT)):,.0f} per QALY",
+            f"Net monetary benefit at {symbol}{float(name.removeprefix(BENEFIT)):,.0f} per QALY",
             _amounts(estimates(name)),
         )
         for name in dict.fromkeys(e.outcome for e in differences if e.outcome.startswith(BENEFIT))
