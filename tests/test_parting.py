@@ -176,7 +176,7 @@ def test_a_longer_remission_is_told_as_two_distributions(both):
     assert parting.event.kind == Happening.RELAPSE
     assert (parting.reason, parting.draw.decision) == (Reason.TIME, Decision.RELAPSE_TIME)
     told = dict(sentences(blinatumomab, chemotherapy))
-    assert "One number, two distributions: RELAPSE_TIME, line 1" in told["First event"]
+    assert "One number, two distributions: relapse time, line 1" in told["First event"]
 
 
 def test_a_transplant_that_only_one_life_reaches_follows_from_response(both):

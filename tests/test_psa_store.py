@@ -19,7 +19,8 @@ import sim
 from sim.cli import commands
 from sim.engine.compiled import use_cache_folder
 from sim.report.psa_files import DRAWN_COLUMNS, NAMES, SUMMARY
-from sim.uncertainty import analysis, cache, psa, results, store
+from sim.study import parameter_sets
+from sim.uncertainty import analysis, cache, results, store
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -185,14 +186,14 @@ def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, monkeypatch, whole,
 def test_finished_draws_are_not_simulated_again(tmp_path, monkeypatch):
     interrupted(tmp_path, monkeypatch, chunks=2)
     asked = []
-    original = psa.run_sets
+    original = parameter_sets.run_sets
 
     def run_sets(question, sets, **options):
         sets = list(sets)
         asked.append(len(sets))
         return original(question, sets, **options)
 
-    monkeypatch.setattr(psa, "run_sets", run_sets)
+    monkeypatch.setattr(parameter_sets, "run_sets", run_sets)
     done("--out", tmp_path, "--resume")
     assert asked == [10]
 

@@ -29,6 +29,7 @@ class CompareResult(Result):
     The columns are those of `sim.report.comparison_files.COLUMNS`.
     """
 
+    COMMAND = "compare"
     FILES = comparison_files.NAMES
 
     def __init__(self, scenario: Scenario, found: Comparison) -> None:

@@ -37,6 +37,7 @@ class VoiResult(Result):
     Figures are ``evpi``, against the threshold, and ``evppi``, of groups and parameters.
     """
 
+    COMMAND = "voi"
     FILES = report.NAMES
     FIGURES = (report.CURVE, report.BARS)
 

@@ -36,6 +36,7 @@ class ExplainResult(Result):
     The columns are those of `sim.report.explain_files.COLUMNS`.
     """
 
+    COMMAND = "explain"
     FILES = explain_files.NAMES
     FIGURES = (LIVES,)
 

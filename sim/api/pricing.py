@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class PriceResult(Result):
     """The prices of a vial at which strategies meet each threshold, and how sure that is."""
 
+    COMMAND = "price"
     FILES = report.NAMES
     FIGURES = (report.CURVE,)
 

@@ -18,6 +18,7 @@ from sim.errors import UserError
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
 from sim.report.files import inputs_table
+from sim.report.folder import beside_a_run
 from sim.report.progress import patients_progress
 from sim.study.question import Question
 from sim.uncertainty.analysis import Size, Work, choose_size, results
@@ -38,6 +39,7 @@ class PsaResult(Result):
     cost-effectiveness plane, and ``expected_loss``.
     """
 
+    COMMAND = "psa"
     FILES = psa_files.NAMES
     FIGURES = (psa_figures.CURVES, psa_figures.PLANE, psa_figures.LOSSES)
 
@@ -169,7 +171,9 @@ def psa(
     with _chunks(asked, size.draws, folder, resume=resume) as chunks:
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
         if chunks is not None:
-            chunks.finish(psa_files.psa_files(found))
+            chunks.finish(
+                beside_a_run(chunks.folder, PsaResult.COMMAND, psa_files.psa_files(found))
+            )
     return PsaResult(scenario, found)
 
 

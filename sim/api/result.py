@@ -67,6 +67,8 @@ class Result(ABC):
         What was asked.
     """
 
+    COMMAND: ClassVar[str]
+    """The command that gives the same answer."""
     FILES: ClassVar[tuple[str, ...]]
     """Names of the files that `write` may write."""
     FIGURES: ClassVar[tuple[str, ...]] = ()
@@ -106,16 +108,17 @@ class Result(ABC):
         ----------
         folder
             Made when it is not there. Files of an earlier result in it are replaced, others left
-            alone.
+            alone. One folder may hold a run and analyses beside it, for a report; the provenance
+            of such an analysis is in ``provenance_COMMAND.json``.
 
         Raises
         ------
         UserError
             When it cannot be written; it is then as it was.
         """
-        from sim.report.folder import write_folder
+        from sim.report.folder import write_analysis
 
-        write_folder(Path(folder), self.files(), self.FILES)
+        write_analysis(Path(folder), self.COMMAND, self.files(), self.FILES)
 
     @in_python_words
     def figure(self, name: str | None = None) -> Figure:

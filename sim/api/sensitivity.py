@@ -16,6 +16,7 @@ from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
 from sim.report.analysis_files import in_bytes
+from sim.report.folder import beside_a_run
 from sim.uncertainty import one_way
 from sim.uncertainty import sobol as sobol_analysis
 from sim.uncertainty.draws import fitted_draws
@@ -38,6 +39,7 @@ Asked = Callable[[], Mapping[str, Any]]
 class TornadoResult(Result):
     """An outcome at both ends of every parameter's interval, and under other structures."""
 
+    COMMAND = "tornado"
     FILES = (*one_way_report.NAMES, MANIFEST)
     FIGURES = (one_way_report.ANALYSIS,)
 
@@ -83,6 +85,7 @@ class TornadoResult(Result):
 class SobolResult(Result):
     """Shares of the variance of an outcome that groups of parameters are answerable for."""
 
+    COMMAND = "sobol"
     FILES = (*global_sensitivity.SOBOL_NAMES, MANIFEST)
     FIGURES = (global_sensitivity.SOBOL,)
 
@@ -212,7 +215,8 @@ def tornado(
                 store=store,
             )
         if store is not None:
-            store.finish(in_bytes(one_way_report.tornado_files(found, shown)))
+            files = in_bytes(one_way_report.tornado_files(found, shown))
+            store.finish(beside_a_run(store.folder, TornadoResult.COMMAND, files))
     return TornadoResult(scenario, found, shown, asked)
 
 
@@ -290,7 +294,8 @@ def sobol(
                 planned, threads=threads_given(threads), progress=advance, store=store
             )
         if store is not None:
-            store.finish(in_bytes(global_sensitivity.sobol_files(found)))
+            files = in_bytes(global_sensitivity.sobol_files(found))
+            store.finish(beside_a_run(store.folder, SobolResult.COMMAND, files))
     return SobolResult(scenario, found, planned.chunks, groups)
 
 

@@ -36,6 +36,7 @@ class RunResult(Result):
     says otherwise. The columns are those of `sim.report.files.COLUMNS`.
     """
 
+    COMMAND = "run"
     FILES = files.NAMES
     FIGURES = get_args(Endpoint)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sim.commands.options import patients_option, scenario_argument, seed_option, threads_option
 from sim.errors import UserError
 
-KINDS: Final = ("psa", "tornado", "voi")
+if TYPE_CHECKING:
+    from sim.api.scenario import Scenario
+
+ALL: Final = "all"
+KINDS: Final = ("psa", "tornado", "voi", "price", "explain")
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
 
@@ -32,9 +36,9 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
             return value
         kinds = tuple(part.strip() for part in str(value).split(",") if part.strip())
         for kind in kinds:
-            if kind not in KINDS:
-                raise UserError("no such analysis", key="--with", value=kind, choices=KINDS)
-        return kinds
+            if kind not in (*KINDS, ALL):
+                raise UserError("no such analysis", key="--with", value=kind, choices=(*KINDS, ALL))
+        return KINDS if ALL in kinds else kinds
 
 
 @click.command()
@@ -44,8 +48,8 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
     "folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Folder of results, as run, psa, tornado, voi and price write them with --out; without "
-    "it the scenario is run.",
+    help="Folder of results, as run, psa, tornado, voi, price, explain and validate write them with "
+    "--out, all into the same one. Without it the scenario is run.",
 )
 @click.option(
     OUT,
@@ -65,7 +69,7 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
     metavar="A,B",
     type=_Kinds(),
     default=(),
-    help=f"Analyses to run too: any of {', '.join(KINDS)}. Not together with --from.",
+    help=f"Analyses to run too: any of {', '.join(KINDS)}, or all. Not together with --from.",
 )
 @patients_option
 @seed_option
@@ -83,12 +87,12 @@ def report(
     """Write the results of SCENARIO as one HTML file that needs nothing else.
 
     It says what was asked and answered, how sure the answer is and what would flip it, with
-    every input and its source. What was not run is named with the command that runs it.
+    every input and its source. What was not run is named with the command that runs it;
+    --with all runs everything, in about two minutes.
     """
+    from sim.commands.answers import asked
     from sim.report.folder import check_folder
-    from sim.report.html.runs import write_results
     from sim.report.single_file import check_file
-    from sim.study.question import ask
 
     path = Path(f"{scenario.stem}.html") if out is None else out
     if folder is not None and (kinds or patients is not None or seed is not None):
@@ -100,17 +104,73 @@ def report(
     check_file(path, OUT)
     if figures is not None:
         check_folder(figures, ())
-    question = ask(scenario, patients=patients, seed=seed)
+    question = asked(scenario, patients=patients, seed=seed)
     if folder is not None:
-        write_report(question, folder, path, figures)
+        write_report(question.question, folder, path, figures)
     else:
         with tempfile.TemporaryDirectory() as temporary:
             place = Path(temporary) / "results"
-            write_results(question, place, kinds, threads)
-            write_report(question, place, path, figures)
+            _write_results(question, place, kinds, threads)
+            write_report(question.question, place, path, figures)
     click.echo(f"Report: {path}")
     if figures is not None:
         click.echo(f"Figures: {figures}")
+    if folder is None and set(kinds) != set(KINDS):
+        left = ",".join(kind for kind in KINDS if kind not in kinds)
+        click.echo(f"Left out, and named in the report: {left}. Everything: --with {ALL}")
+
+
+def _write_results(
+    scenario: Scenario, folder: Path, kinds: tuple[str, ...], threads: int | None
+) -> None:
+    """Run the scenario, and analyses of it beside, into one folder.
+
+    Numbers of draws and patients are chosen by a pilot; analyses of draws share them.
+    """
+    import sim
+
+    sim.run(scenario, threads=threads).write(folder)
+    if "psa" in kinds:
+        sim.psa(scenario, threads=threads).write(folder)
+    if "tornado" in kinds:
+        sim.tornado(scenario, threads=threads).write(folder)
+    if "voi" in kinds:
+        sim.voi(scenario, threads=threads).write(folder)
+    if "price" in kinds:
+        _write_price(scenario, folder, threads)
+    if "explain" in kinds:
+        _write_patient(scenario, folder)
+
+
+def _write_price(scenario: Scenario, folder: Path, threads: int | None) -> None:
+    """Write the price of the first drug that comes in vials, where there is one."""
+    import sim
+    from sim.report.html.pricing import regimens_with_vials
+
+    for regimen in regimens_with_vials(scenario.question)[:1]:
+        sim.price(scenario, regimen, threads=threads).write(folder)
+
+
+def _write_patient(scenario: Scenario, folder: Path) -> None:
+    """Write the lives of a patient who responds to what is compared, and to nothing else.
+
+    Where there is none, the lives of the first patient.
+    """
+    import sim
+
+    first_lines = [
+        strategy.sequence[0]
+        for strategy in scenario.question.scenario.strategies
+        if strategy.name != scenario.comparator and strategy.sequence
+    ]
+    for regimen in first_lines[:1]:
+        try:
+            found = sim.explain(scenario, find=f"responded to {regimen} only")
+        except UserError:
+            break
+        found.write(folder)
+        return
+    sim.explain(scenario).write(folder)
 
 
 def write_report(question: Any, folder: Path, path: Path, figures: Path | None) -> None:  # noqa: ANN401

@@ -48,6 +48,7 @@ def scenarios(
     from sim.report import text
     from sim.report import what_ifs as report
     from sim.report.analysis_files import in_bytes
+    from sim.report.folder import beside_a_run
     from sim.study.question import ask
     from sim.uncertainty.results import analysis_manifest
     from sim.uncertainty.scenario_matrix import fingerprints, scenario_matrix
@@ -69,7 +70,8 @@ def scenarios(
                 question, threshold=threshold, threads=threads, progress=advance, store=store
             )
         if store is not None:
-            store.finish(in_bytes(report.matrix_files(found)))
+            files = in_bytes(report.matrix_files(found))
+            store.finish(beside_a_run(store.folder, report.ANALYSIS, files))
     if as_json:
         click.echo(report.matrix_json(found), nl=False)
         return

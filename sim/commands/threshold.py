@@ -56,6 +56,7 @@ def threshold(
     from sim.report import text
     from sim.report import threshold as report
     from sim.report.analysis_files import in_bytes
+    from sim.report.folder import beside_a_run
     from sim.study.question import ask
     from sim.uncertainty import threshold as analysis
     from sim.uncertainty.draws import fitted_draws
@@ -78,7 +79,8 @@ def threshold(
                 question, varied, threads=threads, progress=advance, store=store
             )
         if store is not None:
-            store.finish(in_bytes(report.threshold_files(found)))
+            files = in_bytes(report.threshold_files(found))
+            store.finish(beside_a_run(store.folder, report.ANALYSIS, files))
     if as_json:
         click.echo(report.threshold_json(found), nl=False)
         return

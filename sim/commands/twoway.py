@@ -74,6 +74,7 @@ def twoway(
     from sim.report import text
     from sim.report import two_way as report
     from sim.report.analysis_files import in_bytes
+    from sim.report.folder import beside_a_run
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
@@ -114,7 +115,8 @@ def twoway(
                 store=store,
             )
         if store is not None:
-            store.finish(in_bytes(report.two_way_files(found)))
+            files = in_bytes(report.two_way_files(found))
+            store.finish(beside_a_run(store.folder, report.ANALYSIS, files))
     if as_json:
         click.echo(report.two_way_json(found), nl=False)
         return

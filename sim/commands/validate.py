@@ -49,7 +49,7 @@ def validate(
     """
     from sim.evidence.prediction import predict
     from sim.report import text, validation_files, validation_table
-    from sim.report.folder import check_folder, write_folder
+    from sim.report.folder import check_folder, write_analysis
     from sim.report.progress import patients_progress
 
     if out is not None:
@@ -63,6 +63,8 @@ def validate(
         console = text.console_for(sys.stdout.isatty())
         validation_table.print_validation(console, found)
     if out is not None:
-        write_folder(out, validation_files.validation_files(found), validation_files.NAMES)
+        write_analysis(
+            out, "validate", validation_files.validation_files(found), validation_files.NAMES
+        )
         if not as_json:
             text.print_lines(console, [f"Files: {out}"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from sim.evidence.study import Endpoint, Study
-from sim.evidence.targets import Target
-from sim.evidence.validation import Validation
+
+if TYPE_CHECKING:
+    from sim.evidence.targets import Target
+    from sim.evidence.validation import Validation
 
 WORDS: Final = {
     "response": "Response",
@@ -35,6 +37,10 @@ WORDS: Final = {
 USUAL_STRATEGY: Final = "blinatumomab"
 TITLE_END: Final = re.compile(r"\s*(:|\(|$)")
 PHILADELPHIA: Final = ("ph positive", "ph negative")
+NAMED_ARMS: Final = ("inotuzumab", "chemotherapy")
+"""Arms that are named even where a study has one: the others are of blinatumomab."""
+KINDS: Final = {"_median_months": "months", "_ratio": "ratio"}
+"""Kinds of numbers by the end of an endpoint's word; the rest are per cent."""
 LABELS: Final = ("heading", "label", "n", "kind")
 """Columns that `labelled` adds: study and arm, endpoint in words, patients, kind of number."""
 
@@ -61,6 +67,55 @@ def labelled(validation: Validation, register: Mapping[str, Study]) -> pd.DataFr
         {"study": table["study"].map(order), "arm": table["heading"].map(arms_of)}
     ).sort_values(["study", "arm"], kind="stable")
     return table.loc[places.index]
+
+
+def labelled_rows(table: pd.DataFrame, register: Mapping[str, Study]) -> pd.DataFrame:
+    """Return rows of validation.csv with the columns `LABELS`, in their order.
+
+    What the register does not know goes by its name.
+    """
+    known = [
+        register[study].endpoints.get(endpoint) if study in register else None
+        for study, endpoint in zip(table["study"], table["endpoint"], strict=True)
+    ]
+    arms: dict[str, set[str]] = {}
+    for study, endpoint in zip(table["study"], known, strict=True):
+        if endpoint is not None:
+            arms.setdefault(study, set()).add(endpoint.arm)
+    rows = [
+        _unknown(study, name)
+        if endpoint is None
+        else (
+            _of_arm(register[study], endpoint, several=len(arms[study]) > 1),
+            _named(endpoint),
+            endpoint.n,
+            endpoint.kind,
+        )
+        for study, name, endpoint in zip(table["study"], table["endpoint"], known, strict=True)
+    ]
+    beside = pd.DataFrame(rows, columns=list(LABELS), index=table.index).astype({"n": "Int64"})
+    return pd.concat([table, beside], axis=1)
+
+
+def _unknown(study: str, name: str) -> tuple[str, str, None, str]:
+    words = name.split(".")
+    kind = next(
+        (kind for end, kind in KINDS.items() if any(word.endswith(end) for word in words)),
+        "percent",
+    )
+    return study.replace("_", " "), ", ".join(words).replace("_", " "), None, kind
+
+
+def _of_arm(study: Study, endpoint: Endpoint, *, several: bool) -> str:
+    arm = _arm_words(endpoint.arm)
+    named = several or endpoint.arm in NAMED_ARMS
+    return ", ".join([study_name(study), *([arm] if named else [])])
+
+
+def _named(endpoint: Endpoint) -> str:
+    months = 0.0 if endpoint.at_months is None else endpoint.at_months
+    text = WORDS[endpoint.endpoint].format(months=f"{months:g}")
+    return text if endpoint.subset is None else f"{text}, {endpoint.subset}"
 
 
 def heading(target: Target, register: Mapping[str, Study], *, several: bool) -> str:

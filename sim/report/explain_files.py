@@ -21,7 +21,7 @@ from sim.report.files import INDENT
 from sim.report.partings import sentences
 from sim.report.text import WIDTH_IN_A_PIPE
 from sim.report.trace import describe, entry_name
-from sim.study.provenance import provenance
+from sim.study.provenance import fingerprint, provenance
 from sim.study.replay import Posting, Retelling, RetoldLife
 from sim.study.search import Found
 from sim.study.simulation import Simulation
@@ -156,7 +156,9 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
         "analysis": "explain",
         "scenario": Path(question.loaded.file).stem,
         "title": question.scenario.title,
+        "patients": question.patients,
         "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
         "engine": retelling.engine,
         "currency": question.perspective.currency,
         "price_year": question.perspective.price_year,

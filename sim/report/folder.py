@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sim.documents import exists
 from sim.errors import UserError
@@ -20,6 +20,9 @@ OPTION: Final = "--out"
 STAGING: Final = ".blinsim-"
 PROBE: Final = ".blinsim-probe-"
 """An empty folder that is made to see whether one can be."""
+PROVENANCE: Final = "provenance.json"
+OF_A_RUN: Final = "summary.json"
+Content = TypeVar("Content")
 
 
 def check_folder(folder: Path, names: Collection[str]) -> None:
@@ -83,6 +86,40 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Colle
                 _exchange(fresh, real, staging / "old", names)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_analysis(
+    folder: Path, analysis: str, contents: Mapping[str, str | bytes], names: Collection[str]
+) -> None:
+    """Write the files of an analysis as `write_folder` does, beside those of a run if there are any.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written; it is then as it was.
+    """
+    if OF_A_RUN in contents:
+        write_folder(folder, contents, names)
+        return
+    write_folder(
+        folder,
+        beside_a_run(folder, analysis, contents),
+        beside_a_run(folder, analysis, dict.fromkeys(names)),
+    )
+
+
+def beside_a_run(
+    folder: Path, analysis: str, contents: Mapping[str, Content]
+) -> dict[str, Content]:
+    """Return files of an analysis under the names that they have in a folder.
+
+    In one that holds a run, ``provenance.json`` stays that of the run, and that of the analysis is
+    ``provenance_ANALYSIS.json``.
+    """
+    if not exists(folder / OF_A_RUN):
+        return dict(contents)
+    own = {PROVENANCE: f"provenance_{analysis}.json"}
+    return {own.get(name, name): content for name, content in contents.items()}
 
 
 def encoded(content: str | bytes) -> bytes:

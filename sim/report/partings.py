@@ -27,6 +27,7 @@ BEFORE: Final = {
     Reason.EARLIER: "It follows from an earlier decision",
 }
 PLAN: Final = "That is what the strategies ask for; nothing was drawn differently."
+ACRONYMS: Final = frozenset({"MRD", "CD19", "CRS", "GVHD", "VOD"})
 SCHEDULE: Final = (
     "Every decision behind it falls the same way; the regimens differ in when they are given and "
     "in what stops them."
@@ -95,7 +96,8 @@ def _why(parting: Parting) -> str:
 def decision_name(draw: Draw) -> str:
     """Name a decision with its line and, where there is one, its cycle."""
     cycle = f", cycle {draw.cycle + 1}" if draw.is_of_a_cycle else ""
-    return f"{draw.decision.name}, line {draw.line + 1}{cycle}"
+    words = [word if word in ACRONYMS else word.lower() for word in draw.decision.name.split("_")]
+    return f"{' '.join(words)}, line {draw.line + 1}{cycle}"
 
 
 def _account(draw: Draw, life: RetoldLife) -> str:

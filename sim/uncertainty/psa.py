@@ -19,7 +19,6 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
-from sim.study.parameter_sets import run_sets
 from sim.study.question import Question
 from sim.study.simulation import Progress, Simulation, run
 from sim.study.summary import summarise
@@ -210,6 +209,9 @@ def _simulated(
     progress: Progress,
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the outcomes of each chunk."""
+    # Loads the compiler, which who only reads results does not need.
+    from sim.study.parameter_sets import run_sets
+
     waiting = [k for chunk in chunks for k in _draws_of(chunk, len(parameters))]
     simulations = run_sets(
         question,

@@ -17,7 +17,6 @@ import numpy as np
 
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
-from sim.study.core_run import workers
 from sim.study.question import Question, prepare, with_numbers
 from sim.study.simulation import run
 from sim.study.tally import COST, DISCOUNTED, QALY
@@ -122,6 +121,9 @@ def each_question(
     progress
         Called with 1 for each question that is finished.
     """
+    # Loads the compiler, which who only reads results does not need.
+    from sim.study.core_run import workers
+
     number = workers(threads)
 
     def work(ask: Callable[[], Question]) -> Result:

@@ -39,6 +39,8 @@ def _rate(rate: float) -> Choice:
 CHOICES: Final = (
     _switch("cure_point_years", None, "No point of cure"),
     *(_switch("cure_point_years", n, f"Cured after {n} years in remission") for n in (2, 3, 5)),
+    _switch("benefit_after_stopping", False, "No benefit after treatment stops"),
+    _switch("benefit_after_stopping", True, "Benefit lasts after treatment stops"),
     _switch("survivor_mortality_ratio", False, "Survivors die as the general population"),
     _switch("survivor_mortality_ratio", True, "Survivors die more often than the population"),
     _switch("relapse_distribution", "weibull", "Weibull time to relapse"),

@@ -16,7 +16,7 @@ from sim.report.figures.style import GREY, colour_of, legend_columns, new_figure
 WIDTH_MM: Final = 160.0
 CURVE_MM: Final = 66.0
 TITLES: Final = {"os": "Overall survival", "rfs": "Relapse-free survival of responders"}
-ROW_MM: Final = 3.6
+ROW_MM: Final = 4.3
 RISK_FRAME_MM: Final = 3.0
 LEGEND_MM: Final = 9.0
 HALF: Final = 50.0
@@ -26,8 +26,10 @@ LONG: Final = 84
 SMALL: Final = 7.0
 TOP: Final = 102.0
 SWATCH: Final = 0.03
-NAME_SHARE: Final = 0.45
-"""Where, within its two lines, the baseline of a strategy's numbers lies."""
+NAME_SHARE: Final = 0.42
+"""Where, within its two lines, a strategy's name ends."""
+NUMBER_SHARE: Final = 0.52
+"""Where its numbers begin."""
 
 
 class Point(Protocol):
@@ -167,7 +169,7 @@ def _at_risk(
             if tick in curve.index:
                 axes.text(
                     tick,
-                    row + NAME_SHARE,
+                    row + NUMBER_SHARE,
                     f"{curve[tick]:,.0f}",
                     fontsize=SMALL,
                     ha="left" if tick == 0 else "right" if tick == last else "center",

@@ -13,7 +13,7 @@ from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.evidence.published import Published, published
 from sim.evidence.register import find_folder
-from sim.report.html.results import Results, read_json, read_table
+from sim.report.html.results import Results, read_json, read_table, read_text
 from sim.report.one_way import COLUMNS as TORNADO_COLUMNS
 from sim.report.price import COLUMNS as PRICE_COLUMNS
 from sim.report.voi import COLUMNS as VOI_COLUMNS
@@ -104,6 +104,14 @@ class Priced:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """One patient under every strategy: explain.json, and the figure explain.svg."""
+
+    content: Mapping[str, Any]
+    figure: str
+
+
+@dataclass(frozen=True)
 class Analyses:
     """What was found beside a run; None where it was not run.
 
@@ -114,6 +122,7 @@ class Analyses:
     one_way: Tornado | None = None
     information: Information | None = None
     priced: Priced | None = None
+    followed: Followed | None = None
     validation: pd.DataFrame | None = None
     published: tuple[Published, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -132,6 +141,7 @@ def read_analyses(results: Results) -> Analyses:
         "one_way": ("tornado.json", _one_way),
         "information": ("voi.json", _information),
         "priced": ("price.json", _priced),
+        "followed": ("explain.json", _followed),
     }
     found: dict[str, Any] = {}
     refused = {}
@@ -215,6 +225,10 @@ def _priced(results: Results, content: Mapping[str, Any]) -> Priced:
         read_table(results.folder / "price.csv", PRICE_COLUMNS),
         read_table(results.folder / "price_curve.csv"),
     )
+
+
+def _followed(results: Results, content: Mapping[str, Any]) -> Followed:
+    return Followed(content, read_text(results.folder / "explain.svg"))
 
 
 def _validation(folder: Path) -> pd.DataFrame | None:

@@ -10,6 +10,7 @@ from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.report.html.analyses import Analyses
 from sim.report.html.results import Results
 from sim.report.html.words import (
+    INTERVAL,
     commands,
     listed,
     money,
@@ -24,6 +25,8 @@ from sim.uncertainty.one_way import STRUCTURE, Bar, Tornado
 
 DIGITS: Final = 2
 MOST_FLIPS: Final = 12
+BOUNDS: Final = {"at most": " or less", "at least": " or more", "does not matter": ""}
+"""What stands behind a price that meets a threshold, by the direction in which it goes on."""
 
 
 class Verdict(NamedTuple):
@@ -168,14 +171,10 @@ def sure_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
         f"{_interval(gain['cost'], lambda value: money(value, results.symbol))} more."
         for gain in content["increments"]
     )
-    for choice in content["decision"]:
-        shares = [
-            f"{results.labels[each['name']]} {probability(each['probability']['without_noise'])}"
-            for each in choice["strategies"]
-        ]
+    if results.others:
         yield (
-            f"Probability of the most net benefit at {money(choice['threshold'], results.symbol)} per "
-            f"QALY: {listed(shares)}."
+            "The probabilities in the table are the shares of draws in which the strategy gives the "
+            "most net benefit, with the noise of the simulation taken out."
         )
 
 
@@ -183,7 +182,7 @@ def _interval(split: dict[str, float | None], shown: Any) -> str:  # noqa: ANN40
     mean, low, high = (
         math.nan if split[key] is None else split[key] for key in ("mean", "low", "high")
     )
-    return f"{shown(mean)} (95 % interval {shown(low)} to {shown(high)})"
+    return f"{shown(mean)} ({INTERVAL} {shown(low)} to {shown(high)})"
 
 
 def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
@@ -221,7 +220,7 @@ def _threshold_flips(results: Results) -> Iterator[str]:
         interval = ""
         if limits is not None:
             low, high = (money(end, results.symbol) for end in limits)
-            interval = f" (95 % Monte Carlo interval {low} to {high})"
+            interval = f" ({INTERVAL} of the simulation {low} to {high})"
         against = row.get("against")
         instead = "" if against is None else f" instead of {results.labels[against]}"
         yield (
@@ -244,14 +243,15 @@ def _price_flips(results: Results, analyses: Analyses) -> Iterator[str]:
             threshold = money(limit.threshold, symbol)
             change = f", {percent(limit.base.mean / price - 1.0)}" if price > 0.0 else ""
             parts.append(
-                f"{threshold} at {limit.direction} {money(limit.base.mean, symbol)} "
+                f"{threshold} at {money(limit.base.mean, symbol)}{BOUNDS[limit.direction]} "
                 f"(SE\u00a0{money(limit.base.se, symbol)}{change})"
                 if limit.base.mean > 0.0
                 else f"{threshold} at no price"
             )
         yield (
-            f"The price of {drug}, {money(price, symbol)} a vial: {results.labels[strategy]} against "
-            f"{results.labels[results.comparator]} meets {listed(parts)}."
+            f"The price of {drug}, {money(price, symbol)} a vial here: against "
+            f"{results.labels[results.comparator]}, {results.labels[strategy]} meets a threshold of "
+            f"{listed(parts)}."
         )
 
 

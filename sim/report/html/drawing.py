@@ -56,18 +56,24 @@ class Drawing:
         """
         with styled():
             figure = self.make(width_mm)
-        text = _START.sub("", rendered(figure, "svg").decode(), count=1)
-        for pattern in (_METADATA, _COMMENT, _STYLE):
-            text = pattern.sub("", text)
-        text = _ID.sub(lambda found: f'id="{self.name}-{found[1]}"', text)
-        text = _REFERENCE.sub(lambda found: f"{found[1]}{self.name}-{found[2]}", text)
-        return Markup(_ROOT.sub(self._root, text, count=1))
+        return embedded(rendered(figure, "svg").decode(), self.name, self.title, self.description)
 
-    def _root(self, found: re.Match[str]) -> str:
+
+def embedded(text: str, name: str, title: str, description: str) -> Markup:
+    """Return an SVG file as an element of a page, with ids of its own and words for who sees none."""
+    text = _START.sub("", text, count=1)
+    for pattern in (_METADATA, _COMMENT, _STYLE):
+        text = pattern.sub("", text)
+    text = _ID.sub(lambda found: f'id="{name}-{found[1]}"', text)
+    text = _REFERENCE.sub(lambda found: f"{found[1]}{name}-{found[2]}", text)
+
+    def root(found: re.Match[str]) -> str:
         return (
             f'<svg class="drawing" role="img" viewBox="{found[1]}" '
             f'xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'aria-labelledby="{self.name}-title {self.name}-description">'
-            f'<title id="{self.name}-title">{escape(self.title)}</title>'
-            f'<desc id="{self.name}-description">{escape(self.description)}</desc>'
+            f'aria-labelledby="{name}-title {name}-description">'
+            f'<title id="{name}-title">{escape(title)}</title>'
+            f'<desc id="{name}-description">{escape(description)}</desc>'
         )
+
+    return Markup(_ROOT.sub(root, text, count=1))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sim.report.html.analyses import Analyses
@@ -17,24 +16,26 @@ BY_ANALYSIS: Final = {
     "one_way": "tornado.json, tornado.csv",
     "information": "voi.json, voi.csv, evpi.csv",
     "priced": "price.json, price.csv, price_curve.csv",
+    "followed": "explain.json, explain.svg",
     "validation": "validation.csv",
 }
-_UNSAID: Final = ("packages",)
+ANALYSES: Final = {
+    "psa": "Probabilistic analysis",
+    "tornado": "One-way analysis",
+    "voi": "Value of information",
+    "explain": "One patient",
+    "validate": "Validation",
+}
+"""Names of analyses that their command does not tell."""
+PACKAGES: Final = "packages"
+ANALYSIS: Final = "analysis"
+NAMES: Final = {"scenario_sha256": "SHA-256 of what was asked", "python": "Python"}
+"""Facts whose names are not told by their words."""
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return what the section of provenance says."""
     references = References(results)
-    facts = [
-        (
-            capital(spaced(name)),
-            f"{value:,}" if isinstance(value, int) and name != "seed" else str(value),
-        )
-        for name, value in results.provenance.items()
-        if name not in _UNSAID and value is not None
-    ]
-    packages = results.provenance.get("packages", {})
-    facts.append(("Packages", ", ".join(f"{name} {version}" for name, version in packages.items())))
     summary = results.summary
     again = command(
         results.question,
@@ -43,11 +44,48 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     )
     found = [text for name, text in BY_ANALYSIS.items() if getattr(analyses, name) is not None]
     return {
-        "facts": facts,
+        "facts": _facts(results),
+        "beside": [_beside(results, each) for each in results.beside],
         "again": again,
-        "file": shlex.quote(Path(results.question.loaded.file).name),
         "files": [*FILES, *(name for text in found for name in text.split(", "))],
         "preamble": references.preamble,
         "references": references.listed,
         "own": references.own,
+    }
+
+
+def _facts(results: Results) -> list[tuple[str, str]]:
+    """Return what is known of the run; an older folder may hold that of another command."""
+    known = results.provenance
+    if ANALYSIS in known or not results.belongs(known):
+        return [("Provenance", "That of the run is not in the folder.")]
+    facts = [
+        (
+            NAMES.get(name, capital(spaced(name))),
+            f"{value:,}" if name == "patients" else str(value),
+        )
+        for name, value in known.items()
+        if name != PACKAGES and value is not None
+    ]
+    packages = ", ".join(f"{name} {version}" for name, version in known.get(PACKAGES, {}).items())
+    return [*facts, (capital(PACKAGES), packages)]
+
+
+def _beside(results: Results, known: Mapping[str, Any]) -> dict[str, str]:
+    """Say with which version an analysis was made, and how many draws it has."""
+    version, commit = known.get("version"), known.get("commit")
+    same = (version, commit) == tuple(
+        results.provenance.get(name) for name in ("version", "commit")
+    )
+    draws, patients = known.get("draws"), known.get("patients")
+    size = [
+        f"{number:,} {word}"
+        for number, word in ((draws, "draws"), (patients, "patients"))
+        if isinstance(number, int)
+    ]
+    return {
+        "name": ANALYSES.get(str(known["name"]), capital(str(known["name"]))),
+        "size": " of ".join(size) if "patient" not in known else f"patient {known['patient']:,}",
+        "seed": str(known.get("seed", "")),
+        "version": "as the run" if same else f"{version}, {commit}",
     }

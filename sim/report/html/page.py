@@ -20,6 +20,7 @@ from sim.report.html import (
     inputs,
     one_way,
     origin,
+    patient,
     pricing,
     probabilistic,
     question,
@@ -64,9 +65,10 @@ SECTIONS: Final = (
     Section("one_way", "What moves the answer", one_way.context),
     Section("information", "Value of knowing more", information.context),
     Section("price", "The price that meets a threshold", pricing.context),
+    Section(patient.NAME, patient.TITLE, patient.context),
     Section("validation", "Against published results", validation.context),
-    Section("inputs", "Every input", inputs.context),
     Section("assumptions", "Assumptions and limits", assumptions.context),
+    Section("inputs", "Every input", inputs.context),
     Section("checklist", f"Reporting checklist, {cheers.STANDARD}", _checklist),
     Section("origin", "Provenance and citations", origin.context),
 )
@@ -78,6 +80,8 @@ DRAWN_BY: Final[tuple[ModuleType, ...]] = (
     one_way,
     information,
     pricing,
+    patient,
+    validation,
 )
 
 

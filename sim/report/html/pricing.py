@@ -9,17 +9,14 @@ from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
 from sim.report.html.words import commands, money, money_with_error, percent
 from sim.report.price import LINEAR, NEVER
+from sim.study.question import Question
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return what the section of prices says."""
     found = analyses.priced
     if found is None:
-        regimens = [
-            name
-            for name in results.question.scenario.regimens
-            if f"cost.{name}.vial" in results.question.parameters
-        ]
+        regimens = regimens_with_vials(results.question)
         return {
             "found": False,
             "commands": commands(results.question, [f"price --regimen {regimens[0]}"])
@@ -51,6 +48,13 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
         "drawings": [drawing.name for drawing in drawings(results, analyses)],
     }
+
+
+def regimens_with_vials(question: Question) -> list[str]:
+    """Name the regimens of a scenario whose drug has a price per vial."""
+    return [
+        name for name in question.scenario.regimens if f"cost.{name}.vial" in question.parameters
+    ]
 
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sim.report.html.analyses import Analyses, Probabilistic
 from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
-from sim.report.html.words import commands, fixed, money, percent, probability
+from sim.report.html.words import INTERVAL, NARROW, commands, fixed, money, percent, probability
 from sim.report.psa_text import LOSS, MEANS, OUTCOMES
+from sim.uncertainty.psa import DETERMINISTIC_PATIENTS_AT_MOST
 
 VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
 NOISY: Final = 0.1
 """A share of noise in a difference that a reader should know of."""
+
+
+class Interval(NamedTuple):
+    """A mean as it is shown: with its standard error and its interval, where there are any."""
+
+    value: str
+    error: str = ""
+    interval: str = ""
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
@@ -35,6 +44,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     return {
         "found": True,
         "content": content,
+        "interval": INTERVAL,
         "headings": list(results.labels.values()),
         "outcomes": _outcomes(results, found),
         "others": [results.labels[gain["strategy"]] for gain in content["increments"]],
@@ -103,7 +113,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
     ]
 
 
-def _outcomes(results: Results, found: Probabilistic) -> list[tuple[str, list[str]]]:
+def _outcomes(results: Results, found: Probabilistic) -> list[tuple[str, list[Interval]]]:
     arms = [each["outcomes"] for each in found.content["strategies"]]
     rows = [
         (label, [_interval(arm[name], digits, "") for arm in arms])
@@ -113,7 +123,7 @@ def _outcomes(results: Results, found: Probabilistic) -> list[tuple[str, list[st
     return [*rows, ("Cost", cost)]
 
 
-def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[str]]]:
+def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[Interval]]]:
     gains, symbol = found.content["increments"], results.symbol
     rows = [
         (label, [_interval(gain[name], digits, "") for gain in gains])
@@ -130,11 +140,17 @@ def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[
     ]
     rows.append(
         (
-            "Cost per QALY of the deterministic run",
+            f"Cost per QALY at the base values of the inputs, in {_patients(found)} patients",
             [_ratio(g["deterministic"], symbol) for g in gains],
         )
     )
     return rows
+
+
+def _patients(found: Probabilistic) -> str:
+    """Return how many patients the run at the base values has: those of all draws, up to a limit."""
+    every = found.content["draws"] * found.content["patients"]
+    return f"{min(every, DETERMINISTIC_PATIENTS_AT_MOST):,}"
 
 
 def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -144,7 +160,7 @@ def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tu
             money(choice["threshold"], results.symbol),
             [
                 (
-                    percent(each["probability"]["without_noise"], 1),
+                    probability(each["probability"]["without_noise"]),
                     money(each["expected_loss"]["mean"], results.symbol),
                 )
                 for each in choice["strategies"]
@@ -154,20 +170,20 @@ def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tu
     ]
 
 
-def _interval(split: dict[str, Any], digits: int | None, symbol: str) -> str:
+def _interval(split: dict[str, Any], digits: int | None, symbol: str) -> Interval:
     def shown(value: float | None) -> str:
         number = math.nan if value is None else value
         return money(number, symbol) if digits is None else fixed(number, digits)
 
     if split["mean"] is None:
-        return shown(None)
-    error = f" (SE {shown(split['se'])})" if split["se"] is not None else ""
-    return f"{shown(split['mean'])}{error}, {shown(split['low'])} to {shown(split['high'])}"
+        return Interval(shown(None))
+    error = f"(SE{NARROW}{shown(split['se'])})" if split["se"] is not None else ""
+    return Interval(shown(split["mean"]), error, f"{shown(split['low'])} to {shown(split['high'])}")
 
 
-def _ratio(gain: dict[str, Any], symbol: str) -> str:
+def _ratio(gain: dict[str, Any], symbol: str) -> Interval:
     if gain["icer"] is None or gain["quadrant"] in ("dominant", "dominated", "equal"):
-        return str(gain["quadrant"])
-    error = f" (SE {money(gain['icer_se'], symbol)})" if gain["icer_se"] is not None else ""
-    given_up = " saved per QALY given up" if gain["quadrant"].startswith("less") else ""
-    return f"{money(gain['icer'], symbol)}{error}{given_up}"
+        return Interval(str(gain["quadrant"]))
+    error = f"(SE{NARROW}{money(gain['icer_se'], symbol)})" if gain["icer_se"] is not None else ""
+    given_up = "saved per QALY given up" if gain["quadrant"].startswith("less") else ""
+    return Interval(money(gain["icer"], symbol), error, given_up)

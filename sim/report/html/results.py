@@ -29,6 +29,8 @@ TABLES: Final = (
     "flow.csv",
     "inputs.csv",
 )
+BESIDE: Final = "provenance_"
+"""How the names of the files begin that hold the provenance of analyses beside a run."""
 WORDS: Final[Mapping[str, type]] = {"strategy": str, "comparator": str}
 """Columns that hold names, which may look like numbers."""
 
@@ -47,6 +49,8 @@ class Results:
         The text of citations.txt.
     tables
         The other files, by name.
+    beside
+        Provenance of each analysis beside the run, with its ``name``.
     """
 
     folder: Path
@@ -55,6 +59,7 @@ class Results:
     provenance: Mapping[str, Any]
     citations: str
     tables: Mapping[str, pd.DataFrame]
+    beside: Sequence[Mapping[str, Any]] = ()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -139,6 +144,10 @@ def read_results(folder: Path, question: Question) -> Results:
         provenance=read_json(folder / "provenance.json"),
         citations=read_text(folder / "citations.txt"),
         tables=tables,
+        beside=[
+            {**read_json(path), "name": path.stem.removeprefix(BESIDE)}
+            for path in sorted(folder.glob(f"{BESIDE}*.json"))
+        ],
     )
 
 

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
 
 from sim.errors import UserError
 from sim.evidence.register import load_register
+from sim.evidence.study import Study
+from sim.report.endpoint_words import labelled_rows
 from sim.report.html.analyses import Analyses
+from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
 from sim.report.html.scale import Scale
-from sim.report.html.words import percent, plain, spaced
+from sim.report.html.words import percent, plain
 
 ROLES: Final = {"held_out": "Held out: predicted, not fitted", "fit": "Fitted"}
-MEDIAN, RATIO = "_median_months", "_ratio"
+PERCENT: Final = "percent"
+PANELS: Final = {
+    PERCENT: "Shares and survival, %",
+    "months": "Medians, months (logarithmic)",
+    "ratio": "Hazard ratios of death (logarithmic)",
+}
+"""A panel for each kind of number."""
 ENDS: Final = ("published", "low", "high", "predicted", "predicted_low", "predicted_high")
 
 
@@ -24,41 +34,56 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
     if table is None:
         return {
             "found": False,
-            "commands": ["python -m sim validate"],
+            "commands": ["python -m sim validate --out DIR"],
             "refused": None,
         }
-    names = _study_names()
-    kinds = table["endpoint"].map(_kind)
+    told = _labelled(table)
     return {
         "found": True,
         "counts": [_count(table[table["role"] == role], title) for role, title in ROLES.items()],
         "panels": [
-            _panel(table[kinds == kind], title, names, is_log=kind != "percent")
-            for kind, title in (
-                ("percent", "Shares and survival, %"),
-                ("months", "Medians, months (logarithmic)"),
-                ("ratio", "Ratios (logarithmic)"),
-            )
-            if (kinds == kind).any()
+            _panel(told[told["kind"] == kind], title, is_log=kind != PERCENT)
+            for kind, title in PANELS.items()
+            if (told["kind"] == kind).any()
         ],
-        "drawings": [],
     }
 
 
-def _study_names() -> dict[str, str]:
-    """Return the title of each study of the register, as far as its colon."""
+def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: ARG001
+    """Return the forest for print; in the page it is a table of bars."""
+    table = analyses.validation
+    if table is None:
+        return []
+    counts = [
+        f"{row['title']}: {row['inside']} of {row['endpoints']} inside"
+        for row in (_count(table[table["role"] == role], title) for role, title in ROLES.items())
+    ]
+
+    def make(_: float) -> Any:  # noqa: ANN401
+        from sim.report.figures.forest import forest_figure
+
+        return forest_figure(_labelled(table), "\n".join(counts))
+
+    return [
+        Drawing(
+            "validation_forest",
+            "Published endpoints and their predictions",
+            "; ".join(counts),
+            make,
+        )
+    ]
+
+
+def _labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the words and the kind of each endpoint, and put those that were held out first."""
     try:
-        register = load_register()
+        register: Mapping[str, Study] = load_register()
     except UserError:
-        return {}
-    return {name: study.study.split(":")[0] for name, study in register.items()}
-
-
-def _kind(endpoint: str) -> str:
-    words = endpoint.split(".")
-    if any(word.endswith(MEDIAN) for word in words):
-        return "months"
-    return "ratio" if any(word.endswith(RATIO) for word in words) else "percent"
+        # An installed package comes without the register.
+        register = {}
+    order = table["role"].map({role: place for place, role in enumerate(ROLES)})
+    told = labelled_rows(table, register)
+    return told.assign(place=order).sort_values(["place", "study", "heading"], kind="stable")
 
 
 def _count(rows: pd.DataFrame, title: str) -> dict[str, str]:
@@ -72,30 +97,28 @@ def _count(rows: pd.DataFrame, title: str) -> dict[str, str]:
     }
 
 
-def _panel(
-    rows: pd.DataFrame, title: str, names: dict[str, str], *, is_log: bool
-) -> dict[str, Any]:
+def _panel(rows: pd.DataFrame, title: str, *, is_log: bool) -> dict[str, Any]:
     scale = Scale.over(rows[list(ENDS)].to_numpy().ravel().tolist(), is_log=is_log)
-    ordered = rows.assign(place=rows["role"].map({"held_out": 0, "fit": 1})).sort_values(
-        ["place", "study", "endpoint"], kind="stable"
-    )
     return {
         "title": title,
         "ticks": scale.ticks(plain),
-        "rows": [_row(row, scale, names) for row in ordered.to_dict("records")],
+        "groups": [
+            (name, [_row(row, scale) for row in rows[rows["role"] == role].to_dict("records")])
+            for role, name in ROLES.items()
+            if (rows["role"] == role).any()
+        ],
     }
 
 
-def _row(row: dict[Any, Any], scale: Scale, names: dict[str, str]) -> dict[str, Any]:
+def _row(row: dict[Any, Any], scale: Scale) -> dict[str, Any]:
     def interval(low: str, high: str) -> tuple[float, float] | None:
         if pd.isna(row[low]) or pd.isna(row[high]):
             return None
         return scale.bar(row[low], row[high])
 
     return {
-        "study": names.get(row["study"], row["study"]),
-        "endpoint": spaced(row["endpoint"]).replace(".", ", "),
-        "role": ROLES.get(row["role"], row["role"]),
+        "study": row["heading"],
+        "endpoint": row["label"],
         "is_held_out": row["role"] == "held_out",
         "published": plain(row["published"]),
         "published_at": scale.at(row["published"]),

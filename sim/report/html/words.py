@@ -18,8 +18,10 @@ MINUS: Final = "−"
 NARROW: Final = "\u00a0"
 """A space at which a line does not break."""
 THOUSAND: Final = 1000.0
-ROUNDED: Final = 0.005
+ROUNDED: Final = 0.0005
 NOT_REACHED: Final = "not reached"
+INTERVAL: Final = f"95{NARROW}% interval"
+"""The level of every interval of the report."""
 
 
 def money(amount: float, symbol: str) -> str:
@@ -49,10 +51,10 @@ def percent(share: float, digits: int = 0) -> str:
 def probability(share: float) -> str:
     """Return a probability as a percentage; one that is only nearly certain is not rounded to it."""
     if 0.0 < share < ROUNDED:
-        return f"<{percent(2.0 * ROUNDED)}"
+        return f"<{percent(2.0 * ROUNDED, 1)}"
     if 1.0 - ROUNDED < share < 1.0:
-        return f">{percent(1.0 - 2.0 * ROUNDED)}"
-    return percent(share)
+        return f">{percent(1.0 - 2.0 * ROUNDED, 1)}"
+    return percent(share, 1)
 
 
 def rate(share: float) -> str:

@@ -73,5 +73,12 @@
 
   // A long list of contents would fill a phone's first screen.
   if (window.matchMedia("(max-width: 60rem)").matches) document.getElementById("contents").open = false;
-  window.addEventListener("beforeprint", () => { document.getElementById("contents").open = true; });
+  // On paper nothing can be opened: everything is.
+  const closed = () => [...document.querySelectorAll("details:not([open])")];
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = closed();
+    for (const each of opened) each.open = true;
+  });
+  window.addEventListener("afterprint", () => { for (const each of opened) each.open = false; });
 })();
