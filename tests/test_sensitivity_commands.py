@@ -193,6 +193,7 @@ def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
         "started as an outpatient",
         "Odds of candidacy for allo-HCT doubled",
         *(f"Cured when in remission for {years} years" for years in (2, 3, 5)),
+        "No benefit after treatment stops",
         "Horizon of 10 years",
         "Perspective of NHS England",
     ):
