@@ -6,49 +6,38 @@ from typing import Final
 
 import numpy as np
 
-from sim.clinic import disease, remission, response
+from sim.clinic import disease, response
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.events import Happening
 from sim.clinic.units import NEVER
 from sim.engine.core_body import BACKGROUND_DEATH_DAYS, MRD_ONLY, World, person
 from sim.engine.core_cycle import give_cycle
-from sim.engine.core_draws import draw_rare
 from sim.engine.core_life import (
     BACKGROUND_DEATH,
-    DEATH_IN_REMISSION,
     HORIZON,
     LEUKAEMIC_DEATH,
     QUIET,
     RELAPSE,
-    TRANSPLANT,
     age_now,
     choose,
-    choose_exponential,
-    choose_normal,
     fit_for_another_line,
     maybe_lose_cd19,
     refractory_death,
-    relapse,
     reset,
     salvage_line_now,
     until,
     wind,
 )
-from sim.engine.core_log import NO_CYCLE, cycle_of, record
-from sim.engine.core_transplant import long_remission, relapse_or_cure, transplanted
+from sim.engine.core_log import NO_CYCLE, record
+from sim.engine.core_remission import in_remission
+from sim.engine.core_transplant import AFTER_RESCUE, transplanted
 from sim.engine.data import Data
 from sim.engine.life import CAUSE_OF, Clock
 from sim.engine.outcomes import Outcome
 
 response_probability = response.response_probability
 response_cycle = response.response_cycle
-relapse_days_of = remission.relapse_days_of
-relapse_hazard_ratio = remission.relapse_hazard_ratio
-without_further_benefit = remission.without_further_benefit
-candidate_probability = remission.candidate_probability
-waiting_of = remission.waiting_of
-death_in_remission_of = remission.death_in_remission_of
 rescue_days_of = disease.rescue_days_of
 mrd_conversion_probability = response.mrd_conversion_probability
 
@@ -57,8 +46,6 @@ RESPONDED: Final = -2
 FAILED: Final = -3
 # Typed: numba would compile all that is called with a literal once more, for that literal alone.
 FIRST_CYCLE: Final[Data] = np.int64(0)
-CONTINUOUS: Final[Data] = np.int64(1)
-AFTER_RESCUE: Final[Data] = np.int64(0)
 CAUSES: Final = tuple(int(CAUSE_OF[clock]) for clock in Clock if clock in CAUSE_OF)
 
 RESPONSE_FLAG: Final = 1 << Outcome._fields.index("response")
@@ -232,96 +219,6 @@ def induction(world: World, body: Data, row: int) -> int:
     record(body, NO_RESPONSE, NO_CYCLE, 0, 0, 0.0)
     maybe_lose_cd19(world, body, regimen.targets_cd19)
     return FAILED
-
-
-def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
-    """Run the clocks of remission and consolidate; return `RELAPSE` or what ended it all."""
-    rules, clocks = world.rules, body.clocks
-    regimen = world.regimens[row]
-    started = body.now
-    assessed = body.log[body.events - 1]
-    cycles_given = cycle_of(assessed.code) + 1
-    mrd_negative = assessed.value == 1.0
-    salvage = salvage_line_now(body)
-    if rules.relapse.weibull:
-        time = choose_exponential(world, body, Decision.RELAPSE_TIME.value, 0)
-    else:
-        time = choose(world, body, Decision.RELAPSE_TIME.value, 0)
-    relapses_after = relapse_days_of(
-        rules.relapse,
-        regimen.duration_ratio,
-        relapse_hazard_ratio(rules.relapse, person(body), salvage_line=salvage),
-        mrd_negative,
-        choose(world, body, Decision.CURE_IN_REMISSION.value, 0),
-        time,
-    )
-    clocks[RELAPSE] = started + relapse_or_cure(world, relapses_after)
-    if rules.transplant_allowed:
-        maybe_wait_for_transplant(world, body, regimen)
-    death = death_in_remission_of(
-        rules.relapse,
-        choose_exponential(world, body, Decision.DEATH_IN_REMISSION.value, 0),
-    )
-    if death <= rules.survivor_threshold_days:
-        clocks[DEATH_IN_REMISSION] = started + death
-    wind(body)
-    rang = consolidation(world, body, row, cycles_given, maintenance)
-    if rang == QUIET:
-        if regimen.remaining_ratio < 1.0:
-            sooner = without_further_benefit(
-                relapses_after, body.now - started, regimen.remaining_ratio
-            )
-            clocks[RELAPSE] = started + relapse_or_cure(world, sooner)
-            wind(body)
-        rang = long_remission(world, body, started)
-    if rang == TRANSPLANT:
-        rang = transplanted(world, body, mrd_negative, CONTINUOUS)
-    elif rang == RELAPSE:
-        relapse(world, body)
-    if rang == RELAPSE:
-        maybe_lose_cd19(world, body, regimen.targets_cd19)
-    return rang
-
-
-def maybe_wait_for_transplant(world: World, body: Data, regimen: Data) -> None:
-    """Set the clock of transplant for a candidate."""
-    rules = world.rules
-    candidate = candidate_probability(
-        rules.candidacy,
-        regimen.transplant_log_odds_ratio,
-        age_years=age_now(body),
-        salvage_line=salvage_line_now(body),
-        prior_hct=body.prior_hct,
-        real_world=rules.real_world,
-    )
-    if hit(choose(world, body, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
-        z = choose_normal(world, body, Decision.TRANSPLANT_TIME.value, 0)
-        body.clocks[TRANSPLANT] = body.now + waiting_of(rules.candidacy, z)
-
-
-def consolidation(world: World, body: Data, row: int, cycles_given: int, maintenance: bool) -> int:
-    """Give the rest of induction, then consolidation and maintenance to those who start it."""
-    schedule = world.regimens[row].schedule
-    planned = int(schedule.induction_cycles)
-    if hit(
-        choose(world, body, Decision.CONSOLIDATION.value, 0),
-        schedule.consolidation_probability,
-    ):
-        planned += int(schedule.consolidation_cycles)
-        if maintenance and hit(
-            draw_rare(body, world.seed, Decision.MAINTENANCE.value, body.line, 0),
-            schedule.maintenance_probability,
-        ):
-            planned += int(schedule.maintenance_cycles)
-    for cycle in range(cycles_given, planned):
-        if body.treatment_stopped:
-            return QUIET
-        rang = until(body, body.next_cycle_at)
-        if rang == QUIET:
-            rang = give_cycle(world, body, row, cycle)
-        if rang != QUIET:
-            return rang
-    return QUIET
 
 
 def last_care(world: World, body: Data, lines: int, usual_care: bool) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from sim.clinic import remission, transplant
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
@@ -42,6 +44,9 @@ INFECTION: Final = int(Happening.TRANSPLANT_INFECTION)
 ACUTE_GVHD: Final = int(Happening.ACUTE_GVHD)
 CHRONIC_GVHD: Final = int(Happening.CHRONIC_GVHD)
 LONG_TERM_SURVIVOR: Final = int(Happening.LONG_TERM_SURVIVOR)
+# Typed: numba would compile all that is called with a literal once more, for that literal alone.
+CONTINUOUS: Final[Data] = np.int64(1)
+AFTER_RESCUE: Final[Data] = np.int64(0)
 HCT_FLAG: Final = 1 << Outcome._fields.index("hct_ever")
 HCT_IN_REMISSION_FLAG: Final = 1 << Outcome._fields.index("hct_in_remission")
 

@@ -205,7 +205,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         isinstance(found, dict)
         and {"key", "asked", "chunks"} <= found.keys()
         and isinstance(found["asked"], dict)
-        and {"scenario", "draws", "patients", "seed"} <= found["asked"].keys()
+        and {"scenario", "patients", "seed"} <= found["asked"].keys()
     )
     return found if whole else None
 
