@@ -143,7 +143,7 @@ def voi(
     population = _population(question, incidence, years)
     shown = whole("top", top, 1)
     asked = tuple(
-        positive("--threshold", each, LARGEST_AMOUNT) for each in thresholds or question.thresholds
+        positive("thresholds", each, LARGEST_AMOUNT) for each in thresholds or question.thresholds
     )
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,28 @@ from sim.limits import (
 )
 
 AUTO: Final = "auto"
-amount = click.FloatRange(0.0, LARGEST_AMOUNT, min_open=True)
-"""Of money, above 0."""
+
+
+class Amount(click.FloatRange):
+    """Of money, above 0."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, LARGEST_AMOUNT, min_open=True)
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's own signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Read the option."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+amount = Amount()
 
 
 class Folder(click.Path):
