@@ -21,7 +21,8 @@ from sim.study.simulation import run
 from sim.study.summary import summarise
 from sim.uncertainty.acceptability import ceac
 from sim.uncertainty.analysis import Work
-from sim.uncertainty.price import price_parameter, priced_results
+from sim.uncertainty.drugs import price_parameter
+from sim.uncertainty.price import priced_results
 from sim.uncertainty.psa import run_psa
 
 MAIN = Path(__file__).parent.parent / "scenarios" / "first_salvage.yaml"

@@ -168,7 +168,7 @@ def test_answer_fits_the_terminal(ask, width):
         (["--patients", "1"], "'--patients': 1 is not in the range"),
         (["--patients", "few"], "'--patients': 'few' is not a valid integer"),
         (["--se", "0"], "'--se'"),
-        (["--se", "nan"], "--se: must be a number above 0"),
+        (["--se", "nan"], "'--se': 'nan' is not a number"),
         (["--se", "1e300"], "'--se'"),
         (["--draws", "5", "--patients", "5", "--out", ""], "'--out': is empty; name a folder"),
         (["--se", "100", "--draws", "5", "--patients", "5"], "--se: chooses numbers, and both"),

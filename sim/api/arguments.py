@@ -42,8 +42,9 @@ def positive(name: str, value: float, high: float = math.inf) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool | str) or not 0.0 < number <= min(high, sys.float_info.max):
-        limit = "" if math.isinf(high) else f" and at most {high:,.0f}"
-        raise UserError(f"must be a number above 0{limit}", key=name, value=value)
+        is_too_much = high < number < math.inf
+        problem = f"must be at most {high:,.0f}" if is_too_much else "must be a number above 0"
+        raise UserError(problem, key=name, value=value)
     return number
 
 

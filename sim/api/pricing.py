@@ -14,7 +14,8 @@ from sim.api.wording import in_python_words
 from sim.report import price as report
 from sim.report.progress import patients_progress
 from sim.uncertainty.analysis import Work, results
-from sim.uncertainty.price import PricedResults, price_parameter, priced_results
+from sim.uncertainty.drugs import price_parameter
+from sim.uncertainty.price import PricedResults, priced_results
 
 if TYPE_CHECKING:
     import pandas as pd

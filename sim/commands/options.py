@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,10 +20,11 @@ from sim.limits import (
 AUTO: Final = "auto"
 
 
-class Amount(click.ParamType[float]):
-    """Money, such as a QALY is worth: a number above 0 with which can be reckoned."""
+class Amount(click.FloatRange):
+    """Of money, above 0."""
 
-    name = "amount"
+    def __init__(self) -> None:
+        super().__init__(0.0, LARGEST_AMOUNT, min_open=True)
 
     def convert(
         self,
@@ -31,10 +33,9 @@ class Amount(click.ParamType[float]):
         ctx: click.Context | None,
     ) -> float:
         """Read the option."""
-        number: float = click.FLOAT.convert(value, param, ctx)
-        # Not a number is not above 0 either; a range of click's own would let it pass.
-        if not 0.0 < number <= LARGEST_AMOUNT:
-            self.fail(f"{number:g} is not above 0 and at most {LARGEST_AMOUNT:g}", param, ctx)
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
         return number
 
 

@@ -24,10 +24,10 @@ import pandas as pd
 
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
-from sim.economics.prices import InfusionDrug, InjectedDrug
 from sim.errors import UserError
 from sim.study.question import Question, with_numbers
 from sim.uncertainty.acceptability import ceac, share_errors
+from sim.uncertainty.drugs import drug_of, price_parameter
 from sim.uncertainty.noise import split, without_noise
 from sim.uncertainty.psa import COVARIANCE, INCREMENT_SE, Psa
 
@@ -110,7 +110,7 @@ class PricedResults:
         return [
             name
             for name in question.scenario.regimens
-            if _drug_of(question, name) == _drug_of(question, self.regimen)
+            if drug_of(question, name) == drug_of(question, self.regimen)
         ]
 
     @property
@@ -272,42 +272,6 @@ class PricedResults:
         none, one, two = values
         found = (1 - t) * (2 - t) / 2.0 * none + t * (2 - t) * one + t * (t - 1) / 2.0 * two
         return np.asarray(np.maximum(found, 0.0), dtype=np.float64)
-
-
-def price_parameter(question: Question, regimen: str) -> str:
-    """Return the name of the price of a regimen's vial, which all regimens of its drug share.
-
-    Raises
-    ------
-    UserError
-        When no strategy holds the regimen, its drug does not come in vials, or there is nothing
-        to compare it with.
-    """
-    if len(question.scenario.strategies) == 1:
-        raise UserError(
-            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
-        )
-    if regimen not in question.scenario.regimens:
-        raise UserError(
-            "no strategy of the scenario holds this regimen",
-            file=question.loaded.file,
-            key="--regimen",
-            value=regimen,
-            choices=question.scenario.regimens,
-        )
-    drug = question.accounts.price_list.regimens[regimen].drug
-    if not isinstance(drug, InfusionDrug | InjectedDrug):
-        raise UserError(
-            "is a mixture of generic drugs, priced by the cycle and not by the vial",
-            key="--regimen",
-            value=regimen,
-        )
-    return f"cost.{_drug_of(question, regimen)}.vial"
-
-
-def _drug_of(question: Question, regimen: str) -> str:
-    """Return the regimen that names the vial of the drug."""
-    return question.catalogue.regimens[regimen].drug
 
 
 def priced_results(
