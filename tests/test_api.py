@@ -308,7 +308,7 @@ def test_a_wrong_change_is_a_user_error_with_key_and_nearest_name(changes, says)
         (lambda s: run(s, patients_out=ROOT), "patients_out: cannot be written"),
         (lambda s: psa(s, draws=1), "draws: must be a whole number from 2 to 1,000,000 (got 1)"),
         (lambda s: psa(s, draws=2.5), "draws: must be a whole number"),
-        (lambda s: psa(s, se=0.0), "se: must be a number above 0 and at most"),
+        (lambda s: psa(s, se=0.0), "se: must be a number above 0 (got 0.0)"),
         (lambda s: psa(s, se=1.0, draws=5, patients=5), "se: chooses numbers, and both are given"),
         (lambda s: psa(s, resume=True), "resume: needs the folder of the unfinished results"),
         (lambda s: psa(s, draws=2, patients=2, out=MAIN), "out: is a file, not a folder"),
