@@ -318,6 +318,10 @@ def test_a_wrong_change_is_a_user_error_with_key_and_nearest_name(changes, says)
         (lambda s: tornado(s, top=0), "top: must be a whole number of at least 1"),
         (lambda s: sobol(s, draws=3), "draws: must be a power of 2, at least 2 (got 3)"),
         (lambda s: sobol(s, groups="some"), "groups: is not one of the allowed words"),
+        (
+            lambda s: compare([s, s]),
+            "scenarios: must be scenarios, one after the other (got 'list')",
+        ),
         (lambda s: compare(s), "scenarios: needs two scenarios or more to compare"),
         (lambda s: compare(s, s, names=["a", "a"]), "names: must be as many as the scenarios"),
         (lambda s: price(s, "blina"), "did you mean 'blinatumomab'?"),

@@ -130,6 +130,11 @@ def compare(
     >>> found.changes.query("scenario == 'half price'")["value"].item()
     2584.5
     """
+    for each in scenarios:
+        if not isinstance(each, Scenario):
+            raise UserError(
+                "must be scenarios, one after the other", key="scenarios", value=type(each).__name__
+            )
     if len(scenarios) < FEWEST_SCENARIOS:
         raise UserError(
             "needs two scenarios or more to compare",
