@@ -14,6 +14,7 @@ from sim.engine.outcomes import ALIVE, Outcome
 from sim.study.question import ask
 from sim.study.simulation import Arm, Simulation, run
 from sim.study.summary import OS_LANDMARKS_MONTHS, SHARES, summarise
+from sim.study.tally import ROW
 
 ROOT = Path(__file__).resolve().parent.parent
 MONTH = 30.4375
@@ -63,7 +64,8 @@ def hand_made_arm(strategy, rows, amounts):
     discounted = np.zeros((len(rows), len(columns)))
     for category, values in amounts.items():
         discounted[:, columns.index(category)] = values
-    return Arm(strategy, rows, discounted, 2.0 * discounted)
+    table = rows.reindex(columns=list(ROW)).to_numpy(dtype=float)
+    return Arm(strategy, table, discounted, 2.0 * discounted)
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
-from sim.report.files import inputs_table
 from sim.report.folder import beside_a_run
 from sim.report.progress import patients_progress
+from sim.report.run_tables import inputs_table
 from sim.study.question import Question
 from sim.uncertainty.analysis import Size, Work, choose_size, results
 from sim.uncertainty.answer import Answer, answer

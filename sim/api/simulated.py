@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from sim.api.arguments import threads_given, whole, word
 from sim.api.result import Result
@@ -22,6 +21,7 @@ from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation, Sink
 from sim.study.summary import Summary, summarise
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
 
@@ -51,7 +51,9 @@ class RunResult(Result):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        found = files.run_tables(self._simulation, self._summary, self._flow)
+        from sim.report.run_tables import run_tables
+
+        found = run_tables(self._simulation, self._summary, self._flow)
         return {name.removesuffix(".csv"): table for name, table in found.items()}
 
     @property
@@ -109,6 +111,8 @@ class RunResult(Result):
 
         Empty unless patients were traced.
         """
+        import pandas as pd
+
         return self.tables.get("events", pd.DataFrame(columns=list(files.COLUMNS["events.csv"])))
 
     @property
@@ -124,7 +128,6 @@ class RunResult(Result):
             When there were more than 100,000 patients: write them with ``patients_out``.
         """
         from sim.report.patients import patients_table
-        from sim.study.tally import ROW
 
         arms = self._simulation.arms
         if not arms:
@@ -132,7 +135,7 @@ class RunResult(Result):
                 f"only up to {KEPT_AT_MOST:,} patients are kept; write them to a file",
                 key="patients_out",
             )
-        rows = [arm.outcomes[list(ROW)].to_numpy(dtype=np.float64) for arm in arms]
+        rows = [arm.rows for arm in arms]
         amounts = [np.stack([arm.undiscounted, arm.discounted], axis=1) for arm in arms]
         table = patients_table(
             0,

@@ -38,21 +38,29 @@ def read_draws(path: Path, shown_as: str | None = None) -> Draws:
         raise UserError("stands twice among the columns", file=shown, line=1, key=twice[0])
     if not rows:
         raise UserError("holds no draws", file=shown)
-    values: dict[str, list[float]] = {name: [] for name in names}
     for line, row in enumerate(rows, start=2):
         if len(row) != len(names):
             problem = f"has {len(row)} cells where {len(names)} are named"
             raise UserError(problem, file=shown, line=line)
-        for name, text in zip(names, row, strict=True):
-            values[name].append(_number(text, shown, line, name))
-    return {name: tuple(column) for name, column in values.items()}
+    return {
+        name: _numbers(column, shown, name)
+        for name, column in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
-def _number(text: str, file: str, line: int, name: str) -> float:
+def _numbers(column: tuple[str, ...], file: str, name: str) -> tuple[float, ...]:
     try:
-        value = float(text)
+        values = tuple(map(float, column))
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UserError("is not a finite number", file=file, line=line, key=name, value=text)
-    return value
+        values = ()
+    if values and all(map(math.isfinite, values)):
+        return values
+    line, text = next(place for place in enumerate(column, start=2) if not _finite(place[1]))
+    raise UserError("is not a finite number", file=file, line=line, key=name, value=text)
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -18,7 +18,7 @@ import platform
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,7 @@ from numba.core import types as nbtypes
 from numba.extending import intrinsic
 
 from sim.engine.data import Data
+from sim.engine.inlined import Inlined
 
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 COMPILED_PARTS: Final = ("clinic", "engine", "economics", "study")
@@ -82,10 +83,10 @@ _configuration: Data = numba.config
 # are called by compiled code alone; a way in from Python would take half of the compilation.
 _HELPER: Final = {
     "error_model": "numpy",
-    "forceinline": True,
     "_nrt": False,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
+    "pipeline_class": Inlined,
 }
 _ENTRY: Final = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
 
@@ -97,29 +98,35 @@ REPLACED: Final[dict[str, Callable[..., Data]]] = {
 
 
 @cache
-def compiled(function: Callable[..., Data]) -> Data:
+def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
     """Return the compiled form of a function of this package and of all that it calls."""
     if _configuration.DISABLE_JIT:
         return function
-    return _compile(**_HELPER)(_with_compiled_calls(function))
+    return _compile(**_HELPER, forceinline=inline)(_with_compiled_calls(function))
 
 
-def kernel(function: Callable[..., Data]) -> Data:
-    """Return the compiled form of an entry point; its machine code is kept for the next run."""
+def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()) -> Data:
+    """Return the compiled form of an entry point; its machine code is kept for the next run.
+
+    What it calls becomes part of it, but for the functions `called`: a call costs nothing where
+    it is rare, and one very large function takes very long to compile.
+    """
     if _configuration.DISABLE_JIT:
         return function
     use_cache_folder()
-    return _compile(**_ENTRY)(_with_compiled_calls(function))
+    return _compile(**_ENTRY)(_with_compiled_calls(function, called))
 
 
-def _with_compiled_calls(function: Callable[..., Data]) -> Callable[..., Data]:
+def _with_compiled_calls(
+    function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()
+) -> Callable[..., Data]:
     names = dict(function.__globals__)
     for name in _globals_read(function.__code__):
         value = names.get(name)
         if name in REPLACED:
             names[name] = compiled(REPLACED[name])
         elif isinstance(value, types.FunctionType) and value.__module__.startswith("sim."):
-            names[name] = compiled(value)
+            names[name] = compiled(value, inline=value not in called)
     code = function.__code__
     # numba cannot bind keyword-only arguments; in the copy they are ordinary ones.
     code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)

@@ -7,21 +7,13 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
-from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.ledger import State
+from sim.economics.estimates import Estimate
 from sim.report.citations import citations
 from sim.report.folder import check_folder, write_folder
-from sim.report.trace import events_table
-from sim.study.curves import curves
-from sim.study.flow import Flow, flow_of
+from sim.study.flow import Flow
 from sim.study.provenance import fingerprint, provenance
-from sim.study.question import Question
 from sim.study.simulation import Simulation
 from sim.study.summary import Comparison, Summary
-from sim.study.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
 
 INDENT: Final = 2
 
@@ -129,7 +121,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "life_years": _json(gain.life_years),
         **{f"cost.{name}": _json(value) for name, value in comparison.cost_categories.items()},
         "icer": gain.icer,
-        "icer_se": None if gain.icer_se is None else _finite(gain.icer_se),
+        "icer_se": None if gain.icer_se is None else finite(gain.icer_se),
         "quadrant": gain.quadrant,
         "nmb": {f"{threshold:g}": _json(value) for threshold, value in comparison.nmb.items()},
     }
@@ -140,113 +132,19 @@ def _step(summary: Summary, name: str) -> dict[str, Any]:
     step = summary.steps.get(name)
     error = None if step is None else step.icer_se
     return {
-        "icer_se": None if error is None else _finite(error),
+        "icer_se": None if error is None else finite(error),
         "icer_interval": None if step is None else step.icer_interval,
         "against": None if step is None else step.comparator,
     }
 
 
 def _json(estimate: Estimate) -> dict[str, float | None]:
-    return {"mean": _finite(estimate.mean), "se": _finite(estimate.se)}
+    return {"mean": finite(estimate.mean), "se": finite(estimate.se)}
 
 
-def _row(estimate: Estimate) -> tuple[float | None, float | None]:
-    return _finite(estimate.mean), _finite(estimate.se)
-
-
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return the value, or None for what files leave empty."""
     return value if math.isfinite(value) else None
-
-
-def _strategies(summary: Summary) -> pd.DataFrame:
-    rows = [
-        (arm.name, name, *_row(value))
-        for arm in summary.arms
-        for name, value in arm.outcomes.items()
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["strategies.csv"]))
-
-
-def _increments(summary: Summary) -> pd.DataFrame:
-    rows: list[tuple[str, str, str, float | None, float | None]] = []
-    for comparison in summary.comparisons:
-        gain = comparison.increment
-        estimates = {"cost": gain.cost, "qalys": gain.qalys, "life_years": gain.life_years}
-        estimates |= {f"cost.{n}": value for n, value in comparison.cost_categories.items()}
-        if gain.icer is not None and gain.icer_se is not None:
-            estimates["icer"] = Estimate(gain.icer, gain.icer_se)
-        else:
-            estimates["icer"] = NOT_ESTIMABLE
-        estimates |= {f"nmb_at_{t:g}": value for t, value in comparison.nmb.items()}
-        names = (gain.strategy, gain.comparator)
-        rows += [(*names, outcome, *_row(value)) for outcome, value in estimates.items()]
-    return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
-
-
-def _survival(simulation: Simulation) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame(
-            {
-                "strategy": curve.strategy,
-                "endpoint": curve.endpoint,
-                "months": range(len(curve.at_risk)),
-                "survival_percent": PERCENT * curve.at_risk / curve.patients
-                if curve.patients
-                else math.nan,
-                "at_risk": curve.at_risk,
-            }
-        )
-        for curve in curves(simulation)
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def _ledger(simulation: Simulation) -> pd.DataFrame:
-    n = simulation.question.patients
-    rows = [
-        (
-            strategy.name,
-            category.account.value,
-            category.label,
-            line + 1,
-            state.value,
-            cell[UNDISCOUNTED] / n,
-            cell[DISCOUNTED] / n,
-        )
-        for strategy, cells in zip(
-            simulation.question.model.strategies, simulation.tally.sums.cells, strict=True
-        )
-        for category, by_line in zip(CATEGORIES, cells, strict=True)
-        for line, by_state in enumerate(by_line)
-        for state, cell in zip(State, by_state, strict=True)
-        if cell.any()
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["ledger.csv"]))
-
-
-def inputs_table(question: Question) -> pd.DataFrame:
-    """Return the parameters that the question uses, in the columns of inputs.csv."""
-    rows = [
-        (
-            name,
-            parameter.label,
-            question.numbers[name],
-            parameter.unit,
-            parameter.status,
-            "; ".join(parameter.sources),
-            parameter.place,
-            question.numbers[name] != parameter.value,
-            parameter.low,
-            parameter.high,
-            str(parameter.distribution),
-            parameter.arithmetic,
-            parameter.derivation,
-            parameter.note,
-        )
-        for name in sorted(question.used)
-        for parameter in (question.parameters[name],)
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["inputs.csv"]))
 
 
 def check_output(folder: Path) -> None:
@@ -260,30 +158,10 @@ def check_output(folder: Path) -> None:
     check_folder(folder, NAMES)
 
 
-def run_tables(
-    simulation: Simulation, summary: Summary, flow: Flow | None = None
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of the run by file name, in the columns `COLUMNS`.
-
-    The `flow` is needed where the simulation did not keep its single patients.
-    """
-    tables = {
-        "strategies.csv": _strategies(summary),
-        "increments.csv": _increments(summary),
-        "survival.csv": _survival(simulation),
-        "ledger.csv": _ledger(simulation),
-        "flow.csv": pd.DataFrame(
-            (flow or flow_of(simulation)).paths(), columns=list(COLUMNS["flow.csv"])
-        ),
-        "inputs.csv": inputs_table(simulation.question),
-    }
-    if simulation.traces:
-        tables["events.csv"] = events_table(simulation.traces, COLUMNS["events.csv"])
-    return tables
-
-
 def run_files(simulation: Simulation, summary: Summary, flow: Flow | None = None) -> dict[str, str]:
     """Return the files of the run by name; the `flow` as for `run_tables`."""
+    from sim.report.run_tables import run_tables
+
     texts = {
         "summary.json": summary_json(simulation, summary),
         "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",

@@ -14,7 +14,8 @@ from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
 from sim.report import psa_figures
 from sim.report.citations import citations
-from sim.report.files import INDENT, inputs_table
+from sim.report.files import INDENT
+from sim.report.run_tables import inputs_table
 from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
 from sim.uncertainty.allocation import NAIVE_PATIENTS

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import pandas as pd
-
 from sim.clinic.events import Cause, Event, Happening
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import FATAL, MILD, Toxicity
@@ -167,21 +165,3 @@ def _sum_line(entries: Sequence[Entry], digits: int, what: str) -> str:
     plain = math.fsum(entry.undiscounted for entry in entries)
     present = math.fsum(entry.discounted for entry in entries)
     return f"  {'':>10}  {'':>10}  {plain:14,.{digits}f}  {present:14,.{digits}f}  = {what}"
-
-
-def events_table(traces: Sequence[Trace], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the events of traced patients as a table; lines and cycles count from 1."""
-    rows = [
-        (
-            trace.strategy,
-            trace.patient.number,
-            event.time_days,
-            event.kind.name.lower(),
-            event.line + 1,
-            event.cycle + 1 if event.cycle >= 0 else pd.NA,
-            describe(event, trace.regimens),
-        )
-        for trace in traces
-        for event in trace.log
-    ]
-    return pd.DataFrame(rows, columns=list(columns))

@@ -88,7 +88,7 @@ def flow_of(simulation: Simulation) -> Flow:
     """Count the courses of a simulation whose single patients were kept."""
     flow = Flow(simulation.question)
     for s, arm in enumerate(simulation.arms):
-        rows = arm.outcomes[list(ROW)].to_numpy(dtype=np.float64)
+        rows = arm.rows
         flow.counts[s] += counted(rows, flow.months)
     return flow
 

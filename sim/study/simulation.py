@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
-import pandas as pd
 
 from sim.clinic.events import Event
 from sim.clinic.patient import Patient
@@ -32,6 +32,9 @@ from sim.study.tally import (
     new_sums,
     new_values,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEPT_AT_MOST: Final = 100_000
 """The command line keeps the single patients up to this number, for exact medians."""
@@ -58,8 +61,8 @@ class Arm:
 
     Attributes
     ----------
-    outcomes
-        One row per patient with the columns of `Outcome`, `rfs_days` and `efs_days`.
+    rows
+        Outcomes, one row per patient with the columns of `ROW`.
     discounted, undiscounted
         One row per patient, one column per category of the ledger, in the order of `Category`.
     cells
@@ -67,10 +70,24 @@ class Arm:
     """
 
     strategy: Strategy
-    outcomes: pd.DataFrame
+    rows: Array
     discounted: Array
     undiscounted: Array
     cells: dict[Cell, tuple[float, float]] = field(default_factory=dict)
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """The rows as a table, marks as booleans."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.rows, columns=list(ROW))
+        kinds = dict.fromkeys(ROW[:FLAGS], bool)
+        return table.astype(kinds | {"cycles_first_line": int, "cause_of_death": int})
+
+    def outcome(self, name: str) -> Array:
+        """Return a column of the rows, patient by patient."""
+        column: Array = self.rows[:, ROW.index(name)]
+        return column
 
     def total(self, account: Account, *, discounted: bool = True) -> Array:
         """Sum the categories of an account, patient by patient."""
@@ -170,11 +187,6 @@ def make_arm(
     cells: Any,  # noqa: ANN401
 ) -> Arm:
     """Build an arm from outcome rows, amounts (patient, kind, category) and the sums of cells."""
-    outcomes = pd.DataFrame(rows, columns=list(ROW))
-    for name in ROW[:FLAGS]:
-        outcomes[name] = outcomes[name].astype(bool)
-    for name in ("cycles_first_line", "cause_of_death"):
-        outcomes[name] = outcomes[name].astype(int)
     filled = {
         (category, line, state): (float(cell[0]), float(cell[1]))
         for category, by_line in zip(CATEGORIES, cells, strict=True)
@@ -182,7 +194,7 @@ def make_arm(
         for state, cell in zip(State, by_state, strict=True)
         if cell.any()
     }
-    return Arm(strategy, outcomes, amounts[:, DISCOUNTED], amounts[:, UNDISCOUNTED], filled)
+    return Arm(strategy, rows, amounts[:, DISCOUNTED], amounts[:, UNDISCOUNTED], filled)
 
 
 def _reference(

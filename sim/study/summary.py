@@ -116,18 +116,17 @@ def _steps(
 
 
 def _outcomes(arm: Arm, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
-    rows = arm.outcomes
-    death = rows["death_days"].to_numpy()
+    death = arm.outcome("death_days")
     for name in SHARES:
-        yield f"{name}_percent", percent(rows[name].to_numpy())
-    yield "cycles_mean", mean(rows["cycles_first_line"].to_numpy())
-    yield "cycles_median", median(rows["cycles_first_line"].to_numpy())
-    responders = rows["response"].to_numpy(dtype=bool)
-    yield "rfs_median_months", _months(median(rows["rfs_days"].to_numpy()[responders]))
+        yield f"{name}_percent", percent(arm.outcome(name))
+    yield "cycles_mean", mean(arm.outcome("cycles_first_line"))
+    yield "cycles_median", median(arm.outcome("cycles_first_line"))
+    responders = arm.outcome("response").astype(bool)
+    yield "rfs_median_months", _months(median(arm.outcome("rfs_days")[responders]))
     yield "os_median_months", _months(median(death))
     yield (
         f"efs_{EFS_LANDMARK_MONTHS}_months_percent",
-        survival_percent(rows["efs_days"].to_numpy(), EFS_LANDMARK_MONTHS * DAYS_PER_MONTH),
+        survival_percent(arm.outcome("efs_days"), EFS_LANDMARK_MONTHS * DAYS_PER_MONTH),
     )
     for months in OS_LANDMARKS_MONTHS:
         yield (
@@ -136,7 +135,7 @@ def _outcomes(arm: Arm, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
             if months * DAYS_PER_MONTH <= horizon_days
             else NOT_ESTIMABLE,
         )
-    causes = rows["cause_of_death"].to_numpy()
+    causes = arm.outcome("cause_of_death")
     for cause in Cause:
         yield f"death_{cause.name.lower()}_percent", percent(causes == cause)
     yield "alive_at_horizon_percent", percent(causes == ALIVE)

@@ -7,7 +7,7 @@ draws, which stay in the fastest memory while a block goes through set after set
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from sim.study.core_count import (
     put_away,
 )
 from sim.study.tally import Counts, Sums
+
+ONCE_A_BLOCK: Final = (draw_ahead, look_ahead, lay_out, count_amounts, put_away)
+"""What the loop calls for a block of patients at once, compiled as functions of their own."""
 
 
 class Sets(NamedTuple):
@@ -125,4 +128,4 @@ def run_unit(
 @cache
 def unit_kernel() -> Data:
     """Return the compiled loop over a unit."""
-    return kernel(run_unit)
+    return kernel(run_unit, called=ONCE_A_BLOCK)
