@@ -14,9 +14,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from sim.catalog import load_catalogue
+from sim.engine import core
 from sim.scenario.loading import load_scenario
+from sim.study.question import ask as read_question
 from sim.study.question import prepare, with_numbers
 from sim.study.simulation import run
+from tests import report_pages
 
 # The same examples on every run, and more of them where CI is set.
 settings.register_profile("dev", max_examples=100, derandomize=True, deadline=None)
@@ -42,6 +45,15 @@ BASES = (
     "mrd_positive",
 )
 SCENARIOS = Path(__file__).parent.parent / "scenarios"
+
+
+def pytest_configure(config):
+    """Compile the core engine once, before the workers start that would all compile it."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        question = read_question(SCENARIOS / "first_salvage.yaml", patients=1)
+        run(question)
+        for strategy in question.model.strategies:
+            list(core.simulate(question.model, strategy, seed=0, patients=1))
 
 
 @pytest.fixture(scope="session")
@@ -141,3 +153,31 @@ def walk(ask):
         return run(with_numbers(question, moved), trace=60)
 
     return walked
+
+
+@pytest.fixture(scope="session")
+def ran_folder(tmp_path_factory):
+    """A folder with the results of a run alone."""
+    folder = tmp_path_factory.mktemp("ran") / "results"
+    report_pages.write_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full_folder(tmp_path_factory):
+    """A folder with every analysis beside a run."""
+    folder = tmp_path_factory.mktemp("full") / "results"
+    report_pages.write_everything(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ran_page(ran_folder):
+    """The report on a run alone."""
+    return report_pages.read(report_pages.page_of(ran_folder))
+
+
+@pytest.fixture(scope="session")
+def full_page(full_folder):
+    """The report on everything."""
+    return report_pages.read(report_pages.page_of(full_folder))

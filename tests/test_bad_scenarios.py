@@ -242,6 +242,12 @@ BAD = [
         ("thresholds[1]: must be at most 1000000000000.0 (got 1e+300)",),
     ),
     Bad(
+        "threshold_twice",
+        "[50000, 150000]",
+        "[50000, 50000.0]",
+        ("thresholds[1]: thresholds[0] is the same (got 50000.0)",),
+    ),
+    Bad(
         "parameter_not_a_number",
         "cost.inpatient_day: 2500",
         "cost.inpatient_day: .nan",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report_pages import page_of, read, write_everything
+from tests.report_pages import page_of, read
 
 pytestmark = pytest.mark.slow
 
@@ -25,12 +25,10 @@ OVERLAP_PIXELS = 3.0
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory):
+def file(full_folder, tmp_path_factory):
     """The report on everything, and its text."""
-    folder = tmp_path_factory.mktemp("report")
-    write_everything(folder / "results")
-    path = folder / "page.html"
-    path.write_text(page_of(folder / "results"), encoding="utf-8")
+    path = tmp_path_factory.mktemp("report") / "page.html"
+    path.write_text(page_of(full_folder), encoding="utf-8")
     return path
 
 

@@ -196,6 +196,17 @@ class Scenario(_Part):
         return self
 
     @model_validator(mode="after")
+    def _thresholds_are_different(self) -> Self:
+        thresholds = self.thresholds or ()
+        for position, threshold in enumerate(thresholds):
+            if threshold in thresholds[:position]:
+                first = thresholds.index(threshold)
+                raise broken_rule(
+                    ("thresholds", position), f"thresholds[{first}] is the same", threshold
+                )
+        return self
+
+    @model_validator(mode="after")
     def _comparator_is_a_strategy(self) -> Self:
         names = tuple(strategy.name for strategy in self.strategies)
         if self.comparator is not None and self.comparator not in names:

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5, Array
-from sim.report.figures.style import GREY, colour_of, in_currency, legend_columns, new_figure
+from sim.report.figures.against_threshold import BAND, threshold_axis
+from sim.report.figures.style import colour_of, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 100.0
-BAND: Final = 0.15
 FRONTIER_WIDTH: Final = 4.0
 TOP: Final = 102.0
 SMALL: Final = 7.0
@@ -56,8 +56,6 @@ def acceptability_figure(
     """
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
-    for threshold in thresholds:
-        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
     for name in strategies:
         curve = curves[curves["strategy"] == name]
         _curve(axes, curve, colours[name], labels[name], switches)
@@ -73,11 +71,8 @@ def acceptability_figure(
             )
             axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
     axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label=FRONTIER)
-    axes.set_xlim(0.0, float(curves["threshold"].max()))
+    threshold_axis(axes, curves, thresholds, symbol)
     axes.set_ylim(0.0, TOP)
-    axes.grid(axis="y")
-    in_currency(axes.xaxis, symbol)
-    axes.set_xlabel("Threshold per QALY")
     axes.set_ylabel("Probability most cost-effective, %")
     axes.set_title("Acceptability curves and their frontier", pad=14.0)
     columns = legend_columns([*labels.values(), FRONTIER], width_mm)

@@ -8,12 +8,11 @@ from typing import Final
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sim.economics.estimates import NORMAL_97_5
-from sim.report.figures.style import GREY, colour_of, in_currency, legend_columns, new_figure
+from sim.report.figures.against_threshold import money_axis, money_curve, threshold_axis
+from sim.report.figures.style import colour_of, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 100.0
-BAND: Final = 0.15
 LEAST_WIDTH: Final = 4.0
 LEAST: Final = "least loss: EVPI"
 
@@ -49,31 +48,21 @@ def expected_loss_figure(
     """
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
-    for threshold in thresholds:
-        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
     least = curves.groupby("threshold")["expected_loss"].min()
     axes.plot(least.index, least, color="black", linewidth=LEAST_WIDTH, label=LEAST, zorder=1)
     for name in strategies:
         curve = curves[curves["strategy"] == name]
-        loss, error = curve["expected_loss"], NORMAL_97_5 * curve["expected_loss_se"]
-        axes.fill_between(
-            curve["threshold"],
-            (loss - error).clip(lower=0.0),
-            loss + error,
-            color=colours[name],
-            alpha=BAND,
-            linewidth=0.0,
+        money_curve(
+            axes,
+            curve,
+            "expected_loss",
+            "expected_loss_se",
+            colour=colours[name],
+            label=labels[name],
         )
-        axes.plot(curve["threshold"], loss, color=colours[name], label=labels[name], zorder=2)
-    axes.set_xlim(0.0, float(curves["threshold"].max()))
-    axes.set_ylim(bottom=0.0)
-    axes.grid(axis="y")
-    in_currency(axes.xaxis, symbol)
-    in_currency(axes.yaxis, symbol)
-    axes.set_xlabel("Threshold per QALY")
-    axes.set_ylabel("Expected loss per patient")
+    threshold_axis(axes, curves, thresholds, symbol)
+    money_axis(axes, "Expected loss per patient", symbol)
     axes.set_title("Expected loss")
-    figure.legend(
-        loc="outside lower center", ncols=legend_columns([*labels.values(), LEAST], width_mm)
-    )
+    columns = legend_columns([*labels.values(), LEAST], width_mm)
+    figure.legend(loc="outside lower center", ncols=columns)
     return figure

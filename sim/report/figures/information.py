@@ -13,13 +13,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sim.economics.estimates import NORMAL_97_5
+from sim.report.figures.against_threshold import money_axis, money_curve, threshold_axis
 from sim.report.figures.style import COLOURS, GREY, in_currency, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 85.0
 ROW_MM: Final = 6.4
 FRAME_MM: Final = 30.0
-BAND: Final = 0.18
 SMALL: Final = 6.5
 TICKS: Final = 6
 TITLE_PAD: Final = 14.0
@@ -63,25 +63,9 @@ def evpi_figure(
         Of the figure.
     """
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
-    error = NORMAL_97_5 * curve["se"]
-    axes.fill_between(
-        curve["threshold"],
-        (curve["evpi"] - error).clip(lower=0.0),
-        curve["evpi"] + error,
-        color=COLOURS[0],
-        alpha=BAND,
-        linewidth=0.0,
-    )
-    axes.plot(curve["threshold"], curve["evpi"], color=COLOURS[0])
-    for threshold in thresholds:
-        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
-    axes.set_xlim(0.0, float(curve["threshold"].max()))
-    axes.set_ylim(bottom=0.0)
-    axes.grid(axis="y")
-    in_currency(axes.xaxis, symbol)
-    in_currency(axes.yaxis, symbol)
-    axes.set_xlabel("Threshold per QALY")
-    axes.set_ylabel("EVPI per patient")
+    money_curve(axes, curve, "evpi", "se", colour=COLOURS[0])
+    threshold_axis(axes, curve, thresholds, symbol)
+    money_axis(axes, "EVPI per patient", symbol)
     axes.set_title("Expected value of perfect information")
     return figure
 

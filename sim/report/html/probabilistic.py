@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from sim.report.html.analyses import Analyses, Probabilistic
@@ -58,8 +59,9 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
-    """Return the plane and the acceptability curves, where there is a choice."""
+    """Return the plane, the acceptability curves and the expected losses, where there is a choice."""
     from sim.report.figures.acceptability import acceptability_figure
+    from sim.report.figures.expected_loss import expected_loss_figure
     from sim.report.figures.planes import Cloud, plane_figure
 
     found = analyses.probabilistic
@@ -89,19 +91,28 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
             width_mm=width,
         )
 
+    def losses(width: float) -> Any:  # noqa: ANN401
+        return expected_loss_figure(
+            found.curves,
+            results.strategies,
+            labels,
+            results.thresholds,
+            symbol=symbol,
+            width_mm=width,
+        )
+
     told = [
         f"{labels[gain['strategy']]}: {gain['qalys']['mean']:.2f} QALYs and "
         f"{money(gain['cost']['mean'], symbol)} on average"
         for gain in found.content["increments"]
     ]
-    chances = [
-        f"at {money(row['threshold'], symbol)} per QALY "
-        + ", ".join(
-            f"{labels[each['name']]} {probability(each['probability']['without_noise'])}"
-            for each in row["strategies"]
+    chances, forgone = [], []
+    for row in found.content["decision"]:
+        at = f"at {money(row['threshold'], symbol)} per QALY "
+        chances.append(
+            at + _each(row, labels, lambda e: probability(e["probability"]["without_noise"]))
         )
-        for row in found.content["decision"]
-    ]
+        forgone.append(at + _each(row, labels, lambda e: money(e["expected_loss"]["mean"], symbol)))
     return [
         Drawing("plane", "Cost-effectiveness plane", "; ".join(told), plane),
         Drawing(
@@ -110,7 +121,15 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
             "; ".join(chances),
             acceptability,
         ),
+        Drawing("expected_loss", "Expected loss of each choice", "; ".join(forgone), losses),
     ]
+
+
+def _each(
+    row: dict[str, Any], labels: Mapping[str, str], said: Callable[[dict[str, Any]], str]
+) -> str:
+    """Say of each strategy what is known at a threshold."""
+    return ", ".join(f"{labels[each['name']]} {said(each)}" for each in row["strategies"])
 
 
 def _outcomes(results: Results, found: Probabilistic) -> list[tuple[str, list[Interval]]]:
