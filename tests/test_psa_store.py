@@ -6,8 +6,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,13 +19,12 @@ from sim.engine.compiled import use_cache_folder
 from sim.report.psa_files import DRAWN_COLUMNS, NAMES, SUMMARY
 from sim.study import parameter_sets
 from sim.uncertainty import analysis, cache, results, store
+from tests.programs import contents, ended, started
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 SMALL = ("--draws", "60", "--patients", "20", "--seed", "4")
 """Three chunks of draws."""
-KILLED = ROOT / "tests" / "psa_killed.py"
-HINDERED = ROOT / "tests" / "hindered.py"
 
 
 def command(*arguments, path=MAIN, cached=False):
@@ -39,14 +36,6 @@ def done(*arguments, **options):
     result = command(*arguments, **options)
     assert result.exit_code == 0, result.output
     return result
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -413,26 +402,8 @@ def test_folder_that_cannot_be_made_is_refused():
 # Killed
 
 
-def program(folder, *arguments, asked=SMALL, kill_before=0, hindrance=None):
-    return subprocess.Popen(
-        [
-            *((sys.executable, str(HINDERED), hindrance) if hindrance else ()),
-            sys.executable,
-            str(KILLED),
-            str(kill_before),
-            *("psa", str(MAIN), *asked, "--no-cache", "--out", str(folder), *arguments),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-
-
-def ended(process):
-    _, said = process.communicate(timeout=240)
-    return process.returncode, said
+def program(folder, *arguments, asked=SMALL, **how):
+    return started("psa", MAIN, *asked, "--no-cache", "--out", folder, *arguments, **how)
 
 
 def is_as(folder, expected):

@@ -1,10 +1,7 @@
 """Sensitivity analyses that end before their time go on where they stopped, to the same bytes."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,10 +13,10 @@ from sim.cli import commands
 from sim.report.figures import style
 from sim.uncertainty import same_patients, sets, store, threshold
 from sim.uncertainty.sets import Sets, chunks_of, rows_of, sets_to_simulate
+from tests.programs import contents, ended, started
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
-KILLED = ROOT / "tests" / "psa_killed.py"
 FEW = ("--patients", "20", "--seed", "4")
 # The vial at a price at which some of these few patients' decisions flip.
 COMMANDS = {
@@ -40,14 +37,6 @@ def done(*arguments):
     result = command(*arguments)
     assert result.exit_code == 0, result.output
     return result
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -153,25 +142,8 @@ def test_resume_needs_a_folder(name):
     assert "--resume: needs the folder of the unfinished results" in result.stderr
 
 
-def program(name, folder, *arguments, kill_before=0):
-    return subprocess.Popen(
-        [
-            sys.executable,
-            str(KILLED),
-            str(kill_before),
-            *(name, str(MAIN), *COMMANDS[name], *FEW, "--out", str(folder), *arguments),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-
-
-def ended(process):
-    _, said = process.communicate(timeout=120)
-    return process.returncode, said
+def program(name, folder, *arguments, **how):
+    return started(name, MAIN, *COMMANDS[name], *FEW, "--out", folder, *arguments, **how)
 
 
 @pytest.mark.slow

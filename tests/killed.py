@@ -1,4 +1,4 @@
-"""Run the program and end it without warning at one of its writes: ``psa_killed.py N ARGUMENTS``.
+"""Run the program and end it without warning at one of its writes: ``killed.py N ARGUMENTS``.
 
 Before the N-th time that a file is flushed or moved the process kills itself, as a power cut
 would. With N = 0 it runs to its end and says how many such moments there were.
