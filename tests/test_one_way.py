@@ -524,9 +524,9 @@ def test_components_hold_95_percent_of_the_variance():
 def test_a_component_never_leaves_the_draws(posterior):
     base = {"response.baseline_logit": 0.96, "candidacy.baseline_logit": 0.6}
     (first, _) = components(posterior)
-    far = moved_along(first, posterior, base, 50.0)
+    far = moved_along(first, base, 50.0)
     assert far == {name: float(posterior[name].max()) for name in base}
-    near = moved_along(first, posterior, base, 0.5)
+    near = moved_along(first, base, 0.5)
     assert near == {name: pytest.approx(base[name] + 0.5 * first.steps[name]) for name in base}
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 import sim
 import sim.report
 from sim.cli import commands
-from tests.report_pages import SCENARIO, asked, page_of, read, section
+from tests.report_pages import SCENARIO, asked, page_of, read, section, write_run
 
 
 def invoke(*arguments):
@@ -100,7 +100,7 @@ def test_a_missing_or_broken_file_is_named(name, ran_folder, tmp_path):
     assert not (tmp_path / "page.html").exists()
 
 
-def test_an_analysis_beside_a_run_leaves_the_provenance_of_the_run(ran_folder, tmp_path):
+def test_an_analysis_beside_others_leaves_the_provenance_of_the_run(ran_folder, tmp_path):
     copy = tmp_path / "results"
     shutil.copytree(ran_folder, copy)
     before = (copy / "provenance.json").read_bytes()
@@ -112,4 +112,18 @@ def test_an_analysis_beside_a_run_leaves_the_provenance_of_the_run(ran_folder, t
     assert "as the run" in told
 
 
-# Numbers in words
+def test_a_run_in_a_folder_of_analyses_leaves_the_provenance_of_each(tmp_path):
+    """The first of them had the name that belongs to the run; every number keeps its origin."""
+    sim.explain(asked(), 1).write(tmp_path)
+    first = (tmp_path / "provenance.json").read_bytes()
+    sim.price(asked(), "blinatumomab", draws=3, patients=5, cached=False).write(tmp_path)
+    assert (tmp_path / "provenance.json").read_bytes() == first
+    assert json.loads((tmp_path / "provenance_price.json").read_text())["analysis"] == "price"
+    write_run(tmp_path)
+    assert "analysis" not in json.loads((tmp_path / "provenance.json").read_text())
+    assert (tmp_path / "provenance_explain.json").read_bytes() == first
+    sim.explain(asked(), 2).write(tmp_path)
+    assert json.loads((tmp_path / "provenance_explain.json").read_text())["patient"] == 2
+    told = section(read(page_of(tmp_path)), "origin").text
+    assert "One patient patient 2" in told
+    assert "Price" in told

@@ -17,7 +17,7 @@ from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
-from sim.report.folder import beside_a_run
+from sim.report.folder import beside_others
 from sim.report.progress import patients_progress
 from sim.report.run_tables import inputs_table
 from sim.study.question import Question
@@ -172,7 +172,7 @@ def psa(
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
         if chunks is not None:
             chunks.finish(
-                beside_a_run(chunks.folder, PsaResult.COMMAND, psa_files.psa_files(found))
+                beside_others(chunks.folder, PsaResult.COMMAND, psa_files.psa_files(found))
             )
     return PsaResult(scenario, found)
 

@@ -108,8 +108,8 @@ class Result(ABC):
         ----------
         folder
             Made when it is not there. Files of an earlier result in it are replaced, others left
-            alone. One folder may hold a run and analyses beside it, for a report; the provenance
-            of such an analysis is in ``provenance_COMMAND.json``.
+            alone. One folder may hold a run and analyses, for a report; ``provenance.json`` is
+            then that of the run, and that of an analysis is ``provenance_COMMAND.json``.
 
         Raises
         ------

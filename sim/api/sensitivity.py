@@ -16,7 +16,7 @@ from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
 from sim.report.analysis_files import in_bytes
-from sim.report.folder import beside_a_run
+from sim.report.folder import beside_others
 from sim.uncertainty import one_way
 from sim.uncertainty import sobol as sobol_analysis
 from sim.uncertainty.draws import fitted_draws
@@ -216,7 +216,7 @@ def tornado(
             )
         if store is not None:
             files = in_bytes(one_way_report.tornado_files(found, shown))
-            store.finish(beside_a_run(store.folder, TornadoResult.COMMAND, files))
+            store.finish(beside_others(store.folder, TornadoResult.COMMAND, files))
     return TornadoResult(scenario, found, shown, asked)
 
 
@@ -295,7 +295,7 @@ def sobol(
             )
         if store is not None:
             files = in_bytes(global_sensitivity.sobol_files(found))
-            store.finish(beside_a_run(store.folder, SobolResult.COMMAND, files))
+            store.finish(beside_others(store.folder, SobolResult.COMMAND, files))
     return SobolResult(scenario, found, planned.chunks, groups)
 
 

@@ -77,7 +77,7 @@ def morris(
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_a_run
+    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty import screening as analysis
     from sim.uncertainty.draws import fitted_draws
@@ -102,7 +102,7 @@ def morris(
             found = analysis.screen(planned, threads=threads, progress=advance, store=store)
         if store is not None:
             files = in_bytes(report.morris_files(found, top))
-            store.finish(beside_a_run(store.folder, report.MORRIS, files))
+            store.finish(beside_others(store.folder, report.MORRIS, files))
     if as_json:
         click.echo(report.morris_json(found), nl=False)
         return

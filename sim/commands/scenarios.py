@@ -48,7 +48,7 @@ def scenarios(
     from sim.report import text
     from sim.report import what_ifs as report
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_a_run
+    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty.results import analysis_manifest
     from sim.uncertainty.scenario_matrix import fingerprints, scenario_matrix
@@ -71,7 +71,7 @@ def scenarios(
             )
         if store is not None:
             files = in_bytes(report.matrix_files(found))
-            store.finish(beside_a_run(store.folder, report.ANALYSIS, files))
+            store.finish(beside_others(store.folder, report.ANALYSIS, files))
     if as_json:
         click.echo(report.matrix_json(found), nl=False)
         return

@@ -56,7 +56,7 @@ def threshold(
     from sim.report import text
     from sim.report import threshold as report
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_a_run
+    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty import threshold as analysis
     from sim.uncertainty.draws import fitted_draws
@@ -80,7 +80,7 @@ def threshold(
             )
         if store is not None:
             files = in_bytes(report.threshold_files(found))
-            store.finish(beside_a_run(store.folder, report.ANALYSIS, files))
+            store.finish(beside_others(store.folder, report.ANALYSIS, files))
     if as_json:
         click.echo(report.threshold_json(found), nl=False)
         return

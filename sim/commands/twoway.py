@@ -74,7 +74,7 @@ def twoway(
     from sim.report import text
     from sim.report import two_way as report
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_a_run
+    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
@@ -116,7 +116,7 @@ def twoway(
             )
         if store is not None:
             files = in_bytes(report.two_way_files(found))
-            store.finish(beside_a_run(store.folder, report.ANALYSIS, files))
+            store.finish(beside_others(store.folder, report.ANALYSIS, files))
     if as_json:
         click.echo(report.two_way_json(found), nl=False)
         return

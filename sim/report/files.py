@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sim.economics.estimates import Estimate
 from sim.report.citations import citations
-from sim.report.folder import check_folder, write_folder
+from sim.report.folder import check_folder, write_analysis
 from sim.study.flow import Flow
 from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
@@ -184,4 +184,4 @@ def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | N
     UserError
         When the folder cannot be written.
     """
-    write_folder(folder, run_files(simulation, summary, flow), NAMES)
+    write_analysis(folder, "run", run_files(simulation, summary, flow), NAMES)

@@ -6,6 +6,7 @@ are complete. A run that fails or is interrupted leaves what was there before, a
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -91,7 +92,7 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Colle
 def write_analysis(
     folder: Path, analysis: str, contents: Mapping[str, str | bytes], names: Collection[str]
 ) -> None:
-    """Write the files of an analysis as `write_folder` does, beside those of a run if there are any.
+    """Write the files of an analysis as `write_folder` does, beside those of others if there are any.
 
     Raises
     ------
@@ -99,27 +100,48 @@ def write_analysis(
         When the folder cannot be written; it is then as it was.
     """
     if OF_A_RUN in contents:
-        write_folder(folder, contents, names)
+        write_folder(folder, {**contents, **_set_aside(folder)}, names)
         return
     write_folder(
         folder,
-        beside_a_run(folder, analysis, contents),
-        beside_a_run(folder, analysis, dict.fromkeys(names)),
+        beside_others(folder, analysis, contents),
+        beside_others(folder, analysis, dict.fromkeys(names)),
     )
 
 
-def beside_a_run(
+def beside_others(
     folder: Path, analysis: str, contents: Mapping[str, Content]
 ) -> dict[str, Content]:
     """Return files of an analysis under the names that they have in a folder.
 
-    In one that holds a run, ``provenance.json`` stays that of the run, and that of the analysis is
-    ``provenance_ANALYSIS.json``.
+    ``provenance.json`` is that of the run in it, or else of the analysis that came first; that of
+    another analysis is ``provenance_ANALYSIS.json``.
     """
-    if not exists(folder / OF_A_RUN):
+    if not exists(folder / OF_A_RUN) and _analysis_in(folder) in (None, analysis):
         return dict(contents)
-    own = {PROVENANCE: f"provenance_{analysis}.json"}
+    own = {PROVENANCE: _provenance_of(analysis)}
     return {own.get(name, name): content for name, content in contents.items()}
+
+
+def _set_aside(folder: Path) -> dict[str, bytes]:
+    """Return the provenance of an analysis that a run will find in its place, by its new name."""
+    analysis = _analysis_in(folder)
+    if analysis is None:
+        return {}
+    return {_provenance_of(analysis): (folder / PROVENANCE).read_bytes()}
+
+
+def _provenance_of(analysis: str) -> str:
+    return f"provenance_{analysis}.json"
+
+
+def _analysis_in(folder: Path) -> str | None:
+    """Return whose ``provenance.json`` a folder holds; None for that of a run, or for none."""
+    try:
+        analysis = json.loads((folder / PROVENANCE).read_bytes()).get("analysis")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return analysis if isinstance(analysis, str) and analysis.isidentifier() else None
 
 
 def encoded(content: str | bytes) -> bytes:

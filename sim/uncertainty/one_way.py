@@ -254,7 +254,7 @@ def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[
     base = {str(name): question.numbers[str(name)] for name in used.columns}
     for number, component in enumerate(components(used), start=1):
         ends = tuple(
-            End(sds, partial(with_values, question, moved_along(component, used, base, sds)))
+            End(sds, partial(with_values, question, moved_along(component, base, sds)))
             for sds in (-NORMAL_97_5, NORMAL_97_5)
         )
         share = f"{PERCENT * component.variance_share:.0f} %"

@@ -31,6 +31,8 @@ class Component:
         Of the sum of variances of the standardised columns.
     steps
         By parameter, its change over one standard deviation of the component, in its own unit.
+    bounds
+        By parameter, the smallest and the largest of the draws.
     scores
         Of each draw, in standard deviations of the component.
     strongest
@@ -39,6 +41,7 @@ class Component:
 
     variance_share: float
     steps: dict[str, float]
+    bounds: dict[str, tuple[float, float]]
     scores: Array
     strongest: str
 
@@ -56,6 +59,13 @@ def components(posterior: pd.DataFrame) -> list[Component]:
     sd = varying.std(ddof=1).to_numpy()
     standardised = (varying.to_numpy() - varying.mean().to_numpy()) / sd
     variances, vectors = np.linalg.eigh(standardised.T @ standardised / (len(varying) - 1))
+    bounds = dict(
+        zip(
+            varying.columns,
+            zip(varying.min().tolist(), varying.max().tolist(), strict=True),
+            strict=True,
+        )
+    )
     order = np.argsort(-variances, kind="stable")
     shares = variances[order] / variances.sum()
     needed = int(np.searchsorted(np.cumsum(shares), ENOUGH_VARIANCE)) + 1
@@ -68,6 +78,7 @@ def components(posterior: pd.DataFrame) -> list[Component]:
             Component(
                 variance_share=float(variances[place] / variances.sum()),
                 steps=dict(zip(varying.columns, (sd * spread * vector).tolist(), strict=True)),
+                bounds=bounds,
                 scores=standardised @ vector / spread,
                 strongest=str(varying.columns[int(np.argmax(vector))]),
             )
@@ -75,18 +86,13 @@ def components(posterior: pd.DataFrame) -> list[Component]:
     return found
 
 
-def moved_along(
-    component: Component, posterior: pd.DataFrame, base: dict[str, float], sds: float
-) -> dict[str, float]:
+def moved_along(component: Component, base: dict[str, float], sds: float) -> dict[str, float]:
     """Move the base values along a component, never beyond what is among the draws.
 
     Parameters
     ----------
     component
-        The direction.
-    posterior
-        The draws, whose smallest and largest value bound each parameter, or the base value
-        where that lies outside.
+        The direction; its bounds hold each parameter, or the base value where that lies outside.
     base
         Values by parameter.
     sds
@@ -94,7 +100,7 @@ def moved_along(
     """
     moved = {}
     for name, step in component.steps.items():
-        low, high = float(posterior[name].min()), float(posterior[name].max())
+        low, high = component.bounds[name]
         value = base[name] + sds * step
         moved[name] = min(max(value, min(low, base[name])), max(high, base[name]))
     return moved
