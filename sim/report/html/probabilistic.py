@@ -9,7 +9,17 @@ from typing import Any, Final, NamedTuple
 from sim.report.html.analyses import Analyses, Probabilistic
 from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
-from sim.report.html.words import INTERVAL, NARROW, commands, fixed, money, percent, probability
+from sim.report.html.words import (
+    INTERVAL,
+    JOINED,
+    MINUS,
+    NARROW,
+    commands,
+    fixed,
+    money,
+    percent,
+    probability,
+)
 from sim.report.psa_text import LOSS, MEANS, OUTCOMES
 from sim.uncertainty.psa import DETERMINISTIC_PATIENTS_AT_MOST
 
@@ -197,7 +207,8 @@ def _interval(split: dict[str, Any], digits: int | None, symbol: str) -> Interva
     if split["mean"] is None:
         return Interval(shown(None))
     error = f"(SE{NARROW}{shown(split['se'])})" if split["se"] is not None else ""
-    return Interval(shown(split["mean"]), error, f"{shown(split['low'])} to {shown(split['high'])}")
+    interval = f"{shown(split['low'])} to {shown(split['high'])}".replace(MINUS, JOINED)
+    return Interval(shown(split["mean"]), error, interval)
 
 
 def _ratio(gain: dict[str, Any], symbol: str) -> Interval:

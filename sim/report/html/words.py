@@ -17,6 +17,8 @@ from sim.study.question import Question
 MINUS: Final = "−"
 NARROW: Final = "\u00a0"
 """A space at which a line does not break."""
+JOINED: Final = f"{MINUS}\u2060"
+"""A minus sign after which a line does not break."""
 THOUSAND: Final = 1000.0
 ROUNDED: Final = 0.0005
 NOT_REACHED: Final = "not reached"
