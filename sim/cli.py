@@ -11,11 +11,17 @@ from typing import Any, Final
 import click
 
 from sim import __version__
-from sim.errors import UserError
+from sim.errors import UserError, nearest
 
 PROGRAM: Final = "blinsim"
 EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
+SAID_OF_NUMBERS: Final = {
+    "a valid integer range": "a whole number",
+    "a valid integer": "a whole number",
+    "a valid float range": "a number",
+    "a valid float": "a number",
+}
 COLLECT_EVERY: Final = 200_000
 """Objects made between two searches for unreachable ones; Python's own 700 are for less memory."""
 COMMANDS: Final = {
@@ -54,6 +60,21 @@ class _Mistake(click.ClickException):
         click.echo(f"error: {message}", file=file, err=True)
 
 
+def _of_usage(error: click.UsageError) -> _Mistake:
+    """Return a mistake in the command line as one line that names the option and where help is."""
+    message = error.format_message().rstrip(".")
+    for said, meant in SAID_OF_NUMBERS.items():
+        message = message.replace(said, meant)
+    if message.startswith("No such command"):
+        close = nearest(message.split("'")[1], COMMANDS)
+        message += "" if close is None else f"; did you mean '{close}'?"
+    if isinstance(error, click.BadParameter) and ": " in message and error.param is not None:
+        hint = error.param.get_error_hint(error.ctx) if error.ctx else str(error.param.name)
+        message = f"{hint.replace(chr(39), '')}: {message.partition(': ')[2]}"
+    asked = error.ctx.command_path if error.ctx else PROGRAM
+    return _Mistake(f"{message.rstrip('.')}; see {asked} --help")
+
+
 class _Commands(click.Group):
     """The commands, with the end of every one of them that does not end well.
 
@@ -76,6 +97,21 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's own signature
+    ) -> click.Context:
+        """Read the options before the command; say on one line what is wrong with them."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise _of_usage(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run the command; turn a `UserError` into its message and an interrupt into 130."""
         try:
@@ -85,6 +121,10 @@ class _Commands(click.Group):
             return result
         except UserError as error:
             raise _Mistake(str(error.original)) from None
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise _of_usage(error) from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)

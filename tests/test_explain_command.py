@@ -347,7 +347,7 @@ def test_cost_over_time_ends_in_the_total(number):
     ("arguments", "problem"),
     [
         (["--patient", "-1"], "-1 is not in the range"),
-        (["--patient", "seventeen"], "'seventeen' is not a valid integer"),
+        (["--patient", "seventeen"], "'seventeen' is not a whole number"),
         (["--patient", 3, "--find", "cured"], "--patient and --find exclude each other"),
         (["--among", 3], "give --find"),
         (["--find", "transplantd"], "did you mean 'transplanted'"),

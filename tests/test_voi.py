@@ -204,7 +204,7 @@ def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
         (("--group", "a=cost.*", "--group", "a=utility.*"), "--group: is the name of two groups"),
         (("--threshold", "-5"), "'--threshold'"),
         (("--threshold", "1e300"), "'--threshold'"),
-        (("--threshold", "nan"), "'--threshold': 'nan' is not a number"),
+        (("--threshold", "nan"), "--threshold: 'nan' is not a number"),
         (("--incidence", "1e308", "--years", "5"), "--incidence: must be at most 1,000,000,000"),
         (("--incidence", "5", "--years", "inf"), "--years: must be a number above 0"),
     ],

@@ -94,6 +94,36 @@ def test_what_ifs_are_inherited_and_can_be_added_to():
     ]
 
 
+def test_an_inherited_what_if_is_taken_out_by_null():
+    text = GOOD + "  nhs_england: null\n  unheard_of: {{}}\n"
+    kept = load(text=text).scenario.what_ifs
+    assert "nhs_england" not in kept
+    assert {"cheaper", "unheard_of", "no_toxicity"} <= set(kept)
+
+
+def test_null_takes_out_nothing_that_is_not_there():
+    with pytest.raises(UserError, match="what_ifs.nhs_ingland"):
+        load(text=GOOD + "  nhs_ingland: null\n")
+
+
+def test_a_parameter_that_another_perspective_has_not_is_left_out_of_its_what_if():
+    """``norm.age_35`` is of the United States; the inherited what-if asks for England."""
+    loaded = load(
+        old="parameters: {{cost.inpatient_day: 2500}}",
+        new="parameters: {{cost.inpatient_day: 2500, norm.age_35: 0.9}}",
+    )
+    assert loaded.scenario.parameters["norm.age_35"] == 0.9
+    english = what_if(loaded, "nhs_england", CATALOGUE).scenario
+    assert english.parameters == {"cost.inpatient_day": 2500}
+    assert what_if(loaded, "cheaper", CATALOGUE).scenario.parameters["norm.age_35"] == 0.9
+
+
+def test_a_parameter_that_a_what_if_itself_sets_must_be_one_that_it_uses():
+    text = GOOD + "  english:\n    perspective: nhs_england\n    parameters: {{norm.age_35: 0.9}}\n"
+    with pytest.raises(UserError, match=r"what_ifs\.english\.parameters\.norm\.age_35"):
+        load(text=text)
+
+
 def test_what_ifs_do_not_change_the_identity_of_the_answer():
     loaded = load()
     without = load(text=GOOD[: GOOD.index("what_ifs:")])

@@ -111,6 +111,7 @@ def price_summary(found: PricedResults) -> dict[str, Any]:
         "price": found.price,
         "draws": found.psa.draws,
         "patients_of": "one draw",
+        "base_case_patients": found.psa.base_patients,
         "limits": [
             {
                 "strategy": limit.strategy,
@@ -173,7 +174,10 @@ def print_price(console: Console, found: PricedResults) -> None:
     )
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
-    print_question(console, question, ("Simulated", simulated), ("Price", price))
+    base = f"{psa.base_patients:,} patients, every input at its base value"
+    print_question(
+        console, question, ("Simulated", simulated), ("Base case", base), ("Price", price)
+    )
     limits = list(found.limits())
     for strategy in found.compared:
         chosen = [limit for limit in limits if limit.strategy == strategy]

@@ -24,7 +24,7 @@ from sim.uncertainty.allocation import (
 )
 from sim.uncertainty.answer import Answer, Choice, Planned
 from sim.uncertainty.noise import Split
-from sim.uncertainty.psa import DETERMINISTIC_PATIENTS_AT_MOST, INCREMENTS
+from sim.uncertainty.psa import INCREMENTS
 
 OUTCOMES: Final = (
     ("response_percent", "CR/CRh/CRi, %", 1),
@@ -221,9 +221,7 @@ def _share(found: Split) -> Cell:
 
 
 def _deterministic(answer: Answer) -> str:
-    psa = answer.psa
-    patients = min(psa.draws * psa.question.patients, DETERMINISTIC_PATIENTS_AT_MOST)
-    return f"Deterministic run, {patients:,} patients"
+    return f"Deterministic run, {answer.psa.base_patients:,} patients"
 
 
 def _benefit(threshold: float, symbol: str) -> str:

@@ -1,19 +1,21 @@
 """Scenarios that extend others: a chain of files laid over each other.
 
 ``extends: base.yaml`` starts from another file. Mappings are merged key by key; lists and
-single values of the child replace those of its parent. Every value remembers the file and
+single values of the child replace those of its parent; a what-if that the child writes as null
+is taken out. Every value remembers the file and
 the line that it came from.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from sim.documents import Document, Scalar, Steps, exists, missing_file, read_yaml
 from sim.errors import UserError
+from sim.scenario.schema import WHAT_IFS
 
 EXTENDS: Final = "extends"
 
@@ -107,8 +109,29 @@ def read_lineage(path: Path) -> Lineage:
         layers.append(_layer(document, folder, len(layers)))
     top = layers.pop()
     while layers:
-        top = laid_over(top, layers.pop())
+        child = layers.pop()
+        top = _without_removed(top, child, laid_over(top, child))
     return Lineage(top, tuple(files))
+
+
+def _without_removed(base: Node, child: Node, merged: Node) -> Node:
+    """Take out the what-ifs of the base that the child writes as null."""
+    known = _what_ifs(base)
+    removed = [n for n, node in _what_ifs(child).items() if node.content is None and n in known]
+    if not removed:
+        return merged
+    kept = {name: node for name, node in _what_ifs(merged).items() if name not in removed}
+    top = {name: node for name, node in _mapping(merged).items() if name != WHAT_IFS}
+    return replace(merged, content={**top, WHAT_IFS: Node(kept, base.origin)} if kept else top)
+
+
+def _what_ifs(top: Node) -> dict[str, Node]:
+    found = top.child(WHAT_IFS)
+    return {} if found is None else _mapping(found)
+
+
+def _mapping(node: Node) -> dict[str, Node]:
+    return node.content if isinstance(node.content, dict) else {}
 
 
 def _parent(document: Document, folder: Path) -> tuple[Path, str]:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from sim.documents import Steps, exists, missing_file
 from sim.errors import nearest
+from sim.limits import LARGEST_END
 from sim.scenario.inheritance import Lineage, Node, Origin, laid_over, read_lineage, written
 from sim.scenario.mistakes import Mistake, first_of, mistakes_in
 from sim.scenario.schema import LATER_CARE, Scenario
@@ -115,7 +116,9 @@ def what_if(loaded: Loaded, name: str, catalogue: Names | None = None) -> Loaded
     """Return the scenario as its what-if of this name changes it; it has none of its own."""
     names = catalogue or _shipped_catalogue()
     top = loaded.lineage.top
-    changed = changed_top(top, name, loaded.scenario.what_ifs[name])
+    changed = changed_top(
+        top, name, loaded.scenario.what_ifs[name], lambda node: _check(node, names)
+    )
     asked = _checked(changed, top, names)
     changed = moved_top(top, changed, name, _values(asked, names))
     return Loaded(_checked(changed, top, names), replace(loaded.lineage, top=changed))
@@ -206,7 +209,10 @@ def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]
     used = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
     for name, value in scenario.parameters.items():
         if name not in used:
-            yield Mistake(("parameters", name), _absent_parameter(name, used))
+            absent = _absent_parameter(name, used)
+            yield Mistake(("parameters", name), absent, is_unused=True)
+        elif abs(value) > LARGEST_END:
+            yield Mistake(("parameters", name), f"must be at most {LARGEST_END:g} in size", value)
         elif (problem := used[name].check(value)) is not None:
             yield Mistake(("parameters", name), problem, value)
 

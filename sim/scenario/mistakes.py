@@ -64,6 +64,8 @@ class Mistake:
     value: object = NOT_GIVEN
     choices: Iterable[str] | None = None
     is_missing: bool = False
+    is_unused: bool = False
+    """The value is that of a parameter that the scenario does not use."""
 
 
 class ScenarioError(UserError):

@@ -196,6 +196,19 @@ class Scenario(_Part):
         return self
 
     @model_validator(mode="after")
+    def _labels_are_unique(self) -> Self:
+        shown = [strategy.shown_name for strategy in self.strategies]
+        for position, strategy in enumerate(self.strategies):
+            first = shown.index(strategy.shown_name)
+            if first < position:
+                raise broken_rule(
+                    ("strategies", position, "name" if strategy.label is None else "label"),
+                    f"strategies[{first}] is shown as this too",
+                    strategy.shown_name,
+                )
+        return self
+
+    @model_validator(mode="after")
     def _thresholds_are_different(self) -> Self:
         thresholds = self.thresholds or ()
         for position, threshold in enumerate(thresholds):

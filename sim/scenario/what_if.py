@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -29,13 +29,33 @@ def without_what_ifs(top: Node) -> Node:
     return replace(top, content={k: v for k, v in top.content.items() if k != WHAT_IFS})
 
 
-def changed_top(top: Node, name: str, what_if: WhatIf) -> Node:
-    """Lay the keys of a what-if over the scenario; its factors and shifts are not yet applied."""
+def changed_top(top: Node, name: str, what_if: WhatIf, check: Check) -> Node:
+    """Lay the keys of a what-if over the scenario; its factors and shifts are not yet applied.
+
+    A parameter that the scenario sets and that the changed one does not use, since another
+    perspective or population has others, is left out.
+    """
     written = top.find((WHAT_IFS, name))
     assert written is not None
     assert isinstance(written.content, dict)
     changes = {key: written.content[key] for key in what_if.changes}
-    return laid_over(without_what_ifs(top), replace(written, content=changes))
+    changed = laid_over(without_what_ifs(top), replace(written, content=changes))
+    _, mistakes = check(changed)
+    own = written.find((PARAMETERS,))
+    unused = {
+        str(mistake.path[-1])
+        for mistake in mistakes
+        if mistake.is_unused and (own is None or own.child(mistake.path[-1]) is None)
+    }
+    return _without_parameters(changed, unused) if unused else changed
+
+
+def _without_parameters(top: Node, names: Collection[str]) -> Node:
+    assert isinstance(top.content, dict)
+    parameters = top.content[PARAMETERS]
+    assert isinstance(parameters.content, dict)
+    kept = {name: node for name, node in parameters.content.items() if name not in names}
+    return replace(top, content={**top.content, PARAMETERS: replace(parameters, content=kept)})
 
 
 def moved_top(top: Node, changed: Node, name: str, values: Mapping[str, float]) -> Node:
@@ -63,7 +83,7 @@ def mistakes_in_what_ifs(
 ) -> Iterator[Mistake]:
     """Find what is wrong with each what-if; the scenario itself is known to be right."""
     for name, what_if in scenario.what_ifs.items():
-        changed = changed_top(top, name, what_if)
+        changed = changed_top(top, name, what_if, check)
         asked, mistakes = check(changed)
         if asked is None or mistakes:
             for mistake in mistakes:

@@ -51,9 +51,9 @@ def mean_of(total: float, square: float, patients: int) -> Estimate:
     return Estimate(average, math.sqrt(variance / patients))
 
 
-def survival(times: Array, months: int) -> int:
-    """Return how many patients are free of the event after `months` whole months."""
-    return int(times[months * BINS_PER_MONTH :].sum())
+def survival(times: Array, months: int, patients: int) -> int:
+    """Return how many of the patients, who are all counted, are free of the event after `months`."""
+    return patients - int(times[: months * BINS_PER_MONTH].sum())
 
 
 def median_months(times: Array) -> Estimate:
@@ -62,20 +62,21 @@ def median_months(times: Array) -> Estimate:
     Its error is Woodruff's, as in `sim.economics.estimates.median`. Infinite when fewer than
     half have the event within the bins.
     """
-    total = int(times.sum())
+    cumulative = np.cumsum(times)
+    total = int(cumulative[-1])
     if total == 0:
         return NOT_ESTIMABLE
     rank_error = math.sqrt(total) / 2.0
-    middle = _at_rank(times, total * HALF)
-    low = _at_rank(times, total * HALF - rank_error)
-    high = _at_rank(times, total * HALF + rank_error)
+    middle = _at_rank(times, cumulative, total * HALF)
+    low = _at_rank(times, cumulative, total * HALF - rank_error)
+    high = _at_rank(times, cumulative, total * HALF + rank_error)
     error = (high - low) / 2.0 if math.isfinite(high) else math.nan
     return Estimate(middle, error)
 
 
-def _at_rank(times: Array, rank: float) -> float:
-    cumulative = np.cumsum(times)
-    place = int(np.searchsorted(cumulative, rank))
+def _at_rank(times: Array, cumulative: Array, rank: float) -> float:
+    # Counts are whole: the first of at least the rank is the first of at least the whole number above.
+    place = int(np.searchsorted(cumulative, math.ceil(rank)))
     if place >= len(times) - 1:
         return math.inf
     if times[place] == 0:

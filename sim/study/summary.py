@@ -79,6 +79,16 @@ class Summary:
 
 def summarise(simulation: Simulation) -> Summary:
     """Estimate all that is reported from the simulated patients."""
+    arms, comparisons = estimates(simulation)
+    analysis = frontier(
+        FrontierStrategy(a.name, a.outcomes["cost"].mean, a.outcomes["qalys"].mean) for a in arms
+    )
+    steps = _steps(simulation, analysis, comparisons)
+    return Summary(arms, comparisons, tuple(analysis), steps, _inputs(simulation))
+
+
+def estimates(simulation: Simulation) -> tuple[tuple[ArmSummary, ...], tuple[Comparison, ...]]:
+    """Estimate the outcomes of each strategy, and its differences from the comparator."""
     question = simulation.question
     labels = {s.name: s.shown_name for s in question.scenario.strategies}
     horizon = question.model.settings.horizon_days
@@ -93,11 +103,7 @@ def summarise(simulation: Simulation) -> Summary:
         ArmSummary(name, labels[name], outcomes)
         for name, outcomes in zip(names, found, strict=True)
     )
-    analysis = frontier(
-        FrontierStrategy(a.name, a.outcomes["cost"].mean, a.outcomes["qalys"].mean) for a in arms
-    )
-    steps = _steps(simulation, analysis, comparisons)
-    return Summary(arms, comparisons, tuple(analysis), steps, _inputs(simulation))
+    return arms, comparisons
 
 
 def _steps(
@@ -167,12 +173,12 @@ def _counted(tally: Tally, s: int, horizon_days: float) -> Iterator[tuple[str, E
     yield "os_median_months", counted.median_months(counts.deaths[s])
     yield (
         f"efs_{EFS_LANDMARK_MONTHS}_months_percent",
-        counted.share(counted.survival(counts.failures[s], EFS_LANDMARK_MONTHS), n),
+        counted.share(counted.survival(counts.failures[s], EFS_LANDMARK_MONTHS, n), n),
     )
     for months in OS_LANDMARKS_MONTHS:
         yield (
             f"os_{months}_months_percent",
-            counted.share(counted.survival(counts.deaths[s], months), n)
+            counted.share(counted.survival(counts.deaths[s], months, n), n)
             if months * DAYS_PER_MONTH <= horizon_days
             else NOT_ESTIMABLE,
         )

@@ -21,7 +21,7 @@ import pandas as pd
 from sim.economics.estimates import Array, Estimate
 from sim.study.question import Question
 from sim.study.simulation import Progress, Simulation, run
-from sim.study.summary import summarise
+from sim.study.summary import estimates
 from sim.uncertainty.draws import draw_parameters
 
 SE: Final = "se:"
@@ -78,6 +78,11 @@ class Psa:
     def draws(self) -> int:
         """The number of draws."""
         return len(self.parameters)
+
+    @property
+    def base_patients(self) -> int:
+        """The number of patients of the deterministic run."""
+        return base_patients(self.draws, self.question.patients)
 
     @property
     def strategies(self) -> list[str]:
@@ -176,7 +181,7 @@ def run_psa(
             tables[chunk] = table
         else:
             store.keep(chunk, table)
-    whole = replace(asked, patients=min(patients * draws, DETERMINISTIC_PATIENTS_AT_MOST))
+    whole = replace(asked, patients=base_patients(draws, patients))
     base = run(whole, keep_patients=False, threads=threads, progress=progress)
     if store is not None:
         tables = {chunk: store.read(chunk) for chunk in sorted(store.done())}
@@ -193,8 +198,13 @@ def patients_to_simulate(question: Question, draws: int, patients: int, kept: se
     waiting = sum(
         len(_draws_of(c, draws)) for c in range(-(-draws // CHUNK_DRAWS)) if c not in kept
     )
-    base = min(patients * draws, DETERMINISTIC_PATIENTS_AT_MOST)
+    base = base_patients(draws, patients)
     return (waiting * patients + base) * len(question.model.strategies)
+
+
+def base_patients(draws: int, patients: int) -> int:
+    """Return the patients of the deterministic run: those of all draws, at most 250,000."""
+    return min(draws * patients, DETERMINISTIC_PATIENTS_AT_MOST)
 
 
 def _draws_of(chunk: int, draws: int) -> range:
@@ -239,9 +249,9 @@ def _sets(
 
 def _rows(simulation: Simulation) -> Iterator[dict[str, float | str]]:
     """Yield a row of outcomes and Monte Carlo errors for each strategy."""
-    summary = summarise(simulation)
-    gains = {each.increment.strategy: each.increment for each in summary.comparisons}
-    for arm in summary.arms:
+    arms, comparisons = estimates(simulation)
+    gains = {each.increment.strategy: each.increment for each in comparisons}
+    for arm in arms:
         row: dict[str, float | str] = {"strategy": arm.name}
         row |= {name: estimate.mean for name, estimate in arm.outcomes.items()}
         row |= {f"{SE}{name}": estimate.se for name, estimate in arm.outcomes.items()}

@@ -45,6 +45,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "comparator": results.labels[results.comparator],
         "rows": rows,
         "draws": f"{found.content['draws']:,}",
+        "base_patients": f"{found.content['base_case_patients']:,}",
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
         "drawings": [drawing.name for drawing in drawings(results, analyses)],
     }

@@ -21,7 +21,7 @@ from sim.report.html.words import (
     probability,
 )
 from sim.report.psa_text import LOSS, MEANS, OUTCOMES
-from sim.uncertainty.psa import DETERMINISTIC_PATIENTS_AT_MOST
+from sim.uncertainty.psa import base_patients
 
 VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
 NOISY: Final = 0.1
@@ -177,9 +177,8 @@ def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[
 
 
 def _patients(found: Probabilistic) -> str:
-    """Return how many patients the run at the base values has: those of all draws, up to a limit."""
-    every = found.content["draws"] * found.content["patients"]
-    return f"{min(every, DETERMINISTIC_PATIENTS_AT_MOST):,}"
+    """Return how many patients the run at the base values has."""
+    return f"{base_patients(found.content['draws'], found.content['patients']):,}"
 
 
 def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tuple[str, str]]]]:
