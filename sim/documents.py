@@ -164,8 +164,11 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> UserErro
     lines = text.splitlines()
     line = min(mark.line + 1, max(len(lines), 1)) if mark else 1
     problem = f"not valid YAML: {error.problem or error.context or 'unreadable'}"
-    if error.context and error.context_mark and error.context_mark.line + 1 != line:
-        problem += f", {error.context} that starts on line {error.context_mark.line + 1}"
+    if error.context and error.context_mark:
+        # A mark behind the last line end is on no line of the file.
+        started = min(error.context_mark.line + 1, max(len(lines), 1))
+        if started != line:
+            problem += f", {error.context} that starts on line {started}"
     written = lines[line - 1] if lines else ""
     if "\t" in written[: len(written) - len(written.lstrip())]:
         problem = "not valid YAML: the line is indented with a tab; use spaces"

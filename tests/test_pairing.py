@@ -73,6 +73,7 @@ def test_identical_strategies_differ_by_exactly_nothing(ask, simulated, name, se
     twins = strategies_of(original.question)
     for twin in twins:
         twin["name"] += ", again"
+        twin["label"] = twin["name"]
     question = ask(
         name,
         patients=1000,

@@ -65,7 +65,10 @@ CASES = (
 
 @pytest.mark.parametrize(("name", "regimen"), CASES)
 def test_a_run_at_the_price_has_the_threshold_as_its_icer(priced, name, regimen):
+    """In as many patients as the analysis says that its base case has."""
     found = priced(name, regimen)
+    told = report.price_summary(found)["base_case_patients"]
+    assert at(found, 1.0).patients == told == found.psa.draws * found.psa.question.patients
     limits = list(found.limits())
     assert len(limits) == len(found.compared) * len(found.psa.question.thresholds)
     for limit in limits:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sim.commands.options import scenario_argument
+from sim.report.cells import patients_in_words
 
 
 @click.command()
@@ -19,5 +20,5 @@ def check(scenario: Path) -> None:
     count = len(question.strategies)
     click.echo(
         f"{scenario}: fine — {count} {'strategy' if count == 1 else 'strategies'}, "
-        f"{question.patients:,} patients of {question.population}, {question.perspective}"
+        f"{patients_in_words(question.patients)} of {question.population}, {question.perspective}"
     )

@@ -46,3 +46,8 @@ def _ratio(gain: Increment, symbol: str) -> Cell:
     if gain.icer is None or gain.icer_se is None:
         return Cell(NOTHING)
     return money(gain.icer, gain.icer_se, symbol)
+
+
+def patients_in_words(number: int) -> str:
+    """Return a number of patients: ``1 patient``, ``10,000 patients``."""
+    return f"{number:,} patient{'' if number == 1 else 's'}"

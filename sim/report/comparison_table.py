@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
-from sim.report.cells import NOTHING, SAVING, SYMBOLS, icer, money, number, saved
+from sim.report.cells import NOTHING, SAVING, SYMBOLS, icer, money, number, patients_in_words, saved
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import DISCLAIMER, print_paragraph, question_lines
 from sim.study.comparability import InputDifference, same_people
@@ -66,7 +66,7 @@ def _scenarios(console: Console, comparison: Comparison) -> None:
         for side, (_, text) in zip(comparison.sides, lines, strict=True):
             print_paragraph(console, f"{side.name}: {text}", name)
     simulated = (
-        f"{question.patients:,} patients, the same under each strategy and scenario; "
+        f"{patients_in_words(question.patients)}, the same under each strategy and scenario; "
         f"seed {question.seed}; core engine"
     )
     print_paragraph(console, simulated, "Simulated")

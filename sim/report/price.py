@@ -19,7 +19,7 @@ from sim.report.analysis_files import (
     names_of,
     summary_json,
 )
-from sim.report.cells import NOTHING, SYMBOLS, money
+from sim.report.cells import NOTHING, SYMBOLS, money, patients_in_words
 from sim.report.sensitivity_text import print_notes, strategy_label
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
@@ -169,12 +169,12 @@ def print_price(console: Console, found: PricedResults) -> None:
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
         f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
-        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
-    base = f"{psa.base_patients:,} patients, every input at its base value"
+    base = f"{patients_in_words(psa.base_patients)}, every input at its base value"
     print_question(
         console, question, ("Simulated", simulated), ("Base case", base), ("Price", price)
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
-from sim.report.cells import NOTHING, SYMBOLS
+from sim.report.cells import NOTHING, SYMBOLS, patients_in_words
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import DISCLAIMER, print_paragraph, print_question
 from sim.uncertainty.allocation import (
@@ -59,7 +59,7 @@ def print_psa(console: Console, answer: Answer) -> None:
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
         f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
-        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
     benefit = "incremental net monetary benefit" if answer.gains else "net monetary benefit"
@@ -221,7 +221,7 @@ def _share(found: Split) -> Cell:
 
 
 def _deterministic(answer: Answer) -> str:
-    return f"Deterministic run, {answer.psa.base_patients:,} patients"
+    return f"Deterministic run, {patients_in_words(answer.psa.base_patients)}"
 
 
 def _benefit(threshold: float, symbol: str) -> str:

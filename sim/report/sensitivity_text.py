@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from sim.economics.estimates import Estimate
-from sim.report.cells import NOTHING, SYMBOLS
+from sim.report.cells import NOTHING, SYMBOLS, patients_in_words
 from sim.report.table import Cell
 from sim.report.text import DISCLAIMER, print_paragraph, print_question
 from sim.study.question import Question
@@ -30,7 +30,7 @@ def print_heading(
 ) -> None:
     """Print what was asked and how it was simulated."""
     simulated = (
-        f"{question.patients:,} patients, the same under each strategy and parameter set; "
+        f"{patients_in_words(question.patients)}, the same under each strategy and parameter set; "
         f"seed {question.seed}; core engine"
     )
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis), *more)

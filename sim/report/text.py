@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from sim.economics.ledger import COST_CATEGORIES
-from sim.report.cells import SAVING, SYMBOLS, icer, money, number, saved
+from sim.report.cells import SAVING, SYMBOLS, icer, money, number, patients_in_words, saved
 from sim.report.citations import own_values, published_sources
 from sim.report.rounding import add_up
 from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
@@ -66,7 +66,7 @@ def print_answer(console: Console, simulation: Simulation, summary: Summary) -> 
     question = simulation.question
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
-        f"{question.patients:,} patients, the same under each strategy; "
+        f"{patients_in_words(question.patients)}, the same under each strategy; "
         f"seed {question.seed}; {simulation.engine} engine"
     )
     print_question(console, question, ("Simulated", simulated))
@@ -129,7 +129,7 @@ def print_question(console: Console, question: Question, *simulated: tuple[str, 
 def print_scenario(console: Console, question: Question) -> None:
     """Print what is asked, before anything has been simulated."""
     own = own_values(question)
-    count = f"{question.patients:,} patients, the same under each strategy; seed {question.seed}"
+    count = f"{patients_in_words(question.patients)}, the same under each strategy; seed {question.seed}"
     print_question(
         console,
         question,

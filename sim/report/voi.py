@@ -15,7 +15,7 @@ from sim.report.analysis_files import (
     names_of,
     summary_json,
 )
-from sim.report.cells import SYMBOLS, money
+from sim.report.cells import SYMBOLS, money, patients_in_words
 from sim.report.sensitivity_text import print_notes
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
@@ -189,7 +189,7 @@ def print_voi(
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
         f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
-        f"{question.patients:,} patients of its own, the same under each strategy; "
+        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
     said = [("Simulated", simulated)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.report.cells import patients_in_words
 from sim.report.html.analyses import Analyses
 from sim.report.html.results import Results
 from sim.report.html.words import capital, listed, money, plain, rate, spaced
@@ -39,7 +40,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
         ),
         (
             "Simulated",
-            f"{summary['patients']:,} patients, the same under each strategy; seed {summary['seed']}",
+            f"{patients_in_words(summary['patients'])}, the same under each strategy; seed {summary['seed']}",
         ),
     ]
     return {
