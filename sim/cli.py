@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, Final
@@ -16,12 +19,7 @@ from sim.errors import UserError, nearest
 PROGRAM: Final = "blinsim"
 EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130
-SAID_OF_NUMBERS: Final = {
-    "a valid integer range": "a whole number",
-    "a valid integer": "a whole number",
-    "a valid float range": "a number",
-    "a valid float": "a number",
-}
+QUOTE: Final = "'"
 COLLECT_EVERY: Final = 200_000
 """Objects made between two searches for unreachable ones; Python's own 700 are for less memory."""
 COMMANDS: Final = {
@@ -62,17 +60,24 @@ class _Mistake(click.ClickException):
 
 def _of_usage(error: click.UsageError) -> _Mistake:
     """Return a mistake in the command line as one line that names the option and where help is."""
-    message = error.format_message().rstrip(".")
-    for said, meant in SAID_OF_NUMBERS.items():
-        message = message.replace(said, meant)
-    if message.startswith("No such command"):
-        close = nearest(message.split("'")[1], COMMANDS)
-        message += "" if close is None else f"; did you mean '{close}'?"
-    if isinstance(error, click.BadParameter) and ": " in message and error.param is not None:
-        hint = error.param.get_error_hint(error.ctx) if error.ctx else str(error.param.name)
-        message = f"{hint.replace(chr(39), '')}: {message.partition(': ')[2]}"
+    message = error.format_message()
+    if isinstance(error, click.BadParameter) and error.param is not None and error.message:
+        # What click says of a value that it cannot read is about its own types.
+        said = re.sub("a valid integer( range)?", "a whole number", error.message)
+        said = re.sub("a valid float( range)?", "a number", said)
+        message = f"{error.param.get_error_hint(error.ctx).replace(QUOTE, '')}: {said}"
     asked = error.ctx.command_path if error.ctx else PROGRAM
     return _Mistake(f"{message.rstrip('.')}; see {asked} --help")
+
+
+@contextmanager
+def _usage_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise _of_usage(error) from None
 
 
 class _Commands(click.Group):
@@ -84,6 +89,16 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the names in the order of `COMMANDS`."""
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; of one that there is not, name the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = nearest(args[0], COMMANDS)
+            meant = "" if close is None else f"; did you mean '{close}'?"
+            ctx.fail(f"No such command '{args[0]}'{meant}")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return a command, or None when there is none of this name."""
@@ -105,26 +120,19 @@ class _Commands(click.Group):
         **extra: Any,  # noqa: ANN401 - click's own signature
     ) -> click.Context:
         """Read the options before the command; say on one line what is wrong with them."""
-        try:
+        with _usage_in_one_line():
             return super().make_context(info_name, args, parent, **extra)
-        except click.exceptions.NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            raise _of_usage(error) from None
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run the command; turn a `UserError` into its message and an interrupt into 130."""
         try:
-            result = super().invoke(ctx)
+            with _usage_in_one_line():
+                result = super().invoke(ctx)
             # A reader that has gone away is noticed here, not while Python shuts down.
             sys.stdout.flush()
             return result
         except UserError as error:
             raise _Mistake(str(error.original)) from None
-        except click.exceptions.NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            raise _of_usage(error) from None
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)

@@ -15,4 +15,4 @@ FEWEST_DRAWS: Final = 2
 MOST_DRAWS: Final = 10**6
 MOST_SOBOL_DRAWS: Final = 2**14
 LARGEST_END: Final = 1e12
-"""Of an interval that a user gives for a parameter, in its own unit."""
+"""Of what a user gives for a parameter, a value or the end of an interval, in its own unit."""

@@ -28,6 +28,7 @@ from sim import (
 )
 from sim.cli import commands
 from sim.report.text import DISCLAIMER
+from tests.programs import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -110,10 +111,6 @@ def invoke(*arguments):
     result = CliRunner().invoke(commands, [str(each) for each in arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 # The same as the commands

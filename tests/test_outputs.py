@@ -27,6 +27,7 @@ from sim.study.provenance import commit, fingerprint, provenance
 from sim.study.question import ask
 from sim.study.simulation import run
 from sim.study.summary import summarise
+from tests.programs import contents
 
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -355,10 +356,6 @@ def test_strategy_without_a_regimen_has_files_too(tmp_path):
 
 
 # The same bytes
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def command(out, *, cwd, scenario_path, **environment):

@@ -38,7 +38,7 @@ strategies:
 class AnyProbability:
     """A parameter that takes what is between 0 and 1."""
 
-    def check(self, value: float) -> str | None:
+    def check_given(self, value: float) -> str | None:
         return None if 0 <= value <= 1 else "must be a probability"
 
 

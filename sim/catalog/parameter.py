@@ -7,6 +7,7 @@ from typing import Final
 
 from sim.catalog.distribution import Distribution
 from sim.catalog.units import UNITS
+from sim.limits import LARGEST_END
 
 STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional")
 """Read from a source; fitted to sources; decided by us; standing in until it is calibrated."""
@@ -53,3 +54,10 @@ class Parameter:
     def check(self, value: float) -> str | None:
         """Return a sentence that says why `value` is not allowed here, or None when it is."""
         return UNITS[self.unit].check(value)
+
+    def check_given(self, value: float) -> str | None:
+        """Check a value that a user gives, which may also not be so large that sums overflow."""
+        problem = self.check(value)
+        if problem is None and abs(value) > LARGEST_END:
+            problem = f"must be at most {LARGEST_END:g} in size"
+        return problem

@@ -99,7 +99,10 @@ REPLACED: Final[dict[str, Callable[..., Data]]] = {
 
 @cache
 def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
-    """Return the compiled form of a function of this package and of all that it calls."""
+    """Return the compiled form of a function of this package and of all that it calls.
+
+    It becomes part of its callers unless `inline` is false.
+    """
     if _configuration.DISABLE_JIT:
         return function
     return _compile(**_HELPER, forceinline=inline)(_with_compiled_calls(function))

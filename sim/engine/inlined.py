@@ -2,7 +2,7 @@
 
 numba gives every function machine code of its own, though what is inlined everywhere never runs
 by itself. This pipeline stops before: a function is typed, lowered and optimised as always, and
-its optimised form is what its callers take in. That saves about a third of the compilation.
+its optimised form is what its callers take in.
 """
 
 from __future__ import annotations

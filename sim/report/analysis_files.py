@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from sim.economics.estimates import Estimate
 from sim.report.citations import citations
 from sim.report.folder import encoded
 from sim.study.provenance import fingerprint, provenance
@@ -86,16 +84,6 @@ def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) 
         **summary,
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
-
-
-def estimate_json(estimate: Estimate) -> dict[str, float | None]:
-    """Return a value and its error; what cannot be estimated is null."""
-    return {"mean": finite(estimate.mean), "se": finite(estimate.se)}
-
-
-def finite(value: float | None) -> float | None:
-    """Return the number, or None where there is none."""
-    return None if value is None or not math.isfinite(value) else float(value)
 
 
 def in_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Final
 
 import pandas as pd
@@ -12,6 +11,7 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
 from sim.economics.incremental import Increment
 from sim.report.citations import citations
+from sim.report.values import estimate_json, estimate_row, finite
 from sim.study.comparison import Analysis, Comparison, Side
 from sim.study.provenance import provenance
 from sim.study.simulation import Simulation
@@ -96,7 +96,7 @@ def comparison_json(comparison: Comparison) -> str:
                 "strategy": each.strategy,
                 "comparator": each.comparator,
                 "outcome": each.outcome,
-                **_json(each.estimate),
+                **estimate_json(each.estimate),
             }
             for each in comparison.differences
         ],
@@ -143,13 +143,13 @@ def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:
     for side in comparison.sides:
         for arm in side.summary.arms:
             rows += [
-                (side.name, arm.name, None, name, *_row(value))
+                (side.name, arm.name, None, name, *estimate_row(value))
                 for name, value in arm.outcomes.items()
             ]
         for each in side.summary.comparisons:
             gain = each.increment
             rows += [
-                (side.name, gain.strategy, gain.comparator, name, *_row(value))
+                (side.name, gain.strategy, gain.comparator, name, *estimate_row(value))
                 for name, value in _gain(gain, each.nmb).items()
             ]
     return rows
@@ -171,7 +171,14 @@ def _gain(gain: Increment, nmb: Any) -> dict[str, Estimate]:  # noqa: ANN401
 def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
     first = comparison.sides[0].name
     return [
-        (each.scenario, first, each.strategy, each.comparator, each.outcome, *_row(each.estimate))
+        (
+            each.scenario,
+            first,
+            each.strategy,
+            each.comparator,
+            each.outcome,
+            *estimate_row(each.estimate),
+        )
         for each in comparison.differences
     ]
 
@@ -187,8 +194,8 @@ def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
                 analysis.scenario,
                 each.name,
                 analysis.labels[each.name],
-                *_row(each.cost),
-                *_row(each.qalys),
+                *estimate_row(each.cost),
+                *estimate_row(each.qalys),
                 each.status,
                 step.comparator if step is not None else None,
                 step.icer if step is not None else None,
@@ -206,8 +213,8 @@ def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
             each.name,
             each.gain.comparator,
             threshold,
-            *_row(each.gain.nmb(threshold)),
-            *_row(each.gain.nhb(threshold)),
+            *estimate_row(each.gain.nmb(threshold)),
+            *estimate_row(each.gain.nhb(threshold)),
         )
         for analysis in comparison.analyses
         for each in analysis.strategies
@@ -236,7 +243,7 @@ def _scenario(side: Side) -> dict[str, Any]:
             {
                 "name": arm.name,
                 "label": arm.label,
-                "outcomes": {name: _json(value) for name, value in arm.outcomes.items()},
+                "outcomes": {name: estimate_json(value) for name, value in arm.outcomes.items()},
             }
             for arm in side.summary.arms
         ],
@@ -244,7 +251,7 @@ def _scenario(side: Side) -> dict[str, Any]:
             {
                 "strategy": each.increment.strategy,
                 "comparator": each.increment.comparator,
-                **{k: _json(v) for k, v in _gain(each.increment, each.nmb).items()},
+                **{k: estimate_json(v) for k, v in _gain(each.increment, each.nmb).items()},
                 "quadrant": each.increment.quadrant,
             }
             for each in side.summary.comparisons
@@ -258,25 +265,13 @@ def _analysed(analysis: Analysis, each: AnalysedStrategy) -> dict[str, Any]:
         "analysis": analysis.scenario,
         "strategy": each.name,
         "label": analysis.labels[each.name],
-        "cost": _json(each.cost),
-        "qalys": _json(each.qalys),
+        "cost": estimate_json(each.cost),
+        "qalys": estimate_json(each.qalys),
         "status": each.status,
         "against": None if step is None else step.comparator,
         "icer": None if step is None else step.icer,
-        "icer_se": None if step is None or step.icer_se is None else _finite(step.icer_se),
+        "icer_se": None if step is None else finite(step.icer_se),
         "icer_interval": None if step is None else step.icer_interval,
-        "nmb": {f"{t:g}": _json(each.gain.nmb(t)) for t in thresholds},
-        "nhb": {f"{t:g}": _json(each.gain.nhb(t)) for t in thresholds},
+        "nmb": {f"{t:g}": estimate_json(each.gain.nmb(t)) for t in thresholds},
+        "nhb": {f"{t:g}": estimate_json(each.gain.nhb(t)) for t in thresholds},
     }
-
-
-def _json(estimate: Estimate) -> dict[str, float | None]:
-    return {"mean": _finite(estimate.mean), "se": _finite(estimate.se)}
-
-
-def _row(estimate: Estimate) -> tuple[float | None, float | None]:
-    return _finite(estimate.mean), _finite(estimate.se)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +20,7 @@ from sim.report.files import INDENT
 from sim.report.partings import sentences
 from sim.report.text import WIDTH_IN_A_PIPE
 from sim.report.trace import describe, entry_name
+from sim.report.values import finite
 from sim.study.provenance import fingerprint, provenance
 from sim.study.replay import Posting, Retelling, RetoldLife
 from sim.study.search import Found
@@ -235,7 +235,7 @@ def _draw(draw: Draw, life: RetoldLife) -> dict[str, Any]:
         "event": max(draw.position - 1, 0),
         "day": draw.day,
         **_drawn(draw),
-        "due_day": _finite(life.due_day(draw)),
+        "due_day": finite(life.due_day(draw)),
         "came_true": life.came_true(draw) if life.due_day(draw) is not None else None,
         "words": words(draw, life) if draw.used else None,
     }
@@ -257,8 +257,8 @@ def _drawn(draw: Draw) -> dict[str, Any]:
 def _distribution(found: Distribution | None) -> dict[str, Any]:
     if found is None:
         return {"family": None, "parameters": None, "value": None}
-    parameters = {name: _finite(value) for name, value in found.parameters.items()}
-    return {"family": found.family, "parameters": parameters, "value": _finite(found.value)}
+    parameters = {name: finite(value) for name, value in found.parameters.items()}
+    return {"family": found.family, "parameters": parameters, "value": finite(found.value)}
 
 
 def _posting(posting: Posting) -> dict[str, Any]:
@@ -277,10 +277,6 @@ def _posting(posting: Posting) -> dict[str, Any]:
         "discounted_so_far": posting.discounted,
         "words": entry_name(entry),
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _text(retelling: Retelling, found: Found | None, *, every_entry: bool) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any, Final
 
-from sim.economics.estimates import Estimate
 from sim.report.citations import citations
 from sim.report.folder import check_folder, write_analysis
+from sim.report.values import estimate_json, finite
 from sim.study.flow import Flow
 from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
@@ -100,7 +99,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
             {
                 "name": arm.name,
                 "label": arm.label,
-                "outcomes": {name: _json(value) for name, value in arm.outcomes.items()},
+                "outcomes": {name: estimate_json(value) for name, value in arm.outcomes.items()},
             }
             for arm in summary.arms
         ],
@@ -116,14 +115,19 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
     return {
         "strategy": gain.strategy,
         "comparator": gain.comparator,
-        "cost": _json(gain.cost),
-        "qalys": _json(gain.qalys),
-        "life_years": _json(gain.life_years),
-        **{f"cost.{name}": _json(value) for name, value in comparison.cost_categories.items()},
+        "cost": estimate_json(gain.cost),
+        "qalys": estimate_json(gain.qalys),
+        "life_years": estimate_json(gain.life_years),
+        **{
+            f"cost.{name}": estimate_json(value)
+            for name, value in comparison.cost_categories.items()
+        },
         "icer": gain.icer,
-        "icer_se": None if gain.icer_se is None else finite(gain.icer_se),
+        "icer_se": finite(gain.icer_se),
         "quadrant": gain.quadrant,
-        "nmb": {f"{threshold:g}": _json(value) for threshold, value in comparison.nmb.items()},
+        "nmb": {
+            f"{threshold:g}": estimate_json(value) for threshold, value in comparison.nmb.items()
+        },
     }
 
 
@@ -132,19 +136,10 @@ def _step(summary: Summary, name: str) -> dict[str, Any]:
     step = summary.steps.get(name)
     error = None if step is None else step.icer_se
     return {
-        "icer_se": None if error is None else finite(error),
+        "icer_se": finite(error),
         "icer_interval": None if step is None else step.icer_interval,
         "against": None if step is None else step.comparator,
     }
-
-
-def _json(estimate: Estimate) -> dict[str, float | None]:
-    return {"mean": finite(estimate.mean), "se": finite(estimate.se)}
-
-
-def finite(value: float) -> float | None:
-    """Return the value, or None for what files leave empty."""
-    return value if math.isfinite(value) else None
 
 
 def check_output(folder: Path) -> None:

@@ -11,8 +11,6 @@ from rich.console import Console
 from sim.clinic.units import PERCENT
 from sim.report.analysis_files import (
     analysis_files,
-    estimate_json,
-    finite,
     names_of,
     summary_json,
 )
@@ -26,6 +24,7 @@ from sim.report.sensitivity_text import (
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
+from sim.report.values import estimate_json, finite
 from sim.uncertainty.global_sensitivity import INDICES
 from sim.uncertainty.points import Target
 from sim.uncertainty.ranges import decided, shown_label

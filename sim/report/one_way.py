@@ -10,8 +10,6 @@ from rich.console import Console
 
 from sim.report.analysis_files import (
     analysis_files,
-    estimate_json,
-    finite,
     names_of,
     summary_json,
 )
@@ -27,6 +25,7 @@ from sim.report.sensitivity_text import (
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
+from sim.report.values import estimate_json, finite
 from sim.uncertainty.one_way import (
     COMPONENT,
     FITTED,

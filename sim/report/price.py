@@ -14,8 +14,6 @@ from sim.economics.estimates import Estimate
 from sim.report.analysis_files import (
     FIGURE_FORMATS,
     analysis_files,
-    estimate_json,
-    finite,
     names_of,
     summary_json,
 )
@@ -23,6 +21,7 @@ from sim.report.cells import NOTHING, SYMBOLS, money, patients_in_words
 from sim.report.sensitivity_text import print_notes, strategy_label
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
+from sim.report.values import estimate_json, finite
 from sim.uncertainty.price import Chance, PricedResults, PriceLimit
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
 from sim.report import psa_figures
 from sim.report.citations import citations
 from sim.report.files import INDENT
 from sim.report.run_tables import inputs_table
+from sim.report.values import estimate_json, finite
 from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
 from sim.uncertainty.allocation import NAIVE_PATIENTS
@@ -95,7 +95,10 @@ def psa_json(answer: Answer) -> str:
                 "name": name,
                 "label": labels[name],
                 "outcomes": {
-                    outcome: {**_split(found), "deterministic": _estimate(psa.expected(outcome)[s])}
+                    outcome: {
+                        **_split(found),
+                        "deterministic": estimate_json(psa.expected(outcome)[s]),
+                    }
                     for outcome, found in answer.outcomes[name].items()
                 },
             }
@@ -159,13 +162,13 @@ def _gain(gain: Gain) -> dict[str, Any]:
         "strategy": gain.increment.strategy,
         "comparator": gain.increment.comparator,
         **{
-            name: {**_split(found), "deterministic": _estimate(getattr(base, name))}
+            name: {**_split(found), "deterministic": estimate_json(getattr(base, name))}
             for name, found in gain.splits.items()
         },
         **_ratio(gain.increment),
         "deterministic": _ratio(base),
         "nmb": {
-            f"{threshold:g}": {**_split(found), "deterministic": _estimate(base.nmb(threshold))}
+            f"{threshold:g}": {**_split(found), "deterministic": estimate_json(base.nmb(threshold))}
             for threshold, found in gain.nmb.items()
         },
     }
@@ -175,7 +178,7 @@ def _ratio(increment: Increment) -> dict[str, Any]:
     error = increment.icer_se
     return {
         "icer": increment.icer,
-        "icer_se": None if error is None else _finite(error),
+        "icer_se": finite(error),
         "quadrant": increment.quadrant,
     }
 
@@ -191,7 +194,7 @@ def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
                     "se": choice.probability_se[s],
                     "without_noise": choice.probability_without_noise[s],
                 },
-                "expected_loss": {"mean": choice.loss[s], "se": _finite(choice.loss_se[s])},
+                "expected_loss": {"mean": choice.loss[s], "se": finite(choice.loss_se[s])},
             }
             for s, name in enumerate(strategies)
         ],
@@ -199,15 +202,7 @@ def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
 
 
 def _split(found: Split) -> dict[str, float | None]:
-    return {name: _finite(value) for name, value in found._asdict().items()}
-
-
-def _estimate(estimate: Estimate) -> dict[str, float | None]:
-    return {"mean": _finite(estimate.mean), "se": _finite(estimate.se)}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return {name: finite(value) for name, value in found._asdict().items()}
 
 
 def _csv(table: pd.DataFrame) -> str:

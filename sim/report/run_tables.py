@@ -10,8 +10,9 @@ import pandas as pd
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.ledger import State
-from sim.report.files import COLUMNS, finite
+from sim.report.files import COLUMNS
 from sim.report.trace import describe
+from sim.report.values import estimate_row
 from sim.study.curves import curves
 from sim.study.flow import Flow, flow_of
 from sim.study.question import Question
@@ -44,7 +45,7 @@ def run_tables(
 
 def _strategies(summary: Summary) -> pd.DataFrame:
     rows = [
-        (arm.name, name, *_row(value))
+        (arm.name, name, *estimate_row(value))
         for arm in summary.arms
         for name, value in arm.outcomes.items()
     ]
@@ -63,7 +64,7 @@ def _increments(summary: Summary) -> pd.DataFrame:
             estimates["icer"] = NOT_ESTIMABLE
         estimates |= {f"nmb_at_{t:g}": value for t, value in comparison.nmb.items()}
         names = (gain.strategy, gain.comparator)
-        rows += [(*names, outcome, *_row(value)) for outcome, value in estimates.items()]
+        rows += [(*names, outcome, *estimate_row(value)) for outcome, value in estimates.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
 
 
@@ -148,7 +149,3 @@ def _events(traces: Sequence[Trace]) -> pd.DataFrame:
         for event in trace.log
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["events.csv"]))
-
-
-def _row(estimate: Estimate) -> tuple[float | None, float | None]:
-    return finite(estimate.mean), finite(estimate.se)

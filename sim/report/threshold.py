@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.report.analysis_files import analysis_files, finite, names_of, summary_json
+from sim.report.analysis_files import analysis_files, names_of, summary_json
 from sim.report.sensitivity_text import (
     SAME_PATIENTS,
     money,
@@ -18,6 +18,7 @@ from sim.report.sensitivity_text import (
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
+from sim.report.values import finite
 from sim.uncertainty.threshold import ThresholdAnalysis
 
 ANALYSIS: Final = "threshold"

@@ -10,8 +10,6 @@ from rich.console import Console
 from sim.report.analysis_files import (
     FIGURE_FORMATS,
     analysis_files,
-    estimate_json,
-    finite,
     names_of,
     summary_json,
 )
@@ -19,6 +17,7 @@ from sim.report.cells import SYMBOLS, money, patients_in_words
 from sim.report.sensitivity_text import print_notes
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
+from sim.report.values import estimate_json, finite
 from sim.study.question import Question
 from sim.uncertainty.information import PartialInformation, effective_population
 from sim.uncertainty.voi import Knowledge, ValueOfInformation

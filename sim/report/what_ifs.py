@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.report.analysis_files import analysis_files, estimate_json, finite, names_of, summary_json
+from sim.report.analysis_files import analysis_files, names_of, summary_json
 from sim.report.cells import NOTHING, SYMBOLS
 from sim.report.sensitivity_text import (
     SAME_PATIENTS,
@@ -20,6 +20,7 @@ from sim.report.sensitivity_text import (
     strategy_label,
 )
 from sim.report.table import Cell, Row, Table, print_table
+from sim.report.values import estimate_json, finite
 from sim.uncertainty.outcomes import NMB, outcome_named
 from sim.uncertainty.scenario_matrix import CHANGES, Column, Gain, ScenarioMatrix
 

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from sim.documents import Steps, exists, missing_file
 from sim.errors import nearest
-from sim.limits import LARGEST_END
 from sim.scenario.inheritance import Lineage, Node, Origin, laid_over, read_lineage, written
 from sim.scenario.mistakes import Mistake, first_of, mistakes_in
 from sim.scenario.schema import LATER_CARE, Scenario
@@ -33,8 +32,8 @@ class NamedParameter(Protocol):
     def value(self) -> float:
         """The catalogue's value."""
 
-    def check(self, value: float) -> str | None:
-        """Return a sentence that says why `value` is not allowed, or None when it is."""
+    def check_given(self, value: float) -> str | None:
+        """Return a sentence that says why a user may not give `value`, or None when it is allowed."""
 
 
 class Names(Protocol):
@@ -116,10 +115,11 @@ def what_if(loaded: Loaded, name: str, catalogue: Names | None = None) -> Loaded
     """Return the scenario as its what-if of this name changes it; it has none of its own."""
     names = catalogue or _shipped_catalogue()
     top = loaded.lineage.top
-    changed = changed_top(
+    changed, asked, mistakes = changed_top(
         top, name, loaded.scenario.what_ifs[name], lambda node: _check(node, names)
     )
-    asked = _checked(changed, top, names)
+    if asked is None or mistakes:
+        raise first_of(mistakes, top)
     changed = moved_top(top, changed, name, _values(asked, names))
     return Loaded(_checked(changed, top, names), replace(loaded.lineage, top=changed))
 
@@ -211,9 +211,7 @@ def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]
         if name not in used:
             absent = _absent_parameter(name, used)
             yield Mistake(("parameters", name), absent, is_unused=True)
-        elif abs(value) > LARGEST_END:
-            yield Mistake(("parameters", name), f"must be at most {LARGEST_END:g} in size", value)
-        elif (problem := used[name].check(value)) is not None:
+        elif (problem := used[name].check_given(value)) is not None:
             yield Mistake(("parameters", name), problem, value)
 
 

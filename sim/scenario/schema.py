@@ -6,8 +6,8 @@ accepted where a fraction is. ``None`` stands for "what the perspective says".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -36,6 +36,7 @@ StudyEffect = Literal["average", "new"]
 """Whether results speak of the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
 RelapseDistribution = Literal["lognormal", "weibull"]
+_Value = TypeVar("_Value")
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
 
 
@@ -45,6 +46,14 @@ def broken_rule(
     """Say that the `value` at `path` breaks a rule across fields, and how."""
     context: dict[str, Any] = {"path": path, "value": value, "choices": choices}
     return PydanticCustomError(BROKEN_RULE, "{problem}", {"problem": problem, **context})
+
+
+def repeated(values: Sequence[_Value]) -> Iterator[tuple[int, int, _Value]]:
+    """Yield place, first place and value of all that is among the values before it."""
+    for position, value in enumerate(values):
+        first = values.index(value)
+        if first < position:
+            yield position, first, value
 
 
 def _horizon(value: Any) -> object:  # noqa: ANN401
@@ -183,40 +192,24 @@ class Scenario(_Part):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        positions: dict[str, int] = {}
-        for position, strategy in enumerate(self.strategies):
-            if strategy.name in positions:
-                first = positions[strategy.name]
-                raise broken_rule(
-                    ("strategies", position, "name"),
-                    f"strategies[{first}] already has this name",
-                    strategy.name,
-                )
-            positions[strategy.name] = position
+        for position, first, name in repeated([strategy.name for strategy in self.strategies]):
+            problem = f"strategies[{first}] already has this name"
+            raise broken_rule(("strategies", position, "name"), problem, name)
         return self
 
     @model_validator(mode="after")
     def _labels_are_unique(self) -> Self:
-        shown = [strategy.shown_name for strategy in self.strategies]
-        for position, strategy in enumerate(self.strategies):
-            first = shown.index(strategy.shown_name)
-            if first < position:
-                raise broken_rule(
-                    ("strategies", position, "name" if strategy.label is None else "label"),
-                    f"strategies[{first}] is shown as this too",
-                    strategy.shown_name,
-                )
+        for position, first, shown in repeated([each.shown_name for each in self.strategies]):
+            key = "name" if self.strategies[position].label is None else "label"
+            problem = f"strategies[{first}] is shown as this too"
+            raise broken_rule(("strategies", position, key), problem, shown)
         return self
 
     @model_validator(mode="after")
     def _thresholds_are_different(self) -> Self:
-        thresholds = self.thresholds or ()
-        for position, threshold in enumerate(thresholds):
-            if threshold in thresholds[:position]:
-                first = thresholds.index(threshold)
-                raise broken_rule(
-                    ("thresholds", position), f"thresholds[{first}] is the same", threshold
-                )
+        for position, first, threshold in repeated(self.thresholds or ()):
+            problem = f"thresholds[{first}] is the same"
+            raise broken_rule(("thresholds", position), problem, threshold)
         return self
 
     @model_validator(mode="after")

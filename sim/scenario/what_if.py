@@ -29,8 +29,12 @@ def without_what_ifs(top: Node) -> Node:
     return replace(top, content={k: v for k, v in top.content.items() if k != WHAT_IFS})
 
 
-def changed_top(top: Node, name: str, what_if: WhatIf, check: Check) -> Node:
+def changed_top(
+    top: Node, name: str, what_if: WhatIf, check: Check
+) -> tuple[Node, Scenario | None, list[Mistake]]:
     """Lay the keys of a what-if over the scenario; its factors and shifts are not yet applied.
+
+    Returned with what `check` says of it.
 
     A parameter that the scenario sets and that the changed one does not use, since another
     perspective or population has others, is left out.
@@ -40,14 +44,17 @@ def changed_top(top: Node, name: str, what_if: WhatIf, check: Check) -> Node:
     assert isinstance(written.content, dict)
     changes = {key: written.content[key] for key in what_if.changes}
     changed = laid_over(without_what_ifs(top), replace(written, content=changes))
-    _, mistakes = check(changed)
+    asked, mistakes = check(changed)
     own = written.find((PARAMETERS,))
     unused = {
         str(mistake.path[-1])
         for mistake in mistakes
         if mistake.is_unused and (own is None or own.child(mistake.path[-1]) is None)
     }
-    return _without_parameters(changed, unused) if unused else changed
+    if unused:
+        changed = _without_parameters(changed, unused)
+        asked, mistakes = check(changed)
+    return changed, asked, mistakes
 
 
 def _without_parameters(top: Node, names: Collection[str]) -> Node:
@@ -83,8 +90,7 @@ def mistakes_in_what_ifs(
 ) -> Iterator[Mistake]:
     """Find what is wrong with each what-if; the scenario itself is known to be right."""
     for name, what_if in scenario.what_ifs.items():
-        changed = changed_top(top, name, what_if, check)
-        asked, mistakes = check(changed)
+        changed, asked, mistakes = changed_top(top, name, what_if, check)
         if asked is None or mistakes:
             for mistake in mistakes:
                 yield replace(mistake, path=(WHAT_IFS, name, *mistake.path))

@@ -10,7 +10,6 @@ from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
 from sim.errors import UserError, nearest
-from sim.limits import LARGEST_END
 from sim.study.question import Question
 
 FIXED = "fixed"
@@ -112,9 +111,7 @@ def asked_range(
     key = "--range" if option == "--parameter" else f"{option}-range"
     parameter = question.parameters[name]
     for value in ends:
-        problem = parameter.check(value)
-        if problem is None and abs(value) > LARGEST_END:
-            problem = f"must be at most {LARGEST_END:g} in size"
+        problem = parameter.check_given(value)
         if problem is not None:
             raise UserError(f"{name}: {problem}", key=key, value=value)
     if not ends[0] < ends[1]:

@@ -10,6 +10,7 @@ from sim.report.html.results import Results
 from sim.report.html.words import commands, money, money_with_error, percent
 from sim.report.price import LINEAR, NEVER
 from sim.study.question import Question
+from sim.uncertainty.psa import base_patients
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "comparator": results.labels[results.comparator],
         "rows": rows,
         "draws": f"{found.content['draws']:,}",
-        "base_patients": f"{found.content['base_case_patients']:,}",
+        "base_patients": f"{base_patients(found.content['draws'], found.content['patients']):,}",
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
         "drawings": [drawing.name for drawing in drawings(results, analyses)],
     }
