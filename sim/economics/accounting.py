@@ -16,9 +16,11 @@ from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.clerk import Accounts
 from sim.economics.ledger import Category, Entry, State
 from sim.economics.treatment_costs import ENDS_OF_A_CYCLE, TreatmentClerk
+from sim.economics.utilities import Decrement
 
 PACKAGE_DAYS: Final = 100.0
-"""The transplant's package price covers the first 100 days."""
+"""The transplant's package is a mean of all that was paid in the first 100 days, whatever came in
+them; no day in hospital is paid beside it."""
 ENDS_OF_FOLLOW_UP = ENDS_OF_A_CYCLE | {Happening.LONG_TERM_SURVIVOR}
 ENDS_OF_USUAL_CARE = ENDS_OF_A_CYCLE | {Happening.SUPPORTIVE_CARE_STARTED}
 
@@ -109,6 +111,7 @@ class PatientClerk(TreatmentClerk):
         now, prices = event.time_days, self.prices
         until = self.next_time(position, ENDS_OF_A_CYCLE)
         self.pay(Category.TRANSPLANT, event, prices.transplant, "allo-HCT, 100 days")
+        self.home_from = max(self.home_from, now + PACKAGE_DAYS)
         rest = DAYS_PER_YEAR - PACKAGE_DAYS
         for start, end, per_day, state in (
             (
@@ -142,25 +145,29 @@ class PatientClerk(TreatmentClerk):
         """Infection after transplant."""
         self.pay(Category.TRANSPLANT, event, self.prices.transplant_infection, "infection")
 
-    def on_acute_gvhd(self, _: int, event: Event) -> None:
+    def gvhd_over(self, position: int, event: Event) -> float:
+        """Return when GVHD is over: its days, or relapse, which ends immunosuppression."""
+        return min(event.time_days + event.value, self.next_time(position, ENDS_OF_A_CYCLE))
+
+    def on_acute_gvhd(self, position: int, event: Event) -> None:
         """Acute GVHD: an episode's cost and its decrement."""
         self.pay(Category.TRANSPLANT, event, self.prices.acute_gvhd, "acute GVHD")
-        decrement = self.accounts.utilities.decrements.acute_gvhd
-        self.lose(Category.QALY_GVHD, event, event.value, decrement, "acute GVHD")
+        over = self.gvhd_over(position, event)
+        self.lose(Category.QALY_GVHD, event, over, Decrement.ACUTE_GVHD, "acute GVHD")
 
-    def on_chronic_gvhd(self, _: int, event: Event) -> None:
+    def on_chronic_gvhd(self, position: int, event: Event) -> None:
         """Chronic GVHD: cost and decrement while it lasts."""
+        over = self.gvhd_over(position, event)
         self.book.stream(
             Category.TRANSPLANT,
             self.state,
             event.line,
             event.time_days,
-            event.time_days + event.value,
+            over,
             self.prices.chronic_gvhd_per_year / DAYS_PER_YEAR,
             "chronic GVHD",
         )
-        decrement = self.accounts.utilities.decrements.chronic_gvhd
-        self.lose(Category.QALY_GVHD, event, event.value, decrement, "chronic GVHD")
+        self.lose(Category.QALY_GVHD, event, over, Decrement.CHRONIC_GVHD, "chronic GVHD")
 
     def on_usual_care(self, position: int, event: Event) -> None:
         """Usual care: drugs and days in hospital of the later lines, then supportive care."""

@@ -9,9 +9,9 @@ from sim.clinic.events import Event, Happening
 from sim.clinic.patient import Patient
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.discounting import Discounting
-from sim.economics.ledger import Book, Category, State
+from sim.economics.ledger import IN_HOSPITAL, Book, Category, State
 from sim.economics.prices import PriceList, RegimenPrices
-from sim.economics.utilities import Utilities
+from sim.economics.utilities import Decrement, Utilities, joint_decrements
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Clerk:
         self.state_since = 0.0
         self.state_line = 0
         self.home_from = 0.0
+        self.decremented_until = [0.0] * len(Decrement)
         self.given_days = 0.0
         self.tablets_until = 0.0
 
@@ -76,17 +77,33 @@ class Clerk:
     def hospital(
         self, category: Category, event: Event, start: float, end: float, what: str
     ) -> None:
-        """Post days in hospital."""
+        """Post the days in hospital from `start` to `end` that no earlier entry has paid.
+
+        Stays may overlap: a toxicity lasts into the next line, or a transplant's package covers
+        the beginning of one. The patient is in hospital once and the earlier reason pays.
+        """
+        start, end = max(start, self.home_from), min(end, self.book.end_days)
+        if end <= start:
+            return
         per_day = self.prices.inpatient_day
-        self.book.stream(category, self.state, event.line, start, end, per_day, f"days, {what}")
+        self.book.stream(category, self.state, event.line, start, end, per_day, IN_HOSPITAL + what)
+        self.home_from = end
 
     def lose(
-        self, category: Category, event: Event, days: float, decrement: float, what: str
+        self, category: Category, event: Event, over: float, kind: Decrement, what: str
     ) -> None:
-        """Post the QALYs that a complication takes away while it lasts."""
-        start = event.time_days
-        per_day = -decrement / DAYS_PER_YEAR
-        self.book.stream(category, self.state, event.line, start, start + days, per_day, what)
+        """Post the QALYs that a complication takes away until it is over.
+
+        Of complications at the same time only the largest decrement counts, see
+        `sim.economics.utilities.joint_decrements`.
+        """
+        decrements = self.accounts.utilities.decrements
+        for start, end, more in joint_decrements(
+            decrements, self.decremented_until, kind, event.time_days, over
+        ):
+            per_day = -more / DAYS_PER_YEAR
+            self.book.stream(category, self.state, event.line, start, end, per_day, what)
+        self.decremented_until[kind] = max(self.decremented_until[kind], over)
 
     def regimen(self, event: Event) -> RegimenPrices:
         """Return the prices of the regimen of the event's line."""

@@ -21,6 +21,7 @@ from sim.economics.core_ledger import (
     CATEGORIES,
     COMPLETE_REMISSION,
     COSTS,
+    DECREMENTS,
     DRUG,
     END_OF_LIFE,
     FOLLOW_UP,
@@ -38,13 +39,16 @@ from sim.economics.core_ledger import (
     close,
     effects_worth,
     enter,
+    hospital,
     later_point,
     later_stream,
+    lose,
     point,
     stream,
     worth,
 )
 from sim.economics.price_records import DrugForm
+from sim.economics.utilities import Decrement
 from sim.engine.core_body import HEIGHT, WEIGHT
 from sim.engine.core_log import cycle_of, detail_of, grade_of, kind_of, line_of
 from sim.engine.data import Data
@@ -80,6 +84,9 @@ UNPRICED: Final = (
 )
 """What nothing is posted for; an entry with MRD only is, before all else."""
 BACKGROUND: Final = int(Cause.BACKGROUND)
+BY_TOXICITY: Final = int(Decrement.SEVERE_TOXICITY)
+BY_ACUTE_GVHD: Final = int(Decrement.ACUTE_GVHD)
+BY_CHRONIC_GVHD: Final = int(Decrement.CHRONIC_GVHD)
 DOSES: Final = int(DrugForm.DOSES)
 COURSES: Final = int(DrugForm.COURSES)
 CRS: Final = int(Toxicity.CRS)
@@ -109,6 +116,17 @@ def next_time(book: Book, body: Data, position: int, also: int) -> float:
     return body.log[end].time_days
 
 
+def until_transplant(body: Data, position: int, time: float) -> float:
+    """Return `time`, or that of a transplant after the event at `position` and before `time`."""
+    for i in range(position + 1, body.events):
+        event = body.log[i]
+        if event.time_days >= time:
+            return time
+        if kind_of(event.code) == TRANSPLANTED:
+            return event.time_days
+    return time
+
+
 def keep_book(book: Book, body: Data) -> None:
     """Walk the log once and post everything."""
     desk = book.desk
@@ -120,6 +138,9 @@ def keep_book(book: Book, body: Data) -> None:
     desk.since_worth = 1.0
     desk.line = 0
     desk.home_from = 0.0
+    desk.days_in_hospital = 0.0
+    for kind in range(DECREMENTS):
+        desk.decremented_until[kind] = 0.0
     desk.given_days = 0.0
     desk.next_end = 0
     desk.end = body.now
@@ -148,7 +169,7 @@ def post(book: Book, body: Data, position: int, kind: int, costs: float) -> None
     elif kind == CYCLE_STARTED:
         open_cycle(book, body, position, costs, book.plan.regimens[line])
     elif kind == TOXIC:
-        treat_toxicity(book, event, costs)
+        treat_toxicity(book, body, position, costs)
     elif kind == LINE_STARTED:
         if desk.state != COMPLETE_REMISSION:
             enter(book, body, ON_TREATMENT, line, now, costs)
@@ -171,8 +192,7 @@ def post(book: Book, body: Data, position: int, kind: int, costs: float) -> None
         until = next_time(book, body, position, SUPPORTIVE_CARE)
         point(book, LATER_LINES, desk.state, line, costs, prices.usual_care_drugs)
         leaves = min(now + book.tariff.usual_care_days, until)
-        day = prices.inpatient_day
-        stream(book, LATER_LINES, desk.state, line, now, costs, leaves, day)
+        hospital(book, LATER_LINES, line, now, costs, leaves, prices.inpatient_day)
         support(book, line, leaves, worth(book, COSTS, leaves), until)
     elif kind == SUPPORTIVE_CARE:
         support(book, line, now, costs, body.log[next_end(book, body, position)].time_days)
@@ -210,40 +230,27 @@ def support(book: Book, line: int, start: float, start_worth: float, stop: float
 
 def post_transplant(book: Book, body: Data, position: int, kind: int, costs: float) -> None:
     """Post a transplant or one of its complications."""
-    desk, prices, decrements = book.desk, book.tariff.prices, book.tariff.decrements
+    desk, prices = book.desk, book.tariff.prices
     event = body.log[position]
     now, line = event.time_days, line_of(event.code)
-    over = now + event.value
+    # What a complication takes ends with relapse, as immunosuppression does.
+    over = min(now + event.value, body.log[next_end(book, body, position)].time_days)
     if kind == TRANSPLANTED:
         enter(book, body, TRANSPLANT_FIRST_YEAR, line, now, costs)
         until = body.log[next_end(book, body, position)].time_days
         follow_transplant(book, line, now, costs, until)
+        desk.home_from = max(desk.home_from, now + PACKAGE_DAYS)
     elif kind == VOD:
         point(book, TRANSPLANT, desk.state, line, costs, prices.transplant_vod)
     elif kind == INFECTED:
         point(book, TRANSPLANT, desk.state, line, costs, prices.transplant_infection)
     elif kind == ACUTE_GVHD:
         point(book, TRANSPLANT, desk.state, line, costs, prices.acute_gvhd)
-        lose(book, QALY_GVHD, line, now, costs, over, decrements.acute_gvhd)
+        lose(book, QALY_GVHD, line, now, effects_worth(book, now, costs), over, BY_ACUTE_GVHD)
     elif kind == CHRONIC_GVHD:
         per_day = prices.chronic_gvhd_per_year * YEARS_PER_DAY
         stream(book, TRANSPLANT, desk.state, line, now, costs, over, per_day)
-        lose(book, QALY_GVHD, line, now, costs, over, decrements.chronic_gvhd)
-
-
-def lose(
-    book: Book,
-    category: int,
-    line: int,
-    now: float,
-    costs: float,
-    over: float,
-    decrement: float,
-) -> None:
-    """Post the QALYs that a complication takes away while it lasts."""
-    now_worth = effects_worth(book, now, costs)
-    per_day = -decrement * YEARS_PER_DAY
-    stream(book, category, book.desk.state, line, now, now_worth, over, per_day)
+        lose(book, QALY_GVHD, line, now, effects_worth(book, now, costs), over, BY_CHRONIC_GVHD)
 
 
 def follow_transplant(book: Book, line: int, now: float, costs: float, until: float) -> None:
@@ -271,10 +278,11 @@ def follow_transplant(book: Book, line: int, now: float, costs: float, until: fl
     )
 
 
-def treat_toxicity(book: Book, event: Data, costs: float) -> None:
-    """Post a toxicity: severe ones in hospital, for days not in hospital anyway."""
+def treat_toxicity(book: Book, body: Data, position: int, costs: float) -> None:
+    """Post a toxicity: severe ones in hospital, until they are over or the transplant."""
     desk = book.desk
     prices = book.tariff.prices
+    event = body.log[position]
     now, line, kind = event.time_days, line_of(event.code), detail_of(event.code)
     if grade_of(event.code) < SEVERE:
         point(book, TOXICITY, desk.state, line, costs, prices.mild_toxicity)
@@ -291,10 +299,9 @@ def treat_toxicity(book: Book, event: Data, costs: float) -> None:
         amount = prices.severe_febrile_neutropenia
     over = now + event.value
     point(book, TOXICITY, desk.state, line, costs, amount)
-    start = max(now, desk.home_from)
-    later_stream(book, TOXICITY, desk.state, line, start, over, prices.inpatient_day)
-    desk.home_from = max(desk.home_from, over)
-    lose(book, QALY_TOXICITY, line, now, costs, over, book.tariff.decrements.severe_toxicity)
+    leaves = until_transplant(body, position, over)
+    hospital(book, TOXICITY, line, now, costs, leaves, prices.inpatient_day)
+    lose(book, QALY_TOXICITY, line, now, effects_worth(book, now, costs), over, BY_TOXICITY)
 
 
 def open_cycle(book: Book, body: Data, position: int, costs: float, row: int) -> None:
@@ -310,9 +317,9 @@ def open_cycle(book: Book, body: Data, position: int, costs: float, row: int) ->
         planned = regimen.stay.second_cycle_days
     else:
         planned = regimen.stay.later_cycle_days
-    desk.home_from = min(now + planned, body.log[next_end(book, body, position)].time_days)
+    leaves = min(now + planned, body.log[next_end(book, body, position)].time_days)
     day = book.tariff.prices.inpatient_day
-    stream(book, ADMINISTRATION, desk.state, line, now, costs, desk.home_from, day)
+    hospital(book, ADMINISTRATION, line, now, costs, leaves, day)
     if regimen.form == COURSES:
         point(book, DRUG, desk.state, line, costs, regimen.price_per_cycle)
     elif regimen.form == DOSES:

@@ -10,6 +10,7 @@ from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.discounting import factor_at
 from sim.economics.ledger import Account, Category, State
 from sim.economics.price_records import SPAN, SPAN_BITS, SPANS
+from sim.economics.utilities import Decrement
 from sim.engine.core_body import AGE, BLOCK, MALE, MOST_STRATEGIES
 from sim.engine.data import Data
 from sim.engine.records import MOST_LINES
@@ -43,6 +44,7 @@ TRANSPLANT_FIRST_YEAR: Final = _PLACE[State.TRANSPLANT_FIRST_YEAR]
 AFTER_TRANSPLANT: Final = _PLACE[State.AFTER_TRANSPLANT]
 RELAPSED_REFRACTORY: Final = _PLACE[State.RELAPSED_REFRACTORY]
 
+DECREMENTS: Final = len(Decrement)
 SHORT: Final = 0.02
 YEARS_PER_DAY: Final = 1.0 / DAYS_PER_YEAR
 WITHIN_SPAN: Final = SPAN - 1
@@ -58,6 +60,8 @@ DESK: Final = np.dtype(
         ("since", np.float64),
         ("since_worth", np.float64),
         ("home_from", np.float64),
+        ("days_in_hospital", np.float64),
+        ("decremented_until", np.float64, (len(Decrement),)),
         ("given_days", np.float64),
         ("tablets_until", np.float64),
         ("end", np.float64),
@@ -195,6 +199,48 @@ def later_stream(
     if per_day != 0.0 and min(stop, book.desk.end) > start:
         kind = EFFECTS if category >= FIRST_EFFECT else COSTS
         stream(book, category, state, line, start, worth(book, kind, start), stop, per_day)
+
+
+def hospital(
+    book: Book, category: int, line: int, now: float, now_worth: float, stop: float, per_day: float
+) -> None:
+    """Post the days in hospital until `stop` that no earlier entry has paid."""
+    desk = book.desk
+    start, stop = max(now, desk.home_from), min(stop, desk.end)
+    if stop <= start:
+        return
+    if start == now:
+        stream(book, category, desk.state, line, start, now_worth, stop, per_day)
+    else:
+        later_stream(book, category, desk.state, line, start, stop, per_day)
+    desk.days_in_hospital += stop - start
+    desk.home_from = stop
+
+
+def lose(
+    book: Book, category: int, line: int, now: float, now_worth: float, over: float, kind: int
+) -> None:
+    """Post what a complication adds to the decrements that began before it, until it is over.
+
+    The counterpart of `sim.economics.utilities.joint_decrements`.
+    """
+    desk, decrements = book.desk, book.tariff.decrements
+    start, over_or_end = now, min(over, desk.end)
+    while start < over_or_end:
+        end, present = over_or_end, 0.0
+        for other in range(DECREMENTS):
+            ends = desk.decremented_until[other]
+            if ends > start:
+                end = min(end, ends)
+                present = max(present, decrements[other])
+        if decrements[kind] > present:
+            per_day = -(decrements[kind] - present) * YEARS_PER_DAY
+            if start == now:
+                stream(book, category, desk.state, line, start, now_worth, end, per_day)
+            else:
+                later_stream(book, category, desk.state, line, start, end, per_day)
+        start = end
+    desk.decremented_until[kind] = max(desk.decremented_until[kind], over)
 
 
 def stay(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, StrEnum, unique
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sim.economics.discounting import Discounting
 
@@ -71,6 +72,17 @@ class Entry(NamedTuple):
     undiscounted: float
     discounted: float
     what: str
+
+
+IN_HOSPITAL: Final = "days, "
+"""Begins the words of an entry that pays for days in hospital."""
+
+
+def days_in_hospital(entries: Iterable[Entry]) -> float:
+    """Return the days in hospital that the entries pay for."""
+    return sum(
+        entry.end_days - entry.start_days for entry in entries if entry.what.startswith(IN_HOSPITAL)
+    )
 
 
 class Book:

@@ -46,7 +46,7 @@ class DrugForm(IntEnum):
 TARIFF: Final = np.dtype(
     [
         ("prices", fields(Prices)),
-        ("decrements", fields(Decrements)),
+        ("decrements", np.float64, (len(Decrements._fields),)),
         ("utilities", np.float64, (len(StateUtilities._fields),)),
         ("usual_care_days", np.float64),
         ("force_costs", np.float64),

@@ -184,9 +184,21 @@ def _drug(regimen: Delivered, values: Values) -> InfusionDrug | InjectedDrug | C
 
 
 def _stay(regimen: Delivered, values: Values) -> Stay:
-    """Bind the regimen's own stay in hospital or, where it has none, that of its drug."""
+    """Bind the regimen's own stay in hospital or, where it has none, that of its drug.
+
+    A stay is no longer than its cycle. A later cycle may be one of maintenance.
+    """
     own = values.has(f"hospital.{regimen.name}.{Stay._fields[0]}")
-    return values.record(Stay, f"hospital.{regimen.name if own else regimen.drug}")
+    planned = values.record(Stay, f"hospital.{regimen.name if own else regimen.drug}")
+    first, cycle, maintenance = (
+        values[f"{regimen.name}.schedule.{name}"]
+        for name in ("first_cycle_days", "cycle_days", "maintenance_cycle_days")
+    )
+    return Stay(
+        first_cycle_days=min(planned.first_cycle_days, first),
+        second_cycle_days=min(planned.second_cycle_days, cycle),
+        later_cycle_days=min(planned.later_cycle_days, cycle, maintenance),
+    )
 
 
 def _tablets(name: str, values: Values) -> Tablets:

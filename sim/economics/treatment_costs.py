@@ -10,6 +10,7 @@ from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.economics.clerk import Clerk
 from sim.economics.ledger import Category, State
 from sim.economics.prices import CourseDrug, InfusionDrug, InjectedDrug
+from sim.economics.utilities import Decrement
 
 ROUNDING: Final = 1e-9
 """Vials are not opened for rounding error in the last digit."""
@@ -44,6 +45,7 @@ def bags(
     return hung
 
 
+TRANSPLANT = frozenset({Happening.TRANSPLANT})
 STEPS_OF_TABLETS = ENDS_OF_A_CYCLE | {Happening.RESPONSE, Happening.NO_RESPONSE}
 
 
@@ -63,8 +65,8 @@ class TreatmentClerk(Clerk):
         regimen = self.regimen(event)
         limit = self.next_time(position, ENDS_OF_A_CYCLE)
         self.given_days = 0.0
-        self.home_from = min(event.time_days + regimen.stay.planned_days(event.cycle), limit)
-        self.hospital(Category.ADMINISTRATION, event, event.time_days, self.home_from, "ward")
+        leaves = min(event.time_days + regimen.stay.planned_days(event.cycle), limit)
+        self.hospital(Category.ADMINISTRATION, event, event.time_days, leaves, "ward")
         drug = regimen.drug
         if isinstance(drug, CourseDrug):
             self.pay(Category.DRUG, event, drug.price_per_cycle, "chemotherapy")
@@ -131,20 +133,14 @@ class TreatmentClerk(Clerk):
             for event in self.log[position + 1 :]
         )
 
-    def on_toxicity(self, _: int, event: Event) -> None:
-        """Treat a toxicity: severe ones in hospital, for days that are not in hospital anyway."""
+    def on_toxicity(self, position: int, event: Event) -> None:
+        """Treat a toxicity: severe ones in hospital, until they are over or the transplant."""
         if event.grade < SEVERE:
             self.pay(Category.TOXICITY, event, self.prices.mild_toxicity, "grade 1-2 toxicity")
             return
         name = Toxicity(event.detail).name.lower()
         ends = event.time_days + event.value
         self.pay(Category.TOXICITY, event, getattr(self.prices, f"severe_{name}"), name)
-        self.hospital(Category.TOXICITY, event, max(event.time_days, self.home_from), ends, name)
-        self.home_from = max(self.home_from, ends)
-        self.lose(
-            Category.QALY_TOXICITY,
-            event,
-            event.value,
-            self.accounts.utilities.decrements.severe_toxicity,
-            name,
-        )
+        leaves = min(ends, self.next_time(position, TRANSPLANT))
+        self.hospital(Category.TOXICITY, event, event.time_days, leaves, name)
+        self.lose(Category.QALY_TOXICITY, event, ends, Decrement.SEVERE_TOXICITY, name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import IntEnum, unique
 from typing import NamedTuple
 
 from sim.clinic.patient import Patient
@@ -44,6 +45,50 @@ class Decrements(NamedTuple):
     severe_toxicity: float
     acute_gvhd: float
     chronic_gvhd: float
+
+
+@unique
+class Decrement(IntEnum):
+    """The place of each of the `Decrements`."""
+
+    SEVERE_TOXICITY = 0
+    ACUTE_GVHD = 1
+    CHRONIC_GVHD = 2
+
+
+def joint_decrements(
+    decrements: Sequence[float], until: Sequence[float], kind: int, start: float, over: float
+) -> Iterator[tuple[float, float, float]]:
+    """Yield (start, end, decrement) that a complication adds to those that began before it.
+
+    At any moment the utility of the state is reduced by the largest decrement present, and not by
+    their sum: ``u(t) = u_state(t) - max_k d_k``. This is the minimum method for joint health
+    states. The multiplicative method, which its source prefers, needs the utility without the
+    complication for each decrement, and the sources of these print none.
+
+    Parameters
+    ----------
+    decrements
+        By the place in `Decrement`, in utility.
+    until
+        When each of the earlier complications is over, in days since entry.
+    kind
+        The place of the new one.
+    start, over
+        When the new one begins, not before any of the earlier ones began, and when it is over.
+
+    Source: Ara R, Wailoo A, NICE DSU Technical Support Document 12, 2011, "Estimating utility
+    values for health states with comorbidities".
+    """
+    while start < over:
+        end, present = over, 0.0
+        for other, ends in enumerate(until):
+            if ends > start:
+                end = min(end, ends)
+                present = max(present, decrements[other])
+        if decrements[kind] > present:
+            yield start, end, decrements[kind] - present
+        start = end
 
 
 class Norms(NamedTuple):

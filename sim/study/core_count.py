@@ -16,6 +16,7 @@ from sim.study.tally import (
     CAUSE,
     CAUSES,
     COST,
+    COST_CATEGORIES,
     CYCLES,
     DEATH,
     DISCOUNTED,
@@ -31,10 +32,10 @@ from sim.study.tally import (
     Counts,
     Sums,
     bin_of,
+    is_impossible,
 )
 
 ACCOUNT: Final = tuple(int(account) for account in ACCOUNT_OF)
-COST_CATEGORIES: Final = ACCOUNT.count(0)
 QALY_CATEGORIES: Final = ACCOUNT.count(1)
 NOT_A_NUMBER: Final = float("nan")
 RESPONSE_MARK: Final = 1
@@ -151,6 +152,12 @@ def count_outcome(counts: Counts, k: int, s: int, outcome: Data) -> None:
         counts.relapses[k, s, bin_of(failure - outcome.remission_days)] += 1
     else:
         counts.failures[k, s, 0] += 1
+
+
+def count_impossible(counts: Counts, k: int, s: int, desk: Data, column: int) -> None:
+    """Count the patient if amounts under the strategy cannot be."""
+    if is_impossible(desk.amounts[s, column], desk.days_in_hospital, desk.end):
+        counts.impossible[k, s] += 1
 
 
 def keep_outcome(outcome: Data, row: Data) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.engine.streams import blocks
 from sim.study.core_run import Bound, bind, new_kept, ready, run_kernel, workers
+from sim.study.plausibility import refuse_impossible
 from sim.study.question import Question
 from sim.study.rebinding import Rebinder
 from sim.study.simulation import Simulation
@@ -125,15 +126,13 @@ def _simulated(
         )
         if sums is not total:
             add(total, sums)
+    tallies = [
+        Tally(question.patients, bound.comparator, of_set(total, row), of_set(counts, row))
+        for row in range(len(batch))
+    ]
+    for each, tally, first_patient in zip(asked, tallies, firsts.tolist(), strict=True):
+        refuse_impossible(each, tally, first_patient)
     return [
-        Simulation(
-            question=each,
-            arms=(),
-            traces=(),
-            engine="core",
-            tally=Tally(
-                question.patients, bound.comparator, of_set(total, row), of_set(counts, row)
-            ),
-        )
-        for row, each in enumerate(asked)
+        Simulation(question=each, arms=(), traces=(), engine="core", tally=tally)
+        for each, tally in zip(asked, tallies, strict=True)
     ]

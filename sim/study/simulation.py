@@ -13,10 +13,11 @@ from sim.clinic.events import Event
 from sim.clinic.patient import Patient
 from sim.economics.accounting import entries
 from sim.economics.estimates import Array
-from sim.economics.ledger import Account, Category, Entry, State
+from sim.economics.ledger import Account, Category, Entry, State, days_in_hospital
 from sim.engine.model import Strategy
 from sim.engine.outcomes import outcome
 from sim.engine.reference import simulate
+from sim.study.plausibility import refuse_impossible
 from sim.study.question import Question
 from sim.study.tally import (
     CATEGORIES,
@@ -161,6 +162,11 @@ def run(
         Takes the single patients as they are finished: the number of the first, outcome rows
         (patient, strategy, column of `ROW`) and amounts (patient, strategy, undiscounted or
         discounted, category).
+
+    Raises
+    ------
+    UserError
+        When costs, QALYs or days in hospital of a patient cannot be.
     """
     traces = tuple(_traces(question, min(trace, question.patients)))
     if engine == "reference":
@@ -171,6 +177,7 @@ def run(
         arms, tally = run_core(
             question, keep_patients=keep_patients, threads=threads, progress=progress, sink=sink
         )
+    refuse_impossible(question, tally)
     return Simulation(question, arms if keep_patients else (), traces, engine, tally)
 
 
@@ -204,11 +211,12 @@ def _reference(
     n, count = question.patients, len(strategies)
     rows = np.zeros((n, count, len(ROW)))
     amounts = np.zeros((n, count, 2, len(CATEGORIES)))
+    stays = np.zeros((n, count))
     sums, counts = new_sums(count), new_counts(count)
     for s, strategy in enumerate(strategies):
-        _move(question, strategy, rows[:, s], amounts[:, s], sums.cells[s], progress)
+        _move(question, strategy, rows[:, s], amounts[:, s], stays[:, s], sums.cells[s], progress)
     comparator = comparator_place(question)
-    _count(sums, counts, rows, amounts, comparator)
+    _count(sums, counts, rows, amounts, stays, comparator)
     if sink is not None:
         sink(0, rows, amounts)
     arms = tuple(
@@ -223,6 +231,7 @@ def _move(
     strategy: Strategy,
     rows: np.ndarray[Any, Any],
     amounts: np.ndarray[Any, Any],
+    stays: np.ndarray[Any, Any],
     cells: np.ndarray[Any, Any],
     progress: Progress,
 ) -> None:
@@ -231,13 +240,15 @@ def _move(
     place = {state: i for i, state in enumerate(State)}
     simulated = simulate(question.model, strategy, seed=question.seed, patients=question.patients)
     for patient, log in simulated:
-        for entry in entries(question.accounts, regimens, patient, log):
+        ledger = entries(question.accounts, regimens, patient, log)
+        for entry in ledger:
             category = column[entry.category]
             amounts[patient.number, UNDISCOUNTED, category] += entry.undiscounted
             amounts[patient.number, DISCOUNTED, category] += entry.discounted
             cell = cells[category, entry.line, place[entry.state]]
             cell[UNDISCOUNTED] += entry.undiscounted
             cell[DISCOUNTED] += entry.discounted
+        stays[patient.number] = days_in_hospital(ledger)
         row = outcome(log)
         rows[patient.number] = (*row, row.rfs_days, row.efs_days)
         progress(1)
@@ -248,11 +259,14 @@ def _count(
     counts: Counts,
     rows: np.ndarray[Any, Any],
     amounts: np.ndarray[Any, Any],
+    stays: np.ndarray[Any, Any],
     comparator: int,
 ) -> None:
     values = new_values(rows.shape[1])
     for patient in range(rows.shape[0]):
-        count_patient(sums, counts, rows[patient], amounts[patient], values, comparator)
+        count_patient(
+            sums, counts, rows[patient], amounts[patient], stays[patient], values, comparator
+        )
 
 
 def _traces(question: Question, patients: int) -> list[Trace]:

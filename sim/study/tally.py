@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 
 from sim.clinic.events import Cause
-from sim.clinic.units import DAYS_PER_MONTH
+from sim.clinic.units import DAYS_PER_MONTH, NEVER
 from sim.economics.core_ledger import LINES
 from sim.economics.ledger import Account, Category, State
 from sim.engine.data import Data
@@ -53,6 +53,8 @@ ACCOUNT_OF: Final = np.array([ACCOUNTS.index(c.account) for c in CATEGORIES], dt
 CATEGORY_COLUMNS: Final = len(CATEGORIES)
 VALUES: Final = CATEGORY_COLUMNS + len(ACCOUNTS)
 """Columns of sums: the categories, then the accounts."""
+COST_CATEGORIES: Final = int(np.sum(ACCOUNT_OF == ACCOUNTS.index(Account.COST)))
+ROUNDING_ABOVE_ONE: Final = 1.0 + 1e-9
 COST: Final = CATEGORY_COLUMNS + ACCOUNTS.index(Account.COST)
 QALY: Final = CATEGORY_COLUMNS + ACCOUNTS.index(Account.QALY)
 UNDISCOUNTED: Final = 0
@@ -91,6 +93,8 @@ class Counts(NamedTuple):
         By outcome, by cause of death (the last: alive), by number of cycles.
     deaths, failures, relapses
         By time of death, of failure (EFS) and, from remission on, of relapse or death (RFS).
+    impossible
+        Patients whose amounts cannot be, see `is_impossible`.
     """
 
     flags: Data
@@ -99,6 +103,7 @@ class Counts(NamedTuple):
     deaths: Data
     failures: Data
     relapses: Data
+    impossible: Data
 
 
 Tallied = TypeVar("Tallied", Sums, Counts)
@@ -169,6 +174,7 @@ def new_counts(strategies: int, *sets: int) -> Counts:
         deaths=times(),
         failures=times(),
         relapses=times(),
+        impossible=np.zeros(shape, dtype=np.int64),
     )
 
 
@@ -179,17 +185,47 @@ def bin_of(days: float) -> int:
     return max(ceil(days / BIN_DAYS) - 1, 0)
 
 
+def is_impossible(amounts: Data, days_in_hospital: float, days_alive: float) -> bool:
+    """Return whether the amounts of a patient cannot be.
+
+    Costs are finite and not negative, QALYs are finite and no more than life-years, and days in
+    hospital no more than days alive; each but for rounding.
+
+    Parameters
+    ----------
+    amounts
+        By kind, undiscounted and discounted, and category.
+    days_in_hospital, days_alive
+        Of the patient, undiscounted.
+    """
+    if not days_in_hospital <= days_alive * ROUNDING_ABOVE_ONE:
+        return True
+    for kind in range(2):
+        for category in range(COST_CATEGORIES):
+            if not 0.0 <= amounts[kind, category] < NEVER:
+                return True
+        qalys = 0.0
+        for category in range(COST_CATEGORIES, CATEGORY_COLUMNS - 1):
+            qalys += amounts[kind, category]
+        life_years = amounts[kind, CATEGORY_COLUMNS - 1]
+        if not (life_years < NEVER and -NEVER < qalys <= life_years * ROUNDING_ABOVE_ONE):
+            return True
+    return False
+
+
 def count_patient(
     sums: Sums,
     counts: Counts,
     rows: Data,
     amounts: Data,
+    days_in_hospital: Data,
     values: Data,
     comparator: int,
 ) -> None:
     """Add one patient: outcome row and amounts (undiscounted, discounted) by strategy.
 
-    The counterpart in compiled code stands in `sim.study.core_count`. `values` is room for a copy of the amounts followed by their sums by account.
+    The counterpart in compiled code stands in `sim.study.core_count`. `values` is room for a copy of
+    the amounts followed by their sums by account.
     """
     for s in range(rows.shape[0]):
         row = rows[s]
@@ -202,6 +238,7 @@ def count_patient(
         counts.failures[s, bin_of(row[EFS])] += 1
         if row[0] > 0.0:
             counts.relapses[s, bin_of(row[RFS])] += 1
+        counts.impossible[s] += is_impossible(amounts[s], days_in_hospital[s], row[END])
         for kind in range(2):
             value = values[s, kind]
             for account in range(CATEGORY_COLUMNS, VALUES):

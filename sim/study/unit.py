@@ -24,6 +24,7 @@ from sim.engine.records import Records
 from sim.study.core_count import (
     close_accounts,
     count_amounts,
+    count_impossible,
     count_outcome,
     keep_amounts,
     keep_outcome,
@@ -117,6 +118,7 @@ def run_unit(
                     keep_book(book, body)
                     close_accounts(desk, s, column)
                     count_outcome(counts, k, s, body.outcome)
+                    count_impossible(counts, k, s, desk, column)
                     if kept.rows.shape[0] > 0 and k == 0:
                         keep_outcome(body.outcome, kept.rows[done + column, s])
                         keep_amounts(desk, s, column, kept.amounts[done + column, s])
