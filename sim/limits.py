@@ -14,5 +14,3 @@ FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""
 MOST_DRAWS: Final = 10**6
 MOST_SOBOL_DRAWS: Final = 2**14
-LARGEST_END: Final = 1e12
-"""Of what a user gives for a parameter, a value or the end of an interval, in its own unit."""

@@ -38,7 +38,10 @@ strategies:
 class AnyProbability:
     """A parameter that takes what is between 0 and 1."""
 
-    def check_given(self, value: float) -> str | None:
+    currency = None
+    value = 0.5
+
+    def check(self, value: float) -> str | None:
         return None if 0 <= value <= 1 else "must be a probability"
 
 
@@ -50,9 +53,15 @@ class SmallCatalogue:
     perspectives = dict.fromkeys(["us_payer_2022", "nhs_england"])
     life_tables = dict.fromkeys(["us_2019", "uk_2017_2019"])
 
-    def select(self, population, regimens, perspective):
-        names = [population, *regimens, perspective]
+    def used(self, scenario):
+        names = [scenario.population, *scenario.regimens, scenario.perspective]
         return {f"{name}.probability": AnyProbability() for name in names}
+
+    def joint_problems(self, scenario, numbers):
+        return []
+
+    def money(self, perspective):
+        return "USD of 2022"
 
 
 @pytest.fixture(autouse=True)

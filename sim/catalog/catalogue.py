@@ -63,6 +63,11 @@ class Perspective:
     parameters: Mapping[str, Parameter]
     file: str
 
+    @property
+    def money(self) -> str:
+        """The currency and the year of its prices: what makes two amounts comparable."""
+        return f"{self.currency} of {self.price_year}"
+
 
 @dataclass(frozen=True)
 class Catalogue:

@@ -7,7 +7,6 @@ from typing import Final
 
 from sim.catalog.distribution import Distribution
 from sim.catalog.units import UNITS
-from sim.limits import LARGEST_END
 
 STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional")
 """Read from a source; fitted to sources; decided by us; standing in until it is calibrated."""
@@ -51,13 +50,11 @@ class Parameter:
         """The high end for one-way analysis: of the stated range, else the 97.5 % quantile."""
         return (self.stated_range or self.distribution.interval())[1]
 
+    @property
+    def currency(self) -> str | None:
+        """The currency of an amount of money, None for any other number."""
+        return UNITS[self.unit].currency
+
     def check(self, value: float) -> str | None:
         """Return a sentence that says why `value` is not allowed here, or None when it is."""
         return UNITS[self.unit].check(value)
-
-    def check_given(self, value: float) -> str | None:
-        """Check a value that a user gives, which may also not be so large that sums overflow."""
-        problem = self.check(value)
-        if problem is None and abs(value) > LARGEST_END:
-            problem = f"must be at most {LARGEST_END:g} in size"
-        return problem

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from sim.limits import LARGEST_AMOUNT
+
 CURRENCIES: Final = ("GBP", "USD")
 _MONEY_PER: Final = ("day", "month", "year", "cycle", "QALY")
 
@@ -47,18 +49,14 @@ class Unit:
         return None if within else f"a value in '{self.name}' must be {self.allowed}"
 
 
-def _positive(name: str) -> Unit:
-    return Unit(name, low=0.0, low_open=True)
-
-
-def _not_negative(name: str) -> Unit:
-    return Unit(name, low=0.0)
+def _not_negative(name: str, high: float) -> Unit:
+    return Unit(name, low=0.0, high=high)
 
 
 def _money() -> list[Unit]:
     names = [(code, code) for code in CURRENCIES]
     names += [(f"{code} per {basis}", code) for code in CURRENCIES for basis in _MONEY_PER]
-    return [Unit(name, low=0.0, currency=code) for name, code in names]
+    return [Unit(name, low=0.0, high=LARGEST_AMOUNT, currency=code) for name, code in names]
 
 
 UNITS: Final[dict[str, Unit]] = {
@@ -68,27 +66,32 @@ UNITS: Final[dict[str, Unit]] = {
         Unit("utility", low=-1.0, high=1.0),
         Unit("decrement", low=0.0, high=1.0),
         Unit("annual rate", low=0.0, high=1.0, high_open=True),
-        Unit("log odds ratio"),
-        Unit("logit"),
-        _positive("hazard ratio"),
-        _positive("ratio"),
-        _positive("shape"),
-        _positive("sigma"),
-        _positive("months"),
-        _positive("hours"),
-        _not_negative("days"),
-        _not_negative("years"),
-        _not_negative("per month"),
-        _not_negative("per patient-year"),
-        _not_negative("mcg"),
-        _not_negative("mcg per day"),
-        _not_negative("mcg per m2 per day"),
-        _not_negative("mg"),
-        _not_negative("mg per m2"),
-        _positive("kg"),
-        _positive("cm"),
-        Unit("count", low=0.0, whole=True),
+        Unit("log odds ratio", low=-50.0, high=50.0),
+        Unit("logit", low=-50.0, high=50.0),
+        Unit("hazard ratio", low=1e-6, high=1e6),
+        Unit("ratio", low=1e-6, high=1e6),
+        Unit("shape", low=0.05, high=50.0),
+        Unit("sigma", low=1e-6, high=10.0),
+        Unit("months", low=1e-3, high=1200.0),
+        Unit("hours", low=1.0, high=8766.0),
+        _not_negative("days", 36525.0),
+        _not_negative("years", 150.0),
+        _not_negative("per month", 1000.0),
+        _not_negative("per patient-year", 1000.0),
+        Unit("mcg", low=1e-3, high=1e6),
+        _not_negative("mcg per day", 1e6),
+        _not_negative("mcg per m2 per day", 1e6),
+        Unit("mg", low=1e-3, high=1e6),
+        _not_negative("mg per m2", 1e6),
+        Unit("kg", low=1e-3, high=1000.0),
+        Unit("cm", low=1e-3, high=1000.0),
+        Unit("count", low=0.0, high=20.0, whole=True),
         *_money(),
     ]
 }
-"""Every unit by its name; a catalogue entry in any other unit is an error."""
+"""Every unit by its name; a catalogue entry in any other unit is an error.
+
+Limits lie far outside anything clinical, and inside what can be calculated with: contents, heights
+and intervals are above 0, and no sum of a life overflows. Masses are the contents of vials, hours
+the time that a bag lasts.
+"""

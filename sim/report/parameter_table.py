@@ -115,10 +115,12 @@ def _asked(scenario: Path, catalogue: Catalogue) -> Scenario:
 
 
 def _listed(catalogue: Catalogue, asked: Scenario | None) -> list[_Listed]:
+    from sim.study.inputs import Inputs
+
     parameters = list(catalogue.parameters())
     values: Mapping[str, float] = {}
     if asked is not None:
-        used = catalogue.select(asked.population, asked.regimens, asked.perspective)
+        used = Inputs(catalogue).used(asked)
         parameters, values = list(used.values()), asked.parameters
     names = _short_names(catalogue)
     return [

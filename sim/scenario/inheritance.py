@@ -1,14 +1,15 @@
 """Scenarios that extend others: a chain of files laid over each other.
 
 ``extends: base.yaml`` starts from another file. Mappings are merged key by key; lists and
-single values of the child replace those of its parent; a what-if that the child writes as null
-is taken out. Every value remembers the file and
-the line that it came from.
+single values of the child replace those of its parent; a parameter or a what-if that the child
+writes as null is taken out. Every value remembers the file and the line that it came from, and the
+perspective in whose money it was written.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,19 +19,25 @@ from sim.errors import UserError
 from sim.scenario.schema import WHAT_IFS
 
 EXTENDS: Final = "extends"
+PERSPECTIVE: Final = "perspective"
+PARAMETERS: Final = "parameters"
+REMOVABLE: Final = (PARAMETERS, WHAT_IFS)
+"""Keys whose inherited entries a child takes out by writing null."""
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where a value was written; `rank` 0 is the scenario itself, 1 its parent, and so on.
 
-    `line` is 0 where it was not written in a file.
+    `line` is 0 where it was not written in a file. `perspective` is the one in force where the value
+    was written: an amount is in its money. None says that the value is no amount, or whose is unknown.
     """
 
     file: str
     line: int
     rank: int
     folder: Path
+    perspective: object = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.line else self.file
@@ -95,7 +102,7 @@ def read_lineage(path: Path) -> Lineage:
     """
     folder = path.parent
     document = read_yaml(path)
-    layers = [_layer(document, folder, 0)]
+    documents = [(document, folder)]
     files = [document.file]
     visited = [_identity(path)]
     while EXTENDS in document.data:
@@ -106,27 +113,47 @@ def read_lineage(path: Path) -> Lineage:
         visited.append(_identity(path))
         folder = path.parent
         document = read_yaml(path, shown_as=shown)
-        layers.append(_layer(document, folder, len(layers)))
-    top = layers.pop()
-    while layers:
-        child = layers.pop()
-        top = _without_removed(top, child, laid_over(top, child))
+        documents.append((document, folder))
+    perspectives: dict[str | None, object] = {}
+    top: Node | None = None
+    for rank in reversed(range(len(documents))):
+        document, folder = documents[rank]
+        _note_perspectives(document, perspectives)
+        child = _layer(document, folder, rank, perspectives)
+        top = child if top is None else _extended(top, child)
+    assert top is not None
     return Lineage(top, tuple(files))
 
 
-def _without_removed(base: Node, child: Node, merged: Node) -> Node:
-    """Take out the what-ifs of the base that the child writes as null."""
-    known = _what_ifs(base)
-    removed = [n for n, node in _what_ifs(child).items() if node.content is None and n in known]
-    if not removed:
-        return merged
-    kept = {name: node for name, node in _what_ifs(merged).items() if name not in removed}
-    top = {name: node for name, node in _mapping(merged).items() if name != WHAT_IFS}
-    return replace(merged, content={**top, WHAT_IFS: Node(kept, base.origin)} if kept else top)
+def _note_perspectives(document: Document, perspectives: dict[str | None, object]) -> None:
+    """Note the perspectives that a document names: its own, and by name those of its what-ifs."""
+    if PERSPECTIVE in document.data:
+        perspectives[None] = document.data[PERSPECTIVE]
+    what_ifs = document.data.get(WHAT_IFS)
+    for name, what_if in what_ifs.items() if isinstance(what_ifs, dict) else ():
+        if isinstance(what_if, dict) and PERSPECTIVE in what_if:
+            perspectives[name] = what_if[PERSPECTIVE]
 
 
-def _what_ifs(top: Node) -> dict[str, Node]:
-    found = top.child(WHAT_IFS)
+def _extended(base: Node, child: Node) -> Node:
+    """Lay a child over its base, without the entries of the base that the child writes as null."""
+    merged = laid_over(base, child)
+    top = dict(_mapping(merged))
+    for key in REMOVABLE:
+        known, written_here = _entries(base, key), _entries(child, key)
+        removed = {n for n, node in written_here.items() if node.content is None and n in known}
+        if removed:
+            kept = {
+                name: node for name, node in _entries(merged, key).items() if name not in removed
+            }
+            top[key] = Node(kept, base.origin)
+            if not kept:
+                del top[key]
+    return replace(merged, content=top) if isinstance(merged.content, dict) else merged
+
+
+def _entries(top: Node, key: str) -> dict[str, Node]:
+    found = top.child(key)
     return {} if found is None else _mapping(found)
 
 
@@ -161,9 +188,14 @@ def _identity(path: Path) -> Path:
     return path.resolve()
 
 
-def _layer(document: Document, folder: Path, rank: int) -> Node:
+def _layer(
+    document: Document, folder: Path, rank: int, perspectives: Mapping[str | None, object]
+) -> Node:
     def node(value: Any, path: Steps) -> Node:  # noqa: ANN401
-        origin = Origin(document.file, document.line(*path), rank, folder)
+        # A what-if may have a perspective of its own.
+        scope = str(path[1]) if path[:1] == (WHAT_IFS,) and len(path) > 1 else None
+        perspective = perspectives.get(scope, perspectives.get(None))
+        origin = Origin(document.file, document.line(*path), rank, folder, perspective)
         if isinstance(value, dict):
             return Node({key: node(below, (*path, key)) for key, below in value.items()}, origin)
         if isinstance(value, list):

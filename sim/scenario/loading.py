@@ -5,21 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import ValidationError
 
 from sim.documents import Steps, exists, missing_file
 from sim.errors import nearest
-from sim.scenario.inheritance import Lineage, Node, Origin, laid_over, read_lineage, written
+from sim.scenario.inheritance import (
+    PARAMETERS,
+    PERSPECTIVE,
+    Lineage,
+    Node,
+    Origin,
+    laid_over,
+    read_lineage,
+    written,
+)
 from sim.scenario.mistakes import Mistake, first_of, mistakes_in
 from sim.scenario.schema import LATER_CARE, Scenario
 from sim.scenario.what_if import (
-    changed_top,
+    changed_by,
     mistakes_in_what_ifs,
-    moved_top,
+    without,
     without_what_ifs,
 )
+
+if TYPE_CHECKING:
+    from sim.catalog import Catalogue
 
 DEFAULT: Final = "default"
 _TABLE_SUFFIX: Final = ".csv"
@@ -32,8 +44,12 @@ class NamedParameter(Protocol):
     def value(self) -> float:
         """The catalogue's value."""
 
-    def check_given(self, value: float) -> str | None:
-        """Return a sentence that says why a user may not give `value`, or None when it is allowed."""
+    @property
+    def currency(self) -> str | None:
+        """The currency of an amount of money, None for any other number."""
+
+    def check(self, value: float) -> str | None:
+        """Return a sentence that says why `value` is not allowed, or None when it is."""
 
 
 class Names(Protocol):
@@ -55,10 +71,16 @@ class Names(Protocol):
     def life_tables(self) -> Mapping[str, object]:
         """Life tables by name."""
 
-    def select(
-        self, population: str, regimens: Iterable[str], perspective: str
-    ) -> Mapping[str, NamedParameter]:
-        """Return the parameters that such a question uses, by name."""
+    def used(self, scenario: Scenario) -> Mapping[str, NamedParameter]:
+        """Return the parameters that the scenario's model and prices read, by name."""
+
+    def joint_problems(
+        self, scenario: Scenario, numbers: Mapping[str, float]
+    ) -> Iterable[tuple[tuple[str, ...], str]]:
+        """Return names and a sentence of each rule between parameters that the numbers break."""
+
+    def money(self, perspective: str) -> str:
+        """Return the currency and the price year of a perspective in words."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,8 @@ class Loaded:
 
     scenario: Scenario
     lineage: Lineage
+    left_out: tuple[str, ...] = ()
+    """What a what-if goes without, since it has no meaning there, in words."""
 
     @property
     def file(self) -> str:
@@ -84,7 +108,7 @@ class Loaded:
         return _life_table_file(self.scenario, self.lineage.top)
 
 
-def load_scenario(path: Path, catalogue: Names | None = None) -> Loaded:
+def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loaded:
     """Read, merge and check the scenario at `path`.
 
     Names are looked up in `catalogue`, by default the one that comes with the program.
@@ -96,7 +120,7 @@ def load_scenario(path: Path, catalogue: Names | None = None) -> Loaded:
         file, line, key and value, and how many more there are.
     """
     lineage = read_lineage(path)
-    names = catalogue or _shipped_catalogue()
+    names = _names(catalogue)
     scenario = _checked(lineage.top, lineage.top, names)
     mistakes = list(
         mistakes_in_what_ifs(
@@ -111,37 +135,51 @@ def load_scenario(path: Path, catalogue: Names | None = None) -> Loaded:
     return Loaded(scenario, lineage)
 
 
-def what_if(loaded: Loaded, name: str, catalogue: Names | None = None) -> Loaded:
+def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Names | None = None) -> Loaded:
     """Return the scenario as its what-if of this name changes it; it has none of its own."""
-    names = catalogue or _shipped_catalogue()
+    names = _names(catalogue)
     top = loaded.lineage.top
-    changed, asked, mistakes = changed_top(
-        top, name, loaded.scenario.what_ifs[name], lambda node: _check(node, names)
+    changed = changed_by(
+        top,
+        name,
+        loaded.scenario.what_ifs[name],
+        lambda node: _check(node, names),
+        lambda asked: _values(asked, names),
     )
-    if asked is None or mistakes:
-        raise first_of(mistakes, top)
-    changed = moved_top(top, changed, name, _values(asked, names))
-    return Loaded(_checked(changed, top, names), replace(loaded.lineage, top=changed))
+    if changed.scenario is None or changed.mistakes:
+        raise first_of(changed.mistakes, top)
+    lineage = replace(loaded.lineage, top=changed.top)
+    return Loaded(changed.scenario, lineage, changed.left_out)
 
 
 def changed_scenario(
     loaded: Loaded,
     changes: Mapping[str, Any],
-    catalogue: Names | None = None,
+    catalogue: Catalogue | Names | None = None,
     origin: Origin | None = None,
+    *,
+    leave_out: bool = False,
 ) -> Loaded:
     """Return the scenario with some keys changed, mappings merged and all else replaced.
 
-    The changes have the `origin` of the whole scenario unless another is given.
+    The changes have the `origin` of the whole scenario unless another is given. An amount among
+    them is in the money of the changed scenario's perspective. A value of the scenario that has no
+    meaning in the changed one is a mistake, or left out if `leave_out` says so.
 
     Raises
     ------
     UserError
         When the changed scenario is not a valid one.
     """
+    names = _names(catalogue)
     top = without_what_ifs(loaded.lineage.top)
-    changed = laid_over(top, written(dict(changes), origin or top.origin))
-    scenario = _checked(changed, changed, catalogue or _shipped_catalogue())
+    perspective = changes.get(PERSPECTIVE, loaded.scenario.perspective)
+    here = replace(origin or top.origin, perspective=perspective)
+    changed = laid_over(top, written(dict(changes), here))
+    if leave_out:
+        _, mistakes = _check(changed, names)
+        changed = without(changed, [each for each in mistakes if each.belongs_elsewhere])
+    scenario = _checked(changed, changed, names)
     return Loaded(scenario, replace(loaded.lineage, top=changed))
 
 
@@ -160,15 +198,18 @@ def _check(top: Node, catalogue: Names) -> tuple[Scenario | None, list[Mistake]]
     return scenario, list(_unknown_names(scenario, top, catalogue))
 
 
-def _values(scenario: Scenario, catalogue: Names) -> dict[str, float]:
-    known = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
+def _values(scenario: Scenario, names: Names) -> dict[str, float]:
+    known = names.used(scenario)
     return {name: parameter.value for name, parameter in known.items()} | dict(scenario.parameters)
 
 
-def _shipped_catalogue() -> Names:
-    from sim.catalog import load_catalogue
+def _names(catalogue: Catalogue | Names | None) -> Names:
+    from sim.catalog import Catalogue, load_catalogue
+    from sim.study.inputs import Inputs
 
-    return load_catalogue()
+    if catalogue is None:
+        return Inputs(load_catalogue())
+    return Inputs(catalogue) if isinstance(catalogue, Catalogue) else catalogue
 
 
 def _unknown_names(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[Mistake]:
@@ -181,7 +222,13 @@ def _unknown_names(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[
     yield from mistakes
     yield from _wrong_life_table(scenario, top, catalogue)
     if not mistakes:
-        yield from _wrong_parameters(scenario, catalogue)
+        wrong = [
+            *_wrong_parameters(scenario, catalogue),
+            *_foreign_amounts(scenario, top, catalogue),
+        ]
+        yield from wrong
+        if not wrong:
+            yield from _impossible_together(scenario, catalogue)
 
 
 def _absent(path: Steps, name: str, known: Iterable[str]) -> Iterator[Mistake]:
@@ -206,16 +253,51 @@ def _wrong_regimens(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
 
 
 def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
-    used = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
+    used = catalogue.used(scenario)
     for name, value in scenario.parameters.items():
         if name not in used:
-            absent = _absent_parameter(name, used)
-            yield Mistake(("parameters", name), absent, is_unused=True)
-        elif (problem := used[name].check_given(value)) is not None:
-            yield Mistake(("parameters", name), problem, value)
+            absent = unused(name, used)
+            yield Mistake((PARAMETERS, name), absent, belongs_elsewhere=True)
+        elif (problem := used[name].check(value)) is not None:
+            yield Mistake((PARAMETERS, name), problem, value)
 
 
-def _absent_parameter(name: str, used: Iterable[str]) -> str:
+def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mistake]:
+    """Find the amounts that were written in the money of another perspective."""
+    used = names.used(scenario)
+    money = names.money(scenario.perspective)
+    amounts: list[tuple[Steps, object]] = [
+        ((PARAMETERS, name), value)
+        for name, value in scenario.parameters.items()
+        if name in used and used[name].currency is not None
+    ]
+    if scenario.thresholds is not None:
+        amounts.append((("thresholds",), list(scenario.thresholds)))
+    for path, value in amounts:
+        node = top.find(path)
+        given = None if node is None else node.origin.perspective
+        if isinstance(given, str) and given in names.perspectives and names.money(given) != money:
+            yield Mistake(
+                path,
+                f"is in {names.money(given)}, the money of '{given}' under which it was given, and "
+                f"this scenario counts in {money}: give it anew, or write null to leave it to "
+                f"'{scenario.perspective}'",
+                value,
+                belongs_elsewhere=True,
+            )
+
+
+def _impossible_together(scenario: Scenario, names: Names) -> Iterator[Mistake]:
+    """Find values that are possible alone and not together; blame one that the scenario gives."""
+    given = scenario.parameters
+    for parameters, problem in names.joint_problems(scenario, _values(scenario, names)):
+        blamed = next((name for name in parameters if name in given), None)
+        path = (PARAMETERS,) if blamed is None else (PARAMETERS, blamed)
+        yield Mistake(path, problem)
+
+
+def unused(name: str, used: Iterable[str]) -> str:
+    """Say that a scenario uses no parameter of this name."""
     # Some hundreds are allowed: only the nearest helps, and the list has its own command.
     close = nearest(name, used)
     meant = "" if close is None else f"; did you mean '{close}'?"

@@ -64,8 +64,9 @@ class Mistake:
     value: object = NOT_GIVEN
     choices: Iterable[str] | None = None
     is_missing: bool = False
-    is_unused: bool = False
-    """The value is that of a parameter that the scenario does not use."""
+    belongs_elsewhere: bool = False
+    """The value has no meaning here and one where it was written: a parameter that this scenario does
+    not use, or an amount in other money."""
 
 
 class ScenarioError(UserError):

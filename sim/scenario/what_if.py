@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
-from sim.scenario.inheritance import Node, laid_over
+from sim.documents import Steps
+from sim.scenario.inheritance import PARAMETERS, Node, laid_over
 from sim.scenario.mistakes import Mistake
 from sim.scenario.schema import WHAT_IFS, Scenario, WhatIf
 
-PARAMETERS: Final = "parameters"
+FACTORS: Final = "factors"
 MOVES: Final[Mapping[str, Callable[[float, float], float]]] = {
-    "factors": operator.mul,
+    FACTORS: operator.mul,
     "shifts": operator.add,
 }
 
@@ -29,60 +30,126 @@ def without_what_ifs(top: Node) -> Node:
     return replace(top, content={k: v for k, v in top.content.items() if k != WHAT_IFS})
 
 
-def changed_top(
-    top: Node, name: str, what_if: WhatIf, check: Check
-) -> tuple[Node, Scenario | None, list[Mistake]]:
-    """Lay the keys of a what-if over the scenario; its factors and shifts are not yet applied.
+class Changed(NamedTuple):
+    """The scenario as a what-if changes it.
 
-    Returned with what `check` says of it.
-
-    A parameter that the scenario sets and that the changed one does not use, since another
-    perspective or population has others, is left out.
+    `scenario` is None where its form is wrong; `mistakes` are named by their place in the changed
+    scenario, those in factors and shifts and in the what-if itself by their place there. `left_out`
+    says in words what the what-if goes without.
     """
-    written = top.find((WHAT_IFS, name))
-    assert written is not None
-    assert isinstance(written.content, dict)
-    changes = {key: written.content[key] for key in what_if.changes}
-    changed = laid_over(without_what_ifs(top), replace(written, content=changes))
+
+    top: Node
+    scenario: Scenario | None
+    mistakes: list[Mistake]
+    left_out: tuple[str, ...]
+
+
+def changed_by(top: Node, name: str, what_if: WhatIf, check: Check, values: Amounts) -> Changed:
+    """Return the scenario as a what-if changes it, its factors and shifts applied.
+
+    A value of the scenario or of an inherited what-if that has no meaning in the changed scenario is
+    left out: a parameter that it does not use, an amount in other money. In a what-if of the
+    scenario's own file it is a mistake.
+    """
+    what = top.find((WHAT_IFS, name))
+    assert what is not None
+    assert isinstance(what.content, dict)
+    changes = {key: what.content[key] for key in what_if.changes}
+    changed = laid_over(without_what_ifs(top), replace(what, content=changes))
     asked, mistakes = check(changed)
-    own = written.find((PARAMETERS,))
-    unused = {
-        str(mistake.path[-1])
-        for mistake in mistakes
-        if mistake.is_unused and (own is None or own.child(mistake.path[-1]) is None)
-    }
-    if unused:
-        changed = _without_parameters(changed, unused)
+    foreign = [each for each in mistakes if each.belongs_elsewhere and _may_go(what, each.path)]
+    left_out = [_in_words(each) for each in foreign]
+    if foreign:
+        changed = without(changed, foreign)
         asked, mistakes = check(changed)
-    return changed, asked, mistakes
+    if asked is None or mistakes:
+        found = [_placed(name, mistake) for mistake in mistakes]
+        return Changed(changed, asked, found, tuple(left_out))
+    moves = list(_moves(what, values(asked)))
+    moved = _moved(changed, moves)
+    asked, mistakes = check(moved)
+    foreign = [each for each in mistakes if each.belongs_elsewhere and _is_inherited(moves, each)]
+    if foreign:
+        left_out += [_in_words(each) for each in foreign]
+        dropped = {each.path[-1] for each in foreign}
+        moves = [move for move in moves if move.parameter not in dropped]
+        moved = _moved(changed, moves)
+        asked, mistakes = check(moved)
+    keys = {move.parameter: move.key for move in moves}
+    found = []
+    for mistake in mistakes:
+        parameter = mistake.path[-1]
+        key = keys.get(str(parameter), PARAMETERS)
+        found.append(replace(mistake, path=(WHAT_IFS, name, key, parameter)))
+    return Changed(moved, asked, found, tuple(left_out))
 
 
-def _without_parameters(top: Node, names: Collection[str]) -> Node:
-    assert isinstance(top.content, dict)
-    parameters = top.content[PARAMETERS]
-    assert isinstance(parameters.content, dict)
-    kept = {name: node for name, node in parameters.content.items() if name not in names}
-    return replace(top, content={**top.content, PARAMETERS: replace(parameters, content=kept)})
+class _Move(NamedTuple):
+    """A factor or a shift of a parameter: its key, the value that it gives, and where it stands."""
+
+    key: str
+    parameter: str
+    node: Node
 
 
-def moved_top(top: Node, changed: Node, name: str, values: Mapping[str, float]) -> Node:
-    """Write factors times `values`, and shifts plus `values`, into a changed scenario."""
-    values = dict(values)
+def _moves(what: Node, values: Mapping[str, float]) -> Iterator[_Move]:
+    """Yield the factors and shifts of a what-if, each with the value that it gives."""
+    moved = dict(values)
     for key, move in MOVES.items():
-        moves = top.find((WHAT_IFS, name, key))
-        if moves is None:
+        given = what.child(key)
+        if given is None:
             continue
-        assert isinstance(moves.content, dict)
-        for parameter, node in moves.content.items():
-            # A name that is not known is found to be unknown by what follows.
-            values[parameter] = move(values.get(parameter, 1.0), node.plain())
-        moved = {
-            parameter: replace(node, content=values[parameter])
-            for parameter, node in moves.content.items()
-        }
-        written = replace(moves, content={PARAMETERS: replace(moves, content=moved)})
-        changed = laid_over(changed, written)
-    return changed
+        assert isinstance(given.content, dict)
+        for parameter, node in given.content.items():
+            # An unknown name is found to be unknown by the check that follows.
+            moved[parameter] = move(moved.get(parameter, 1.0), node.plain())
+            # A factor has no unit, so that its product is in the money of what it multiplies.
+            money = None if key == FACTORS else node.origin.perspective
+            origin = replace(node.origin, perspective=money)
+            yield _Move(key, parameter, Node(moved[parameter], origin))
+
+
+def _moved(changed: Node, moves: Sequence[_Move]) -> Node:
+    if not moves:
+        return changed
+    nodes = {move.parameter: move.node for move in moves}
+    origin = changed.origin
+    return laid_over(changed, Node({PARAMETERS: Node(nodes, origin)}, origin))
+
+
+def _may_go(what: Node, path: Steps) -> bool:
+    """Whether a value comes from the scenario that is changed, or from an inherited what-if."""
+    own = what.find(path)
+    return own is None or own.origin.rank > 0
+
+
+def _is_inherited(moves: Sequence[_Move], mistake: Mistake) -> bool:
+    return any(move.parameter == mistake.path[-1] and move.node.origin.rank > 0 for move in moves)
+
+
+def _placed(name: str, mistake: Mistake) -> Mistake:
+    return replace(mistake, path=(WHAT_IFS, name, *mistake.path))
+
+
+def _in_words(mistake: Mistake) -> str:
+    """Say what is left out, and why in a few words."""
+    return f"{mistake.path[-1]}: {mistake.problem.partition(':')[0].partition(';')[0]}"
+
+
+def without(top: Node, mistakes: Sequence[Mistake]) -> Node:
+    """Return a scenario without the values that the mistakes are about."""
+    assert isinstance(top.content, dict)
+    content = dict(top.content)
+    for mistake in mistakes:
+        key, *below = mistake.path
+        if not below:
+            content.pop(str(key), None)
+            continue
+        node = content[str(key)]
+        assert isinstance(node.content, dict)
+        kept = {name: each for name, each in node.content.items() if name != below[0]}
+        content[str(key)] = replace(node, content=kept)
+    return replace(top, content=content)
 
 
 def mistakes_in_what_ifs(
@@ -90,16 +157,11 @@ def mistakes_in_what_ifs(
 ) -> Iterator[Mistake]:
     """Find what is wrong with each what-if; the scenario itself is known to be right."""
     for name, what_if in scenario.what_ifs.items():
-        changed, asked, mistakes = changed_top(top, name, what_if, check)
-        if asked is None or mistakes:
-            for mistake in mistakes:
-                yield replace(mistake, path=(WHAT_IFS, name, *mistake.path))
+        changed = changed_by(top, name, what_if, check, values)
+        yield from changed.mistakes
+        asked = changed.scenario
+        if asked is None:
             continue
         if [arm.name for arm in asked.strategies] != [arm.name for arm in scenario.strategies]:
             problem = "must keep the names and the order of the scenario's strategies"
             yield Mistake((WHAT_IFS, name, "strategies"), problem)
-        _, mistakes = check(moved_top(top, changed, name, values(asked)))
-        for mistake in mistakes:
-            parameter = mistake.path[-1]
-            key = "factors" if parameter in what_if.factors else "shifts"
-            yield replace(mistake, path=(WHAT_IFS, name, key, parameter))

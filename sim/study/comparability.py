@@ -48,8 +48,7 @@ def input_differences(questions: Sequence[Question]) -> Iterator[InputDifference
 
 def same_money(one: Question, other: Question) -> bool:
     """Return whether costs are in the same currency of the same year."""
-    ours, theirs = one.perspective, other.perspective
-    return (ours.currency, ours.price_year) == (theirs.currency, theirs.price_year)
+    return one.perspective.money == other.perspective.money
 
 
 def not_poolable(questions: Sequence[Question]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from sim.study.tally import (
     UNIT,
     Tally,
     is_impossible,
+    new_counts,
 )
 
 Array = np.ndarray[Any, Any]
@@ -58,7 +59,8 @@ def refuse_impossible(question: Question, tally: Tally, first_patient: int = 0) 
 
 def _first(question: Question, tally: Tally, first_patient: int) -> str:
     # Loads the compiler, which is not needed while nothing is wrong.
-    from sim.study.core_run import bind, new_counts, new_room, run_unit_in
+    from sim.study.core_run import bind, run_unit_in
+    from sim.study.unit import new_room
 
     bound = bind(question)
     room, counts = new_room(bound.keys), new_counts(bound.strategies, 1)

@@ -24,8 +24,10 @@ from sim.engine.model import (
     build,
 )
 from sim.engine.values import Names, Values
+from sim.scenario.inheritance import Lineage, Node, Origin
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import LIFETIME, Scenario, Strategy
+from sim.study.domain import Rule, rules
 from sim.study.life_table_file import read_life_table
 
 LIFETIME_YEARS: Final = 100.0
@@ -107,6 +109,12 @@ class Question:
         """Amounts of money per QALY that the answer is judged by."""
         return _thresholds(self, self.values())
 
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules between the parameters that the question uses."""
+        known = {name: self.numbers[name] for name in self.used}
+        return tuple(rules(self.scenario, self.catalogue, known))
+
     @property
     def discount_rates(self) -> tuple[float, float]:
         """Annual effective rates for costs and for effects."""
@@ -150,26 +158,51 @@ def prepare(
     overrides: Mapping[str, float],
 ) -> Question:
     """Bind a loaded scenario to the catalogue; `overrides` come on top of its own."""
+    question = _bound(loaded, catalogue, _life_tables(loaded, catalogue), overrides)
+    return replace(
+        question,
+        patients=patients or question.patients,
+        seed=question.seed if seed is None else seed,
+        used=_used(question),
+    )
+
+
+def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
+    """Return the names that the model and the prices of a scenario read, whatever their values."""
+    nowhere = Loaded(scenario, Lineage(Node({}, Origin("", 0, 0, Path())), ("",)))
+    perspective = catalogue.perspectives[scenario.perspective]
+    return _used(_bound(nowhere, catalogue, _tabulated(catalogue, perspective.life_table), {}))
+
+
+def _bound(
+    loaded: Loaded,
+    catalogue: Catalogue,
+    life_tables: tuple[LifeTable, LifeTable],
+    overrides: Mapping[str, float],
+) -> Question:
     scenario = loaded.scenario
     parameters = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
     numbers = {name: parameter.value for name, parameter in parameters.items()}
-    numbers |= scenario.parameters
+    numbers |= {name: value for name, value in scenario.parameters.items() if name in numbers}
     numbers |= overrides
-    question = Question(
+    return Question(
         loaded=loaded,
         catalogue=catalogue,
         parameters=parameters,
         numbers=numbers,
-        life_tables=_life_tables(loaded, catalogue, catalogue.perspectives[scenario.perspective]),
+        life_tables=life_tables,
         names=Names(numbers.keys(), scenario.setting),
         used=frozenset(),
-        patients=patients or scenario.patients,
-        seed=scenario.seed if seed is None else seed,
+        patients=scenario.patients,
+        seed=scenario.seed,
     )
+
+
+def _used(question: Question) -> frozenset[str]:
     values = question.values()
     _accounts(question, values)
     _thresholds(question, values)
-    return replace(question, used=question.model.used | values.used)
+    return question.model.used | values.used
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
@@ -255,11 +288,14 @@ def _thresholds(question: Question, values: Values) -> tuple[float, ...]:
     )
 
 
-def _life_tables(
-    loaded: Loaded, catalogue: Catalogue, perspective: Perspective
-) -> tuple[LifeTable, LifeTable]:
+def _life_tables(loaded: Loaded, catalogue: Catalogue) -> tuple[LifeTable, LifeTable]:
     own = loaded.life_table_file
     if own is not None:
         return read_life_table(own)
-    table = catalogue.life_tables[loaded.scenario.life_table or perspective.life_table]
+    perspective = catalogue.perspectives[loaded.scenario.perspective]
+    return _tabulated(catalogue, loaded.scenario.life_table or perspective.life_table)
+
+
+def _tabulated(catalogue: Catalogue, name: str) -> tuple[LifeTable, LifeTable]:
+    table = catalogue.life_tables[name]
     return gompertz(table.ages, table.male), gompertz(table.ages, table.female)

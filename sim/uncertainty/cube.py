@@ -12,8 +12,8 @@ Each coordinate is a uniform number between 0 and 1, independent of the others:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.errors import UserError
+from sim.study.domain import Rule, settle
 from sim.study.question import Question
 from sim.uncertainty.draws import uncertain
 from sim.uncertainty.groups import FITTED, group_of
@@ -44,9 +45,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Cube:
-    """All uncertain parameters of a question."""
+    """All uncertain parameters of a question, and the rules between its parameters."""
 
     parts: tuple[Part, ...]
+    rules: tuple[Rule, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def coordinates(self) -> list[str]:
@@ -78,7 +81,7 @@ class Cube:
             end = start + len(part.coordinates)
             columns |= part.values(inside[:, start:end])
             start = end
-        return pd.DataFrame(columns)
+        return pd.DataFrame(settle(columns, self.rules, self.numbers))
 
 
 def cube(question: Question, posterior: pd.DataFrame | None) -> Cube:
@@ -109,7 +112,7 @@ def cube(question: Question, posterior: pd.DataFrame | None) -> Cube:
         for name in names
         if name not in taken
     ]
-    return Cube(tuple(parts))
+    return Cube(tuple(parts), question.rules, question.numbers)
 
 
 def _quantiles(question: Question, name: str) -> Map:

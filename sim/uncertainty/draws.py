@@ -20,6 +20,7 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.posterior import STUDY, load_posterior, of_average_study
+from sim.study.domain import settle
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes
 
@@ -56,6 +57,8 @@ def draw_parameters(
     ``u = uniform(seed, draw, PARAMETER, hash of the name)``; shares of one whole are drawn
     together (`sim.uncertainty.shares`). Parameters of the joint posterior take the values of
     one of its R rows, ``floor(u R)`` with one u per draw, so that they keep their correlation.
+    A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
+    the limit (`sim.study.domain`).
 
     Parameters
     ----------
@@ -93,6 +96,7 @@ def draw_parameters(
         name: together[name] if name in together else _quantiles(question, name, numbers)
         for name in names
     }
+    columns = settle(columns, question.rules, question.numbers)
     for name, values in columns.items():
         _check(question, name, values)
     return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))

@@ -9,7 +9,9 @@ import pandas as pd
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
-from sim.errors import UserError, nearest
+from sim.errors import UserError
+from sim.scenario.loading import unused
+from sim.study.domain import allowed_interval, broken_rule
 from sim.study.question import Question
 
 FIXED = "fixed"
@@ -61,6 +63,8 @@ def is_uncertain(parameter: Parameter) -> bool:
 def range_of(question: Question, name: str, posterior: pd.DataFrame | None = None) -> Range:
     """Return the interval of a parameter; of one that is fixed, from 0 to twice its value.
 
+    It is cut off at what the parameter may be while all others are as they are.
+
     Raises
     ------
     UserError
@@ -73,7 +77,9 @@ def range_of(question: Question, name: str, posterior: pd.DataFrame | None = Non
         low, high = parameter.low, parameter.high
     else:
         low, high = _around(question.numbers[name], parameter)
-    return Range(name, shown_label(question, name), parameter.unit, low, high)
+    least, most = allowed_interval(parameter, question.rules, question.numbers)
+    ends = min(max(low, least), most), min(max(high, least), most)
+    return Range(name, shown_label(question, name), parameter.unit, *ends)
 
 
 def shown_label(question: Question, name: str) -> str:
@@ -99,19 +105,15 @@ def asked_range(
         ends do not rise.
     """
     if name not in question.used:
-        close = nearest(name, question.used)
-        meant = "" if close is None else f"; did you mean '{close}'?"
-        raise UserError(
-            f"this scenario uses no such parameter{meant} ('blinsim parameters' lists all)",
-            key=option,
-            value=name,
-        )
+        raise UserError(unused(name, question.used), key=option, value=name)
     if ends is None:
         return range_of(question, name, posterior)
     key = "--range" if option == "--parameter" else f"{option}-range"
     parameter = question.parameters[name]
     for value in ends:
-        problem = parameter.check_given(value)
+        problem = parameter.check(value)
+        if problem is None:
+            problem = broken_rule(question.rules, {**question.numbers, name: value}, name)
         if problem is not None:
             raise UserError(f"{name}: {problem}", key=key, value=value)
     if not ends[0] < ends[1]:

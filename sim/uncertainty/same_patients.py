@@ -17,6 +17,7 @@ import numpy as np
 
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
+from sim.study.comparability import same_money
 from sim.study.question import Question, prepare, with_numbers
 from sim.study.simulation import run
 from sim.study.tally import COST, DISCOUNTED, QALY
@@ -73,12 +74,19 @@ def with_values(
 ) -> Question:
     """Return the question with some parameter values replaced, or of a changed scenario.
 
-    Values that were put in the place of the scenario's stay in force in the same scenario.
+    Values that were put in the place of the scenario's stay in force in the changed one, but for
+    amounts where it counts in other money and for parameters that it does not use.
     """
     if loaded is None:
         return with_numbers(question, values)
-    bound = prepare(loaded, question.catalogue, overrides=values)
-    return replace(bound, patients=question.patients, seed=question.seed)
+    bound = prepare(loaded, question.catalogue, overrides={})
+    in_force = {
+        name: value
+        for name, value in values.items()
+        if name in bound.used
+        and (bound.parameters[name].currency is None or same_money(question, bound))
+    }
+    return replace(with_numbers(bound, in_force), patients=question.patients, seed=question.seed)
 
 
 def sample(question: Question, columns: Sequence[str]) -> Sample:

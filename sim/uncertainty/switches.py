@@ -70,7 +70,9 @@ def alternatives(question: Question) -> Iterator[tuple[Choice, Question]]:
     for choice in CHOICES:
         needed = _with_a_horizon(choice) if _needs_a_horizon(choice, question) else choice
         try:
-            loaded = changed_scenario(question.loaded, needed.changes, question.catalogue)
+            loaded = changed_scenario(
+                question.loaded, needed.changes, question.catalogue, leave_out=True
+            )
         except UserError:
             # The scenario's other choices rule this one out.
             continue
