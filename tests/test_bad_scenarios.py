@@ -258,7 +258,7 @@ BAD = [
         "parameter_beyond_all_sense",
         "cost.inpatient_day: 2500",
         "cost.inpatient_day: 1.0e+308",
-        ("parameters.cost.inpatient_day: must be at most 1e+12 in size (got 1e+308)",),
+        ("parameters.cost.inpatient_day: a value in 'USD' must be", "at most 1e+12 (got 1e+308)"),
     ),
     Bad(
         "parameter_not_a_number",

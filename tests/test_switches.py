@@ -186,7 +186,7 @@ def test_weibull_relapse_reads_its_shape_and_no_sigma(ask, simulated, name, seed
 @every_case
 def test_where_response_is_impossible_nobody_responds(ask, name, seed):
     """Transplant is left to those whom usual care rescues."""
-    question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": -1e3})
+    question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": -50.0})
     answer = run(question, trace=400)
     assert Happening.RESPONSE not in happened(answer)
     assert {
@@ -208,7 +208,7 @@ def test_where_response_is_impossible_nobody_responds(ask, name, seed):
 @every_case
 def test_where_response_is_certain_only_a_stop_prevents_it(ask, name, seed):
     """In the first line; nobody whose leukaemia responds dies of it before."""
-    question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": 1e3})
+    question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": 50.0})
     answer = run(question, trace=400)
     responded = failed = 0
     for trace in answer.traces:

@@ -107,14 +107,14 @@ def test_null_takes_out_nothing_that_is_not_there():
 
 
 def test_a_parameter_that_another_perspective_has_not_is_left_out_of_its_what_if():
-    """``norm.age_35`` is of the United States; the inherited what-if asks for England."""
+    """``norm.age_35`` and the dollars are of the United States; the what-if asks for England."""
     loaded = load(
         old="parameters: {{cost.inpatient_day: 2500}}",
         new="parameters: {{cost.inpatient_day: 2500, norm.age_35: 0.9}}",
     )
     assert loaded.scenario.parameters["norm.age_35"] == 0.9
     english = what_if(loaded, "nhs_england", CATALOGUE).scenario
-    assert english.parameters == {"cost.inpatient_day": 2500}
+    assert english.parameters == {}
     assert what_if(loaded, "cheaper", CATALOGUE).scenario.parameters["norm.age_35"] == 0.9
 
 

@@ -183,7 +183,8 @@ class PatientClerk(TreatmentClerk):
         self.support(event, event.time_days, self.next_time(position, ENDS_OF_A_CYCLE))
 
     def support(self, event: Event, start: float, end: float) -> None:
-        """Post supportive care by the month."""
+        """Post supportive care by the month, from when no stay in hospital is paid any more."""
+        start = max(start, self.home_from)
         per_day = self.prices.supportive_care_per_month / DAYS_PER_MONTH
         self.book.stream(
             Category.LATER_LINES, self.state, event.line, start, end, per_day, "supportive care"

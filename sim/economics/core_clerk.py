@@ -223,7 +223,10 @@ def give_tablets(book: Book, body: Data, position: int, costs: float, row: int) 
 
 
 def support(book: Book, line: int, start: float, start_worth: float, stop: float) -> None:
-    """Post supportive care by the month."""
+    """Post supportive care by the month, from when no stay in hospital is paid any more."""
+    if book.desk.home_from > start:
+        start = book.desk.home_from
+        start_worth = worth(book, COSTS, start)
     per_day = book.tariff.prices.supportive_care_per_month * MONTHS_PER_DAY
     stream(book, LATER_LINES, book.desk.state, line, start, start_worth, stop, per_day)
 

@@ -39,6 +39,7 @@ COLUMNS: Final = (
     *(f"{name}{suffix}" for name in VALUES for suffix in ("", "_se")),
     "quadrant",
     *(f"change_{name}{suffix}" for name in CHANGES for suffix in ("", "_se")),
+    "notes",
 )
 """Of scenarios.csv, one row per what-if and strategy; ``base`` is the scenario as it stands.
 
@@ -46,6 +47,8 @@ COLUMNS: Final = (
 - Columns beginning with ``change_`` are the what-if minus the scenario as it stands, with the
   error of that paired difference; those in money are empty where the currency or its year is
   another.
+- `notes` says what a what-if goes without, since it has no meaning there, and whether it changes
+  nothing that the scenario uses.
 """
 
 
@@ -72,6 +75,7 @@ def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
         *(finite(number) for value in values for number in value),
         found.quadrant,
         *(finite(number) for change in changes for number in change),
+        "; ".join(column.notes),
     )
 
 
@@ -88,6 +92,7 @@ def matrix_summary(result: ScenarioMatrix) -> dict[str, Any]:
                 "threshold": column.threshold,
                 "optimal": column.optimal,
                 "increments": [_gain(gain) for gain in column.gains],
+                "notes": list(column.notes),
             }
             for column in result.columns
         ],
@@ -143,6 +148,7 @@ def print_matrix(console: Console, result: ScenarioMatrix) -> None:
         f"Net monetary benefit at {worth} per QALY. The change is from the scenario as it stands, "
         "patient by patient, where the money is the same.",
         SAME_PATIENTS,
+        *(f"{column.label}: {note}." for column in result.columns for note in column.notes),
     )
 
 

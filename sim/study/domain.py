@@ -92,6 +92,10 @@ class AtMost(Rule):
         excess = np.maximum(self._total(values) - self.limit, 0.0)
         if not np.any(excess > 0.0):
             return
+        if len(drawn) == 1:
+            most = columns[drawn[0]] - (self._total(values) - self.limit) / self.terms[drawn[0]]
+            columns[drawn[0]] = np.where(excess > 0.0, most, columns[drawn[0]])
+            return
         total = sum(self.terms[name] * columns[name] for name in drawn)
         share = np.divide(excess, total, out=np.zeros_like(total), where=excess > 0.0)
         for name in drawn:

@@ -8,8 +8,8 @@ than those of the two answers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -18,6 +18,7 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
 from sim.scenario.loading import what_if
+from sim.study.comparability import same_money
 from sim.study.provenance import fingerprint
 from sim.study.question import Question
 from sim.uncertainty.one_way import middle_threshold
@@ -74,6 +75,8 @@ class Column:
         The strategy with the most net benefit at `threshold`.
     gains
         One for each strategy beside the comparator.
+    notes
+        What the what-if goes without, or that it changes nothing here, in words.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Column:
     threshold: float
     optimal: str
     gains: tuple[Gain, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ def scenario_matrix(
     rows = rows_of(sets, threads=threads, progress=progress, store=store)
     columns = [_column(AS_IT_STANDS, "As it stands", question, _row(threshold, None, first))]
     for name, row in zip(what_ifs, rows.itertuples(index=False), strict=True):
-        columns.append(_column(name, _label(question, name), question, row))
+        column = _column(name, _label(question, name), question, row)
+        columns.append(replace(column, notes=tuple(_notes(question, column))))
     return ScenarioMatrix(question, tuple(columns))
 
 
@@ -180,6 +185,15 @@ def _asked(question: Question, name: str) -> Question:
     own = {*(changes.parameters or {}), *changes.factors, *changes.shifts}
     kept = {key: value for key, value in given_values(question).items() if key not in own}
     return with_values(question, kept, what_if(question.loaded, name, question.catalogue))
+
+
+def _notes(question: Question, column: Column) -> Iterator[str]:
+    """Say what a what-if goes without, and whether it changes nothing."""
+    for left_out in what_if(question.loaded, column.name, question.catalogue).left_out:
+        yield f"without {left_out}"
+    changes = [gain.changes.get(name) for gain in column.gains for name in CHANGES]
+    if all(change == Estimate(0.0, 0.0) for change in changes):
+        yield "changes nothing in this scenario"
 
 
 def _others(question: Question) -> list[str]:
@@ -263,5 +277,4 @@ def _column(name: str, label: str, question: Question, row: Iterable[Any]) -> Co
 
 
 def _same_money(one: Sample, other: Sample) -> bool:
-    first, second = one.question.perspective, other.question.perspective
-    return (first.currency, first.price_year) == (second.currency, second.price_year)
+    return same_money(one.question, other.question)
