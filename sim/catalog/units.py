@@ -40,6 +40,8 @@ class Unit:
 
     def check(self, value: float) -> str | None:
         """Return a sentence that says why `value` is not allowed, or None when it is."""
+        if self.low < value < self.high and not self.whole:
+            return None
         within = (
             math.isfinite(value)
             and (value > self.low if self.low_open else value >= self.low)

@@ -21,7 +21,7 @@ from sim.catalog.units import UNITS
 from sim.clinic.decisions import CYCLES_PER_LINE
 from sim.clinic.toxicity import Toxicity
 from sim.economics.ledger import State
-from sim.economics.prices import Mix, Stay
+from sim.economics.prices import Delivery, Mix, Stay
 from sim.economics.utilities import Decrements, population_norms
 from sim.engine.values import Values
 from sim.scenario.schema import Scenario
@@ -32,8 +32,11 @@ ROUNDING: Final = 1e-9
 """Of a sum of decimal numbers, relative to the limit."""
 SPREAD_OF_HEIGHTS: Final = 9.0
 """No standard normal of a random number lies further out."""
+SHORTEST_INFUSION_DAYS: Final = 0.04
+"""About an hour."""
 WORST_UTILITY: Final = -1.0
 OLDEST: Final = 120
+DECREMENTS: Final = tuple(f"decrement.{name}" for name in Decrements._fields)
 
 
 class Rule(ABC):
@@ -153,7 +156,7 @@ class SomeShare(Rule):
 
 @dataclass(frozen=True)
 class NormsAreUtilities(Rule):
-    """Population norms of every age and both sexes lie between the worst utility and 1."""
+    """Population norms of every age and both sexes, less any decrement, are utilities."""
 
     names: tuple[str, ...]
     setting: str
@@ -162,11 +165,15 @@ class NormsAreUtilities(Rule):
         """Return a sentence that says how the numbers break the rule, or None."""
         norms = population_norms(Values(numbers, self.setting), capped=True)
         assert norms is not None
+        loss = max(numbers[name] for name in DECREMENTS)
         for sex, table in (("men", norms.male), ("women", norms.female)):
             for age in range(18, OLDEST + 1):
-                if not WORST_UTILITY <= norms.at(age, male=table is norms.male) <= 1.0:
+                if not WORST_UTILITY + loss <= norms.at(age, male=table is norms.male) <= 1.0:
                     norm = table[min(age, len(table) - 1)]
-                    return f"the norm.* give {sex} of {age} years a utility of {norm:.3g}, not in -1 to 1"
+                    return (
+                        f"the norm.* give {sex} of {age} years a utility of {norm:.3g}, which is above 1, "
+                        f"or below -1 with the largest decrement, {loss:.3g}"
+                    )
         return None
 
 
@@ -195,6 +202,7 @@ def rules(scenario: Scenario, catalogue: Catalogue, numbers: Numbers) -> list[Ru
         *_rules_of_the_population(),
         *_rules_of_complications(),
         *(rule for name in scenario.regimens for rule in _rules_of_a_regimen(name, found)),
+        *_rules_of_infusions(scenario, catalogue),
         *_rules_of_stays(scenario, catalogue, numbers),
         *_rules_of_utilities(numbers, setting),
     ]
@@ -245,6 +253,14 @@ def _rules_of_a_regimen(name: str, found: Callable[[str], str]) -> Iterator[Rule
     yield SomeShare(tuple(f"{name}.mix.{share}" for share in Mix._fields))
 
 
+def _rules_of_infusions(scenario: Scenario, catalogue: Catalogue) -> Iterator[Rule]:
+    for name in scenario.regimens:
+        if catalogue.regimens[name].kind == Delivery.CONTINUOUS_INFUSION:
+            days = f"{name}.schedule.infusion_days"
+            words = f"{days} of a continuous infusion must be at least {SHORTEST_INFUSION_DAYS:g}"
+            yield AtMost({days: -1.0}, -SHORTEST_INFUSION_DAYS, words)
+
+
 def _rules_of_stays(scenario: Scenario, catalogue: Catalogue, numbers: Numbers) -> Iterator[Rule]:
     cycles = (("first_cycle_days",), ("cycle_days",), ("cycle_days", "maintenance_cycle_days"))
     for name in scenario.regimens:
@@ -257,13 +273,13 @@ def _rules_of_stays(scenario: Scenario, catalogue: Catalogue, numbers: Numbers) 
 
 def _rules_of_utilities(numbers: Numbers, setting: str) -> Iterator[Rule]:
     for state in State:
-        for decrement in Decrements._fields:
-            utility, loss = f"utility.{state.value}", f"decrement.{decrement}"
+        for loss in DECREMENTS:
+            utility = f"utility.{state.value}"
             words = f"{utility} less {loss} must be at least {WORST_UTILITY:g}"
             yield AtMost({loss: 1.0, utility: -1.0}, -WORST_UTILITY, words)
     names = tuple(name for name in numbers if name.startswith("norm."))
     if names:
-        yield NormsAreUtilities(names, setting)
+        yield NormsAreUtilities((*names, *DECREMENTS), setting)
 
 
 def joint_problems(

@@ -24,6 +24,7 @@ from sim.engine.model import (
     build,
 )
 from sim.engine.values import Names, Values
+from sim.errors import UserError
 from sim.scenario.inheritance import Lineage, Node, Origin
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import LIFETIME, Scenario, Strategy
@@ -206,7 +207,18 @@ def _used(question: Question) -> frozenset[str]:
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
-    """Return the same question with other values of the parameters that `numbers` names."""
+    """Return the same question with other values of the parameters that `numbers` names.
+
+    Raises
+    ------
+    UserError
+        When a value is outside the limits of the parameter's unit.
+    """
+    for name, value in numbers.items():
+        parameter = question.parameters.get(name)
+        problem = None if parameter is None else parameter.check(value)
+        if problem is not None:
+            raise UserError(problem, key=name, value=value)
     if numbers.keys() <= question.numbers.keys():
         return replace(question, numbers={**question.numbers, **numbers})
     overrides = {**question.numbers, **numbers}

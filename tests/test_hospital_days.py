@@ -1,0 +1,139 @@
+"""Resources are intervals: a day in hospital is paid once, whoever orders it.
+
+So are complications: at any moment only the largest decrement counts, and GVHD ends with relapse.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.clinic.events import Happening
+from sim.clinic.toxicity import SEVERE
+from sim.clinic.units import DAYS_PER_YEAR
+from sim.economics.accounting import PACKAGE_DAYS, entries
+from sim.economics.ledger import IN_HOSPITAL, Category, days_in_hospital
+from sim.economics.utilities import Decrement, joint_decrements
+from sim.engine.reference import simulate
+from sim.study.question import with_numbers
+from tests.conftest import BASES
+
+PATIENTS = 1100
+LOSSES = (Category.QALY_TOXICITY, Category.QALY_GVHD)
+
+
+@pytest.fixture(scope="module")
+def lives(ask):
+    """Log and ledger of patients under chemotherapy in first salvage."""
+    return told(ask("first_salvage", patients=PATIENTS, seed=1), 0)
+
+
+def told(question, place):
+    strategy = question.model.strategies[place]
+    names = tuple(regimen.name for regimen in strategy.regimens)
+    lives = simulate(question.model, strategy, seed=question.seed, patients=question.patients)
+    return [(log, entries(question.accounts, names, patient, log)) for patient, log in lives]
+
+
+def stays(ledger):
+    return [each for each in ledger if each.what.startswith(IN_HOSPITAL)]
+
+
+def test_an_infection_that_lasts_into_later_care_is_paid_once(lives):
+    """Patient 19: the infection's days end on day 31.0, and the later-line stay pays from then on."""
+    _, ledger = lives[19]
+    paid = {each.what: (each.start_days, each.end_days) for each in stays(ledger)}
+    infection, later = paid["days, infection"], paid["days, later-line stay"]
+    assert infection == (pytest.approx(26.0), pytest.approx(31.0, abs=0.05))
+    assert later == (infection[1], pytest.approx(52.8, abs=0.05))
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_no_two_stays_of_a_patient_overlap_and_none_outlasts_the_patient(ask, name):
+    """200 patients under each strategy: union equals sum."""
+    question = ask(name, patients=200)
+    for place in range(len(question.model.strategies)):
+        for log, ledger in told(question, place):
+            ordered = sorted(stays(ledger), key=lambda each: each.start_days)
+            assert all(one.end_days <= other.start_days for one, other in pairwise(ordered))
+            assert days_in_hospital(ledger) <= log[-1].time_days * (1 + 1e-12)
+
+
+def test_no_day_in_hospital_is_paid_beside_the_package_of_a_transplant(ask):
+    question = ask("blinatumomab_then_inotuzumab", patients=400)
+    found = 0
+    for place in range(len(question.model.strategies)):
+        for log, ledger in told(question, place):
+            days = [event.time_days for event in log if event.kind == Happening.TRANSPLANT]
+            for day in days:
+                found += 1
+                for each in stays(ledger):
+                    assert each.end_days <= day or each.start_days >= day + PACKAGE_DAYS
+    assert found > 100
+
+
+def test_a_stay_is_no_longer_than_its_cycle(ask):
+    """Drawn or varied, a stay beyond the cycle of 28 days is charged for 28."""
+    question = ask("first_salvage", patients=5)
+    prices = question.accounts.price_list.regimens["salvage_chemotherapy"]
+    assert prices.stay.first_cycle_days == 26.0
+    longer = with_numbers(question, {"hospital.salvage_chemotherapy.first_cycle_days": 34.0})
+    assert longer.accounts.price_list.regimens["salvage_chemotherapy"].stay[0] == 28.0
+
+
+def test_three_severe_toxicities_at_once_take_one_decrement(lives):
+    """Patient 1053: a utility of 0.5 - 0.218 and not of 0.5 - 3 x 0.218 = -0.154."""
+    log, ledger = lives[1053]
+    severe = [e for e in log if e.kind == Happening.TOXICITY and e.grade >= SEVERE]
+    moment = max(event.time_days for event in severe)
+    present = [e for e in severe if e.time_days <= moment < e.time_days + e.value]
+    assert len(present) == 3
+    taken = [
+        -each.undiscounted / (each.end_days - each.start_days) * DAYS_PER_YEAR
+        for each in ledger
+        if each.category in LOSSES and each.start_days <= moment < each.end_days
+    ]
+    assert sum(taken) == pytest.approx(0.218)
+
+
+def test_gvhd_costs_and_hurts_no_more_after_relapse(lives):
+    found = 0
+    for log, ledger in lives:
+        relapses = [event.time_days for event in log if event.kind == Happening.RELAPSE]
+        for event in log:
+            if event.kind not in (Happening.ACUTE_GVHD, Happening.CHRONIC_GVHD):
+                continue
+            ends = [
+                day for day in relapses if event.time_days < day < event.time_days + event.value
+            ]
+            for day in ends[:1]:
+                found += 1
+                words = event.kind.name.lower().replace("_gvhd", " GVHD")
+                assert all(each.end_days <= day for each in ledger if each.what == words)
+    assert found > 5
+
+
+DECREMENTS = (0.2, 0.5, 0.3)
+TIMES = st.integers(0, 20).map(float)
+
+
+@given(st.lists(st.tuples(TIMES, TIMES, st.sampled_from(Decrement)), max_size=8))
+def test_joint_decrements_are_the_largest_at_any_moment(episodes):
+    """Days as whole numbers, so that the sum over days is exact; begun in order of time."""
+    until = [0.0] * len(Decrement)
+    taken = [0.0] * 50
+    for start, length, kind in sorted(episodes):
+        over = start + length
+        for begin, end, more in joint_decrements(DECREMENTS, until, kind, start, over):
+            assert more > 0.0
+            for day in range(int(begin), int(end)):
+                taken[day] += more
+        until[kind] = max(until[kind], over)
+    for day, found in enumerate(taken):
+        present = [
+            DECREMENTS[kind] for start, length, kind in episodes if start <= day < start + length
+        ]
+        assert found == pytest.approx(max(present, default=0.0))
