@@ -18,10 +18,11 @@ def cache(clear: bool) -> None:
     Results are found again by a hash of all that they depend on: scenario, catalogue, program,
     seed, draws and patients. Removing them costs nothing but time.
     """
+    from sim.cache_folder import cache_folder
     from sim.errors import UserError
     from sim.uncertainty import cache as kept
 
-    folder = kept.cache_folder()
+    folder = cache_folder()
     if folder is None:
         click.echo("Nothing is kept: there is no home folder, and XDG_CACHE_HOME is not set.")
         return

@@ -6,7 +6,8 @@ a number apart into its bits, are replaced by operations on the bits that give t
 for every normal number, and so is `unit_number`, for every number below ``2**52``.
 
 Machine code is cached in a folder of the user whose name is a hash of all source files of the
-package, of numba's version and of the processor: code of another version can never run.
+package, of numba's version and of the processor: code of another version can never run. What
+lies there is checked before it is loaded (`sim.engine.machine_code`).
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ import numpy as np
 from numba.core import types as nbtypes
 from numba.extending import intrinsic
 
+from sim.cache_folder import usable_folder
 from sim.engine.data import Data
 from sim.engine.inlined import Inlined
+from sim.engine.machine_code import SUFFIX, use_cached_code
 
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 COMPILED_PARTS: Final = ("clinic", "engine", "economics", "study")
 """Folders of the package from which compiled code is made."""
-CACHE_NAME: Final = "blinsim"
 HASH_LENGTH: Final = 20
 
 EXPONENT_BITS: Final = np.int64(0x7FF)
@@ -88,7 +90,7 @@ _HELPER: Final = {
     "no_cfunc_wrapper": True,
     "pipeline_class": Inlined,
 }
-_ENTRY: Final = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
+_ENTRY: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
 
 REPLACED: Final[dict[str, Callable[..., Data]]] = {
     "frexp": _frexp,
@@ -116,8 +118,9 @@ def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]
     """
     if _configuration.DISABLE_JIT:
         return function
-    use_cache_folder()
-    return _compile(**_ENTRY)(_with_compiled_calls(function, called))
+    entry = _compile(**_ENTRY)(_with_compiled_calls(function, called))
+    use_cached_code(entry, use_cache_folder())
+    return entry
 
 
 def _with_compiled_calls(
@@ -147,18 +150,8 @@ def _globals_read(code: types.CodeType) -> set[str]:
 
 @cache
 def use_cache_folder() -> Path | None:
-    """Point numba at the cache folder of this source; None when no folder can be written."""
-    try:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        folder = root / CACHE_NAME / source_hash()
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".write-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except (OSError, RuntimeError):  # RuntimeError: the user has no home
-        return None
-    _configuration.CACHE_DIR = str(folder)
-    return folder
+    """Return the folder of this source's machine code; None when there can be none."""
+    return usable_folder(source_hash())
 
 
 @cache
@@ -177,10 +170,12 @@ def source_hash() -> str:
 def first_compilation(stream: TextIO) -> Iterator[None]:
     """Say on `stream` that code is being compiled, when no machine code of this source is kept."""
     folder = use_cache_folder()
-    if _configuration.DISABLE_JIT or (folder is not None and any(folder.rglob("*.nbc"))):
+    if _configuration.DISABLE_JIT or (folder is not None and any(folder.glob(f"*{SUFFIX}"))):
         yield
         return
     started = time.monotonic()
-    print("compiling the core engine, once for this version …", file=stream, flush=True)
+    lasting = folder is not None and os.access(folder, os.W_OK)
+    often = "once for this version" if lasting else "for this run alone: there is no cache"
+    print(f"compiling the core engine, {often} …", file=stream, flush=True)
     yield
     print(f"compiled in {time.monotonic() - started:.0f} s", file=stream, flush=True)

@@ -1,35 +1,37 @@
 """Simulated endpoints kept in the user's cache, so that an interrupted fit need not begin again.
 
-They lie in the folder ``calibration`` of `sim.uncertainty.cache.cache_folder`, one file per
-cohort and wave, named by the hash of everything that they depend on.
+They lie in the folder ``calibration`` of `sim.cache_folder.cache_folder`, one file per cohort
+and wave, named by the hash of everything that they depend on.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from sim.cache_folder import read_or_remove, remove, usable_folder, write
 from sim.economics.estimates import Array
 from sim.evidence.cohorts import Cohort
 from sim.study.provenance import fingerprint
-from sim.uncertainty.cache import cache_folder
 from sim.uncertainty.results import source_hash
 
 FOLDER: Final = "calibration"
 KEY_LENGTH: Final = 24
 PACKAGES: Final = ("numpy", "numba")
+DAMAGED: Final = "cached endpoints of the calibration were damaged; simulating again"
 
 
 def place_of(cohort: Cohort, z: Array, effects: Array, wave: int) -> Path | None:
-    """Return where the endpoints of a wave's points are kept; None when the user has no home."""
-    root = cache_folder()
-    if root is None:
+    """Return where the endpoints of a wave's points are kept; None where no file can be."""
+    folder = usable_folder(FOLDER)
+    if folder is None:
         return None
     content = {
         "source": source_hash(),
@@ -39,29 +41,31 @@ def place_of(cohort: Cohort, z: Array, effects: Array, wave: int) -> Path | None
     }
     digest = hashlib.sha256(json.dumps(content).encode())
     digest.update(np.ascontiguousarray(z).tobytes() + np.ascontiguousarray(effects).tobytes())
-    return root / FOLDER / f"{cohort.name}-{wave + 1}-{digest.hexdigest()[:KEY_LENGTH]}.npy"
+    return folder / f"{cohort.name}-{wave + 1}-{digest.hexdigest()[:KEY_LENGTH]}.npy"
 
 
 def read_kept(place: Path | None, shape: tuple[int, int]) -> Array | None:
     """Return the endpoints that were kept; None when there are none that are whole."""
     if place is None:
         return None
-    try:
-        kept: Array = np.load(place)
-    except (OSError, ValueError, EOFError):
+    content = read_or_remove(place, DAMAGED)
+    if content is None:
         return None
-    return kept if kept.shape == shape else None
+    try:
+        kept: Array = np.load(io.BytesIO(content))
+    except (ValueError, EOFError):
+        kept = np.empty(0)
+    if kept.shape != shape:
+        remove(place, DAMAGED)
+        return None
+    return kept
 
 
 def keep(place: Path | None, shown: Array) -> None:
     """Write the endpoints whole or not at all; a cache that cannot be written is no mistake."""
     if place is None:
         return
-    draft = place.with_suffix(f".{os.getpid()}.draft")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.save(file, shown)
-        draft.replace(place)
-    except OSError:
-        draft.unlink(missing_ok=True)
+    stream = io.BytesIO()
+    np.save(stream, shown)
+    with suppress(OSError):
+        write(place, stream.getvalue())

@@ -81,7 +81,8 @@ def results(
     """
     found = cache.find(question, draws) if work.cached else None
     if found is None and chunks is not None and chunks.resume:
-        found = read_results(chunks.folder, question, draws)
+        folder = chunks.folder
+        found = read_results(lambda name: (folder / name).read_bytes(), question, draws)
     if found is not None:
         return found
     kept = chunks.done() if chunks is not None else set()

@@ -2,19 +2,29 @@
 
 They lie in ``$XDG_CACHE_HOME/blinsim/results``, by default in ``~/.cache``, each in a folder
 named by the hash of everything that it depends on. Without such a folder the program works as
-well, only slower.
+well, only slower; what is damaged there is removed (`sim.cache_folder`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sim.cache_folder import (
+    DRAFT,
+    FOR_THE_USER_ALONE,
+    cache_folder,
+    delete,
+    read,
+    remove,
+    usable_folder,
+    write,
+)
 from sim.study.question import Question
 from sim.uncertainty.psa import Psa
 from sim.uncertainty.results import (
@@ -26,9 +36,8 @@ from sim.uncertainty.results import (
     result_files,
 )
 
-PROGRAM: Final = "blinsim"
 RESULTS: Final = "results"
-DRAFT: Final = ".draft-"
+DAMAGED: Final = "cached results were damaged; simulating again"
 
 
 class Entry(NamedTuple):
@@ -43,40 +52,34 @@ class Entry(NamedTuple):
     bytes: int
 
 
-def cache_folder() -> Path | None:
-    """Return the user's cache folder of this program; None when the user has no home."""
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PROGRAM
-    except RuntimeError:
-        return None
-
-
 def find(question: Question, draws: int) -> Psa | None:
     """Return the kept results of a question; None when there are none that are whole."""
-    root = cache_folder()
-    if root is None:
+    folder = usable_folder(RESULTS)
+    if folder is None:
         return None
-    return read_results(root / RESULTS / content_key(question, draws), question, draws)
+    place = folder / content_key(question, draws)
+    if not os.path.lexists(place):
+        return None
+    found = read_results(lambda name: read(place / name), question, draws)
+    if found is None:
+        remove(place, DAMAGED)
+    return found
 
 
 def keep(psa: Psa) -> None:
-    """Keep results; where that is not possible, do without."""
-    root = cache_folder()
-    if root is None:
+    """Keep results; where that is not possible, or they are there by now, do without."""
+    folder = usable_folder(RESULTS)
+    if folder is None:
         return
     asked = manifest(psa.question, psa.draws)
     files = result_files(psa)
-    place = root / RESULTS / asked["key"]
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=DRAFT, dir=place.parent) as draft:
-            whole = Path(draft) / place.name
-            whole.mkdir()
+        with tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder) as draft:
+            whole = Path(draft) / asked["key"]
+            whole.mkdir(mode=FOR_THE_USER_ALONE)
             for name, content in {**files, MANIFEST: manifest_text(asked, files)}.items():
-                (whole / name).write_bytes(content)
-            # What is there was found not to be whole.
-            shutil.rmtree(place, ignore_errors=True)
-            whole.rename(place)
+                write(whole / name, content)
+            whole.rename(folder / whole.name)
     except OSError:
         return
 
@@ -87,7 +90,7 @@ def entries() -> Iterator[Entry]:
     found = []
     for path in sorted((root / RESULTS).glob(f"*/{MANIFEST}")) if root is not None else []:
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(bytes(read(path)))
             asked = content["asked"]
             entry = Entry(
                 key=path.parent.name,
@@ -105,16 +108,22 @@ def entries() -> Iterator[Entry]:
 
 
 def size_of(folder: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return the bytes of all files below a folder, as far as they can be seen."""
+    total = 0
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            # It may be gone by now: another program replaces and removes files, too.
+            with suppress(OSError):
+                total += os.lstat(Path(inside) / name).st_size
+    return total
 
 
 def compiled_size() -> int:
     """Return the bytes of the machine code that is kept beside the results."""
     root = cache_folder()
-    if root is None or not root.is_dir():
+    if root is None:
         return 0
-    return sum(size_of(path) for path in root.iterdir() if path.is_dir() and path.name != RESULTS)
+    return size_of(root) - size_of(root / RESULTS)
 
 
 def clear() -> None:
@@ -126,5 +135,11 @@ def clear() -> None:
         When something cannot be removed.
     """
     root = cache_folder()
-    if root is not None and root.is_dir():
-        shutil.rmtree(root)
+    if root is None:
+        return
+    if root.is_symlink() and root.is_dir():
+        # The link is the user's own.
+        for path in root.iterdir():
+            delete(path)
+    else:
+        delete(root)

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -120,20 +120,23 @@ def result_files(psa: Psa) -> dict[str, bytes]:
     return {TABLE: parquet(draws_table(psa)), DETERMINISTIC: parquet(psa.deterministic)}
 
 
-def read_results(folder: Path, question: Question, draws: int) -> Psa | None:
-    """Read the results of this question from a folder.
+def read_results(
+    content_of: Callable[[str], bytes | memoryview], question: Question, draws: int
+) -> Psa | None:
+    """Read the results of this question from files, by the content of the file of a name.
 
     None where there are none, where they are those of another question, or where a file is not
     as it was written.
     """
     try:
-        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        found = json.loads(bytes(content_of(MANIFEST)))
         if found["key"] != content_key(question, draws):
             return None
-        for name, hashed in found["files"].items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != hashed:
+        files = {name: content_of(name) for name in found["files"]}
+        for name, content in files.items():
+            if hashlib.sha256(content).hexdigest() != found["files"][name]:
                 return None
-        table, deterministic = (read_parquet(folder / name) for name in (TABLE, DETERMINISTIC))
+        table, deterministic = (read_parquet(files[name]) for name in (TABLE, DETERMINISTIC))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
         return None
     drawn = [name for name in table.columns if name.startswith(PARAMETER)]
@@ -155,15 +158,9 @@ def parquet(table: pd.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
-    """Return the table of a Parquet file, whose checksums tell where a byte is not as written.
-
-    Raises
-    ------
-    OSError, ArrowException
-        When it cannot be read or is damaged.
-    """
-    found: pd.DataFrame = pq.read_table(path, page_checksum_verification=True).to_pandas()
+def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
+    """Return the table of a Parquet file whose bytes have been found to be as they were written."""
+    found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
     return found
 
 

@@ -1,6 +1,7 @@
 """A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
 
-Chunks of draws lie in ``DIR/chunks`` until all are there. Every file is written under another
+Chunks of draws lie in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
+(`sim.checksum`) that binds it to its analysis and its number. Every file is written under another
 name, flushed to the disk and moved into place, so that whatever ends the program leaves whole
 files. The results of an earlier analysis in DIR stay until those of this one are complete.
 """
@@ -16,8 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import pandas as pd
-import pyarrow as pa
 
+from sim.checksum import Damaged, verified, with_checksum
 from sim.errors import UserError
 from sim.report.folder import OPTION, check_folder
 from sim.uncertainty.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
@@ -25,8 +26,10 @@ from sim.uncertainty.results import INDENT, MANIFEST, manifest_text, parquet, re
 CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"
 DRAFT: Final = ".draft-"
-FINISHED: Final = "[0-9]*.parquet"
+SUFFIX: Final = ".parquet"
 RESUME: Final = "--resume"
+NUMBERS: Final = ("draws", "patients", "seed")
+"""What a manifest says in whole numbers, where it says it."""
 
 
 class Chunks:
@@ -40,7 +43,7 @@ class Chunks:
 
     def done(self) -> set[int]:
         """Return the numbers of the finished chunks."""
-        return {int(path.stem) for path in self.place.glob(FINISHED)}
+        return _finished(self.place)
 
     def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
         """Keep the outcomes of a chunk.
@@ -51,7 +54,7 @@ class Chunks:
             When it cannot be written; the other chunks are kept.
         """
         with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
-            _write(self._path(chunk), parquet(outcomes))
+            _write(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
 
     def read(self, chunk: int) -> pd.DataFrame:
         """Return the outcomes of a chunk.
@@ -59,11 +62,11 @@ class Chunks:
         Raises
         ------
         UserError
-            When the file is damaged.
+            When the file is damaged, or is that of another chunk or analysis.
         """
         try:
-            return read_parquet(self._path(chunk))
-        except (OSError, pa.ArrowException):
+            return read_parquet(verified(self._name(chunk), self._path(chunk).read_bytes()))
+        except (OSError, Damaged):
             problem = f"is damaged; remove it and continue with {RESUME}"
             raise UserError(problem, file=self._path(chunk)) from None
 
@@ -99,8 +102,11 @@ class Chunks:
             (self.place / name).unlink()
         self.place.rmdir()
 
+    def _name(self, chunk: int) -> str:
+        return f"{self.asked['key']}/{chunk}"
+
     def _path(self, chunk: int) -> Path:
-        return self.place / f"{chunk:05d}.parquet"
+        return self.place / f"{chunk:05d}{SUFFIX}"
 
 
 def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> None:
@@ -121,7 +127,7 @@ def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> N
             raise UserError("is in the way of unfinished results", key=OPTION, value=str(place))
     elif not resume and not _is_complete(folder, found):
         raise UserError(
-            f"holds an unfinished analysis: {len(list(place.glob(FINISHED)))} of "
+            f"holds an unfinished analysis: {len(_finished(place))} of "
             f"{found['chunks']} chunks of {_described(found['asked'])}; continue it with {RESUME}, "
             f"or remove its folder '{CHUNKS}'",
             key=OPTION,
@@ -176,6 +182,12 @@ def opened(
         yield chunks
 
 
+def _finished(place: Path) -> set[int]:
+    """Return the numbers of the chunks in a folder; copies under other names are none."""
+    names = (path.stem for path in place.glob(f"*{SUFFIX}"))
+    return {int(name) for name in names if name.isdecimal()}
+
+
 def _take(lock: BinaryIO, folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -206,6 +218,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         and {"key", "asked", "chunks"} <= found.keys()
         and isinstance(found["asked"], dict)
         and {"scenario", "patients", "seed"} <= found["asked"].keys()
+        and all(isinstance(found["asked"].get(name, 0), int) for name in NUMBERS)
     )
     return found if whole else None
 
