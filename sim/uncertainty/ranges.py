@@ -11,6 +11,7 @@ from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
 from sim.errors import UserError, nearest
 from sim.study.question import Question
+from sim.uncertainty import whole_numbers
 
 FIXED = "fixed"
 
@@ -23,6 +24,15 @@ class Range(NamedTuple):
     unit: str
     low: float
     high: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the parameter may only have whole values."""
+        return whole_numbers.is_whole(self.unit)
+
+    def values(self, count: int) -> list[float]:
+        """Return at most `count` values that may be looked at, ends included, evenly spread."""
+        return whole_numbers.values_between(self.unit, self.low, self.high, count)
 
 
 def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list[Range]:
@@ -73,6 +83,7 @@ def range_of(question: Question, name: str, posterior: pd.DataFrame | None = Non
         low, high = parameter.low, parameter.high
     else:
         low, high = _around(question.numbers[name], parameter)
+    low, high = whole_numbers.within(parameter.unit, low, high)
     return Range(name, shown_label(question, name), parameter.unit, low, high)
 
 

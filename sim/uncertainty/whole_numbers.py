@@ -20,7 +20,7 @@ def is_whole(unit: str) -> bool:
 
 def nearest(values: Array) -> Array:
     """Return the whole numbers nearest to values, of two the upper."""
-    return np.floor(values + 0.5)
+    return np.asarray(np.floor(values + 0.5), dtype=np.float64)
 
 
 def values_between(unit: str, low: float, high: float, count: int) -> list[float]:
@@ -72,9 +72,9 @@ def quantile(parameter: Parameter) -> Callable[[float], float]:
     return lambda probability: max(math.floor(distribution.quantile(probability) + 0.5), least)
 
 
-def allowed(parameters: Mapping[str, Parameter], values: Mapping[str, float]) -> dict[str, float]:
-    """Return values by parameter with those of counts moved to the nearest whole number."""
+def allowed(parameters: Mapping[str, Parameter], values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return values by parameter with those of counts moved to the nearest whole numbers."""
     return {
-        name: float(math.floor(value + 0.5)) if is_whole(parameters[name].unit) else value
-        for name, value in values.items()
+        name: nearest(found) if is_whole(parameters[name].unit) else found
+        for name, found in values.items()
     }

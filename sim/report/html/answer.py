@@ -270,6 +270,17 @@ def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
             f"No single one of {varied} inputs, at either end of its range, and none of "
             f"{structural} structural choices changes the choice {at}."
         )
+    if tornado.is_constant:
+        return
+    undefined = [bar for bar in tornado.bars if bar.is_undefined and not tornado.state]
+    if undefined:
+        first = max(undefined, key=lambda bar: bar.benefit_moved)
+        states = dict.fromkeys(end.state for end in first.ends if end.state)
+        yield (
+            f"{len(undefined)} of them leave the outcome without a value at an end; of these net "
+            f"benefit moves most with {_named(first)}: {results.labels[tornado.strategy]} is then "
+            f"{listed(states)}."
+        )
     told = [bar for bar in tornado.bars if not math.isnan(bar.swing)]
     if told:
         widest = max(told, key=lambda bar: bar.swing)
