@@ -54,7 +54,7 @@ class PriceResult(Result):
         """How likely a strategy is the most cost-effective by price, as in price_curve.csv.
 
         Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
-        ``se``, ``without_noise``.
+        ``se``, ``without_noise``, ``without_noise_se``.
         """
         return self._found.curve()
 

@@ -70,11 +70,11 @@ def threshold(
     asked = partial(
         analysis_manifest,
         *(question, report.ANALYSIS, {"varied": varied}),
-        chunks=analysis.chunks(question),
+        chunks=analysis.chunks(question, varied),
         chunk=CHUNK_SETS,
     )
     with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
-        with sets_progress(question, analysis.work(question, finished(store))) as advance:
+        with sets_progress(question, analysis.work(question, varied, finished(store))) as advance:
             found = analysis.threshold_analysis(
                 question, varied, threads=threads, progress=advance, store=store
             )

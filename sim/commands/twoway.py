@@ -36,7 +36,7 @@ MOST_STEPS = 201
     type=click.IntRange(FEWEST_STEPS, MOST_STEPS),
     default=11,
     show_default=True,
-    help="Values of each parameter, the ends included.",
+    help="Values of each parameter, the ends included; of a count whole numbers, at most so many.",
 )
 @click.option(
     "--x-range",
@@ -80,14 +80,14 @@ def twoway(
     from sim.uncertainty.ranges import asked_range
     from sim.uncertainty.results import analysis_manifest
     from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-    from sim.uncertainty.two_way import two_way
+    from sim.uncertainty.two_way import grid_points, two_way
 
     check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
     posterior = fitted_draws(question)
     across = asked_range(question, x, x_range, posterior, "--x")
     upwards = asked_range(question, y, y_range, posterior, "--y")
-    points = steps * steps
+    points = grid_points(across, upwards, steps)
     settings = {
         "x": across,
         "y": upwards,

@@ -25,6 +25,7 @@ from sim.report.sensitivity_text import (
 )
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.values import estimate_json, finite
+from sim.uncertainty.constant import DOES_NOT_VARY
 from sim.uncertainty.global_sensitivity import INDICES
 from sim.uncertainty.points import Target
 from sim.uncertainty.ranges import decided, shown_label
@@ -49,6 +50,8 @@ SOBOL_COLUMNS: Final = (
 - `first_order` and `total` are shares of the variance; columns in ``_ci`` are half-widths of 95 %
   intervals. Those in ``_check`` are from twice the patients, and empty without ``--check``.
 """
+NO_INDICES: Final = "no indices"
+NO_EFFECTS: Final = "no effects and no ranks"
 MORRIS: Final = "morris"
 MORRIS_NAMES: Final = names_of(MORRIS)
 MORRIS_COLUMNS: Final = ("input", "label", *EFFECTS)
@@ -73,8 +76,9 @@ def sobol_summary(result: Sobol) -> dict[str, Any]:
         "runs": result.draws * (len(result.table) + 2),
         "mean": result.mean,
         "sd": result.sd,
-        "first_order_sum": float(result.table["first_order"].sum()),
-        "noise_share": None if result.check is None else result.check.noise_share,
+        "varies": not result.is_constant,
+        "first_order_sum": None if result.is_constant else float(result.table["first_order"].sum()),
+        "noise_share": None if result.check is None else finite(result.check.noise_share),
     }
     records = [
         {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
@@ -98,14 +102,23 @@ def drawn_sobol(result: Sobol) -> Figure:
     """Return the figure of the analysis."""
     from sim.report.figures.sobol import sobol_figure
     from sim.report.figures.style import styled
+    from sim.report.figures.words import against
+    from sim.report.figures.words_only import words_figure
 
+    looked_at = result.target
     with styled():
+        if result.is_constant:
+            title = against(looked_at.question, looked_at.strategy)
+            return words_figure(title, _nothing(looked_at, NO_INDICES))
         return sobol_figure(result)
 
 
 def print_sobol(console: Console, result: Sobol) -> None:
-    """Print the indices of every group."""
+    """Print the indices of every group, or that there are none."""
     _heading(console, result.target)
+    if result.is_constant:
+        print_notes(console, _nothing(result.target, NO_INDICES), *_fixed(result.target))
+        return
     headings = ["First order, % (95 % +/-)", "Total, % (95 % +/-)"]
     if result.check is not None:
         headings += ["First order, twice the patients", "Total, twice the patients"]
@@ -173,6 +186,7 @@ def morris_summary(result: Screening) -> dict[str, Any]:
     ]
     return {
         **_target(result.target),
+        "varies": not result.is_constant,
         "trajectories": result.trajectories,
         "runs": result.runs,
         "inputs": records,
@@ -188,16 +202,26 @@ def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure names the `top` inputs."""
     from sim.report.figures.morris import morris_figure
     from sim.report.figures.style import styled
+    from sim.report.figures.words import against
+    from sim.report.figures.words_only import words_figure
 
     table, summary = morris_table(result), morris_summary(result)
+    looked_at = result.target
     with styled():
-        figure = morris_figure(table, result.target, top=top)
+        if result.is_constant:
+            title = against(looked_at.question, looked_at.strategy)
+            figure = words_figure(title, _nothing(looked_at, NO_EFFECTS))
+        else:
+            figure = morris_figure(table, looked_at, top=top)
     return analysis_files(result.target.question, MORRIS, table, summary, figure)
 
 
 def print_morris(console: Console, result: Screening, top: int) -> None:
-    """Print the inputs with the largest effects."""
+    """Print the inputs with the largest effects, or that there are none."""
     _heading(console, result.target)
+    if result.is_constant:
+        print_notes(console, _nothing(result.target, NO_EFFECTS), *_fixed(result.target))
+        return
     outcome = result.target.outcome
     rows = [
         Row(
@@ -222,6 +246,12 @@ def print_morris(console: Console, result: Screening, top: int) -> None:
         "inputs change nothing for any patient.",
         *_fixed(result.target),
     )
+
+
+def _nothing(target: Target, without: str) -> str:
+    """Say that the outcome is the same at all points, and what it therefore has not."""
+    value = "".join(estimate_cell(target.outcome, target.base))
+    return f"{DOES_NOT_VARY.capitalize()}: {without}. It is {value} at every point."
 
 
 def _fixed(target: Target) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -26,6 +25,7 @@ from sim.report.sensitivity_text import (
 )
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.values import estimate_json, finite
+from sim.uncertainty.constant import DOES_NOT_VARY
 from sim.uncertainty.one_way import (
     COMPONENT,
     FITTED,
@@ -57,6 +57,10 @@ COLUMNS: Final = (
     "se_high",
     "optimal_low",
     "optimal_high",
+    "state_low",
+    "state_high",
+    "benefit_low",
+    "benefit_high",
     "swing",
     "within_error",
     "flips",
@@ -71,9 +75,13 @@ COLUMNS: Final = (
   the Monte Carlo error of the change from the base, in the same patients.
 - `optimal_*` is the strategy with the most net benefit there; `flips` says that it is another
   one than at the base.
+- `state_*` says what holds at an end that has no value of the outcome, such as ``dominant`` for an
+  ICER; `benefit_*` is how far the net benefit of the strategy moves from the base, in currency.
+  Bars with such an end come first, by that.
 - `swing` is how far the ends and the base lie apart; `within_error` says that no end differs from
   the base by more than 1.96 errors.
 """
+NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
 WITHIN: Final = "~"
 FLIPPED: Final = "*"
 
@@ -91,6 +99,8 @@ def tornado_table(result: Tornado) -> pd.DataFrame:
             *_pair(bar, lambda end: finite(end.outcome)),
             *_pair(bar, lambda end: finite(end.change.se)),
             *_pair(bar, lambda end: end.optimal),
+            *_pair(bar, lambda end: end.state or None),
+            *_pair(bar, lambda end: finite(end.benefit)),
             finite(bar.swing),
             bar.within_error,
             result.flips(bar),
@@ -114,6 +124,7 @@ def tornado_summary(result: Tornado) -> dict[str, Any]:
         "threshold": result.threshold,
         "optimal": result.optimal,
         "base": estimate_json(result.base),
+        "state": result.state or None,
         "bars": [
             {
                 "group": bar.group,
@@ -129,6 +140,8 @@ def tornado_summary(result: Tornado) -> dict[str, Any]:
                         "outcome": finite(end.outcome),
                         "change": estimate_json(end.change),
                         "optimal": end.optimal,
+                        "state": end.state or None,
+                        "benefit_change": finite(end.benefit),
                     }
                     for end in bar.ends
                 ],
@@ -168,8 +181,11 @@ def print_tornado(console: Console, result: Tornado, top: int) -> None:
         f"{result.outcome.label}: {strategy_label(question, result.strategy)} against {against}; "
         f"optimal at {money(question, result.threshold)} per QALY: "
         f"{strategy_label(question, result.optimal)}",
-        ("Base", "".join(estimate_cell(result.outcome, result.base))),
+        ("Base", result.state or "".join(estimate_cell(result.outcome, result.base))),
     )
+    if result.is_constant:
+        print_notes(console, f"{NOTHING_CHANGES} {SAME_PATIENTS}")
+        return
     for title, bars in shown_sections(result, top):
         if bars[0].group == STRUCTURE:
             rows = [_choice(result, bar) for bar in bars]
@@ -177,7 +193,8 @@ def print_tornado(console: Console, result: Tornado, top: int) -> None:
         else:
             rows = [_bar(result, bar) for bar in bars]
             headings = ["Interval", "Outcome at low", "Outcome at high", "Swing"]
-        widest = f"Widest {len(bars)} of {_varied(result)} (error of the change)"
+        first = "First" if any(bar.is_undefined for bar in bars) else "Widest"
+        widest = f"{first} {len(bars)} of {_varied(result)} (error of the change)"
         print_table(console, Table(title or widest, headings, [rows]))
     print_notes(console, *_notes(result))
 
@@ -197,6 +214,8 @@ def _bar(result: Tornado, bar: Bar) -> Row:
 
 def _end(result: Tornado, end: Found) -> Cell:
     mark = FLIPPED if end.optimal != result.optimal else ""
+    if end.state:
+        return Cell(f"{mark}{end.state}")
     return amount(result.outcome, end.outcome, end.change.se, mark=mark)
 
 
@@ -207,7 +226,10 @@ def _choice(result: Tornado, bar: Bar) -> Row:
         result.outcome, end.change.mean, end.change.se, mark=WITHIN if bar.within_error else ""
     )
     optimal = Cell(strategy_label(result.question, end.optimal))
-    return Row(folded(bar.label), [amount(result.outcome, end.outcome, mark=mark), change, optimal])
+    outcome = (
+        Cell(f"{mark}{end.state}") if end.state else amount(result.outcome, end.outcome, mark=mark)
+    )
+    return Row(folded(bar.label), [outcome, change, optimal])
 
 
 def _notes(result: Tornado) -> list[str]:
@@ -229,15 +251,20 @@ def _notes(result: Tornado) -> list[str]:
             f"{components} components, directions of the joint posterior that hold 95 % of its "
             "variance, were varied over 1.96 standard deviations (sd); the widest are shown."
         )
-    undefined = sum(math.isnan(bar.swing) for bar in result.bars)
+    undefined = sum(bar.is_undefined for bar in result.bars)
     if undefined:
-        why = (
-            "an ICER exists only for a strategy that is more effective and costlier"
-            if result.outcome.name == ICER
-            else "it cannot be told from these patients"
+        notes.append(
+            f"{undefined} bars have no outcome at an end, and come first: {why_undefined(result)}. "
+            "They are in the order of how far net benefit moves."
         )
-        notes.append(f"{undefined} bars have no outcome at an end: {why}.")
     return notes
+
+
+def why_undefined(result: Tornado) -> str:
+    """Say why an outcome may have no value."""
+    if result.outcome.name == ICER:
+        return "an ICER exists only for a strategy that is more effective and costlier"
+    return "it cannot be told from these patients"
 
 
 def _flip(result: Tornado, bar: Bar) -> str:

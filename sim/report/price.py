@@ -238,7 +238,9 @@ def _chances(found: PricedResults, limit: PriceLimit) -> dict[str, Chance | None
 def _chance(chance: Chance | None) -> Cell:
     if chance is None:
         return Cell(NOTHING)
-    return Cell(f"{PERCENT * chance.without_noise:.1f}", f" ({PERCENT * chance.se:.1f})")
+    return Cell(
+        f"{PERCENT * chance.without_noise:.1f}", f" ({PERCENT * chance.without_noise_se:.1f})"
+    )
 
 
 def _money(price: Estimate, symbol: str) -> Cell:

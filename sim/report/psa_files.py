@@ -18,9 +18,10 @@ from sim.report.run_tables import inputs_table
 from sim.report.values import estimate_json, finite
 from sim.study.provenance import fingerprint, provenance
 from sim.study.simulation import Simulation
-from sim.uncertainty.allocation import NAIVE_PATIENTS
+from sim.uncertainty.allocation import NAIVE_PATIENTS, rounded_up
 from sim.uncertainty.answer import Answer, Choice, Gain, Planned
-from sim.uncertainty.noise import INTERVAL, Split
+from sim.uncertainty.intervals import INTERVAL, quantile_error
+from sim.uncertainty.noise import Split
 from sim.uncertainty.psa import Psa
 from sim.uncertainty.results import DETERMINISTIC, MANIFEST, TABLE, result_files
 
@@ -36,10 +37,13 @@ DRAWN_COLUMNS: Final = (
     "mean",
     "sd",
     "low",
+    "low_se",
     "high",
+    "high_se",
 )
 """Of psa_inputs.csv: `value` is that of a deterministic run, the rest is of the draws, with
-`low` and `high` their 2.5 % and 97.5 % quantiles. The columns of psa.parquet are those of
+`low` and `high` their 2.5 % and 97.5 % quantiles and the errors of these as estimates of those of
+the distribution. The columns of psa.parquet are those of
 `sim.uncertainty.psa.Psa.outcomes`, then ``parameter:NAME`` of each drawn parameter."""
 
 NAMES: Final = (
@@ -96,7 +100,7 @@ def psa_json(answer: Answer) -> str:
                 "label": labels[name],
                 "outcomes": {
                     outcome: {
-                        **_split(found),
+                        **_split(psa, found),
                         "deterministic": estimate_json(psa.expected(outcome)[s]),
                     }
                     for outcome, found in answer.outcomes[name].items()
@@ -104,7 +108,7 @@ def psa_json(answer: Answer) -> str:
             }
             for s, name in enumerate(psa.strategies)
         ],
-        "increments": [_gain(gain) for gain in answer.gains],
+        "increments": [_gain(psa, gain) for gain in answer.gains],
         "decision": [_choice(choice, psa.strategies) for choice in answer.choices],
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
@@ -115,7 +119,9 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
     rows = []
     for name, values in psa.parameters.items():
         parameter = psa.question.parameters[str(name)]
-        low, high = np.quantile(values, INTERVAL)
+        drawn = values.to_numpy(dtype=np.float64)
+        low, high = np.quantile(drawn, INTERVAL)
+        low_se, high_se = (quantile_error(drawn, p) for p in INTERVAL)
         rows.append(
             (
                 name,
@@ -127,7 +133,9 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
                 values.mean(),
                 values.std(),
                 low,
+                low_se,
                 high,
+                high_se,
             )
         )
     return pd.DataFrame(rows, columns=list(DRAWN_COLUMNS))
@@ -156,19 +164,22 @@ def _planned(planned: Planned | None) -> dict[str, Any] | None:
     }
 
 
-def _gain(gain: Gain) -> dict[str, Any]:
+def _gain(psa: Psa, gain: Gain) -> dict[str, Any]:
     base = gain.deterministic
     return {
         "strategy": gain.increment.strategy,
         "comparator": gain.increment.comparator,
         **{
-            name: {**_split(found), "deterministic": estimate_json(getattr(base, name))}
+            name: {**_split(psa, found), "deterministic": estimate_json(getattr(base, name))}
             for name, found in gain.splits.items()
         },
         **_ratio(gain.increment),
         "deterministic": _ratio(base),
         "nmb": {
-            f"{threshold:g}": {**_split(found), "deterministic": estimate_json(base.nmb(threshold))}
+            f"{threshold:g}": {
+                **_split(psa, found),
+                "deterministic": estimate_json(base.nmb(threshold)),
+            }
             for threshold, found in gain.nmb.items()
         },
     }
@@ -193,6 +204,7 @@ def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
                     "mean": choice.probability[s],
                     "se": choice.probability_se[s],
                     "without_noise": choice.probability_without_noise[s],
+                    "without_noise_se": finite(choice.probability_without_noise_se[s]),
                 },
                 "expected_loss": {"mean": choice.loss[s], "se": finite(choice.loss_se[s])},
             }
@@ -201,8 +213,18 @@ def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
     }
 
 
-def _split(found: Split) -> dict[str, float | None]:
-    return {name: finite(value) for name, value in found._asdict().items()}
+def _split(psa: Psa, found: Split) -> dict[str, Any]:
+    """Return what was found; where there is no interval, also what would give one."""
+    known = {name: finite(value) for name, value in found._asdict().items()}
+    factors = {"draws": known.pop("more_draws"), "patients": known.pop("more_patients")}
+    if found.has_interval or not math.isfinite(found.mean):
+        return {**known, "interval_needs": None}
+    now = {"draws": psa.draws, "patients": psa.question.patients}
+    needs = {
+        name: None if factor is None else rounded_up(factor * now[name])
+        for name, factor in factors.items()
+    }
+    return {**known, "interval_needs": needs}
 
 
 def _csv(table: pd.DataFrame) -> str:

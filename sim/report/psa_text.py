@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rich.console import Console
@@ -21,8 +21,10 @@ from sim.uncertainty.allocation import (
     PILOT_PATIENTS,
     Allocation,
     middle_threshold,
+    rounded_up,
 )
 from sim.uncertainty.answer import Answer, Choice, Planned
+from sim.uncertainty.intervals import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE
 from sim.uncertainty.noise import Split
 from sim.uncertainty.psa import INCREMENTS
 
@@ -35,13 +37,22 @@ OUTCOMES: Final = (
     ("qalys", "QALYs", 3),
 )
 VALUES: Final = (("life_years", "Life-years"), ("qalys", "QALYs"), ("cost", "Cost"))
+SHOWN: Final = (*(name for name, _, _ in OUTCOMES), "cost")
+ENDS: Final = "95 % interval (errors of its ends)"
+WHY: Final = (
+    f"where there are fewer than {FEWEST_DRAWS} draws, where more than {MOST_NOISE:.0%} of their "
+    f"variance is Monte Carlo noise, or where an end has an error above {LARGEST_ERROR:.0%} of the "
+    "interval's width"
+)
+"""Why an interval is not given."""
 SHARE: Final = "{:.1f}"
 NOISY: Final = 0.1
 """A share of noise that a reader of probabilities should know of."""
 MEANS: Final = (
-    "Standard errors are those of the means: of the number of draws and of patients. Intervals "
-    "are quantiles of the draws with the Monte Carlo noise taken out (analysis of variance, "
-    "O'Hagan 2007): the uncertainty of the inputs. Mean over draws and deterministic run need not "
+    "Standard errors are those of the means and, after a 95 % interval, of its low and high end: "
+    "of the number of draws and of patients. Intervals are quantiles of the draws with the Monte "
+    "Carlo noise taken out (analysis of variance, O'Hagan 2007): the uncertainty of the inputs. "
+    "Mean over draws and deterministic run need not "
     "agree, where the model is not linear in its inputs."
 )
 LOSS: Final = (
@@ -49,6 +60,8 @@ LOSS: Final = (
     "one in each draw; that of the best strategy is the expected value of perfect information. "
     "The noise is taken out."
 )
+NO_INTERVAL: Final = "no interval"
+CONSTANT: Final = "does not vary"
 Format = Callable[[float], str]
 
 
@@ -120,7 +133,7 @@ def _strategies(answer: Answer, symbol: str) -> Table:
         for name, label in VALUES
     ]
     headings = [labels[name] for name in psa.strategies]
-    return Table("Mean over draws (standard error), 95 % interval", headings, [means, base])
+    return Table(f"Mean over draws (standard error), {ENDS}", headings, [means, base])
 
 
 def _increments(answer: Answer, symbol: str) -> Table:
@@ -154,7 +167,7 @@ def _increments(answer: Answer, symbol: str) -> Table:
     ]
     return Table(
         f"Difference from {labels[gains[0].increment.comparator]}, mean over draws "
-        "(standard error), 95 % interval",
+        f"(standard error), {ENDS}",
         [labels[gain.increment.strategy] for gain in gains],
         [means, benefits, base],
     )
@@ -174,13 +187,17 @@ def _choice(choice: Choice, symbol: str) -> list[Row]:
     money = _money(symbol)
     shares = zip(choice.probability, choice.probability_se, strict=True)
     losses = zip(choice.loss, choice.loss_se, strict=True)
-    percent = [Estimate(PERCENT * share, PERCENT * error) for share, error in shares]
+    silent = zip(choice.probability_without_noise, choice.probability_without_noise_se, strict=True)
+    percent, without_noise = (
+        [Estimate(PERCENT * share, PERCENT * error) for share, error in each]
+        for each in (shares, silent)
+    )
     return [
         Row(f"At {money(choice.threshold)} per QALY"),
         Row("  Probability, %", [_estimate(each, SHARE.format) for each in percent]),
         Row(
             "  Probability without Monte Carlo noise, %",
-            [Cell(SHARE.format(PERCENT * each)) for each in choice.probability_without_noise],
+            [_estimate(each, SHARE.format) for each in without_noise],
         ),
         Row("  Expected loss", [_estimate(Estimate(*each), money) for each in losses]),
     ]
@@ -212,8 +229,36 @@ def _notes(console: Console, answer: Answer) -> None:
             "nearer to the middle than probabilities do. With --draws N --patients auto about "
             f"{NOISE_SHARE:.0%} is."
         )
-    for note in [*notes, DISCLAIMER]:
+    for note in [*notes, *missing_intervals(answer), DISCLAIMER]:
         print_paragraph(console, note)
+
+
+def missing_intervals(answer: Answer) -> list[str]:
+    """Say why intervals of the tables are not given, and what would give them."""
+    psa = answer.psa
+    shown = [answer.outcomes[name][key] for name in psa.strategies for key in SHOWN]
+    for gain in answer.gains:
+        shown += [*gain.splits.values(), *gain.nmb.values()]
+    missing = [found for found in shown if math.isfinite(found.mean) and not found.has_interval]
+    if not missing:
+        return []
+    reason = f"{NO_INTERVAL.capitalize()} is given ({len(missing)} of {len(shown)}) {WHY}. "
+    return [reason + remedy(psa.draws, psa.question.patients, missing)]
+
+
+def remedy(draws: int, patients: int, missing: Sequence[Split]) -> str:
+    """Say how many more draws, or patients in each, would give the intervals."""
+    more = [max(found.more_patients for found in missing), max(f.more_draws for f in missing)]
+    if math.isnan(more[0]) or math.isnan(more[1]):
+        return "The noise of some is not known."
+    ways = []
+    if math.isfinite(more[0]):
+        ways.append(f"about {rounded_up(more[0] * patients):,} patients in each of as many draws")
+    if math.isfinite(more[1]):
+        ways.append(f"about {rounded_up(more[1] * draws):,} draws of as many patients")
+    if not ways:
+        ways.append(f"more draws, at least {max(FEWEST_DRAWS, draws):,}, of more patients")
+    return f"For all of them it takes {' or '.join(ways)}."
 
 
 def _share(found: Split) -> Cell:
@@ -240,12 +285,24 @@ def _icer(increment: Increment, symbol: str) -> Cell:
 def _split(found: Split, shown: Format) -> Cell:
     if math.isnan(found.mean):
         return Cell(NOTHING)
-    error = shown(found.se).lstrip("$£")
-    return Cell(shown(found.mean), f" ({error}), {shown(found.low)} to {shown(found.high)}")
+    return Cell(shown(found.mean), f" ({_error(found.se, shown)}), {_interval(found, shown)}")
+
+
+def _interval(found: Split, shown: Format) -> str:
+    if found.is_constant:
+        return CONSTANT
+    if not found.has_interval:
+        return NO_INTERVAL
+    ends = ((found.low, found.low_se), (found.high, found.high_se))
+    return " to ".join(f"{shown(end)} ({_error(error, shown)})" for end, error in ends)
+
+
+def _error(error: float, shown: Format) -> str:
+    return shown(error).lstrip("$£")
 
 
 def _estimate(estimate: Estimate, shown: Format) -> Cell:
-    error = "" if math.isnan(estimate.se) else f" ({shown(estimate.se).lstrip('$£')})"
+    error = "" if math.isnan(estimate.se) else f" ({_error(estimate.se, shown)})"
     return Cell(_or_nothing(estimate.mean, shown), error)
 
 

@@ -19,7 +19,8 @@ from sim.report.sensitivity_text import (
 )
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.values import finite
-from sim.uncertainty.threshold import ThresholdAnalysis
+from sim.uncertainty.constant import DOES_NOT_VARY
+from sim.uncertainty.threshold import Flip, ThresholdAnalysis
 
 ANALYSIS: Final = "threshold"
 NAMES: Final = names_of(ANALYSIS)
@@ -33,6 +34,7 @@ COLUMNS: Final = (
     "low",
     "high",
     "base",
+    "last_below",
 )
 """Of threshold.csv, one row per flip; a threshold without one has a row without a value.
 
@@ -40,6 +42,9 @@ COLUMNS: Final = (
   Carlo error.
 - `optimal_below` and `optimal_above` are the strategies on its two sides.
 - `base` is the parameter's own value.
+- Of a count the decision flips between two whole numbers: `value` is the first at which
+  `optimal_above` is optimal, `last_below` the one before, and there is no error of a place. Else
+  `last_below` is empty.
 """
 
 
@@ -51,9 +56,12 @@ def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
     for threshold, decision in result.decisions.items():
         flips = result.flips_at(threshold)
         place = (result.varied.name, threshold)
-        rows += [(*place, f.value, finite(f.se), f.below, f.above, *ends) for f in flips]
+        rows += [
+            (*place, f.value, finite(f.se), f.below, f.above, *ends, finite(f.last_below))
+            for f in flips
+        ]
         if not flips:
-            rows.append((*place, None, None, decision.low, decision.high, *ends))
+            rows.append((*place, None, None, decision.low, decision.high, *ends, None))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -67,6 +75,7 @@ def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
         "high": result.varied.high,
         "base": result.question.numbers[result.varied.name],
         "linear": result.linear,
+        "varies": not result.is_constant,
         "decisions": [
             {
                 "threshold": threshold,
@@ -79,6 +88,7 @@ def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
                         "se": finite(flip.se),
                         "below": flip.below,
                         "above": flip.above,
+                        "last_below": finite(flip.last_below),
                     }
                     for flip in result.flips_at(threshold)
                 ],
@@ -114,13 +124,7 @@ def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
     rows = [row for threshold in result.decisions for row in _rows(result, threshold)]
     headings = ["Flips at (error)", "Optimal below", "Optimal above"]
     print_table(console, Table("Threshold per QALY", headings, [rows]))
-    how = (
-        "Costs and QALYs are straight lines of this parameter, so the values are exact for these "
-        "patients."
-        if result.linear
-        else "The decision was looked up at 17 values; where it differs between neighbours, the "
-        "flip was closed in on to a millionth of the interval."
-    )
+    how = _how(result)
     notes = [f"{SAME_PATIENTS} {how}"]
     still = [threshold for threshold in result.decisions if not result.flips_at(threshold)]
     if still:
@@ -129,6 +133,21 @@ def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
             "per QALY; --range LO,HI looks elsewhere."
         )
     print_notes(console, *notes)
+
+
+def _how(result: ThresholdAnalysis) -> str:
+    """Say how the flips were found."""
+    if result.is_constant:
+        return f"{DOES_NOT_VARY.capitalize()}: this parameter changes no cost and no QALY here."
+    if result.varied.is_whole:
+        return "Only whole numbers were looked at: a flip is a jump from one to the next."
+    return (
+        "Costs and QALYs are straight lines of this parameter, so the values are exact for these "
+        "patients."
+        if result.linear
+        else "The decision was looked up at 17 values; where it differs between neighbours, the "
+        "flip was closed in on to a millionth of the interval."
+    )
 
 
 def _rows(result: ThresholdAnalysis, threshold: float) -> Iterator[Row]:
@@ -141,4 +160,11 @@ def _rows(result: ThresholdAnalysis, threshold: float) -> Iterator[Row]:
     for flip in flips:
         error = "" if finite(flip.se) is None else f" ({plain_number(flip.se)})"
         sides = [Cell(strategy_label(question, name)) for name in (flip.below, flip.above)]
-        yield Row(label, [Cell(f"{flip.value:,.4g}", error), *sides])
+        yield Row(label, [Cell(_place(flip), error), *sides])
+
+
+def _place(flip: Flip) -> str:
+    """Say where a flip lies: ``between 2 and 3`` of a count."""
+    if flip.is_jump:
+        return f"between {flip.last_below:,.0f} and {flip.value:,.0f}"
+    return f"{flip.value:,.4g}"

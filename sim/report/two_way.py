@@ -20,6 +20,7 @@ from sim.report.sensitivity_text import (
 )
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.values import finite
+from sim.uncertainty.constant import DOES_NOT_VARY
 from sim.uncertainty.ranges import Range
 from sim.uncertainty.two_way import Point, TwoWay
 
@@ -62,7 +63,9 @@ def two_way_summary(result: TwoWay) -> dict[str, Any]:
         "strategy": result.strategy,
         "comparator": result.question.scenario.comparator_name,
         "threshold": result.threshold,
-        "steps": len(result.xs),
+        "steps": max(len(result.xs), len(result.ys)),
+        "x_values": result.xs.tolist(),
+        "y_values": result.ys.tolist(),
         "x": result.x._asdict(),
         "y": result.y._asdict(),
         "points": [
@@ -112,6 +115,7 @@ def print_two_way(console: Console, result: TwoWay) -> None:
     print_notes(
         console,
         f"Down: {_named(result.y)}. Across: {_named(result.x)}. {_areas(result)}",
+        *([f"{DOES_NOT_VARY.capitalize()} over this grid."] if result.is_constant else []),
         f"{SAME_PATIENTS}{_largest_error(result)}",
     )
 

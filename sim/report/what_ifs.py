@@ -158,7 +158,7 @@ def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
         return estimate_cell(known, estimate)
 
     found = gain.increment
-    ratio = Cell(NOTHING)
+    ratio = Cell(found.quadrant)
     if found.icer is not None and found.icer_se is not None:
         ratio = cell("icer", Estimate(found.icer, found.icer_se))
         if found.quadrant != "more effective and costlier":

@@ -35,6 +35,7 @@ SPREAD_OF_HEIGHTS: Final = 9.0
 SHORTEST_INFUSION_DAYS: Final = 0.04
 """About an hour."""
 WORST_UTILITY: Final = -1.0
+HALVINGS: Final = 40
 OLDEST: Final = 120
 DECREMENTS: Final = tuple(f"decrement.{name}" for name in Decrements._fields)
 
@@ -91,7 +92,7 @@ class AtMost(Rule):
         drawn = [name for name, factor in self.terms.items() if factor > 0.0 and name in columns]
         if not drawn:
             return
-        values = {name: columns.get(name, numbers[name]) for name in self.terms}
+        values = {**numbers, **columns}
         excess = np.maximum(self._total(values) - self.limit, 0.0)
         if not np.any(excess > 0.0):
             return
@@ -135,7 +136,7 @@ class RatioAtMost(Rule):
 
     def settle(self, columns: dict[str, Array], numbers: Numbers) -> None:
         """Lower the ratio."""
-        values = {name: columns.get(name, numbers[name]) for name in self.names}
+        values = {**numbers, **columns}
         total = sum(values[name] for name in self.probabilities)
         if self.ratio in columns and np.any(total * values[self.ratio] > 1.0):
             columns[self.ratio] = np.minimum(columns[self.ratio], 1.0 / total)
@@ -175,6 +176,26 @@ class NormsAreUtilities(Rule):
                         f"or below -1 with the largest decrement, {loss:.3g}"
                     )
         return None
+
+    def interval(self, name: str, numbers: Numbers) -> tuple[float, float]:
+        """Return the values that the rule leaves to `name` while the other numbers stay.
+
+        Norms rise or fall evenly with each number, so that the values allowed are an interval;
+        its ends are found by halving.
+        """
+        return self._end(name, numbers, WORST_UTILITY), self._end(name, numbers, 1.0)
+
+    def _end(self, name: str, numbers: Numbers, limit: float) -> float:
+        allowed, beyond = numbers[name], limit
+        if self.problem({**numbers, name: beyond}) is None:
+            return beyond
+        for _ in range(HALVINGS):
+            middle = 0.5 * (allowed + beyond)
+            if self.problem({**numbers, name: middle}) is None:
+                allowed = middle
+            else:
+                beyond = middle
+        return allowed
 
 
 def _given(names: Iterable[str], numbers: Numbers) -> str:

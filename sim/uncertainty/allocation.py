@@ -168,7 +168,7 @@ def allocate(
     if draws is not None and patients is None:
         patients = _patients_for(variance, draws, se)
     elif patients is None:
-        patients = _rounded_up(math.sqrt(within / between * DRAW_WORK) if between > 0.0 else 0.0)
+        patients = rounded_up(math.sqrt(within / between * DRAW_WORK) if between > 0.0 else 0.0)
         patients = max(patients, FEWEST_PATIENTS)
     if draws is None:
         draws = _draws_for(variance, patients, wanted)
@@ -203,7 +203,7 @@ def _patients_for(variance: Variances, draws: int, se: float | None) -> int:
     wanted = within / left if left > 0.0 else 0.0
     if wanted > MOST_PATIENTS:
         raise UserError(f"needs more than {MOST_PATIENTS:,} patients per draw", key="--patients")
-    return max(_rounded_up(wanted), FEWEST_PATIENTS)
+    return max(rounded_up(wanted), FEWEST_PATIENTS)
 
 
 def _draws_for(variance: Variances, patients: int, se: float) -> int:
@@ -213,10 +213,10 @@ def _draws_for(variance: Variances, patients: int, se: float) -> int:
     wanted = min(root, MOST_DRAWS) ** 2
     if wanted > MOST_DRAWS:
         raise UserError(f"needs more than {MOST_DRAWS:,} draws", key="--se", value=se)
-    return max(_rounded_up(wanted), FEWEST_DRAWS)
+    return max(rounded_up(wanted), FEWEST_DRAWS)
 
 
-def _rounded_up(number: float) -> int:
+def rounded_up(number: float) -> int:
     """Round up to two digits: nobody needs 3,571 patients rather than 3,600."""
     step = 10 ** max(math.floor(math.log10(number)) - DIGITS + 1, 0) if number >= 1.0 else 1
     return math.ceil(number / step) * step

@@ -11,8 +11,9 @@ from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.uncertainty.acceptability import ceac, expected_loss, share_errors
 from sim.uncertainty.allocation import Allocation, Variances
-from sim.uncertainty.noise import Split, split, without_noise
+from sim.uncertainty.noise import Split, split
 from sim.uncertainty.psa import COVARIANCE, INCREMENT_SE, INCREMENTS, SE, Psa
+from sim.uncertainty.quiet_shares import quiet, quiet_shares
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Choice:
         In currency per QALY.
     probability, probability_se
         Of being the most cost-effective: the share of draws, with its binomial error.
-    probability_without_noise
-        The same with the Monte Carlo noise of each draw taken out.
+    probability_without_noise, probability_without_noise_se
+        The same with the Monte Carlo noise of each draw taken out, and its error.
     loss, loss_se
         What choosing the strategy is expected to forgo, in currency per patient; that of the
         best strategy is the expected value of perfect information. The noise is taken out, but
@@ -59,6 +60,7 @@ class Choice:
     probability: Array
     probability_se: Array
     probability_without_noise: Array
+    probability_without_noise_se: Array
     loss: Array
     loss_se: Array
 
@@ -163,16 +165,16 @@ def _choice(psa: Psa, threshold: float) -> Choice:
     costs, qalys = psa.values("cost"), psa.values("qalys")
     probability = ceac(costs, qalys, [threshold])[0]
     benefit, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
-    quiet = np.column_stack(
-        [without_noise(benefit[:, s], noise[:, s]) for s in range(benefit.shape[1])]
-    )
+    silent, silent_se = quiet_shares(benefit, noise)
     # A benefit is the cost that it saves, whatever the threshold.
-    saved = (-quiet, np.zeros_like(quiet), [0.0])
+    benefits = quiet(benefit, noise)
+    saved = (-benefits, np.zeros_like(benefits), [0.0])
     return Choice(
         threshold=threshold,
         probability=probability,
         probability_se=share_errors(probability, psa.draws),
-        probability_without_noise=ceac(*saved)[0],
+        probability_without_noise=silent,
+        probability_without_noise_se=silent_se,
         loss=expected_loss(*saved).value[0],
         loss_se=expected_loss(costs, qalys, [threshold]).se[0],
     )

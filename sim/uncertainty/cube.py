@@ -27,6 +27,7 @@ from sim.uncertainty.draws import uncertain
 from sim.uncertainty.groups import FITTED, group_of
 from sim.uncertainty.principal import components
 from sim.uncertainty.shares import REST, wholes
+from sim.uncertainty.whole_numbers import allowed, quantile
 
 SMALLEST: Final = 2.0**-33
 """Coordinates are kept this far from 0 and 1, where some quantiles are infinite."""
@@ -98,7 +99,7 @@ def cube(question: Question, posterior: pd.DataFrame | None) -> Cube:
     fitted = [name for name in names if posterior is not None and name in posterior.columns]
     parts: list[Part] = []
     if posterior is not None and fitted:
-        parts.append(Part((FITTED,), FITTED, _rows(posterior[fitted])))
+        parts.append(Part((FITTED,), FITTED, _rows(question, posterior[fitted])))
     taken = set(fitted)
     for whole in wholes(question.parameters):
         members = [name for name in whole.counts if name in names and name not in taken]
@@ -116,12 +117,12 @@ def cube(question: Question, posterior: pd.DataFrame | None) -> Cube:
 
 
 def _quantiles(question: Question, name: str) -> Map:
-    quantile = question.parameters[name].distribution.quantile
+    value_at = quantile(question.parameters[name])
 
     def values(points: Array) -> dict[str, Array]:
         # A design repeats its coordinates many times.
         different, places = np.unique(points[:, 0], return_inverse=True)
-        return {name: np.array([quantile(u) for u in different.tolist()])[places]}
+        return {name: np.array([value_at(u) for u in different.tolist()])[places]}
 
     return values
 
@@ -132,13 +133,14 @@ def _shares(
     return lambda points: draw(lambda name: points[:, names.index(name)])
 
 
-def _rows(posterior: pd.DataFrame) -> Map:
+def _rows(question: Question, posterior: pd.DataFrame) -> Map:
     found = components(posterior)
     order = np.argsort(found[0].scores, kind="stable") if found else np.arange(len(posterior))
     ordered = posterior.iloc[order].reset_index(drop=True)
 
     def picked(points: Array) -> dict[str, Array]:
         rows = ordered.iloc[np.floor(points[:, 0] * len(ordered)).astype(np.int64)]
-        return {str(name): rows[name].to_numpy() for name in ordered.columns}
+        columns = {str(name): rows[name].to_numpy() for name in ordered.columns}
+        return allowed(question.parameters, columns)
 
     return picked

@@ -19,8 +19,8 @@ from sim.uncertainty.acceptability import (
     share_errors,
     switching_thresholds,
 )
-from sim.uncertainty.noise import without_noise
 from sim.uncertainty.psa import COVARIANCE, Psa
+from sim.uncertainty.quiet_shares import quiet, quiet_shares
 
 CURVE_STEPS: Final = 100
 BEYOND: Final = 1.25
@@ -41,19 +41,16 @@ def threshold_grid(psa: Psa, thresholds: Sequence[float]) -> Array:
 
 def quiet_benefits(psa: Psa, threshold: float) -> Array:
     """Return incremental net monetary benefits without noise; shape (draws, strategies)."""
-    benefits, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
-    return np.column_stack(
-        [without_noise(benefits[:, s], noise[:, s]) for s in range(benefits.shape[1])]
-    )
+    return quiet(psa.inmb(threshold), psa.inmb_noise(threshold))
 
 
 def acceptability_curves(psa: Psa) -> pd.DataFrame:
     """Return acceptability curves and expected losses over `threshold_grid`.
 
     Columns: ``strategy``, ``threshold``; ``probability`` and ``se``, the share of draws in which
-    it has the most net benefit, with its binomial error; ``without_noise``, the same without
-    noise; ``optimal``, whether it has the most expected net benefit; ``expected_loss`` without
-    noise, in currency per patient, and ``expected_loss_se``, that of the draws as they are.
+    it has the most net benefit, with its binomial error; ``without_noise`` and
+    ``without_noise_se``, the same without noise and its error; ``optimal``, whether it has the
+    most expected net benefit; ``expected_loss`` without noise, in currency per patient, and ``expected_loss_se``, that of the draws as they are.
     """
     grid = threshold_grid(psa, psa.question.thresholds)
     costs, qalys = psa.values("cost"), psa.values("qalys")
@@ -62,17 +59,16 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
     loss_errors = expected_loss(costs, qalys, grid).se
     rows = []
     for k, threshold in enumerate(grid.tolist()):
-        quiet = quiet_benefits(psa, threshold)
-        # A benefit is the cost that it saves, whatever the threshold.
-        silent = ceac(-quiet, np.zeros_like(quiet), [0.0])[0]
-        losses = quiet.max(axis=1).mean() - quiet.mean(axis=0)
+        benefits = quiet_benefits(psa, threshold)
+        silent, silent_se = quiet_shares(psa.inmb(threshold), psa.inmb_noise(threshold))
+        losses = benefits.max(axis=1).mean() - benefits.mean(axis=0)
         rows += [
-            (name, threshold, shares[k, s], errors[k, s], silent[s])
+            (name, threshold, shares[k, s], errors[k, s], silent[s], silent_se[s])
             + (bool(frontier.strategy[k] == s), losses[s], loss_errors[k, s])
             for s, name in enumerate(psa.strategies)
         ]
-    columns = ["strategy", "threshold", "probability", "se", "without_noise", "optimal"]
-    table = pd.DataFrame(rows, columns=[*columns, "expected_loss", "expected_loss_se"])
+    columns = ["strategy", "threshold", "probability", "se", "without_noise", "without_noise_se"]
+    table = pd.DataFrame(rows, columns=[*columns, "optimal", "expected_loss", "expected_loss_se"])
     order = pd.Categorical(table["strategy"], psa.strategies)
     return table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
 

@@ -23,6 +23,7 @@ from sim.evidence.posterior import STUDY, load_posterior, of_average_study
 from sim.study.domain import settle
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes
+from sim.uncertainty.whole_numbers import allowed, quantile
 
 FIXED: Final = "fixed"
 POSTERIOR: Final = "posterior"
@@ -59,6 +60,7 @@ def draw_parameters(
     one of its R rows, ``floor(u R)`` with one u per draw, so that they keep their correlation.
     A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
     the limit (`sim.study.domain`).
+    Counts are drawn as whole numbers (`sim.uncertainty.whole_numbers`).
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ def draw_parameters(
         together |= whole.draw(numbers)
     if fitted is not None:
         joint = [n for n in names if n in fitted and (STUDY in n or _is_fitted(question, n))]
-        together |= _fitted(fitted[joint], draws, seed)
+        together |= allowed(question.parameters, _fitted(fitted[joint], draws, seed))
     columns = {
         name: together[name] if name in together else _quantiles(question, name, numbers)
         for name in names
@@ -140,8 +142,8 @@ def _numbers(seed: int, draws: int, name: str) -> Array:
 
 
 def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -> Array:
-    quantile = question.parameters[name].distribution.quantile
-    return np.array([quantile(u) for u in numbers(name).tolist()])
+    value_at = quantile(question.parameters[name])
+    return np.array([value_at(u) for u in numbers(name).tolist()])
 
 
 def _fitted(posterior: pd.DataFrame, draws: int, seed: int) -> dict[str, Array]:

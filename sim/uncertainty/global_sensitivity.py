@@ -11,14 +11,15 @@ Usher W, J Open Source Softw 2017;2:97).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.errors import UserError
+from sim.uncertainty.constant import is_constant
 
 Model = Callable[[Array], Array]
 """From points of the unit cube, (points, coordinates), to the outcome at each."""
@@ -85,7 +86,7 @@ def sobol_indices(
     """Return the indices of each group from the outcomes at `sobol_points`.
 
     Confidence intervals are 95 % intervals, given as their half-width, from 1,000 bootstrap
-    samples of the points. An outcome that does not vary has indices of 0.
+    samples of the points. An outcome that does not vary has no indices: all are ``nan``.
 
     Returns
     -------
@@ -95,8 +96,8 @@ def sobol_indices(
     from SALib.analyze import sobol  # type: ignore[import-untyped]
 
     names = list(dict.fromkeys(coordinates if groups is None else groups))
-    if np.ptp(outcomes) == 0.0:
-        return pd.DataFrame(0.0, index=names, columns=list(INDICES))
+    if is_constant(outcomes):
+        return pd.DataFrame(math.nan, index=names, columns=list(INDICES))
     found = sobol.analyze(
         problem(coordinates, groups),
         outcomes,

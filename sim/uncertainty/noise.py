@@ -10,7 +10,8 @@ gives, without bias whatever n is::
     error of the mean over draws = sqrt(S^2 / N)
 
 Intervals are quantiles of draws that are pulled towards their mean until their variance is
-`between`: ``y + sqrt(between / S^2) (y_k - y)``. Mean and shape stay as they are.
+`between`: ``y + sqrt(between / S^2) (y_k - y)``. Mean and shape stay as they are. The errors of
+their ends, and when these are too large for an interval, are in `sim.uncertainty.intervals`.
 
 Source: O'Hagan A, Stevenson M, Madan J, Health Econ 2007;16:1009-23, where ``s_k^2`` is the
 pooled variance of patients divided by n; Searle SR, Casella G, McCulloch CE, Variance
@@ -25,8 +26,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sim.economics.estimates import Array
-
-INTERVAL: Final = (0.025, 0.975)
+from sim.uncertainty.constant import is_constant
+from sim.uncertainty.intervals import NO_ENDS, Moments, interval
 
 
 class Split(NamedTuple):
@@ -41,9 +42,14 @@ class Split(NamedTuple):
     noise_sd
         Monte Carlo standard error of one draw.
     noise_share
-        Share of the observed variance between draws that is Monte Carlo noise, 0 to 1.
-    low, high
-        95 % interval, the noise taken out.
+        Share of the observed variance between draws that is Monte Carlo noise, 0 to 1; ``nan``
+        where the draws do not vary.
+    low, low_se, high, high_se
+        95 % interval, the noise taken out, and the standard errors of its ends; ``nan`` where
+        they are too large, as `sim.uncertainty.intervals` says.
+    more_draws, more_patients
+        Where there is no interval: how many times as many draws of as many patients, or patients
+        in each of as many draws, would give one; ``inf`` where that alone would not.
     """
 
     mean: float
@@ -52,7 +58,21 @@ class Split(NamedTuple):
     noise_sd: float
     noise_share: float
     low: float
+    low_se: float
     high: float
+    high_se: float
+    more_draws: float
+    more_patients: float
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether the ends of the interval can be told."""
+        return math.isfinite(self.low)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the outcome is the same in every draw."""
+        return self.has_interval and self.low_se == self.high_se == 0.0
 
 
 UNKNOWN: Final = Split(*[math.nan] * len(Split._fields))
@@ -70,19 +90,20 @@ def split(values: Array, noise: Array) -> Split:
     """
     if len(values) <= 1 or not np.isfinite(values).all():
         return UNKNOWN
-    mean = _mean(values)
-    observed = _mean((values - mean) ** 2) * len(values) / (len(values) - 1)
-    within = _mean(noise)
+    mean, within = _mean(values), _mean(noise)
+    constant = is_constant(values)
+    observed = 0.0 if constant else _variance(values, mean)
     between = max(observed - within, 0.0)
-    low, high = np.quantile(without_noise(values, noise), INTERVAL).tolist()
+    quiet = without_noise(values, noise)
+    known = math.isfinite(within)
+    ends = interval(values, noise, quiet, Moments(mean, observed, within)) if known else NO_ENDS
     return Split(
         mean=mean,
         se=math.sqrt(observed / len(values)),
-        between_sd=math.sqrt(between),
+        between_sd=math.sqrt(between) if known else math.nan,
         noise_sd=math.sqrt(within),
-        noise_share=min(within / observed, 1.0) if observed > 0.0 else 0.0,
-        low=low,
-        high=high,
+        noise_share=min(within / observed, 1.0) if observed > 0.0 and known else math.nan,
+        **ends._asdict(),
     )
 
 
@@ -96,9 +117,13 @@ def without_noise(values: Array, noise: Array) -> Array:
     if len(values) <= 1 or not within > 0.0:
         return values
     mean = _mean(values)
-    observed = _mean((values - mean) ** 2) * len(values) / (len(values) - 1)
+    observed = _variance(values, mean)
     kept = math.sqrt(max(observed - within, 0.0) / observed) if observed > 0.0 else 0.0
     return np.asarray(mean + kept * (values - mean), dtype=np.float64)
+
+
+def _variance(values: Array, mean: float) -> float:
+    return _mean((values - mean) ** 2) * len(values) / (len(values) - 1)
 
 
 def _mean(values: Array) -> float:

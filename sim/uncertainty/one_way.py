@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.study.question import Question
-from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
-from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
+from sim.uncertainty.constant import is_constant
+from sim.uncertainty.outcomes import ICER, Outcome, Reading, change, outcome_named
+from sim.uncertainty.principal import NORMAL_97_5, Component, components, moved_along
 from sim.uncertainty.psa import Store
 from sim.uncertainty.ranges import shown_label, uncertain_ranges
 from sim.uncertainty.same_patients import (
@@ -34,6 +37,7 @@ from sim.uncertainty.same_patients import (
 )
 from sim.uncertainty.sets import Row, Sets, rows_of
 from sim.uncertainty.switches import alternatives
+from sim.uncertainty.whole_numbers import allowed
 
 PARAMETER: Final = "parameter"
 FITTED: Final = "fitted parameter"
@@ -41,8 +45,10 @@ COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 COMPONENTS_SHOWN: Final = 5
-ROW: Final = ("outcome", "change", "se", "optimal")
+ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
 """What is kept of each end."""
+NO_VALUE: Final = "not reached"
+"""Of a median or a share that the patients do not tell."""
 
 
 class End(NamedTuple):
@@ -63,12 +69,19 @@ class Factor(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An outcome at an end: its value, its change from the base, who is optimal there."""
+    """An outcome at an end: its value, its change from the base, who is optimal there.
+
+    `benefit` is how far the net benefit of the strategy moves from the base, in currency. `state`
+    says in words what holds at an end that has no value of the outcome, such as ``dominant``;
+    else it is empty.
+    """
 
     value: float | None
     outcome: float
     change: Estimate
     optimal: str
+    benefit: float = math.nan
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,17 @@ class Bar:
         return math.nan if any(map(math.isnan, changes)) else max(changes) - min(changes)
 
     @property
+    def is_undefined(self) -> bool:
+        """Whether an end, or the base, has no value of the outcome."""
+        return math.isnan(self.swing)
+
+    @property
+    def benefit_moved(self) -> float:
+        """Return how far the net benefit moves at most; 0 where it is not known."""
+        moved = (abs(end.benefit) for end in self.ends)
+        return max((each for each in moved if not math.isnan(each)), default=0.0)
+
+    @property
     def within_error(self) -> bool:
         """Whether no end differs from the base by more than 1.96 of its own errors."""
         return all(abs(end.change.mean) <= NORMAL_97_5 * end.change.se for end in self.ends)
@@ -102,7 +126,10 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class Tornado:
-    """A one-way analysis: the base, then the bars by group, the widest first.
+    """A one-way analysis: the base, then the bars by group.
+
+    Bars with an end at which the outcome has no value come first, those at which net benefit
+    moves most before others; then the widest.
 
     Attributes
     ----------
@@ -110,6 +137,8 @@ class Tornado:
         The outcome at the base, with its Monte Carlo error.
     optimal
         The strategy with the most net benefit at `threshold` at the base.
+    state
+        What holds at the base, in words, where the outcome has no value there.
     """
 
     question: Question
@@ -119,6 +148,13 @@ class Tornado:
     base: Estimate
     optimal: str
     bars: tuple[Bar, ...]
+    state: str = ""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the outcome is the same at the base and at every end."""
+        values = [self.base.mean, *(end.outcome for bar in self.bars for end in bar.ends)]
+        return is_constant(values)
 
     def flips(self, bar: Bar) -> bool:
         """Whether another strategy is optimal at an end of the bar."""
@@ -173,13 +209,13 @@ def tornado(
         count=len(ends),
         ask=lambda place: ends[place].ask(),
         columns=chosen.columns,
-        measure=partial(_measured, chosen, name, worth, reading),
+        measure=partial(_measured, chosen, name, worth, (reading, benefit_of(base, name, worth))),
         names=ROW,
     )
     rows = rows_of(sets, threads=threads, progress=progress, store=store)
     found = (
-        Found(end.value, outcome, Estimate(moved, se), optimal)
-        for end, (outcome, moved, se, optimal) in zip(
+        Found(end.value, outcome, Estimate(moved, se), optimal, benefit, state)
+        for end, (outcome, moved, se, optimal, benefit, state) in zip(
             ends, rows[list(ROW)].itertuples(index=False), strict=True
         )
     )
@@ -192,6 +228,7 @@ def tornado(
         base=Estimate(reading.value, reading.se),
         optimal=base.optimal(worth),
         bars=tuple(sorted(bars, key=_order)),
+        state=state_of(chosen, base, name, reading.value),
     )
 
 
@@ -254,13 +291,20 @@ def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[
     base = {str(name): question.numbers[str(name)] for name in used.columns}
     for number, component in enumerate(components(used), start=1):
         ends = tuple(
-            End(sds, partial(with_values, question, moved_along(component, base, sds)))
+            End(sds, partial(with_values, question, _along(question, component, base, sds)))
             for sds in (-NORMAL_97_5, NORMAL_97_5)
         )
         share = f"{PERCENT * component.variance_share:.0f} %"
         strongest = shown_label(question, component.strongest)
         label = f"Component {number} ({share}), mostly: {strongest}"
         yield Factor(COMPONENT, f"component_{number}", label, "sd", ends)
+
+
+def _along(
+    question: Question, component: Component, base: dict[str, float], sds: float
+) -> dict[str, float]:
+    moved = {name: np.array(value) for name, value in moved_along(component, base, sds).items()}
+    return {name: float(value) for name, value in allowed(question.parameters, moved).items()}
 
 
 def _structure(question: Question) -> Iterator[Factor]:
@@ -273,19 +317,52 @@ def _same(question: Question) -> Question:
 
 
 def _measured(
-    outcome: Outcome, strategy: str, threshold: float, base: Reading, found: Sample
+    outcome: Outcome, strategy: str, threshold: float, base: tuple[Reading, float], found: Sample
 ) -> Row:
     reading = outcome.read(found.pair(strategy))
-    return reading.value, *change(reading, base), found.optimal(threshold)
+    there, benefit_there = base
+    return (
+        reading.value,
+        *change(reading, there),
+        found.optimal(threshold),
+        benefit_of(found, strategy, threshold) - benefit_there,
+        state_of(outcome, found, strategy, reading.value),
+    )
+
+
+def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
+    """Return the incremental net monetary benefit of a strategy, in currency."""
+    benefits = dict(
+        zip(strategy_names(found.question), found.net_benefits(threshold).tolist(), strict=True)
+    )
+    return float(benefits[strategy] - benefits[found.question.scenario.comparator_name])
+
+
+def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> str:
+    """Say what holds where an outcome has no value: of an ICER, where it lies on the plane."""
+    if math.isfinite(value):
+        return ""
+    if outcome.name != ICER:
+        return NO_VALUE
+    names = strategy_names(found.question)
+    ours, theirs = (
+        names.index(name) for name in (strategy, found.question.scenario.comparator_name)
+    )
+    cost, qalys = (
+        Estimate(float(amounts[ours] - amounts[theirs]), math.nan)
+        for amounts in (found.cost, found.qalys)
+    )
+    comparator = names[theirs]
+    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
 
 
 def _order(bar: Bar) -> tuple[int, bool, float, str]:
-    undefined = math.isnan(bar.swing)
-    return GROUPS.index(bar.group), undefined, 0.0 if undefined else -bar.swing, bar.name
+    by = -bar.benefit_moved if bar.is_undefined else -bar.swing
+    return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name
 
 
 def shown_sections(result: Tornado, top: int) -> list[Section]:
-    """Return what is shown: the `top` widest bars of parameters, then the other groups.
+    """Return what is shown: the first `top` bars of parameters, then the other groups.
 
     Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
     anything.

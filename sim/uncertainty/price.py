@@ -26,10 +26,11 @@ from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.study.question import Question, with_numbers
-from sim.uncertainty.acceptability import ceac, share_errors
+from sim.uncertainty.acceptability import share_errors
 from sim.uncertainty.drugs import drug_of, price_parameter
-from sim.uncertainty.noise import split, without_noise
+from sim.uncertainty.noise import split
 from sim.uncertainty.psa import COVARIANCE, INCREMENT_SE, Psa
+from sim.uncertainty.quiet_shares import best_shares, quiet_shares
 
 PRICES: Final = 101
 """Of the curve, from 0 on, equally far apart."""
@@ -68,12 +69,13 @@ class Chance(NamedTuple):
     """How likely a strategy is the most cost-effective at a price.
 
     `share` of draws with its binomial error `se`, and the share once the Monte Carlo noise of
-    each draw is taken out; 0 to 1.
+    each draw is taken out, with the error of that; 0 to 1.
     """
 
     share: float
     se: float
     without_noise: float
+    without_noise_se: float
 
 
 @dataclass(frozen=True)
@@ -228,12 +230,12 @@ class PricedResults:
         """Return how likely each strategy has the most net benefit of all at a price."""
         names = self.psa.strategies
         benefit, noise = self.inmb(threshold, price), self.inmb_noise(threshold, price)
-        quiet = np.array([without_noise(benefit[:, s], noise[:, s]) for s in range(len(names))]).T
-        shares = _best(benefit)
+        shares, silent = best_shares(benefit), quiet_shares(benefit, noise)
         found = zip(
             shares.tolist(),
             share_errors(shares, len(benefit)).tolist(),
-            _best(quiet).tolist(),
+            silent.value.tolist(),
+            silent.se.tolist(),
             strict=True,
         )
         return {name: Chance(*each) for name, each in zip(names, found, strict=True)}
@@ -242,8 +244,9 @@ class PricedResults:
         """Return by price how likely each strategy with the regimen is the most cost-effective.
 
         Columns: ``strategy``, ``threshold`` and ``price`` (currency per QALY and per vial),
-        ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` (the
-        share once the Monte Carlo noise of each draw is taken out).
+        ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` and
+        ``without_noise_se`` (the share once the Monte Carlo noise of each draw is taken out, and
+        its error).
         """
         rows = [
             (name, threshold, price, *chance)
@@ -253,7 +256,7 @@ class PricedResults:
             if name in self.holding
         ]
         columns = ["strategy", "threshold", "price", "probability", "se", "without_noise"]
-        table = pd.DataFrame(rows, columns=columns)
+        table = pd.DataFrame(rows, columns=[*columns, "without_noise_se"])
         return table.sort_values(["strategy", "threshold", "price"], ignore_index=True)
 
     def _grid(self) -> list[float]:
@@ -308,9 +311,3 @@ def priced_results(
 def _at(question: Question, parameter: str, price: float) -> Question:
     asked = with_numbers(question, {**question.numbers, parameter: price})
     return replace(asked, patients=question.patients, seed=question.seed)
-
-
-def _best(benefits: Array) -> Array:
-    # A benefit is the cost that it saves, whatever the threshold.
-    curves = ceac(-benefits, np.zeros_like(benefits), [0.0])
-    return np.asarray(curves[0], dtype=np.float64)

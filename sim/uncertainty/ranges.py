@@ -13,6 +13,7 @@ from sim.errors import UserError
 from sim.scenario.loading import unused
 from sim.study.domain import allowed_interval, broken_rule
 from sim.study.question import Question
+from sim.uncertainty import whole_numbers
 
 FIXED = "fixed"
 
@@ -25,6 +26,15 @@ class Range(NamedTuple):
     unit: str
     low: float
     high: float
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the parameter may only have whole values."""
+        return whole_numbers.is_whole(self.unit)
+
+    def values(self, count: int) -> list[float]:
+        """Return at most `count` values that may be looked at, ends included, evenly spread."""
+        return whole_numbers.values_between(self.unit, self.low, self.high, count)
 
 
 def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list[Range]:
@@ -79,7 +89,8 @@ def range_of(question: Question, name: str, posterior: pd.DataFrame | None = Non
         low, high = _around(question.numbers[name], parameter)
     least, most = allowed_interval(parameter, question.rules, question.numbers)
     ends = min(max(low, least), most), min(max(high, least), most)
-    return Range(name, shown_label(question, name), parameter.unit, *ends)
+    low, high = whole_numbers.within(parameter.unit, *ends)
+    return Range(name, shown_label(question, name), parameter.unit, low, high)
 
 
 def shown_label(question: Question, name: str) -> str:

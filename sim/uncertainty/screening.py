@@ -10,6 +10,7 @@ Source: Morris MD, Technometrics 1991;33:161-74; Campolongo F et al., Environ Mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array
+from sim.uncertainty.constant import is_constant
 from sim.uncertainty.global_sensitivity import RESAMPLES, Model, problem, salib_seed
 from sim.uncertainty.points import VALUE, Target, outcomes_at
 from sim.uncertainty.psa import Store
@@ -66,7 +68,8 @@ def morris_effects(
 
     They are changes of the outcome over the whole range of a coordinate. The interval of mu* is
     a 95 % interval, given as its half-width, from 1,000 bootstrap samples of the trajectories.
-    sigma is empty for a group of several coordinates.
+    sigma is empty for a group of several coordinates. An outcome that does not vary has no
+    effects: all are ``nan``.
 
     Returns
     -------
@@ -76,6 +79,8 @@ def morris_effects(
     from SALib.analyze import morris  # type: ignore[import-untyped]
 
     names = list(dict.fromkeys(coordinates if groups is None else groups))
+    if is_constant(outcomes):
+        return pd.DataFrame(math.nan, index=names, columns=list(EFFECTS))
     found = morris.analyze(
         problem(coordinates, groups),
         points,
@@ -113,6 +118,11 @@ class Screening:
     trajectories: int
     runs: int
     table: pd.DataFrame
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the outcome is the same in all runs."""
+        return bool(self.table["mu_star"].isna().all())
 
 
 @dataclass(frozen=True)

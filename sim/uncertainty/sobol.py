@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array
+from sim.uncertainty.constant import is_constant
 from sim.uncertainty.global_sensitivity import INDICES, sobol_indices, sobol_points
 from sim.uncertainty.points import (
     VALUE,
@@ -31,7 +33,7 @@ class Check(NamedTuple):
         Its indices, as in `Sobol.table`.
     noise_share
         Of the variance of the outcome over the points in the patients asked for: Monte Carlo
-        noise that is not common to all points.
+        noise that is not common to all points; ``nan`` where the outcome does not vary.
     """
 
     table: pd.DataFrame
@@ -61,6 +63,11 @@ class Sobol:
     mean: float
     sd: float
     check: Check | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the outcome is the same at all points, so that there are no indices."""
+        return bool(self.table["total"].isna().all())
 
 
 @dataclass(frozen=True)
@@ -183,5 +190,6 @@ def _checked(planned: Plan, values: Array, again: Array, table: pd.DataFrame) ->
     groups = len(table)
     spread = np.var(_independent(values - again, groups), ddof=1)
     total = np.var(_independent(values, groups), ddof=1)
-    share = min(float(2.0 * spread / total), 1.0) if total > 0.0 else 0.0
+    constant = is_constant(_independent(values, groups))
+    share = math.nan if constant else min(float(2.0 * spread / total), 1.0)
     return Check(_table(planned, again).loc[table.index, list(INDICES)], share)

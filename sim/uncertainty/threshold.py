@@ -3,6 +3,9 @@
 The patients and their luck are the same at every value, so the net benefit is a function of the
 parameter without noise, and where it changes its sign can be found to any precision. That place
 has the Monte Carlo error of the net benefit there, divided by its slope.
+
+A count has whole values only. The decision then flips from one whole number to the next: a jump,
+which has no slope, and no place between the two that could have an error.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import pandas as pd
 from sim.economics.estimates import Array, mean
 from sim.study.core_run import workers
 from sim.study.question import Question
+from sim.uncertainty.constant import is_constant
 from sim.uncertainty.outcomes import COST, QALYS
 from sim.uncertainty.psa import Store
 from sim.uncertainty.ranges import Range
@@ -62,6 +66,8 @@ class Flip(NamedTuple):
     """Where the decision changes, from the strategy below the value to the one above it.
 
     `se` is the Monte Carlo standard error of the value; `nan` where the net benefit has no slope.
+    Of a count, `value` is the first whole number above the flip and `last_below` the one below
+    it; else `last_below` is `nan`.
     """
 
     threshold: float
@@ -69,6 +75,17 @@ class Flip(NamedTuple):
     se: float
     below: str
     above: str
+    last_below: float = math.nan
+
+    @property
+    def is_jump(self) -> bool:
+        """Whether the flip lies between two whole numbers."""
+        return not math.isnan(self.last_below)
+
+    @property
+    def place(self) -> float:
+        """Return where the flip is drawn: of a jump, in the middle."""
+        return 0.5 * (self.last_below + self.value) if self.is_jump else self.value
 
 
 class Decision(NamedTuple):
@@ -102,6 +119,16 @@ class ThresholdAnalysis:
     grid: tuple[Means, ...]
     flips: tuple[Flip, ...]
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the parameter changes neither costs nor QALYs of any strategy."""
+        amounts = (
+            [getattr(means, kind)[place] for means in self.grid]
+            for kind in ("cost", "qalys")
+            for place in range(len(self.grid[0].cost))
+        )
+        return all(map(is_constant, amounts))
+
     def flips_at(self, threshold: float) -> list[Flip]:
         """Return the flips at a threshold, rising."""
         return [flip for flip in self.flips if flip.threshold == threshold]
@@ -119,7 +146,8 @@ def threshold_analysis(
 
     The decision is looked up at `GRID` values; between two that differ the difference in net
     benefit of their strategies is closed in on by the secant and by halving. Two flips between
-    two neighbouring values of the grid are not seen.
+    two neighbouring values of the grid are not seen. Of a count only whole numbers are looked
+    at: all of them where there are `GRID` or fewer.
 
     Parameters
     ----------
@@ -141,9 +169,10 @@ def threshold_analysis(
     linear = _is_linear(grid)
     search = Search(question, varied, linear)
     kept = store.done() if store is not None else set()
+    first = chunks_of(len(grid))
 
     def flips_at(place: int) -> list[Flip]:
-        chunk = chunks_of(GRID) + place
+        chunk = first + place
         if store is not None and chunk in kept:
             return [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
         return list(search.flips(grid, question.thresholds[place]))
@@ -152,7 +181,7 @@ def threshold_analysis(
     with ThreadPoolExecutor(workers(threads)) as pool:
         places = range(len(question.thresholds))
         for place, found in zip(places, pool.map(flips_at, places), strict=True):
-            chunk = chunks_of(GRID) + place
+            chunk = first + place
             flips += found
             if chunk not in kept:
                 if store is not None:
@@ -168,15 +197,16 @@ def threshold_analysis(
     return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
 
 
-def work(question: Question, kept: set[int]) -> int:
+def work(question: Question, varied: Range, kept: set[int]) -> int:
     """Return the work that `threshold_analysis` has to do, in sets, but for what is kept."""
-    searches = (chunks_of(GRID) + place for place in range(len(question.thresholds)))
-    return sets_to_simulate(GRID, kept) + SEARCH * sum(chunk not in kept for chunk in searches)
+    sets = len(varied.values(GRID))
+    searches = (chunks_of(sets) + place for place in range(len(question.thresholds)))
+    return sets_to_simulate(sets, kept) + SEARCH * sum(chunk not in kept for chunk in searches)
 
 
-def chunks(question: Question) -> int:
+def chunks(question: Question, varied: Range) -> int:
     """Return in how many chunks the work is kept."""
-    return chunks_of(GRID) + len(question.thresholds)
+    return chunks_of(len(varied.values(GRID))) + len(question.thresholds)
 
 
 def means_at(question: Question, value: float, name: str) -> Means:
@@ -194,8 +224,23 @@ class Search:
 
     def flips(self, grid: list[Means], threshold: float) -> Iterator[Flip]:
         """Yield the flips between neighbouring values of the grid."""
+        between = self._between_counts if self.varied.is_whole else self._between
         for low, high in pairwise(grid):
-            yield from self._between(low, high, threshold)
+            yield from between(low, high, threshold)
+
+    def _between_counts(self, low: Means, high: Means, threshold: float) -> Iterator[Flip]:
+        """Halve the whole numbers between two until the decision jumps from one to the next."""
+        before, after = (_best(means, threshold) for means in (low, high))
+        if before == after:
+            return
+        if high.value - low.value <= 1.0:
+            names = strategy_names(self.question)
+            sides = (names[before], names[after])
+            yield Flip(threshold, high.value, math.nan, *sides, last_below=low.value)
+            return
+        middle = self._simulated(math.floor(0.5 * (low.value + high.value)))
+        yield from self._between_counts(low, middle, threshold)
+        yield from self._between_counts(middle, high, threshold)
 
     def _between(self, low: Means, high: Means, threshold: float) -> Iterator[Flip]:
         before, after = (_best(means, threshold) for means in (low, high))
@@ -256,11 +301,11 @@ def _grid(
     progress: Progress,
     store: Store | None,
 ) -> list[Means]:
-    values = np.linspace(varied.low, varied.high, GRID).tolist()
+    values = varied.values(GRID)
     strategies = strategy_names(question)
     costs, qalys = ([f"{kind}:{name}" for name in strategies] for kind in (COST, QALYS))
     sets = Sets(
-        count=GRID,
+        count=len(values),
         ask=lambda place: _asking(question, varied.name, values[place]),
         columns=(),
         measure=lambda found: [*found.cost.tolist(), *found.qalys.tolist()],
@@ -303,6 +348,8 @@ def _secant(low: Means, high: Means, threshold: float, before: int, after: int) 
 def _is_linear(grid: list[Means]) -> bool:
     """Whether costs and QALYs lie on the straight lines through the ends."""
     values = np.array([means.value for means in grid])
+    if values[0] == values[-1]:
+        return True
     share = ((values - values[0]) / (values[-1] - values[0]))[:, None]
     for amounts in (
         np.array([means.cost for means in grid]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -13,6 +13,7 @@ import numpy as np
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.study.question import Question
+from sim.uncertainty.constant import is_constant
 from sim.uncertainty.one_way import chosen_strategy, middle_threshold
 from sim.uncertainty.outcomes import COST, NMB, QALYS, Outcome, outcome_named
 from sim.uncertainty.psa import Store
@@ -51,7 +52,8 @@ class TwoWay:
     outcome
         The incremental net benefit of `strategy`.
     x, y
-        What varies, over which interval; the grid has equal steps.
+        What varies, over which interval; the grid has equal steps, but for counts, of which it
+        has whole numbers only.
     points
         Row by row: all values of x at the first y, then at the next.
     """
@@ -79,16 +81,26 @@ class TwoWay:
         """Names of the strategies, in the order of net benefits."""
         return strategy_names(self.question)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether the gain is the same over the whole grid."""
+        return is_constant([point.gain.mean for point in self.points])
+
     def grid(self) -> Array:
         """Return net benefits; shape (y, x, strategy)."""
         benefits = np.array([point.net_benefits for point in self.points])
         return benefits.reshape(len(self.ys), len(self.xs), -1)
 
-    def refined(self, parts: int) -> tuple[Array, Array, Array]:
-        """Return x, y and net benefits with each step in `parts`, by linear interpolation."""
-        xs, ys = (_divided(values, parts) for values in (self.xs, self.ys))
-        across = np.apply_along_axis(lambda row: np.interp(xs, self.xs, row), 1, self.grid())
-        return xs, ys, np.apply_along_axis(lambda row: np.interp(ys, self.ys, row), 0, across)
+    def refined(self, most: int) -> tuple[Array, Array, Array]:
+        """Return x, y and net benefits at about `most` values of each.
+
+        Between the points of the grid benefits are linear, but along a count, where they are
+        those of the nearest whole number looked at, half a step beyond its ends.
+        """
+        across = _refined(self.x, self.xs, most)
+        upwards = _refined(self.y, self.ys, most)
+        rows = np.apply_along_axis(across.between, 1, self.grid())
+        return across.values, upwards.values, np.apply_along_axis(upwards.between, 0, rows)
 
 
 def two_way(
@@ -112,7 +124,7 @@ def two_way(
     x, y
         Two different parameters and their intervals.
     steps
-        Values of each, ends included, at least 2.
+        Values of each, ends included, at least 2; of a count, at most so many.
     threshold
         In currency per QALY; by default the middle one of the perspective.
     strategy
@@ -162,15 +174,30 @@ def two_way(
     return TwoWay(question, outcome, name, worth, x, y, points)
 
 
-def _divided(values: Array, parts: int) -> Array:
-    places = np.linspace(0.0, len(values) - 1.0, (len(values) - 1) * parts + 1)
-    return np.interp(places, np.arange(len(values)), values)
+def grid_points(x: Range, y: Range, steps: int) -> int:
+    """Return how many points the grid of `two_way` has."""
+    return len(x.values(steps)) * len(y.values(steps))
+
+
+class _Refined(NamedTuple):
+    values: Array
+    between: Callable[[Array], Array]
+
+
+def _refined(varied: Range, looked_at: Array, most: int) -> _Refined:
+    parts = max(1, most // len(looked_at))
+    if varied.is_whole:
+        half = 0.5
+        fine = np.linspace(looked_at[0] - half, looked_at[-1] + half, parts * len(looked_at))
+        nearest = np.abs(fine[:, None] - looked_at).argmin(axis=1)
+        return _Refined(fine, lambda row: row[nearest])
+    places = np.linspace(0.0, len(looked_at) - 1.0, (len(looked_at) - 1) * parts + 1)
+    fine = np.interp(places, np.arange(len(looked_at)), looked_at)
+    return _Refined(fine, lambda row: np.interp(fine, looked_at, row))
 
 
 def _values(x: Range, y: Range, steps: int) -> Iterator[tuple[float, float]]:
-    across = np.linspace(x.low, x.high, steps).tolist()
-    upwards = np.linspace(y.low, y.high, steps).tolist()
-    for at_y, at_x in product(upwards, across):
+    for at_y, at_x in product(y.values(steps), x.values(steps)):
         yield at_x, at_y
 
 

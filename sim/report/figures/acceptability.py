@@ -83,7 +83,10 @@ def acceptability_figure(
 def _curve(
     axes: Axes, curve: pd.DataFrame, colour: str, label: str, switches: Sequence[float]
 ) -> None:
-    share, error = PERCENT * curve["without_noise"], PERCENT * NORMAL_97_5 * curve["se"]
+    share, error = (
+        PERCENT * curve["without_noise"],
+        PERCENT * NORMAL_97_5 * curve["without_noise_se"],
+    )
     low, high = (share - error).clip(lower=0.0), (share + error).clip(upper=PERCENT)
     axes.fill_between(curve["threshold"], low, high, color=colour, alpha=BAND, linewidth=0.0)
     axes.plot(

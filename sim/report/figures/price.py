@@ -81,7 +81,10 @@ def price_figure(
 
 
 def _line(axes: Axes, curve: pd.DataFrame, colour: str, label: str) -> None:
-    share, error = PERCENT * curve["without_noise"], PERCENT * NORMAL_97_5 * curve["se"]
+    share, error = (
+        PERCENT * curve["without_noise"],
+        PERCENT * NORMAL_97_5 * curve["without_noise_se"],
+    )
     low, high = (share - error).clip(lower=0.0), (share + error).clip(upper=PERCENT)
     axes.fill_between(curve["price"], low, high, color=colour, alpha=BAND, linewidth=0.0)
     axes.plot(curve["price"], share, color=colour, label=label)

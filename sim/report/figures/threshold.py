@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from sim.report.cells import SYMBOLS
 from sim.report.figures.style import GREY, colour_of, in_currency, new_figure
-from sim.report.figures.words import named, number, shown_name
+from sim.report.figures.words import named, number, shown_name, whole_ticks
 from sim.uncertainty.principal import NORMAL_97_5
 from sim.uncertainty.threshold import Flip, ThresholdAnalysis
 
@@ -56,7 +56,8 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
         base = question.numbers[varied.name]
         if varied.low <= base <= varied.high:
             axes.axvline(base, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-        axes.set_xlim(varied.low, varied.high)
+        axes.set_xlim(*_limits(result))
+        whole_ticks(axes.xaxis, varied)
         axes.grid(axis="y")
         in_currency(axes.yaxis, symbol)
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
@@ -73,12 +74,22 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
     return figure
 
 
+def _limits(result: ThresholdAnalysis) -> tuple[float, float]:
+    """Return the ends of the axis: of a count half a step beyond its whole numbers."""
+    beyond = 0.5 if result.varied.is_whole else 0.0
+    return result.varied.low - beyond, result.varied.high + beyond
+
+
 def _lines(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Sequence[str]) -> None:
     values = [means.value for means in result.grid]
     benefits = np.array([means.net_benefits(threshold) for means in result.grid])
     gains = benefits - benefits[:, [names.index(result.question.scenario.comparator_name)]]
     for place, (name, colour) in enumerate(colour_of(names).items()):
-        axes.plot(values, gains[:, place], color=colour, label=name)
+        # Between two whole numbers there is nothing, so no line may join them.
+        look = (
+            {"marker": "o", "markersize": 3.5, "linestyle": ":"} if result.varied.is_whole else {}
+        )
+        axes.plot(values, gains[:, place], color=colour, label=name, **look)
     low, high = float(gains.min()), float(gains.max())
     height = (high - low) or abs(high) or 1.0
     axes.set_ylim(low - BELOW * height, low + ABOVE * height)
@@ -87,11 +98,12 @@ def _lines(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Seque
 def _strip(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Sequence[str]) -> None:
     """Colour the parts between the flips by who is optimal there."""
     flips = result.flips_at(threshold)
-    ends = [result.varied.low, *(flip.value for flip in flips), result.varied.high]
+    left, right = _limits(result)
+    ends = [left, *(flip.place for flip in flips), right]
     chosen = [result.decisions[threshold].low, *(flip.above for flip in flips)]
     colours = colour_of(names)
-    for left, right, name in zip(ends, ends[1:], chosen, strict=False):
-        axes.axvspan(left, right, 0.0, STRIP, color=colours[name], linewidth=0.0)
+    for start, end, name in zip(ends, ends[1:], chosen, strict=False):
+        axes.axvspan(start, end, 0.0, STRIP, color=colours[name], linewidth=0.0)
     axes.annotate(
         "optimal",
         (1.0, STRIP),
@@ -112,19 +124,25 @@ def _flips(axes: Axes, flips: Sequence[Flip], result: ThresholdAnalysis) -> None
     for flip in flips:
         benefits = np.array([means.net_benefits(flip.threshold) for means in result.grid])
         gains = benefits[:, names.index(flip.above)] - benefits[:, comparator]
-        at = float(np.interp(flip.value, values, gains))
+        at = float(np.interp(flip.place, values, gains))
         error = NORMAL_97_5 * flip.se if math.isfinite(flip.se) else 0.0
         axes.errorbar(
-            flip.value, at, xerr=error, color="black", linewidth=0.9, capsize=2.0, zorder=5, **FLIP
+            flip.place, at, xerr=error, color="black", linewidth=0.9, capsize=2.0, zorder=5, **FLIP
         )
         axes.annotate(
-            number(flip.value),
-            (flip.value, at),
-            xytext=(3.0 if flip.value < middle else -3.0, 7.0),
+            _said(flip),
+            (flip.place, at),
+            xytext=(3.0 if flip.place < middle else -3.0, 7.0),
             textcoords="offset points",
-            ha="left" if flip.value < middle else "right",
+            ha="left" if flip.place < middle else "right",
             fontsize=SMALL,
         )
+
+
+def _said(flip: Flip) -> str:
+    if flip.is_jump:
+        return f"between {number(flip.last_below)} and {number(flip.value)}"
+    return number(flip.value)
 
 
 def _legend(result: ThresholdAnalysis, names: Sequence[str]) -> list[Line2D]:
@@ -137,6 +155,7 @@ def _legend(result: ThresholdAnalysis, names: Sequence[str]) -> list[Line2D]:
         dashed: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 0.9}
         handles.append(Line2D([], [], label=f"base {number(base)}", **dashed))
     if result.flips:
-        label = "flip, with its 95 % Monte Carlo interval"
+        jump = result.varied.is_whole
+        label = "flip" if jump else "flip, with its 95 % Monte Carlo interval"
         handles.append(Line2D([], [], color="black", linewidth=0.9, label=label, **FLIP))
     return handles

@@ -22,6 +22,8 @@ from sim.report.figures.words import (
     number,
     shown_name,
 )
+from sim.report.figures.words_only import words_figure
+from sim.uncertainty.constant import DOES_NOT_VARY
 from sim.uncertainty.one_way import STRUCTURE, Bar, Found, Section, Tornado, shown_sections
 from sim.uncertainty.outcomes import ICER, NHB, NMB
 from sim.uncertainty.principal import NORMAL_97_5
@@ -59,6 +61,12 @@ def tornado_figure(result: Tornado, *, top: int) -> Figure:
 
     Error ticks are 95 % intervals of the Monte Carlo error of the change from the base.
     """
+    title = against(result.question, result.strategy)
+    if result.is_constant:
+        return words_figure(title, f"{DOES_NOT_VARY.capitalize()}: {result.outcome.label}.")
+    if result.state:
+        said = f"{result.outcome.label} has no value at the base ({result.state}): no bars."
+        return words_figure(title, said)
     sections = shown_sections(result, top)
     bars = [bar for section in sections for bar in section.bars]
     titles, places, rows = _places(sections)
@@ -110,7 +118,8 @@ def _room(axes: Axes, result: Tornado, bars: list[Bar]) -> None:
         error = NORMAL_97_5 * end.change.se if end.change.se > 0.0 else 0.0
         reached += [end.outcome - error, end.outcome + error]
     low, high = min(reached), max(reached)
-    room = ROOM_FOR_NAMES if _named_flips(result) and any(map(result.flips, bars)) else ROOM
+    named = _named_flips(result) and any(map(result.flips, bars))
+    room = ROOM_FOR_NAMES if named or any(bar.is_undefined for bar in bars) else ROOM
     margin = room * (high - low) or abs(base) or 1.0
     axes.set_xlim(low - margin, high + margin)
 
@@ -150,6 +159,7 @@ def _draw(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
             axes.plot(end.outcome, place, **FLIP_MARK, zorder=5)
     for end, text in _end_texts(result, bar):
         _write(axes, bar, end, text, base, place)
+    _undefined(axes, result, bar, place)
 
 
 def _colours(bar: Bar) -> tuple[str, ...]:
@@ -181,7 +191,7 @@ def _named_flips(result: Tornado) -> bool:
 
 def _write(axes: Axes, bar: Bar, end: Found, text: str, base: float, place: float) -> None:
     # An end without effect is written opposite to the other.
-    other = max((each.outcome for each in bar.ends), default=base)
+    other = max((each.outcome for each in bar.ends if not each.state), default=base)
     left = end.outcome < base if end.outcome != base else other > base
     reach = end.outcome + (-1.0 if left else 1.0) * NORMAL_97_5 * (end.change.se or 0.0)
     axes.annotate(
@@ -193,6 +203,30 @@ def _write(axes: Axes, bar: Bar, end: Found, text: str, base: float, place: floa
         va="center",
         fontsize=TINY,
         color="black",
+        bbox=WHITE_GROUND,
+    )
+
+
+def _undefined(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
+    """Write at the base what holds at ends without an outcome, on the side that is free."""
+    texts = [
+        ", ".join(filter(None, (_said(result, end), end.state))) for end in bar.ends if end.state
+    ]
+    if not texts:
+        return
+    base = result.base.mean
+    left = not any(end.outcome < base for end in bar.ends)
+    flips = any(end.optimal != result.optimal for end in bar.ends if end.state)
+    if flips:
+        axes.plot(base, place, **FLIP_MARK, zorder=5)
+    axes.annotate(
+        " | ".join(texts),
+        (base, place),
+        xytext=((-1.0 if left else 1.0) * (POINTS_FROM_BAR + 3.0), 0.0),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        va="center",
+        fontsize=TINY,
         bbox=WHITE_GROUND,
     )
 

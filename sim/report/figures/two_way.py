@@ -15,7 +15,15 @@ from scipy.ndimage import distance_transform_edt
 from sim.economics.estimates import Array
 from sim.report.figures.style import new_figure
 from sim.report.figures.tornado import FLIP_MARK, WHITE_GROUND
-from sim.report.figures.words import against, axis_label, in_unit, named, number, shown_name
+from sim.report.figures.words import (
+    against,
+    axis_label,
+    in_unit,
+    named,
+    number,
+    shown_name,
+    whole_ticks,
+)
 from sim.uncertainty.two_way import TwoWay
 
 Area = np.ndarray[Any, np.dtype[np.bool_]]
@@ -36,8 +44,7 @@ ROOM: Final = 0.71
 def two_way_figure(result: TwoWay) -> Figure:
     """Draw the gain in net benefit over the grid with the boundary of the decision."""
     figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
-    parts = max(1, MOST_PLACES // len(result.xs))
-    xs, ys, benefits = result.refined(parts)
+    xs, ys, benefits = result.refined(MOST_PLACES)
     ours, theirs = (
         benefits[..., result.strategies.index(name)]
         for name in (result.strategy, result.question.scenario.comparator_name)
@@ -61,12 +68,13 @@ def two_way_figure(result: TwoWay) -> Figure:
         bar.ax.set_ylim(float(gain.min()), float(gain.max()))
     _boundaries(axes, xs, ys, benefits)
     _base(axes, result, _names(axes, result, xs, ys, benefits))
-    axes.set_xlim(result.x.low, result.x.high)
-    axes.set_ylim(result.y.low, result.y.high)
+    axes.set_xlim(xs[0], xs[-1])
+    axes.set_ylim(ys[0], ys[-1])
     axes.set_xlabel(named(result.x))
     axes.set_ylabel(named(result.y))
-    for axis in (axes.xaxis, axes.yaxis):
+    for axis, varied in ((axes.xaxis, result.x), (axes.yaxis, result.y)):
         axis.set_major_formatter(lambda value, _: number(value))
+        whole_ticks(axis, varied)
     axes.set_title(against(result.question, result.strategy))
     return figure
 

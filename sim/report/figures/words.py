@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator
 
 from sim.report.cells import SYMBOLS
 from sim.report.figures.style import in_currency
@@ -53,6 +54,12 @@ def named(varied: Range) -> str:
     """Return the label of a parameter and its unit, unless the label says it."""
     said = varied.unit.lower() in varied.label.lower()
     return varied.label if said else f"{varied.label}, {varied.unit}"
+
+
+def whole_ticks(axis: Axis, varied: Range) -> None:
+    """Put ticks at whole numbers only, along the axis of a count."""
+    if varied.is_whole:
+        axis.set_major_locator(MaxNLocator(integer=True))
 
 
 def balanced(text: str, width: int, most: int = 2) -> str:

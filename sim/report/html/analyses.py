@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -189,7 +190,13 @@ def _one_way(results: Results, content: Mapping[str, Any]) -> Tornado:
         outcome=outcome_named(content["outcome"], threshold=threshold, currency=currency),
         strategy=content["strategy"],
         threshold=threshold,
-        base=Estimate(**content["base"]),
+        base=Estimate(
+            *(
+                math.nan if content["base"][key] is None else content["base"][key]
+                for key in ("mean", "se")
+            )
+        ),
+        state=content["state"] or "",
         optimal=content["optimal"],
         bars=tuple(_bar(row) for row in table.to_dict("records")),
     )
@@ -202,6 +209,8 @@ def _bar(row: Mapping[Any, Any]) -> Bar:
             outcome=float(row[f"outcome_{side}"]),
             change=Estimate(float(row[f"outcome_{side}"] - row["base"]), float(row[f"se_{side}"])),
             optimal=str(row[f"optimal_{side}"]),
+            benefit=float(row[f"benefit_{side}"]),
+            state="" if pd.isna(row[f"state_{side}"]) else str(row[f"state_{side}"]),
         )
         for side in ("low", "high")
         # A structural choice has one end.

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.report.html.analyses import Analyses
+from sim.report.html.probabilistic import probability_with_error, with_errors
 from sim.report.html.results import Results
 from sim.report.html.words import (
     INTERVAL,
@@ -17,7 +18,6 @@ from sim.report.html.words import (
     money_with_error,
     percent,
     plain,
-    probability,
     with_error,
 )
 from sim.report.voi import EVERYTHING
@@ -150,7 +150,7 @@ def _probability(analyses: Analyses, strategy: str, threshold: float) -> str:
     for choice in found.content["decision"]:
         if choice["threshold"] == threshold:
             share = next(s for s in choice["strategies"] if s["name"] == strategy)
-            return probability(share["probability"]["without_noise"])
+            return probability_with_error(share["probability"])
     return ""
 
 
@@ -179,10 +179,11 @@ def sure_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
 
 
 def _interval(split: dict[str, float | None], shown: Any) -> str:  # noqa: ANN401
-    mean, low, high = (
-        math.nan if split[key] is None else split[key] for key in ("mean", "low", "high")
+    mean = math.nan if split["mean"] is None else split["mean"]
+    named = "" if split["low"] is None or split["low_se"] == split["high_se"] == 0.0 else INTERVAL
+    return (
+        f"{shown(mean)} ({' '.join(part for part in (named, with_errors(split, shown)) if part)})"
     )
-    return f"{shown(mean)} ({INTERVAL} {shown(low)} to {shown(high)})"
 
 
 def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
@@ -268,6 +269,17 @@ def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
         yield (
             f"No single one of {varied} inputs, at either end of its range, and none of "
             f"{structural} structural choices changes the choice {at}."
+        )
+    if tornado.is_constant:
+        return
+    undefined = [bar for bar in tornado.bars if bar.is_undefined and not tornado.state]
+    if undefined:
+        first = max(undefined, key=lambda bar: bar.benefit_moved)
+        states = dict.fromkeys(end.state for end in first.ends if end.state)
+        yield (
+            f"{len(undefined)} of them leave the outcome without a value at an end; of these net "
+            f"benefit moves most with {_named(first)}: {results.labels[tornado.strategy]} is then "
+            f"{listed(states)}."
         )
     told = [bar for bar in tornado.bars if not math.isnan(bar.swing)]
     if told:

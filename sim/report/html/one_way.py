@@ -11,6 +11,7 @@ from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
 from sim.report.html.scale import Scale
 from sim.report.html.words import commands, fixed, money, plain
+from sim.report.one_way import NOTHING_CHANGES, why_undefined
 from sim.uncertainty.one_way import STRUCTURE, Bar, Tornado, shown_sections
 
 TOP: Final = 20
@@ -27,6 +28,8 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
             "commands": commands(results.question, ["tornado"]),
             "refused": analyses.refused.get("one_way"),
         }
+    if found.is_constant:
+        return {"found": True, "unchanged": NOTHING_CHANGES, "drawings": []}
     sections = shown_sections(found, TOP)
     bars = [bar for section in sections for bar in section.bars]
     scale = Scale.over(_reach(found, bars))
@@ -37,8 +40,10 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "outcome": found.outcome.label,
         "strategy": labels[found.strategy],
         "comparator": labels[results.comparator],
-        "base": shown(found.base.mean),
-        "base_at": scale.at(found.base.mean),
+        "base": found.state or shown(found.base.mean),
+        "base_at": None if found.state else scale.at(found.base.mean),
+        "undefined": sum(bar.is_undefined for bar in found.bars),
+        "why_undefined": why_undefined(found),
         "zero_at": scale.at(0.0) if scale.low < 0.0 < scale.high else None,
         "ticks": scale.ticks(shown),
         "sections": [
@@ -73,8 +78,9 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: AR
 def _reach(found: Tornado, bars: list[Bar]) -> list[float]:
     ends = [end for bar in bars for end in bar.ends if math.isfinite(end.outcome)]
     errors = [NORMAL_97_5 * end.change.se if end.change.se > 0.0 else 0.0 for end in ends]
+    base = [] if found.state else [found.base.mean]
     return [
-        found.base.mean,
+        *base,
         *(end.outcome - error for end, error in zip(ends, errors, strict=True)),
         *(end.outcome + error for end, error in zip(ends, errors, strict=True)),
     ]
@@ -92,13 +98,13 @@ def _row(results: Results, found: Tornado, bar: Bar, scale: Scale) -> dict[str, 
         marks.append(
             {
                 "kind": "choice" if bar.group == STRUCTURE else kind,
-                "bar": scale.bar(found.base.mean, end.outcome),
+                "bar": scale.bar(end.outcome if found.state else found.base.mean, end.outcome),
                 "end": scale.at(end.outcome),
                 "error": scale.bar(end.outcome - error, end.outcome + error) if error else None,
                 "flips": end.optimal != found.optimal,
             }
         )
-    outcomes = [shown(end.outcome) for end in bar.ends]
+    outcomes = [end.state or shown(end.outcome) for end in bar.ends]
     chosen = dict.fromkeys(
         results.labels[end.optimal] for end in bar.ends if end.optimal != found.optimal
     )

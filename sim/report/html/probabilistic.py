@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from sim.clinic.units import PERCENT
 from sim.report.html.analyses import Analyses, Probabilistic
 from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
@@ -20,7 +21,7 @@ from sim.report.html.words import (
     percent,
     probability,
 )
-from sim.report.psa_text import LOSS, MEANS, OUTCOMES
+from sim.report.psa_text import CONSTANT, LOSS, MEANS, NO_INTERVAL, OUTCOMES, SHOWN, WHY
 from sim.uncertainty.psa import base_patients
 
 VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
@@ -63,9 +64,19 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "increments": _increments(results, found),
         "decision": _decision(results, found),
         "notes": [MEANS, LOSS] if results.others else [MEANS],
+        "missing": NO_INTERVAL if _is_missing(content) else "",
+        "why": WHY,
         "noise": percent(max(noise)) if noise and max(noise) > NOISY else "",
         "drawings": [drawing.name for drawing in drawings(results, analyses)],
     }
+
+
+def _is_missing(content: Mapping[str, Any]) -> bool:
+    """Whether an interval of the tables is not given."""
+    shown = [arm["outcomes"][name] for arm in content["strategies"] for name in SHOWN]
+    for gain in content["increments"]:
+        shown += [gain["life_years"], gain["qalys"], gain["cost"], *gain["nmb"].values()]
+    return any(split["low"] is None and split["mean"] is not None for split in shown)
 
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
@@ -188,7 +199,7 @@ def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tu
             money(choice["threshold"], results.symbol),
             [
                 (
-                    probability(each["probability"]["without_noise"]),
+                    probability_with_error(each["probability"]),
                     money(each["expected_loss"]["mean"], results.symbol),
                 )
                 for each in choice["strategies"]
@@ -196,6 +207,13 @@ def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tu
         )
         for choice in found.content["decision"]
     ]
+
+
+def probability_with_error(found: Mapping[str, Any]) -> str:
+    """Return the probability without noise and its error, in percentage points."""
+    error = found["without_noise_se"]
+    said = "" if error is None else f" (SE{NARROW}{PERCENT * error:.1f})"
+    return f"{probability(found['without_noise'])}{said}"
 
 
 def _interval(split: dict[str, Any], digits: int | None, symbol: str) -> Interval:
@@ -206,8 +224,19 @@ def _interval(split: dict[str, Any], digits: int | None, symbol: str) -> Interva
     if split["mean"] is None:
         return Interval(shown(None))
     error = f"(SE{NARROW}{shown(split['se'])})" if split["se"] is not None else ""
-    interval = f"{shown(split['low'])} to {shown(split['high'])}".replace(MINUS, JOINED)
+    interval = with_errors(split, shown).replace(MINUS, JOINED)
     return Interval(shown(split["mean"]), error, interval)
+
+
+def with_errors(split: Mapping[str, Any], shown: Callable[[float], str]) -> str:
+    """Return an interval with the errors of its ends, or why there is none."""
+    if split["low"] is None or split["high"] is None:
+        return NO_INTERVAL
+    if split["low_se"] == split["high_se"] == 0.0:
+        return CONSTANT
+    return " to ".join(
+        f"{shown(split[end])} (SE{NARROW}{shown(split[f'{end}_se'])})" for end in ("low", "high")
+    )
 
 
 def _ratio(gain: dict[str, Any], symbol: str) -> Interval:
