@@ -92,7 +92,7 @@ class AtMost(Rule):
         drawn = [name for name, factor in self.terms.items() if factor > 0.0 and name in columns]
         if not drawn:
             return
-        values = {**numbers, **columns}
+        values: dict[str, Any] = {**numbers, **columns}
         excess = np.maximum(self._total(values) - self.limit, 0.0)
         if not np.any(excess > 0.0):
             return
@@ -136,7 +136,7 @@ class RatioAtMost(Rule):
 
     def settle(self, columns: dict[str, Array], numbers: Numbers) -> None:
         """Lower the ratio."""
-        values = {**numbers, **columns}
+        values: dict[str, Any] = {**numbers, **columns}
         total = sum(values[name] for name in self.probabilities)
         if self.ratio in columns and np.any(total * values[self.ratio] > 1.0):
             columns[self.ratio] = np.minimum(columns[self.ratio], 1.0 / total)
