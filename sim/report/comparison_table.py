@@ -58,13 +58,15 @@ def _scenarios(console: Console, comparison: Comparison) -> None:
     print_paragraph(console, f"{len(comparison.sides)} scenarios side by side", style="bold")
     for side in comparison.sides:
         print_paragraph(console, f"{side.name}: {side.question.scenario.title}", "Scenario")
-    for lines in zip(*(question_lines(side.question) for side in comparison.sides), strict=True):
-        ((name, text), *others) = lines
-        if all(line == (name, text) for line in others):
-            print_paragraph(console, text, name)
+    lines = [dict(question_lines(side.question)) for side in comparison.sides]
+    for name in dict.fromkeys(name for each in lines for name in each):
+        texts = [each.get(name) for each in lines]
+        if texts[0] is not None and all(text == texts[0] for text in texts):
+            print_paragraph(console, texts[0], name)
             continue
-        for side, (_, text) in zip(comparison.sides, lines, strict=True):
-            print_paragraph(console, f"{side.name}: {text}", name)
+        for side, text in zip(comparison.sides, texts, strict=True):
+            if text is not None:
+                print_paragraph(console, f"{side.name}: {text}", name)
     simulated = (
         f"{patients_in_words(question.patients)}, the same under each strategy and scenario; "
         f"seed {question.seed}; core engine"

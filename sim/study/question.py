@@ -155,13 +155,14 @@ def prepare(
     numbers = {name: parameter.value for name, parameter in parameters.items()}
     numbers |= scenario.parameters
     numbers |= overrides
+    names = Names(numbers.keys(), scenario.setting)
     question = Question(
         loaded=loaded,
         catalogue=catalogue,
         parameters=parameters,
         numbers=numbers,
-        life_tables=_life_tables(loaded, catalogue, catalogue.perspectives[scenario.perspective]),
-        names=Names(numbers.keys(), scenario.setting),
+        life_tables=_life_tables(loaded, catalogue, Values(numbers, scenario.setting, names)),
+        names=names,
         used=frozenset(),
         patients=patients or scenario.patients,
         seed=scenario.seed if seed is None else seed,
@@ -256,10 +257,16 @@ def _thresholds(question: Question, values: Values) -> tuple[float, ...]:
 
 
 def _life_tables(
-    loaded: Loaded, catalogue: Catalogue, perspective: Perspective
+    loaded: Loaded, catalogue: Catalogue, values: Values
 ) -> tuple[LifeTable, LifeTable]:
     own = loaded.life_table_file
     if own is not None:
-        return read_life_table(own)
-    table = catalogue.life_tables[loaded.scenario.life_table or perspective.life_table]
+        return read_life_table(own, values["population.age_minimum_years"])
+    perspective = catalogue.perspectives[loaded.scenario.perspective]
+    return catalogue_life_tables(catalogue, loaded.scenario.life_table or perspective.life_table)
+
+
+def catalogue_life_tables(catalogue: Catalogue, name: str) -> tuple[LifeTable, LifeTable]:
+    """Return the catalogue's life table of a name, for men and for women."""
+    table = catalogue.life_tables[name]
     return gompertz(table.ages, table.male), gompertz(table.ages, table.female)
