@@ -256,7 +256,7 @@ def test_strategies_are_given_as_in_a_file():
 
 def test_a_life_table_is_found_from_the_working_folder(tmp_path, monkeypatch):
     rows = "\n".join(f"{age},0.5,0.5" for age in (0, 100))
-    (tmp_path / "table.csv").write_text(f"age,qx_male,qx_female\n{rows}\n")
+    (tmp_path / "table.csv").write_text(f"age,mx_male,mx_female\n{rows}\n")
     monkeypatch.chdir(tmp_path)
     own = asked().with_(life_table=Path("table.csv"))
     assert own.question.model.life_table_male != asked().question.model.life_table_male

@@ -163,13 +163,13 @@ def test_the_order_of_scenarios_does_not_change_the_frontier(ask):
 @pytest.mark.parametrize(
     ("changes", "reasons"),
     [
-        ({"population": "tower"}, ("population",)),
-        ({"parameters": {"population.male_probability": 0.4}}, ("population",)),
-        ({"horizon_years": 5}, ("horizon",)),
-        ({"discounting": {"costs": 0.01}}, ("discounting",)),
-        ({"perspective": "nhs_england"}, ("perspective", "discounting", "thresholds")),
-        ({"setting": "real_world"}, ("setting",)),
-        ({"switches": {"toxicity": False}}, ()),
+        ({"parameters": {"population.male_probability": 0.4}}, ("population.male_probability",)),
+        ({"horizon_years": 5}, ("horizon_years",)),
+        ({"discounting": {"costs": 0.01}}, ("discounting.costs",)),
+        ({"switches": {"toxicity": False}}, ("switches.toxicity",)),
+        ({"life_table": "uk_2017_2019"}, ("life_table",)),
+        ({"parameters": {**HALF, "utility.on_treatment": 0.4}}, ("utility.on_treatment",)),
+        ({"parameters": HALF}, ()),
     ],
 )
 def test_what_is_not_an_alternative_stays_out_of_the_analysis(ask, changes, reasons):
@@ -307,7 +307,7 @@ def test_nothing_is_cut_off_and_every_scenario_has_its_own_money(ask, width):
         "Net monetary benefit at £35,000 per QALY",
         "Net monetary benefit at $150,000 per QALY",
         "at £25,000 per QALY",
-        "they differ in perspective, discounting, thresholds",
+        "they differ in perspective, discounting.costs, discounting.effects, thresholds",
     ):
         assert text in words
 

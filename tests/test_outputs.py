@@ -423,7 +423,7 @@ def fingerprint_of(folder, text, **asked):
 
 def test_fingerprint_tells_questions_apart_and_not_their_words(tmp_path):
     table = tmp_path / "table.csv"
-    table.write_text("age,qx_male,qx_female\n18,0.01,0.01\n", encoding="utf-8")
+    table.write_text("age,mx_male,mx_female\n18,0.01,0.01\n85,0.01,0.01\n", encoding="utf-8")
     same_question = {
         fingerprint_of(tmp_path, ""),
         fingerprint_of(tmp_path, "title: Other words\n"),
@@ -433,7 +433,7 @@ def test_fingerprint_tells_questions_apart_and_not_their_words(tmp_path):
     }
     assert len(same_question) == 1
     own_table = fingerprint_of(tmp_path, "life_table: table.csv\n")
-    table.write_text("age,qx_male,qx_female\n18,0.01,0.02\n", encoding="utf-8")
+    table.write_text("age,mx_male,mx_female\n18,0.01,0.01\n85,0.01,0.02\n", encoding="utf-8")
     others = [
         own_table,
         fingerprint_of(tmp_path, "life_table: table.csv\n"),
@@ -511,7 +511,9 @@ def test_life_table_is_cited_only_where_it_is_used(tmp_path):
     assert "Arias" in citations(ask(MAIN))
     off = scenario(tmp_path, "horizon_years: 5\nswitches: {background_mortality: false}\n")
     assert "Arias" not in citations(ask(off))
-    (tmp_path / "own.csv").write_text("age,qx_male,qx_female\n18,0.1,0.1\n", encoding="utf-8")
+    (tmp_path / "own.csv").write_text(
+        "age,mx_male,mx_female\n18,0.1,0.1\n85,0.1,0.1\n", encoding="utf-8"
+    )
     assert "Arias" not in citations(ask(scenario(tmp_path, "life_table: own.csv\n")))
 
 

@@ -104,8 +104,9 @@ def compare(
     """Put scenarios side by side: what differs between them, and what that changes.
 
     All are simulated in the same patients, with the number and the seed of the first. Differences
-    from the first are paired by patient. Where population, perspective and horizon are the same,
-    all strategies of all scenarios stand in one full incremental analysis.
+    from the first are paired by patient. Where the scenarios differ in nothing but strategies and
+    prices (parameters ``cost.*``), all strategies of all scenarios stand in one full incremental
+    analysis.
 
     Parameters
     ----------

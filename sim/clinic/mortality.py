@@ -49,7 +49,17 @@ def gompertz(ages: Sequence[float], hazards: Sequence[float]) -> LifeTable:
 
 def stepwise(ages: Sequence[float], deaths: Sequence[float]) -> LifeTable:
     """Build a table from one-year death probabilities q(x): constant hazard −ln(1 − q)."""
-    return _with_sums(tuple(ages), tuple(-log(1.0 - q) for q in deaths), (0.0,) * len(ages))
+    return constant_between(ages, [hazard_of_deaths(q, 1.0) for q in deaths])
+
+
+def constant_between(ages: Sequence[float], hazards: Sequence[float]) -> LifeTable:
+    """Build a table whose hazard is constant from each age to the next, and after the last."""
+    return _with_sums(tuple(ages), tuple(hazards), (0.0,) * len(ages))
+
+
+def hazard_of_deaths(probability: float, years: float) -> float:
+    """Return the constant hazard of a death `probability` within so many `years`: −ln(1 − q)/n."""
+    return -log(1.0 - probability) / years
 
 
 def _with_sums(

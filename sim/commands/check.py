@@ -13,12 +13,23 @@ from sim.report.cells import patients_in_words
 @click.command()
 @scenario_argument
 def check(scenario: Path) -> None:
-    """Say whether SCENARIO is valid, and if not, where and why."""
-    from sim.scenario.loading import load_scenario
+    """Say whether SCENARIO is valid, and if not, where and why.
 
-    question = load_scenario(scenario).scenario
-    count = len(question.strategies)
+    What it names is read too: the life tables of the scenario and of its what-ifs.
+    """
+    from sim.report.life_table import life_table_lines
+    from sim.scenario.loading import what_if
+    from sim.study.question import ask, prepare
+
+    question = ask(scenario)
+    for name in question.scenario.what_ifs:
+        changed = what_if(question.loaded, name, question.catalogue)
+        prepare(changed, question.catalogue, overrides={})
+    asked = question.scenario
+    count = len(asked.strategies)
     click.echo(
         f"{scenario}: fine — {count} {'strategy' if count == 1 else 'strategies'}, "
-        f"{patients_in_words(question.patients)} of {question.population}, {question.perspective}"
+        f"{patients_in_words(asked.patients)} of {asked.population}, {asked.perspective}"
     )
+    for name, text in life_table_lines(question):
+        click.echo(f"{name}: {text}")

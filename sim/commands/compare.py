@@ -34,9 +34,9 @@ def compare(
     """Put SCENARIOS side by side: what differs between them, and what that changes.
 
     All are simulated in the same patients, with the number and the seed of the first scenario
-    unless they are given. Differences from the first scenario are paired by patient. Where
-    population, perspective and horizon are the same, all strategies of all scenarios stand in
-    one full incremental analysis.
+    unless they are given. Differences from the first scenario are paired by patient. Where the
+    scenarios differ in nothing but strategies and prices (cost.*), all strategies of all
+    scenarios stand in one full incremental analysis.
     """
     from sim import CompareResult
     from sim import compare as compared

@@ -29,9 +29,11 @@ OUTCOMES: Final[tuple[tuple[str, str, int], ...]] = (
 SHOWN_DIFFERENCES: Final = tuple(row for row in OUTCOMES if row[0] != "os_median_months")
 VALUES: Final = (("life_years", "Life-years"), ("qalys", "QALYs"))
 BENEFIT: Final = "nmb_at_"
+MOST_OBSTACLES: Final = 8
+"""Printed; all of them are in comparison.json."""
 POOLING: Final = (
-    "All strategies of all scenarios stand in one incremental analysis. Where the scenarios differ "
-    "in more than what one can choose, it compares worlds, not choices."
+    "All strategies of all scenarios stand in one incremental analysis: the scenarios differ in "
+    "nothing but strategies and prices."
 )
 
 
@@ -58,13 +60,15 @@ def _scenarios(console: Console, comparison: Comparison) -> None:
     print_paragraph(console, f"{len(comparison.sides)} scenarios side by side", style="bold")
     for side in comparison.sides:
         print_paragraph(console, f"{side.name}: {side.question.scenario.title}", "Scenario")
-    for lines in zip(*(question_lines(side.question) for side in comparison.sides), strict=True):
-        ((name, text), *others) = lines
-        if all(line == (name, text) for line in others):
-            print_paragraph(console, text, name)
+    lines = [dict(question_lines(side.question)) for side in comparison.sides]
+    for name in dict.fromkeys(name for each in lines for name in each):
+        texts = [each.get(name) for each in lines]
+        if texts[0] is not None and all(text == texts[0] for text in texts):
+            print_paragraph(console, texts[0], name)
             continue
-        for side, (_, text) in zip(comparison.sides, lines, strict=True):
-            print_paragraph(console, f"{side.name}: {text}", name)
+        for side, text in zip(comparison.sides, texts, strict=True):
+            if text is not None:
+                print_paragraph(console, f"{side.name}: {text}", name)
     simulated = (
         f"{patients_in_words(question.patients)}, the same under each strategy and scenario; "
         f"seed {question.seed}; core engine"
@@ -288,9 +292,17 @@ def _notes(console: Console, comparison: Comparison) -> None:
     if comparison.pooled:
         notes.append(POOLING)
     else:
-        notes.append(
-            "No incremental analysis over all scenarios: they differ in "
-            f"{', '.join(comparison.separate_because)}."
-        )
+        notes.append(_not_pooled(comparison.separate_because))
     for note in [*notes, DISCLAIMER]:
         print_paragraph(console, note)
+
+
+def _not_pooled(obstacles: Sequence[str]) -> str:
+    """Say what keeps the strategies of the scenarios apart."""
+    more = len(obstacles) - MOST_OBSTACLES
+    rest = f" and {more} more (no_frontier_because in comparison.json)" if more > 0 else ""
+    return (
+        "No incremental analysis over all scenarios, because their strategies are alternatives only "
+        "where nothing else differs but prices (cost.*): they differ in "
+        f"{', '.join(obstacles[:MOST_OBSTACLES])}{rest}."
+    )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sim.report.citations import citations
 from sim.report.folder import check_folder, write_analysis
+from sim.report.life_table import life_table_json
 from sim.report.values import estimate_json, finite
 from sim.study.flow import Flow
 from sim.study.provenance import fingerprint, provenance
@@ -95,6 +96,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
         "seed": question.seed,
         "engine": simulation.engine,
         "scenario_sha256": fingerprint(question),
+        **life_table_json(question),
         "strategies": [
             {
                 "name": arm.name,

@@ -13,6 +13,7 @@ from rich.console import Console
 from sim.economics.ledger import COST_CATEGORIES
 from sim.report.cells import SAVING, SYMBOLS, icer, money, number, patients_in_words, saved
 from sim.report.citations import own_values, published_sources
+from sim.report.life_table import life_table_lines
 from sim.report.rounding import add_up
 from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
@@ -115,6 +116,7 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
         ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
         ("Perspective", question.perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
+        *life_table_lines(question),
     ]
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sim.clinic.mortality import LifeTable
 from sim.scenario.schema import Strategy
 from sim.study.question import Question
 
-UNSAID: Final = frozenset(
-    {"title", "description", "patients", "seed", "strategies", "parameters", "what_ifs"}
+MAY_DIFFER: Final = frozenset(
+    {"title", "description", "patients", "seed", "strategies", "comparator", "what_ifs"}
 )
+"""Keys of scenarios whose strategies are alternatives nevertheless; all others must be equal."""
+COMPARATOR: Final = "comparator"
+PRICE: Final = "cost."
+"""How the names of the parameters begin that are a payer's own prices."""
+ONE_BY_ONE: Final = frozenset({"strategies", "parameters"})
+UNSAID: Final = (MAY_DIFFER - {COMPARATOR}) | ONE_BY_ONE
 """Words, what is made equal, what is compared one by one, and what is asked besides."""
+SCENARIO: Final = "scenario"
+STRATEGY: Final = "strategy"
+PARAMETER: Final = "parameter"
+DIGITS: Final = 8
+"""Of the hash by which the contents of two life tables are distinguished."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +48,16 @@ def input_differences(questions: Sequence[Question]) -> Iterator[InputDifference
     is compared among the scenarios that use it.
     """
     for kind, tables in (
-        ("scenario", [_keys(question) for question in questions]),
-        ("strategy", [_strategies(question) for question in questions]),
-        ("parameter", [_parameters(question) for question in questions]),
+        (SCENARIO, [_keys(question) for question in questions]),
+        (STRATEGY, [_strategies(question) for question in questions]),
+        (PARAMETER, [_parameters(question) for question in questions]),
     ):
         for name in dict.fromkeys(name for table in tables for name in table):
             values = tuple(table.get(name) for table in tables)
-            given = [value for value in values if value is not None or kind != "parameter"]
+            given = [value for value in values if value is not None or kind != PARAMETER]
             if any(value != given[0] for value in given[1:]):
-                yield InputDifference(kind, name, _unit(questions, name), values)
+                shown = tuple(v.shown if isinstance(v, _LifeTables) else v for v in values)
+                yield InputDifference(kind, name, _unit(questions, name), shown)
 
 
 def same_money(one: Question, other: Question) -> bool:
@@ -54,23 +68,24 @@ def same_money(one: Question, other: Question) -> bool:
 def not_poolable(questions: Sequence[Question]) -> tuple[str, ...]:
     """Return what keeps the strategies of all questions out of one incremental analysis.
 
-    They are alternatives for the same people in the eyes of the same payer, or they are not
-    alternatives.
+    They are alternatives of one model for the same people in the eyes of the same payer, or they
+    are not alternatives: nothing may differ but `MAY_DIFFER` and prices, the parameters
+    ``cost.*``.
     """
-    first = questions[0]
-    tests = {
-        "population": all(same_people(first, each) for each in questions),
-        "perspective": all(
-            each.scenario.perspective == first.scenario.perspective for each in questions
-        ),
-        "horizon": all(
-            each.scenario.horizon_years == first.scenario.horizon_years for each in questions
-        ),
-        "discounting": all(each.discount_rates == first.discount_rates for each in questions),
-        "setting": all(each.scenario.setting == first.scenario.setting for each in questions),
-        "thresholds": all(each.thresholds == first.thresholds for each in questions),
-    }
-    return tuple(name for name, same in tests.items() if not same)
+    found = input_differences(questions)
+    return tuple(each.name for each in found if not _may_differ(each, questions))
+
+
+def _may_differ(difference: InputDifference, questions: Sequence[Question]) -> bool:
+    if difference.kind == STRATEGY:
+        return True
+    if difference.kind == PARAMETER:
+        return difference.name.startswith(PRICE)
+    return difference.name in MAY_DIFFER and not (
+        # Then the comparator's remissions are part of how every strategy works.
+        difference.name == COMPARATOR
+        and not all(each.scenario.switches.benefit_after_stopping for each in questions)
+    )
 
 
 def same_people(one: Question, other: Question) -> bool:
@@ -90,8 +105,25 @@ def _keys(question: Question) -> dict[str, object]:
         "discounting.effects": effects,
         "thresholds": question.thresholds,
         "comparator": scenario.comparator_name,
-        "life_table": scenario.life_table or question.perspective.life_table,
+        "life_table": _LifeTables(question.life_tables, _life_table_name(question)),
     }
+
+
+@dataclass(frozen=True)
+class _LifeTables:
+    """Compared by what they hold, shown by their name."""
+
+    tables: tuple[LifeTable, LifeTable]
+    shown: str = field(compare=False)
+
+
+def _life_table_name(question: Question) -> str:
+    """Return the name of the life table; of a file with a hash, since many have the same name."""
+    file = question.loaded.life_table_file
+    if file is None:
+        return question.scenario.life_table or question.perspective.life_table
+    content = hashlib.sha256(repr(question.life_tables).encode()).hexdigest()
+    return f"{file.name} (sha256 {content[:DIGITS]})"
 
 
 def _flat(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, object]]:

@@ -1,61 +1,188 @@
-"""A life table that the user brings as a CSV file."""
+"""A life table that the user brings as a CSV file, in the measure that the file itself names."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from sim.clinic.mortality import LifeTable, stepwise
+from sim.clinic.mortality import LifeTable, constant_between, hazard_of_deaths
 from sim.errors import UserError
 
-LIFE_TABLE_COLUMNS: Final = ("age", "qx_male", "qx_female")
+QX: Final = "qx"
+NQX: Final = "nqx"
+MX: Final = "mx"
+MEASURES: Final = (QX, NQX, MX)
+SEXES: Final = ("male", "female")
+AGE: Final = "age"
+UNIT: Final = "unit"
+YOUNGEST_ADULT_YEARS: Final = 18.0
+OLDEST_ROW_YEARS: Final = 85.0
+"""A table has to reach this age: later rows hold for all who are older."""
+HIGHEST_RATE: Final = 3.0
+"""Deaths per person-year. At no age do people die so fast; a rate per 1,000 is above it."""
+SCALES: Final = ((100.0, "percentages"), (1000.0, "deaths per 1,000"))
+LARGEST_SCALE: Final = (100_000.0, "deaths per 100,000")
+NEEDED: Final = (
+    "a life table needs the columns age, qx_male, qx_female (or nqx_male, nqx_female; or mx_male, "
+    "mx_female), each once"
+)
+UNSAID: Final = (
+    "ages do not rise by one year; write whether the probabilities are of death before the next "
+    "age (headings nqx_male, nqx_female, or a column unit with nqx) or within one year (a column "
+    "unit with qx)"
+)
 
 
-def read_life_table(path: Path) -> tuple[LifeTable, LifeTable]:
-    """Read a life table of one-year death probabilities, for men and for women.
+class _Row(NamedTuple):
+    """Age and the numbers of men and women, and where they stand."""
 
-    A CSV file with the columns age, qx_male, qx_female; ages rise, q lies in [0, 1). The
-    hazard within a year of age is ``−ln(1 − q)``; the last row holds for all older ages.
+    line: int
+    age: float
+    values: tuple[float, float]
+
+
+class _Sheet(NamedTuple):
+    """What a file holds: the measure of its headings, that of its unit column, and its rows."""
+
+    path: Path
+    heading: str
+    unit: str | None
+    rows: tuple[_Row, ...]
+
+    def error(self, problem: str, row: _Row, column: str, value: object) -> UserError:
+        return UserError(problem, file=self.path, line=row.line, key=column, value=value)
+
+
+def read_life_table(
+    path: Path, youngest_years: float = YOUNGEST_ADULT_YEARS
+) -> tuple[LifeTable, LifeTable]:
+    """Read a life table, for men and for women.
+
+    A CSV file with the column `age` (years, rising) and two columns that name the measure:
+
+    - ``qx_male``, ``qx_female``: probability of death within one year; hazard ``−ln(1 − q)``;
+    - ``nqx_male``, ``nqx_female``: within the n years to the next age; hazard ``−ln(1 − q)/n``,
+      where the last row is taken to be as long as the one before;
+    - ``mx_male``, ``mx_female``: deaths per person-year; the hazard itself.
+
+    A column `unit` may say qx, nqx or mx, alike in every row: it says what columns headed
+    ``qx_`` hold, where that is qx or nqx, and may not contradict the others. Columns headed
+    ``qx_`` without it must be of ages that rise by one year. Other columns are not read.
+
+    The hazard is constant from each age to the next, and that of the last row holds for all
+    older ages. A last row with probability 1, of the open interval, has the hazard of the row
+    before, if that is of 85 years or older.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    youngest_years
+        The first row must be of this age or younger; the last must be of 85 years or older.
 
     Raises
     ------
     UserError
-        At the first line that is not so.
+        At the first line that is not so, or that looks like percentages, deaths per 1,000 or
+        deaths per 100,000.
     """
-    ages: list[float] = []
-    deaths: tuple[list[float], list[float]] = ([], [])
-    rows = _life_table_rows(path)
-    for line, (age, *probabilities) in rows:
-        if not age >= 0.0 or math.isinf(age) or (ages and age <= ages[-1]):
-            raise UserError(
-                "ages must rise from 0 or above", file=path, line=line, key="age", value=age
-            )
-        ages.append(age)
-        for column, q in enumerate(probabilities):
-            if not 0.0 <= q < 1.0:
-                raise UserError(
-                    "a probability of death within a year is at least 0 and below 1",
-                    file=path,
-                    line=line,
-                    key=LIFE_TABLE_COLUMNS[column + 1],
-                    value=q,
-                )
-            deaths[column].append(q)
-    tables = stepwise(tuple(ages), tuple(deaths[0])), stepwise(tuple(ages), tuple(deaths[1]))
-    if not ages or min(table.hazards[-1] for table in tables) <= 0.0:
-        raise UserError(
-            "the last row must hold probabilities of death above 0",
-            file=path,
-            line=rows[-1][0] if rows else 1,
+    sheet = _read(path)
+    _check_ages(sheet, youngest_years)
+    measure = _measure(sheet)
+    ages = [row.age for row in sheet.rows]
+    men, women = (
+        constant_between(ages, _hazards(sheet, measure, sex)) for sex in range(len(SEXES))
+    )
+    return men, women
+
+
+def _check_ages(sheet: _Sheet, youngest_years: float) -> None:
+    rows = sheet.rows
+    if len(rows) < 2:  # noqa: PLR2004 - the length of an interval is known from the next age
+        line = rows[0].line if rows else 1
+        raise UserError("a life table needs two rows or more", file=sheet.path, line=line)
+    before = -math.inf
+    for row in rows:
+        if not (row.age >= 0.0 and row.age > before) or math.isinf(row.age):
+            raise sheet.error("ages must rise from 0 or above", row, AGE, row.age)
+        before = row.age
+    first, last = rows[0], rows[-1]
+    if first.age > youngest_years:
+        problem = (
+            f"the first row must be of {youngest_years:g} years, the youngest patient, or less"
         )
-    return tables
+        raise sheet.error(problem, first, AGE, first.age)
+    if last.age < OLDEST_ROW_YEARS:
+        problem = f"the last row must be of {OLDEST_ROW_YEARS:g} years or more"
+        raise sheet.error(problem, last, AGE, last.age)
 
 
-def _life_table_rows(path: Path) -> list[tuple[int, list[float]]]:
-    """Read the numbers of each row, in the order of `LIFE_TABLE_COLUMNS`, with its line."""
+def _measure(sheet: _Sheet) -> str:
+    if sheet.heading != QX or sheet.unit is not None:
+        return sheet.unit or sheet.heading
+    for row, following in pairwise(sheet.rows):
+        if following.age - row.age != 1.0:
+            raise sheet.error(UNSAID, following, AGE, following.age)
+    return QX
+
+
+def _hazards(sheet: _Sheet, measure: str, sex: int) -> list[float]:
+    """Return the hazard of each row, per person-year."""
+    ages = [row.age for row in sheet.rows]
+    steps = [after - age for age, after in pairwise(ages)]
+    lengths = [*steps, steps[-1]] if measure == NQX else [1.0] * len(ages)
+    column = f"{sheet.heading}_{SEXES[sex]}"
+    hazards: list[float] = []
+    for row, years in zip(sheet.rows, lengths, strict=True):
+        value = row.values[sex]
+        if measure != MX and value == 1.0 and row is sheet.rows[-1]:
+            hazards.append(_before_the_open_interval(sheet, column, hazards[-1]))
+            continue
+        limit = HIGHEST_RATE if measure == MX else 1.0
+        if not 0.0 <= value < limit:
+            raise sheet.error(_out_of_range(sheet, measure, sex), row, column, value)
+        hazards.append(value if measure == MX else hazard_of_deaths(value, years))
+    if hazards[-1] <= 0.0:
+        last = sheet.rows[-1]
+        raise sheet.error("the last row must hold deaths above 0", last, column, last.values[sex])
+    return hazards
+
+
+def _before_the_open_interval(sheet: _Sheet, column: str, hazard: float) -> float:
+    row, last = sheet.rows[-2:]
+    if row.age < OLDEST_ROW_YEARS:
+        problem = (
+            "a last row with probability 1 says nothing about when people die: the row before "
+            f"must be of {OLDEST_ROW_YEARS:g} years or more (or give death rates, mx_male and "
+            "mx_female)"
+        )
+        raise sheet.error(problem, last, column, 1.0)
+    return hazard
+
+
+def _out_of_range(sheet: _Sheet, measure: str, sex: int) -> str:
+    """Say what a value has to be, and which unit the file seems to be in."""
+    if measure == MX:
+        problem, limit = f"a death rate per person-year is 0 to {HIGHEST_RATE:g}", HIGHEST_RATE
+    else:
+        period = "one year" if measure == QX else "the years to the next age"
+        problem, limit = f"a probability of death within {period} is at least 0 and below 1", 1.0
+    values = [row.values[sex] for row in sheet.rows]
+    # The oldest die fastest: a single large number elsewhere is a slip, not a unit.
+    if not limit < values[-1] < math.inf:
+        return problem
+    largest = max(value for value in values if math.isfinite(value))
+    scale, name = next((each for each in SCALES if largest <= each[0]), LARGEST_SCALE)
+    return f"{problem}; these look like {name}: divide by {scale:,.0f}"
+
+
+def _read(path: Path) -> _Sheet:
+    """Read the numbers of each row with its line."""
     try:
         # A spreadsheet may put a byte order mark in front.
         text = path.read_text(encoding="utf-8-sig")
@@ -65,26 +192,65 @@ def _life_table_rows(path: Path) -> list[tuple[int, list[float]]]:
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})", file=path) from None
     reader = csv.DictReader(io.StringIO(text), strict=True)
-    rows = []
     try:
-        columns = list(reader.fieldnames or [])
-        if any(columns.count(column) != 1 for column in LIFE_TABLE_COLUMNS):
-            raise UserError(
-                f"a life table needs the columns {', '.join(LIFE_TABLE_COLUMNS)}, each once",
-                file=path,
-                line=1,
-                value=", ".join(columns),
+        heading = _heading(path, list(reader.fieldnames or []))
+        unit: str | None = None
+        rows: list[_Row] = []
+        for line, cells in _lines(path, reader):
+            said = _unit(path, line, heading, cells)
+            if rows and said != unit:
+                problem = "must be the same in every row"
+                raise UserError(problem, file=path, line=line, key=UNIT, value=said)
+            unit = said
+            age, men, women = (
+                _number(path, line, column, cells[column]) for column in _needed(heading)
             )
-        for row in reader:
-            line = reader.line_num
-            if None in row:
-                raise UserError("has more cells than there are columns", file=path, line=line)
-            rows.append(
-                (line, [_number(path, line, column, row[column]) for column in LIFE_TABLE_COLUMNS])
-            )
+            rows.append(_Row(line, age, (men, women)))
     except csv.Error as error:
         raise UserError(f"is not CSV ({error})", file=path, line=reader.line_num) from None
-    return rows
+    return _Sheet(path, heading, unit, tuple(rows))
+
+
+def _lines(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
+    for row in reader:
+        if None in row:
+            problem = "has more cells than there are columns"
+            raise UserError(problem, file=path, line=reader.line_num)
+        yield reader.line_num, dict(row)
+
+
+def _heading(path: Path, columns: list[str]) -> str:
+    """Return the measure that the headings name."""
+    named = [each for each in MEASURES if any(f"{each}_{sex}" in columns for sex in SEXES)]
+    read = [*_needed(named[0]), UNIT] if len(named) == 1 else []
+    problem = ""
+    if len(named) > 1:
+        problem = f"; it holds {' and '.join(named)}: leave one in"
+    elif not read or any(columns.count(column) != 1 for column in read if column != UNIT):
+        problem = " "
+    elif columns.count(UNIT) > 1:
+        problem = f"; {UNIT} stands there twice"
+    if problem:
+        shown = ", ".join(columns)
+        raise UserError(NEEDED + problem.rstrip(), file=path, line=1, value=shown)
+    return named[0]
+
+
+def _needed(measure: str) -> tuple[str, ...]:
+    return (AGE, *(f"{measure}_{sex}" for sex in SEXES))
+
+
+def _unit(path: Path, line: int, heading: str, cells: dict[str, str | None]) -> str | None:
+    """Return the measure that the unit column of a row says, checked against the headings."""
+    if UNIT not in cells:
+        return None
+    said = (cells[UNIT] or "").strip()
+    allowed = (QX, NQX) if heading == QX else (heading,)
+    if said not in allowed:
+        problem = f"must be {' or '.join(allowed)} where the headings are {heading}_male, "
+        problem += f"{heading}_female"
+        raise UserError(problem, file=path, line=line, key=UNIT, value=said)
+    return said
 
 
 def _number(path: Path, line: int, column: str, text: str | None) -> float:

@@ -159,7 +159,7 @@ def prepare(
     overrides: Mapping[str, float],
 ) -> Question:
     """Bind a loaded scenario to the catalogue; `overrides` come on top of its own."""
-    question = _bound(loaded, catalogue, _life_tables(loaded, catalogue), overrides)
+    question = _bound(loaded, catalogue, overrides)
     return replace(
         question,
         patients=patients or question.patients,
@@ -172,27 +172,30 @@ def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
     """Return the names that the model and the prices of a scenario read, whatever their values."""
     nowhere = Loaded(scenario, Lineage(Node({}, Origin("", 0, 0, Path())), ("",)))
     perspective = catalogue.perspectives[scenario.perspective]
-    return _used(_bound(nowhere, catalogue, _tabulated(catalogue, perspective.life_table), {}))
+    life_tables = catalogue_life_tables(catalogue, perspective.life_table)
+    return _used(_bound(nowhere, catalogue, {}, life_tables))
 
 
 def _bound(
     loaded: Loaded,
     catalogue: Catalogue,
-    life_tables: tuple[LifeTable, LifeTable],
     overrides: Mapping[str, float],
+    life_tables: tuple[LifeTable, LifeTable] | None = None,
 ) -> Question:
     scenario = loaded.scenario
     parameters = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
     numbers = {name: parameter.value for name, parameter in parameters.items()}
     numbers |= {name: value for name, value in scenario.parameters.items() if name in numbers}
     numbers |= overrides
+    names = Names(numbers.keys(), scenario.setting)
+    values = Values(numbers, scenario.setting, names)
     return Question(
         loaded=loaded,
         catalogue=catalogue,
         parameters=parameters,
         numbers=numbers,
-        life_tables=life_tables,
-        names=Names(numbers.keys(), scenario.setting),
+        life_tables=life_tables or _life_tables(loaded, catalogue, values),
+        names=names,
         used=frozenset(),
         patients=scenario.patients,
         seed=scenario.seed,
@@ -300,14 +303,17 @@ def _thresholds(question: Question, values: Values) -> tuple[float, ...]:
     )
 
 
-def _life_tables(loaded: Loaded, catalogue: Catalogue) -> tuple[LifeTable, LifeTable]:
+def _life_tables(
+    loaded: Loaded, catalogue: Catalogue, values: Values
+) -> tuple[LifeTable, LifeTable]:
     own = loaded.life_table_file
     if own is not None:
-        return read_life_table(own)
+        return read_life_table(own, values["population.age_minimum_years"])
     perspective = catalogue.perspectives[loaded.scenario.perspective]
-    return _tabulated(catalogue, loaded.scenario.life_table or perspective.life_table)
+    return catalogue_life_tables(catalogue, loaded.scenario.life_table or perspective.life_table)
 
 
-def _tabulated(catalogue: Catalogue, name: str) -> tuple[LifeTable, LifeTable]:
+def catalogue_life_tables(catalogue: Catalogue, name: str) -> tuple[LifeTable, LifeTable]:
+    """Return the catalogue's life table of a name, for men and for women."""
     table = catalogue.life_tables[name]
     return gompertz(table.ages, table.male), gompertz(table.ages, table.female)

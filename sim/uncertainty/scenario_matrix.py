@@ -212,7 +212,7 @@ def _row(threshold: float | None, base: Sample | None, found: Sample) -> Row:
     question = found.question
     perspective = question.perspective
     worth = middle_threshold(question)
-    if threshold is not None and (base is None or _same_money(base, found)):
+    if threshold is not None and (base is None or same_money(base.question, question)):
         worth = threshold
     heading = (perspective.currency, perspective.price_year, worth, found.optimal(worth))
     gains = (_gain(found, base, name, worth, threshold) for name in _others(question))
@@ -234,7 +234,7 @@ def _gain(
     if base is not None:
         there = base.pair(strategy)
         before = middle_threshold(base.question) if threshold is None else threshold
-        for name in CHANGES if _same_money(base, found) else NOT_IN_MONEY:
+        for name in CHANGES if same_money(base.question, found.question) else NOT_IN_MONEY:
             outcomes = [
                 outcome_named(name, threshold=at, currency=found.question.perspective.currency)
                 for at in (worth, before)
@@ -274,7 +274,3 @@ def _column(name: str, label: str, question: Question, row: Iterable[Any]) -> Co
     return Column(
         name, label, str(currency), int(price_year), float(worth), str(optimal), tuple(gains)
     )
-
-
-def _same_money(one: Sample, other: Sample) -> bool:
-    return same_money(one.question, other.question)

@@ -8,6 +8,7 @@ from sim.report.cells import patients_in_words
 from sim.report.html.analyses import Analyses
 from sim.report.html.results import Results
 from sim.report.html.words import capital, listed, money, plain, rate, spaced
+from sim.report.life_table import NAME
 from sim.scenario.schema import LIFETIME, Strategy
 
 STUDIES = {
@@ -38,6 +39,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
             "Thresholds",
             f"{listed(money(t, results.symbol) for t in results.thresholds)} per QALY",
         ),
+        *((NAME, each["sentence"]) for each in (summary.get("life_table"),) if each),
         (
             "Simulated",
             f"{patients_in_words(summary['patients'])}, the same under each strategy; seed {summary['seed']}",
