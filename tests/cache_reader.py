@@ -84,7 +84,9 @@ def in_a_process():
 
 def main():
     """Answer every line of standard input."""
+    # What every process would do first is done here once for all of them.
     content_key(some_results().question, DRAWS)
+    answers()
     for _ in sys.stdin:
         use_cache_folder.cache_clear()
         sys.stdout.write(json.dumps(in_a_process()) + "\n")

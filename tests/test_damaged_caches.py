@@ -299,7 +299,8 @@ def test_programs_at_the_same_time_do_not_hurt_each_other(place):
             status, printed, said = ended(process)
             assert (status, printed[: len(f"{ANSWERS}") - 1]) == (0, f"{ANSWERS}"[:-1])
             assert said in ("", f"{machine_code.DAMAGED}\n")
-        assert is_right(misses=0)
+        last = program(ROOT / "tests" / "small_kernel.py")
+        assert ended(last) == (0, f"{(*ANSWERS, 0)}\n", "")
         for path in code_files(place):
             damage.flip(path, random.Random(1))
 
@@ -432,7 +433,7 @@ def test_none_of_198_damages_hurts(place, tmp_path):
     """n = 198 (seed 5), in turn to a file of machine code or of results, by the kinds in turn.
 
     Each is read by a process of its own, which must end well, print what is right and say one
-    line; the next one finds everything as it was before.
+    line; every fifth time the next one, too, which finds nothing wrong any more.
     """
     numbers = random.Random(5)
     reader = program(ROOT / "tests" / "cache_reader.py")
@@ -449,11 +450,11 @@ def test_none_of_198_damages_hurts(place, tmp_path):
         assert answer["status"] == 0, (number, kind, answer)
         assert answer["printed"] == right, (number, kind, answer)
         assert answer["said"] in lines, (number, kind, answer)
-        assert asked(reader) == {"status": 0, "printed": right, "said": ""}
+        if number % 10 < 2:
+            assert asked(reader) == {"status": 0, "printed": right, "said": ""}
         shutil.rmtree(place)
         shutil.copytree(whole, place)
-    reader.stdin.close()
-    assert reader.wait(timeout=60) == 0
+    assert ended(reader)[0] == 0
 
 
 def asked(reader):
