@@ -95,7 +95,9 @@ def test_draws_without_noise_stay_as_they_are():
 
 def test_nothing_but_noise_is_its_mean():
     found = split(np.array([1.0, 2.0, 3.0]), np.full(3, 50.0))
-    assert (found.low, found.high, found.between_sd, found.noise_share) == (2.0, 2.0, 0.0, 1.0)
+    assert (found.between_sd, found.noise_share) == (0.0, 1.0)
+    assert without_noise(np.array([1.0, 2.0, 3.0]), np.full(3, 50.0)).tolist() == [2.0, 2.0, 2.0]
+    assert not found.has_interval
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, math.inf], [math.nan, 1.0]])

@@ -69,7 +69,7 @@ def test_two_prices_give_a_plane(grid):
 
 
 def test_refinement_keeps_the_points_and_the_plane(grid):
-    xs, ys, benefits = grid.refined(4)
+    xs, ys, benefits = grid.refined(4 * len(grid.xs))
     assert benefits[::4, ::4] == pytest.approx(grid.grid(), rel=1e-12)
     assert xs[::4] == pytest.approx(grid.xs)
     assert benefits.shape == (17, 17, 2)

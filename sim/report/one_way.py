@@ -82,6 +82,9 @@ COLUMNS: Final = (
   the base by more than 1.96 errors.
 """
 NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
+NO_PARAMETER: Final = (
+    f"{DOES_NOT_VARY.capitalize()} with any parameter: structural choices alone change it."
+)
 WITHIN: Final = "~"
 FLIPPED: Final = "*"
 
@@ -236,7 +239,8 @@ def _notes(result: Tornado) -> list[str]:
     without = sum(bar.swing == 0.0 for bar in result.bars)
     small = sum(bar.within_error and bar.swing > 0.0 for bar in result.bars)
     flips = [_flip(result, bar) for bar in result.bars if result.flips(bar)]
-    notes = [
+    notes = [NO_PARAMETER] if result.is_fixed else []
+    notes += [
         f"{SAME_PATIENTS} Errors are those of the change from the base, patient by patient.",
         (
             f"{without} of {len(result.bars)} bars are exactly 0: the parameter changes nothing for "

@@ -164,12 +164,19 @@ def _needed(
     hidden = shape / width if width > 0.0 else 0.0
     left = LARGEST_ERROR**2 - hidden**2 if share <= MOST_NOISE else 0.0
     more_draws = max((found**2 / left) if left > 0.0 else math.inf, FEWEST_DRAWS / draws)
-    shares = share / (share + (1.0 - share) * FACTORS)
-    skews = (1.0 - (1.0 - shares) ** 1.5) / (1.0 - (1.0 - share) ** 1.5) if share > 0.0 else 0.0
+    # A share that has come out low by chance would ask for too few patients.
+    likely = min(share * (1.0 + 2.0 * least), max(1.0 - least, share))
+    shares = likely / (likely + (1.0 - likely) * FACTORS)
+    skews = _hidden_skew(shares) / _hidden_skew(np.array(share)) if share > 0.0 else 0.0
     errors = np.hypot(found / expected * _normal_error(shares, draws), hidden * skews)
     enough = FACTORS[(errors <= LARGEST_ERROR) & (shares <= MOST_NOISE)]
     few = draws < FEWEST_DRAWS or not enough.size
     return {"more_draws": more_draws, "more_patients": math.inf if few else float(enough[0])}
+
+
+def _hidden_skew(shares: Array) -> Array:
+    """Return ``1 - (1 - t)^1.5``, the part of the skewness that a share t of noise hides."""
+    return np.asarray(-np.expm1(1.5 * np.log1p(-shares)), dtype=np.float64)
 
 
 def _normal_error(shares: Array, draws: int) -> Array:

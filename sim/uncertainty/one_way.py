@@ -10,7 +10,7 @@ Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -155,6 +155,11 @@ class Tornado:
         """Whether the outcome is the same at the base and at every end."""
         values = [self.base.mean, *(end.outcome for bar in self.bars for end in bar.ends)]
         return is_constant(values)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no parameter changes the outcome, whatever structural choices do."""
+        return all(bar.swing == 0.0 for bar in self.bars if bar.group != STRUCTURE)
 
     def flips(self, bar: Bar) -> bool:
         """Whether another strategy is optimal at an end of the bar."""
@@ -361,19 +366,23 @@ def _order(bar: Bar) -> tuple[int, bool, float, str]:
     return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name
 
 
+def _unless_all_are_0(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+    return () if all(bar.swing == 0.0 for bar in bars) else tuple(bars)
+
+
 def shown_sections(result: Tornado, top: int) -> list[Section]:
     """Return what is shown: the first `top` bars of parameters, then the other groups.
 
     Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
-    anything.
+    anything. Of bars that are all exactly 0 none is the widest, and none is shown.
     """
     bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
     widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
     together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
     choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
     sections = (
-        Section("", tuple(widest)),
-        Section("Components of the fit (share of its variance)", tuple(together)),
+        Section("", _unless_all_are_0(widest)),
+        Section("Components of the fit (share of its variance)", _unless_all_are_0(together)),
         Section("Structural choices", tuple(choices)),
     )
     return [section for section in sections if section.bars]

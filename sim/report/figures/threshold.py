@@ -27,6 +27,7 @@ STRIP: Final = 0.035
 BELOW: Final = 0.2
 ABOVE: Final = 1.22
 """How far a panel reaches below and above its lines, for the strip and the value of a flip."""
+COUNT: Final[dict[str, Any]] = {"marker": "o", "markersize": 3.5, "linestyle": ":"}
 FLIP: Final[dict[str, Any]] = {
     "marker": "D",
     "markersize": 4.5,
@@ -85,10 +86,8 @@ def _lines(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Seque
     benefits = np.array([means.net_benefits(threshold) for means in result.grid])
     gains = benefits - benefits[:, [names.index(result.question.scenario.comparator_name)]]
     for place, (name, colour) in enumerate(colour_of(names).items()):
-        # Between two whole numbers there is nothing, so no line may join them.
-        look = (
-            {"marker": "o", "markersize": 3.5, "linestyle": ":"} if result.varied.is_whole else {}
-        )
+        # Between two whole numbers there is nothing: dots only lead the eye.
+        look = COUNT if result.varied.is_whole else {}
         axes.plot(values, gains[:, place], color=colour, label=name, **look)
     low, high = float(gains.min()), float(gains.max())
     height = (high - low) or abs(high) or 1.0

@@ -11,7 +11,7 @@ from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
 from sim.report.html.scale import Scale
 from sim.report.html.words import commands, fixed, money, plain
-from sim.report.one_way import NOTHING_CHANGES, why_undefined
+from sim.report.one_way import NO_PARAMETER, NOTHING_CHANGES, why_undefined
 from sim.uncertainty.one_way import STRUCTURE, Bar, Tornado, shown_sections
 
 TOP: Final = 20
@@ -37,6 +37,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     labels = results.labels
     return {
         "found": True,
+        "fixed": NO_PARAMETER if found.is_fixed else "",
         "outcome": found.outcome.label,
         "strategy": labels[found.strategy],
         "comparator": labels[results.comparator],
