@@ -169,8 +169,8 @@ class NormsAreUtilities(Rule):
         loss = max(numbers[name] for name in DECREMENTS)
         for sex, table in (("men", norms.male), ("women", norms.female)):
             for age in range(18, OLDEST + 1):
-                if not WORST_UTILITY + loss <= norms.at(age, male=table is norms.male) <= 1.0:
-                    norm = table[min(age, len(table) - 1)]
+                norm = norms.at(age, male=table is norms.male)
+                if not WORST_UTILITY + loss - ROUNDING <= norm <= 1.0 + ROUNDING:
                     return (
                         f"the norm.* give {sex} of {age} years a utility of {norm:.3g}, which is above 1, "
                         f"or below -1 with the largest decrement, {loss:.3g}"
