@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.incremental import Increment
+from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.study.question import Question
 from sim.uncertainty.constant import is_constant
-from sim.uncertainty.outcomes import ICER, Outcome, Reading, change, outcome_named
+from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
 from sim.uncertainty.principal import NORMAL_97_5, Component, components, moved_along
 from sim.uncertainty.psa import Store
 from sim.uncertainty.ranges import shown_label, uncertain_ranges
@@ -36,6 +35,7 @@ from sim.uncertainty.same_patients import (
     with_values,
 )
 from sim.uncertainty.sets import Row, Sets, rows_of
+from sim.uncertainty.states import benefit_of, state_of
 from sim.uncertainty.switches import alternatives
 from sim.uncertainty.whole_numbers import allowed
 
@@ -47,8 +47,6 @@ GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 COMPONENTS_SHOWN: Final = 5
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
 """What is kept of each end."""
-NO_VALUE: Final = "not reached"
-"""Of a median or a share that the patients do not tell."""
 
 
 class End(NamedTuple):
@@ -333,32 +331,6 @@ def _measured(
         benefit_of(found, strategy, threshold) - benefit_there,
         state_of(outcome, found, strategy, reading.value),
     )
-
-
-def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
-    """Return the incremental net monetary benefit of a strategy, in currency."""
-    benefits = dict(
-        zip(strategy_names(found.question), found.net_benefits(threshold).tolist(), strict=True)
-    )
-    return float(benefits[strategy] - benefits[found.question.scenario.comparator_name])
-
-
-def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> str:
-    """Say what holds where an outcome has no value: of an ICER, where it lies on the plane."""
-    if math.isfinite(value):
-        return ""
-    if outcome.name != ICER:
-        return NO_VALUE
-    names = strategy_names(found.question)
-    ours, theirs = (
-        names.index(name) for name in (strategy, found.question.scenario.comparator_name)
-    )
-    cost, qalys = (
-        Estimate(float(amounts[ours] - amounts[theirs]), math.nan)
-        for amounts in (found.cost, found.qalys)
-    )
-    comparator = names[theirs]
-    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
 
 
 def _order(bar: Bar) -> tuple[int, bool, float, str]:
