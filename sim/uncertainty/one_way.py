@@ -10,7 +10,7 @@ Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -44,7 +44,6 @@ FITTED: Final = "fitted parameter"
 COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
-COMPONENTS_SHOWN: Final = 5
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
 """What is kept of each end."""
 
@@ -113,13 +112,6 @@ class Bar:
     def within_error(self) -> bool:
         """Whether no end differs from the base by more than 1.96 of its own errors."""
         return all(abs(end.change.mean) <= NORMAL_97_5 * end.change.se for end in self.ends)
-
-
-class Section(NamedTuple):
-    """Bars that are shown together under a title; the first section has none."""
-
-    title: str
-    bars: tuple[Bar, ...]
 
 
 @dataclass(frozen=True)
@@ -230,7 +222,7 @@ def tornado(
         threshold=worth,
         base=Estimate(reading.value, reading.se),
         optimal=base.optimal(worth),
-        bars=tuple(sorted(bars, key=_order)),
+        bars=tuple(sorted(bars, key=order)),
         state=state_of(chosen, base, name, reading.value),
     )
 
@@ -333,28 +325,7 @@ def _measured(
     )
 
 
-def _order(bar: Bar) -> tuple[int, bool, float, str]:
+def order(bar: Bar) -> tuple[int, bool, float, str]:
+    """Return what bars are sorted by: group, without a value first, then how far they move."""
     by = -bar.benefit_moved if bar.is_undefined else -bar.swing
     return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name
-
-
-def _unless_all_are_0(bars: Sequence[Bar]) -> tuple[Bar, ...]:
-    return () if all(bar.swing == 0.0 for bar in bars) else tuple(bars)
-
-
-def shown_sections(result: Tornado, top: int) -> list[Section]:
-    """Return what is shown: the first `top` bars of parameters, then the other groups.
-
-    Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
-    anything. Of bars that are all exactly 0 none is the widest, and none is shown.
-    """
-    bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
-    widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
-    together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
-    choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
-    sections = (
-        Section("", _unless_all_are_0(widest)),
-        Section("Components of the fit (share of its variance)", _unless_all_are_0(together)),
-        Section("Structural choices", tuple(choices)),
-    )
-    return [section for section in sections if section.bars]
