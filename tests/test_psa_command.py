@@ -111,11 +111,15 @@ def test_error_in_currency_decides_both_numbers():
 
 
 def test_printed_numbers_are_those_of_the_answer(ask):
-    found = answer(run_psa(ask("first_salvage", patients=1, seed=2), 30, patients=50))
-    words = printed(found)
+    found = answer(run_psa(ask("first_salvage", patients=1, seed=2), 120, patients=600))
+    words = printed(found, width=200)
     (gain,) = found.gains
     qalys = gain.splits["qalys"]
-    assert f"{qalys.mean:.3f} ({qalys.se:.3f}), {qalys.low:.3f} to {qalys.high:.3f}" in words
+    assert f"{qalys.mean:.3f} ({qalys.se:.3f}), " in words
+    share = found.outcomes["blinatumomab"]["response_percent"]
+    ends = f"{share.low:.1f} ({share.low_se:.1f}) to {share.high:.1f} ({share.high_se:.1f})"
+    assert share.has_interval
+    assert f"{share.mean:.1f} ({share.se:.1f}), {ends}" in words
     base = gain.deterministic.cost
     assert f"${base.mean:,.0f} ({base.se:,.0f})" in words
     for choice in found.choices:

@@ -174,7 +174,9 @@ def test_a_threshold_at_which_nothing_flips_says_where_to_look():
 def test_an_outcome_that_no_end_has_is_said_to_be_missing():
     result = invoke("tornado", "--outcome", "rfs_median_months", patients=1)
     shown = " ".join(result.stdout.split())
-    assert "have no outcome at an end: it cannot be told from these patients" in shown
+    assert (
+        "have no outcome at an end, and come first: it cannot be told from these patients" in shown
+    )
 
 
 @pytest.mark.slow

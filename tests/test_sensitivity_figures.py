@@ -22,10 +22,11 @@ from sim.report.global_sensitivity import morris_table
 from sim.study.question import ask
 from sim.uncertainty import screening, sobol
 from sim.uncertainty.draws import fitted_draws
-from sim.uncertainty.one_way import shown_sections, tornado
+from sim.uncertainty.one_way import tornado
 from sim.uncertainty.points import target
 from sim.uncertainty.ranges import asked_range
 from sim.uncertainty.scenario_matrix import scenario_matrix
+from sim.uncertainty.shown_bars import shown_sections
 from sim.uncertainty.threshold import threshold_analysis
 from sim.uncertainty.two_way import two_way
 

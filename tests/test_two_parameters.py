@@ -183,4 +183,4 @@ def test_progress_counts_the_grid_and_the_searches():
     finished = []
     threshold_analysis(question, varied(question, VIAL), progress=finished.append)
     assert finished == [1] * GRID + [SEARCH] * len(question.thresholds)
-    assert sum(finished) == work(question, set())
+    assert sum(finished) == work(question, varied(question, VIAL), set())

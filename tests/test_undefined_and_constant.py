@@ -18,7 +18,7 @@ from sim.economics.estimates import Estimate
 from sim.uncertainty.constant import is_constant
 from sim.uncertainty.global_sensitivity import sobol_of
 from sim.uncertainty.noise import split
-from sim.uncertainty.one_way import Bar, Found, _order
+from sim.uncertainty.one_way import Bar, Found, order
 from sim.uncertainty.screening import morris_of
 
 MAIN = Path(__file__).resolve().parent.parent / "scenarios" / "first_salvage.yaml"
@@ -108,7 +108,7 @@ def bar(name, *outcomes, benefit=0.0):
 )
 def test_undefined_bars_come_first_by_net_benefit_then_others_by_swing(bars):
     made = [bar(name, *ends, benefit=benefit) for name, ends, benefit in bars]
-    ordered = [each.name for each in sorted(made, key=_order)]
+    ordered = [each.name for each in sorted(made, key=order)]
     assert ordered == ["much", "little", "wide", "thin", "zero"]
 
 
@@ -129,6 +129,22 @@ def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
     assert "dominant" in printed
     assert printed.index("dominant") < printed.index("Swing") + 700
     assert "come first" in printed
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "says"),
+    [
+        ("parameters: {cost.blinatumomab.vial: 1500}", "icer", "to dominant"),
+        ("switches: {toxicity: false}", "severe_crs_percent", "does not vary with any parameter"),
+    ],
+)
+def test_the_report_names_what_has_no_value_and_what_does_not_vary(tmp_path, text, outcome, says):
+    path, results = asked(tmp_path, text), tmp_path / "results"
+    invoke("run", path, "--patients", 300, "--out", results)
+    invoke("tornado", path, "--patients", 300, "--outcome", outcome, "--out", results)
+    page = tmp_path / "page.html"
+    invoke("report", path, "--from", results, "--out", page)
+    assert says in page.read_text()
 
 
 def test_an_undefined_base_is_named(tmp_path):

@@ -26,17 +26,9 @@ from sim.report.sensitivity_text import (
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.values import estimate_json, finite
 from sim.uncertainty.constant import DOES_NOT_VARY
-from sim.uncertainty.one_way import (
-    COMPONENT,
-    FITTED,
-    PARAMETER,
-    STRUCTURE,
-    Bar,
-    Found,
-    Tornado,
-    shown_sections,
-)
+from sim.uncertainty.one_way import COMPONENT, FITTED, PARAMETER, STRUCTURE, Bar, Found, Tornado
 from sim.uncertainty.outcomes import ICER
+from sim.uncertainty.shown_bars import shown_sections
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

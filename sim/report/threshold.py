@@ -20,7 +20,8 @@ from sim.report.sensitivity_text import (
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.values import finite
 from sim.uncertainty.constant import DOES_NOT_VARY
-from sim.uncertainty.threshold import Flip, ThresholdAnalysis
+from sim.uncertainty.flips import Flip
+from sim.uncertainty.threshold import ThresholdAnalysis
 
 ANALYSIS: Final = "threshold"
 NAMES: Final = names_of(ANALYSIS)

@@ -10,7 +10,7 @@ Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.incremental import Increment
+from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.study.question import Question
 from sim.uncertainty.constant import is_constant
-from sim.uncertainty.outcomes import ICER, Outcome, Reading, change, outcome_named
+from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
 from sim.uncertainty.principal import NORMAL_97_5, Component, components, moved_along
 from sim.uncertainty.psa import Store
 from sim.uncertainty.ranges import shown_label, uncertain_ranges
@@ -36,6 +35,7 @@ from sim.uncertainty.same_patients import (
     with_values,
 )
 from sim.uncertainty.sets import Row, Sets, rows_of
+from sim.uncertainty.states import benefit_of, state_of
 from sim.uncertainty.switches import alternatives
 from sim.uncertainty.whole_numbers import allowed
 
@@ -44,11 +44,8 @@ FITTED: Final = "fitted parameter"
 COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
-COMPONENTS_SHOWN: Final = 5
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
 """What is kept of each end."""
-NO_VALUE: Final = "not reached"
-"""Of a median or a share that the patients do not tell."""
 
 
 class End(NamedTuple):
@@ -115,13 +112,6 @@ class Bar:
     def within_error(self) -> bool:
         """Whether no end differs from the base by more than 1.96 of its own errors."""
         return all(abs(end.change.mean) <= NORMAL_97_5 * end.change.se for end in self.ends)
-
-
-class Section(NamedTuple):
-    """Bars that are shown together under a title; the first section has none."""
-
-    title: str
-    bars: tuple[Bar, ...]
 
 
 @dataclass(frozen=True)
@@ -232,7 +222,7 @@ def tornado(
         threshold=worth,
         base=Estimate(reading.value, reading.se),
         optimal=base.optimal(worth),
-        bars=tuple(sorted(bars, key=_order)),
+        bars=tuple(sorted(bars, key=order)),
         state=state_of(chosen, base, name, reading.value),
     )
 
@@ -335,54 +325,7 @@ def _measured(
     )
 
 
-def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
-    """Return the incremental net monetary benefit of a strategy, in currency."""
-    benefits = dict(
-        zip(strategy_names(found.question), found.net_benefits(threshold).tolist(), strict=True)
-    )
-    return float(benefits[strategy] - benefits[found.question.scenario.comparator_name])
-
-
-def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> str:
-    """Say what holds where an outcome has no value: of an ICER, where it lies on the plane."""
-    if math.isfinite(value):
-        return ""
-    if outcome.name != ICER:
-        return NO_VALUE
-    names = strategy_names(found.question)
-    ours, theirs = (
-        names.index(name) for name in (strategy, found.question.scenario.comparator_name)
-    )
-    cost, qalys = (
-        Estimate(float(amounts[ours] - amounts[theirs]), math.nan)
-        for amounts in (found.cost, found.qalys)
-    )
-    comparator = names[theirs]
-    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
-
-
-def _order(bar: Bar) -> tuple[int, bool, float, str]:
+def order(bar: Bar) -> tuple[int, bool, float, str]:
+    """Return what bars are sorted by: group, without a value first, then how far they move."""
     by = -bar.benefit_moved if bar.is_undefined else -bar.swing
     return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name
-
-
-def _unless_all_are_0(bars: Sequence[Bar]) -> tuple[Bar, ...]:
-    return () if all(bar.swing == 0.0 for bar in bars) else tuple(bars)
-
-
-def shown_sections(result: Tornado, top: int) -> list[Section]:
-    """Return what is shown: the first `top` bars of parameters, then the other groups.
-
-    Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
-    anything. Of bars that are all exactly 0 none is the widest, and none is shown.
-    """
-    bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
-    widest = sorted(bars, key=lambda bar: _order(bar)[1:])[:top]
-    together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
-    choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
-    sections = (
-        Section("", _unless_all_are_0(widest)),
-        Section("Components of the fit (share of its variance)", _unless_all_are_0(together)),
-        Section("Structural choices", tuple(choices)),
-    )
-    return [section for section in sections if section.bars]

@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from sim.report.cells import SYMBOLS
 from sim.report.figures.style import GREY, colour_of, in_currency, new_figure
 from sim.report.figures.words import named, number, shown_name, whole_ticks
+from sim.uncertainty.flips import Flip
 from sim.uncertainty.principal import NORMAL_97_5
-from sim.uncertainty.threshold import Flip, ThresholdAnalysis
+from sim.uncertainty.threshold import ThresholdAnalysis
 
 WIDTH_MM: Final = 160.0
 PANEL_MM: Final = 46.0

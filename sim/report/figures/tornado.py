@@ -24,9 +24,10 @@ from sim.report.figures.words import (
 )
 from sim.report.figures.words_only import words_figure
 from sim.uncertainty.constant import DOES_NOT_VARY
-from sim.uncertainty.one_way import STRUCTURE, Bar, Found, Section, Tornado, shown_sections
+from sim.uncertainty.one_way import STRUCTURE, Bar, Found, Tornado
 from sim.uncertainty.outcomes import ICER, NHB, NMB
 from sim.uncertainty.principal import NORMAL_97_5
+from sim.uncertainty.shown_bars import Section, shown_sections
 
 WIDTH_MM: Final = 190.0
 ROW_MM: Final = 6.3

@@ -277,7 +277,7 @@ def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
         first = max(undefined, key=lambda bar: bar.benefit_moved)
         states = dict.fromkeys(end.state for end in first.ends if end.state)
         yield (
-            f"{len(undefined)} of them leave the outcome without a value at an end; of these net "
+            f"{len(undefined)} inputs or choices leave the outcome without a value at an end; of these net "
             f"benefit moves most with {_named(first)}: {results.labels[tornado.strategy]} is then "
             f"{listed(states)}."
         )

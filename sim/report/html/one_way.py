@@ -12,7 +12,8 @@ from sim.report.html.results import Results
 from sim.report.html.scale import Scale
 from sim.report.html.words import commands, fixed, money, plain
 from sim.report.one_way import NO_PARAMETER, NOTHING_CHANGES, why_undefined
-from sim.uncertainty.one_way import STRUCTURE, Bar, Tornado, shown_sections
+from sim.uncertainty.one_way import STRUCTURE, Bar, Tornado
+from sim.uncertainty.shown_bars import shown_sections
 
 TOP: Final = 20
 """Parameters that are shown; tornado.csv holds all."""
@@ -37,6 +38,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     labels = results.labels
     return {
         "found": True,
+        "unchanged": "",
         "fixed": NO_PARAMETER if found.is_fixed else "",
         "outcome": found.outcome.label,
         "strategy": labels[found.strategy],
