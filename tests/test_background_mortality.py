@@ -20,9 +20,9 @@ from sim.study.simulation import run
 DAYS_PER_YEAR = 365.25
 TABLES = ["us_2019", "uk_2017_2019"]
 NOBODY_TREATED = [{"name": "nobody", "sequence": [], "then": "supportive_care"}]
-HARMLESS = {"disease.refractory_median_months": 1e12}
+HARMLESS = {"disease.refractory_median_months": 1200.0, "disease.study_hazard_ratio": 1e-6}
 EVERYBODY_CURED = {
-    "response.baseline_logit": 1e3,
+    "response.baseline_logit": 50.0,
     "relapse.cured_probability_mrd_negative": 1.0,
     "relapse.cured_probability_mrd_positive": 1.0,
     "relapse.death_rate_per_month": 0.0,

@@ -130,6 +130,7 @@ def test_a_riskier_first_cycle_spares_nobody_the_toxicity(ask, simulated, name, 
         parameter: 2.0 * value
         for parameter, value in original.question.numbers.items()
         if parameter.startswith(f"blinatumomab.{kind.name.lower()}.severe_probability")
+        and parameter in original.question.used
     }
     riskier = run(ask(name, patients=1000, seed=seed, parameters=doubled), trace=400)
     worse = 0
@@ -164,10 +165,11 @@ def test_longer_planned_stays_save_days_in_hospital_for_toxicity(ask, simulated,
     original = simulated(name, seed)
     stays = [
         parameter
-        for parameter in original.question.numbers
+        for parameter in original.question.used
         if parameter.startswith("hospital.") and parameter.endswith(".first_cycle_days")
     ]
-    doubled = {stay: 2.0 * original.question.numbers[stay] for stay in stays}
+    # A stay may be no longer than its cycle, 28 days of chemotherapy.
+    doubled = {stay: min(2.0 * original.question.numbers[stay], 28.0) for stay in stays}
     answer = run(ask(name, patients=1000, seed=seed, parameters=doubled))
     ward, toxicity = (
         list(Category).index(category) for category in (Category.ADMINISTRATION, Category.TOXICITY)

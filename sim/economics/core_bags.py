@@ -27,6 +27,7 @@ INFUSION_STARTED: Final = int(Happening.INFUSION_STARTED)
 INFUSION_STOPPED: Final = int(Happening.INFUSION_STOPPED)
 TOXIC: Final = int(Happening.TOXICITY)
 BAGS: Final = int(DrugForm.BAGS)
+TRANSPLANTED: Final = int(Happening.TRANSPLANT)
 
 
 def vials(book: Book, amount: float, content: float) -> float:
@@ -59,6 +60,17 @@ def in_hospital(body: Data, position: int, time: float) -> bool:
         ):
             return True
     return False
+
+
+def until_transplant(body: Data, position: int, time: float) -> float:
+    """Return `time`, or that of a transplant after the event at `position` and before `time`."""
+    for i in range(position + 1, body.events):
+        event = body.log[i]
+        if event.time_days >= time:
+            return time
+        if kind_of(event.code) == TRANSPLANTED:
+            return event.time_days
+    return time
 
 
 def hang_bags(book: Book, body: Data, position: int, now_worth: float, row: int) -> None:

@@ -14,7 +14,7 @@ from sim.clinic.patient import bsa_m2
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.accounting import PACKAGE_DAYS
-from sim.economics.core_bags import hang_bags, vials
+from sim.economics.core_bags import hang_bags, until_transplant, vials
 from sim.economics.core_ledger import (
     ADMINISTRATION,
     AFTER_TRANSPLANT,
@@ -114,17 +114,6 @@ def next_time(book: Book, body: Data, position: int, also: int) -> float:
         if kind_of(body.log[i].code) == also:
             return body.log[i].time_days
     return body.log[end].time_days
-
-
-def until_transplant(body: Data, position: int, time: float) -> float:
-    """Return `time`, or that of a transplant after the event at `position` and before `time`."""
-    for i in range(position + 1, body.events):
-        event = body.log[i]
-        if event.time_days >= time:
-            return time
-        if kind_of(event.code) == TRANSPLANTED:
-            return event.time_days
-    return time
 
 
 def keep_book(book: Book, body: Data) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from sim.engine.streams import blocks
 from sim.study.core_run import Bound, bind, new_kept, ready, run_kernel, workers
 from sim.study.plausibility import refuse_impossible
-from sim.study.question import Question
+from sim.study.question import Question, check_values
 from sim.study.rebinding import Rebinder
 from sim.study.simulation import Simulation
 from sim.study.tally import UNIT, Tally, add, new_counts, new_sums, of_set
@@ -112,6 +112,8 @@ def _simulated(
     question: Question, bound: Bound, desk: Desk, batch: Sequence[Numbered]
 ) -> list[Simulation]:
     """Simulate a few parameter sets together."""
+    for numbers, _ in batch:
+        check_values(question, numbers)
     asked = [desk.rebinder.bind(row, numbers) for row, (numbers, _) in enumerate(batch)]
     sets = desk.rebinder.first(len(batch))
     firsts = np.array([first for _, first in batch])

@@ -209,19 +209,23 @@ def _used(question: Question) -> frozenset[str]:
     return question.model.used | values.used
 
 
-def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
-    """Return the same question with other values of the parameters that `numbers` names.
+def check_values(question: Question, numbers: Mapping[str, float]) -> None:
+    """Refuse values outside the limits of their parameter's unit.
 
     Raises
     ------
     UserError
-        When a value is outside the limits of the parameter's unit.
+        Naming the first such parameter.
     """
     for name, value in numbers.items():
         parameter = question.parameters.get(name)
         problem = None if parameter is None else parameter.check(value)
         if problem is not None:
             raise UserError(problem, key=name, value=value)
+
+
+def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
+    """Return the same question with other values of the parameters that `numbers` names."""
     if numbers.keys() <= question.numbers.keys():
         return replace(question, numbers={**question.numbers, **numbers})
     overrides = {**question.numbers, **numbers}
