@@ -98,12 +98,14 @@ def test_a_group_of_one_is_the_parameter(found):
 
 def test_noise_is_taken_out_of_the_value_of_perfect_information(psa):
     costs, qalys = psa.values("cost"), psa.values("qalys")
-    benefits = FLIP * qalys - costs
+    gained = (qalys[:, 1] - qalys[:, 0]).mean()
+    # Where the mean gain is nothing, the value is proportional to the deviation between draws.
+    flip = float((costs[:, 1] - costs[:, 0]).mean() / gained)
+    benefits = flip * qalys - costs
     drawn = benefits.max(axis=1).mean() - benefits.mean(axis=0).max()
-    quiet = perfect(psa, FLIP)
-    share = split(psa.inmb(FLIP)[:, 1], psa.inmb_noise(FLIP)[:, 1]).noise_share
+    quiet = perfect(psa, flip)
+    share = split(psa.inmb(flip)[:, 1], psa.inmb_noise(flip)[:, 1]).noise_share
     assert 0.1 < share < 0.9
-    # Near the flip the value is proportional to the standard deviation between draws.
     assert quiet.mean == pytest.approx(drawn * np.sqrt(1.0 - share), rel=0.15)
     assert quiet.mean < drawn
 
