@@ -136,9 +136,10 @@ OF_A_RUN = {
         ("origin", "Nightingale F"),
     ),
 }
+AN_INTERVAL = {"mean": 0.8, "se": 0.1, "low": -3.21, "high": 4.1, "low_se": 0.1, "high_se": 0.1}
 OF_ANALYSES = {
     "interval": (
-        changed_json("psa.json", "increments", 0, "qalys", "low", value=-3.21),
+        changed_json("psa.json", "increments", 0, "qalys", value=AN_INTERVAL),
         ("answer", f"{MINUS}3.21"),
     ),
     "probability": (
