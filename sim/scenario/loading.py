@@ -90,7 +90,7 @@ class Loaded:
     scenario: Scenario
     lineage: Lineage
     left_out: tuple[str, ...] = ()
-    """What a what-if goes without, since it has no meaning there, in words."""
+    """Values that are left out of a what-if, since they have no meaning there, in words."""
 
     @property
     def file(self) -> str:

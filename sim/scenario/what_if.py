@@ -35,7 +35,7 @@ class Changed(NamedTuple):
 
     `scenario` is None where its form is wrong; `mistakes` are named by their place in the changed
     scenario, those in factors and shifts and in the what-if itself by their place there. `left_out`
-    says in words what the what-if goes without.
+    holds, in words, the values that are left out.
     """
 
     top: Node
@@ -51,13 +51,13 @@ def changed_by(top: Node, name: str, what_if: WhatIf, check: Check, values: Amou
     left out: a parameter that it does not use, an amount in other money. In a what-if of the
     scenario's own file it is a mistake.
     """
-    what = top.find((WHAT_IFS, name))
-    assert what is not None
-    assert isinstance(what.content, dict)
-    changes = {key: what.content[key] for key in what_if.changes}
-    changed = laid_over(without_what_ifs(top), replace(what, content=changes))
+    written = top.find((WHAT_IFS, name))
+    assert written is not None
+    assert isinstance(written.content, dict)
+    changes = {key: written.content[key] for key in what_if.changes}
+    changed = laid_over(without_what_ifs(top), replace(written, content=changes))
     asked, mistakes = check(changed)
-    foreign = [each for each in mistakes if each.belongs_elsewhere and _may_go(what, each.path)]
+    foreign = [each for each in mistakes if each.belongs_elsewhere and _may_go(written, each.path)]
     left_out = [_in_words(each) for each in foreign]
     if foreign:
         changed = without(changed, foreign)
@@ -65,7 +65,7 @@ def changed_by(top: Node, name: str, what_if: WhatIf, check: Check, values: Amou
     if asked is None or mistakes:
         found = [_placed(name, mistake) for mistake in mistakes]
         return Changed(changed, asked, found, tuple(left_out))
-    moves = list(_moves(what, values(asked)))
+    moves = list(_moves(written, values(asked)))
     moved = _moved(changed, moves)
     asked, mistakes = check(moved)
     foreign = [each for each in mistakes if each.belongs_elsewhere and _is_inherited(moves, each)]
@@ -92,11 +92,11 @@ class _Move(NamedTuple):
     node: Node
 
 
-def _moves(what: Node, values: Mapping[str, float]) -> Iterator[_Move]:
+def _moves(written: Node, values: Mapping[str, float]) -> Iterator[_Move]:
     """Yield the factors and shifts of a what-if, each with the value that it gives."""
     moved = dict(values)
     for key, move in MOVES.items():
-        given = what.child(key)
+        given = written.child(key)
         if given is None:
             continue
         assert isinstance(given.content, dict)
@@ -117,9 +117,9 @@ def _moved(changed: Node, moves: Sequence[_Move]) -> Node:
     return laid_over(changed, Node({PARAMETERS: Node(nodes, origin)}, origin))
 
 
-def _may_go(what: Node, path: Steps) -> bool:
+def _may_go(written: Node, path: Steps) -> bool:
     """Whether a value comes from the scenario that is changed, or from an inherited what-if."""
-    own = what.find(path)
+    own = written.find(path)
     return own is None or own.origin.rank > 0
 
 

@@ -21,7 +21,7 @@ _WITHOUT_EFFECT: Final = frozenset(
 
 
 class Inputs:
-    """What a scenario may name, for the checks of `sim.scenario.loading`."""
+    """The names that a scenario may use, for the checks of `sim.scenario.loading`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue

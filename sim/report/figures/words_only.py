@@ -1,4 +1,4 @@
-"""What stands in the place of a figure that has nothing to draw."""
+"""A sentence in the place of a figure that has nothing to draw."""
 
 from __future__ import annotations
 
