@@ -33,6 +33,8 @@ COLUMNS: Final = (
     "low",
     "high",
     "base",
+    "unit",
+    "currency",
 )
 """Of threshold.csv, one row per flip; a threshold without one has a row without a value.
 
@@ -40,13 +42,15 @@ COLUMNS: Final = (
   Carlo error.
 - `optimal_below` and `optimal_above` are the strategies on its two sides.
 - `base` is the parameter's own value.
+- `value`, `se`, `low`, `high` and `base` are in `unit`, `threshold` in `currency` per QALY.
 """
 
 
 def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
     """Return the flips in the columns `COLUMNS`."""
     base = result.question.numbers[result.varied.name]
-    ends = (result.varied.low, result.varied.high, base)
+    units = (result.varied.unit, result.question.perspective.currency)
+    ends = (result.varied.low, result.varied.high, base, *units)
     rows: list[tuple[Any, ...]] = []
     for threshold, decision in result.decisions.items():
         flips = result.flips_at(threshold)

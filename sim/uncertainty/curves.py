@@ -53,7 +53,8 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
     Columns: ``strategy``, ``threshold``; ``probability`` and ``se``, the share of draws in which
     it has the most net benefit, with its binomial error; ``without_noise``, the same without
     noise; ``optimal``, whether it has the most expected net benefit; ``expected_loss`` without
-    noise, in currency per patient, and ``expected_loss_se``, that of the draws as they are.
+    noise, in currency per patient, and ``expected_loss_se``, that of the draws as they are;
+    ``currency``, that of the losses and of the threshold, per QALY.
     """
     grid = threshold_grid(psa, psa.question.thresholds)
     costs, qalys = psa.values("cost"), psa.values("qalys")
@@ -73,6 +74,7 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
         ]
     columns = ["strategy", "threshold", "probability", "se", "without_noise", "optimal"]
     table = pd.DataFrame(rows, columns=[*columns, "expected_loss", "expected_loss_se"])
+    table["currency"] = psa.question.perspective.currency
     order = pd.Categorical(table["strategy"], psa.strategies)
     return table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
 

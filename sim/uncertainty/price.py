@@ -243,7 +243,7 @@ class PricedResults:
 
         Columns: ``strategy``, ``threshold`` and ``price`` (currency per QALY and per vial),
         ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` (the
-        share once the Monte Carlo noise of each draw is taken out).
+        share once the Monte Carlo noise of each draw is taken out), ``currency``.
         """
         rows = [
             (name, threshold, price, *chance)
@@ -254,6 +254,7 @@ class PricedResults:
         ]
         columns = ["strategy", "threshold", "price", "probability", "se", "without_noise"]
         table = pd.DataFrame(rows, columns=columns)
+        table["currency"] = self.psa.question.perspective.currency
         return table.sort_values(["strategy", "threshold", "price"], ignore_index=True)
 
     def _grid(self) -> list[float]:
