@@ -254,5 +254,6 @@ def test_a_probabilistic_analysis_writes_its_plane_and_its_curves(tmp_path):
         assert (out / name).stat().st_size > 1000
     header = (out / "acceptability.csv").read_text().splitlines()[0]
     assert header == (
-        "strategy,threshold,probability,se,without_noise,optimal,expected_loss,expected_loss_se"
+        "strategy,threshold,probability,se,without_noise,optimal,expected_loss,expected_loss_se,"
+        "currency"
     )
