@@ -202,6 +202,21 @@ MISTAKES = {
         "value: 440\n",
         f"{RESPONSE}.value: must be from 0 to 100 in 'response' (got 440.0)",
     ),
+    "share_for_a_per_cent": (
+        "value: 44\n",
+        "value: 0.44\n",
+        f"{RESPONSE}.value: must be in per cent, from 0 to 100; this looks like a share",
+    ),
+    "share_for_a_per_cent_of_unknown_events": (
+        "    events: 44\n    value: 44\n",
+        "    value: 0.44\n",
+        f"{RESPONSE}.value: must be in per cent, from 0 to 100; this looks like a share",
+    ),
+    "share_in_the_baseline": (
+        "male_percent: 55.5",
+        "male_percent: 0.44",
+        "arms.antibody.baseline.male_percent: must be in per cent",
+    ),
     "value_left_out": (
         "    value: 0.71\n",
         "",

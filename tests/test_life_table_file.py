@@ -428,12 +428,17 @@ def test_nothing_is_said_where_the_table_is_that_of_the_catalogue():
     assert "life_table" not in json.loads(result.stdout)
 
 
-def test_life_expectancy_that_is_far_off_is_warned_of(folder, write):
-    """A tenth of the risks at every age: nobody refuses it, but it is said."""
-    write(table_text(AGES, [q / 50 for q in MEN], WOMEN))
+@pytest.mark.parametrize("kind", ["too long", "five years as one"])
+def test_life_expectancy_that_is_far_off_is_warned_of(folder, write, kind):
+    """A fiftieth of the risks of men; or five-year risks in a file that calls them yearly."""
+    if kind == "too long":
+        write(table_text(AGES, [q / 50 for q in MEN], WOMEN))
+    else:
+        ages, men = aggregated(MEN, AGES, 5)
+        write(table_text(ages, men, men, unit="qx"))
     result = invoked("check", scenario(folder, "table.csv"))
     assert result.exit_code == 0
-    assert "Warning: they differ by more than a factor of 2" in result.stdout
+    assert "Warning: they differ by more than a factor of 1.5" in result.stdout
 
 
 def test_comparison_says_which_scenario_has_a_table_of_its_own(folder, write):

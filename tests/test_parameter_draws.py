@@ -2,15 +2,19 @@
 
 import math
 import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from sim.catalog import load_catalogue
+import sim.catalog
+from sim.catalog import load_catalogue, read_catalogue
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Posterior, Uniform
+from sim.catalog.loading import POSTERIOR as POSTERIOR_PLACE
 from sim.clinic.decisions import Decision
 from sim.engine.streams import uniform
 from sim.errors import UserError
@@ -265,3 +269,15 @@ def test_question_without_uncertainty_is_refused(question):
     }
     with pytest.raises(UserError, match="no parameter that this scenario uses is uncertain"):
         draw_parameters(replace(question, parameters=certain), 2, 1)
+
+
+def test_a_draw_that_does_not_fit_the_unit_of_its_parameter_is_refused(tmp_path):
+    """A share in per cent in one row of 2,000, which leaves the median where it is."""
+    root = tmp_path / "data"
+    shutil.copytree(Path(sim.catalog.__file__).parent / "data", root)
+    path = root / POSTERIOR_PLACE
+    table = pd.read_csv(path)
+    table.loc[7, "blinatumomab.response.first_cycle_share"] = 82.0
+    table.to_csv(path, index=False)
+    with pytest.raises(UserError, match=r"a draw that does not fit: .* at most 1 \(got 82.0\)"):
+        read_catalogue(root)

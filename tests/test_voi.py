@@ -257,5 +257,5 @@ def test_a_probabilistic_analysis_writes_its_plane_and_its_curves(tmp_path):
     header = (out / "acceptability.csv").read_text().splitlines()[0]
     assert header == (
         "strategy,threshold,probability,se,without_noise,without_noise_se,optimal,"
-        "expected_loss,expected_loss_se"
+        "expected_loss,expected_loss_se,currency"
     )

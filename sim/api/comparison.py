@@ -44,8 +44,9 @@ class CompareResult(Result):
 
     @property
     def comparison(self) -> pd.DataFrame:
-        """Outcomes in each scenario: ``scenario``, ``strategy``, ``comparator``, ``outcome``, ``mean``, ``se``.
+        """Outcomes in each scenario.
 
+        Columns ``scenario``, ``strategy``, ``comparator``, ``outcome``, ``mean``, ``se``, ``unit``.
         Where `comparator` is empty an outcome is the strategy's own, else its difference from the
         comparator's.
         """
@@ -56,7 +57,7 @@ class CompareResult(Result):
         """Outcomes minus those of the first scenario, patient by patient.
 
         Columns ``scenario``, ``from_scenario``, ``strategy``, ``comparator``, ``outcome``, ``mean``,
-        ``se``.
+        ``se``, ``unit``.
         """
         return self.tables["differences"]
 
@@ -65,7 +66,8 @@ class CompareResult(Result):
         """The full incremental analysis of all strategies, as in frontier.csv.
 
         Columns ``analysis``, ``strategy``, ``label``, ``cost``, ``qalys``, ``status``, ``against``,
-        ``icer`` and their errors and limits. Where the scenarios do not fit into one analysis,
+        ``icer`` and their errors and limits, ``currency``. Where the scenarios do not fit into one
+        analysis,
         ``analysis`` is not ``all`` but the scenario, and each has its own.
         """
         return self.tables["frontier"]
@@ -75,7 +77,7 @@ class CompareResult(Result):
         """Net benefits of those strategies at each threshold, as in net_benefit.csv.
 
         Columns ``analysis``, ``strategy``, ``reference``, ``threshold``, ``nmb`` (currency) and
-        ``nhb`` (QALYs) with their errors.
+        ``nhb`` (QALYs) with their errors, ``currency``.
         """
         return self.tables["net_benefit"]
 

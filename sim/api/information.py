@@ -64,13 +64,13 @@ class VoiResult(Result):
 
         Columns ``kind``, ``name``, ``label``, ``members``, ``threshold``, ``value`` with its ``se``
         (currency per patient), ``null`` with ``null_se`` (what is found where there is nothing),
-        ``told_from_nothing``, ``population_value``, ``population_se``.
+        ``told_from_nothing``, ``population_value``, ``population_se``, ``currency``.
         """
         return report.voi_table(self._found, self._population)
 
     @property
     def evpi(self) -> pd.DataFrame:
-        """The EVPI by ``threshold``: ``evpi`` and ``se``, in currency per patient."""
+        """The EVPI by ``threshold``: ``evpi`` and ``se`` per patient, in ``currency``."""
         return self._found.curve
 
     def files(self) -> Mapping[str, str | bytes]:

@@ -80,7 +80,7 @@ class ExplainResult(Result):
 
         Columns ``strategy``, ``event``, ``account``, ``category``, ``state``, ``line``,
         ``start_day``, ``end_day``, ``undiscounted``, ``discounted``, ``undiscounted_so_far``,
-        ``discounted_so_far``, ``words``.
+        ``discounted_so_far``, ``words``, ``unit``.
         """
         return self.tables["explain_ledger"]
 

@@ -45,7 +45,7 @@ class PriceResult(Result):
 
         Columns ``strategy``, ``comparator``, ``threshold``, ``basis`` (``base_case`` or
         ``mean_over_draws``), ``price_per_vial`` with its ``se`` in currency, ``direction``,
-        ``change_percent``, and what a cycle then costs.
+        ``change_percent``, what a cycle then costs, and ``currency``.
         """
         return report.price_table(self._found)
 
@@ -54,7 +54,7 @@ class PriceResult(Result):
         """How likely a strategy is the most cost-effective by price, as in price_curve.csv.
 
         Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
-        ``se``, ``without_noise``, ``without_noise_se``.
+        ``se``, ``without_noise``, ``without_noise_se``, ``currency``.
         """
         return self._found.curve()
 

@@ -83,7 +83,7 @@ class PsaResult(Result):
 
         Columns ``strategy``, ``threshold`` (currency per QALY), ``probability`` with its ``se``,
         ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient) with its
-        ``expected_loss_se``.
+        ``expected_loss_se``, ``currency``.
         """
         return acceptability_curves(self._answer.psa)
 

@@ -61,7 +61,7 @@ class TornadoResult(Result):
         Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
         ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
         the Monte Carlo errors of the changes (``se_low``, ``se_high``), who is optimal there, the
-        ``swing``, ``within_error`` and ``flips``.
+        ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
         """
         return one_way_report.tornado_table(self._found)
 

@@ -58,7 +58,7 @@ class RunResult(Result):
 
     @property
     def strategies(self) -> pd.DataFrame:
-        """Outcomes of each strategy: ``strategy``, ``outcome``, ``mean``, ``se``.
+        """Outcomes of each strategy: ``strategy``, ``outcome``, ``mean``, ``se``, ``unit``.
 
         Outcomes are named with their unit, as in summary.json: ``life_years``, ``qalys``,
         ``cost``, ``cost.drug``, ``response_percent``, ``os_median_months`` and more.
@@ -70,7 +70,8 @@ class RunResult(Result):
         """Differences from the comparator in the same patients.
 
         Columns ``strategy``, ``comparator``, ``outcome`` (``cost``, ``qalys``, ``life_years``,
-        ``icer`` in currency per QALY, ``nmb_at_50000`` in currency, ...), ``mean``, ``se``.
+        ``icer`` in currency per QALY, ``nmb_at_50000`` in currency, ...), ``mean``, ``se``,
+        ``unit``.
         """
         return self.tables["increments"]
 
@@ -87,7 +88,7 @@ class RunResult(Result):
         """Costs, QALYs and life-years per patient, by where they come from.
 
         Columns ``strategy``, ``account``, ``category``, ``line``, ``state``, ``undiscounted`` and
-        ``discounted``, which add up to the totals.
+        ``discounted``, which add up to the totals, ``unit``.
         """
         return self.tables["ledger"]
 
@@ -211,7 +212,7 @@ def run(
     >>> from sim import Scenario, run
     >>> found = run(Scenario.load("scenarios/first_salvage.yaml").with_(patients=200))
     >>> list(found.strategies.columns)
-    ['strategy', 'outcome', 'mean', 'se']
+    ['strategy', 'outcome', 'mean', 'se', 'unit']
     >>> found.increments.query("outcome == 'qalys'")["comparator"].item()
     'salvage_chemotherapy'
     """

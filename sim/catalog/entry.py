@@ -13,7 +13,7 @@ from sim.catalog.fields import Fields
 from sim.catalog.parameter import STATUSES, Parameter
 from sim.catalog.price_index import PriceIndex
 from sim.catalog.source import Source, read_source_keys
-from sim.catalog.units import UNITS
+from sim.catalog.units import UNITS, Unit
 from sim.documents import Document
 
 ENTRY_KEYS: Final = (
@@ -98,6 +98,8 @@ def _read_parameter(
     problem = unit.check(value)
     if problem is not None:
         raise fields.error(problem, "value", fields.get("value"))
+    if fitted is not None:
+        _check_draws(fitted, unit, fields)
     stated_range = fields.optional_pair("range")
     if stated_range is not None and not stated_range[0] <= amount <= stated_range[1]:
         raise fields.error(f"does not hold the value {amount:.6g}", "range", fields.get("range"))
@@ -139,6 +141,16 @@ def _fitted(name: str, fields: Fields, draws: Draws) -> Posterior | None:
     if name not in draws:
         raise fields.error("has no column among the posterior's draws", "value", None, draws)
     return Posterior.of(draws[name])
+
+
+def _check_draws(fitted: Posterior, unit: Unit, fields: Fields) -> None:
+    """Refuse a column of the posterior whose draws do not fit the unit of the parameter."""
+    for end in (fitted.draws[0], fitted.draws[-1]):
+        problem = unit.check(end)
+        if problem is not None:
+            raise fields.error(
+                f"the posterior holds a draw that does not fit: {problem}", "value", end
+            )
 
 
 def _inflation_factor(fields: Fields, money: bool, prices: Prices | None) -> float:

@@ -55,6 +55,9 @@ SCALES: Final[dict[Kind, Scale]] = {
 }
 """The scale of the standard error of each kind of number."""
 
+NO_SHARE: Final = "must be in per cent, from 0 to 100; this looks like a share from 0 to 1"
+HALF_A_PATIENT: Final = 0.5
+
 _ENDS: Final = 2
 _ARM_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _ENDPOINT_NAME: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
@@ -95,6 +98,19 @@ def _baseline(values: Mapping[str, float]) -> Mapping[str, float]:
     return values
 
 
+def looks_like_a_share(value: float, n: int | None, events: int | None = None) -> bool:
+    """Return whether a per cent of `n` patients must be meant as a share, 0.44 for 44 %.
+
+    It is one where the counts give the share and not the per cent, or where it is less than
+    half of one patient.
+    """
+    if not 0.0 < value <= 1.0 or n is None:
+        return False
+    if events is not None:
+        return abs(value - events / n) < abs(value - PERCENT * events / n)
+    return value * n < HALF_A_PATIENT * PERCENT
+
+
 Text = Annotated[str, Field(min_length=1)]
 Role = Literal["fit", "held_out", "described"]
 Word = Annotated[str, AfterValidator(_endpoint)]
@@ -117,6 +133,13 @@ class Arm(_Part):
     n: Annotated[int, Field(ge=1)] | None = None
     treatment: Text
     baseline: Baseline = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _per_cents_are_no_shares(self) -> Self:
+        for name, value in self.baseline.items():
+            if name in BASELINE and name.endswith("_percent") and looks_like_a_share(value, self.n):
+                raise broken_rule(("baseline", name), NO_SHARE, value)
+        return self
 
 
 class Endpoint(_Part):
@@ -209,6 +232,9 @@ class Endpoint(_Part):
             if number is not None and not self._possible(number):
                 allowed = "from 0 to 100" if self.kind == "percent" else "not negative"
                 raise broken_rule((key,), f"must be {allowed} in '{self.endpoint}'", number)
+        value = self.value if self.kind == "percent" else None
+        if value is not None and looks_like_a_share(value, self.n, self.events):
+            raise broken_rule(("value",), NO_SHARE, value)
         if self.events is not None and (self.n is None or self.events > self.n):
             raise broken_rule(("events",), "needs an 'n' that is at least as large", self.events)
         if (self.interval is None) != (self.level is None):

@@ -41,10 +41,11 @@ COLUMNS: Final = (
     "z",
     "inside",
     "width_ratio",
+    "unit",
 )
 """Published value and 95 % interval; median and 95 % interval of the prediction; standardized
 difference; whether the published value lies inside; width of the predictive interval against
-that from sampling error alone. Per cents, months or ratios."""
+that from sampling error alone. `unit` is that of the values: %, months or ratio."""
 SUMMARY_COLUMNS: Final = (
     "group",
     "studies",
@@ -53,6 +54,7 @@ SUMMARY_COLUMNS: Final = (
     "inside_percent",
     "median_width_ratio",
 )
+SHARE_UNIT: Final = "%"
 SAMPLES: Final = 20
 """Cohorts of the published size that are drawn from each simulated one."""
 DRAWN_CURVES: Final = ("os", "rfs")
@@ -173,9 +175,16 @@ def _numbers(
     return values
 
 
+def unit_of(word: str) -> str:
+    """Return what the natural values of an endpoint are in."""
+    if word.endswith("_months"):
+        return "months"
+    return "ratio" if word.endswith("_ratio") else SHARE_UNIT
+
+
 def natural(target: Target, values: Array) -> Array:
     """Return values on the target's scale as per cents, months or ratios."""
-    if target.word.endswith(("_months", "_ratio")):
+    if unit_of(target.word) != SHARE_UNIT:
         return np.exp(values)
     return PERCENT / (1.0 + np.exp(-values))
 
@@ -214,6 +223,7 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
         "z": (target.value - float(shown.mean())) / spread,
         "inside": low <= published <= high,
         "width_ratio": (high - low) / least if least > 0.0 else math.inf,
+        "unit": unit_of(target.word),
     }
 
 

@@ -12,13 +12,15 @@ from sim.economics.full_analysis import AnalysedStrategy
 from sim.economics.incremental import Increment
 from sim.report.citations import citations
 from sim.report.values import estimate_json, estimate_row, finite
+from sim.study.comparability import input_unit
 from sim.study.comparison import Analysis, Comparison, Side
+from sim.study.outcome_units import outcome_unit
 from sim.study.provenance import provenance
 from sim.study.simulation import Simulation
 
 INDENT: Final = 2
 COLUMNS: Final = {
-    "comparison.csv": ("scenario", "strategy", "comparator", "outcome", "mean", "se"),
+    "comparison.csv": ("scenario", "strategy", "comparator", "outcome", "mean", "se", "unit"),
     "differences.csv": (
         "scenario",
         "from_scenario",
@@ -27,6 +29,7 @@ COLUMNS: Final = {
         "outcome",
         "mean",
         "se",
+        "unit",
     ),
     "frontier.csv": (
         "analysis",
@@ -42,6 +45,7 @@ COLUMNS: Final = {
         "icer_se",
         "icer_low",
         "icer_high",
+        "currency",
     ),
     "net_benefit.csv": (
         "analysis",
@@ -52,21 +56,25 @@ COLUMNS: Final = {
         "nmb_se",
         "nhb",
         "nhb_se",
+        "currency",
     ),
     "changes.csv": ("kind", "name", "unit", "scenario", "value"),
 }
 """Columns of each table.
 
 - Where `comparator` is empty an outcome is the strategy's own, else its difference from the
-  comparator's. Outcomes and their units are those of strategies.csv and increments.csv of a run.
+  comparator's. Outcomes are those of strategies.csv and increments.csv of a run; `unit` is that of
+  the row, in which money is in the currency of its scenario.
 - In differences.csv `mean` is the outcome in `scenario` minus that in `from_scenario`, with the
   error of the differences within patients.
 - frontier.csv and net_benefit.csv hold the strategies as ``scenario: strategy``. `analysis` is
   ``all`` where those of all scenarios stand in one full incremental analysis and, where the
   scenarios do not fit into one, the scenario whose own it is. `icer_low` and `icer_high` are 95 %
   limits by Fieller's theorem, empty where they do not exist; `reference` is where net benefits are
-  counted from.
-- changes.csv holds what was asked differently; `value` is empty where it has no part in one.
+  counted from. `currency` is that of all money of the row: costs, ICERs, thresholds (per QALY) and
+  net monetary benefits; QALYs and net health benefits are in QALYs.
+- changes.csv holds what was asked differently; `unit` is that of `value` in its scenario, and
+  `value` is empty where it has no part in one.
 """
 NAMES: Final = ("comparison.json", "provenance.json", "citations.txt", *COLUMNS)
 
@@ -141,15 +149,18 @@ def comparison_files(comparison: Comparison) -> dict[str, str]:
 def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for side in comparison.sides:
+        currency = side.question.perspective.currency
         for arm in side.summary.arms:
             rows += [
                 (side.name, arm.name, None, name, *estimate_row(value))
+                + (outcome_unit(name, currency),)
                 for name, value in arm.outcomes.items()
             ]
         for each in side.summary.comparisons:
             gain = each.increment
             rows += [
                 (side.name, gain.strategy, gain.comparator, name, *estimate_row(value))
+                + (outcome_unit(name, currency),)
                 for name, value in _gain(gain, each.nmb).items()
             ]
     return rows
@@ -169,15 +180,18 @@ def _gain(gain: Increment, nmb: Any) -> dict[str, Estimate]:  # noqa: ANN401
 
 
 def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
-    first = comparison.sides[0].name
+    first = comparison.sides[0]
+    # Money is subtracted only where it is the same.
+    currency = first.question.perspective.currency
     return [
         (
             each.scenario,
-            first,
+            first.name,
             each.strategy,
             each.comparator,
             each.outcome,
             *estimate_row(each.estimate),
+            outcome_unit(each.outcome, currency, is_difference=True),
         )
         for each in comparison.differences
     ]
@@ -201,6 +215,7 @@ def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
                 step.icer if step is not None else None,
                 step.icer_se if step is not None else None,
                 *(limits or (None, None)),
+                analysis.side.question.perspective.currency,
             )
         )
     return rows
@@ -215,6 +230,7 @@ def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
             threshold,
             *estimate_row(each.gain.nmb(threshold)),
             *estimate_row(each.gain.nhb(threshold)),
+            analysis.side.question.perspective.currency,
         )
         for analysis in comparison.analyses
         for each in analysis.strategies
@@ -224,7 +240,7 @@ def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
 
 def _changes(comparison: Comparison) -> list[tuple[object, ...]]:
     return [
-        (each.kind, each.name, each.unit, side.name, value)
+        (each.kind, each.name, input_unit(side.question, each.name), side.name, value)
         for each in comparison.inputs
         for side, value in zip(comparison.sides, each.values, strict=True)
     ]

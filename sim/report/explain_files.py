@@ -21,6 +21,7 @@ from sim.report.partings import sentences
 from sim.report.text import WIDTH_IN_A_PIPE
 from sim.report.trace import describe, entry_name
 from sim.report.values import finite
+from sim.study.outcome_units import account_unit
 from sim.study.provenance import fingerprint, provenance
 from sim.study.replay import Posting, Retelling, RetoldLife
 from sim.study.search import Found
@@ -64,6 +65,7 @@ COLUMNS: Final = {
         "undiscounted_so_far",
         "discounted_so_far",
         "words",
+        "unit",
     ),
 }
 """Columns of each table, which are also the keys of the lists in explain.json.
@@ -77,7 +79,7 @@ COLUMNS: Final = {
   are in days. `due_day` is the day on which a time ends, and `came_true` whether anything
   happened then. What is never, or not at all, is empty in a table and null in JSON.
 - `undiscounted_so_far` and `discounted_so_far` are totals of the account, this entry included;
-  the last of them is the patient's result.
+  the last of them is the patient's result. All amounts of a row are in its `unit`.
 """
 TEXTS: Final = ("explain.json", "explain.txt", "explain.svg", "provenance.json", "citations.txt")
 NAMES: Final = (*TEXTS, *COLUMNS)
@@ -107,6 +109,7 @@ def explain_files(
 def explain_tables(retelling: Retelling) -> dict[str, pd.DataFrame]:
     """Return the tables of an explanation by file name, in the columns `COLUMNS`."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    currency = retelling.question.perspective.currency
     rows["explain_draws.csv"] += [
         {"strategy": None, **_entry(draw, retelling.patient)} for draw in retelling.entry
     ]
@@ -114,7 +117,9 @@ def explain_tables(retelling: Retelling) -> dict[str, pd.DataFrame]:
         name = {"strategy": life.strategy.name}
         rows["explain_events.csv"] += [{**name, **row} for row in _events(life)]
         rows["explain_draws.csv"] += [{**name, **_draw(draw, life)} for draw in life.draws]
-        rows["explain_ledger.csv"] += [{**name, **_posting(each)} for each in life.postings]
+        rows["explain_ledger.csv"] += [
+            {**name, **_posting(each, currency)} for each in life.postings
+        ]
     return {
         name: pd.DataFrame(
             [{key: _cell(value) for key, value in row.items()} for row in rows[name]],
@@ -184,12 +189,12 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
             for life in retelling.lives
             if life is not comparator
         ],
-        "strategies": [_life(life) for life in retelling.lives],
+        "strategies": [_life(life, question.perspective.currency) for life in retelling.lives],
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
-def _life(life: RetoldLife) -> dict[str, Any]:
+def _life(life: RetoldLife, currency: str) -> dict[str, Any]:
     return {
         "name": life.strategy.name,
         "label": life.label,
@@ -209,7 +214,7 @@ def _life(life: RetoldLife) -> dict[str, Any]:
         },
         "events": list(_events(life)),
         "draws": [_draw(draw, life) for draw in life.draws],
-        "ledger": [_posting(posting) for posting in life.postings],
+        "ledger": [_posting(posting, currency) for posting in life.postings],
     }
 
 
@@ -261,7 +266,7 @@ def _distribution(found: Distribution | None) -> dict[str, Any]:
     return {"family": found.family, "parameters": parameters, "value": finite(found.value)}
 
 
-def _posting(posting: Posting) -> dict[str, Any]:
+def _posting(posting: Posting, currency: str) -> dict[str, Any]:
     entry = posting.entry
     return {
         "event": posting.position,
@@ -276,6 +281,7 @@ def _posting(posting: Posting) -> dict[str, Any]:
         "undiscounted_so_far": posting.undiscounted,
         "discounted_so_far": posting.discounted,
         "words": entry_name(entry),
+        "unit": account_unit(entry.category.account, currency),
     }
 
 

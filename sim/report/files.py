@@ -18,8 +18,8 @@ from sim.study.summary import Comparison, Summary
 INDENT: Final = 2
 
 COLUMNS: Final = {
-    "strategies.csv": ("strategy", "outcome", "mean", "se"),
-    "increments.csv": ("strategy", "comparator", "outcome", "mean", "se"),
+    "strategies.csv": ("strategy", "outcome", "mean", "se", "unit"),
+    "increments.csv": ("strategy", "comparator", "outcome", "mean", "se", "unit"),
     "survival.csv": ("strategy", "endpoint", "months", "survival_percent", "at_risk"),
     "ledger.csv": (
         "strategy",
@@ -29,6 +29,7 @@ COLUMNS: Final = {
         "state",
         "undiscounted",
         "discounted",
+        "unit",
     ),
     "flow.csv": ("strategy", "response", "transplant", "course", "state", "months", "patients"),
     "inputs.csv": (
@@ -54,8 +55,8 @@ COLUMNS: Final = {
 What cannot be estimated, and a median that is not reached, is empty here and null in
 summary.json.
 
-- Means are per patient, in the units of their names; money is in the currency and the prices
-  of the perspective, discounted unless the name says otherwise.
+- Means are per patient, in the `unit` of the row; money is in the currency and the prices of the
+  perspective, discounted unless the name says otherwise.
 - `line` and `cycle` count from 1; care after the last regimen is a line of its own.
 - survival.csv begins with month 0, at entry (RFS: at remission), before anything has happened:
   EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first

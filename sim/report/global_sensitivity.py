@@ -54,8 +54,8 @@ NO_INDICES: Final = "no indices"
 NO_EFFECTS: Final = "no effects and no ranks"
 MORRIS: Final = "morris"
 MORRIS_NAMES: Final = names_of(MORRIS)
-MORRIS_COLUMNS: Final = ("input", "label", *EFFECTS)
-"""Of morris.csv, one row per input, the largest `mu_star` first, in the unit of the outcome."""
+MORRIS_COLUMNS: Final = ("input", "label", *EFFECTS, "unit")
+"""Of morris.csv, one row per input, the largest `mu_star` first, in the `unit` of the outcome."""
 
 
 def sobol_table(result: Sobol) -> pd.DataFrame:
@@ -175,6 +175,7 @@ def morris_table(result: Screening) -> pd.DataFrame:
     """Return the effects in the columns `MORRIS_COLUMNS`."""
     table = result.table.rename_axis("input").reset_index()
     table.insert(1, "label", [_label(result.target, str(name)) for name in table["input"]])
+    table["unit"] = result.target.outcome.file_unit
     return table[list(MORRIS_COLUMNS)]
 
 

@@ -56,6 +56,7 @@ COLUMNS: Final = (
     "swing",
     "within_error",
     "flips",
+    "outcome_unit",
 )
 """Of tornado.csv, one row per bar.
 
@@ -63,6 +64,7 @@ COLUMNS: Final = (
   posterior), ``fitted together`` (moved along a principal component of it, whose `low` and `high`
   are in standard deviations) and ``structure``, which has one alternative only: its columns end
   in ``_low``.
+- `unit` is that of `low` and `high`, `outcome_unit` that of outcomes, their errors and `swing`.
 - `base` and `outcome_*` are the outcome of the strategy minus that of the comparator; `se_*` is
   the Monte Carlo error of the change from the base, in the same patients.
 - `optimal_*` is the strategy with the most net benefit there; `flips` says that it is another
@@ -83,6 +85,7 @@ FLIPPED: Final = "*"
 
 def tornado_table(result: Tornado) -> pd.DataFrame:
     """Return the bars in the columns `COLUMNS`."""
+    unit = result.outcome.file_unit
     rows = [
         (
             bar.group,
@@ -99,6 +102,7 @@ def tornado_table(result: Tornado) -> pd.DataFrame:
             finite(bar.swing),
             bar.within_error,
             result.flips(bar),
+            unit,
         )
         for bar in result.bars
     ]

@@ -46,6 +46,7 @@ COLUMNS: Final = (
     "vials_per_cycle",
     "price_per_cycle",
     "price_per_cycle_se",
+    "currency",
 )
 """Of price.csv.
 
@@ -56,6 +57,7 @@ COLUMNS: Final = (
 - `change_percent` is from the price of the scenario; empty below a price of 0.
 - `vials_per_cycle` are the mean vials of a cycle that is started, interruptions included; empty
   where the drug is not in the first line alone.
+- `currency` is that of the prices and of `threshold`, per QALY.
 
 Columns of price_curve.csv are those of `sim.uncertainty.price.PricedResults.curve`.
 """
@@ -97,6 +99,7 @@ def price_table(found: PricedResults) -> pd.DataFrame:
                     finite(vials),
                     finite(per_cycle.mean),
                     finite(per_cycle.se),
+                    found.psa.question.perspective.currency,
                 )
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -15,6 +15,7 @@ from sim.report.trace import describe
 from sim.report.values import estimate_row
 from sim.study.curves import curves
 from sim.study.flow import Flow, flow_of
+from sim.study.outcome_units import account_unit, outcome_unit
 from sim.study.question import Question
 from sim.study.simulation import Simulation, Trace
 from sim.study.summary import Summary
@@ -29,8 +30,8 @@ def run_tables(
     The `flow` is needed where the simulation did not keep its single patients.
     """
     tables = {
-        "strategies.csv": _strategies(summary),
-        "increments.csv": _increments(summary),
+        "strategies.csv": _strategies(summary, simulation.question.perspective.currency),
+        "increments.csv": _increments(summary, simulation.question.perspective.currency),
         "survival.csv": _survival(simulation),
         "ledger.csv": _ledger(simulation),
         "flow.csv": pd.DataFrame(
@@ -43,17 +44,17 @@ def run_tables(
     return tables
 
 
-def _strategies(summary: Summary) -> pd.DataFrame:
+def _strategies(summary: Summary, currency: str) -> pd.DataFrame:
     rows = [
-        (arm.name, name, *estimate_row(value))
+        (arm.name, name, *estimate_row(value), outcome_unit(name, currency))
         for arm in summary.arms
         for name, value in arm.outcomes.items()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS["strategies.csv"]))
 
 
-def _increments(summary: Summary) -> pd.DataFrame:
-    rows: list[tuple[str, str, str, float | None, float | None]] = []
+def _increments(summary: Summary, currency: str) -> pd.DataFrame:
+    rows: list[tuple[str, str, str, float | None, float | None, str]] = []
     for comparison in summary.comparisons:
         gain = comparison.increment
         estimates = {"cost": gain.cost, "qalys": gain.qalys, "life_years": gain.life_years}
@@ -64,7 +65,10 @@ def _increments(summary: Summary) -> pd.DataFrame:
             estimates["icer"] = NOT_ESTIMABLE
         estimates |= {f"nmb_at_{t:g}": value for t, value in comparison.nmb.items()}
         names = (gain.strategy, gain.comparator)
-        rows += [(*names, outcome, *estimate_row(value)) for outcome, value in estimates.items()]
+        rows += [
+            (*names, outcome, *estimate_row(value), outcome_unit(outcome, currency))
+            for outcome, value in estimates.items()
+        ]
     return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
 
 
@@ -87,7 +91,7 @@ def _survival(simulation: Simulation) -> pd.DataFrame:
 
 
 def _ledger(simulation: Simulation) -> pd.DataFrame:
-    n = simulation.question.patients
+    n, currency = simulation.question.patients, simulation.question.perspective.currency
     rows = [
         (
             strategy.name,
@@ -97,6 +101,7 @@ def _ledger(simulation: Simulation) -> pd.DataFrame:
             state.value,
             cell[UNDISCOUNTED] / n,
             cell[DISCOUNTED] / n,
+            account_unit(category.account, currency),
         )
         for strategy, cells in zip(
             simulation.question.model.strategies, simulation.tally.sums.cells, strict=True

@@ -36,6 +36,8 @@ COLUMNS: Final = (
     "high",
     "base",
     "last_below",
+    "unit",
+    "currency",
 )
 """Of threshold.csv, one row per flip; a threshold without one has a row without a value.
 
@@ -46,23 +48,26 @@ COLUMNS: Final = (
 - Of a count the decision flips between two whole numbers: `value` is the first at which
   `optimal_above` is optimal, `last_below` the one before, and there is no error of a place. Else
   `last_below` is empty.
+- `value`, `se`, `low`, `high`, `base` and `last_below` are in `unit`, `threshold` in `currency`
+  per QALY.
 """
 
 
 def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
     """Return the flips in the columns `COLUMNS`."""
     base = result.question.numbers[result.varied.name]
+    units = (result.varied.unit, result.question.perspective.currency)
     ends = (result.varied.low, result.varied.high, base)
     rows: list[tuple[Any, ...]] = []
     for threshold, decision in result.decisions.items():
         flips = result.flips_at(threshold)
         place = (result.varied.name, threshold)
         rows += [
-            (*place, f.value, finite(f.se), f.below, f.above, *ends, finite(f.last_below))
+            (*place, f.value, finite(f.se), f.below, f.above, *ends, finite(f.last_below), *units)
             for f in flips
         ]
         if not flips:
-            rows.append((*place, None, None, decision.low, decision.high, *ends, None))
+            rows.append((*place, None, None, decision.low, decision.high, *ends, None, *units))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -26,10 +26,22 @@ from sim.uncertainty.two_way import Point, TwoWay
 
 ANALYSIS: Final = "twoway"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = ("x", "y", "strategy", "nmb", "inmb", "inmb_se", "optimal")
+COLUMNS: Final = (
+    "x",
+    "y",
+    "strategy",
+    "nmb",
+    "inmb",
+    "inmb_se",
+    "optimal",
+    "x_unit",
+    "y_unit",
+    "currency",
+)
 """Of twoway.csv, one row per point of the grid and strategy.
 
-- `x` and `y` are values of the two parameters, whose names are in twoway.json.
+- `x` and `y` are values of the two parameters, whose names are in twoway.json, in `x_unit` and
+  `y_unit`; net benefits are in `currency`.
 - `nmb` is the mean net monetary benefit of the strategy, `inmb` that minus the comparator's;
   `inmb_se` is given for the compared strategy.
 - `optimal` says whether the strategy has the most net benefit there.
@@ -49,6 +61,9 @@ def two_way_table(result: TwoWay) -> pd.DataFrame:
             benefit - point.net_benefits[comparator],
             finite(point.gain.se) if name == result.strategy else None,
             name == point.optimal,
+            result.x.unit,
+            result.y.unit,
+            result.question.perspective.currency,
         )
         for point in result.points
         for name, benefit in zip(names, point.net_benefits.tolist(), strict=True)

@@ -47,6 +47,7 @@ COLUMNS: Final = (
     "told_from_nothing",
     "population_value",
     "population_se",
+    "currency",
 )
 """Of voi.csv.
 
@@ -56,8 +57,9 @@ COLUMNS: Final = (
 - `told_from_nothing`: the value exceeds `null` by twice its error.
 - `population_value` is for all patients of the decision horizon, discounted; empty unless their
   number was given.
+- `currency` is that of all values and of `threshold`, per QALY.
 
-evpi.csv has the columns ``threshold``, ``evpi``, ``se``, per patient.
+evpi.csv has the columns ``threshold``, ``evpi``, ``se``, per patient, and ``currency``.
 """
 EXPLAINED: Final = (
     "EVPI is what a patient would gain, in money, if the choice could be made knowing the true "
@@ -85,6 +87,7 @@ class Patients:
 def voi_table(found: ValueOfInformation, patients: Patients | None) -> pd.DataFrame:
     """Return every value in the columns `COLUMNS`."""
     number = None if patients is None else patients.number
+    currency = found.psa.question.perspective.currency
 
     def scaled(value: float) -> float | None:
         return None if number is None else finite(number * value)
@@ -95,7 +98,7 @@ def voi_table(found: ValueOfInformation, patients: Patients | None) -> pd.DataFr
         rows.append(
             (EVERYTHING, EVERYTHING, "All uncertain inputs", len(found.psa.parameters.columns))
             + (threshold, value.mean, finite(value.se), None, None, told)
-            + (scaled(value.mean), scaled(value.se))
+            + (scaled(value.mean), scaled(value.se), currency)
         )
     for kind, parts in (("group", found.groups), ("parameter", found.parameters)):
         for part in parts:
@@ -104,7 +107,7 @@ def voi_table(found: ValueOfInformation, patients: Patients | None) -> pd.DataFr
                     (kind, part.name, _label(found, part), len(part.members))
                     + (threshold, worth.value, finite(worth.se), worth.null, finite(worth.null_se))
                     + (worth.is_told_from_nothing,)
-                    + (scaled(worth.value), scaled(worth.se))
+                    + (scaled(worth.value), scaled(worth.se), currency)
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

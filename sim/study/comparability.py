@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sim.clinic.mortality import LifeTable
 from sim.scenario.schema import Strategy
+from sim.study.outcome_units import per_qaly
 from sim.study.question import Question
 
 MAY_DIFFER: Final = frozenset(
@@ -16,6 +17,7 @@ MAY_DIFFER: Final = frozenset(
 )
 """Keys of scenarios whose strategies are alternatives nevertheless; all others must be equal."""
 COMPARATOR: Final = "comparator"
+THRESHOLDS: Final = "thresholds"
 PRICE: Final = "cost."
 """How the names of the parameters begin that are a payer's own prices."""
 ONE_BY_ONE: Final = frozenset({"strategies", "parameters"})
@@ -103,7 +105,7 @@ def _keys(question: Question) -> dict[str, object]:
     return found | {
         "discounting.costs": costs,
         "discounting.effects": effects,
-        "thresholds": question.thresholds,
+        THRESHOLDS: question.thresholds,
         "comparator": scenario.comparator_name,
         "life_table": _LifeTables(question.life_tables, _life_table_name(question)),
     }
@@ -150,5 +152,12 @@ def _parameters(question: Question) -> dict[str, object]:
 
 
 def _unit(questions: Sequence[Question], name: str) -> str:
-    units = [each.parameters[name].unit for each in questions if name in each.parameters]
-    return " or ".join(dict.fromkeys(units))
+    units = [input_unit(each, name) for each in questions]
+    return " or ".join(dict.fromkeys(unit for unit in units if unit))
+
+
+def input_unit(question: Question, name: str) -> str:
+    """Return what a parameter or a key is measured in; empty where its name says it or it has none."""
+    if name == THRESHOLDS:
+        return per_qaly(question.perspective.currency)
+    return question.parameters[name].unit if name in question.parameters else ""

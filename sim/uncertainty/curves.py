@@ -50,7 +50,9 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
     Columns: ``strategy``, ``threshold``; ``probability`` and ``se``, the share of draws in which
     it has the most net benefit, with its binomial error; ``without_noise`` and
     ``without_noise_se``, the same without noise and its error; ``optimal``, whether it has the
-    most expected net benefit; ``expected_loss`` without noise, in currency per patient, and ``expected_loss_se``, that of the draws as they are.
+    most expected net benefit; ``expected_loss`` without noise, in currency per patient, and
+    ``expected_loss_se``, that of the draws as they are; ``currency``, that of the losses and of
+    the threshold, per QALY.
     """
     grid = threshold_grid(psa, psa.question.thresholds)
     costs, qalys = psa.values("cost"), psa.values("qalys")
@@ -69,6 +71,7 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
         ]
     columns = ["strategy", "threshold", "probability", "se", "without_noise", "without_noise_se"]
     table = pd.DataFrame(rows, columns=[*columns, "optimal", "expected_loss", "expected_loss_se"])
+    table["currency"] = psa.question.perspective.currency
     order = pd.Categorical(table["strategy"], psa.strategies)
     return table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
 

@@ -25,6 +25,7 @@ import numpy as np
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.estimates import Array, Estimate, mean, median
 from sim.errors import UserError
+from sim.study.outcome_units import outcome_unit, per_qaly
 from sim.uncertainty.columns import PER_ARM, known_columns
 
 Pair = Mapping[str, tuple[Array, Array]]
@@ -86,6 +87,11 @@ class Outcome:
     columns: tuple[str, ...]
     reader: Callable[[Pair], Reading]
 
+    @property
+    def file_unit(self) -> str:
+        """The unit as files say it: an ICER is in currency per QALY."""
+        return per_qaly(self.unit) if self.name == ICER else self.unit
+
     def read(self, pair: Pair) -> Reading:
         """Return the outcome of strategy minus comparator and each patient's influence."""
         return self.reader(pair)
@@ -115,7 +121,7 @@ def outcome_named(name: str, *, threshold: float, currency: str) -> Outcome:
         label = f"Difference in {_words(name)}"
         return Outcome(name, label, "months", (column,), partial(_medians, column))
     if name in known_columns() and name not in PER_ARM:
-        unit = _unit(name, currency)
+        unit = outcome_unit(name, currency, is_difference=True)
         return Outcome(name, f"Difference in {_words(name)}", unit, (name,), partial(_mean, name))
     raise UserError("no such outcome", key="--outcome", value=name, choices=outcome_names())
 
@@ -124,16 +130,6 @@ def outcome_names() -> tuple[str, ...]:
     """Return the names of all outcomes."""
     plain = tuple(name for name in known_columns() if name not in PER_ARM)
     return (NMB, NHB, ICER, *plain, *MEDIANS)
-
-
-def _unit(name: str, currency: str) -> str:
-    if name.startswith(COST):
-        return currency
-    if name.startswith(QALYS):
-        return "QALYs"
-    if name.startswith("life_years"):
-        return "years"
-    return "percentage points" if name.endswith("_percent") else "cycles"
 
 
 def _words(name: str) -> str:

@@ -246,7 +246,7 @@ class PricedResults:
         Columns: ``strategy``, ``threshold`` and ``price`` (currency per QALY and per vial),
         ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` and
         ``without_noise_se`` (the share once the Monte Carlo noise of each draw is taken out, and
-        its error).
+        its error), ``currency``.
         """
         rows = [
             (name, threshold, price, *chance)
@@ -257,6 +257,7 @@ class PricedResults:
         ]
         columns = ["strategy", "threshold", "price", "probability", "se", "without_noise"]
         table = pd.DataFrame(rows, columns=[*columns, "without_noise_se"])
+        table["currency"] = self.psa.question.perspective.currency
         return table.sort_values(["strategy", "threshold", "price"], ignore_index=True)
 
     def _grid(self) -> list[float]:

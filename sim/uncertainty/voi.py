@@ -196,7 +196,8 @@ def evpi_by_threshold(psa: Psa, thresholds: Sequence[float]) -> pd.DataFrame:
     """Return `perfect` from 0 to beyond the thresholds, as far as the choice changes."""
     grid = threshold_grid(psa, thresholds).tolist()
     rows = [(threshold, *perfect(psa, threshold)) for threshold in grid]
-    return pd.DataFrame(rows, columns=["threshold", "evpi", "se"])
+    table = pd.DataFrame(rows, columns=["threshold", "evpi", "se"])
+    return table.assign(currency=psa.question.perspective.currency)
 
 
 def _worth(benefits: Array) -> Estimate:
