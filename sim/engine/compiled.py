@@ -1,9 +1,12 @@
 """Compile the clinic's rules, from their own source, for the core engine.
 
 The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule
-and of every rule that it calls; nothing is written twice. Only `frexp` and `ldexp`, which take
-a number apart into its bits, are replaced by operations on the bits that give the same result
-for every normal number, and so is `unit_number`, for every number below ``2**52``.
+and of every rule that it calls; nothing is written twice. What Python and compiled code must do
+in different ways is registered: `compiled_form_of` names the function that compiled code calls
+in place of a Python function. Members of an enumeration become plain numbers.
+
+``math.frexp`` and ``math.ldexp``, which take a number apart into its bits, are replaced by
+operations on the bits that give the same result for every normal number.
 
 Machine code is cached in a folder of the user whose name is a hash of all source files of the
 package, of numba's version and of the processor: code of another version can never run. What
@@ -19,11 +22,14 @@ import platform
 import sys
 import time
 import types
+from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from functools import cache
+from math import frexp, ldexp
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO, TypeVar
 
 import numba
 import numpy as np
@@ -48,6 +54,8 @@ WITHOUT_EXPONENT: Final = np.int64(-0x7FF0000000000001)
 HALF_BITS: Final = np.int64(0x3FE0000000000000)
 ONE_BITS: Final = np.int64(0x3FF0000000000000)
 BELOW_ONE: Final = 1.0 - 2.0**-53
+HALF: Final = 0.5
+SPACING: Final = 2.0**-52
 
 
 def _bitcast(source: Data, target: Data) -> Data:
@@ -74,6 +82,14 @@ def _ldexp(x: float, exponent: int) -> float:
     return x * _from_bits((np.int64(exponent) + BIAS) << EXPONENT_SHIFT)
 
 
+def unit_number(grid: Data) -> float:
+    """Return ``(grid + 1/2) / 2**52`` of a whole number below ``2**52``.
+
+    The form for compiled code vectorizes and gives the same bits.
+    """
+    return (np.float64(np.int64(grid)) + HALF) * SPACING
+
+
 def _unit_number(grid: Data) -> float:
     # 1 + grid / 2**52 has just these bits, and what is taken away leaves an exact difference.
     return _from_bits(np.int64(grid) | ONE_BITS) - BELOW_ONE
@@ -92,11 +108,25 @@ _HELPER: Final = {
 }
 _ENTRY: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
 
-REPLACED: Final[dict[str, Callable[..., Data]]] = {
-    "frexp": _frexp,
-    "ldexp": _ldexp,
-    "unit_number": _unit_number,
+Function = TypeVar("Function", bound=Callable[..., Any])
+BIT_OPERATIONS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {
+    frexp: _frexp,
+    ldexp: _ldexp,
+    unit_number: _unit_number,
 }
+"""What has a form of its own only where numba compiles."""
+COMPILED_FORMS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {}
+"""What compiled code calls in place of a Python function; also where numba is switched off."""
+
+
+def compiled_form_of(function: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Register the decorated function as the form of `function` in compiled code."""
+
+    def register(form: Function) -> Function:
+        COMPILED_FORMS[function] = form
+        return form
+
+    return register
 
 
 @cache
@@ -105,9 +135,10 @@ def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
 
     It becomes part of its callers unless `inline` is false.
     """
+    copy = _with_compiled_calls(function)
     if _configuration.DISABLE_JIT:
-        return function
-    return _compile(**_HELPER, forceinline=inline)(_with_compiled_calls(function))
+        return copy
+    return _compile(**_HELPER, forceinline=inline)(copy)
 
 
 def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()) -> Data:
@@ -116,9 +147,10 @@ def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]
     What it calls becomes part of it, but for the functions `called`: a call costs nothing where
     it is rare, and one very large function takes very long to compile.
     """
+    copy = _with_compiled_calls(function, called)
     if _configuration.DISABLE_JIT:
-        return function
-    entry = _compile(**_ENTRY)(_with_compiled_calls(function, called))
+        return copy
+    entry = _compile(**_ENTRY)(copy)
     use_cached_code(entry, use_cache_folder())
     return entry
 
@@ -129,10 +161,12 @@ def _with_compiled_calls(
     names = dict(function.__globals__)
     for name in _globals_read(function.__code__):
         value = names.get(name)
-        if name in REPLACED:
-            names[name] = compiled(REPLACED[name])
-        elif isinstance(value, types.FunctionType) and value.__module__.startswith("sim."):
-            names[name] = compiled(value, inline=value not in called)
+        if isinstance(value, type) and issubclass(value, IntEnum):
+            names[name] = _plain_numbers(value)
+            continue
+        form = _form_of(value)
+        if isinstance(form, types.FunctionType) and form.__module__.startswith("sim."):
+            names[name] = compiled(form, inline=value not in called)
     code = function.__code__
     # numba cannot bind keyword-only arguments; in the copy they are ordinary ones.
     code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
@@ -141,6 +175,22 @@ def _with_compiled_calls(
     )
     copy.__module__ = function.__module__
     return copy
+
+
+def _form_of(value: Any) -> Any:  # noqa: ANN401 - whatever a module's name stands for
+    """Return what compiled code has in place of a global value."""
+    if not isinstance(value, types.FunctionType | types.BuiltinFunctionType):
+        return value
+    if value in BIT_OPERATIONS and not _configuration.DISABLE_JIT:
+        return BIT_OPERATIONS[value]
+    return COMPILED_FORMS.get(value, value)
+
+
+@cache
+def _plain_numbers(enumeration: type[IntEnum]) -> tuple[int, ...]:
+    """Return the members by name as plain numbers, which numba folds into constants."""
+    members = namedtuple(enumeration.__name__, enumeration.__members__)  # type: ignore[misc]
+    return members(*map(int, enumeration.__members__.values()))
 
 
 def _globals_read(code: types.CodeType) -> set[str]:

@@ -100,47 +100,45 @@ def meet(world: World, body: Data, count: int) -> None:
     """Draw the baseline; the counterpart of `sim.clinic.patient.baseline_of`."""
     population, people, drawn = world.rules.population, body.people, body.drawn
     for column in range(count):
-        people[AGE, column] = age_at_entry(population, drawn[Decision.AGE.value, column])
-    share(body, count, MALE, Decision.SEX.value, population.male_probability)
-    share(body, count, PRIOR_HCT, Decision.PRIOR_HCT.value, population.prior_hct_probability)
-    share(
-        body, count, PHILADELPHIA, Decision.PHILADELPHIA.value, population.ph_positive_probability
-    )
-    share(body, count, KMT2A, Decision.KMT2A.value, population.kmt2a_probability)
-    share(body, count, HIGH_BLASTS, Decision.HIGH_BLASTS.value, population.high_blasts_probability)
-    share(body, count, CNS, Decision.CNS_DISEASE.value, population.cns_probability)
+        people[AGE, column] = age_at_entry(population, drawn[Decision.AGE, column])
+    share(body, count, MALE, Decision.SEX, population.male_probability)
+    share(body, count, PRIOR_HCT, Decision.PRIOR_HCT, population.prior_hct_probability)
+    share(body, count, PHILADELPHIA, Decision.PHILADELPHIA, population.ph_positive_probability)
+    share(body, count, KMT2A, Decision.KMT2A, population.kmt2a_probability)
+    share(body, count, HIGH_BLASTS, Decision.HIGH_BLASTS, population.high_blasts_probability)
+    share(body, count, CNS, Decision.CNS_DISEASE, population.cns_probability)
     share(
         body,
         count,
         EXTRAMEDULLARY,
-        Decision.EXTRAMEDULLARY.value,
+        Decision.EXTRAMEDULLARY,
         population.extramedullary_probability,
     )
-    share(body, count, MRD_ONLY, Decision.MRD_ONLY.value, population.mrd_only_probability)
+    share(body, count, MRD_ONLY, Decision.MRD_ONLY, population.mrd_only_probability)
     for column in range(count):
         people[SALVAGE_LINE, column] = salvage_line(
-            population, drawn[Decision.SALVAGE_LINE.value, column]
+            population, drawn[Decision.SALVAGE_LINE, column]
         )
     for column in range(count):
         refractory = refractory_at_entry(
             population,
-            drawn[Decision.PRIMARY_REFRACTORY.value, column],
+            drawn[Decision.PRIMARY_REFRACTORY, column],
             people[PRIOR_HCT, column] > 0.0,
         )
         people[PRIMARY_REFRACTORY, column] = 1.0 if refractory else 0.0
     for column in range(count):
         people[FIRST_REMISSION, column] = remission_before_entry(
             population,
-            drawn[Decision.FIRST_REMISSION.value, column],
+            drawn[Decision.FIRST_REMISSION, column],
             people[PRIMARY_REFRACTORY, column] > 0.0,
         )
     for column in range(count):
         people[WEIGHT, column] = weight_at_entry(
-            population, drawn[Decision.WEIGHT.value, column], people[MALE, column] > 0.0
+            population, drawn[Decision.WEIGHT, column], people[MALE, column] > 0.0
         )
     for column in range(count):
         people[HEIGHT, column] = height_at_entry(
-            population, drawn[Decision.HEIGHT.value, column], people[MALE, column] > 0.0
+            population, drawn[Decision.HEIGHT, column], people[MALE, column] > 0.0
         )
 
 
@@ -173,7 +171,7 @@ def foresee_background_death(world: World, body: Data, count: int) -> None:
     for column in range(count):
         people[BACKGROUND_DEATH_DAYS, column] = (
             hazard_within(table, body.intervals[column], people[AGE, column])
-            + body.drawn[Decision.BACKGROUND_DEATH.value, column]
+            + body.drawn[Decision.BACKGROUND_DEATH, column]
         )
     find_intervals(body, count, BACKGROUND_DEATH_DAYS, table.cumulative)
     for column in range(count):
@@ -193,13 +191,13 @@ def foresee_leukaemic_death(world: World, body: Data, count: int) -> None:
         people[RELAPSED_DAYS, column] = relapsed_survival_of(
             rules.disease,
             people[REFRACTORY_DAYS, column],
-            body.drawn[Decision.SURVIVAL_AFTER_RELAPSE.value, column],
+            body.drawn[Decision.SURVIVAL_AFTER_RELAPSE, column],
         )
     for column in range(count):
         people[REFRACTORY_DAYS, column] = refractory_survival_of(
             rules.disease,
             people[REFRACTORY_DAYS, column],
-            body.drawn[Decision.REFRACTORY_SURVIVAL.value, column],
+            body.drawn[Decision.REFRACTORY_SURVIVAL, column],
         )
 
 

@@ -192,7 +192,7 @@ def strike(world: World, body: Data, row: int, cycle: int) -> int:
         else:
             days = duration_of(course, choose_normal(world, body, DURATION[kind], cycle))
         seizure = kind == NEUROTOXICITY and hit(
-            draw_rare(body, world.seed, Decision.SEIZURE.value, body.line, cycle),
+            draw_rare(body, world.seed, Decision.SEIZURE, body.line, cycle),
             world.rules.seizure_share,
         )
         i = count

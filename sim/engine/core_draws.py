@@ -13,6 +13,7 @@ import numpy as np
 from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import occurrence
 from sim.clinic.distributions import standard_exponential
+from sim.engine.compiled import unit_number
 from sim.engine.core_keys import EVERYONE, EXPONENTIAL, NORMAL, place
 from sim.engine.data import Data
 
@@ -24,8 +25,6 @@ WEYL_1: Final = U64(0xBB67AE85)
 WORD: Final = U64(32)
 LOW_WORD: Final = U64(0xFFFFFFFF)
 UNUSED_BITS: Final = U64(12)
-SPACING: Final = 2.0**-52
-HALF: Final = 0.5
 
 
 def philox_round(
@@ -70,14 +69,6 @@ def keyed_uniform(seed: Data, number: Data, decision: Data, repeat: Data) -> flo
     k0, k1 = (k0 + WEYL_0) & LOW_WORD, (k1 + WEYL_1) & LOW_WORD
     a, b, c, d = philox_round(a, b, c, d, k0, k1)
     return unit_number(((a << WORD) | b) >> UNUSED_BITS)
-
-
-def unit_number(grid: Data) -> float:
-    """Return ``(grid + 1/2) / 2**52`` of a whole number below ``2**52``.
-
-    `sim.engine.compiled` has a form of it that vectorizes and gives the same bits.
-    """
-    return (np.float64(np.int64(grid)) + HALF) * SPACING
 
 
 def draw_ahead(

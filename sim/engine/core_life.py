@@ -132,7 +132,7 @@ def set_background_death(world: World, body: Data) -> None:
     body.clocks[BACKGROUND_DEATH] = background_death_of(
         knots_of(world.life_table, body.people[MALE, column] > 0.0),
         body.people[AGE, column],
-        exponential(body, world.seed, Decision.BACKGROUND_DEATH.value, 0, 0),
+        exponential(body, world.seed, Decision.BACKGROUND_DEATH, 0, 0),
         rules.mortality_ratio,
         body.survivor_from,
     )
@@ -167,7 +167,7 @@ def hazard_ratio_now(world: World, body: Data) -> float:
 def fit_for_another_line(world: World, body: Data) -> bool:
     """Draw whether the patient can be treated again after a failed line of salvage."""
     return salvage_lines_failed(person(body), body.line) == 0 or hit(
-        choose(world, body, Decision.NEXT_LINE.value, 0),
+        choose(world, body, Decision.NEXT_LINE, 0),
         world.rules.later.next_line_probability,
     )
 
@@ -179,7 +179,7 @@ def refractory_death(world: World, body: Data) -> float:
     return body.now + refractory_survival_of(
         world.rules.disease,
         hazard_ratio_now(world, body),
-        choose_exponential(world, body, Decision.REFRACTORY_SURVIVAL.value, 0),
+        choose_exponential(world, body, Decision.REFRACTORY_SURVIVAL, 0),
     )
 
 
@@ -190,7 +190,7 @@ def relapsed_death(world: World, body: Data) -> float:
     return body.now + relapsed_survival_of(
         world.rules.disease,
         hazard_ratio_now(world, body),
-        choose_exponential(world, body, Decision.SURVIVAL_AFTER_RELAPSE.value, 0),
+        choose_exponential(world, body, Decision.SURVIVAL_AFTER_RELAPSE, 0),
     )
 
 
@@ -206,7 +206,7 @@ def relapse(world: World, body: Data) -> None:
 def maybe_lose_cd19(world: World, body: Data, targets_cd19: bool) -> None:
     """Draw whether leukaemia that failed a CD19-directed regimen has lost the antigen."""
     if targets_cd19 and hit(
-        choose(world, body, Decision.CD19_LOSS.value, 0),
+        choose(world, body, Decision.CD19_LOSS, 0),
         world.rules.later.cd19_loss_probability,
     ):
         body.cd19_lost = True

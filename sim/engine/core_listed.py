@@ -76,7 +76,7 @@ def list_responders(world: World, body: Data, count: int) -> int:
         body.scratch[column] = 1.0 if body.people[MRD_ONLY, column] > 0.0 else 0.0
     for strategy in range(world.plans.shape[0]):
         for column in range(count):
-            responds = body.drawn[Decision.RESPONSE.value, column] < body.chances[strategy, column]
+            responds = body.drawn[Decision.RESPONSE, column] < body.chances[strategy, column]
             body.scratch[column] = 1.0 if responds else body.scratch[column]
     for column in range(count):
         body.listed[listed] = column
@@ -87,7 +87,7 @@ def list_responders(world: World, body: Data, count: int) -> int:
 def list_rescued(body: Data, count: int) -> int:
     """List the columns that usual care would rescue, with or without an earlier transplant."""
     chance = max(body.rescue_chances[0], body.rescue_chances[1])
-    row = body.rows[Decision.RESCUE.value, LINE_1]
+    row = body.rows[Decision.RESCUE, LINE_1]
     if row < 0:
         return 0
     listed = 0

@@ -45,15 +45,15 @@ def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
     mrd_negative = assessed.value == 1.0
     salvage = salvage_line_now(body)
     if rules.relapse.weibull:
-        time = choose_exponential(world, body, Decision.RELAPSE_TIME.value, 0)
+        time = choose_exponential(world, body, Decision.RELAPSE_TIME, 0)
     else:
-        time = choose(world, body, Decision.RELAPSE_TIME.value, 0)
+        time = choose(world, body, Decision.RELAPSE_TIME, 0)
     relapses_after = relapse_days_of(
         rules.relapse,
         regimen.duration_ratio,
         relapse_hazard_ratio(rules.relapse, person(body), salvage_line=salvage),
         mrd_negative,
-        choose(world, body, Decision.CURE_IN_REMISSION.value, 0),
+        choose(world, body, Decision.CURE_IN_REMISSION, 0),
         time,
     )
     clocks[RELAPSE] = started + relapse_or_cure(world, relapses_after)
@@ -61,7 +61,7 @@ def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
         maybe_wait_for_transplant(world, body, regimen)
     death = death_in_remission_of(
         rules.relapse,
-        choose_exponential(world, body, Decision.DEATH_IN_REMISSION.value, 0),
+        choose_exponential(world, body, Decision.DEATH_IN_REMISSION, 0),
     )
     if death <= rules.survivor_threshold_days:
         clocks[DEATH_IN_REMISSION] = started + death
@@ -95,8 +95,8 @@ def maybe_wait_for_transplant(world: World, body: Data, regimen: Data) -> None:
         prior_hct=body.prior_hct,
         real_world=rules.real_world,
     )
-    if hit(choose(world, body, Decision.TRANSPLANT_ELIGIBILITY.value, 0), candidate):
-        z = choose_normal(world, body, Decision.TRANSPLANT_TIME.value, 0)
+    if hit(choose(world, body, Decision.TRANSPLANT_ELIGIBILITY, 0), candidate):
+        z = choose_normal(world, body, Decision.TRANSPLANT_TIME, 0)
         body.clocks[TRANSPLANT] = body.now + waiting_of(rules.candidacy, z)
 
 
@@ -105,12 +105,12 @@ def consolidation(world: World, body: Data, row: int, cycles_given: int, mainten
     schedule = world.regimens[row].schedule
     planned = int(schedule.induction_cycles)
     if hit(
-        choose(world, body, Decision.CONSOLIDATION.value, 0),
+        choose(world, body, Decision.CONSOLIDATION, 0),
         schedule.consolidation_probability,
     ):
         planned += int(schedule.consolidation_cycles)
         if maintenance and hit(
-            draw_rare(body, world.seed, Decision.MAINTENANCE.value, body.line, 0),
+            draw_rare(body, world.seed, Decision.MAINTENANCE, body.line, 0),
             schedule.maintenance_probability,
         ):
             planned += int(schedule.maintenance_cycles)

@@ -149,7 +149,7 @@ def mrd_treatment(world: World, body: Data, row: int) -> int:
     if rang != QUIET:
         return rang
     converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
-    negative = hit(choose(world, body, Decision.MRD.value, 0), converts)
+    negative = hit(choose(world, body, Decision.MRD, 0), converts)
     record(body, MRD_ASSESSED, 0, 0, 0, 1.0 if negative else 0.0)
     if negative:
         body.outcome.marks |= NEGATIVE_FLAG
@@ -176,14 +176,14 @@ def induction(world: World, body: Data, row: int) -> int:
     responds_in = response_cycle(
         regimen.response,
         probability,
-        choose(world, body, Decision.RESPONSE.value, 0),
-        choose(world, body, Decision.RESPONSE_CYCLE.value, 0),
+        choose(world, body, Decision.RESPONSE, 0),
+        choose(world, body, Decision.RESPONSE_CYCLE, 0),
     )
     no_response = responds_in == NO_RESPONSE_CYCLE
     body.clocks[LEUKAEMIC_DEATH] = refractory_death(world, body) if no_response else NEVER
     wind(body)
     progresses = hit(
-        choose(world, body, Decision.PROGRESSION_AFTER_FIRST_CYCLE.value, 0),
+        choose(world, body, Decision.PROGRESSION_AFTER_FIRST_CYCLE, 0),
         regimen.response.progression_after_first_cycle_probability,
     )
     body.next_cycle_at = body.now
@@ -195,11 +195,11 @@ def induction(world: World, body: Data, row: int) -> int:
             return rang
         if responds_in == cycle:
             complete = hit(
-                choose(world, body, Decision.RESPONSE_DEPTH.value, 0),
+                choose(world, body, Decision.RESPONSE_DEPTH, 0),
                 regimen.response.complete_share,
             )
             negative = hit(
-                choose(world, body, Decision.MRD.value, 0),
+                choose(world, body, Decision.MRD, 0),
                 regimen.response.mrd_negative_probability,
             )
             record(body, RESPONSE, cycle, 1 if complete else 0, 0, 1.0 if negative else 0.0)
@@ -232,8 +232,8 @@ def last_care(world: World, body: Data, lines: int, usual_care: bool) -> int:
         days = rescue_days_of(
             rules.usual_care,
             body.rescue_chances[1 if body.prior_hct else 0],
-            choose(world, body, Decision.RESCUE.value, 0),
-            choose(world, body, Decision.RESCUE_TIME.value, 0),
+            choose(world, body, Decision.RESCUE, 0),
+            choose(world, body, Decision.RESCUE_TIME, 0),
             fit=age_now(body) <= rules.candidacy.maximum_age_years,
         )
         if days == NEVER:
@@ -244,7 +244,7 @@ def last_care(world: World, body: Data, lines: int, usual_care: bool) -> int:
         if rang != QUIET:
             return rang
         mrd_negative = hit(
-            choose(world, body, Decision.MRD.value, 0),
+            choose(world, body, Decision.MRD, 0),
             rules.usual_care.rescue_mrd_negative_probability,
         )
         rang = transplanted(world, body, mrd_negative, AFTER_RESCUE)

@@ -81,17 +81,17 @@ def transplanted(world: World, body: Data, mrd_negative: bool, continuous: int) 
         body.outcome.marks |= HCT_IN_REMISSION_FLAG
     has_vod = draw_vod(
         rules,
-        choose(world, body, Decision.TRANSPLANT_VOD.value, 0),
+        choose(world, body, Decision.TRANSPLANT_VOD, 0),
         prior_inotuzumab=body.prior_inotuzumab,
     )
     body.prior_hct = True
     early = early_death_days(
         rules,
-        choose(world, body, Decision.TRANSPLANT_DEATH.value, 0),
-        draw_rare(body, world.seed, Decision.TRANSPLANT_DEATH_TIME.value, body.line, 0),
+        choose(world, body, Decision.TRANSPLANT_DEATH, 0),
+        draw_rare(body, world.seed, Decision.TRANSPLANT_DEATH_TIME, body.line, 0),
         has_vod=has_vod,
     )
-    late = late_death_days(rules, choose(world, body, Decision.LATE_TRANSPLANT_DEATH.value, 0))
+    late = late_death_days(rules, choose(world, body, Decision.LATE_TRANSPLANT_DEATH, 0))
     if early < NEVER:
         clocks[TRANSPLANT_DEATH] = started + early
     elif late <= world.rules.survivor_threshold_days:
@@ -105,8 +105,8 @@ def transplanted(world: World, body: Data, mrd_negative: bool, continuous: int) 
             rules,
             ratio,
             mrd_negative,
-            choose(world, body, Decision.CURE_AFTER_TRANSPLANT.value, 0),
-            choose(world, body, Decision.RELAPSE_AFTER_TRANSPLANT.value, 0),
+            choose(world, body, Decision.CURE_AFTER_TRANSPLANT, 0),
+            choose(world, body, Decision.RELAPSE_AFTER_TRANSPLANT, 0),
         ),
     )
     wind(body)
@@ -123,16 +123,16 @@ def complications(world: World, body: Data, started: float, has_vod: bool) -> in
     rules = world.rules.transplant
     acute = acute_gvhd_day(
         rules,
-        choose(world, body, Decision.ACUTE_GVHD.value, 0),
-        choose(world, body, Decision.ACUTE_GVHD_ONSET.value, 0),
+        choose(world, body, Decision.ACUTE_GVHD, 0),
+        choose(world, body, Decision.ACUTE_GVHD_ONSET, 0),
     )
     chronic = chronic_gvhd_day(
         rules,
-        choose(world, body, Decision.CHRONIC_GVHD.value, 0),
-        choose(world, body, Decision.CHRONIC_GVHD_ONSET.value, 0),
+        choose(world, body, Decision.CHRONIC_GVHD, 0),
+        choose(world, body, Decision.CHRONIC_GVHD_ONSET, 0),
     )
     infected = hit(
-        choose(world, body, Decision.TRANSPLANT_INFECTION.value, 0),
+        choose(world, body, Decision.TRANSPLANT_INFECTION, 0),
         rules.infection_probability,
     )
     if has_vod or infected:
