@@ -16,7 +16,8 @@ from sim.clinic.events import Event
 from sim.clinic.patient import Patient
 from sim.economics.accounting import entries
 from sim.economics.ledger import Entry
-from sim.engine.reference import PatientStory
+from sim.engine.reference import lived, new_life
+from sim.engine.streams import Luck
 from sim.study.question import ask
 
 SCENARIO = Path(__file__).with_name("three_patients.yaml")
@@ -38,7 +39,7 @@ Row = tuple[str, str, int, float, float, float]
 """Category, health state, line, first day, last day, undiscounted amount."""
 
 
-class ScriptedStreams:
+class ScriptedStreams(Luck):
     """Uniform numbers from a script of (decision, occurrence)."""
 
     def __init__(self, script):
@@ -85,12 +86,12 @@ def live(patient, script, overrides=None, strategy="blinatumomab") -> Lived:
     question = ask(SCENARIO, overrides=overrides)
     environment, streams = simpy.Environment(), ScriptedStreams(script)
     (strategy,) = (each for each in question.model.strategies if each.name == strategy)
-    story = PatientStory(environment, question.model, strategy, patient, streams)
-    environment.process(story.story())
+    life = new_life(question.model, strategy, patient, streams)
+    environment.process(lived(environment, question.model.world(), life))
     environment.run()
     assert set(script) <= streams.asked
     regimens = tuple(regimen.name for regimen in strategy.regimens)
-    return Lived(story.log, entries(question.accounts, regimens, patient, story.log))
+    return Lived(life.log, entries(question.accounts, regimens, patient, life.log))
 
 
 def assert_log(log, expected):

@@ -17,6 +17,7 @@ from sim.clinic.disease import (
     refractory_survival_days,
     relapsed_survival_days,
     rescue_days,
+    rescue_probability,
 )
 from sim.clinic.events import Cause, Happening
 from sim.clinic.units import NEVER
@@ -49,6 +50,10 @@ def weibull(median_months, shape):
 # Survival
 
 
+def exponential(u):
+    return -math.log1p(-u)
+
+
 @pytest.mark.parametrize(
     ("survival_days", "expected"),
     [
@@ -61,20 +66,24 @@ def weibull(median_months, shape):
 def test_hazard_ratio_raises_survival_to_a_power(survival_days, expected, hazard_ratio):
     """S(t)^HR = 1 - u at the drawn t; n = 999, rtol 1e-10."""
     for k in range(1, 1000):
-        day = survival_days(DISEASE, hazard_ratio, k / 1000)
+        day = survival_days(DISEASE, hazard_ratio, exponential(k / 1000))
         assert expected.sf(day) ** hazard_ratio == pytest.approx(1.0 - k / 1000, rel=1e-10)
 
 
 def test_half_of_those_without_a_risk_factor_live_to_the_median():
-    assert refractory_survival_days(DISEASE, 1.0, 0.5) == pytest.approx(3.3 * MONTH, rel=1e-14)
-    assert relapsed_survival_days(DISEASE, 1.0, 0.5) == pytest.approx(5.6 * MONTH, rel=1e-14)
+    assert refractory_survival_days(DISEASE, 1.0, math.log(2.0)) == pytest.approx(
+        3.3 * MONTH, rel=1e-14
+    )
+    assert relapsed_survival_days(DISEASE, 1.0, math.log(2.0)) == pytest.approx(
+        5.6 * MONTH, rel=1e-14
+    )
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.3, 5.0), st.floats(0.0, 5.0))
 def test_a_higher_hazard_never_postpones_death(u, hazard_ratio, more):
     for survival_days in (refractory_survival_days, relapsed_survival_days):
-        day = survival_days(DISEASE, hazard_ratio, u)
-        assert survival_days(DISEASE, hazard_ratio + more, u) <= day
+        day = survival_days(DISEASE, hazard_ratio, exponential(u))
+        assert survival_days(DISEASE, hazard_ratio + more, exponential(u)) <= day
 
 
 def test_hazard_ratios_of_all_characteristics_multiply():
@@ -98,8 +107,9 @@ def test_primary_refractory_is_no_early_relapse():
 def test_rescue_is_rarer_after_an_earlier_transplant(prior_hct, log_odds):
     """Those below the probability are rescued, those at it or above are not; 1e-12 either side."""
     probability = expit(log_odds)
-    rescued = rescue_days(CARE, probability - 1e-12, 0.5, prior_hct=prior_hct, fit=True)
-    lost = rescue_days(CARE, probability + 1e-12, 0.5, prior_hct=prior_hct, fit=True)
+    ours = rescue_probability(CARE, prior_hct=prior_hct)
+    rescued = rescue_days(CARE, ours, probability - 1e-12, 0.5, fit=True)
+    lost = rescue_days(CARE, ours, probability + 1e-12, 0.5, fit=True)
     assert (rescued, lost) == (pytest.approx(4.0 * MONTH, rel=1e-14), NEVER)
 
 
@@ -107,12 +117,12 @@ def test_time_to_the_rescue_transplant_is_lognormal():
     """Against scipy, rtol 1e-12."""
     expected = stats.lognorm(0.5, scale=4.0 * MONTH)
     for k in range(1, 1000):
-        day = rescue_days(CARE, 2.0**-53, k / 1000, prior_hct=False, fit=True)
+        day = rescue_days(CARE, 0.5, 2.0**-53, k / 1000, fit=True)
         assert day == pytest.approx(expected.ppf(k / 1000), rel=1e-12)
 
 
 def test_who_is_too_old_for_a_transplant_is_not_rescued():
-    assert rescue_days(CARE, 2.0**-53, 0.5, prior_hct=False, fit=False) == NEVER
+    assert rescue_days(CARE, 0.5, 2.0**-53, 0.5, fit=False) == NEVER
 
 
 # The same in a life. No response by day 70; see three_patients.yaml.

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.clinic.infusion import Schedule, Segment, segments
-from sim.clinic.toxicity import Action, Episode, Toxicity, infusion_action, resume_day
+from sim.clinic.infusion import Schedule
+from sim.clinic.toxicity import Action, Toxicity, infusion_action, resume_day
+from tests.infusion_layout import Episode, Segment, segments
 
 BLINATUMOMAB = Schedule(
     first_cycle_days=42.0,

@@ -59,7 +59,8 @@ def integral(ages, hazards, start, end):
 
 
 def death_days(table, age, u, ratio=1.0, ratio_from_days=NEVER):
-    return background_death_days(table, age, u, ratio=ratio, ratio_from_days=ratio_from_days)
+    e = -math.log1p(-u)
+    return background_death_days(table, age, e, ratio=ratio, ratio_from_days=ratio_from_days)
 
 
 # Life tables

@@ -245,7 +245,7 @@ def test_relapse_free_survival_is_the_closed_form(many, strategy, start):
     Conversion 88/113; 37 of 110 in second remission.
     """
     question, answer = many
-    relapse = question.model.relapse
+    relapse = question.model.rules.relapse
     outcomes = answer.arm(strategy).outcomes
     converted = 0.0 if strategy == "observation" else 88 / 113
     for months in (3, 12, 36):

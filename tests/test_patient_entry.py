@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.catalog import load_catalogue
+from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision
 from sim.clinic.patient import Population, admit, salvage_line
 from sim.engine.streams import Streams
@@ -35,7 +36,9 @@ def cohort(request):
     """A shipped population, and the columns of its sampled patients as arrays by name."""
     rules = population(request.param)
     streams = Streams(SEED, 0, N)
-    patients = [admit(i, rules, partial(streams.uniform, i)) for i in range(N)]
+    patients = [
+        admit(i, rules, partial(streams.uniform, i), partial(streams.normal, i)) for i in range(N)
+    ]
     columns = dict(
         zip(patients[0]._fields, map(np.array, zip(*patients, strict=True)), strict=True)
     )
@@ -186,7 +189,12 @@ def test_body_surface_by_hand(height_cm, weight_kg, bsa_m2):
 )
 def test_whatever_the_numbers_a_patient_is_possible(name, numbers):
     rules = population(name)
-    patient = admit(7, rules, lambda decision: numbers.get(decision, 0.5))
+    patient = admit(
+        7,
+        rules,
+        lambda decision: numbers.get(decision, 0.5),
+        lambda decision: normal_quantile(numbers.get(decision, 0.5)),
+    )
     assert rules.age_minimum_years <= patient.age_years <= rules.age_maximum_years
     assert patient.weight_kg >= rules.weight_minimum_kg
     assert patient.salvage_line in {1, 2, 3}

@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.special import expit
 
+from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision
 from sim.clinic.events import Cause, Happening
 from sim.clinic.patient import MRD_TREATMENT
@@ -77,6 +78,10 @@ def standard_errors(count, probability):
 # Relapse
 
 
+def exponential(u):
+    return -math.log1p(-u)
+
+
 @both_depths
 @pytest.mark.parametrize("hazard_ratio", [0.5, 1.0, 1.38, 3.38])
 @pytest.mark.parametrize("duration_ratio", [0.72, 1.0])
@@ -106,9 +111,9 @@ def test_a_weibull_relapse_keeps_the_median_and_takes_the_hazard_ratio(
     relapse = WEIBULL._replace(shape=shape)
     uncured = weibull_with_median(months * 0.72, shape)
     for u in (0.001, 0.1, 0.5, 0.9, 0.999):
-        day = relapse_days(relapse, 0.72, hazard_ratio, mrd_negative, cured, u)
+        day = relapse_days(relapse, 0.72, hazard_ratio, mrd_negative, cured, exponential(u))
         assert uncured.sf(day) ** hazard_ratio == pytest.approx(1.0 - u, rel=1e-10)
-    median = relapse_days(relapse, 1.0, 1.0, mrd_negative, cured, 0.5)
+    median = relapse_days(relapse, 1.0, 1.0, mrd_negative, cured, math.log(2.0))
     assert median == pytest.approx(months * MONTH, rel=1e-12)
 
 
@@ -125,9 +130,10 @@ def test_relapse_is_a_mixture_cure(mrd_negative, relapse, uncured):
     """S(t) = p + (1 - p) S_u(t)^HR with HR 1.38 at 1 month to 10 years, and its limit p."""
     cured, months = MRD[mrd_negative]
     u_cure, u_time = numbers(Decision.CURE_IN_REMISSION), numbers(Decision.RELAPSE_TIME)
+    form = exponential if relapse.weibull else float
     times = [
-        relapse_days(relapse, 1.0, 1.38, mrd_negative, *pair)
-        for pair in zip(u_cure, u_time, strict=True)
+        relapse_days(relapse, 1.0, 1.38, mrd_negative, cure, form(time))
+        for cure, time in zip(u_cure, u_time, strict=True)
     ]
     uncured = uncured(months)
     for month in (1, 3, 6, 12, 24, 120):
@@ -180,7 +186,7 @@ def test_death_in_remission_is_exponential():
     """Against scipy, rtol 1e-12."""
     expected = stats.expon(scale=MONTH / 0.007)
     for k in range(1, 1000):
-        day = death_in_remission_days(RELAPSE, k / 1000)
+        day = death_in_remission_days(RELAPSE, exponential(k / 1000))
         assert day == pytest.approx(expected.ppf(k / 1000), rel=1e-12)
 
 
@@ -219,16 +225,16 @@ def test_nobody_beyond_the_age_limit_is_a_candidate(age, eligible):
         CANDIDACY, 0.0, age_years=age, salvage_line=1, prior_hct=False, real_world=False
     )
     assert (probability > 0.0) == eligible
-    assert (transplant_days(CANDIDACY, probability, 2.0**-53, 0.5) < NEVER) == eligible
+    assert (transplant_days(CANDIDACY, probability, 2.0**-53, 0.0) < NEVER) == eligible
 
 
 def test_wait_for_the_transplant_is_lognormal():
     """Against scipy, rtol 1e-12."""
     expected = stats.lognorm(0.67, scale=2.07 * MONTH)
     for k in range(1, 1000):
-        day = transplant_days(CANDIDACY, 0.6, 0.5, k / 1000)
+        day = transplant_days(CANDIDACY, 0.6, 0.5, normal_quantile(k / 1000))
         assert day == pytest.approx(expected.ppf(k / 1000), rel=1e-12)
-    assert transplant_days(CANDIDACY, 0.6, 0.6, 0.5) == NEVER
+    assert transplant_days(CANDIDACY, 0.6, 0.6, 0.0) == NEVER
 
 
 # Competing clocks
@@ -245,9 +251,9 @@ def test_transplants_in_continuous_remission_are_the_integral_over_the_other_clo
     )
     transplanted = []
     for u_candidate, u_wait, u_cure, u_relapse, u_death in zip(*map(numbers, draws), strict=True):
-        day = transplant_days(CANDIDACY, 0.65, u_candidate, u_wait)
+        day = transplant_days(CANDIDACY, 0.65, u_candidate, normal_quantile(u_wait))
         relapse = relapse_days(RELAPSE, 1.0, 1.0, True, u_cure, u_relapse)
-        if day < min(relapse, death_in_remission_days(RELAPSE, u_death)):
+        if day < min(relapse, death_in_remission_days(RELAPSE, exponential(u_death))):
             transplanted.append(day)
 
     wait, uncured = stats.lognorm(0.67, scale=2.07 * MONTH), stats.lognorm(1.11, scale=10.6 * MONTH)

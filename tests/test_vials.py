@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.clinic.decisions import Decision
-from sim.clinic.infusion import Schedule, segments
+from sim.clinic.infusion import Schedule
 from sim.economics.prices import InfusionDrug
 from sim.economics.treatment_costs import bags, vials
 from tests.hand_ledger import live, somebody
+from tests.infusion_layout import segments
 
 BLINATUMOMAB = Schedule(
     first_cycle_days=42.0,

@@ -6,7 +6,6 @@ from sim.clinic.arithmetic import logistic
 from sim.clinic.distributions import (
     hit,
     lognormal_quantile,
-    standard_exponential,
     weibull_hazard_of,
 )
 from sim.clinic.patient import FIRST_SALVAGE, Patient, early_relapse
@@ -57,13 +56,8 @@ def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: in
     return ratio
 
 
-def refractory_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
+def refractory_survival_days(disease: Disease, hazard_ratio: float, e: float) -> float:
     """Return days from the start of a line to death of a non-responder: Weibull under the HR."""
-    return refractory_survival_of(disease, hazard_ratio, standard_exponential(u))
-
-
-def refractory_survival_of(disease: Disease, hazard_ratio: float, e: float) -> float:
-    """Return `refractory_survival_days` for the standard exponential `e`."""
     return weibull_hazard_of(
         e,
         disease.refractory_median_months * DAYS_PER_MONTH,
@@ -72,13 +66,8 @@ def refractory_survival_of(disease: Disease, hazard_ratio: float, e: float) -> f
     )
 
 
-def relapsed_survival_days(disease: Disease, hazard_ratio: float, u: float) -> float:
+def relapsed_survival_days(disease: Disease, hazard_ratio: float, e: float) -> float:
     """Return days from relapse to death of leukaemia: Weibull under the HR."""
-    return relapsed_survival_of(disease, hazard_ratio, standard_exponential(u))
-
-
-def relapsed_survival_of(disease: Disease, hazard_ratio: float, e: float) -> float:
-    """Return `relapsed_survival_days` for the standard exponential `e`."""
     return weibull_hazard_of(
         e,
         disease.relapsed_median_months * DAYS_PER_MONTH,
@@ -93,22 +82,14 @@ def rescue_probability(care: UsualCare, *, prior_hct: bool) -> float:
 
 
 def rescue_days(
-    care: UsualCare, u_rescue: float, u_time: float, *, prior_hct: bool, fit: bool
+    care: UsualCare, probability: float, u_rescue: float, u_time: float, *, fit: bool
 ) -> float:
     """Return days from failure to allo-HCT in a remission that later lines brought about.
 
-    Never for those who are not rescued: they, and patients beyond the age for transplant
-    (`fit` is false), die of their leukaemia.
+    Lognormal for those who are rescued, with the `probability` of `rescue_probability`. Never for
+    the others: they, and patients beyond the age for transplant (`fit` is false), die of their
+    leukaemia.
     """
-    return rescue_days_of(
-        care, rescue_probability(care, prior_hct=prior_hct), u_rescue, u_time, fit=fit
-    )
-
-
-def rescue_days_of(
-    care: UsualCare, probability: float, u_rescue: float, u_time: float, *, fit: bool
-) -> float:
-    """Return `rescue_days` for the probability of rescue."""
     if not (fit and hit(u_rescue, probability)):
         return NEVER
     return lognormal_quantile(u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma)

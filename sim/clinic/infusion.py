@@ -3,7 +3,6 @@
 from collections.abc import MutableSequence, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from sim.clinic.toxicity import Action, Episode
 from sim.clinic.units import NEVER
 
 
@@ -24,37 +23,10 @@ class Schedule(NamedTuple):
     maintenance_probability: float
 
 
-class Segment(NamedTuple):
-    """A stretch of infusion at one dose; days since the start of the cycle."""
-
-    start_day: float
-    end_day: float
-    dose_mcg_per_day: float
-
-
 Buffer: TypeAlias = MutableSequence[float]
 
 MOST_SEGMENTS: Final = 12
 """Two at the start and two after each of the five toxicities."""
-
-
-def segments(
-    schedule: Schedule, episodes: Sequence[Episode], *, step_up: bool
-) -> tuple[Segment, ...]:
-    """Lay the infusion of a cycle out in time; see `lay_segments` for the rule."""
-    starts, ends, doses = ([0.0] * MOST_SEGMENTS for _ in range(3))
-    interruptions = [episode for episode in episodes if episode.action != Action.CONTINUE]
-    count = lay_segments(
-        schedule,
-        [episode.onset_day for episode in interruptions],
-        [episode.resume_day for episode in interruptions],
-        len(interruptions),
-        step_up,
-        starts,
-        ends,
-        doses,
-    )
-    return tuple(Segment(starts[i], ends[i], doses[i]) for i in range(count))
 
 
 def lay_segments(

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sim.clinic.arithmetic import expm1, log, log1p
-from sim.clinic.distributions import standard_exponential
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 
 FLAT_SLOPE: Final = 1e-9
@@ -125,21 +124,14 @@ def age_at_hazard(table: LifeTable, from_age: float, hazard: float) -> float:
 
 
 def background_death_days(
-    table: LifeTable, age_years: float, u: float, ratio: float, ratio_from_days: float
+    table: LifeTable, age_years: float, e: float, ratio: float, ratio_from_days: float
 ) -> float:
     """Return days from entry to death of a cause other than leukaemia or its treatment.
 
-    ``H(t) = −ln(1 − u)`` with the hazard of the life table, multiplied by the standardized
-    mortality `ratio` from `ratio_from_days` on. The same `u` serves before and after the
-    patient becomes a long-term survivor, so only the time left changes.
+    ``H(t) = e`` with the hazard of the life table, multiplied by the standardized mortality `ratio`
+    from `ratio_from_days` on. The same `e` serves before and after the patient becomes a long-term
+    survivor, so only the time left changes.
     """
-    return background_death_of(table, age_years, standard_exponential(u), ratio, ratio_from_days)
-
-
-def background_death_of(
-    table: LifeTable, age_years: float, e: float, ratio: float, ratio_from_days: float
-) -> float:
-    """Return `background_death_days` for the standard exponential `e`."""
     total = hazard_to_age(table, age_years) + e
     if ratio != 1.0 and ratio_from_days < NEVER:
         before = hazard_to_age(table, age_years + ratio_from_days / DAYS_PER_YEAR)

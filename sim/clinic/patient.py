@@ -10,7 +10,6 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Final, NamedTuple, TypeAlias
 
-from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import (
     hit,
@@ -28,7 +27,7 @@ EARLY_RELAPSE_MONTHS: Final = 12.0
 """A first remission shorter than this is an early relapse (Badar 2020, Table 1: < 1 year)."""
 MOSTELLER_DIVISOR: Final = 3600.0
 
-Uniform: TypeAlias = Callable[[Decision], float]
+Draw: TypeAlias = Callable[[Decision], float]
 
 
 class Population(NamedTuple):
@@ -61,8 +60,8 @@ class Population(NamedTuple):
     mrd_only_probability: float
 
 
-class EntryUniforms(NamedTuple):
-    """The uniforms that a patient's baseline is drawn from, one a decision."""
+class EntryDraws(NamedTuple):
+    """What a patient's baseline is drawn from: uniforms, and the standard normals of `NORMAL`."""
 
     age: float
     sex: float
@@ -80,7 +79,8 @@ class EntryUniforms(NamedTuple):
     mrd_only: float
 
 
-ENTRY_DECISIONS: Final = tuple(Decision[name.upper()] for name in EntryUniforms._fields)
+ENTRY_DECISIONS: Final = tuple(Decision[name.upper()] for name in EntryDraws._fields)
+NORMAL: Final = frozenset({Decision.WEIGHT, Decision.HEIGHT, Decision.FIRST_REMISSION})
 
 
 def bsa_m2(height_cm: float, weight_kg: float) -> float:
@@ -180,53 +180,34 @@ def remission_before_entry(population: Population, z: float, primary_refractory:
     )
 
 
-def baseline(number: int, population: Population, u: EntryUniforms) -> Patient:
-    """Draw the baseline of patient `number` from its uniforms; see `baseline_of`."""
-    return baseline_of(
-        number,
-        population,
-        u,
-        normal_quantile(u.weight),
-        normal_quantile(u.height),
-        normal_quantile(u.first_remission),
-    )
-
-
-def baseline_of(
-    number: int,
-    population: Population,
-    u: EntryUniforms,
-    z_weight: float,
-    z_height: float,
-    z_first_remission: float,
-) -> Patient:
-    """Draw the baseline of patient `number`; three of its uniforms come as standard normals."""
-    male = hit(u.sex, population.male_probability)
-    prior_hct = hit(u.prior_hct, population.prior_hct_probability)
-    primary_refractory = refractory_at_entry(population, u.primary_refractory, prior_hct)
+def baseline(number: int, population: Population, drawn: EntryDraws) -> Patient:
+    """Draw the baseline of patient `number`."""
+    male = hit(drawn.sex, population.male_probability)
+    prior_hct = hit(drawn.prior_hct, population.prior_hct_probability)
+    primary_refractory = refractory_at_entry(population, drawn.primary_refractory, prior_hct)
     return Patient(
         number,
-        age_at_entry(population, u.age),
+        age_at_entry(population, drawn.age),
         male,
-        weight_at_entry(population, z_weight, male),
-        height_at_entry(population, z_height, male),
-        salvage_line(population, u.salvage_line),
+        weight_at_entry(population, drawn.weight, male),
+        height_at_entry(population, drawn.height, male),
+        salvage_line(population, drawn.salvage_line),
         prior_hct,
-        hit(u.philadelphia, population.ph_positive_probability),
-        hit(u.kmt2a, population.kmt2a_probability),
-        hit(u.high_blasts, population.high_blasts_probability),
-        hit(u.cns_disease, population.cns_probability),
-        hit(u.extramedullary, population.extramedullary_probability),
+        hit(drawn.philadelphia, population.ph_positive_probability),
+        hit(drawn.kmt2a, population.kmt2a_probability),
+        hit(drawn.high_blasts, population.high_blasts_probability),
+        hit(drawn.cns_disease, population.cns_probability),
+        hit(drawn.extramedullary, population.extramedullary_probability),
         primary_refractory,
-        remission_before_entry(population, z_first_remission, primary_refractory),
-        hit(u.mrd_only, population.mrd_only_probability),
+        remission_before_entry(population, drawn.first_remission, primary_refractory),
+        hit(drawn.mrd_only, population.mrd_only_probability),
     )
 
 
-def admit(number: int, population: Population, uniform: Uniform) -> Patient:
-    """Draw the baseline of patient `number`; `uniform` gives the number of a decision."""
-    drawn = EntryUniforms(*(uniform(decision) for decision in ENTRY_DECISIONS))
-    return baseline(number, population, drawn)
+def admit(number: int, population: Population, uniform: Draw, normal: Draw) -> Patient:
+    """Draw the baseline of patient `number`; the last two give the number of a decision."""
+    drawn = (normal(each) if each in NORMAL else uniform(each) for each in ENTRY_DECISIONS)
+    return baseline(number, population, EntryDraws(*drawn))
 
 
 def salvage_lines_failed(patient: Patient, line: int) -> int:

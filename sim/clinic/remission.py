@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-from sim.clinic.arithmetic import logistic, normal_quantile
+from sim.clinic.arithmetic import logistic
 from sim.clinic.distributions import (
     exponential_of,
     hit,
     lognormal_of,
     lognormal_quantile,
     proportional_hazards,
-    standard_exponential,
     weibull_hazard_of,
 )
 from sim.clinic.patient import FIRST_SALVAGE, MRD_TREATMENT, Patient
@@ -82,34 +81,13 @@ def relapse_days(
     hazard_ratio: float,
     mrd_negative: bool,
     u_cure: float,
-    u_time: float,
+    time: float,
 ) -> float:
     """Return days from remission to relapse without transplant; never when cured.
 
     Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD, S_u lognormal or Weibull with a median
-    by MRD times the regimen's duration ratio.
-    """
-    return relapse_days_of(
-        relapse,
-        duration_ratio,
-        hazard_ratio,
-        mrd_negative,
-        u_cure,
-        standard_exponential(u_time) if relapse.weibull else u_time,
-    )
-
-
-def relapse_days_of(
-    relapse: Relapse,
-    duration_ratio: float,
-    hazard_ratio: float,
-    mrd_negative: bool,
-    u_cure: float,
-    time: float,
-) -> float:
-    """Return `relapse_days`, for the standard exponential of the time where it is Weibull.
-
-    Where it is lognormal, `time` is the uniform.
+    by MRD times the regimen's duration ratio. `time` is the uniform where S_u is lognormal, the
+    standard exponential where it is Weibull.
     """
     if mrd_negative:
         cured, median_months = (
@@ -143,13 +121,8 @@ def without_further_benefit(
     return stopped_days + (relapse_days - stopped_days) * remaining_ratio
 
 
-def death_in_remission_days(relapse: Relapse, u: float) -> float:
+def death_in_remission_days(relapse: Relapse, e: float) -> float:
     """Return days from remission to death without relapse or transplant: exponential."""
-    return death_in_remission_of(relapse, standard_exponential(u))
-
-
-def death_in_remission_of(relapse: Relapse, e: float) -> float:
-    """Return `death_in_remission_days` for the standard exponential `e`."""
     return exponential_of(e, relapse.death_rate_per_month / DAYS_PER_MONTH)
 
 
@@ -181,16 +154,11 @@ def candidate_probability(
 
 
 def transplant_days(
-    candidacy: Candidacy, probability: float, u_candidate: float, u_time: float
+    candidacy: Candidacy, probability: float, u_candidate: float, z_time: float
 ) -> float:
     """Return days from remission to allo-HCT, lognormal; never for those who are no candidates."""
     if not hit(u_candidate, probability):
         return NEVER
-    return waiting_of(candidacy, normal_quantile(u_time))
-
-
-def waiting_of(candidacy: Candidacy, z: float) -> float:
-    """Return the days that a candidate waits for allo-HCT, for the standard normal `z`."""
     return lognormal_of(
-        z, candidacy.waiting_median_months * DAYS_PER_MONTH, candidacy.waiting_sigma
+        z_time, candidacy.waiting_median_months * DAYS_PER_MONTH, candidacy.waiting_sigma
     )

@@ -8,7 +8,6 @@ events of interest").
 from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
-from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import lognormal_of, uniform_quantile
 from sim.clinic.units import NEVER
@@ -87,22 +86,6 @@ class Action(IntEnum):
     STOP = 2
 
 
-class Episode(NamedTuple):
-    """One toxicity in one cycle; times in days since the start of the cycle.
-
-    ``resume_day`` is the onset itself when treatment goes on, and never when it has stopped.
-    A grade 5 episode ends in death on its last day.
-    """
-
-    kind: Toxicity
-    grade: int
-    onset_day: float
-    duration_days: float
-    seizure: bool
-    action: Action
-    resume_day: float
-
-
 def strikes(risk: Risk, u: float, *, first_cycle: bool) -> bool:
     """Return whether `u` stands for a toxicity of any grade."""
     ratio = 1.0 if first_cycle else risk.later_cycle_ratio
@@ -136,18 +119,13 @@ def onset_day(course: Course, u: float) -> float:
     )
 
 
-def duration_days(course: Course, u: float) -> float:
+def duration_days(course: Course, z: float) -> float:
     """Return days from onset to resolution, or to death for grade 5: lognormal."""
-    return duration_of(course, normal_quantile(u))
-
-
-def duration_of(course: Course, z: float) -> float:
-    """Return `duration_days` for the standard normal `z`."""
     return lognormal_of(z, course.duration_median_days, course.duration_sigma)
 
 
 def infusion_action(
-    kind: Toxicity, severity: int, duration: float, *, seizures_before: int, seizure: bool
+    kind: int, severity: int, duration: float, *, seizures_before: int, seizure: bool
 ) -> Action:
     """Return what the label asks for when a continuous infusion causes the toxicity.
 
@@ -173,7 +151,7 @@ def course_action(severity: int) -> Action:
     return Action.STOP if severity >= LIFE_THREATENING else Action.CONTINUE
 
 
-def resume_day(kind: Toxicity, onset: float, duration: float, action: Action) -> float:
+def resume_day(kind: int, onset: float, duration: float, action: int) -> float:
     """Return the day on which treatment goes on; never after a stop."""
     if action == Action.STOP:
         return NEVER

@@ -20,7 +20,6 @@ from sim.economics.core_ledger import (
 )
 from sim.economics.price_records import MOST_BAGS, DrugForm, sum_of_factors
 from sim.economics.treatment_costs import ROUNDING
-from sim.engine.core_log import grade_of, kind_of, line_of
 from sim.engine.data import Data
 
 INFUSION_STARTED: Final = int(Happening.INFUSION_STARTED)
@@ -42,7 +41,7 @@ def severe_before(body: Data, position: int, time: float) -> bool:
         event = body.log[i]
         if event.time_days >= time:
             return False
-        if kind_of(event.code) == TOXIC and grade_of(event.code) >= SEVERE:
+        if event.kind == TOXIC and event.grade >= SEVERE:
             return True
     return False
 
@@ -53,11 +52,7 @@ def in_hospital(body: Data, position: int, time: float) -> bool:
         event = body.log[i]
         if event.time_days > time:
             return False
-        if (
-            kind_of(event.code) == TOXIC
-            and grade_of(event.code) >= SEVERE
-            and time < event.time_days + event.value
-        ):
+        if event.kind == TOXIC and event.grade >= SEVERE and time < event.time_days + event.value:
             return True
     return False
 
@@ -68,7 +63,7 @@ def until_transplant(body: Data, position: int, time: float) -> float:
         event = body.log[i]
         if event.time_days >= time:
             return time
-        if kind_of(event.code) == TRANSPLANTED:
+        if event.kind == TRANSPLANTED:
             return event.time_days
     return time
 
@@ -81,12 +76,12 @@ def hang_bags(book: Book, body: Data, position: int, now_worth: float, row: int)
     desk = book.desk
     prices = book.tariff.prices
     event = body.log[position]
-    now, line, dose = event.time_days, line_of(event.code), event.value
+    now, line, dose = event.time_days, event.line, event.value
     left = regimen.infusion_days - desk.given_days
     planned = min(regimen.step_days, left) if dose < regimen.full_dose_mcg_per_day else left
     stops = desk.end
     for i in range(position + 1, body.events):
-        kind = kind_of(body.log[i].code)
+        kind = body.log[i].kind
         if kind == INFUSION_STARTED or kind == INFUSION_STOPPED:
             stops = body.log[i].time_days
             break
@@ -112,7 +107,7 @@ def change_bags(book: Book, body: Data, position: int, row: int, hung: int, stop
     """Post a visit for each bag that is hung at home."""
     desk, visit = book.desk, book.tariff.prices.outpatient_visit
     event = body.log[position]
-    now, line, bag = event.time_days, line_of(event.code), book.regimens[row].bag_days
+    now, line, bag = event.time_days, event.line, book.regimens[row].bag_days
     at_home = 0
     while at_home < hung and now + at_home * bag < desk.home_from:
         at_home += 1

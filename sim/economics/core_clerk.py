@@ -50,7 +50,6 @@ from sim.economics.core_ledger import (
 from sim.economics.price_records import DrugForm
 from sim.economics.utilities import Decrement
 from sim.engine.core_body import HEIGHT, WEIGHT
-from sim.engine.core_log import cycle_of, detail_of, grade_of, kind_of, line_of
 from sim.engine.data import Data
 
 LINE_STARTED: Final = int(Happening.LINE_STARTED)
@@ -101,7 +100,7 @@ def next_end(book: Book, body: Data, position: int) -> int:
     i = book.desk.next_end
     if i <= position:
         i = position + 1
-        while (ENDS >> kind_of(body.log[i].code)) & 1 == 0:
+        while (ENDS >> body.log[i].kind) & 1 == 0:
             i += 1
         book.desk.next_end = i
     return i
@@ -111,7 +110,7 @@ def next_time(book: Book, body: Data, position: int, also: int) -> float:
     """Return the time of the next of these, or of an event of kind `also` if that comes first."""
     end = next_end(book, body, position)
     for i in range(position + 1, end):
-        if kind_of(body.log[i].code) == also:
+        if body.log[i].kind == also:
             return body.log[i].time_days
     return body.log[end].time_days
 
@@ -134,12 +133,12 @@ def keep_book(book: Book, body: Data) -> None:
     desk.next_end = 0
     desk.end = body.now
     desk.tablets_until = 0.0
-    if detail_of(body.log[0].code) == 1:
+    if body.log[0].detail == 1:
         remit(book, body, 0, COMPLETE_REMISSION, 1.0)
     then, costs = 0.0, 1.0
     for position in range(body.events):
         event = body.log[position]
-        kind = kind_of(event.code)
+        kind = event.kind
         if (UNPRICED >> kind) & 1 == 1:
             continue
         if event.time_days != then:
@@ -152,7 +151,7 @@ def post(book: Book, body: Data, position: int, kind: int, costs: float) -> None
     """Post an event, at the time of which `costs` is the discount factor of costs."""
     desk, prices = book.desk, book.tariff.prices
     event = body.log[position]
-    now, line = event.time_days, line_of(event.code)
+    now, line = event.time_days, event.line
     if kind == INFUSION_STARTED:
         hang_bags(book, body, position, costs, book.plan.regimens[line])
     elif kind == CYCLE_STARTED:
@@ -166,14 +165,14 @@ def post(book: Book, body: Data, position: int, kind: int, costs: float) -> None
         desk.tablets_until = now + book.regimens[row].tablets_longest_days
         give_tablets(book, body, position, costs, row)
     elif kind == RESPONDED:
-        state = COMPLETE_REMISSION if detail_of(event.code) == 1 else INCOMPLETE_REMISSION
+        state = COMPLETE_REMISSION if event.detail == 1 else INCOMPLETE_REMISSION
         remit(book, body, position, state, costs)
         give_tablets(book, body, position, costs, book.plan.regimens[line])
     elif kind == FAILED or kind == RELAPSED:
         enter(book, body, RELAPSED_REFRACTORY, line, now, costs)
     elif kind == DIED:
         close(book, body, now, effects_worth(book, now, costs))
-        if detail_of(event.code) != BACKGROUND:
+        if event.detail != BACKGROUND:
             point(book, END_OF_LIFE, desk.state, line, costs, prices.end_of_life)
     elif kind == ENDED:
         close(book, body, now, effects_worth(book, now, costs))
@@ -192,7 +191,7 @@ def post(book: Book, body: Data, position: int, kind: int, costs: float) -> None
 def remit(book: Book, body: Data, position: int, state: int, costs: float) -> None:
     """Enter remission, with follow-up until it ends or the patient is a long-term survivor."""
     event = body.log[position]
-    now, line = event.time_days, line_of(event.code)
+    now, line = event.time_days, event.line
     enter(book, body, state, line, now, costs)
     stop = next_time(book, body, position, SURVIVOR)
     per_day = book.tariff.prices.follow_up_per_month * MONTHS_PER_DAY
@@ -205,7 +204,7 @@ def give_tablets(book: Book, body: Data, position: int, costs: float, row: int) 
     if per_day == 0.0:
         return
     event = body.log[position]
-    now, line = event.time_days, line_of(event.code)
+    now, line = event.time_days, event.line
     known = min(next_time(book, body, position, RESPONDED), next_time(book, body, position, FAILED))
     stop = min(known, book.desk.tablets_until)
     stream(book, DRUG, book.desk.state, line, now, costs, stop, per_day)
@@ -224,7 +223,7 @@ def post_transplant(book: Book, body: Data, position: int, kind: int, costs: flo
     """Post a transplant or one of its complications."""
     desk, prices = book.desk, book.tariff.prices
     event = body.log[position]
-    now, line = event.time_days, line_of(event.code)
+    now, line = event.time_days, event.line
     # What a complication takes ends with relapse, as immunosuppression does.
     over = min(now + event.value, body.log[next_end(book, body, position)].time_days)
     if kind == TRANSPLANTED:
@@ -275,8 +274,8 @@ def treat_toxicity(book: Book, body: Data, position: int, costs: float) -> None:
     desk = book.desk
     prices = book.tariff.prices
     event = body.log[position]
-    now, line, kind = event.time_days, line_of(event.code), detail_of(event.code)
-    if grade_of(event.code) < SEVERE:
+    now, line, kind = event.time_days, event.line, event.detail
+    if event.grade < SEVERE:
         point(book, TOXICITY, desk.state, line, costs, prices.mild_toxicity)
         return
     if kind == CRS:
@@ -301,7 +300,7 @@ def open_cycle(book: Book, body: Data, position: int, costs: float, row: int) ->
     desk = book.desk
     regimen = book.regimens[row]
     event = body.log[position]
-    now, line, cycle = event.time_days, line_of(event.code), cycle_of(event.code)
+    now, line, cycle = event.time_days, event.line, event.cycle
     desk.given_days = 0.0
     if cycle == 0:
         planned = regimen.stay.first_cycle_days

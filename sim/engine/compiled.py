@@ -164,7 +164,7 @@ def _with_compiled_calls(
         if isinstance(value, type) and issubclass(value, IntEnum):
             names[name] = _plain_numbers(value)
             continue
-        form = _form_of(value)
+        form = _form_of(value, function)
         if isinstance(form, types.FunctionType) and form.__module__.startswith("sim."):
             names[name] = compiled(form, inline=value not in called)
     code = function.__code__
@@ -177,13 +177,17 @@ def _with_compiled_calls(
     return copy
 
 
-def _form_of(value: Any) -> Any:  # noqa: ANN401 - whatever a module's name stands for
-    """Return what compiled code has in place of a global value."""
+def _form_of(value: Any, within: Callable[..., Data]) -> Any:  # noqa: ANN401 - any global
+    """Return what compiled code has in place of a global value.
+
+    The compiled form of a function may call the function itself.
+    """
     if not isinstance(value, types.FunctionType | types.BuiltinFunctionType):
         return value
     if value in BIT_OPERATIONS and not _configuration.DISABLE_JIT:
         return BIT_OPERATIONS[value]
-    return COMPILED_FORMS.get(value, value)
+    form = COMPILED_FORMS.get(value, value)
+    return value if form is within else form
 
 
 @cache

@@ -2,7 +2,7 @@
 
 It moves the same patients as `sim.engine.reference` and gives the same log for each; its parts
 stand in the modules ``core_*``. A block is drawn (`core_draws`), then what most of its patients
-need is worked out (`core_ahead`), then they live one by one (`core_story`).
+need is worked out (`core_ahead`), then they live one by one (`core_life`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from functools import cache
 
 import numpy as np
 
-from sim.clinic.events import Event
+from sim.clinic.events import Event, Happening
 from sim.clinic.patient import Patient
 from sim.engine.compiled import kernel
 from sim.engine.core_ahead import look_ahead
-from sim.engine.core_body import BLOCK, World, new_body, person
+from sim.engine.core_body import BLOCK, new_body
 from sim.engine.core_draws import draw_ahead
 from sim.engine.core_keys import keys_ahead
-from sim.engine.core_log import events_of
-from sim.engine.core_story import begin, finish, treatment
+from sim.engine.core_life import live, person
 from sim.engine.data import Data
-from sim.engine.model import Model, Strategy
+from sim.engine.model import Model, Strategy, World
 from sim.engine.records import records
 from sim.engine.streams import blocks
 
@@ -38,19 +37,29 @@ def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
     )
 
 
-def prepare_block(world: World, body: Data, keys: Data, first: int, count: int) -> None:
+def prepare_block(world: Data, body: Data, keys: Data, first: int, count: int) -> None:
     """Draw the `count` patients from `first` on and look ahead for them."""
     draw_ahead(world.seed, first, count, keys, body.drawn, False)
     look_ahead(world, body, keys, first, count, False)
 
 
-def one_log(world: World, body: Data, number: int, column: int, strategy: int) -> Patient:
+def one_log(world: Data, body: Data, number: int, column: int, strategy: int) -> Patient:
     """Live one patient of the block; the log is left in `body`."""
     body.number = number
     body.column = column
-    begin(world, body, strategy)
-    finish(body, treatment(world, body))
+    live(world, body, strategy)
     return person(body)
+
+
+def events_of(body: Data) -> list[Event]:
+    """Return the log as the reference engine writes it."""
+    log: list[Event] = []
+    for row in body["log"][: int(body["events"])]:
+        codes = (int(row[name]) for name in ("kind", "line", "cycle", "detail", "grade"))
+        kind, line, cycle, detail, grade = codes
+        time, value = float(row["time_days"]), float(row["value"])
+        log.append(Event(time, Happening(kind), line, cycle, detail, grade, value))
+    return log
 
 
 @cache
@@ -70,10 +79,11 @@ def simulate(
     compiled = records(model)
     keys = keys_for(model)
     body = new_body(keys)[0]
+    plans: Data = compiled.plans
     world = World(
         compiled.rules[0],
         compiled.regimens[0],
-        compiled.plans,
+        plans,
         compiled.life_table,
         np.uint64(seed),
     )

@@ -40,17 +40,16 @@ from sim.engine.core_body import (
     RELAPSED_DAYS,
     SALVAGE_LINE,
     WEIGHT,
-    World,
     person_in,
 )
 from sim.engine.core_keys import CYCLES_AHEAD
 from sim.engine.core_listed import DURATION, complete_draws
 from sim.engine.data import Data
 
-duration_of = toxicity.duration_of
+duration_days = toxicity.duration_days
 disease_hazard_ratio = disease.disease_hazard_ratio
-refractory_survival_of = disease.refractory_survival_of
-relapsed_survival_of = disease.relapsed_survival_of
+refractory_survival_days = disease.refractory_survival_days
+relapsed_survival_days = disease.relapsed_survival_days
 rescue_probability = disease.rescue_probability
 response_probability = response.response_probability
 
@@ -59,7 +58,7 @@ GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
 
 
 def look_ahead(
-    world: World, body: Data, keys: Data, first: int, count: int, everything: bool
+    world: Data, body: Data, keys: Data, first: int, count: int, everything: bool
 ) -> None:
     """Work out for the `count` patients of the block what most of them need.
 
@@ -96,8 +95,8 @@ def look_ahead(
         foresee_later_toxicity(world, body, count)
 
 
-def meet(world: World, body: Data, count: int) -> None:
-    """Draw the baseline; the counterpart of `sim.clinic.patient.baseline_of`."""
+def meet(world: Data, body: Data, count: int) -> None:
+    """Draw the baseline; the counterpart of `sim.clinic.patient.baseline`."""
     population, people, drawn = world.rules.population, body.people, body.drawn
     for column in range(count):
         people[AGE, column] = age_at_entry(population, drawn[Decision.AGE, column])
@@ -164,8 +163,8 @@ def find_intervals(body: Data, count: int, row: int, knots: Data) -> None:
             body.intervals[column] += 0 if body.people[row, column] < limit else 1
 
 
-def foresee_background_death(world: World, body: Data, count: int) -> None:
-    """Work out background death without survivorship; see `background_death_of`."""
+def foresee_background_death(world: Data, body: Data, count: int) -> None:
+    """Work out background death without survivorship; see `background_death_days`."""
     table, people = world.life_table, body.people
     find_intervals(body, count, AGE, table.ages)
     for column in range(count):
@@ -179,7 +178,7 @@ def foresee_background_death(world: World, body: Data, count: int) -> None:
         people[BACKGROUND_DEATH_DAYS, column] = (age - people[AGE, column]) * DAYS_PER_YEAR
 
 
-def foresee_leukaemic_death(world: World, body: Data, count: int) -> None:
+def foresee_leukaemic_death(world: Data, body: Data, count: int) -> None:
     """Work out survival without response to the first line, and after a relapse from it."""
     rules, people = world.rules, body.people
     for column in range(count):
@@ -188,20 +187,20 @@ def foresee_leukaemic_death(world: World, body: Data, count: int) -> None:
         )
         people[REFRACTORY_DAYS, column] = ratio
     for column in range(count):
-        people[RELAPSED_DAYS, column] = relapsed_survival_of(
+        people[RELAPSED_DAYS, column] = relapsed_survival_days(
             rules.disease,
             people[REFRACTORY_DAYS, column],
             body.drawn[Decision.SURVIVAL_AFTER_RELAPSE, column],
         )
     for column in range(count):
-        people[REFRACTORY_DAYS, column] = refractory_survival_of(
+        people[REFRACTORY_DAYS, column] = refractory_survival_days(
             rules.disease,
             people[REFRACTORY_DAYS, column],
             body.drawn[Decision.REFRACTORY_SURVIVAL, column],
         )
 
 
-def foresee_response(world: World, body: Data, count: int, strategy: int) -> None:
+def foresee_response(world: Data, body: Data, count: int, strategy: int) -> None:
     """Work out the probability of response to the first line."""
     rules, people = world.rules, body.people
     regimen = world.regimens[world.plans[strategy].regimens[0]]
@@ -217,7 +216,7 @@ def foresee_response(world: World, body: Data, count: int, strategy: int) -> Non
         )
 
 
-def foresee_first_toxicity(world: World, body: Data, count: int) -> None:
+def foresee_first_toxicity(world: Data, body: Data, count: int) -> None:
     """Note which toxicities strike in the first cycle, under each strategy and under any."""
     for column in range(count):
         body.struck_first[column] = 0
@@ -228,15 +227,15 @@ def foresee_first_toxicity(world: World, body: Data, count: int) -> None:
                 body.struck_first[column] |= body.struck[strategy * CYCLES_AHEAD, column]
 
 
-def foresee_durations(world: World, body: Data, count: int) -> None:
+def foresee_durations(world: Data, body: Data, count: int) -> None:
     """Work out how long the toxicities of the first cycle last; they do so under any regimen."""
     for kind in range(KINDS):
         course = world.rules.courses[kind]
         for column in range(count):
-            body.durations[kind, column] = duration_of(course, body.drawn[DURATION[kind], column])
+            body.durations[kind, column] = duration_days(course, body.drawn[DURATION[kind], column])
 
 
-def foresee_later_toxicity(world: World, body: Data, count: int) -> None:
+def foresee_later_toxicity(world: Data, body: Data, count: int) -> None:
     """Note which toxicities strike in the cycles after the first, under each strategy."""
     for strategy in range(world.plans.shape[0]):
         if world.plans[strategy].lines > 0:
@@ -244,7 +243,7 @@ def foresee_later_toxicity(world: World, body: Data, count: int) -> None:
                 foresee_toxicity(world, body, count, strategy, cycle)
 
 
-def foresee_toxicity(world: World, body: Data, count: int, strategy: int, cycle: int) -> None:
+def foresee_toxicity(world: Data, body: Data, count: int, strategy: int, cycle: int) -> None:
     """Note which toxicities strike in a cycle of the first line, a bit each."""
     regimen = world.regimens[world.plans[strategy].regimens[0]]
     row = strategy * CYCLES_AHEAD + cycle

@@ -1,23 +1,24 @@
 """The working memory of the core engine: one record a thread, used again for every patient.
 
 Everything stands at a fixed place of one record, so that compiled code needs one address for all
-of it.
+of it. Its first part is the record of `sim.engine.life.Life`, which a new life overwrites with
+the defaults.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import fields as dataclass_fields
+from typing import Any, Final
 
 import numpy as np
 
-from sim.clinic.infusion import MOST_SEGMENTS
-from sim.clinic.mortality import LifeTable
-from sim.clinic.patient import EntryUniforms, Patient
+from sim.clinic.patient import EntryDraws, Patient
 from sim.clinic.toxicity import Toxicity
 from sim.engine.core_keys import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
 from sim.engine.data import Data
-from sim.engine.life import Clock
-from sim.engine.records import Records
+from sim.engine.life import Life
+from sim.engine.outcomes import OUTCOME
+from sim.engine.records import NUMBERS, Records
 
 BLOCK: Final = 256
 """Patients whose draws are made at once; results do not depend on it."""
@@ -26,9 +27,8 @@ COLUMNS: Final = BLOCK + 8
 MOST_STRATEGIES: Final = 20
 MOST_KINDS: Final = len(Toxicity)
 LONGEST_LOG: Final = 4096
-CLOCKS: Final = len(Clock)
 
-_TRAITS: Final = EntryUniforms._fields
+_TRAITS: Final = EntryDraws._fields
 AGE: Final = _TRAITS.index("age")
 MALE: Final = _TRAITS.index("sex")
 WEIGHT: Final = _TRAITS.index("weight")
@@ -50,60 +50,45 @@ RELAPSED_DAYS: Final = TRAITS + 2
 PEOPLE_ROWS: Final = TRAITS + 3
 """Rows of what a block's patients are: baseline, then times that depend on nothing else."""
 
-EPISODE: Final = np.dtype(
-    [
-        ("kind", np.int64),
-        ("grade", np.int64),
-        ("onset", np.float64),
-        ("duration", np.float64),
-        ("seizure", np.int64),
-        ("action", np.int64),
-        ("resume", np.float64),
-    ],
-    align=True,
-)
 EVENT: Final = np.dtype(
-    [("time_days", np.float64), ("code", np.int64), ("value", np.float64)], align=True
-)
-"""A line of the log; for `code` see `sim.engine.core_log`."""
-OUTCOME: Final = np.dtype(
     [
-        ("marks", np.int64),
-        ("cycles", np.int64),
-        ("cause", np.int64),
-        ("remission_days", np.float64),
-        ("relapse_days", np.float64),
-        ("death_days", np.float64),
-        ("end_days", np.float64),
+        ("time_days", np.float64),
+        ("value", np.float64),
+        ("kind", np.int8),
+        ("line", np.int8),
+        ("cycle", np.int8),
+        ("detail", np.int8),
+        ("grade", np.int8),
     ],
     align=True,
 )
-"""What `sim.engine.outcomes` reads from a log; a mark is a bit, in the order of `Outcome`."""
-BODY: Final = np.dtype(
+"""A line of the log, with the fields of `sim.clinic.events.Event`."""
+
+
+def life_type() -> np.dtype[Any]:
+    """Return the record type of a `Life`: a number for a number, a row for a list."""
+    fields: list[Any] = []
+    for name, value in vars_of(Life()).items():
+        one = value[0] if isinstance(value, list) else value
+        shape = ((len(value),),) if isinstance(value, list) else ()
+        fields.append((name, NUMBERS[type(one)], *shape))
+    return np.dtype(fields, align=True)
+
+
+def vars_of(life: Life) -> dict[str, Any]:
+    """Return the fields of a life with their values."""
+    return {each.name: getattr(life, each.name) for each in dataclass_fields(Life)}
+
+
+LIFE: Final = life_type()
+LIFE_WORDS: Final = LIFE.itemsize // 8
+OTHER: Final = np.dtype(
     [
-        ("now", np.float64),
-        ("rings", np.float64),
-        ("next_cycle_at", np.float64),
-        ("survivor_from", np.float64),
-        ("clocks", np.float64, (CLOCKS,)),
+        ("fresh", np.int64, (LIFE_WORDS,)),
         ("number", np.int64),
         ("column", np.int64),
-        ("strategy", np.int64),
-        ("line", np.int64),
-        ("infusing_cycle", np.int64),
-        ("seizures", np.int64),
         ("events", np.int64),
-        ("treatment_stopped", np.bool_),
-        ("prior_hct", np.bool_),
-        ("prior_inotuzumab", np.bool_),
-        ("cd19_lost", np.bool_),
         ("outcome", OUTCOME),
-        ("episodes", EPISODE, (MOST_KINDS + 1,)),
-        ("starts", np.float64, (MOST_SEGMENTS,)),
-        ("ends", np.float64, (MOST_SEGMENTS,)),
-        ("doses", np.float64, (MOST_SEGMENTS,)),
-        ("onsets", np.float64, (MOST_KINDS,)),
-        ("resumes", np.float64, (MOST_KINDS,)),
         ("rows", np.int64, (DECISIONS, PLACES)),
         ("drawn", np.float64, (ROWS, COLUMNS)),
         ("people", np.float64, (PEOPLE_ROWS, COLUMNS)),
@@ -119,8 +104,25 @@ BODY: Final = np.dtype(
     ],
     align=True,
 )
-"""The patient at hand, room to lay out a cycle, and what is drawn and worked out for a block.
 
+
+def body_type() -> np.dtype[Any]:
+    """Return the type of the working memory: a life, the same as ``words``, and all the rest."""
+    places: list[tuple[str, Any, int]] = [("words", (np.int64, (LIFE_WORDS,)), 0)]
+    for start, part in ((0, LIFE), (LIFE.itemsize, OTHER)):
+        fields: Any = part.fields
+        places += [(name, each[0], start + each[1]) for name, each in fields.items()]
+    names, formats, offsets = (list(column) for column in zip(*places, strict=True))
+    size = LIFE.itemsize + OTHER.itemsize
+    layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}
+    kind: np.dtype[Any] = np.dtype(layout, align=True)
+    return kind
+
+
+BODY: Final = body_type()
+"""The patient at hand, and what is drawn and worked out for a block.
+
+``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life.
 ``chances`` holds the probability of response in the first line, by strategy; ``struck`` which
 toxicities strike there, a bit each, by strategy and cycle, and ``struck_first`` those of the first
 cycle under any strategy, and ``durations`` how long each lasts in days; ``rescue_chances`` is the
@@ -128,20 +130,14 @@ probability of rescue without and with an earlier transplant. ``listed`` and ``s
 """
 
 
-class World(NamedTuple):
-    """What all patients of a block share."""
-
-    rules: Data
-    regimens: Records
-    plans: Records
-    life_table: LifeTable
-    seed: Data
-
-
 def new_body(keys: Data) -> Records:
     """Make the working memory of one thread, an array of one record."""
     bodies = np.zeros(1, BODY).view(np.recarray)
     bodies["rows"][0] = rows_ahead(keys)
+    fresh = np.zeros(1, LIFE)
+    for name, value in vars_of(Life()).items():
+        fresh[name] = value
+    bodies["fresh"][0] = fresh.view(np.int64)
     return bodies
 
 

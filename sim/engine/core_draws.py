@@ -11,10 +11,9 @@ from typing import Final
 import numpy as np
 
 from sim.clinic.arithmetic import normal_quantile
-from sim.clinic.decisions import occurrence
 from sim.clinic.distributions import standard_exponential
 from sim.engine.compiled import unit_number
-from sim.engine.core_keys import EVERYONE, EXPONENTIAL, NORMAL, place
+from sim.engine.core_keys import EVERYONE, EXPONENTIAL, NORMAL
 from sim.engine.data import Data
 
 U64 = np.uint64
@@ -124,44 +123,3 @@ def transform(row: Data, count: int, form: int) -> None:
     elif form == NORMAL:
         for column in range(count):
             row[column] = normal_quantile(row[column])
-
-
-def draw_rare(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
-    """Return the patient's uniform for a decision that is never drawn ahead."""
-    return keyed_uniform(seed, body.number, decision, occurrence(line, cycle))
-
-
-def draw(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
-    """Return the patient's uniform for a decision, from those drawn ahead where it is one."""
-    if line == 0 and cycle == 0:
-        return body.drawn[decision, body.column]
-    where = place(line, cycle)
-    if where >= 0:
-        row = body.rows[decision, where]
-        if row >= 0:
-            return body.drawn[row, body.column]
-    return keyed_uniform(seed, body.number, decision, occurrence(line, cycle))
-
-
-def exponential(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
-    """Return the standard exponential of a decision that is drawn as one."""
-    if line == 0 and cycle == 0:
-        return body.drawn[decision, body.column]
-    where = place(line, cycle)
-    if where >= 0:
-        row = body.rows[decision, where]
-        if row >= 0:
-            return body.drawn[row, body.column]
-    return standard_exponential(keyed_uniform(seed, body.number, decision, occurrence(line, cycle)))
-
-
-def normal(body: Data, seed: Data, decision: int, line: int, cycle: int) -> float:
-    """Return the standard normal of a decision that is drawn as one."""
-    if line == 0 and cycle == 0:
-        return body.drawn[decision, body.column]
-    where = place(line, cycle)
-    if where >= 0:
-        row = body.rows[decision, where]
-        if row >= 0:
-            return body.drawn[row, body.column]
-    return normal_quantile(keyed_uniform(seed, body.number, decision, occurrence(line, cycle)))

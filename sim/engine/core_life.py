@@ -1,213 +1,184 @@
-"""One virtual patient in the core engine: the compiled counterpart of `sim.engine.life`.
+"""The compiled forms of what `sim.engine.story` and `sim.engine.life` do in a way of their own.
 
-Function by function this is the reference engine; where that raises `Rang`, a function here
-returns the clock that rang, or `QUIET`.
+They look up what was drawn and worked out ahead for a block of patients. What was not is worked
+out as Python does it: a draw that nobody made ahead is never read.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
-from sim.clinic import disease
-from sim.clinic.decisions import Decision
-from sim.clinic.distributions import hit
-from sim.clinic.events import Happening
-from sim.clinic.mortality import background_death_of
-from sim.clinic.patient import salvage_line_at, salvage_lines_failed
-from sim.clinic.units import DAYS_PER_YEAR, NEVER
+from sim.clinic.arithmetic import normal_quantile
+from sim.clinic.decisions import occurrence
+from sim.clinic.distributions import standard_exponential
+from sim.clinic.patient import Patient
+from sim.clinic.toxicity import Course
+from sim.engine import life as plain
+from sim.engine.compiled import compiled_form_of
 from sim.engine.core_body import (
-    AGE,
-    CLOCKS,
-    MALE,
-    PRIOR_HCT,
+    BACKGROUND_DEATH_DAYS,
+    LIFE_WORDS,
     REFRACTORY_DAYS,
     RELAPSED_DAYS,
-    World,
-    person,
+    person_in,
 )
-from sim.engine.core_draws import draw, exponential, normal
-from sim.engine.core_log import NO_CYCLE, record
+from sim.engine.core_draws import keyed_uniform
+from sim.engine.core_keys import CYCLES_AHEAD, place
 from sim.engine.data import Data
-from sim.engine.life import Clock
-from sim.engine.outcomes import ALIVE
-from sim.engine.records import knots_of
+from sim.engine.outcomes import clear, note
+from sim.engine.story import enter, step
 
-disease_hazard_ratio = disease.disease_hazard_ratio
-refractory_survival_of = disease.refractory_survival_of
-relapsed_survival_of = disease.relapsed_survival_of
-
-QUIET: Final = -1
-BACKGROUND_DEATH: Final = int(Clock.BACKGROUND_DEATH)
-TOXIC_DEATH: Final = int(Clock.TOXIC_DEATH)
-TRANSPLANT_DEATH: Final = int(Clock.TRANSPLANT_DEATH)
-DEATH_IN_REMISSION: Final = int(Clock.DEATH_IN_REMISSION)
-LEUKAEMIC_DEATH: Final = int(Clock.LEUKAEMIC_DEATH)
-RELAPSE: Final = int(Clock.RELAPSE)
-TRANSPLANT: Final = int(Clock.TRANSPLANT)
-HORIZON: Final = int(Clock.HORIZON)
-INFUSION_STOPPED: Final = int(Happening.INFUSION_STOPPED)
-RELAPSED: Final = int(Happening.RELAPSE)
-LOST_CD19: Final = int(Happening.CD19_LOSS)
+any_refractory_days = plain.refractory_days
+any_relapsed_days = plain.relapsed_days
+any_response_chance = plain.response_chance
+any_toxicity_days = plain.toxicity_days
+all_toxicities = plain.possible_toxicities
 
 
-def reset(body: Data, strategy: int) -> None:
-    """Begin the patient's life under a strategy."""
-    body.now = 0.0
-    body.next_cycle_at = 0.0
-    body.survivor_from = NEVER
-    body.strategy = strategy
-    body.line = 0
-    body.infusing_cycle = NO_CYCLE
-    body.seizures = 0
+def live(world: Data, body: Data, strategy: int) -> None:
+    """Live the patient at hand under a strategy, from entry to death or the horizon."""
+    for word in range(LIFE_WORDS):
+        body.words[word] = body.fresh[word]
     body.events = 0
-    body.treatment_stopped = False
-    body.prior_hct = body.people[PRIOR_HCT, body.column] > 0.0
-    body.prior_inotuzumab = False
-    body.cd19_lost = False
-    for clock in range(CLOCKS):
-        body.clocks[clock] = NEVER
-    outcome = body.outcome
-    outcome.marks = 0
-    outcome.cycles = 0
-    outcome.cause = ALIVE
-    outcome.remission_days = NEVER
-    outcome.relapse_days = NEVER
-    outcome.death_days = NEVER
+    clear(body.outcome)
+    body.strategy = strategy
+    enter(world, body)
+    while not body.over:
+        step(world, body)
 
 
-def until(body: Data, time: float) -> int:
-    """Wait for `time`; return the clock that rings at or before it, or `QUIET`."""
-    if body.rings <= time:
-        return ring(body)
-    body.now = max(time, body.now)
-    return QUIET
+def row_ahead(body: Data, decision: int, line: int, cycle: int) -> int:
+    """Return the row of a draw that was made ahead, or -1."""
+    where = place(line, cycle)
+    return body.rows[decision, where] if where >= 0 else -1
 
 
-def ring(body: Data) -> int:
-    """Go to the clock that rings first, stop an infusion under way, and return the clock."""
-    clocks, rings = body.clocks, body.rings
-    # Backwards and without a branch, since which clock rings cannot be foreseen.
-    which = CLOCKS - 1
-    for i in range(1, CLOCKS):
-        clock = CLOCKS - 1 - i
-        which = clock if clocks[clock] == rings else which
-    body.now = max(rings, body.now)
-    if body.infusing_cycle != NO_CYCLE:
-        record(body, INFUSION_STOPPED, body.infusing_cycle, 0, 0, 0.0)
-        body.infusing_cycle = NO_CYCLE
-    return which
+@compiled_form_of(plain.draw)
+def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
+    """Return the patient's uniform for a decision of this line (and cycle)."""
+    row = row_ahead(body, decision, body.line, cycle)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return keyed_uniform(world.seed, body.number, decision, occurrence(body.line, cycle))
 
 
-def wind(body: Data) -> None:
-    """Look up when the first clock rings, after clocks were set."""
-    clocks = body.clocks
-    # Pairs first: a chain of comparisons would wait for each of them.
-    body.rings = min(
+@compiled_form_of(plain.draw_exponential)
+def draw_exponential(world: Data, body: Data, decision: int) -> float:
+    """Return the patient's standard exponential for a decision of this line."""
+    row = row_ahead(body, decision, body.line, 0)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return standard_exponential(
+        keyed_uniform(world.seed, body.number, decision, occurrence(body.line, 0))
+    )
+
+
+@compiled_form_of(plain.draw_normal)
+def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
+    """Return the patient's standard normal for a decision of this line (and cycle)."""
+    row = row_ahead(body, decision, body.line, cycle)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return normal_quantile(
+        keyed_uniform(world.seed, body.number, decision, occurrence(body.line, cycle))
+    )
+
+
+@compiled_form_of(plain.draw_at_entry)
+def draw_at_entry(world: Data, body: Data, decision: int) -> float:
+    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    row = row_ahead(body, decision, 0, 0)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return standard_exponential(keyed_uniform(world.seed, body.number, decision, occurrence(0, 0)))
+
+
+@compiled_form_of(plain.write)
+def write(
+    body: Data, kind: int, cycle: int = -1, detail: int = 0, grade: int = 0, value: float = 0.0
+) -> None:
+    """Append an event to the log, and note what it says of the outcome."""
+    event = body.log[body.events]
+    event.time_days = body.now
+    event.kind = kind
+    event.line = body.line
+    event.cycle = cycle
+    event.detail = detail
+    event.grade = grade
+    event.value = value
+    body.events += 1
+    note(body.outcome, body.now, kind, body.line, detail, grade, value)
+
+
+@compiled_form_of(plain.person)
+def person(body: Data) -> Patient:
+    """Return the baseline of the patient at hand."""
+    return person_in(body, body.column)
+
+
+@compiled_form_of(plain.next_clock)
+def next_clock(clocks: Data) -> int:
+    """Return the clock that is due first; at equal times the first in `Clock`."""
+    # Pairs first, since a chain of comparisons would wait for each of them. Backwards and without
+    # a branch, since which clock is due cannot be foreseen.
+    smallest = min(
         min(min(clocks[0], clocks[1]), min(clocks[2], clocks[3])),
         min(min(clocks[4], clocks[5]), min(clocks[6], clocks[7])),
     )
+    if clocks[8] < smallest:
+        return 8
+    which = 7
+    for i in range(1, 8):
+        clock = 7 - i
+        which = clock if clocks[clock] == smallest else which
+    return which
 
 
-def choose(world: World, body: Data, decision: int, cycle: int) -> float:
-    """Return the patient's uniform for a decision of this line (and cycle)."""
-    return draw(body, world.seed, decision, body.line, cycle)
-
-
-def choose_exponential(world: World, body: Data, decision: int, cycle: int) -> float:
-    """Return the patient's standard exponential for a decision of this line (and cycle)."""
-    return exponential(body, world.seed, decision, body.line, cycle)
-
-
-def choose_normal(world: World, body: Data, decision: int, cycle: int) -> float:
-    """Return the patient's standard normal for a decision of this line (and cycle)."""
-    return normal(body, world.seed, decision, body.line, cycle)
-
-
-def set_background_death(world: World, body: Data) -> None:
-    """Set the clock of background death anew when long-term survivorship begins."""
-    rules = world.rules
-    if not rules.background_mortality:
-        return
-    column = body.column
-    body.clocks[BACKGROUND_DEATH] = background_death_of(
-        knots_of(world.life_table, body.people[MALE, column] > 0.0),
-        body.people[AGE, column],
-        exponential(body, world.seed, Decision.BACKGROUND_DEATH, 0, 0),
-        rules.mortality_ratio,
-        body.survivor_from,
-    )
-    wind(body)
-
-
-def stop_clocks_of_remission(body: Data) -> None:
-    """Relapse and transplant end what ran in remission."""
-    body.clocks[RELAPSE] = NEVER
-    body.clocks[TRANSPLANT] = NEVER
-    body.clocks[DEATH_IN_REMISSION] = NEVER
-    body.clocks[TRANSPLANT_DEATH] = NEVER
-
-
-def salvage_line_now(body: Data) -> int:
-    """Return the salvage line now given."""
-    return salvage_line_at(person(body), body.line)
-
-
-def age_now(body: Data) -> float:
-    """Return the attained age."""
-    return body.people[AGE, body.column] + body.now / DAYS_PER_YEAR
-
-
-def hazard_ratio_now(world: World, body: Data) -> float:
-    """Return the hazard ratio of active leukaemia for this patient in this line."""
-    return disease_hazard_ratio(
-        world.rules.disease, person(body), salvage_line=salvage_line_now(body)
-    )
-
-
-def fit_for_another_line(world: World, body: Data) -> bool:
-    """Draw whether the patient can be treated again after a failed line of salvage."""
-    return salvage_lines_failed(person(body), body.line) == 0 or hit(
-        choose(world, body, Decision.NEXT_LINE, 0),
-        world.rules.later.next_line_probability,
-    )
-
-
-def refractory_death(world: World, body: Data) -> float:
-    """Return the time of death of leukaemia that does not respond to the line."""
+@compiled_form_of(plain.refractory_days)
+def refractory_days(world: Data, body: Data) -> float:
+    """Return days from now to death of leukaemia that does not respond to this line."""
     if body.line == 0:
-        return body.now + body.people[REFRACTORY_DAYS, body.column]
-    return body.now + refractory_survival_of(
-        world.rules.disease,
-        hazard_ratio_now(world, body),
-        choose_exponential(world, body, Decision.REFRACTORY_SURVIVAL, 0),
-    )
+        return body.people[REFRACTORY_DAYS, body.column]
+    return any_refractory_days(world, body)
 
 
-def relapsed_death(world: World, body: Data) -> float:
-    """Return the time of death of leukaemia that has just relapsed."""
+@compiled_form_of(plain.relapsed_days)
+def relapsed_days(world: Data, body: Data) -> float:
+    """Return days from now to death of leukaemia that has just relapsed in this line."""
     if body.line == 0:
-        return body.now + body.people[RELAPSED_DAYS, body.column]
-    return body.now + relapsed_survival_of(
-        world.rules.disease,
-        hazard_ratio_now(world, body),
-        choose_exponential(world, body, Decision.SURVIVAL_AFTER_RELAPSE, 0),
-    )
+        return body.people[RELAPSED_DAYS, body.column]
+    return any_relapsed_days(world, body)
 
 
-def relapse(world: World, body: Data) -> None:
-    """Stop the clocks of remission; survival from now on is that of relapsed leukaemia."""
-    record(body, RELAPSED, NO_CYCLE, 0, 0, 0.0)
-    body.outcome.relapse_days = min(body.outcome.relapse_days, body.now)
-    stop_clocks_of_remission(body)
-    body.clocks[LEUKAEMIC_DEATH] = relapsed_death(world, body)
-    wind(body)
+@compiled_form_of(plain.response_chance)
+def response_chance(world: Data, body: Data, regimen: Data) -> float:
+    """Return the probability that this line's induction brings a remission."""
+    if body.line == 0:
+        return body.chances[body.strategy, body.column]
+    return any_response_chance(world, body, regimen)
 
 
-def maybe_lose_cd19(world: World, body: Data, targets_cd19: bool) -> None:
-    """Draw whether leukaemia that failed a CD19-directed regimen has lost the antigen."""
-    if targets_cd19 and hit(
-        choose(world, body, Decision.CD19_LOSS, 0),
-        world.rules.later.cd19_loss_probability,
-    ):
-        body.cd19_lost = True
-        record(body, LOST_CD19, NO_CYCLE, 0, 0, 0.0)
+@compiled_form_of(plain.rescue_chance)
+def rescue_chance(world: Data, body: Data) -> float:  # noqa: ARG001
+    """Return the probability that usual care brings a remission and allo-HCT."""
+    return body.rescue_chances[1 if body.prior_hct else 0]
+
+
+@compiled_form_of(plain.possible_toxicities)
+def possible_toxicities(world: Data, body: Data) -> int:
+    """Return the kinds of toxicity that were found to strike in this cycle, or all."""
+    if body.line == 0 and body.cycle < CYCLES_AHEAD:
+        return body.struck[body.strategy * CYCLES_AHEAD + body.cycle, body.column]
+    return all_toxicities(world, body)
+
+
+@compiled_form_of(plain.toxicity_days)
+def toxicity_days(world: Data, body: Data, course: Course, kind: int, decision: int) -> float:
+    """Return how long a toxicity of this cycle lasts, in days."""
+    if body.line == 0 and body.cycle == 0:
+        return body.durations[kind, body.column]
+    return any_toxicity_days(world, body, course, kind, decision)
+
+
+@compiled_form_of(plain.background_death_at_entry)
+def background_death_at_entry(world: Data, body: Data) -> float:  # noqa: ARG001
+    """Return days from entry to background death, before any survivorship."""
+    return body.people[BACKGROUND_DEATH_DAYS, body.column]

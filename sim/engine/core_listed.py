@@ -12,19 +12,19 @@ from sim.clinic import toxicity
 from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
 from sim.clinic.toxicity import DURATION_DECISION, Toxicity
-from sim.engine.core_body import MRD_ONLY, World
+from sim.engine.core_body import MRD_ONLY
 from sim.engine.core_draws import draw_group, draw_listed
 from sim.engine.core_keys import CYCLES_AHEAD, LATER, LINE_1, RESCUED, RESPONDERS, STRUCK
 from sim.engine.data import Data
 
-duration_of = toxicity.duration_of
+duration_days = toxicity.duration_days
 
 KINDS: Final = len(Toxicity)
 DURATION: Final = tuple(int(DURATION_DECISION[kind]) for kind in Toxicity)
 
 
 def complete_draws(
-    world: World,
+    world: Data,
     body: Data,
     keys: Data,
     first: int,
@@ -69,7 +69,7 @@ def list_struck(body: Data, count: int, kind: int) -> int:
     return listed
 
 
-def list_responders(world: World, body: Data, count: int) -> int:
+def list_responders(world: Data, body: Data, count: int) -> int:
     """List the columns that respond to the first line of any strategy, or are in remission."""
     listed = 0
     for column in range(count):
@@ -97,12 +97,12 @@ def list_rescued(body: Data, count: int) -> int:
     return listed
 
 
-def foresee_listed_durations(world: World, body: Data, kind: int, some: int) -> None:
+def foresee_listed_durations(world: Data, body: Data, kind: int, some: int) -> None:
     """Work out how long a toxicity of the first cycle lasts in the columns listed."""
     course = world.rules.courses[kind]
     for j in range(some):
         body.scratch[j] = body.drawn[DURATION[kind], body.listed[j]]
     for j in range(some):
-        body.scratch[j] = duration_of(course, body.scratch[j])
+        body.scratch[j] = duration_days(course, body.scratch[j])
     for j in range(some):
         body.durations[kind, body.listed[j]] = body.scratch[j]

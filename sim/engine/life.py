@@ -1,37 +1,47 @@
-"""One virtual patient in the reference engine: clocks, random draws and the log.
+"""What a patient carries from event to event, and the few things the story asks of it.
 
-What can cut a stage short stands in `Life.clocks`: a time for each cause of death, relapse,
-transplant and the end of the study. `Life.until` waits for a planned time and raises `Rang`
-when a clock rings first; at equal times the clock wins, and among clocks the one that stands
-first in `Clock`.
-
-Event times are computed numbers, not readings of the SimPy clock, whose sums of delays differ
-in the last bit; the clock only orders the patients.
+`Life` is the one list of what is carried: from its fields come both the Python object and the
+record of compiled code, and a new life starts from its defaults in both. The functions below it
+are what Python and compiled code do in different ways: to draw a number, to write an event, to
+find the clock that is due. `sim.engine.core_life` holds their compiled forms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from dataclasses import dataclass, field
 from enum import IntEnum, unique
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-import simpy
-
-from sim.clinic import disease, mortality
 from sim.clinic.decisions import Decision, occurrence
+from sim.clinic.disease import (
+    disease_hazard_ratio,
+    refractory_survival_days,
+    relapsed_survival_days,
+    rescue_probability,
+)
 from sim.clinic.distributions import hit
 from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.infusion import MOST_SEGMENTS
+from sim.clinic.mortality import LifeTable, background_death_days
 from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
+from sim.clinic.response import response_probability
+from sim.clinic.toxicity import Course, Toxicity, duration_days
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.engine.model import Model, Regimen, Strategy
+from sim.engine.streams import Luck
 
-Story: TypeAlias = Generator[simpy.Event, Any, None]
-Verdict: TypeAlias = Generator[simpy.Event, Any, bool]
+if TYPE_CHECKING:
+    from sim.engine.model import Regimen, World
+
+NO_CYCLE: Final = -1
+ALL_KINDS: Final = (1 << len(Toxicity)) - 1
+"""A bit for each kind of toxicity."""
+ROOM: Final = len(Toxicity) + 1
+"""Places for the toxicities of a cycle; the last one is never filled."""
 
 
 @unique
 class Clock(IntEnum):
-    """What may end a stage before its planned end, in order of precedence at equal times."""
+    """The future events of a life, in order of precedence at equal times."""
 
     BACKGROUND_DEATH = 0
     TOXIC_DEATH = 1
@@ -41,156 +51,274 @@ class Clock(IntEnum):
     RELAPSE = 5
     TRANSPLANT = 6
     HORIZON = 7
+    PLANNED = 8
 
 
-CAUSE_OF = {
-    Clock.BACKGROUND_DEATH: Cause.BACKGROUND,
-    Clock.TOXIC_DEATH: Cause.TOXICITY,
-    Clock.TRANSPLANT_DEATH: Cause.TRANSPLANT,
-    Clock.DEATH_IN_REMISSION: Cause.IN_REMISSION,
-    Clock.LEUKAEMIC_DEATH: Cause.LEUKAEMIA,
-}
+CAUSES: Final = (
+    Cause.BACKGROUND,
+    Cause.TOXICITY,
+    Cause.TRANSPLANT,
+    Cause.IN_REMISSION,
+    Cause.LEUKAEMIA,
+)
+"""What a patient dies of when one of the first clocks is due, by its place in `Clock`."""
 
 
-class Luck(Protocol):
-    """Where a life takes its random numbers from: `sim.engine.streams.Streams`, or a script."""
+@unique
+class Complication(IntEnum):
+    """Complications of a transplant, in their order on one day."""
 
-    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
-        """Return the uniform number in (0, 1) of one patient's one decision."""
-        ...  # pragma: no cover
-
-
-class Rang(Exception):
-    """A clock rang before the planned time."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        super().__init__(clock.name)
+    VOD = 0
+    INFECTION = 1
+    ACUTE_GVHD = 2
+    CHRONIC_GVHD = 3
 
 
+def _days_of_toxicities() -> list[float]:
+    return [0.0] * ROOM
+
+
+def _codes_of_toxicities() -> list[int]:
+    return [0] * ROOM
+
+
+def _segments() -> list[float]:
+    return [0.0] * MOST_SEGMENTS
+
+
+@dataclass(slots=True)
 class Life:
-    """What one patient carries along, and the ways to wait, to draw and to write it down."""
+    """What one patient carries along. Times are days since entry, unless said otherwise.
 
-    def __init__(
-        self,
-        environment: simpy.Environment,
-        model: Model,
-        strategy: Strategy,
-        patient: Patient,
-        streams: Luck,
-    ) -> None:
-        self.environment = environment
-        self.model = model
-        self.strategy = strategy
-        self.patient = patient
-        self.streams = streams
-        self.log: list[Event] = []
-        self.now = 0.0
-        self.clocks = [NEVER] * len(Clock)
-        self.line = 0
-        self.infusing_cycle = -1
-        self.seizures = 0
-        self.treatment_stopped = False
-        self.prior_hct = patient.prior_hct
-        self.prior_inotuzumab = False
-        self.cd19_lost = False
-        self.next_cycle_at = 0.0
-        self.survivor_from = NEVER
+    Attributes
+    ----------
+    clocks
+        When each event of `Clock` is due: the future event list.
+    stage, phase
+        What `Clock.PLANNED` will bring, and what treatment is for: `sim.engine.story`.
+    regimen
+        Row of the regimen that is given, in the world's table of regimens.
+    cycle, planned_cycles
+        Number of the cycle that is given or comes next, and how many are planned.
+    remission_from
+        Start of the remission or of the transplant, from which survivorship counts.
+    relapse_days
+        Days from remission to relapse while the regimen's benefit lasts.
+    onset_day, duration_days, resume_day, start_day, end_day
+        Of the toxicities and of the stretches of infusion of a cycle, since it began.
+    complication_day
+        Day after the transplant of each `Complication`, until it has happened.
+    """
 
-    def until(self, time: float) -> Story:
-        """Wait for `time`.
+    now: float = 0.0
+    clocks: list[float] = field(default_factory=lambda: [NEVER] * len(Clock))
+    over: bool = False
+    stage: int = 0
+    phase: int = 0
+    strategy: int = 0
+    line: int = 0
+    regimen: int = 0
+    cycle: int = 0
+    planned_cycles: int = 0
+    treatment_stopped: bool = False
+    seizures: int = 0
+    prior_hct: bool = False
+    prior_inotuzumab: bool = False
+    cd19_lost: bool = False
+    responds_in: int = 0
+    progresses: bool = False
+    mrd_negative: bool = False
+    remission_from: float = 0.0
+    relapse_days: float = 0.0
+    survivor_from: float = NEVER
+    complication_day: list[float] = field(default_factory=lambda: [NEVER] * len(Complication))
 
-        Raises
-        ------
-        Rang
-            When a clock rings at or before `time`; an infusion under way is stopped first.
-        """
-        rings = min(self.clocks)
-        if rings <= time:
-            yield self.environment.timeout(max(rings - self.environment.now, 0.0))
-            self.now = max(rings, self.now)
-            if self.infusing_cycle >= 0:
-                self.record(Happening.INFUSION_STOPPED, cycle=self.infusing_cycle)
-                self.infusing_cycle = -1
-            raise Rang(Clock(self.clocks.index(rings)))
-        if time > self.now:
-            yield self.environment.timeout(max(time - self.environment.now, 0.0))
-            self.now = time
+    next_cycle_at: float = 0.0
+    cycle_from: float = 0.0
+    assessed_day: float = 0.0
+    infusing_cycle: int = NO_CYCLE
+    toxicities: int = 0
+    toxicity: int = 0
+    kind: list[int] = field(default_factory=_codes_of_toxicities)
+    grade: list[int] = field(default_factory=_codes_of_toxicities)
+    onset_day: list[float] = field(default_factory=_days_of_toxicities)
+    duration_days: list[float] = field(default_factory=_days_of_toxicities)
+    seizure: list[int] = field(default_factory=_codes_of_toxicities)
+    action: list[int] = field(default_factory=_codes_of_toxicities)
+    resume_day: list[float] = field(default_factory=_days_of_toxicities)
+    segments: int = 0
+    segment: int = 0
+    start_day: list[float] = field(default_factory=_segments)
+    end_day: list[float] = field(default_factory=_segments)
+    dose: list[float] = field(default_factory=_segments)
+    interruption_day: list[float] = field(default_factory=_days_of_toxicities)
+    resumption_day: list[float] = field(default_factory=_days_of_toxicities)
 
-    def draw(self, decision: Decision, cycle: int = 0) -> float:
-        """Return the patient's uniform for a decision of this line (and cycle)."""
-        return self.streams.uniform(self.patient.number, decision, occurrence(self.line, cycle))
 
-    def record(
-        self,
-        kind: Happening,
-        *,
-        cycle: int = -1,
-        detail: int = 0,
-        grade: int = 0,
-        value: float = 0.0,
-    ) -> None:
-        """Write one line of the log at the present time."""
-        self.log.append(Event(self.now, kind, self.line, cycle, detail, grade, value))
+@dataclass(slots=True)
+class PatientLife(Life):
+    """A life in the reference engine: with its patient, its random numbers and its log."""
 
-    def set_background_death(self) -> None:
-        """Set the clock of background death, given when long-term survivorship begins."""
-        if not self.model.settings.background_mortality:
-            return
-        self.clocks[Clock.BACKGROUND_DEATH] = mortality.background_death_days(
-            self.model.life_table(male=self.patient.male),
-            self.patient.age_years,
-            self.streams.uniform(self.patient.number, Decision.BACKGROUND_DEATH),
-            self.model.mortality_ratio,
-            self.survivor_from,
-        )
+    patient: Patient = field(kw_only=True)
+    luck: Luck = field(kw_only=True)
+    log: list[Event] = field(default_factory=list)
 
-    def stop_clocks_of_remission(self) -> None:
-        """Relapse and transplant end what ran in remission."""
-        for clock in (
-            Clock.RELAPSE,
-            Clock.TRANSPLANT,
-            Clock.DEATH_IN_REMISSION,
-            Clock.TRANSPLANT_DEATH,
-        ):
-            self.clocks[clock] = NEVER
 
-    def maybe_lose_cd19(self, regimen: Regimen) -> None:
-        """Draw whether leukaemia that failed a CD19-directed regimen has lost the antigen."""
-        if regimen.targets_cd19 and hit(
-            self.draw(Decision.CD19_LOSS), self.model.later.cd19_loss_probability
-        ):
-            self.cd19_lost = True
-            self.record(Happening.CD19_LOSS)
+def draw(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # noqa: ARG001
+    """Return the patient's uniform for a decision of this line (and cycle)."""
+    here = _of_a_patient(life)
+    return here.luck.uniform(here.patient.number, decision, occurrence(life.line, cycle))
 
-    def fit_for_another_line(self) -> bool:
-        """Draw whether the patient can be treated again after a failed line of salvage.
 
-        Who relapses after treatment of MRD alone is as fit as those who enter with a relapse.
-        """
-        return salvage_lines_failed(self.patient, self.line) == 0 or hit(
-            self.draw(Decision.NEXT_LINE), self.model.later.next_line_probability
-        )
+def draw_exponential(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
+    """Return the patient's standard exponential, ``-log(1 - u)``, for a decision of this line."""
+    here = _of_a_patient(life)
+    return here.luck.exponential(here.patient.number, decision, occurrence(life.line))
 
-    def refractory_death_from(self, start: float) -> float:
-        """Return the time of death of leukaemia that does not respond to the line."""
-        return start + disease.refractory_survival_days(
-            self.model.disease, self.hazard_ratio, self.draw(Decision.REFRACTORY_SURVIVAL)
-        )
 
-    @property
-    def salvage_line(self) -> int:
-        """The salvage line now given: that at entry and those added since."""
-        return salvage_line_at(self.patient, self.line)
+def draw_normal(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # noqa: ARG001
+    """Return the patient's standard normal, ``z(u)``, for a decision of this line (and cycle)."""
+    here = _of_a_patient(life)
+    return here.luck.normal(here.patient.number, decision, occurrence(life.line, cycle))
 
-    @property
-    def hazard_ratio(self) -> float:
-        """Hazard ratio of active leukaemia for this patient in this line."""
-        return disease.disease_hazard_ratio(
-            self.model.disease, self.patient, salvage_line=self.salvage_line
-        )
 
-    @property
-    def age_years(self) -> float:
-        """Attained age."""
-        return self.patient.age_years + self.now / DAYS_PER_YEAR
+def draw_at_entry(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
+    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    here = _of_a_patient(life)
+    return here.luck.exponential(here.patient.number, decision)
+
+
+def write(
+    life: Life,
+    kind: int,
+    cycle: int = NO_CYCLE,
+    detail: int = 0,
+    grade: int = 0,
+    value: float = 0.0,
+) -> None:
+    """Append an event of the present time and line to the log."""
+    event = Event(life.now, Happening(kind), life.line, cycle, int(detail), int(grade), value)
+    _of_a_patient(life).log.append(event)
+
+
+def person(life: Life) -> Patient:
+    """Return the baseline of the patient."""
+    return _of_a_patient(life).patient
+
+
+def next_clock(clocks: list[float]) -> int:
+    """Return the clock that is due first; at equal times the first in `Clock`."""
+    return clocks.index(min(clocks))
+
+
+def _of_a_patient(life: Life) -> PatientLife:
+    assert isinstance(life, PatientLife)
+    return life
+
+
+# What compiled code works out ahead for the first line of a whole block of patients.
+
+
+def refractory_days(world: World, life: Life) -> float:
+    """Return days from now to death of leukaemia that does not respond to this line."""
+    return refractory_survival_days(
+        world.rules.disease,
+        hazard_ratio_now(world, life),
+        draw_exponential(world, life, Decision.REFRACTORY_SURVIVAL),
+    )
+
+
+def relapsed_days(world: World, life: Life) -> float:
+    """Return days from now to death of leukaemia that has just relapsed in this line."""
+    return relapsed_survival_days(
+        world.rules.disease,
+        hazard_ratio_now(world, life),
+        draw_exponential(world, life, Decision.SURVIVAL_AFTER_RELAPSE),
+    )
+
+
+def response_chance(world: World, life: Life, regimen: Regimen) -> float:
+    """Return the probability that this line's induction brings a remission."""
+    return response_probability(
+        world.rules.response,
+        regimen.response_log_odds_ratio,
+        person(life),
+        salvage_line=salvage_line_now(life),
+        prior_hct=life.prior_hct,
+        real_world=world.rules.real_world,
+        target_lost=regimen.targets_cd19 and life.cd19_lost,
+    )
+
+
+def rescue_chance(world: World, life: Life) -> float:
+    """Return the probability that usual care brings a remission and allo-HCT."""
+    return rescue_probability(world.rules.usual_care, prior_hct=life.prior_hct)
+
+
+def possible_toxicities(world: World, life: Life) -> int:  # noqa: ARG001
+    """Return the kinds of toxicity that may be drawn in this cycle, a bit each."""
+    return ALL_KINDS
+
+
+def toxicity_days(world: World, life: Life, course: Course, kind: int, decision: int) -> float:  # noqa: ARG001
+    """Return how long a toxicity of this cycle lasts, in days."""
+    return duration_days(course, draw_normal(world, life, decision, life.cycle))
+
+
+def background_death_at_entry(world: World, life: Life) -> float:
+    """Return days from entry to background death, before any survivorship."""
+    return background_death(world, life) if world.rules.background_mortality else NEVER
+
+
+# Rules of the clinic, for the patient as of now.
+
+
+def background_death(world: World, life: Life) -> float:
+    """Return days from entry to background death; see `mortality.background_death_days`."""
+    patient = person(life)
+    return background_death_days(
+        knots_of(world.life_table, patient.male),
+        patient.age_years,
+        draw_at_entry(world, life, Decision.BACKGROUND_DEATH),
+        world.rules.mortality_ratio,
+        life.survivor_from,
+    )
+
+
+def knots_of(table: LifeTable, male: bool) -> LifeTable:
+    """Return the life table of one sex from that of both; they have as many knots."""
+    knots = len(table.ages) // 2
+    first = 0 if male else knots
+    return LifeTable(
+        table.ages[first : first + knots],
+        table.hazards[first : first + knots],
+        table.slopes[first : first + knots],
+        table.cumulative[first : first + knots],
+    )
+
+
+def age_now(life: Life) -> float:
+    """Return the attained age in years."""
+    return person(life).age_years + life.now / DAYS_PER_YEAR
+
+
+def salvage_line_now(life: Life) -> int:
+    """Return the salvage line now given: that at entry and those added since."""
+    return salvage_line_at(person(life), life.line)
+
+
+def hazard_ratio_now(world: World, life: Life) -> float:
+    """Return the hazard ratio of active leukaemia for this patient in this line."""
+    return disease_hazard_ratio(
+        world.rules.disease, person(life), salvage_line=salvage_line_now(life)
+    )
+
+
+def fit_for_another_line(world: World, life: Life) -> bool:
+    """Draw whether the patient can be treated again after a failed line of salvage.
+
+    A relapse after treatment of MRD alone leaves a patient as fit as one who enters with a relapse.
+    """
+    return salvage_lines_failed(person(life), life.line) == 0 or hit(
+        draw(world, life, Decision.NEXT_LINE), world.rules.later.next_line_probability
+    )

@@ -1,14 +1,16 @@
 """The model as the engines see it: named parameters bound to the clinic's records.
 
-`build` takes plain numbers by name and plain settings; it knows no file.
+`build` takes plain numbers by name and plain settings; it knows no file. `RULES` and
+`REGIMEN_PARTS` say once, field by field, how each number is bound; a new parameter set for a model
+that is already bound uses the same functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sim.clinic.disease import Disease, LaterLines, UsualCare
 from sim.clinic.infusion import Schedule
@@ -18,7 +20,6 @@ from sim.clinic.remission import Candidacy, Relapse
 from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
-from sim.clinic.units import NEVER
 from sim.engine.values import Names, Values, fields_of
 
 NOT_ASKED: Final = float("nan")
@@ -74,13 +75,13 @@ class Settings:
         return survivors.mortality_ratio if self.survivor_mortality_ratio else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Regimen:
+class Regimen(NamedTuple):
     """A regimen with its numbers bound."""
 
     name: str
     continuous_infusion: bool
     targets_cd19: bool
+    inotuzumab: bool
     schedule: Schedule
     response: RegimenResponse
     response_log_odds_ratio: float
@@ -88,7 +89,6 @@ class Regimen:
     remaining_ratio: float
     """What is left of a remission when the regimen stops, times this; 1 where its benefit lasts."""
     transplant_log_odds_ratio: float
-    inotuzumab: bool
     risks: tuple[Risk, ...]
 
 
@@ -121,9 +121,17 @@ class Strategy:
     maintenance: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """All that decides a patient's path, for one parameter set."""
+class Plan(NamedTuple):
+    """A strategy as the engines read it: rows of the table of regimens, and what follows them."""
+
+    regimens: tuple[int, ...]
+    lines: int
+    usual_care: bool
+    maintenance: bool
+
+
+class Rules(NamedTuple):
+    """All that decides a patient's path but for regimens, strategies and life table."""
 
     population: Population
     response: Response
@@ -133,9 +141,46 @@ class Model:
     disease: Disease
     later: LaterLines
     usual_care: UsualCare
-    survivors: Survivors
     courses: tuple[Course, ...]
+    """By kind of toxicity."""
     seizure_share: float
+    survivor_threshold_days: float
+    """Time in continuous remission after which a patient counts as a long-term survivor."""
+    mortality_ratio: float
+    """Standardized mortality ratio of long-term survivors; 1 when switched off."""
+    horizon_days: float
+    cure_point_days: float
+    background_mortality: bool
+    toxicity: bool
+    transplant_allowed: bool
+    real_world: bool
+
+
+class World(NamedTuple):
+    """What all patients share: the plain model, or its records in compiled code.
+
+    Attributes
+    ----------
+    regimens
+        In the order of their first mention; the absence of treatment is last.
+    plans
+        One a strategy.
+    life_table
+        Both sexes' knots in one, those of men first; see `sim.engine.life.knots_of`.
+    """
+
+    rules: Rules
+    regimens: Sequence[Regimen]
+    plans: Sequence[Plan]
+    life_table: LifeTable
+    seed: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All that decides a patient's path, for one parameter set."""
+
+    rules: Rules
     life_table_male: LifeTable
     life_table_female: LifeTable
     settings: Settings
@@ -143,27 +188,38 @@ class Model:
     used: frozenset[str] = field(default_factory=frozenset)
 
     @property
-    def real_world(self) -> bool:
-        """Whether the scenario speaks of routine practice rather than of a trial."""
-        return self.settings.setting == REAL_WORLD
+    def regimens(self) -> tuple[Regimen, ...]:
+        """Every regimen once, in the order of first mention; the absence of treatment is last."""
+        return (*named_regimens(self.strategies).values(), UNTREATED)
 
     @property
-    def survivor_threshold_days(self) -> float:
-        """Time in continuous remission after which a patient counts as a long-term survivor."""
-        return self.survivors.threshold_days
+    def plans(self) -> tuple[Plan, ...]:
+        """The strategies as the engines read them."""
+        order = list(named_regimens(self.strategies))
+        return tuple(
+            Plan(
+                regimens=tuple(order.index(regimen.name) for regimen in arm.regimens),
+                lines=len(arm.regimens),
+                usual_care=arm.then == Care.USUAL,
+                maintenance=arm.maintenance,
+            )
+            for arm in self.strategies
+        )
 
     @property
-    def mortality_ratio(self) -> float:
-        """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
-        return self.settings.mortality_ratio(self.survivors)
+    def life_table(self) -> LifeTable:
+        """The life tables of both sexes in one, that of men first."""
+        columns = zip(self.life_table_male, self.life_table_female, strict=True)
+        return LifeTable(*((*male, *female) for male, female in columns))
 
-    def life_table(self, *, male: bool) -> LifeTable:
-        """Return the life table of the sex."""
-        return self.life_table_male if male else self.life_table_female
+    def world(self, seed: int = 0) -> World:
+        """Return what all patients share, as plain Python objects."""
+        return World(self.rules, self.regimens, self.plans, self.life_table, seed)
 
-    def relapse_or_cure(self, days: float) -> float:
-        """Return `days`, or never when they lie beyond the cure point."""
-        return NEVER if days > self.settings.cure_point_days else days
+
+def named_regimens(strategies: Sequence[Strategy]) -> dict[str, Regimen]:
+    """Return every regimen once by name, in the order of first mention."""
+    return {regimen.name: regimen for arm in strategies for regimen in arm.regimens}
 
 
 REAL_WORLD: Final = "real_world"
@@ -238,7 +294,7 @@ def _if_transplanted(kind: type[Any], prefix: str) -> Callable[[Values, Settings
     return bound
 
 
-MODEL_PARTS: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
+RULES: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
     "population": lambda values, _: values.record(Population, "population"),
     "response": lambda values, _: values.record(Response, "response"),
     "relapse": _relapse,
@@ -247,13 +303,24 @@ MODEL_PARTS: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
     "disease": lambda values, _: values.record(Disease, "disease"),
     "later": lambda values, _: values.record(LaterLines, "later"),
     "usual_care": _if_transplanted(UsualCare, "usual_care"),
-    "survivors": lambda values, _: values.record(Survivors, "survivor"),
     "courses": lambda values, _: tuple(
         values.record(Course, f"toxicity.{kind.name.lower()}") for kind in Toxicity
     ),
     "seizure_share": lambda values, _: values["toxicity.neurotoxicity.seizure_share"],
+    "survivor_threshold_days": lambda values, _: (
+        values.record(Survivors, "survivor").threshold_days
+    ),
+    "mortality_ratio": lambda values, settings: settings.mortality_ratio(
+        values.record(Survivors, "survivor")
+    ),
+    "horizon_days": lambda _, settings: settings.horizon_days,
+    "cure_point_days": lambda _, settings: settings.cure_point_days,
+    "background_mortality": lambda _, settings: settings.background_mortality,
+    "toxicity": lambda _, settings: settings.toxicity,
+    "transplant_allowed": lambda _, settings: settings.transplant,
+    "real_world": lambda _, settings: settings.setting == REAL_WORLD,
 }
-"""The numbers of a `Model` that are no regimen's, field by field, and how each is bound."""
+"""The fields of `Rules`, and how each is bound."""
 
 
 def build(
@@ -284,7 +351,7 @@ def build(
         When a parameter that the model needs is missing.
     """
     values = Values(numbers, settings.setting, names)
-    bound = {name: make(values, settings) for name, make in MODEL_PARTS.items()}
+    rules = Rules(**{name: make(values, settings) for name, make in RULES.items()})
     arms = tuple(
         Strategy(
             name=plan.name,
@@ -295,7 +362,7 @@ def build(
         for plan in strategies
     )
     return Model(
-        **bound,
+        rules=rules,
         life_table_male=life_tables[0],
         life_table_female=life_tables[1],
         settings=settings,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
 
 from sim.clinic.events import Event, Happening
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import NEVER
+
+ALIVE: Final = -1
 
 
 class Outcome(NamedTuple):
@@ -47,51 +52,112 @@ class Outcome(NamedTuple):
         return min(self.relapse_days, self.death_days) if self.response else 0.0
 
 
-ALIVE = -1
+FLAGS: Final = 9
+"""The first fields of an `Outcome` are yes or no."""
+RESPONSE: Final = 1 << Outcome._fields.index("response")
+COMPLETE_REMISSION: Final = 1 << Outcome._fields.index("complete_remission")
+MRD_NEGATIVE: Final = 1 << Outcome._fields.index("mrd_negative")
+HCT_EVER: Final = 1 << Outcome._fields.index("hct_ever")
+HCT_IN_REMISSION: Final = 1 << Outcome._fields.index("hct_in_remission")
+SEVERE_CRS: Final = 1 << Outcome._fields.index("severe_crs")
+"""Of the first kind of `Toxicity`; the others follow."""
+
+
+@dataclass(slots=True)
+class Noted:
+    """What is noted of the events so far; `marks` holds a bit for each of the `FLAGS`."""
+
+    marks: int = 0
+    cycles: int = 0
+    cause: int = ALIVE
+    remission_days: float = NEVER
+    relapse_days: float = NEVER
+    death_days: float = NEVER
+    end_days: float = 0.0
+
+
+OUTCOME: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("marks", np.int64),
+        ("cycles", np.int64),
+        ("cause", np.int64),
+        ("remission_days", np.float64),
+        ("relapse_days", np.float64),
+        ("death_days", np.float64),
+        ("end_days", np.float64),
+    ],
+    align=True,
+)
+"""`Noted` as a record."""
+
+
+def clear(noted: Noted) -> None:
+    """Begin a new life."""
+    noted.marks = 0
+    noted.cycles = 0
+    noted.cause = ALIVE
+    noted.remission_days = NEVER
+    noted.relapse_days = NEVER
+    noted.death_days = NEVER
+    noted.end_days = 0.0
+
+
+def note(
+    noted: Noted, time_days: float, kind: int, line: int, detail: int, grade: int, value: float
+) -> None:
+    """Note what an event says of the outcome."""
+    if kind == Happening.TOXICITY:
+        if grade >= SEVERE and detail < Toxicity.FEBRILE_NEUTROPENIA:
+            noted.marks |= SEVERE_CRS << detail
+    elif kind == Happening.CYCLE_STARTED:
+        noted.cycles += 1 if line == 0 else 0
+    elif kind == Happening.RESPONSE:
+        if line == 0:
+            noted.remission_days = time_days
+            noted.marks |= RESPONSE
+            noted.marks |= COMPLETE_REMISSION if detail == 1 else 0
+            noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
+    elif kind == Happening.ENTRY:
+        if detail == 1:
+            noted.remission_days = time_days
+            noted.marks |= RESPONSE | COMPLETE_REMISSION
+    elif kind == Happening.MRD_ASSESSED:
+        noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
+    elif kind == Happening.TRANSPLANT:
+        noted.marks |= HCT_EVER
+        noted.marks |= HCT_IN_REMISSION if line == 0 and detail == 1 else 0
+    elif kind == Happening.RELAPSE:
+        noted.relapse_days = min(noted.relapse_days, time_days)
+    elif kind == Happening.DEATH:
+        noted.death_days = time_days
+        noted.cause = detail
+        noted.end_days = time_days
+    elif kind == Happening.HORIZON:
+        noted.end_days = time_days
 
 
 def outcome(log: Sequence[Event]) -> Outcome:
     """Read the outcome of a patient from the log."""
-    response = complete = negative = hct = hct_cr = False
-    severe = dict.fromkeys(Toxicity, False)
-    cycles = 0
-    remission = relapse = death = NEVER
-    cause = ALIVE
+    noted = Noted()
     for event in log:
-        kind = event.kind
-        if kind == Happening.TOXICITY:
-            severe[Toxicity(event.detail)] |= event.grade >= SEVERE
-        elif kind == Happening.CYCLE_STARTED:
-            cycles += event.line == 0
-        elif kind == Happening.RESPONSE and event.line == 0:
-            response, remission = True, event.time_days
-            complete, negative = event.detail == 1, event.value == 1.0
-        elif kind == Happening.ENTRY and event.detail == 1:
-            response = complete = True
-            remission = event.time_days
-        elif kind == Happening.MRD_ASSESSED:
-            negative = event.value == 1.0
-        elif kind == Happening.TRANSPLANT:
-            hct = True
-            hct_cr |= event.line == 0 and event.detail == 1
-        elif kind == Happening.RELAPSE:
-            relapse = min(relapse, event.time_days)
-        elif kind == Happening.DEATH:
-            death, cause = event.time_days, event.detail
-    return Outcome(
-        response=response,
-        complete_remission=complete,
-        mrd_negative=negative,
-        hct_ever=hct,
-        hct_in_remission=hct_cr,
-        severe_crs=severe[Toxicity.CRS],
-        severe_neurotoxicity=severe[Toxicity.NEUROTOXICITY],
-        severe_hepatotoxicity=severe[Toxicity.HEPATOTOXICITY],
-        severe_infection=severe[Toxicity.INFECTION],
-        cycles_first_line=cycles,
-        remission_days=remission,
-        relapse_days=relapse,
-        death_days=death,
-        cause_of_death=cause,
-        horizon_days=log[-1].time_days,
+        note(
+            noted,
+            event.time_days,
+            event.kind,
+            event.line,
+            event.detail,
+            event.grade,
+            event.value,
+        )
+    flags = [(noted.marks >> flag) & 1 == 1 for flag in range(FLAGS)]
+    return Outcome._make(
+        (
+            *flags,
+            noted.cycles,
+            noted.remission_days,
+            noted.relapse_days,
+            noted.death_days,
+            noted.cause,
+            noted.end_days,
+        )
     )

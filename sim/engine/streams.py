@@ -31,12 +31,16 @@ Salmon JK, Moraes MA, Dror RO, Shaw DE. Parallel random numbers: as easy as 1, 2
 2011. doi:10.1145/2063384.2063405. Constants and known answers: the authors' Random123.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from operator import index
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.clinic.arithmetic import normal_quantile
+from sim.clinic.distributions import standard_exponential
 
 Word = TypeVar("Word", int, NDArray[Any])
 """A 32-bit word: an int, or an array of uint64 that holds one such word per patient."""
@@ -136,7 +140,23 @@ def uniforms(
     return numbers
 
 
-class Streams:
+class Luck(ABC):
+    """Random numbers of patients by name, in the forms that the clinic's formulas take."""
+
+    @abstractmethod
+    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the uniform number in (0, 1) of one patient's one decision."""
+
+    def exponential(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the standard exponential ``-log(1 - u)`` of the same number."""
+        return standard_exponential(self.uniform(patient, decision, occurrence))
+
+    def normal(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the standard normal ``z(u)`` of the same number."""
+        return normal_quantile(self.uniform(patient, decision, occurrence))
+
+
+class Streams(Luck):
     """The random numbers of a block of consecutive patients.
 
     The numbers of a whole block cost little more than that of one patient, so those of a

@@ -20,7 +20,8 @@ from sim.engine.compiled import first_compilation
 from sim.engine.core import keys_for
 from sim.engine.core_body import BLOCK
 from sim.engine.data import Data
-from sim.engine.records import Records, named_regimens, records
+from sim.engine.model import named_regimens
+from sim.engine.records import Records, records
 from sim.engine.streams import blocks
 from sim.study.question import Question
 from sim.study.simulation import Arm, comparator_place, make_arm
@@ -69,7 +70,7 @@ class Unit:
 def bind(question: Question) -> Bound:
     """Write a question into arrays."""
     compiled = records(question.model)
-    prices = tariff(question.accounts, tuple(named_regimens(question.model)))
+    prices = tariff(question.accounts, tuple(named_regimens(question.model.strategies)))
     return Bound(
         sets=Sets(compiled.rules, compiled.regimens, prices.common, prices.regimens),
         plans=compiled.plans,

@@ -17,8 +17,8 @@ from sim.economics.price_records import fill_price_part, fill_regimen_tariff
 from sim.economics.prices import Delivered, regimen_prices, unit_costs, usual_care_days
 from sim.economics.utilities import decrements, population_norms, state_utilities
 from sim.engine.data import Data
-from sim.engine.model import MODEL_PARTS, REGIMEN_PARTS, RegimenPlan
-from sim.engine.records import fill_part
+from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan
+from sim.engine.records import fill_field
 from sim.engine.values import Values
 from sim.study.core_run import bind
 from sim.study.question import Question, discounting, with_numbers
@@ -129,7 +129,7 @@ class Rebinder:
 
 
 def _parts(question: Question) -> Iterator[Part]:
-    for name in MODEL_PARTS:
+    for name in RULES:
         yield _part_of_rules(question, name)
     regimens = {plan.name: plan for arm in question.plans for plan in arm.regimens}
     deliveries = {each.name: each for each in question.deliveries}
@@ -151,10 +151,10 @@ def _parts(question: Question) -> Iterator[Part]:
 
 
 def _part_of_rules(question: Question, name: str) -> Part:
-    settings, make = question.settings, MODEL_PARTS[name]
+    settings, make = question.settings, RULES[name]
     return Part(
         lambda values: make(values, settings),
-        lambda row, numbers: fill_part(row.rules, name, numbers, settings),
+        lambda row, bound: fill_field(row.rules, name, bound),
     )
 
 
@@ -162,7 +162,7 @@ def _part_of_regimen(question: Question, name: str, place: int, plan: RegimenPla
     settings, make = question.settings, REGIMEN_PARTS[name]
     return Part(
         lambda values: make(plan, values, settings),
-        lambda row, numbers: fill_part(row.regimens[place], name, numbers, settings),
+        lambda row, bound: fill_field(row.regimens[place], name, bound),
     )
 
 

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import simpy
 
 from sim.clinic.decisions import Decision
 from sim.clinic.events import Event, Happening
-from sim.clinic.patient import Patient, admit
+from sim.clinic.patient import Patient
 from sim.clinic.toxicity import ONSET_DECISION
 from sim.economics.accounting import PatientClerk
 from sim.economics.clerk import Accounts
 from sim.economics.ledger import Account, Category, Entry
-from sim.engine.life import Luck
 from sim.engine.model import Strategy
 from sim.engine.outcomes import Outcome, outcome
-from sim.engine.reference import PatientStory
-from sim.engine.streams import uniform
+from sim.engine.reference import enrol, lived, new_life
+from sim.engine.streams import Luck, uniform
 from sim.study.question import Question
 from sim.study.witness import Draw, Witness
 
@@ -181,7 +179,7 @@ class Retelling:
         return next(life for life in self.lives if life.strategy.name == strategy)
 
 
-class _Keyed:
+class _Keyed(Luck):
     """The random numbers of single patients: quicker than `Streams`, which thinks in blocks."""
 
     def __init__(self, seed: int) -> None:
@@ -242,7 +240,7 @@ def retell(question: Question, number: int, *, engine: str = "reference") -> Ret
     luck = _Keyed(question.seed)
     witness = Witness(luck)
     with witness.looking_on():
-        patient = admit(number, question.model.population, partial(witness.uniform, number))
+        patient = enrol(number, question.model, witness)
     lives = tuple(
         retell_life(question, strategy, patient, luck) for strategy in question.model.strategies
     )
@@ -258,9 +256,9 @@ def retell_life(question: Question, strategy: Strategy, patient: Patient, luck: 
     """Live a patient's life under one strategy with a witness looking on; keep the book."""
     witness = Witness(luck)
     environment = simpy.Environment()
-    life = PatientStory(environment, question.model, strategy, patient, witness)
+    life = new_life(question.model, strategy, patient, witness)
     witness.life = life
-    environment.process(life.story())
+    environment.process(lived(environment, question.model.world(question.seed), life))
     with witness.looking_on():
         environment.run()
     labels = {plan.name: plan.shown_name for plan in question.scenario.strategies}

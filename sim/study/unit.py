@@ -16,10 +16,11 @@ from sim.economics.core_clerk import keep_book
 from sim.economics.core_ledger import DESK, Book
 from sim.engine.compiled import kernel
 from sim.engine.core_ahead import look_ahead
-from sim.engine.core_body import World, new_body
+from sim.engine.core_body import new_body
 from sim.engine.core_draws import draw_ahead
-from sim.engine.core_story import begin, finish, treatment
+from sim.engine.core_life import live
 from sim.engine.data import Data
+from sim.engine.model import World
 from sim.engine.records import Records
 from sim.study.core_count import (
     close_accounts,
@@ -67,7 +68,7 @@ def new_room(keys: Data) -> Room:
 
 def run_unit(
     sets: Sets,
-    plans: Records,
+    plans: Data,
     life_table: LifeTable,
     room: Room,
     sums: Sums,
@@ -104,8 +105,7 @@ def run_unit(
                 body.number = firsts[k] + done + column
                 body.column = column
                 for s in range(plans.shape[0]):
-                    begin(world, body, s)
-                    finish(body, treatment(world, body))
+                    live(world, body, s)
                     book = Book(
                         sets.tariffs[k],
                         sets.regimen_tariffs[k],

@@ -23,7 +23,8 @@ from typing import Any, Final
 from sim.clinic import arithmetic, distributions, mortality
 from sim.clinic.decisions import CYCLES_PER_LINE, Decision
 from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
-from sim.engine.life import Life, Luck
+from sim.engine.life import PatientLife
+from sim.engine.streams import Luck
 
 CLINIC: Final = "sim.clinic."
 FORMULAS: Final = frozenset({arithmetic.__name__, distributions.__name__})
@@ -46,7 +47,7 @@ FAMILIES: Final = {
     distributions.exponential_of.__code__: "exponential",
     distributions.weibull_quantile.__code__: "weibull",
     distributions.weibull_hazard_of.__code__: "weibull",
-    mortality.background_death_of.__code__: "life table",
+    mortality.background_death_days.__code__: "life table",
 }
 NUMBER_DRAWN: Final = ("u", "z", "e", "p")
 """How the clinic names a uniform, its standard normal and its standard exponential."""
@@ -188,12 +189,12 @@ class _Call:
     numbers: list[_Drawn]
 
 
-class Witness:
+class Witness(Luck):
     """Luck that is passed on and remembered."""
 
     def __init__(self, luck: Luck) -> None:
         self.luck = luck
-        self.life: Life | None = None
+        self.life: PatientLife | None = None
         self.draws: list[Draw] = []
         self._calls: list[_Call] = []
         self._steps: dict[float, Draw] = {}
@@ -214,6 +215,21 @@ class Witness:
         )
         number.witness = self
         self.draws.append(number.draw)
+        return number
+
+    def exponential(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number as a standard exponential that can be traced."""
+        return self._traced(super().exponential(patient, decision, occurrence))
+
+    def normal(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number as a standard normal that can be traced."""
+        return self._traced(super().normal(patient, decision, occurrence))
+
+    def _traced(self, value: float) -> float:
+        """Return what became of the number just drawn, as one that can be traced like it."""
+        number = _Drawn(value)
+        number.draw = self.draws[-1]
+        number.witness = self
         return number
 
     @contextmanager

@@ -1,0 +1,714 @@
+"""The story of a patient: every event of the protocol, and what it leads to.
+
+::
+
+    enter ──► START_LINE ──► GIVE_CYCLE ──► toxicity, infusion ──► ASSESS ─┐
+                  ▲              ▲                                         │
+                  │              └───── next cycle, while one is planned ◄─┤
+                  │                                                        │
+                  │        no remission                                    ▼
+     another line └────────────────────────── leave_line ◄──── relapse  remission
+                                                  │               ▲     │   │
+                          no line is left         ▼               │     │   │ TRANSPLANT
+                     SUPPORTIVE CARE ◄─── usual care ──► RESCUE ──┼─► transplant
+                                                                  │     │
+                                                   SURVIVORSHIP ◄─┴─────┘
+    At any time: death (BACKGROUND, TOXIC, TRANSPLANT, IN REMISSION, LEUKAEMIC) or HORIZON.
+
+Each function is one event or part of one. It acts at ``life.now`` and sets the clocks of what may
+come next; ``life.clocks`` is the future event list, and the clock that is due first is the next
+event, at equal times the first in `Clock`. ``Clock.PLANNED`` is the next step of treatment, whose
+`Stage` says which. SimPy takes one event at a time (`sim.engine.reference`); numba compiles the
+same source for the core engine (`sim.engine.core_life`).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+from typing import TYPE_CHECKING, Final
+
+from sim.clinic.decisions import Decision
+from sim.clinic.disease import rescue_days
+from sim.clinic.distributions import hit
+from sim.clinic.events import Happening
+from sim.clinic.infusion import lay_segments
+from sim.clinic.remission import (
+    candidate_probability,
+    death_in_remission_days,
+    mrd_treatment_ratio,
+    relapse_days,
+    relapse_hazard_ratio,
+    transplant_days,
+    without_further_benefit,
+)
+from sim.clinic.response import NO_RESPONSE_CYCLE, mrd_conversion_probability, response_cycle
+from sim.clinic.toxicity import (
+    DURATION_DECISION,
+    FATAL,
+    GRADE_DECISION,
+    NONE,
+    ONSET_DECISION,
+    Action,
+    Toxicity,
+    course_action,
+    infusion_action,
+    onset_day,
+    resume_day,
+)
+from sim.clinic.toxicity import grade as toxic_grade
+from sim.clinic.transplant import (
+    acute_gvhd_day,
+    chronic_gvhd_day,
+    early_death_days,
+    late_death_days,
+    relapse_after_transplant_days,
+    vod,
+)
+from sim.clinic.units import NEVER
+from sim.engine.life import (
+    CAUSES,
+    NO_CYCLE,
+    Clock,
+    Complication,
+    Life,
+    age_now,
+    background_death,
+    background_death_at_entry,
+    draw,
+    draw_exponential,
+    draw_normal,
+    fit_for_another_line,
+    next_clock,
+    person,
+    possible_toxicities,
+    refractory_days,
+    relapsed_days,
+    rescue_chance,
+    response_chance,
+    salvage_line_now,
+    toxicity_days,
+    write,
+)
+
+if TYPE_CHECKING:
+    from sim.clinic.infusion import Schedule
+    from sim.engine.model import Regimen, World
+
+CAUSE: Final = tuple(int(cause) for cause in CAUSES)
+KINDS: Final = len(Toxicity)
+GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
+ONSET: Final = tuple(int(ONSET_DECISION[kind]) for kind in Toxicity)
+DURATION: Final = tuple(int(DURATION_DECISION[kind]) for kind in Toxicity)
+
+
+@unique
+class Stage(IntEnum):
+    """The next step of treatment, when `Clock.PLANNED` is due."""
+
+    GIVE_CYCLE = 0
+    TOXICITY = 1
+    INFUSION = 2
+    ASSESS = 3
+    START_LINE = 4
+    SURVIVORSHIP = 5
+    COMPLICATION = 6
+    RESCUE = 7
+
+
+@unique
+class Phase(IntEnum):
+    """What treatment is for."""
+
+    MRD = 0
+    INDUCTION = 1
+    CONSOLIDATION = 2
+    LAST_CARE = 3
+
+
+# The future event list
+
+
+def step(world: World, life: Life) -> None:
+    """Go to the event that is due first and let it happen."""
+    clock = next_clock(life.clocks)
+    life.now = max(life.clocks[clock], life.now)
+    if clock == Clock.PLANNED:
+        take_stage(world, life)
+        return
+    if life.infusing_cycle != NO_CYCLE:
+        write(life, Happening.INFUSION_STOPPED, life.infusing_cycle)
+        life.infusing_cycle = NO_CYCLE
+    if clock == Clock.RELAPSE:
+        relapse(world, life)
+    elif clock == Clock.TRANSPLANT:
+        undergo_transplant(world, life, life.mrd_negative, True)
+    elif clock == Clock.HORIZON:
+        write(life, Happening.HORIZON)
+        life.over = True
+    else:
+        write(life, Happening.DEATH, NO_CYCLE, CAUSE[clock])
+        life.over = True
+
+
+def take_stage(world: World, life: Life) -> None:
+    """Take the step of treatment that was planned."""
+    stage = life.stage
+    if stage == Stage.TOXICITY:
+        begin_toxicity(life)
+    elif stage == Stage.INFUSION:
+        change_infusion(life)
+    elif stage == Stage.ASSESS:
+        assess(world, life)
+    elif stage == Stage.GIVE_CYCLE:
+        give_cycle(world, life)
+    elif stage == Stage.START_LINE:
+        start_line(world, life)
+    elif stage == Stage.SURVIVORSHIP:
+        become_survivor(world, life)
+    elif stage == Stage.COMPLICATION:
+        complicate(world, life)
+    else:
+        be_rescued(world, life)
+
+
+def plan(life: Life, stage: int, time: float) -> None:
+    """Plan the next step of treatment; another clock may be due before."""
+    life.stage = stage
+    life.clocks[Clock.PLANNED] = time
+
+
+# Lines of treatment
+
+
+def enter(world: World, life: Life) -> None:
+    """Begin with the first line, or with what comes without any."""
+    mrd_only = person(life).mrd_only
+    write(life, Happening.ENTRY, NO_CYCLE, 1 if mrd_only else 0)
+    life.prior_hct = person(life).prior_hct
+    life.clocks[Clock.HORIZON] = world.rules.horizon_days
+    life.clocks[Clock.BACKGROUND_DEATH] = background_death_at_entry(world, life)
+    strategy = world.plans[life.strategy]
+    if strategy.lines > 0:
+        start_line(world, life)
+    elif mrd_only:
+        life.regimen = len(world.regimens) - 1
+        begin_remission(world, life, False)
+    else:
+        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + refractory_days(world, life)
+        give_last_care(world, life, strategy.usual_care)
+
+
+def start_line(world: World, life: Life) -> None:
+    """Begin a line of treatment; whether and when it will bring a remission is drawn at once."""
+    life.regimen = world.plans[life.strategy].regimens[life.line]
+    regimen = world.regimens[life.regimen]
+    write(life, Happening.LINE_STARTED, NO_CYCLE, life.line)
+    life.treatment_stopped = False
+    life.prior_inotuzumab = life.prior_inotuzumab or regimen.inotuzumab
+    life.cycle = 0
+    life.next_cycle_at = life.now
+    life.planned_cycles = int(regimen.schedule.induction_cycles)
+    if life.line == 0 and person(life).mrd_only:
+        # Relapse, transplant and death in remission during the one cycle before MRD is assessed
+        # are neglected: their clocks start with the assessment, as after a response.
+        life.phase = Phase.MRD
+    else:
+        life.phase = Phase.INDUCTION
+        draw_response(world, life, regimen)
+    plan_cycle(world, life)
+
+
+def draw_response(world: World, life: Life, regimen: Regimen) -> None:
+    """Draw the cycle of response, and leukaemic death and progression without one."""
+    life.responds_in = response_cycle(
+        regimen.response,
+        response_chance(world, life, regimen),
+        draw(world, life, Decision.RESPONSE),
+        draw(world, life, Decision.RESPONSE_CYCLE),
+    )
+    no_response = life.responds_in == NO_RESPONSE_CYCLE
+    life.clocks[Clock.LEUKAEMIC_DEATH] = (
+        life.now + refractory_days(world, life) if no_response else NEVER
+    )
+    progresses = hit(
+        draw(world, life, Decision.PROGRESSION_AFTER_FIRST_CYCLE),
+        regimen.response.progression_after_first_cycle_probability,
+    )
+    life.progresses = no_response and progresses
+
+
+def plan_cycle(world: World, life: Life) -> None:
+    """Plan the next cycle, or go on without one."""
+    if life.cycle < life.planned_cycles and not life.treatment_stopped:
+        plan(life, Stage.GIVE_CYCLE, life.next_cycle_at)
+    elif life.phase == Phase.CONSOLIDATION:
+        wait_in_remission(world, life)
+    else:
+        fail_induction(world, life)
+
+
+def assess(world: World, life: Life) -> None:
+    """Assess response and MRD at the end of a cycle."""
+    regimen, given = world.regimens[life.regimen], life.cycle
+    life.cycle = given + 1
+    if life.phase == Phase.MRD:
+        converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
+        negative = hit(draw(world, life, Decision.MRD), converts)
+        write(life, Happening.MRD_ASSESSED, given, 0, 0, 1.0 if negative else 0.0)
+        begin_remission(world, life, negative)
+    elif life.phase == Phase.INDUCTION and life.responds_in == given:
+        complete = hit(draw(world, life, Decision.RESPONSE_DEPTH), regimen.response.complete_share)
+        negative = hit(draw(world, life, Decision.MRD), regimen.response.mrd_negative_probability)
+        write(life, Happening.RESPONSE, given, 1 if complete else 0, 0, 1.0 if negative else 0.0)
+        begin_remission(world, life, negative)
+    elif life.phase == Phase.INDUCTION and life.progresses and given == 0:
+        fail_induction(world, life)
+    else:
+        plan_cycle(world, life)
+
+
+def fail_induction(world: World, life: Life) -> None:
+    """End a line that brought no remission."""
+    if life.clocks[Clock.LEUKAEMIC_DEATH] == NEVER:
+        # The cycle that would have brought the remission was not given.
+        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + refractory_days(world, life)
+    write(life, Happening.NO_RESPONSE)
+    leave_line(world, life)
+
+
+def leave_line(world: World, life: Life) -> None:
+    """After failure or relapse: antigen loss, then the next line for a patient fit for it."""
+    if world.regimens[life.regimen].targets_cd19 and hit(
+        draw(world, life, Decision.CD19_LOSS), world.rules.later.cd19_loss_probability
+    ):
+        life.cd19_lost = True
+        write(life, Happening.CD19_LOSS)
+    strategy = world.plans[life.strategy]
+    if life.line + 1 >= strategy.lines:
+        give_last_care(world, life, strategy.usual_care)
+        return
+    life.line += 1
+    if fit_for_another_line(world, life):
+        plan(life, Stage.START_LINE, life.now + world.rules.later.next_line_gap_days)
+    else:
+        give_last_care(world, life, False)
+
+
+def give_last_care(world: World, life: Life, usual_care: bool) -> None:
+    """After the last regimen: usual care may rescue and transplant; else supportive care.
+
+    Usual care is another line of treatment, for which a patient must be as fit as for a named
+    regimen.
+    """
+    rules = world.rules
+    life.phase = Phase.LAST_CARE
+    life.line = world.plans[life.strategy].lines
+    if not usual_care or (life.line > 0 and not fit_for_another_line(world, life)):
+        support(life)
+        return
+    write(life, Happening.USUAL_CARE_STARTED)
+    life.clocks[Clock.PLANNED] = NEVER
+    if not rules.transplant_allowed:
+        return
+    days = rescue_days(
+        rules.usual_care,
+        rescue_chance(world, life),
+        draw(world, life, Decision.RESCUE),
+        draw(world, life, Decision.RESCUE_TIME),
+        fit=age_now(life) <= rules.candidacy.maximum_age_years,
+    )
+    if days < NEVER:
+        life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
+        plan(life, Stage.RESCUE, life.now + days)
+
+
+def be_rescued(world: World, life: Life) -> None:
+    """Transplant in a remission that later lines of usual care have brought."""
+    negative = hit(
+        draw(world, life, Decision.MRD), world.rules.usual_care.rescue_mrd_negative_probability
+    )
+    undergo_transplant(world, life, negative, False)
+
+
+def support(life: Life) -> None:
+    """Give supportive care until the end."""
+    write(life, Happening.SUPPORTIVE_CARE_STARTED)
+    life.clocks[Clock.PLANNED] = NEVER
+
+
+# One cycle of treatment
+
+
+def give_cycle(world: World, life: Life) -> None:
+    """Lay out one cycle with its toxicity, from its first day to the day of assessment."""
+    regimen = world.regimens[life.regimen]
+    schedule = regimen.schedule
+    life.cycle_from = life.now
+    write(life, Happening.CYCLE_STARTED, life.cycle)
+    life.toxicities = draw_toxicities(world, life, regimen) if world.rules.toxicity else 0
+    if life.cycle >= schedule.induction_cycles + schedule.consolidation_cycles:
+        length = schedule.maintenance_cycle_days
+    elif life.cycle == 0:
+        length = schedule.first_cycle_days
+    else:
+        length = schedule.cycle_days
+    recovered = 0.0
+    for i in range(life.toxicities):
+        recovered = max(recovered, life.onset_day[i] + life.duration_days[i])
+    life.segments = 0
+    life.assessed_day = length
+    delay = 0.0
+    if regimen.continuous_infusion:
+        life.segments = lay_infusion(life, schedule)
+        life.assessed_day = schedule.infusion_days
+        if not life.treatment_stopped:
+            life.assessed_day = life.end_day[life.segments - 1]
+            delay = life.assessed_day - schedule.infusion_days
+    life.next_cycle_at = life.now + max(length + delay, recovered)
+    life.toxicity = 0
+    life.segment = 0
+    plan_within_cycle(life)
+
+
+def draw_toxicities(world: World, life: Life, regimen: Regimen) -> int:
+    """Draw the toxicities of a cycle, in order of onset; return how many are lived through."""
+    possible = possible_toxicities(world, life)
+    if possible == 0:
+        return 0
+    count = 0
+    for kind in range(KINDS):
+        if (possible >> kind) & 1:
+            count = draw_toxicity(world, life, regimen, kind, count)
+    for i in range(count):
+        if life.treatment_stopped:
+            return i
+        decide_action(life, regimen, i)
+    return count
+
+
+def draw_toxicity(world: World, life: Life, regimen: Regimen, kind: int, count: int) -> int:
+    """Draw one kind of toxicity and put it in its place among those drawn; return how many."""
+    course = world.rules.courses[kind]
+    grade = toxic_grade(
+        regimen.risks[kind],
+        course,
+        draw(world, life, GRADE[kind], life.cycle),
+        first_cycle=life.cycle == 0,
+    )
+    if grade == NONE:
+        return count
+    onset = onset_day(course, draw(world, life, ONSET[kind], life.cycle))
+    days = toxicity_days(world, life, course, kind, DURATION[kind])
+    seizure = kind == Toxicity.NEUROTOXICITY and hit(
+        draw(world, life, Decision.SEIZURE, life.cycle), world.rules.seizure_share
+    )
+    i = count
+    while i > 0 and life.onset_day[i - 1] > onset:
+        life.kind[i] = life.kind[i - 1]
+        life.grade[i] = life.grade[i - 1]
+        life.onset_day[i] = life.onset_day[i - 1]
+        life.duration_days[i] = life.duration_days[i - 1]
+        life.seizure[i] = life.seizure[i - 1]
+        i -= 1
+    life.kind[i] = kind
+    life.grade[i] = grade
+    life.onset_day[i] = onset
+    life.duration_days[i] = days
+    life.seizure[i] = 1 if seizure else 0
+    return count + 1
+
+
+def decide_action(life: Life, regimen: Regimen, i: int) -> None:
+    """Decide what a toxicity of the cycle means for treatment, by the label's rules."""
+    if regimen.continuous_infusion:
+        action = infusion_action(
+            life.kind[i],
+            life.grade[i],
+            life.duration_days[i],
+            seizures_before=life.seizures,
+            seizure=life.seizure[i] == 1,
+        )
+    else:
+        action = course_action(life.grade[i])
+    life.seizures += life.seizure[i]
+    life.treatment_stopped = action == Action.STOP
+    life.action[i] = action
+    life.resume_day[i] = resume_day(life.kind[i], life.onset_day[i], life.duration_days[i], action)
+
+
+def lay_infusion(life: Life, schedule: Schedule) -> int:
+    """Lay out the infusion of the cycle around its interruptions; return its segments."""
+    interruptions = 0
+    for i in range(life.toxicities):
+        if life.action[i] != Action.CONTINUE:
+            life.interruption_day[interruptions] = life.onset_day[i]
+            life.resumption_day[interruptions] = life.resume_day[i]
+            interruptions += 1
+    return lay_segments(
+        schedule,
+        life.interruption_day,
+        life.resumption_day,
+        interruptions,
+        life.cycle == 0,
+        life.start_day,
+        life.end_day,
+        life.dose,
+    )
+
+
+def plan_within_cycle(life: Life) -> None:
+    """Plan what comes next in the cycle; on one day a toxicity comes before the infusion."""
+    day = NEVER
+    if life.segment < life.segments:
+        running = life.infusing_cycle != NO_CYCLE
+        day = life.end_day[life.segment] if running else life.start_day[life.segment]
+    if life.toxicity < life.toxicities and life.onset_day[life.toxicity] <= day:
+        plan(life, Stage.TOXICITY, life.cycle_from + life.onset_day[life.toxicity])
+    elif life.segment < life.segments:
+        plan(life, Stage.INFUSION, life.cycle_from + day)
+    else:
+        plan(life, Stage.ASSESS, life.cycle_from + life.assessed_day)
+
+
+def begin_toxicity(life: Life) -> None:
+    """Begin a toxicity; a fatal one sets its clock."""
+    i = life.toxicity
+    kind, grade, days = life.kind[i], life.grade[i], life.duration_days[i]
+    if grade == FATAL:
+        life.clocks[Clock.TOXIC_DEATH] = life.now + days
+    write(life, Happening.TOXICITY, life.cycle, kind, grade, days)
+    if life.seizure[i] == 1:
+        write(life, Happening.SEIZURE, life.cycle, kind, grade)
+    if life.action[i] == Action.STOP:
+        write(life, Happening.TREATMENT_STOPPED, life.cycle, kind, grade)
+    life.toxicity += 1
+    plan_within_cycle(life)
+
+
+def change_infusion(life: Life) -> None:
+    """Start the infusion, change its dose, or stop it."""
+    stops = False
+    if life.infusing_cycle != NO_CYCLE:
+        ended = life.end_day[life.segment]
+        life.segment += 1
+        stops = life.segment == life.segments or life.start_day[life.segment] > ended
+    if stops:
+        life.infusing_cycle = NO_CYCLE
+        write(life, Happening.INFUSION_STOPPED, life.cycle)
+    else:
+        life.infusing_cycle = life.cycle
+        write(life, Happening.INFUSION_STARTED, life.cycle, 0, 0, life.dose[life.segment])
+    plan_within_cycle(life)
+
+
+# Remission
+
+
+def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
+    """Start the competing clocks of remission, and consolidate."""
+    rules, regimen = world.rules, world.regimens[life.regimen]
+    life.phase = Phase.CONSOLIDATION
+    life.mrd_negative = mrd_negative
+    life.remission_from = life.now
+    life.relapse_days = relapse_days(
+        rules.relapse,
+        regimen.duration_ratio,
+        relapse_hazard_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life)),
+        mrd_negative,
+        draw(world, life, Decision.CURE_IN_REMISSION),
+        draw_relapse(world, life),
+    )
+    life.clocks[Clock.RELAPSE] = life.now + relapse_or_cure(world, life.relapse_days)
+    if rules.transplant_allowed:
+        life.clocks[Clock.TRANSPLANT] = life.now + days_to_transplant(world, life, regimen)
+    death = death_in_remission_days(
+        rules.relapse, draw_exponential(world, life, Decision.DEATH_IN_REMISSION)
+    )
+    if death <= rules.survivor_threshold_days:
+        life.clocks[Clock.DEATH_IN_REMISSION] = life.now + death
+    life.planned_cycles = cycles_in_remission(world, life, regimen)
+    plan_cycle(world, life)
+
+
+def draw_relapse(world: World, life: Life) -> float:
+    """Draw the time of relapse in the form that `relapse_days` takes."""
+    if world.rules.relapse.weibull:
+        return draw_exponential(world, life, Decision.RELAPSE_TIME)
+    return draw(world, life, Decision.RELAPSE_TIME)
+
+
+def days_to_transplant(world: World, life: Life, regimen: Regimen) -> float:
+    """Draw days from remission to allo-HCT; never for a patient who is no candidate."""
+    rules = world.rules
+    candidate = candidate_probability(
+        rules.candidacy,
+        regimen.transplant_log_odds_ratio,
+        age_years=age_now(life),
+        salvage_line=salvage_line_now(life),
+        prior_hct=life.prior_hct,
+        real_world=rules.real_world,
+    )
+    return transplant_days(
+        rules.candidacy,
+        candidate,
+        draw(world, life, Decision.TRANSPLANT_ELIGIBILITY),
+        draw_normal(world, life, Decision.TRANSPLANT_TIME),
+    )
+
+
+def cycles_in_remission(world: World, life: Life, regimen: Regimen) -> int:
+    """Draw consolidation and maintenance; return all cycles planned, those of induction included."""
+    schedule = regimen.schedule
+    planned = int(schedule.induction_cycles)
+    if hit(draw(world, life, Decision.CONSOLIDATION), schedule.consolidation_probability):
+        planned += int(schedule.consolidation_cycles)
+        if world.plans[life.strategy].maintenance and hit(
+            draw(world, life, Decision.MAINTENANCE), schedule.maintenance_probability
+        ):
+            planned += int(schedule.maintenance_cycles)
+    return planned
+
+
+def wait_in_remission(world: World, life: Life) -> None:
+    """End treatment: its benefit may end with it, and a long remission makes a survivor."""
+    ratio = world.regimens[life.regimen].remaining_ratio
+    if ratio < 1.0:
+        sooner = without_further_benefit(life.relapse_days, life.now - life.remission_from, ratio)
+        life.clocks[Clock.RELAPSE] = life.remission_from + relapse_or_cure(world, sooner)
+    plan_survivorship(world, life)
+
+
+def relapse_or_cure(world: World, days: float) -> float:
+    """Return `days`, or never when they lie beyond the cure point."""
+    return NEVER if days > world.rules.cure_point_days else days
+
+
+def plan_survivorship(world: World, life: Life) -> None:
+    """Plan what a remission becomes if it lasts: long-term survivorship."""
+    plan(life, Stage.SURVIVORSHIP, life.remission_from + world.rules.survivor_threshold_days)
+
+
+def become_survivor(world: World, life: Life) -> None:
+    """Begin long-term survivorship, with the background mortality of survivors."""
+    if life.survivor_from == NEVER:
+        life.survivor_from = life.remission_from + world.rules.survivor_threshold_days
+        if world.rules.background_mortality:
+            life.clocks[Clock.BACKGROUND_DEATH] = background_death(world, life)
+    write(life, Happening.LONG_TERM_SURVIVOR)
+    life.clocks[Clock.PLANNED] = NEVER
+
+
+def relapse(world: World, life: Life) -> None:
+    """Survival from now on is that of relapsed leukaemia; the next line, or supportive care."""
+    write(life, Happening.RELAPSE)
+    stop_clocks_of_remission(life)
+    life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + relapsed_days(world, life)
+    if life.phase == Phase.LAST_CARE:
+        support(life)
+    else:
+        leave_line(world, life)
+
+
+def stop_clocks_of_remission(life: Life) -> None:
+    """Relapse and transplant end what ran in remission."""
+    life.clocks[Clock.RELAPSE] = NEVER
+    life.clocks[Clock.TRANSPLANT] = NEVER
+    life.clocks[Clock.DEATH_IN_REMISSION] = NEVER
+    life.clocks[Clock.TRANSPLANT_DEATH] = NEVER
+
+
+# Transplant
+
+
+def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remission: bool) -> None:
+    """Transplant, in the remission of a line or after rescue; draw what follows it."""
+    rules = world.rules.transplant
+    stop_clocks_of_remission(life)
+    life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
+    write(life, Happening.TRANSPLANT, NO_CYCLE, 1 if in_remission else 0)
+    has_vod = vod(
+        rules,
+        draw(world, life, Decision.TRANSPLANT_VOD),
+        prior_inotuzumab=life.prior_inotuzumab,
+    )
+    life.prior_hct = True
+    life.remission_from = life.now
+    early = early_death_days(
+        rules,
+        draw(world, life, Decision.TRANSPLANT_DEATH),
+        draw(world, life, Decision.TRANSPLANT_DEATH_TIME),
+        has_vod=has_vod,
+    )
+    late = late_death_days(rules, draw(world, life, Decision.LATE_TRANSPLANT_DEATH))
+    if early < NEVER:
+        life.clocks[Clock.TRANSPLANT_DEATH] = life.now + early
+    elif late <= world.rules.survivor_threshold_days:
+        life.clocks[Clock.TRANSPLANT_DEATH] = life.now + late
+    ratio = 1.0
+    if in_remission:
+        ratio = mrd_treatment_ratio(world.rules.relapse, salvage_line_now(life))
+    life.clocks[Clock.RELAPSE] = life.now + relapse_or_cure(
+        world,
+        relapse_after_transplant_days(
+            rules,
+            ratio,
+            mrd_negative,
+            draw(world, life, Decision.CURE_AFTER_TRANSPLANT),
+            draw(world, life, Decision.RELAPSE_AFTER_TRANSPLANT),
+        ),
+    )
+    draw_complications(world, life, has_vod)
+    plan_complication(world, life)
+
+
+def draw_complications(world: World, life: Life, has_vod: bool) -> None:
+    """Draw the day of each complication of the transplant; never for those that do not come."""
+    rules = world.rules.transplant
+    day = life.complication_day
+    day[Complication.ACUTE_GVHD] = acute_gvhd_day(
+        rules,
+        draw(world, life, Decision.ACUTE_GVHD),
+        draw(world, life, Decision.ACUTE_GVHD_ONSET),
+    )
+    day[Complication.CHRONIC_GVHD] = chronic_gvhd_day(
+        rules,
+        draw(world, life, Decision.CHRONIC_GVHD),
+        draw(world, life, Decision.CHRONIC_GVHD_ONSET),
+    )
+    infected = hit(draw(world, life, Decision.TRANSPLANT_INFECTION), rules.infection_probability)
+    day[Complication.VOD] = 0.0 if has_vod else NEVER
+    day[Complication.INFECTION] = 0.0 if infected else NEVER
+
+
+def plan_complication(world: World, life: Life) -> None:
+    """Plan the next complication of the transplant, or long-term survivorship."""
+    day = life.complication_day[next_complication(life)]
+    if day < NEVER:
+        plan(life, Stage.COMPLICATION, life.remission_from + day)
+    else:
+        plan_survivorship(world, life)
+
+
+def next_complication(life: Life) -> int:
+    """Return the complication that comes first; on one day the first in `Complication`."""
+    first = 0
+    for each in range(1, len(life.complication_day)):
+        if life.complication_day[each] < life.complication_day[first]:
+            first = each
+    return first
+
+
+def complicate(world: World, life: Life) -> None:
+    """Begin a complication of the transplant."""
+    rules = world.rules.transplant
+    complication = next_complication(life)
+    if complication == Complication.VOD:
+        write(life, Happening.TRANSPLANT_VOD)
+    elif complication == Complication.INFECTION:
+        write(life, Happening.TRANSPLANT_INFECTION, NO_CYCLE, 0, 0, rules.infection_days)
+    elif complication == Complication.ACUTE_GVHD:
+        write(life, Happening.ACUTE_GVHD, NO_CYCLE, 0, 0, rules.acute_gvhd_days)
+    elif complication == Complication.CHRONIC_GVHD:
+        write(life, Happening.CHRONIC_GVHD, NO_CYCLE, 0, 0, rules.chronic_gvhd_days)
+    life.complication_day[complication] = NEVER
+    plan_complication(world, life)
