@@ -262,9 +262,10 @@ class Witness(Luck):
     def _returned(self, call: _Call, value: Any) -> None:  # noqa: ANN401 - whatever a rule answers
         if call.role == Role.STEP:
             self._passed_on(call, value)
-        elif call.role == Role.FAMILY:
+            return
+        if call.role == Role.FAMILY:
             self._calculated(call, value)
-        elif not any(outer.numbers for outer in self._calls):
+        if not any(outer.numbers for outer in self._calls):
             for number in call.numbers:
                 number.draw.result = value
 
