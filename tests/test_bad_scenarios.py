@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli import commands
-from sim.documents import DEEPEST_NESTING, LARGEST_FILE_BYTES
+from sim.files.documents import DEEPEST_NESTING, LARGEST_FILE_BYTES
 
 FILE = "question.yaml"
 GOOD = """\

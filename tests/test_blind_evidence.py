@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sim.documents import read_yaml
 from sim.evidence.register import FOLDER, load_register
+from sim.files.documents import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BLIND = ROOT / "tests" / "blind" / "evidence"

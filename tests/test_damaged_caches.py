@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import cache_folder
-from sim.checksum import Damaged, verified, with_checksum
 from sim.cli import commands
 from sim.engine import compiled, machine_code
 from sim.evidence import kept
+from sim.files import cache_folder
+from sim.files.checksum import Damaged, verified, with_checksum
 from sim.uncertainty import cache
 from sim.uncertainty.results import content_key
 from tests import damage

@@ -10,8 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim import documents
-from sim.documents import (
+from sim.errors import UserError
+from sim.files import documents
+from sim.files.documents import (
     DEEPEST_NESTING,
     LARGEST_FILE_BYTES,
     LONGEST_NUMBER,
@@ -21,7 +22,6 @@ from sim.documents import (
     plain_scalar,
     read_yaml,
 )
-from sim.errors import UserError
 
 PLACES = """\
 # A comment.

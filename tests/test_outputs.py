@@ -20,10 +20,11 @@ import yaml
 
 import sim
 from sim.errors import UserError
+from sim.files.provenance import commit
+from sim.files.results_folder import write_folder
 from sim.report.citations import PROGRAM, citations, published_sources, sources_used
 from sim.report.files import COLUMNS, NAMES, check_output, summary_json, write
-from sim.report.folder import write_folder
-from sim.study.provenance import commit, fingerprint, provenance
+from sim.study.provenance import fingerprint, provenance
 from sim.study.question import ask
 from sim.study.simulation import run
 from sim.study.summary import summarise

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-import sim
 from sim.cli import commands
 from sim.engine.compiled import use_cache_folder
+from sim.files.provenance import source_hash
 from sim.report.psa_files import DRAWN_COLUMNS, NAMES, SUMMARY
 from sim.study import parameter_sets
 from sim.uncertainty import analysis, cache, results, store
@@ -351,7 +351,7 @@ def test_read_only_folder_is_refused_before_the_simulation(tmp_path, monkeypatch
     def refused(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("sim.report.folder.tempfile.TemporaryDirectory", refused)
+    monkeypatch.setattr("sim.files.results_folder.tempfile.TemporaryDirectory", refused)
     result = command("--out", tmp_path)
     assert result.exit_code == 2
     assert "cannot be written: Read-only file system" in result.stderr
@@ -506,7 +506,7 @@ def test_another_question_is_another_key(ask, monkeypatch):
     ]
     assert len(set(keys)) == len(keys)
     assert key() == key(title="Other words")
-    monkeypatch.setattr(sim, "__version__", "another")
+    monkeypatch.setattr(results, "__version__", "another")
     assert key() != keys[0]
     monkeypatch.undo()
     monkeypatch.setattr(results, "source_hash", lambda: "another")
@@ -514,10 +514,9 @@ def test_another_question_is_another_key(ask, monkeypatch):
 
 
 def test_source_hash_covers_code_and_catalogue(monkeypatch, tmp_path):
-    (tmp_path / "__init__.py").write_text("", encoding="utf-8")
     (tmp_path / "numbers.yaml").write_text("a: 1", encoding="utf-8")
-    monkeypatch.setattr(sim, "__file__", str(tmp_path / "__init__.py"))
-    fresh = results.source_hash.__wrapped__
+    monkeypatch.setattr("sim.files.provenance.PACKAGE", tmp_path)
+    fresh = source_hash.__wrapped__
     before = fresh()
     (tmp_path / "numbers.yaml").write_text("a: 2", encoding="utf-8")
     assert fresh() != before

@@ -15,9 +15,9 @@ from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
+from sim.files.results_folder import beside_others
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
-from sim.report.folder import beside_others
 from sim.report.progress import patients_progress
 from sim.report.run_tables import inputs_table
 from sim.study.question import Question

@@ -71,10 +71,10 @@ def twoway(
 ) -> None:
     """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
     from sim.api.work import check_store, finished, kept_chunks, sets_progress
+    from sim.files.results_folder import beside_others
     from sim.report import text
     from sim.report import two_way as report
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.documents import Document, Steps, dotted, read_yaml
 from sim.errors import NOT_GIVEN, UserError
+from sim.files.documents import Document, Steps, dotted, read_yaml
 from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
 
 if TYPE_CHECKING:

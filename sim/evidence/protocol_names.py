@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from sim.catalog import Parameter, load_catalogue
-from sim.documents import Steps, exists
 from sim.evidence.observables import known
 from sim.evidence.protocol import CohortPlan, Protocol
 from sim.evidence.study import Endpoint, Study
+from sim.files.documents import Steps, exists
 from sim.scenario.loading import load_scenario
 from sim.scenario.mistakes import Mistake
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from sim.files.results_folder import check_folder, write_analysis
 from sim.report.citations import citations
-from sim.report.folder import check_folder, write_analysis
 from sim.report.life_table import life_table_json
 from sim.report.values import estimate_json, finite
 from sim.study.flow import Flow

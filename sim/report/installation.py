@@ -8,7 +8,7 @@ from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.evidence.posterior import POSTERIOR
 from sim.evidence.protocol import Protocol
-from sim.report.folder import check_folder, write_folder
+from sim.files.results_folder import check_folder, write_folder
 
 OPTION: Final = "--install"
 CALIBRATED: Final = "calibrated"

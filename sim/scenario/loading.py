@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from sim.documents import Steps, exists, missing_file
 from sim.errors import nearest
+from sim.files.documents import Steps, exists, missing_file
 from sim.scenario.inheritance import (
     PARAMETERS,
     PERSPECTIVE,

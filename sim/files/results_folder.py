@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sim.documents import exists
 from sim.errors import UserError
+from sim.files.documents import exists
 
 OPTION: Final = "--out"
 STAGING: Final = ".blinsim-"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from sim.errors import UserError
+
+DRAFT: Final = ".draft-"
+"""Start of the name of a file that is not complete yet."""
 
 
 def check_file(path: Path, option: str) -> None:
@@ -48,3 +52,44 @@ def write_file(path: Path, text: str, option: str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"cannot be written: {reason}", key=option, value=str(path)) from None
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file, on the disk for good when this returns, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    draft = path.with_name(f"{DRAFT}{path.name}")
+    write_flushed(draft, content)
+    draft.replace(path)
+    flush_folder(path.parent)
+
+
+def write_flushed(path: Path, content: bytes) -> None:
+    """Write a file and flush it to the disk; an incomplete one is removed.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    try:
+        with path.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush a folder to the disk: a renamed file is safe when its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from sim.checksum import Damaged, verified, with_checksum
+from sim.files.checksum import Damaged, verified, with_checksum
 
 PROGRAM: Final = "blinsim"
 DRAFT: Final = ".draft-"
