@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.catalog import load_catalogue
+from sim.catalog.posterior import load_posterior
 from sim.catalog.units import UNITS
 from sim.cli import commands
 from sim.errors import UserError
-from sim.evidence.posterior import load_posterior
 from sim.study.domain import AtMost, SomeShare, allowed_interval, settle
 from sim.study.parameter_sets import run_sets
 from sim.study.question import ask as read_question

@@ -15,10 +15,10 @@ import sim.catalog
 from sim.catalog import load_catalogue, read_catalogue
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Posterior, Uniform
 from sim.catalog.loading import POSTERIOR as POSTERIOR_PLACE
+from sim.catalog.posterior import load_posterior
 from sim.clinic.decisions import Decision
 from sim.engine.streams import uniform
 from sim.errors import UserError
-from sim.evidence.posterior import load_posterior
 from sim.uncertainty import draws as module
 from sim.uncertainty.draws import Draw, draw_parameters, stable_hash
 from sim.uncertainty.shares import wholes

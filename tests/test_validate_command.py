@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.cli import commands
 from sim.evidence import prediction, results
-from sim.evidence.posterior import POSTERIOR, load_posterior
 from sim.evidence.prediction import predict
 from sim.evidence.validation import COLUMNS, LAST_MONTH, SUMMARY_COLUMNS
 from sim.report import validation_files

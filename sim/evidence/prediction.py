@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from sim.catalog.posterior import POSTERIOR
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, cohorts, no_bar
-from sim.evidence.posterior import POSTERIOR
 from sim.evidence.protocol import COHORTS, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.results import evidence_hash, read_fit, read_provenance

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from sim.catalog.draws import read_draws
+from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.calibration import Fit
 from sim.evidence.cohorts import effect_values
-from sim.evidence.posterior import POSTERIOR, load_posterior
 from sim.evidence.protocol import COHORTS, Prior
 from sim.evidence.register import find_folder
 from sim.evidence.sampler import worst

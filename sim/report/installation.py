@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sim.catalog import load_catalogue
+from sim.catalog.posterior import POSTERIOR
 from sim.errors import UserError
-from sim.evidence.posterior import POSTERIOR
 from sim.evidence.protocol import Protocol
 from sim.files.results_folder import check_folder, write_folder
 

@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from sim.catalog.posterior import STUDY, load_posterior, of_average_study
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.posterior import STUDY, load_posterior, of_average_study
 from sim.study.domain import settle
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes

@@ -7,11 +7,10 @@ from typing import Final
 
 import pandas as pd
 
-import sim.catalog
 from sim.catalog.draws import read_draws
 from sim.catalog.loading import POSTERIOR as PLACE
 
-POSTERIOR: Final = Path(sim.catalog.__file__).parent / "data" / PLACE
+POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
 """Columns are names of parameters, rows are draws from their joint posterior distribution."""
 STUDY: Final = ".study_"
 """In the name of a parameter that carries what a study differs by."""
