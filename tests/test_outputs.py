@@ -23,7 +23,8 @@ from sim.errors import UserError
 from sim.files.provenance import commit
 from sim.files.results_folder import write_folder
 from sim.report.citations import PROGRAM, citations, published_sources, sources_used
-from sim.report.files import COLUMNS, NAMES, check_output, summary_json, write
+from sim.report.files import NAMES, check_output, summary_json, write
+from sim.report.run_columns import COLUMNS
 from sim.study.provenance import fingerprint, provenance
 from sim.study.question import ask
 from sim.study.simulation import run

@@ -3,7 +3,7 @@
 import pytest
 
 from sim.economics.ledger import Account
-from sim.report import comparison_files, explain_files, files, price, threshold, two_way, voi
+from sim.report import comparison_files, explain_files, price, run_columns, threshold, two_way, voi
 from sim.report.comparison_files import comparison_tables
 from sim.report.global_sensitivity import MORRIS_COLUMNS
 from sim.report.one_way import COLUMNS as TORNADO
@@ -17,7 +17,7 @@ from sim.study.summary import summarise
 from sim.uncertainty.scenario_matrix import scenario_matrix
 
 DOCUMENTED = {
-    **files.COLUMNS,
+    **run_columns.COLUMNS,
     **comparison_files.COLUMNS,
     **explain_files.COLUMNS,
     "price.csv": price.COLUMNS,

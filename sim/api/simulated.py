@@ -15,6 +15,7 @@ from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.report import files
+from sim.report.run_columns import COLUMNS
 from sim.study import simulation as study
 from sim.study.flow import Flow
 from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation, Sink
@@ -33,7 +34,7 @@ class RunResult(Result):
 
     Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
     the prices of the perspective; QALYs, life-years and costs are discounted unless their name
-    says otherwise. The columns are those of `sim.report.files.COLUMNS`.
+    says otherwise. The columns are those of `sim.report.run_columns.COLUMNS`.
     """
 
     COMMAND = "run"
@@ -114,7 +115,7 @@ class RunResult(Result):
         """
         import pandas as pd
 
-        return self.tables.get("events", pd.DataFrame(columns=list(files.COLUMNS["events.csv"])))
+        return self.tables.get("events", pd.DataFrame(columns=list(COLUMNS["events.csv"])))
 
     @property
     def patients(self) -> pd.DataFrame:
