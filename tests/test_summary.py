@@ -11,8 +11,9 @@ import pytest
 from sim.clinic.events import Cause
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.engine.outcomes import ALIVE, Outcome
+from sim.study.arms import Arm
 from sim.study.question import ask
-from sim.study.simulation import Arm, Simulation, run
+from sim.study.simulation import Simulation, run
 from sim.study.summary import OS_LANDMARKS_MONTHS, SHARES, summarise
 from sim.study.tally import ROW
 

@@ -22,8 +22,8 @@ from sim.engine.core_body import BLOCK
 from sim.engine.data import Data
 from sim.engine.records import Records, named_regimens, records
 from sim.engine.streams import blocks
+from sim.study.arms import Arm, comparator_place, make_arm
 from sim.study.question import Question
-from sim.study.simulation import Arm, comparator_place, make_arm
 from sim.study.tally import (
     CATEGORIES,
     ROW,
