@@ -155,7 +155,13 @@ def explain(
     found = None if find is None else _search(question, find)
     number = found.patients[0] if found is not None else patient or 0
     number = whole("patient", number, 0, MOST_PATIENTS - 1)
-    return ExplainResult(scenario, retell(question, number, engine=engine), found, entries=entries)
+    retelling = retell(question, number)
+    if engine == "core":
+        # Imported here: the reference engine does not need the compiler.
+        from sim.study.second_opinion import check_core
+
+        retelling = check_core(retelling)
+    return ExplainResult(scenario, retelling, found, entries=entries)
 
 
 def _search(question: Question, wanted: str) -> Found:
