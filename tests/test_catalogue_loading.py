@@ -648,7 +648,7 @@ def used_names(scenario, catalogue):
 
 def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path, monkeypatch):
     # This small catalogue holds no model, so that each of its parameters counts as used.
-    monkeypatch.setattr("sim.study.inputs.used_names", used_names)
+    monkeypatch.setattr("sim.scenario.inputs.used_names", used_names)
     scenario = tmp_path / "question.yaml"
     scenario.write_text(SCENARIO, encoding="utf-8")
     lines = show(scenario=scenario).splitlines()

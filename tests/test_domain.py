@@ -16,7 +16,7 @@ from sim.catalog.posterior import load_posterior
 from sim.catalog.units import UNITS
 from sim.cli import commands
 from sim.errors import UserError
-from sim.study.domain import AtMost, SomeShare, allowed_interval, settle
+from sim.scenario.domain import AtMost, SomeShare, allowed_interval, settle
 from sim.study.parameter_sets import run_sets
 from sim.study.question import ask as read_question
 from sim.study.question import with_numbers

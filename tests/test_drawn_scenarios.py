@@ -24,8 +24,8 @@ from sim.economics.accounting import entries
 from sim.economics.ledger import IN_HOSPITAL, Account, Category, days_in_hospital
 from sim.engine.reference import simulate
 from sim.errors import UserError
+from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario
-from sim.study.inputs import Inputs
 from sim.study.question import prepare
 from sim.study.simulation import run
 

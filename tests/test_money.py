@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sim import Scenario
 from sim.catalog import load_catalogue
 from sim.errors import UserError
+from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario, what_if
-from sim.study.inputs import Inputs
 from sim.study.question import ask as read_question
 from sim.study.question import prepare
 from sim.study.simulation import run

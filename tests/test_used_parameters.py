@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.errors import UserError
+from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario
-from sim.study.inputs import Inputs
 from sim.study.question import ask as read_question
 from sim.uncertainty.scenario_matrix import scenario_matrix
 from tests.conftest import SCENARIOS

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sim.catalog import Catalogue, Parameter
+from sim.scenario.binding import used_names
+from sim.scenario.domain import joint_problems
 from sim.scenario.schema import Scenario
-from sim.study.domain import joint_problems
-from sim.study.question import used_names
 
 _WITHOUT_EFFECT: Final = frozenset(
     {"title", "description", "patients", "seed", "parameters", "what_ifs", "life_table"}
