@@ -217,11 +217,20 @@ def run(
     >>> found.increments.query("outcome == 'qalys'")["comparator"].item()
     'salvage_chemotherapy'
     """
+    word("engine", engine, get_args(Engine))
+    return _simulated(scenario, engine, whole("trace", trace, 0), patients_out, threads)
+
+
+def _simulated(
+    scenario: Scenario,
+    engine: Engine,
+    trace: int,
+    patients_out: str | Path | None,
+    threads: int | None,
+) -> RunResult:
     from sim.api.work import enough_memory
     from sim.report.progress import patients_progress
 
-    word("engine", engine, get_args(Engine))
-    kept = whole("trace", trace, 0)
     question = scenario.question
     keeps = question.patients <= KEPT_AT_MOST
     flow = None if keeps else Flow(question)
@@ -234,7 +243,7 @@ def run(
         simulation = study.run(
             question,
             engine=engine,
-            trace=kept,
+            trace=trace,
             keep_patients=keeps,
             threads=threads_given(threads),
             progress=advance,
