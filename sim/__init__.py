@@ -16,6 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from sim.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from sim.api.comparison import CompareResult, compare
     from sim.api.information import VoiResult, voi
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from sim.api.sensitivity import SobolResult, TornadoResult, sobol, tornado
     from sim.api.simulated import RunResult, run
     from sim.errors import UserError
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CompareResult",

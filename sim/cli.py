@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import click
 
-from sim import __version__
 from sim.errors import UserError, nearest
+from sim.version import __version__
 
 PROGRAM: Final = "blinsim"
 EXIT_USER_ERROR: Final = 2

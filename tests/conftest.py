@@ -6,7 +6,6 @@ import gc
 import os
 from functools import cache
 from itertools import count
-from pathlib import Path
 
 import pytest
 import yaml
@@ -19,7 +18,8 @@ from sim.scenario.loading import load_scenario
 from sim.study.question import ask as read_question
 from sim.study.question import prepare, with_numbers
 from sim.study.simulation import run
-from tests import report_pages
+from tests.support import report_pages
+from tests.support.places import SCENARIOS
 
 # The same examples on every run, and more of them where CI is set.
 settings.register_profile("dev", max_examples=100, derandomize=True, deadline=None)
@@ -44,7 +44,6 @@ BASES = (
     "nhs_first_salvage",
     "mrd_positive",
 )
-SCENARIOS = Path(__file__).parent.parent / "scenarios"
 
 
 def pytest_configure(config):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.places import ROOT
+
 NOTEBOOK = ROOT / "docs" / "first_salvage.ipynb"
 LONGEST_CELL_SECONDS = 600
 

@@ -3,11 +3,11 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support.places import ROOT
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"<!-- output: (\S+) -->\n```text\n(.*?)```", README, flags=re.DOTALL))
 

@@ -18,6 +18,7 @@ from sim.report import voi as report
 from sim.report.progress import patients_progress, steps_progress
 from sim.study.question import Question
 from sim.uncertainty.analysis import Work, results
+from sim.uncertainty.psa import Psa
 from sim.uncertainty.voi import (
     ValueOfInformation,
     default_groups,
@@ -149,12 +150,18 @@ def voi(
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients)
     psa = results(replace(question, patients=size.patients), size.draws, work)
+    return VoiResult(scenario, _valued(psa, asked, groups or {}), population, shown)
+
+
+def _valued(
+    psa: Psa, thresholds: tuple[float, ...], groups: Mapping[str, Sequence[str]]
+) -> ValueOfInformation:
+    """Return the value of information on groups of parameters, by default `default_groups`."""
     names = [str(name) for name in psa.parameters.columns]
-    learnt = {name: matching(names, name, fits) for name, fits in (groups or {}).items()}
-    learnt = learnt or default_groups(question, names)
+    learnt = {name: matching(names, name, fits) for name, fits in groups.items()}
+    learnt = learnt or default_groups(psa.question, names)
     with steps_progress(len(names) + len(learnt), "valuing information") as advance:
-        found = value_of_information(psa, asked, learnt, progress=advance)
-    return VoiResult(scenario, found, population, shown)
+        return value_of_information(psa, thresholds, learnt, progress=advance)
 
 
 def _population(

@@ -155,7 +155,18 @@ def explain(
     found = None if find is None else _search(question, find)
     number = found.patients[0] if found is not None else patient or 0
     number = whole("patient", number, 0, MOST_PATIENTS - 1)
-    return ExplainResult(scenario, retell(question, number, engine=engine), found, entries=entries)
+    return ExplainResult(scenario, _retold(question, number, engine), found, entries=entries)
+
+
+def _retold(question: Question, number: int, engine: Engine) -> Retelling:
+    """Return the patient's lives, confirmed by the core engine where that is asked for."""
+    retelling = retell(question, number)
+    if engine == "core":
+        # Imported here: the reference engine does not need the compiler.
+        from sim.study.second_opinion import check_core
+
+        retelling = check_core(retelling)
+    return retelling
 
 
 def _search(question: Question, wanted: str) -> Found:

@@ -15,9 +15,9 @@ from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
+from sim.files.results_folder import beside_others
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
-from sim.report.folder import beside_others
 from sim.report.progress import patients_progress
 from sim.report.run_tables import inputs_table
 from sim.study.question import Question
@@ -161,12 +161,16 @@ def psa(
     if se is not None:
         positive("--se", se, LARGEST_AMOUNT)
     question = scenario.question
-    if resume and folder is None:
-        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
-    if folder is not None:
-        check_unfinished(folder, psa_files.NAMES, resume=resume)
+    _check_folder(folder, resume=resume)
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients, se=se)
+    return PsaResult(scenario, _answered(question, size, work, folder, resume=resume))
+
+
+def _answered(
+    question: Question, size: Size, work: Work, folder: Path | None, *, resume: bool
+) -> Answer:
+    """Return the answer, with its files in the folder if there is one."""
     asked = replace(question, patients=size.patients)
     with _chunks(asked, size.draws, folder, resume=resume) as chunks:
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
@@ -174,7 +178,15 @@ def psa(
             chunks.finish(
                 beside_others(chunks.folder, PsaResult.COMMAND, psa_files.psa_files(found))
             )
-    return PsaResult(scenario, found)
+    return found
+
+
+def _check_folder(folder: Path | None, *, resume: bool) -> None:
+    """Refuse a folder that cannot take the results, or none where one is to be continued."""
+    if folder is not None:
+        check_unfinished(folder, psa_files.NAMES, resume=resume)
+    elif resume:
+        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
 
 
 def chosen_size(

@@ -116,7 +116,7 @@ class Result(ABC):
         UserError
             When it cannot be written; it is then as it was.
         """
-        from sim.report.folder import write_analysis
+        from sim.files.results_folder import write_analysis
 
         write_analysis(Path(folder), self.COMMAND, self.files(), self.FILES)
 

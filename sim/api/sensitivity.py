@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from sim.api.arguments import positive, threads_given, whole, word
 from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
+from sim.files.results_folder import beside_others
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
 from sim.report import global_sensitivity
 from sim.report import one_way as one_way_report
 from sim.report.analysis_files import in_bytes
-from sim.report.folder import beside_others
 from sim.uncertainty import one_way
 from sim.uncertainty import sobol as sobol_analysis
 from sim.uncertainty.draws import fitted_draws
-from sim.uncertainty.points import manifest, target
+from sim.uncertainty.points import Target, manifest, target
 from sim.uncertainty.results import MANIFEST, analysis_manifest, manifest_text
 from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
+
+    from sim.study.question import Question
 
 TOP = 20
 """Inputs that are shown unless another number is asked for."""
@@ -191,13 +193,36 @@ def tornado(
     shown = whole("top", top, 1)
     folder = None if out is None else Path(out)
     check_store(one_way_report.NAMES, folder, resume=resume)
-    question = scenario.question
+    options = _TornadoOptions(outcome, worth, strategy, shown)
+    asked, found = _tornado(
+        scenario.question, options, folder, resume=resume, threads=threads_given(threads)
+    )
+    return TornadoResult(scenario, found, shown, asked)
+
+
+class _TornadoOptions(NamedTuple):
+    """Everything besides the question that decides a tornado."""
+
+    outcome: str
+    threshold: float | None
+    strategy: str | None
+    top: int
+
+
+def _tornado(
+    question: Question,
+    options: _TornadoOptions,
+    folder: Path | None,
+    *,
+    resume: bool,
+    threads: int | None,
+) -> tuple[Asked, one_way.Tornado]:
+    """Return the manifest of what was asked, and the analysis, with its files in the folder."""
     posterior = fitted_draws(question)
     sets = sum(len(factor.ends) for factor in one_way.factors(question, posterior))
-    settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
     asked = partial(
         analysis_manifest,
-        *(question, one_way_report.ANALYSIS, settings),
+        *(question, one_way_report.ANALYSIS, options._asdict()),
         chunks=chunks_of(sets),
         chunk=CHUNK_SETS,
     )
@@ -206,18 +231,18 @@ def tornado(
         with sets_progress(question, waiting) as advance:
             found = one_way.tornado(
                 question,
-                outcome=outcome,
-                threshold=worth,
-                strategy=strategy,
+                outcome=options.outcome,
+                threshold=options.threshold,
+                strategy=options.strategy,
                 posterior=posterior,
-                threads=threads_given(threads),
+                threads=threads,
                 progress=advance,
                 store=store,
             )
         if store is not None:
-            files = in_bytes(one_way_report.tornado_files(found, shown))
+            files = in_bytes(one_way_report.tornado_files(found, options.top))
             store.finish(beside_others(store.folder, TornadoResult.COMMAND, files))
-    return TornadoResult(scenario, found, shown, asked)
+    return asked, found
 
 
 @in_python_words
@@ -276,27 +301,49 @@ def sobol(
     points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
     folder = None if out is None else Path(out)
     check_store(global_sensitivity.SOBOL_NAMES, folder, resume=resume)
-    question = scenario.question
+    looked_at = _target(scenario.question, outcome, worth, strategy)
+    planned = sobol_analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
+    found = _sobol(planned, groups, folder, resume=resume, threads=threads)
+    return SobolResult(scenario, found, planned.chunks, groups)
+
+
+def _target(
+    question: Question, outcome: str, threshold: float | None, strategy: str | None
+) -> Target:
     with enough_memory(question):
-        looked_at = target(
+        return target(
             question,
             outcome=outcome,
-            threshold=worth,
+            threshold=threshold,
             strategy=strategy,
             posterior=fitted_draws(question),
         )
-    planned = sobol_analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
-    settings = _settings(groups, check=check)
-    asked = partial(manifest, looked_at, global_sensitivity.SOBOL, points, planned.chunks, settings)
+
+
+def _sobol(
+    planned: sobol_analysis.Plan,
+    groups: Groups,
+    folder: Path | None,
+    *,
+    resume: bool,
+    threads: int | None,
+) -> sobol_analysis.Sobol:
+    """Return the indices, with their files in the folder if there is one."""
+    asked = partial(
+        manifest,
+        *(planned.target, global_sensitivity.SOBOL, planned.draws, planned.chunks),
+        _settings(groups, check=planned.check),
+    )
     with kept_chunks(asked, global_sensitivity.SOBOL, folder, resume=resume) as store:
-        with sets_progress(question, planned.work(finished(store))) as advance:
+        work = planned.work(finished(store))
+        with sets_progress(planned.target.question, work) as advance:
             found = sobol_analysis.sobol(
                 planned, threads=threads_given(threads), progress=advance, store=store
             )
         if store is not None:
             files = in_bytes(global_sensitivity.sobol_files(found))
             store.finish(beside_others(store.folder, SobolResult.COMMAND, files))
-    return SobolResult(scenario, found, planned.chunks, groups)
+    return found
 
 
 def _settings(groups: Groups, *, check: bool) -> dict[str, object]:

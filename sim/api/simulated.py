@@ -15,6 +15,7 @@ from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.report import files
+from sim.report.run_columns import COLUMNS
 from sim.study import simulation as study
 from sim.study.flow import Flow
 from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation, Sink
@@ -33,7 +34,7 @@ class RunResult(Result):
 
     Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
     the prices of the perspective; QALYs, life-years and costs are discounted unless their name
-    says otherwise. The columns are those of `sim.report.files.COLUMNS`.
+    says otherwise. The columns are those of `sim.report.run_columns.COLUMNS`.
     """
 
     COMMAND = "run"
@@ -114,7 +115,7 @@ class RunResult(Result):
         """
         import pandas as pd
 
-        return self.tables.get("events", pd.DataFrame(columns=list(files.COLUMNS["events.csv"])))
+        return self.tables.get("events", pd.DataFrame(columns=list(COLUMNS["events.csv"])))
 
     @property
     def patients(self) -> pd.DataFrame:
@@ -216,11 +217,20 @@ def run(
     >>> found.increments.query("outcome == 'qalys'")["comparator"].item()
     'salvage_chemotherapy'
     """
+    word("engine", engine, get_args(Engine))
+    return _simulated(scenario, engine, whole("trace", trace, 0), patients_out, threads)
+
+
+def _simulated(
+    scenario: Scenario,
+    engine: Engine,
+    trace: int,
+    patients_out: str | Path | None,
+    threads: int | None,
+) -> RunResult:
     from sim.api.work import enough_memory
     from sim.report.progress import patients_progress
 
-    word("engine", engine, get_args(Engine))
-    kept = whole("trace", trace, 0)
     question = scenario.question
     keeps = question.patients <= KEPT_AT_MOST
     flow = None if keeps else Flow(question)
@@ -233,7 +243,7 @@ def run(
         simulation = study.run(
             question,
             engine=engine,
-            trace=kept,
+            trace=trace,
             keep_patients=keeps,
             threads=threads_given(threads),
             progress=advance,

@@ -37,7 +37,7 @@ def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], Non
 
 def check_store(names: tuple[str, ...], out: Path | None, *, resume: bool) -> None:
     """Refuse a folder that cannot take the files, or none where one is to be continued."""
-    from sim.report.folder import check_folder
+    from sim.files.results_folder import check_folder
 
     if out is not None:
         check_folder(out, names)

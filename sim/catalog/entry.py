@@ -14,7 +14,7 @@ from sim.catalog.parameter import STATUSES, Parameter
 from sim.catalog.price_index import PriceIndex
 from sim.catalog.source import Source, read_source_keys
 from sim.catalog.units import UNITS, Unit
-from sim.documents import Document
+from sim.files.documents import Document
 
 ENTRY_KEYS: Final = (
     "label",

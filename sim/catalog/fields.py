@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sim.catalog import arithmetic
-from sim.documents import Document, Steps, dotted
 from sim.errors import NOT_GIVEN, UserError
+from sim.files.documents import Document, Steps, dotted
 
 PAIR: Final = 2
 

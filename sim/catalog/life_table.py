@@ -9,7 +9,7 @@ from typing import Final
 from sim.catalog.fields import Fields
 from sim.catalog.parameter import STATUSES
 from sim.catalog.source import Source, read_source_keys
-from sim.documents import Document
+from sim.files.documents import Document
 
 FEWEST_KNOTS: Final = 2
 HAZARD_UNITS: Final = ("per person-year",)

@@ -22,8 +22,8 @@ from sim.catalog.parameter import Parameter
 from sim.catalog.price_index import PriceIndex, read_price_indices
 from sim.catalog.source import Source, read_sources
 from sim.catalog.units import CURRENCIES
-from sim.documents import Document, read_yaml
 from sim.errors import UserError
+from sim.files.documents import Document, read_yaml
 
 POSTERIOR: Final = "posterior/adult_rr.csv"
 SHOWN_ROOT: Final = "sim/catalog/data"

@@ -8,7 +8,7 @@ from typing import Final
 
 from sim.catalog.fields import Fields
 from sim.catalog.source import Source, read_source_keys
-from sim.documents import Document
+from sim.files.documents import Document
 
 _KEYS: Final = ("label", "unit", "source", "place", "note", "values")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sim.catalog.fields import Fields
-from sim.documents import Document
+from sim.files.documents import Document
 
 LONGEST_SHORT_NAME: Final = 36
 INTERNAL: Final = "internal"

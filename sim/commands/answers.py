@@ -30,7 +30,7 @@ def asked(path: Path, *, patients: int | None = None, seed: int | None = None) -
 
 def check_out(out: Path | None, kind: type[Result]) -> None:
     """Refuse a folder that cannot take the files of a result, before hours go into it."""
-    from sim.report.folder import check_folder
+    from sim.files.results_folder import check_folder
 
     if out is not None:
         check_folder(out, kind.FILES)

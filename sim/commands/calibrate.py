@@ -39,9 +39,9 @@ def calibrate(
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
     from sim.evidence.results import DRAWS, NAMES, result_texts
+    from sim.files.results_folder import check_folder, write_folder
     from sim.report import text
     from sim.report.calibration_text import print_fit
-    from sim.report.folder import check_folder, write_folder
     from sim.report.installation import check_installation, install_draws
     from sim.report.progress import patients_progress
 

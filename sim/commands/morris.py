@@ -74,10 +74,10 @@ def morris(
     The method of Morris changes one input after the other along random trajectories.
     """
     from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
+    from sim.files.results_folder import beside_others
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty import screening as analysis
     from sim.uncertainty.draws import fitted_draws

@@ -91,8 +91,8 @@ def report(
     --with all runs everything, in about two minutes.
     """
     from sim.commands.answers import asked
-    from sim.report.folder import check_folder
-    from sim.report.single_file import check_file
+    from sim.files.results_folder import check_folder
+    from sim.files.single_file import check_file
 
     path = Path(f"{scenario.stem}.html") if out is None else out
     if folder is not None and (kinds or patients is not None or seed is not None):
@@ -175,11 +175,11 @@ def _write_patient(scenario: Scenario, folder: Path) -> None:
 
 def write_report(question: Any, folder: Path, path: Path, figures: Path | None) -> None:  # noqa: ANN401
     """Write the report on a folder of results, and its figures where they are asked for."""
-    from sim.report.folder import write_folder
+    from sim.files.results_folder import write_folder
+    from sim.files.single_file import write_file
     from sim.report.html.analyses import read_analyses
     from sim.report.html.page import figure_files, page
     from sim.report.html.results import read_results
-    from sim.report.single_file import write_file
 
     results = read_results(folder, question)
     analyses = read_analyses(results)

@@ -75,7 +75,7 @@ def run(
     from sim import RunResult
     from sim import run as simulated
     from sim.commands.report import write_report
-    from sim.report.single_file import check_file
+    from sim.files.single_file import check_file
 
     question = asked(scenario, patients=patients, seed=seed)
     check_out(out, RunResult)

@@ -45,10 +45,10 @@ def scenarios(
     A what-if is a key below 'what_ifs' with a label and the keys of the scenario that it changes.
     """
     from sim.api.work import check_store, finished, kept_chunks, sets_progress
+    from sim.files.results_folder import beside_others
     from sim.report import text
     from sim.report import what_ifs as report
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty.results import analysis_manifest
     from sim.uncertainty.scenario_matrix import fingerprints, scenario_matrix

@@ -53,10 +53,10 @@ def threshold(
     It is looked for at each threshold of the perspective, or said that there is none.
     """
     from sim.api.work import check_store, finished, kept_chunks, sets_progress
+    from sim.files.results_folder import beside_others
     from sim.report import text
     from sim.report import threshold as report
     from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty import threshold as analysis
     from sim.uncertainty.draws import fitted_draws

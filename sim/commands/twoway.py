@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +23,10 @@ from sim.commands.options import (
     threads_option,
     threshold_option,
 )
+
+if TYPE_CHECKING:
+    from sim.study.question import Question
+    from sim.uncertainty.two_way import TwoWay
 
 FEWEST_STEPS = 2
 MOST_STEPS = 201
@@ -70,24 +76,18 @@ def twoway(
     threads: int | None,
 ) -> None:
     """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
-    from sim.api.work import check_store, finished, kept_chunks, sets_progress
+    from sim.api.work import check_store
     from sim.report import text
     from sim.report import two_way as report
-    from sim.report.analysis_files import in_bytes
-    from sim.report.folder import beside_others
     from sim.study.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
-    from sim.uncertainty.results import analysis_manifest
-    from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-    from sim.uncertainty.two_way import grid_points, two_way
 
     check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
     posterior = fitted_draws(question)
     across = asked_range(question, x, x_range, posterior, "--x")
     upwards = asked_range(question, y, y_range, posterior, "--y")
-    points = grid_points(across, upwards, steps)
     settings = {
         "x": across,
         "y": upwards,
@@ -95,6 +95,34 @@ def twoway(
         "threshold": threshold,
         "strategy": strategy,
     }
+    found = _simulated(question, settings, out, resume=resume, threads=threads)
+    if as_json:
+        click.echo(report.two_way_json(found), nl=False)
+        return
+    console = text.console_for(sys.stdout.isatty())
+    report.print_two_way(console, found)
+    if out is not None:
+        text.print_lines(console, [f"Files: {out}"])
+
+
+def _simulated(
+    question: Question,
+    settings: Mapping[str, Any],
+    out: Path | None,
+    *,
+    resume: bool,
+    threads: int | None,
+) -> TwoWay:
+    """Return the analysis with these settings, with its files in the folder `out`."""
+    from sim.api.work import finished, kept_chunks, sets_progress
+    from sim.files.results_folder import beside_others
+    from sim.report import two_way as report
+    from sim.report.analysis_files import in_bytes
+    from sim.uncertainty.results import analysis_manifest
+    from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
+    from sim.uncertainty.two_way import grid_points, two_way
+
+    points = grid_points(settings["x"], settings["y"], settings["steps"])
     asked = partial(
         analysis_manifest,
         *(question, report.ANALYSIS, settings),
@@ -103,24 +131,8 @@ def twoway(
     )
     with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
         with sets_progress(question, sets_to_simulate(points, finished(store))) as advance:
-            found = two_way(
-                question,
-                across,
-                upwards,
-                steps=steps,
-                threshold=threshold,
-                strategy=strategy,
-                threads=threads,
-                progress=advance,
-                store=store,
-            )
+            found = two_way(question, **settings, threads=threads, progress=advance, store=store)
         if store is not None:
             files = in_bytes(report.two_way_files(found))
             store.finish(beside_others(store.folder, report.ANALYSIS, files))
-    if as_json:
-        click.echo(report.two_way_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_two_way(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    return found

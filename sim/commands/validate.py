@@ -48,8 +48,8 @@ def validate(
     inside 95 of 100 predicted 95 % intervals, which hold the sampling error of its size.
     """
     from sim.evidence.prediction import predict
+    from sim.files.results_folder import check_folder, write_analysis
     from sim.report import text, validation_files, validation_table
-    from sim.report.folder import check_folder, write_analysis
     from sim.report.progress import patients_progress
 
     if out is not None:

@@ -36,10 +36,10 @@ import numpy as np
 from numba.core import types as nbtypes
 from numba.extending import intrinsic
 
-from sim.cache_folder import usable_folder
 from sim.engine.data import Data
 from sim.engine.inlined import Inlined
 from sim.engine.machine_code import SUFFIX, use_cached_code
+from sim.files.cache_folder import usable_folder
 
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 COMPILED_PARTS: Final = ("clinic", "engine", "economics", "study")

@@ -2,7 +2,7 @@
 
 numba's own cache loads any file that lies in its place, and a wrong byte in machine code ends
 the process. Here each function and signature has one file, whose checksum is verified before
-anything in it is unpickled (`sim.cache_folder`). A file belongs to its key: the signature, the
+anything in it is unpickled (`sim.files.cache_folder`). A file belongs to its key: the signature, the
 processor, the function and its source file. What the key leaves out must be in the name of the
 folder (`sim.engine.compiled.use_cache_folder`).
 """
@@ -20,8 +20,8 @@ from typing import Final
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from sim.cache_folder import read_or_remove, remove, write
 from sim.engine.data import Data
+from sim.files.cache_folder import read_or_remove, remove, write
 
 SUFFIX: Final = ".nbc"
 DAMAGED: Final = "the cached machine code was damaged; compiling again"

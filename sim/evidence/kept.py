@@ -1,6 +1,6 @@
 """Simulated endpoints kept in the user's cache, so that an interrupted fit need not begin again.
 
-They lie in the folder ``calibration`` of `sim.cache_folder.cache_folder`, one file per cohort
+They lie in the folder ``calibration`` of `sim.files.cache_folder.cache_folder`, one file per cohort
 and wave, named by the hash of everything that they depend on.
 """
 
@@ -16,11 +16,11 @@ from typing import Final
 
 import numpy as np
 
-from sim.cache_folder import read_or_remove, remove, usable_folder, write
 from sim.economics.estimates import Array
 from sim.evidence.cohorts import Cohort
+from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
+from sim.files.provenance import source_hash
 from sim.study.provenance import fingerprint
-from sim.uncertainty.results import source_hash
 
 FOLDER: Final = "calibration"
 KEY_LENGTH: Final = 24

@@ -10,16 +10,16 @@ from typing import Any, Final
 
 import pandas as pd
 
-import sim
+from sim.catalog.posterior import POSTERIOR
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, cohorts, no_bar
-from sim.evidence.posterior import POSTERIOR
 from sim.evidence.protocol import COHORTS, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.results import evidence_hash, read_fit, read_provenance
 from sim.evidence.targets import targets
 from sim.evidence.validation import Validation, summary, validate
-from sim.study.provenance import commit
+from sim.files.provenance import commit
+from sim.version import __version__
 
 PROTOCOL: Final = "adult_rr.yaml"
 RESULTS: Final = "results"
@@ -74,7 +74,7 @@ def predict(
     evidence = evidence_hash(path)
     provenance = {
         "program": "blinsim",
-        "version": sim.__version__,
+        "version": __version__,
         "commit": commit(),
         "protocol": path.name,
         "evidence": evidence,

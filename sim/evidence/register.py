@@ -14,9 +14,9 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sim.catalog import load_catalogue
-from sim.documents import Document, Steps, dotted, exists, read_yaml
 from sim.errors import NOT_GIVEN, UserError
 from sim.evidence.study import Arm, Endpoint, Study, Text
+from sim.files.documents import Document, Steps, dotted, exists, read_yaml
 from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
 
 __all__ = ["Arm", "Endpoint", "Register", "Source", "Study", "find_folder", "load_register"]

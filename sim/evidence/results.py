@@ -13,19 +13,19 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-import sim
 from sim.catalog.draws import read_draws
+from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.calibration import Fit
 from sim.evidence.cohorts import effect_values
-from sim.evidence.posterior import POSTERIOR, load_posterior
 from sim.evidence.protocol import COHORTS, Prior
 from sim.evidence.register import find_folder
 from sim.evidence.sampler import worst
 from sim.evidence.targets import NORMAL_97_5
 from sim.uncertainty.draws import Draw, stable_hash
+from sim.version import __version__
 
 DIGITS: Final = 6
 ENDS: Final = (2.5, 50.0, 97.5)
@@ -90,7 +90,7 @@ def _provenance(fit: Fit, protocol: Path, draws: str) -> dict[str, Any]:
     r_hat, effective = worst(fit.posterior.diagnostics)
     return {
         "program": "blinsim",
-        "version": sim.__version__,
+        "version": __version__,
         "protocol": protocol.name,
         "evidence": evidence_hash(protocol),
         "seed": fit.protocol.seed,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from sim.files.results_folder import encoded
 from sim.report.citations import citations
-from sim.report.folder import encoded
 from sim.study.provenance import fingerprint, provenance
 from sim.study.question import Question
 from sim.study.simulation import Simulation

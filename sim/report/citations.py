@@ -6,9 +6,9 @@ import textwrap
 from collections import defaultdict
 from typing import Final
 
-from sim import __version__
 from sim.catalog.source import INTERNAL, Source
 from sim.study.question import Question
+from sim.version import __version__
 
 PROGRAM: Final = (
     "The blinsim developers. blinsim: a discrete-event patient microsimulation of relapsed or "

@@ -1,4 +1,4 @@
-"""The files of a run. Their names and columns are part of the interface; see `COLUMNS`."""
+"""The files of a run. Their names are part of the interface, and so are the columns of the tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from sim.files.results_folder import check_folder, write_analysis
 from sim.report.citations import citations
-from sim.report.folder import check_folder, write_analysis
 from sim.report.life_table import life_table_json
+from sim.report.run_columns import COLUMNS
 from sim.report.values import estimate_json, finite
 from sim.study.flow import Flow
 from sim.study.provenance import fingerprint, provenance
@@ -16,60 +17,6 @@ from sim.study.simulation import Simulation
 from sim.study.summary import Comparison, Summary
 
 INDENT: Final = 2
-
-COLUMNS: Final = {
-    "strategies.csv": ("strategy", "outcome", "mean", "se", "unit"),
-    "increments.csv": ("strategy", "comparator", "outcome", "mean", "se", "unit"),
-    "survival.csv": ("strategy", "endpoint", "months", "survival_percent", "at_risk"),
-    "ledger.csv": (
-        "strategy",
-        "account",
-        "category",
-        "line",
-        "state",
-        "undiscounted",
-        "discounted",
-        "unit",
-    ),
-    "flow.csv": ("strategy", "response", "transplant", "course", "state", "months", "patients"),
-    "inputs.csv": (
-        "name",
-        "label",
-        "value",
-        "unit",
-        "status",
-        "source",
-        "place",
-        "changed",
-        "low",
-        "high",
-        "distribution",
-        "arithmetic",
-        "derivation",
-        "note",
-    ),
-    "events.csv": ("strategy", "patient", "day", "event", "line", "cycle", "detail"),
-}
-"""Columns of each table.
-
-What cannot be estimated, and a median that is not reached, is empty here and null in
-summary.json.
-
-- Means are per patient, in the `unit` of the row; money is in the currency and the prices of the
-  perspective, discounted unless the name says otherwise.
-- `line` and `cycle` count from 1; care after the last regimen is a line of its own.
-- survival.csv begins with month 0, at entry (RFS: at remission), before anything has happened:
-  EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first
-  line. `at_risk` is the number of patients to whom the event has not happened. The rows end
-  where the horizon does.
-- flow.csv counts patients by course, in the words of `sim.study.flow`: response to the first line
-  (remission with or without MRD, none), allo-HCT (in continuous remission, later, none), course
-  and state by `months`, 60 or where the horizon ends.
-- `changed` says whether the scenario put `value` in the place of the catalogue's. `low` and `high`
-  are the range of the catalogue's value: the stated one, else the 95 % interval of its
-  distribution. `arithmetic` is the sum behind the value as it is written there.
-- events.csv is written for traced patients only.
-"""
 
 TEXTS: Final = ("summary.json", "provenance.json", "citations.txt")
 NAMES: Final = (*TEXTS, *COLUMNS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from sim.catalog import load_catalogue
+from sim.catalog.posterior import POSTERIOR
 from sim.errors import UserError
-from sim.evidence.posterior import POSTERIOR
 from sim.evidence.protocol import Protocol
-from sim.report.folder import check_folder, write_folder
+from sim.files.results_folder import check_folder, write_folder
 
 OPTION: Final = "--install"
 CALIBRATED: Final = "calibrated"

@@ -115,7 +115,7 @@ def _asked(scenario: Path, catalogue: Catalogue) -> Scenario:
 
 
 def _listed(catalogue: Catalogue, asked: Scenario | None) -> list[_Listed]:
-    from sim.study.inputs import Inputs
+    from sim.scenario.inputs import Inputs
 
     parameters = list(catalogue.parameters())
     values: Mapping[str, float] = {}

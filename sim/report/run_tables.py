@@ -1,4 +1,4 @@
-"""The tables of a run, in the columns of `sim.report.files.COLUMNS`."""
+"""The tables of a run, in the columns of `sim.report.run_columns.COLUMNS`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.ledger import State
-from sim.report.files import COLUMNS
+from sim.report.run_columns import COLUMNS
 from sim.report.trace import describe
 from sim.report.values import estimate_row
 from sim.study.curves import curves

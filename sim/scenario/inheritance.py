@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sim.documents import Document, Scalar, Steps, exists, missing_file, read_yaml
 from sim.errors import UserError
+from sim.files.documents import Document, Scalar, Steps, exists, missing_file, read_yaml
 from sim.scenario.schema import WHAT_IFS
 
 EXTENDS: Final = "extends"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.documents import Steps, plain_scalar
+from sim.files.documents import Steps, plain_scalar
 from sim.scenario.loading import DEFAULT, Loaded
 
 if TYPE_CHECKING:

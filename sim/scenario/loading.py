@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from sim.documents import Steps, exists, missing_file
+from sim.catalog import Catalogue, load_catalogue
 from sim.errors import nearest
+from sim.files.documents import Steps, exists, missing_file
 from sim.scenario.inheritance import (
     PARAMETERS,
     PERSPECTIVE,
@@ -21,6 +22,7 @@ from sim.scenario.inheritance import (
     read_lineage,
     written,
 )
+from sim.scenario.inputs import Inputs
 from sim.scenario.mistakes import Mistake, first_of, mistakes_in
 from sim.scenario.schema import LATER_CARE, Scenario
 from sim.scenario.what_if import (
@@ -29,9 +31,6 @@ from sim.scenario.what_if import (
     without,
     without_what_ifs,
 )
-
-if TYPE_CHECKING:
-    from sim.catalog import Catalogue
 
 DEFAULT: Final = "default"
 _TABLE_SUFFIX: Final = ".csv"
@@ -204,9 +203,6 @@ def _values(scenario: Scenario, names: Names) -> dict[str, float]:
 
 
 def _names(catalogue: Catalogue | Names | None) -> Names:
-    from sim.catalog import Catalogue, load_catalogue
-    from sim.study.inputs import Inputs
-
     if catalogue is None:
         return Inputs(load_catalogue())
     return Inputs(catalogue) if isinstance(catalogue, Catalogue) else catalogue

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.documents import Steps, dotted
 from sim.errors import NOT_GIVEN, UserError
+from sim.files.documents import Steps, dotted
 from sim.scenario.inheritance import EXTENDS, Node
 from sim.scenario.schema import (
     BROKEN_RULE,

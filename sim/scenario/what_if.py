@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from sim.documents import Steps
+from sim.files.documents import Steps
 from sim.scenario.inheritance import PARAMETERS, Node, laid_over
 from sim.scenario.mistakes import Mistake
 from sim.scenario.schema import WHAT_IFS, Scenario, WhatIf

@@ -23,8 +23,8 @@ from sim.engine.data import Data
 from sim.engine.model import named_regimens
 from sim.engine.records import Records, records
 from sim.engine.streams import blocks
+from sim.study.arms import Arm, comparator_place, make_arm
 from sim.study.question import Question
-from sim.study.simulation import Arm, comparator_place, make_arm
 from sim.study.tally import (
     CATEGORIES,
     ROW,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable, interval_hazard, interval_of
-from sim.study.question import Question, catalogue_life_tables
+from sim.scenario.binding import catalogue_life_tables
+from sim.study.question import Question
 
 SERIES_ABOVE: Final = 50.0
 SERIES_TERMS: Final = 30

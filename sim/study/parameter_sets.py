@@ -69,9 +69,7 @@ def run_sets(
     ready(bound)
     number = workers(threads)
     size = min(max(PATIENTS_OF_A_TASK // question.patients, 1), MOST_SETS)
-    free: SimpleQueue[Desk] = SimpleQueue()
-    for _ in range(number):
-        free.put(Desk(new_room(bound.keys), Rebinder(question, size)))
+    free = _desks(question, bound, number, size)
 
     def work(batch: Sequence[Numbered]) -> list[Simulation]:
         desk = free.get()
@@ -98,6 +96,14 @@ def run_sets(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _desks(question: Question, bound: Bound, number: int, size: int) -> SimpleQueue[Desk]:
+    """Return a desk for each thread, for tasks of `size` parameter sets."""
+    free: SimpleQueue[Desk] = SimpleQueue()
+    for _ in range(number):
+        free.put(Desk(new_room(bound.keys), Rebinder(question, size)))
+    return free
 
 
 def _batches(sets: Iterator[Numbered], size: int, threads: int) -> Iterator[list[Numbered]]:

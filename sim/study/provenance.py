@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-from sim import __version__
+from sim.files.provenance import commit
 from sim.study.question import Question
 from sim.study.simulation import Simulation
+from sim.version import __version__
 
 PACKAGES: Final = ("simpy", "numpy", "pandas", "scipy", "pydantic", "PyYAML")
 
@@ -46,29 +45,3 @@ def fingerprint(question: Question) -> str:
     tables = (question.model.life_table_male, question.model.life_table_female)
     content = {"scenario": asked, "numbers": dict(question.numbers), "life_tables": tables}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def commit() -> str | None:
-    """Return the commit of the source tree, marked when it was changed; None when installed."""
-    folder = Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists():
-        return None
-    try:
-        head = _git(folder, "rev-parse", "HEAD")
-        changed = _git(folder, "status", "--porcelain", "--", "sim")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{head}+changed" if changed else head
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    # A hook's variables would speak of another repository.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-    )
-    return done.stdout.strip()

@@ -20,8 +20,9 @@ from sim.engine.data import Data
 from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan
 from sim.engine.records import fill_field
 from sim.engine.values import Values
+from sim.scenario.binding import discounting
 from sim.study.core_run import bind
-from sim.study.question import Question, discounting, with_numbers
+from sim.study.question import Question, with_numbers
 from sim.study.unit import Sets
 
 THRESHOLDS: Final = "perspective.threshold"
@@ -144,7 +145,7 @@ def _parts(question: Question) -> Iterator[Part]:
         "utilities": state_utilities,
         "decrements": decrements,
         "norms": lambda values: population_norms(values, capped=capped),
-        "discounting": lambda values: discounting(question, values),
+        "discounting": lambda values: discounting(question.scenario, values),
     }
     for name, make in accounts.items():
         yield _part_of_tariff(name, make)
@@ -168,7 +169,7 @@ def _part_of_regimen(question: Question, name: str, place: int, plan: RegimenPla
 
 def _part_of_prices(question: Question, place: int, delivery: Delivered) -> Part:
     def make(values: Values) -> Any:  # noqa: ANN401
-        costs, _ = discounting(question, values)
+        costs, _ = discounting(question.scenario, values)
         return regimen_prices(values, delivery), costs.force_per_day
 
     return Part(

@@ -167,7 +167,7 @@ class Retelling:
     patient: Patient
     entry: Sequence[Draw]
     lives: Sequence[RetoldLife]
-    engine: str
+    engine: str = "reference"
 
     @property
     def comparator(self) -> RetoldLife:
@@ -220,8 +220,8 @@ def _account_total(categories: dict[Category, Total], account: Account) -> Total
     return total
 
 
-def retell(question: Question, number: int, *, engine: str = "reference") -> Retelling:
-    """Live patient `number` again under every strategy of the question.
+def retell(question: Question, number: int) -> Retelling:
+    """Live patient `number` again under every strategy of the question, by the reference engine.
 
     Parameters
     ----------
@@ -229,13 +229,6 @@ def retell(question: Question, number: int, *, engine: str = "reference") -> Ret
         What is asked; its number of patients does not matter.
     number
         Any patient, counted from 0.
-    engine
-        With ``core``, events and amounts are also taken from the core engine and compared.
-
-    Raises
-    ------
-    ArithmeticError
-        When the engines do not agree.
     """
     luck = _Keyed(question.seed)
     witness = Witness(luck)
@@ -244,12 +237,7 @@ def retell(question: Question, number: int, *, engine: str = "reference") -> Ret
     lives = tuple(
         retell_life(question, strategy, patient, luck) for strategy in question.model.strategies
     )
-    retelling = Retelling(question, patient, tuple(witness.draws), lives, engine)
-    if engine == "core":
-        from sim.study.second_opinion import check_core
-
-        check_core(retelling)
-    return retelling
+    return Retelling(question, patient, tuple(witness.draws), lives)
 
 
 def retell_life(question: Question, strategy: Strategy, patient: Patient, luck: Luck) -> RetoldLife:

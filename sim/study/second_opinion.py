@@ -21,10 +21,15 @@ ROUNDING: Final = 1e-12
 """Difference that is no difference, of an amount that is all but nothing."""
 
 
-def check_core(retelling: Retelling) -> None:
+def check_core(retelling: Retelling) -> Retelling:
     """Compare a retelling with what the core engine makes of the patient.
 
     The core engine starts from patient 0, so the time that this takes grows with the number.
+
+    Returns
+    -------
+    Retelling
+        The same, with the core engine as its engine.
 
     Raises
     ------
@@ -35,6 +40,7 @@ def check_core(retelling: Retelling) -> None:
     for place, life in enumerate(retelling.lives):
         _compare_logs(retelling, life)
         _compare_amounts(life, amounts[place])
+    return replace(retelling, engine="core")
 
 
 def _core_amounts(retelling: Retelling) -> Any:  # noqa: ANN401 - (strategy, kind, category)

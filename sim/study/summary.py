@@ -22,7 +22,8 @@ from sim.economics.incremental import Increment, PatientTotals, increment, paire
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account
 from sim.engine.outcomes import ALIVE
 from sim.study import counted
-from sim.study.simulation import Arm, Simulation
+from sim.study.arms import Arm
+from sim.study.simulation import Simulation
 from sim.study.tally import Tally
 
 OS_LANDMARKS_MONTHS: Final = (6, 12, 24, 36, 60, 120)

@@ -2,7 +2,7 @@
 
 They lie in ``$XDG_CACHE_HOME/blinsim/results``, by default in ``~/.cache``, each in a folder
 named by the hash of everything that it depends on. Without such a folder the program works as
-well, only slower; what is damaged there is removed (`sim.cache_folder`).
+well, only slower; what is damaged there is removed (`sim.files.cache_folder`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sim.cache_folder import (
+from sim.files.cache_folder import (
     DRAFT,
     FOR_THE_USER_ALONE,
     cache_folder,

@@ -16,11 +16,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from sim.catalog.posterior import STUDY, load_posterior, of_average_study
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.posterior import STUDY, load_posterior, of_average_study
-from sim.study.domain import settle
+from sim.scenario.domain import settle
 from sim.study.question import Question
 from sim.uncertainty.shares import wholes
 from sim.uncertainty.whole_numbers import allowed, quantile
@@ -59,7 +59,7 @@ def draw_parameters(
     together (`sim.uncertainty.shares`). Parameters of the joint posterior take the values of
     one of its R rows, ``floor(u R)`` with one u per draw, so that they keep their correlation.
     A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
-    the limit (`sim.study.domain`).
+    the limit (`sim.scenario.domain`).
     Counts are drawn as whole numbers (`sim.uncertainty.whole_numbers`).
 
     Parameters

@@ -10,7 +10,7 @@ Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -199,22 +199,9 @@ def tornado(
     name = chosen_strategy(base, worth, strategy)
     reading = chosen.read(base.pair(name))
     listed = factors(question, posterior)
-    ends = [end for factor in listed for end in factor.ends]
-    sets = Sets(
-        count=len(ends),
-        ask=lambda place: ends[place].ask(),
-        columns=chosen.columns,
-        measure=partial(_measured, chosen, name, worth, (reading, benefit_of(base, name, worth))),
-        names=ROW,
-    )
+    measure = partial(_measured, chosen, name, worth, (reading, benefit_of(base, name, worth)))
+    sets = _sets(listed, chosen, measure)
     rows = rows_of(sets, threads=threads, progress=progress, store=store)
-    found = (
-        Found(end.value, outcome, Estimate(moved, se), optimal, benefit, state)
-        for end, (outcome, moved, se, optimal, benefit, state) in zip(
-            ends, rows[list(ROW)].itertuples(index=False), strict=True
-        )
-    )
-    bars = [Bar(*factor[:-1], ends=tuple(next(found) for _ in factor.ends)) for factor in listed]
     return Tornado(
         question=question,
         outcome=chosen,
@@ -222,9 +209,33 @@ def tornado(
         threshold=worth,
         base=Estimate(reading.value, reading.se),
         optimal=base.optimal(worth),
-        bars=tuple(sorted(bars, key=order)),
+        bars=tuple(sorted(_bars(listed, rows), key=order)),
         state=state_of(chosen, base, name, reading.value),
     )
+
+
+def _sets(listed: Sequence[Factor], outcome: Outcome, measure: Callable[[Sample], Row]) -> Sets:
+    """Return the parameter sets at the ends of the factors."""
+    ends = [end for factor in listed for end in factor.ends]
+    return Sets(
+        count=len(ends),
+        ask=lambda place: ends[place].ask(),
+        columns=outcome.columns,
+        measure=measure,
+        names=ROW,
+    )
+
+
+def _bars(listed: Sequence[Factor], rows: pd.DataFrame) -> list[Bar]:
+    """Return a bar for each factor from the rows of its ends."""
+    ends = [end for factor in listed for end in factor.ends]
+    found = (
+        Found(end.value, outcome, Estimate(moved, se), optimal, benefit, state)
+        for end, (outcome, moved, se, optimal, benefit, state) in zip(
+            ends, rows[list(ROW)].itertuples(index=False), strict=True
+        )
+    )
+    return [Bar(*factor[:-1], ends=tuple(next(found) for _ in factor.ends)) for factor in listed]
 
 
 def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:

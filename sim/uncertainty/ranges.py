@@ -10,8 +10,8 @@ from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
 from sim.errors import UserError
+from sim.scenario.domain import allowed_interval, broken_rule
 from sim.scenario.loading import unused
-from sim.study.domain import allowed_interval, broken_rule
 from sim.study.question import Question
 from sim.uncertainty import whole_numbers
 

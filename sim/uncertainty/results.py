@@ -7,7 +7,6 @@ import io
 import json
 import platform
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +15,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import sim
+from sim.files.provenance import source_hash
 from sim.study.provenance import fingerprint
 from sim.study.question import Question
 from sim.uncertainty.psa import CHUNK_DRAWS, PARAMETER, Psa
+from sim.version import __version__
 
 TABLE: Final = "psa.parquet"
 DETERMINISTIC: Final = "deterministic.parquet"
@@ -27,7 +27,6 @@ MANIFEST: Final = "manifest.json"
 INDENT: Final = 2
 PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
 """A new version of one of these may change the last digit of a result or the bytes of a file."""
-SUFFIXES: Final = frozenset({".py", ".yaml", ".csv"})
 
 
 def content_key(question: Question, draws: int) -> str:
@@ -41,30 +40,18 @@ def content_key(question: Question, draws: int) -> str:
         "thresholds": question.thresholds,
         "draws": draws,
         "source": source_hash(),
-        "version": sim.__version__,
+        "version": __version__,
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-@cache
-def source_hash() -> str:
-    """Hash the names and contents of all modules and data files of the program."""
-    package = Path(sim.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(path for path in package.rglob("*") if path.suffix in SUFFIXES):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
 def manifest(question: Question, draws: int) -> dict[str, Any]:
     """Say what was asked: what a folder of results is recognised by."""
     return {
         "program": "blinsim",
-        "version": sim.__version__,
+        "version": __version__,
         "key": content_key(question, draws),
         "asked": {
             "scenario": Path(question.loaded.file).name,

@@ -1,7 +1,7 @@
 """A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
 
 Chunks of draws lie in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
-(`sim.checksum`) that binds it to its analysis and its number. Every file is written under another
+(`sim.files.checksum`) that binds it to its analysis and its number. Every file is written under another
 name, flushed to the disk and moved into place, so that whatever ends the program leaves whole
 files. The results of an earlier analysis in DIR stay until those of this one are complete.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +17,14 @@ from typing import Any, BinaryIO, Final
 
 import pandas as pd
 
-from sim.checksum import Damaged, verified, with_checksum
 from sim.errors import UserError
-from sim.report.folder import OPTION, check_folder
+from sim.files.checksum import Damaged, verified, with_checksum
+from sim.files.results_folder import OPTION, check_folder
+from sim.files.single_file import DRAFT, flush_folder, write_durably, write_flushed
 from sim.uncertainty.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
 
 CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"
-DRAFT: Final = ".draft-"
 SUFFIX: Final = ".parquet"
 RESUME: Final = "--resume"
 NUMBERS: Final = ("draws", "patients", "seed")
@@ -54,7 +53,7 @@ class Chunks:
             When it cannot be written; the other chunks are kept.
         """
         with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
-            _write(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
+            write_durably(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
 
     def read(self, chunk: int) -> pd.DataFrame:
         """Return the outcomes of a chunk.
@@ -85,13 +84,13 @@ class Chunks:
             drafts = {name: self.place / f"{DRAFT}{name}" for name in everything}
             try:
                 for name, draft in drafts.items():
-                    _flushed(draft, everything[name])
+                    write_flushed(draft, everything[name])
                 for name, draft in drafts.items():
                     draft.replace(self.folder / name)
             finally:
                 for draft in drafts.values():
                     draft.unlink(missing_ok=True)
-            _flush_folder(self.folder)
+            flush_folder(self.folder)
             self.drop()
 
     def drop(self) -> None:
@@ -178,7 +177,9 @@ def opened(
                 if path.name != LOCK and (found is None or path.name.startswith(DRAFT)):
                     path.unlink()
             if found is None:
-                _write(chunks.place / MANIFEST, (json.dumps(asked, indent=INDENT) + "\n").encode())
+                write_durably(
+                    chunks.place / MANIFEST, (json.dumps(asked, indent=INDENT) + "\n").encode()
+                )
         yield chunks
 
 
@@ -227,33 +228,6 @@ def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
     """Whether the chunks are left from results that stand complete beside them."""
     results = _manifest(folder)
     return results is not None and results["key"] == unfinished["key"]
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_name(f"{DRAFT}{path.name}")
-    _flushed(draft, content)
-    draft.replace(path)
-    _flush_folder(path.parent)
-
-
-def _flushed(path: Path, content: bytes) -> None:
-    try:
-        with path.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def _flush_folder(folder: Path) -> None:
-    # A renamed file is safe when its folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

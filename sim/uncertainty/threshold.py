@@ -149,14 +149,17 @@ def threshold_analysis(
                 if store is not None:
                     store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
                 progress(SEARCH)
+    decisions = _decisions(question, (grid[0], base, grid[-1]))
+    return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
+
+
+def _decisions(question: Question, at: tuple[Means, Means, Means]) -> dict[float, Decision]:
+    """Return the optimal strategies at the low end, the base and the high end, by threshold."""
     names = strategy_names(question)
-    decisions = {
-        threshold: Decision(
-            *(names[_best(means, threshold)] for means in (grid[0], base, grid[-1]))
-        )
+    return {
+        threshold: Decision(*(names[_best(means, threshold)] for means in at))
         for threshold in question.thresholds
     }
-    return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
 
 
 def work(question: Question, varied: Range, kept: set[int]) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
@@ -161,7 +162,15 @@ def two_way(
         names=(*benefits, *GAIN, OPTIMAL),
     )
     rows = rows_of(sets, threads=threads, progress=progress, store=store)
-    points = tuple(
+    points = _points(values, rows, benefits)
+    return TwoWay(question, outcome, name, worth, x, y, points)
+
+
+def _points(
+    values: Sequence[tuple[float, float]], rows: pd.DataFrame, benefits: list[str]
+) -> tuple[Point, ...]:
+    """Return the points of the grid from their rows; `benefits` are the columns of strategies."""
+    return tuple(
         Point(at_x, at_y, each, Estimate(*gain), optimal)
         for (at_x, at_y), each, gain, optimal in zip(
             values,
@@ -171,7 +180,6 @@ def two_way(
             strict=True,
         )
     )
-    return TwoWay(question, outcome, name, worth, x, y, points)
 
 
 def grid_points(x: Range, y: Range, steps: int) -> int:

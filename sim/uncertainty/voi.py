@@ -140,12 +140,7 @@ def value_of_information(
     UserError
         When there is no choice to inform.
     """
-    if len(psa.strategies) < FEWEST_STRATEGIES:
-        raise UserError(
-            "needs two strategies or more: information has no value without a choice",
-            file=psa.question.loaded.file,
-            key="strategies",
-        )
+    _refuse_one_strategy(psa)
     everything = {threshold: perfect(psa, threshold) for threshold in thresholds}
     drawn = psa.parameters
     nulls = shuffled(
@@ -180,6 +175,15 @@ def value_of_information(
         groups=by_worth([know(name, members) for name, members in groups.items()]),
         parameters=by_worth([know(str(name), [str(name)]) for name in drawn.columns]),
     )
+
+
+def _refuse_one_strategy(psa: Psa) -> None:
+    if len(psa.strategies) < FEWEST_STRATEGIES:
+        raise UserError(
+            "needs two strategies or more: information has no value without a choice",
+            file=psa.question.loaded.file,
+            key="strategies",
+        )
 
 
 def perfect(psa: Psa, threshold: float) -> Estimate:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sim.report.figures.style import COLOURS, LIGHT_GREY, in_currency, legend_columns, new_figure
@@ -49,8 +50,35 @@ def costs_figure(
     figure, (axes,) = new_figure(width_mm, FRAME_MM + ROW_MM * len(labels))
     table = amounts.pivot_table("amount", "strategy", "category", aggfunc="sum", fill_value=0.0)
     table = table.reindex(index=list(labels), columns=list(categories), fill_value=0.0)
-    start = table.iloc[:, 0] * 0.0
+    total = _stacked(axes, table, categories)
+    for place, amount in enumerate(total):
+        axes.annotate(
+            f"{symbol}{amount:,.0f}",
+            (amount, place),
+            xytext=(3.0, 0.0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+        )
     places = range(len(labels))
+    axes.set_yticks(places, [textwrap.fill(label, LABEL_WIDTH) for label in labels.values()])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlim(0.0, ROOM * float(total.max()) or 1.0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x")
+    axes.locator_params(axis="x", nbins=5)
+    in_currency(axes.xaxis, symbol)
+    axes.set_title(title)
+    columns = legend_columns(list(categories.values()), width_mm)
+    figure.legend(loc="outside lower center", ncols=columns, fontsize=SMALL)
+    return figure
+
+
+def _stacked(axes: Axes, table: pd.DataFrame, categories: Mapping[str, str]) -> pd.Series[float]:
+    """Draw the categories, each from the end of the one before; return where the last ones end."""
+    places = range(len(table))
+    start = table.iloc[:, 0] * 0.0
     for colour, (name, label) in zip(PALETTE, categories.items(), strict=False):
         axes.barh(
             places,
@@ -63,24 +91,4 @@ def costs_figure(
             label=label,
         )
         start = start + table[name]
-    for place, total in zip(places, start, strict=True):
-        axes.annotate(
-            f"{symbol}{total:,.0f}",
-            (total, place),
-            xytext=(3.0, 0.0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-        )
-    axes.set_yticks(places, [textwrap.fill(label, LABEL_WIDTH) for label in labels.values()])
-    axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
-    axes.set_xlim(0.0, ROOM * float(start.max()) or 1.0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x")
-    axes.locator_params(axis="x", nbins=5)
-    in_currency(axes.xaxis, symbol)
-    axes.set_title(title)
-    columns = legend_columns(list(categories.values()), width_mm)
-    figure.legend(loc="outside lower center", ncols=columns, fontsize=SMALL)
-    return figure
+    return start

@@ -82,29 +82,7 @@ def plane_figure(
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
     for cloud in clouds:
-        colour = colours[cloud.name]
-        dots = slice(0, MOST_DOTS)
-        axes.scatter(
-            cloud.qalys[dots],
-            cloud.cost[dots],
-            s=DOT,
-            color=colour,
-            alpha=_opacity(len(cloud.qalys)),
-            linewidths=0.0,
-            rasterized=True,
-        )
-        axes.add_patch(_ellipse(cloud, colour))
-        axes.plot(
-            cloud.qalys.mean(),
-            cloud.cost.mean(),
-            marker="o",
-            markersize=6.0,
-            markerfacecolor=colour,
-            markeredgecolor="white",
-            linestyle="",
-            label=cloud.label,
-            zorder=5,
-        )
+        _draw(axes, cloud, colours[cloud.name])
     _limits(axes, clouds)
     for threshold in thresholds:
         _threshold(axes, threshold, f"{symbol}{threshold:,.0f}")
@@ -118,6 +96,32 @@ def plane_figure(
     title = "Mean, draws and 95 % ellipse of"
     figure.legend(loc="outside lower center", ncols=columns, title=title)
     return figure
+
+
+def _draw(axes: Axes, cloud: Cloud, colour: str) -> None:
+    """Draw the draws of a strategy, the ellipse of most of them and their mean."""
+    dots = slice(0, MOST_DOTS)
+    axes.scatter(
+        cloud.qalys[dots],
+        cloud.cost[dots],
+        s=DOT,
+        color=colour,
+        alpha=_opacity(len(cloud.qalys)),
+        linewidths=0.0,
+        rasterized=True,
+    )
+    axes.add_patch(_ellipse(cloud, colour))
+    axes.plot(
+        cloud.qalys.mean(),
+        cloud.cost.mean(),
+        marker="o",
+        markersize=6.0,
+        markerfacecolor=colour,
+        markeredgecolor="white",
+        linestyle="",
+        label=cloud.label,
+        zorder=5,
+    )
 
 
 def _opacity(draws: int) -> float:

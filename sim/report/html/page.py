@@ -9,7 +9,6 @@ from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sim import __version__
 from sim.report.html import (
     answer,
     assumptions,
@@ -31,6 +30,7 @@ from sim.report.html.analyses import Analyses
 from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
 from sim.report.text import DISCLAIMER
+from sim.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment

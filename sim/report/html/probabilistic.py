@@ -122,6 +122,22 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
             width_mm=width,
         )
 
+    told, chances, forgone = _in_words(results, found)
+    return [
+        Drawing("plane", "Cost-effectiveness plane", told, plane),
+        Drawing(
+            "acceptability",
+            "Cost-effectiveness acceptability curves and their frontier",
+            chances,
+            acceptability,
+        ),
+        Drawing("expected_loss", "Expected loss of each choice", forgone, losses),
+    ]
+
+
+def _in_words(results: Results, found: Probabilistic) -> tuple[str, str, str]:
+    """Return the texts of the three figures: mean increments, probabilities, expected losses."""
+    labels, symbol = results.labels, results.symbol
     told = [
         f"{labels[gain['strategy']]}: {gain['qalys']['mean']:.2f} QALYs and "
         f"{money(gain['cost']['mean'], symbol)} on average"
@@ -134,16 +150,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
             at + _each(row, labels, lambda e: probability(e["probability"]["without_noise"]))
         )
         forgone.append(at + _each(row, labels, lambda e: money(e["expected_loss"]["mean"], symbol)))
-    return [
-        Drawing("plane", "Cost-effectiveness plane", "; ".join(told), plane),
-        Drawing(
-            "acceptability",
-            "Cost-effectiveness acceptability curves and their frontier",
-            "; ".join(chances),
-            acceptability,
-        ),
-        Drawing("expected_loss", "Expected loss of each choice", "; ".join(forgone), losses),
-    ]
+    return "; ".join(told), "; ".join(chances), "; ".join(forgone)
 
 
 def _each(

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sim.documents import exists
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.errors import UserError
+from sim.files.documents import exists
 from sim.report.cells import SYMBOLS
-from sim.report.files import COLUMNS
+from sim.report.run_columns import COLUMNS
 from sim.study.provenance import fingerprint
 from sim.study.question import Question
 

@@ -1,0 +1,39 @@
+"""The joint posterior of the parameters that were fitted to published cohorts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from sim.catalog.draws import read_draws
+from sim.catalog.loading import POSTERIOR as PLACE
+
+POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
+"""Columns are names of parameters, rows are draws from their joint posterior distribution."""
+STUDY: Final = ".study_"
+"""In the name of a parameter that carries what a study differs by."""
+
+
+def load_posterior(path: Path = POSTERIOR) -> pd.DataFrame | None:
+    """Read the posterior draws; None when there is no such file.
+
+    Returns
+    -------
+    DataFrame
+        One row per draw, one column per parameter, in the parameter's own unit; study effects
+        are those of a study to come.
+
+    Raises
+    ------
+    UserError
+        When the file is no table of finite numbers; see `sim.catalog.draws.read_draws`.
+    """
+    draws = read_draws(path)
+    return pd.DataFrame(dict(draws)) if draws else None
+
+
+def of_average_study(posterior: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the effects of a study to come: those of the average study are none."""
+    return posterior[[name for name in posterior.columns if STUDY not in str(name)]]

@@ -1,0 +1,181 @@
+"""The user's cache folder, which can cost time but never a result.
+
+A file in it is used only when it is whole, is the one that was written under its name, and
+belongs to the user alone; otherwise it is removed, and made again by whoever needs it. A folder
+that another user owns or can write into is not used at all. Files come into place complete, by
+renaming, so that programs that run at the same time never see half of one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from sim.files.checksum import Damaged, verified, with_checksum
+
+PROGRAM: Final = "blinsim"
+DRAFT: Final = ".draft-"
+FOR_THE_USER_ALONE: Final = 0o700
+WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+def cache_folder() -> Path | None:
+    """Return the user's cache folder of this program; None when the user has no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PROGRAM
+    except RuntimeError:
+        return None
+
+
+def usable_folder(*names: str) -> Path | None:
+    """Return a folder below the cache folder, and make it where there is none.
+
+    None when the user has no home, or when it cannot be used or trusted, which is said on
+    standard error.
+    """
+    place = cache_folder()
+    if place is None:
+        return None
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _make(place)
+        for name in names:
+            place /= name
+            _make(place)
+    except OSError as error:
+        say_once(f"nothing is cached: {place}: {error.strerror}")
+        return None
+    return place
+
+
+def read(path: Path) -> memoryview:
+    """Return the content of a file that `write` has written.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none.
+    OSError
+        When it cannot be read.
+    Damaged
+        When it is anything else than what was written there by this user.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or _of_others(status):
+        raise Damaged(path.name)
+    try:
+        return verified(_name(path), path.read_bytes())
+    except MemoryError:
+        raise Damaged(path.name) from None
+
+
+def read_or_remove(path: Path, damaged: str) -> memoryview | None:
+    """Return the content of a file; None where there is none.
+
+    Where it is not as it was written, it is removed, and `damaged` is said on standard error.
+    """
+    try:
+        return read(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, Damaged):
+        remove(path, damaged)
+        return None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, for the user alone, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written.
+    """
+    handle, draft = tempfile.mkstemp(prefix=DRAFT, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(with_checksum(_name(path), content))
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def remove(path: Path, said: str) -> None:
+    """Remove a damaged file or folder, as far as possible, and say so on standard error."""
+    with suppress(OSError):
+        delete(path)
+    say_once(said)
+
+
+def delete(path: Path) -> None:
+    """Remove a file or a folder, whatever it is.
+
+    Raises
+    ------
+    OSError
+        When it cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@cache
+def say_once(line: str) -> None:
+    """Write a line to standard error; the same line only once."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def _name(path: Path) -> str:
+    # With its folder, whose name is a hash of what machine code or a result depends on.
+    return f"{path.parent.name}/{path.name}"
+
+
+def _make(folder: Path) -> None:
+    """Make a folder for the user alone; see that it is one.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made, read or trusted.
+    """
+    # A link to a folder elsewhere is the user's own choice.
+    with suppress(FileNotFoundError):
+        status = folder.stat()
+        _refuse(_of_others(status))
+        if not stat.S_ISDIR(status.st_mode):
+            folder.unlink(missing_ok=True)
+            say_once(f"the cache was damaged: {folder} was not a folder; it is made anew")
+    folder.mkdir(mode=FOR_THE_USER_ALONE, exist_ok=True)
+    # What was made by somebody else in between is seen here.
+    _refuse(_of_others(folder.stat()))
+    if not os.access(folder, os.R_OK | os.X_OK):
+        _refuse(os.strerror(errno.EACCES))
+
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise PermissionError(errno.EACCES, reason)
+
+
+def _of_others(status: os.stat_result) -> str:
+    """Say why others may have written what is there; empty where they cannot have."""
+    if sys.platform == "win32":
+        return ""
+    if status.st_uid != os.getuid():
+        return "belongs to another user"
+    if status.st_mode & WRITABLE_BY_OTHERS:
+        return "can be written by other users (chmod go-w ends that)"
+    return ""

@@ -1,0 +1,182 @@
+"""A folder of results, written whole or not at all.
+
+Files are written into a hidden folder on the same disk and moved into place when all of them
+are complete. A run that fails or is interrupted leaves what was there before, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sim.errors import UserError
+from sim.files.documents import exists
+
+OPTION: Final = "--out"
+STAGING: Final = ".blinsim-"
+PROBE: Final = ".blinsim-probe-"
+"""An empty folder that is made to see whether one can be."""
+PROVENANCE: Final = "provenance.json"
+OF_A_RUN: Final = "summary.json"
+Content = TypeVar("Content")
+
+
+def check_folder(folder: Path, names: Collection[str]) -> None:
+    """Refuse a folder that cannot take files of these names, before hours go into them.
+
+    Raises
+    ------
+    UserError
+        When `folder` is a file, a name in it is taken by a folder, or it or its nearest
+        existing parent cannot be written.
+    """
+    with _as_user_error(folder):
+        real = folder.resolve()
+        if exists(real) and not real.is_dir():
+            raise _wrong(folder, "is a file, not a folder")
+        for name in names:
+            if (real / name).is_dir():
+                raise _wrong(folder, f"holds a folder of the name '{name}'")
+        existing = real
+        while not exists(existing):
+            existing = existing.parent
+        if not existing.is_dir():
+            raise _wrong(folder, f"lies below '{existing.name}', which is not a folder")
+        with tempfile.TemporaryDirectory(prefix=PROBE, dir=existing):
+            pass
+        for left in existing.glob(f"{PROBE}*"):
+            # Of a program that was killed, or of one that is just now looking as this one did.
+            with suppress(OSError):
+                left.rmdir()
+
+
+def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Collection[str]) -> None:
+    """Write `contents` by file name, text in UTF-8, into `folder`, which is made when it is not there.
+
+    Every file in it that has one of `names` is replaced or, if it is not written this time,
+    removed, so that no file of an earlier run stands beside those of this one. Other files
+    are left alone.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written; it is then as it was.
+    """
+    check_folder(folder, names)
+    with _as_user_error(folder):
+        real = folder.resolve()
+        is_new = not real.exists()
+        if is_new:
+            real.parent.mkdir(parents=True, exist_ok=True)
+        # Inside an existing folder, which may be a disk of its own or all that may be written.
+        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=real.parent if is_new else real))
+        try:
+            # A temporary folder is for its owner alone; the one made in it is as any other.
+            fresh = staging / "new"
+            fresh.mkdir()
+            for name, content in contents.items():
+                (fresh / name).write_bytes(encoded(content))
+            if is_new:
+                fresh.rename(real)
+            else:
+                _exchange(fresh, real, staging / "old", names)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def write_analysis(
+    folder: Path, analysis: str, contents: Mapping[str, str | bytes], names: Collection[str]
+) -> None:
+    """Write the files of an analysis as `write_folder` does, beside those of others if there are any.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written; it is then as it was.
+    """
+    if OF_A_RUN in contents:
+        write_folder(folder, {**contents, **_set_aside(folder)}, names)
+        return
+    write_folder(
+        folder,
+        beside_others(folder, analysis, contents),
+        beside_others(folder, analysis, dict.fromkeys(names)),
+    )
+
+
+def beside_others(
+    folder: Path, analysis: str, contents: Mapping[str, Content]
+) -> dict[str, Content]:
+    """Return files of an analysis under the names that they have in a folder.
+
+    ``provenance.json`` is that of the run in it, or else of the analysis that came first; that of
+    another analysis is ``provenance_ANALYSIS.json``.
+    """
+    if not exists(folder / OF_A_RUN) and _analysis_in(folder) in (None, analysis):
+        return dict(contents)
+    own = {PROVENANCE: _provenance_of(analysis)}
+    return {own.get(name, name): content for name, content in contents.items()}
+
+
+def _set_aside(folder: Path) -> dict[str, bytes]:
+    """Return the provenance of an analysis that a run will find in its place, by its new name."""
+    analysis = _analysis_in(folder)
+    if analysis is None:
+        return {}
+    return {_provenance_of(analysis): (folder / PROVENANCE).read_bytes()}
+
+
+def _provenance_of(analysis: str) -> str:
+    return f"provenance_{analysis}.json"
+
+
+def _analysis_in(folder: Path) -> str | None:
+    """Return whose ``provenance.json`` a folder holds; None for that of a run, or for none."""
+    try:
+        analysis = json.loads((folder / PROVENANCE).read_bytes()).get("analysis")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return analysis if isinstance(analysis, str) and analysis.isidentifier() else None
+
+
+def encoded(content: str | bytes) -> bytes:
+    """Return text in UTF-8, and bytes as they are."""
+    return content.encode() if isinstance(content, str) else content
+
+
+def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> None:
+    """Move the fresh files in and those that they replace out; undo it all on any failure."""
+    incoming = sorted(path.name for path in fresh.iterdir())
+    outgoing = [name for name in sorted({*names, *incoming}) if (folder / name).exists()]
+    old.mkdir()
+    try:
+        for name in outgoing:
+            (folder / name).rename(old / name)
+        for name in incoming:
+            (fresh / name).rename(folder / name)
+    except BaseException:
+        for name in incoming:
+            if not (fresh / name).exists():
+                (folder / name).unlink()
+        for path in old.iterdir():
+            path.rename(folder / path.name)
+        raise
+
+
+@contextmanager
+def _as_user_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        # A loop of links is a RuntimeError, a zero byte in a name a ValueError.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _wrong(folder, f"cannot be written: {reason}") from None
+
+
+def _wrong(folder: Path, problem: str) -> UserError:
+    return UserError(problem, key=OPTION, value=str(folder))

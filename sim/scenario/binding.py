@@ -1,0 +1,147 @@
+"""A scenario bound to the catalogue: settings, strategies, prices and thresholds of the model.
+
+A parameter is used by a scenario when its model or its prices read it (`used_names`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from sim.catalog import Catalogue, Parameter
+from sim.clinic.mortality import LifeTable, gompertz
+from sim.clinic.units import DAYS_PER_YEAR, NEVER
+from sim.economics.clerk import Accounts
+from sim.economics.discounting import Discounting
+from sim.economics.prices import Delivered, Delivery, price_list
+from sim.economics.utilities import utilities
+from sim.engine.model import Care, RegimenPlan, Settings, StrategyPlan, build
+from sim.engine.values import Names, Values
+from sim.scenario.schema import LIFETIME, Scenario, Strategy
+
+LIFETIME_YEARS: Final = 100.0
+"""A lifetime horizon ends here: the youngest patient would be 118."""
+CD19: Final = "cd19"
+WEIBULL: Final = "weibull"
+
+
+def settings_of(scenario: Scenario) -> Settings:
+    """Return the structural choices of a scenario."""
+    switches = scenario.switches
+    horizon = LIFETIME_YEARS if scenario.horizon_years == LIFETIME else scenario.horizon_years
+    return Settings(
+        setting=scenario.setting,
+        horizon_days=float(horizon) * DAYS_PER_YEAR,
+        background_mortality=switches.background_mortality,
+        cure_point_days=(
+            NEVER
+            if switches.cure_point_years is None
+            else switches.cure_point_years * DAYS_PER_YEAR
+        ),
+        toxicity=switches.toxicity,
+        survivor_mortality_ratio=switches.survivor_mortality_ratio,
+        transplant=switches.transplant,
+        weibull_relapse=switches.relapse_distribution == WEIBULL,
+        benefit_after_stopping=switches.benefit_after_stopping,
+        comparator_regimen=scenario.comparator_regimen,
+    )
+
+
+def strategy_plan(plan: Strategy, catalogue: Catalogue) -> StrategyPlan:
+    """Return a strategy without its numbers."""
+    return StrategyPlan(
+        name=plan.name,
+        regimens=tuple(_regimen(name, catalogue) for name in plan.sequence),
+        then=Care(plan.then),
+        maintenance=plan.maintenance,
+    )
+
+
+def _regimen(name: str, catalogue: Catalogue) -> RegimenPlan:
+    regimen = catalogue.regimens[name]
+    chain = [name]
+    while (reference := catalogue.regimens[chain[-1]].response_reference) is not None:
+        chain.append(reference)
+    return RegimenPlan(
+        name=name,
+        continuous_infusion=regimen.kind == Delivery.CONTINUOUS_INFUSION,
+        targets_cd19=regimen.target == CD19,
+        reference_chain=tuple(chain),
+    )
+
+
+def discounting(scenario: Scenario, values: Values) -> tuple[Discounting, Discounting]:
+    """Bind the discounting of costs and of effects: the scenario's rates or the perspective's."""
+    rates = scenario.discounting
+    costs = values["perspective.discount_rate_costs"] if rates.costs is None else rates.costs
+    effects = (
+        values["perspective.discount_rate_effects"] if rates.effects is None else rates.effects
+    )
+    return Discounting(costs), Discounting(effects)
+
+
+def deliveries_of(scenario: Scenario, catalogue: Catalogue) -> tuple[Delivered, ...]:
+    """Return every regimen of the strategies, once, and how its drug is given."""
+    regimens = [catalogue.regimens[name] for name in scenario.regimens]
+    return tuple(Delivered(each.name, Delivery(each.kind), each.drug) for each in regimens)
+
+
+def accounts_of(scenario: Scenario, deliveries: tuple[Delivered, ...], values: Values) -> Accounts:
+    """Return prices, utilities and discounting of a scenario."""
+    switches = scenario.switches
+    costs, effects = discounting(scenario, values)
+    return Accounts(
+        price_list=price_list(values, deliveries),
+        utilities=utilities(values, capped=switches.utility_age_cap),
+        costs=costs,
+        effects=effects,
+        vial_sharing=switches.vial_sharing,
+    )
+
+
+def thresholds_of(scenario: Scenario, names: Iterable[str], values: Values) -> tuple[float, ...]:
+    """Return the amounts of money per QALY: the scenario's own, or those among the `names`."""
+    return scenario.thresholds or tuple(
+        sorted(values[name] for name in names if name.startswith("perspective.threshold"))
+    )
+
+
+def catalogue_life_tables(catalogue: Catalogue, name: str) -> tuple[LifeTable, LifeTable]:
+    """Return the catalogue's life table of a name, for men and for women."""
+    table = catalogue.life_tables[name]
+    return gompertz(table.ages, table.male), gompertz(table.ages, table.female)
+
+
+def numbers_of(
+    scenario: Scenario, parameters: Mapping[str, Parameter], overrides: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the values of the parameters: the catalogue's, the scenario's, then the overrides."""
+    numbers = {name: parameter.value for name, parameter in parameters.items()}
+    numbers |= {name: value for name, value in scenario.parameters.items() if name in numbers}
+    return {**numbers, **overrides}
+
+
+def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
+    """Return the names that the model and the prices of a scenario read, whatever their values."""
+    parameters = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
+    numbers = numbers_of(scenario, parameters, {})
+    names = Names(numbers.keys(), scenario.setting)
+    plans = tuple(strategy_plan(plan, catalogue) for plan in scenario.strategies)
+    life_tables = catalogue_life_tables(
+        catalogue, catalogue.perspectives[scenario.perspective].life_table
+    )
+    model = build(numbers, settings_of(scenario), plans, life_tables, names)
+    values = Values(numbers, scenario.setting, names)
+    return model.used | names_priced(scenario, deliveries_of(scenario, catalogue), numbers, values)
+
+
+def names_priced(
+    scenario: Scenario,
+    deliveries: tuple[Delivered, ...],
+    numbers: Mapping[str, float],
+    values: Values,
+) -> set[str]:
+    """Return the names that prices, utilities, discounting and thresholds read."""
+    accounts_of(scenario, deliveries, values)
+    thresholds_of(scenario, numbers, values)
+    return values.used

@@ -1,0 +1,373 @@
+"""From Python come the same answers and the same files as from the command line."""
+
+import io
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import sim
+from sim import (
+    Result,
+    Scenario,
+    UserError,
+    compare,
+    explain,
+    price,
+    psa,
+    run,
+    sobol,
+    tornado,
+    voi,
+)
+from sim.cli import commands
+from sim.report.text import DISCLAIMER
+from tests.support.places import ROOT
+from tests.support.programs import contents
+
+MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+LATER = ROOT / "scenarios" / "later_salvage.yaml"
+FEW = ("--patients", "30", "--seed", "3")
+DRAWN = ("--draws", "4", "--patients", "30", "--seed", "3", "--no-cache")
+HEAVY = {"numpy", "pandas", "numba", "pydantic", "click", "rich", "scipy", "matplotlib", "yaml"}
+
+
+def asked(path=MAIN):
+    return Scenario.load(path).with_(patients=30, seed=3)
+
+
+# Each question as a command and from Python.
+QUESTIONS = {
+    "run": (("run", MAIN, *FEW, "--trace", "1"), lambda: run(asked(), trace=1)),
+    "psa": (
+        ("psa", MAIN, *DRAWN),
+        lambda: psa(asked(), draws=4, patients=30, cached=False),
+    ),
+    "tornado": (
+        ("tornado", MAIN, *FEW, "--outcome", "cost", "--top", "7"),
+        lambda: tornado(asked(), outcome="cost", top=7),
+    ),
+    "sobol": (("sobol", MAIN, *FEW, "--draws", "2"), lambda: sobol(asked(), draws=2)),
+    "compare": (("compare", MAIN, LATER, *FEW), lambda: compare(asked(), asked(LATER))),
+    "price": (
+        ("price", MAIN, *DRAWN, "--regimen", "blinatumomab"),
+        lambda: price(asked(), "blinatumomab", draws=4, patients=30, cached=False),
+    ),
+    "voi": (
+        (
+            *("voi", MAIN, "--draws", "40", *DRAWN[2:], "--group", "prices=cost.*"),
+            *("--threshold", "90000", "--incidence", "100", "--years", "5"),
+        ),
+        lambda: voi(
+            asked(),
+            draws=40,
+            patients=30,
+            groups={"prices": ["cost.*"]},
+            thresholds=[90_000],
+            incidence=100,
+            years=5,
+            cached=False,
+        ),
+    ),
+    "explain": (
+        ("explain", MAIN, "--seed", "3", "--find", "transplanted", "--among", "200"),
+        lambda: explain(asked(), find="transplanted", among=200),
+    ),
+}
+
+
+EVERY = [
+    pytest.param(name, marks=pytest.mark.slow) if name in {"price", "voi"} else name
+    for name in QUESTIONS
+]
+
+
+@pytest.fixture(scope="session")
+def found():
+    """Return a function that answers one of the questions from Python, once."""
+    return cache(lambda name: QUESTIONS[name][1]())
+
+
+@pytest.fixture(scope="session")
+def written(found, tmp_path_factory):
+    """Return a function that gives the files of an answer, which it writes once."""
+
+    @cache
+    def files(name):
+        folder = tmp_path_factory.mktemp("python") / name
+        found(name).write(folder)
+        return contents(folder)
+
+    return files
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(commands, [str(each) for each in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+# The same as the commands
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_files_and_words_are_those_of_the_command_byte_for_byte(name, found, written, tmp_path):
+    """Commands that can be interrupted write as they go; from Python the same is written later."""
+    arguments, _ = QUESTIONS[name]
+    printed = invoke(*arguments, "--out", tmp_path)
+    assert written(name) == contents(tmp_path)
+    words, _, folder = printed.rpartition("Files: ")
+    assert folder == f"{tmp_path}\n"
+    assert str(found(name)) == words
+    assert found(name).json().encode() in written(name).values()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_tables_are_those_of_the_files(name, found, written):
+    files = written(name)
+    for stem, table in found(name).tables.items():
+        if f"{stem}.csv" in files:
+            assert files[f"{stem}.csv"] == table.to_csv(index=False, lineterminator="\n").encode()
+        else:
+            read = pd.read_parquet(io.BytesIO(files[f"{stem}.parquet"]))
+            pd.testing.assert_frame_equal(read, table)
+    kept = {Path(file).stem for file in files if file.endswith((".csv", ".parquet"))}
+    assert kept == set(found(name).tables)
+
+
+def test_patients_are_those_of_the_parquet_file(tmp_path):
+    answer = run(asked(), patients_out=tmp_path / "patients.parquet")
+    pd.testing.assert_frame_equal(answer.patients, pd.read_parquet(tmp_path / "patients.parquet"))
+
+
+def test_parameters_are_those_of_the_command():
+    changed = asked().with_(parameters={"utility.on_treatment": 0.5})
+    text = changed.parameters.to_csv(index=False, lineterminator="\n")
+    plain = asked().parameters.to_csv(index=False, lineterminator="\n")
+    assert plain == invoke("parameters", "--scenario", MAIN, "--csv")
+    (row,) = (line for line in text.splitlines() if ",utility.on_treatment," in line)
+    assert ",0.5," in row
+    assert text != plain
+
+
+def test_a_scenario_prints_as_show_does(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    path = "scenarios/nhs_first_salvage.yaml"
+    assert str(Scenario.load(path)) == invoke("show", path)
+
+
+# In a notebook
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_notebook_shows_the_answer_and_that_it_is_no_advice(name, found):
+    shown = found(name)._repr_html_()
+    assert "<table" in shown
+    assert DISCLAIMER in shown
+    assert "<script" not in shown
+    assert DISCLAIMER in asked()._repr_html_()
+
+
+def test_html_holds_every_number_that_is_printed(found):
+    shown, printed = found("run")._repr_html_(), str(found("run"))
+    line = next(line for line in printed.splitlines() if line.startswith("QALYs  "))
+    for value, error in zip(line.split()[1::2], line.split()[2::2], strict=True):
+        assert f">{value}<span" in shown
+        assert f"{error}</span>" in shown
+
+
+def test_html_escapes_what_a_scenario_says():
+    title = "<b>bold</b> & more"
+    shown = asked().with_(title=title)._repr_html_()
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; more" in shown
+    assert title not in shown
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_figure_is_drawn_and_shown_as_wide_as_in_print(name, found):
+    answer = found(name)
+    for figure in answer.FIGURES:
+        picture = answer.plot(figure)
+        data, sizes = picture._repr_mimebundle_()
+        assert data["image/png"].startswith(b"\x89PNG")
+        inches = picture.figure.get_size_inches()
+        assert sizes["image/png"]["width"] == round(96 * inches[0])
+        assert type(answer.figure(figure)) is type(picture.figure)
+
+
+def test_a_figure_that_is_not_there_is_refused(found):
+    with pytest.raises(UserError, match="did you mean 'os'"):
+        found("run").plot("oss")
+    with pytest.raises(UserError, match="has no such figure"):
+        found("compare").plot()
+
+
+# Changes
+
+
+def test_changes_leave_the_scenario_as_it_is():
+    before = Scenario.load(MAIN)
+    text, question = str(before), before.question
+    after = before.with_(
+        patients=np.int64(50),
+        parameters={"cost.blinatumomab.vial": np.float64(2000.0)},
+        switches={"toxicity": False},
+        thresholds=(1000, 2000.0),
+    )
+    assert str(before) == text
+    assert before.question is question
+    assert before.patients == 10_000
+    assert question.numbers["cost.blinatumomab.vial"] != 2000.0
+    assert (after.patients, after.thresholds) == (50, (1000, 2000.0))
+    assert after.question.numbers["cost.blinatumomab.vial"] == 2000.0
+    assert after.question.model.settings.toxicity is False
+
+
+def test_changes_add_up():
+    vial, day = "cost.blinatumomab.vial", "cost.inpatient_day"
+    once = Scenario.load(MAIN).with_(parameters={vial: 1.0}).with_(parameters={day: 2.0})
+    assert (once.question.numbers[vial], once.question.numbers[day]) == (1.0, 2.0)
+    assert "  # with_" in str(once)
+
+
+def test_a_result_does_not_change_with_its_tables(found):
+    table = found("run").strategies
+    table["mean"] = 0.0
+    assert found("run").strategies["mean"].abs().sum() > 0.0
+
+
+def test_strategies_are_given_as_in_a_file():
+    both = Scenario.load(MAIN).with_(
+        comparator="ino",
+        strategies=[
+            {"name": "ino", "sequence": ["inotuzumab"], "then": "usual_care"},
+            {"name": "blin", "sequence": ("blinatumomab",), "then": "supportive_care"},
+        ],
+    )
+    assert both.strategies == ("ino", "blin")
+    assert both.comparator == "ino"
+
+
+def test_a_life_table_is_found_from_the_working_folder(tmp_path, monkeypatch):
+    rows = "\n".join(f"{age},0.5,0.5" for age in (0, 100))
+    (tmp_path / "table.csv").write_text(f"age,mx_male,mx_female\n{rows}\n")
+    monkeypatch.chdir(tmp_path)
+    own = asked().with_(life_table=Path("table.csv"))
+    assert own.question.model.life_table_male != asked().question.model.life_table_male
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"patiens": 3}, "with_: patiens: unknown key (got 'patiens'); did you mean 'patients'?"),
+        (
+            {"parameters": {"cost.blinatumomab.vail": 1.0}},
+            "this scenario uses no such parameter; did you mean 'cost.blinatumomab.vial'?",
+        ),
+        ({"parameters": {"utility.on_treatment": 1.5}}, "parameters.utility.on_treatment: "),
+        ({"switches": {"toxicty": True}}, "did you mean 'toxicity'?"),
+        ({"switches": {"toxicity": 1}}, "switches.toxicity: must be true or false (got 1)"),
+        ({"patients": 0}, "with_: patients: must be at least 1 (got 0)"),
+        ({"patients": 10.5}, "patients: must be a whole number"),
+        ({"comparator": "blina"}, "did you mean 'blinatumomab'?"),
+        ({"perspective": "nhs"}, "no such perspective (got 'nhs')"),
+        (
+            {"strategies": [{"name": "x", "sequence": ["blina"], "then": "usual_care"}]},
+            "comparator: must be the name of a strategy",
+        ),
+        ({"life_table": "nowhere.csv"}, "life_table: no such file"),
+        ({"parameters": {1: 2.0}}, "must be text (got 1)"),
+        ({"seed": None}, "seed: has no value"),
+    ],
+)
+def test_a_wrong_change_is_a_user_error_with_key_and_nearest_name(changes, says):
+    with pytest.raises(UserError) as error:
+        Scenario.load(MAIN).with_(**changes)
+    assert says in str(error.value)
+
+
+# Mistakes in the words of Python
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda s: Scenario.load("nowhere.yaml"), "nowhere.yaml"),
+        (lambda s: run(s, engine="cor"), "engine: is not one of the allowed words (got 'cor')"),
+        (lambda s: run(s, threads=0), "threads: must be a whole number from 1 to 1,024 (got 0)"),
+        (lambda s: run(s, trace=-1), "trace: must be a whole number of at least 0 (got -1)"),
+        (lambda s: run(s, patients_out=ROOT), "patients_out: cannot be written"),
+        (lambda s: psa(s, draws=1), "draws: must be a whole number from 2 to 1,000,000 (got 1)"),
+        (lambda s: psa(s, draws=2.5), "draws: must be a whole number"),
+        (lambda s: psa(s, se=0.0), "se: must be a number above 0 (got 0.0)"),
+        (lambda s: psa(s, se=1.0, draws=5, patients=5), "se: chooses numbers, and both are given"),
+        (lambda s: psa(s, resume=True), "resume: needs the folder of the unfinished results"),
+        (lambda s: psa(s, draws=2, patients=2, out=MAIN), "out: is a file, not a folder"),
+        (lambda s: tornado(s, strategy="chemo"), "strategy: no such strategy (got 'chemo')"),
+        (lambda s: tornado(s, outcome="qalies"), "did you mean 'qalys'?"),
+        (lambda s: tornado(s, threshold=-1), "threshold: must be a number above 0"),
+        (lambda s: tornado(s, top=0), "top: must be a whole number of at least 1"),
+        (lambda s: sobol(s, draws=3), "draws: must be a power of 2, at least 2 (got 3)"),
+        (lambda s: sobol(s, groups="some"), "groups: is not one of the allowed words"),
+        (
+            lambda s: compare([s, s]),
+            "scenarios: must be scenarios, one after the other (got 'list')",
+        ),
+        (lambda s: compare(s), "scenarios: needs two scenarios or more to compare"),
+        (lambda s: compare(s, s, names=["a", "a"]), "names: must be as many as the scenarios"),
+        (lambda s: price(s, "blina"), "did you mean 'blinatumomab'?"),
+        (lambda s: voi(s, incidence=5.0), "years: the value to the population needs both incid"),
+        (lambda s: voi(s, thresholds=[0.0]), "thresholds: must be a number above 0"),
+        (lambda s: explain(s, 1, find="crs"), "patient: patient and find exclude each other"),
+        (lambda s: explain(s, -1), "patient: must be a whole number from 0 to"),
+        (lambda s: explain(s, among=5), "among: says how many find looks through"),
+        (lambda s: run(s).write(MAIN), f"out: is a file, not a folder (got '{MAIN}')"),
+    ],
+)
+def test_a_mistake_names_the_argument_and_no_option(ask, says):
+    with pytest.raises(UserError) as error:
+        ask(asked().with_(patients=2))
+    assert says in str(error.value)
+    assert "--" not in str(error.value)
+
+
+def test_the_command_line_tells_the_same_mistake_with_its_options():
+    arguments = ("tornado", MAIN, "--patients", "2", "--strategy", "chemo")
+    result = CliRunner().invoke(commands, [str(each) for each in arguments])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: --strategy: no such strategy (got 'chemo')")
+
+
+# The package
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sim, sys; print(' '.join(sorted({n.partition('.')[0] for n in sys.modules})))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, encoding="utf-8"
+    )
+    assert HEAVY.isdisjoint(shown.stdout.split())
+
+
+def test_every_public_name_is_there_and_said_once():
+    listed = [name for names in sim._MODULES.values() for name in names]
+    assert sorted(listed) == sorted(sim.__all__)
+    assert set(sim.__all__) <= set(dir(sim))
+    for module, names in sim._MODULES.items():
+        for name in names:
+            assert getattr(sim, name).__module__ == module
+    with pytest.raises(AttributeError, match="has no attribute 'simulate'"):
+        _ = sim.simulate
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_result_has_a_short_name_and_a_summary(name, found):
+    assert isinstance(found(name), Result)
+    assert repr(found(name)) == f"<{type(found(name)).__name__} of first_salvage>"
+    assert json.loads(found(name).json()) == found(name).summary

@@ -1,0 +1,314 @@
+"""Sobol and Morris give the closed forms of known functions, and hold on the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sim.errors import UserError
+from sim.report.global_sensitivity import (
+    MORRIS_COLUMNS,
+    SOBOL_COLUMNS,
+    morris_table,
+    sobol_json,
+    sobol_table,
+)
+from sim.study.question import ask, with_numbers
+from sim.study.simulation import run
+from sim.study.summary import summarise
+from sim.uncertainty import screening, sobol
+from sim.uncertainty.cube import cube
+from sim.uncertainty.draws import fitted_draws, uncertain
+from sim.uncertainty.global_sensitivity import salib_seed, sobol_of, sobol_points
+from sim.uncertainty.groups import FITTED
+from sim.uncertainty.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
+from sim.uncertainty.screening import morris_of
+from sim.uncertainty.store import opened
+from tests.support.places import SCENARIOS
+
+MAIN = SCENARIOS / "first_salvage.yaml"
+SETTINGS = {"outcome": "nmb", "threshold": None, "strategy": None, "posterior": None}
+
+
+def ishigami(points):
+    """sin x1 + 7 sin² x2 + 0.1 x3⁴ sin x1 on (-π, π)³."""
+    x = np.pi * (2.0 * points - 1.0)
+    return np.sin(x[:, 0]) * (1.0 + 0.1 * x[:, 2] ** 4) + 7.0 * np.sin(x[:, 1]) ** 2
+
+
+def g_function(points):
+    """Sobol's G with a = 0, 1, 4.5, 9, 99, …"""
+    a = np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])
+    return np.prod((np.abs(4.0 * points - 2.0) + a) / (1.0 + a), axis=1)
+
+
+def g_indices():
+    """V_i = 1 / (3 (1 + a_i)²), V = Π (1 + V_i) - 1, total of i: V_i Π_{j≠i} (1 + V_j)."""
+    a = np.array([0.0, 1.0, 4.5, 9.0, 99.0, 99.0])
+    partial = 1.0 / (3.0 * (1.0 + a) ** 2)
+    whole = np.prod(1.0 + partial)
+    return partial / (whole - 1.0), partial * whole / (1.0 + partial) / (whole - 1.0)
+
+
+# Known functions: 4096 points of a scrambled Sobol sequence, tolerance 0.02.
+
+
+def test_ishigami_has_its_published_indices():
+    """Ishigami and Homma 1990: 0.3139, 0.4424, 0 and 0.5576, 0.4424, 0.2437."""
+    found = sobol_of(ishigami, ["a", "b", "c"], draws=4096, seed=0)
+    assert found["first_order"].tolist() == pytest.approx([0.3139, 0.4424, 0.0], abs=0.02)
+    assert found["total"].tolist() == pytest.approx([0.5576, 0.4424, 0.2437], abs=0.02)
+
+
+def test_groups_of_ishigami_join_their_interaction():
+    """x1 and x3 together explain all but what x2 does, to the first order."""
+    found = sobol_of(ishigami, ["a", "b", "c"], ["g", "h", "g"], draws=4096, seed=1)
+    assert list(found.index) == ["g", "h"]
+    assert found["first_order"].tolist() == pytest.approx([0.5576, 0.4424], abs=0.02)
+    assert found["total"].tolist() == pytest.approx([0.5576, 0.4424], abs=0.02)
+
+
+def test_the_g_function_has_its_closed_form():
+    found = sobol_of(g_function, list("abcdef"), draws=4096, seed=2)
+    first, total = g_indices()
+    assert found["first_order"].tolist() == pytest.approx(first.tolist(), abs=0.02)
+    assert found["total"].tolist() == pytest.approx(total.tolist(), abs=0.02)
+
+
+def test_the_interval_of_an_index_holds_the_truth_as_often_as_it_says():
+    """G function, 256 points, 40 seeds, 6 inputs: 95 % intervals hold in at least 85 %."""
+    first, _ = g_indices()
+    held = 0
+    for seed in range(40):
+        found = sobol_of(g_function, list("abcdef"), draws=256, seed=seed)
+        held += int((np.abs(found["first_order"] - first) <= found["first_order_ci"]).sum())
+    assert held >= 0.85 * 240
+
+
+def test_morris_of_a_linear_function_is_exact():
+    weights = np.array([5.0, -3.0, 0.0, 1.0])
+    found = morris_of(lambda u: u @ weights, list("abcd"), trajectories=8, seed=0)
+    assert found["mu"].tolist() == pytest.approx(weights.tolist(), abs=1e-9)
+    assert found["mu_star"].tolist() == pytest.approx(np.abs(weights).tolist(), abs=1e-9)
+    assert found["sigma"].tolist() == pytest.approx([0.0] * 4, abs=1e-9)
+
+
+def test_morris_ranks_the_g_function():
+    found = morris_of(g_function, list("abcdef"), trajectories=50, seed=0)
+    assert list(found["mu_star"].sort_values(ascending=False).index[:4]) == list("abcd")
+    assert (found["sigma"][:4] > 0.0).all()
+
+
+@pytest.mark.parametrize("seed", [0, 2**64 - 1])
+def test_a_seed_gives_the_same_indices_again(seed):
+    """SALib takes a seed of 0 for none: ours never is."""
+    assert salib_seed(seed) >= 1
+    one, two = (sobol_of(ishigami, list("abc"), draws=64, seed=seed) for _ in range(2))
+    assert one.to_csv() == two.to_csv()
+
+
+def test_what_does_not_vary_has_no_indices():
+    found = sobol_of(lambda points: np.ones(len(points)), list("ab"), draws=8, seed=1)
+    assert found.isna().all().all()
+
+
+@pytest.mark.parametrize("draws", [3, 100])
+def test_the_number_of_points_is_a_power_of_two(draws):
+    with pytest.raises(UserError, match="--draws: must be a power of 2"):
+        sobol_points(["a"], None, draws=draws, seed=1)
+
+
+# The cube of the model
+
+
+@pytest.fixture(scope="module")
+def question():
+    return ask(MAIN, patients=60)
+
+
+def test_the_cube_holds_every_uncertain_parameter(question):
+    space = cube(question, None)
+    values = space.values(np.full((1, len(space.coordinates)), 0.5))
+    assert sorted(values.columns) == uncertain(question, None)
+    assert len(set(space.groups)) >= 15
+
+
+def test_a_coordinate_is_the_quantile_of_its_parameter(question):
+    space = cube(question, None)
+    place = space.coordinates.index("response.baseline_logit")
+    points = np.full((3, len(space.coordinates)), 0.5)
+    points[:, place] = [0.025, 0.5, 0.975]
+    quantile = question.parameters["response.baseline_logit"].distribution.quantile
+    values = space.values(points)
+    assert values["response.baseline_logit"].tolist() == [quantile(u) for u in points[:, place]]
+    others = values.drop(columns="response.baseline_logit")
+    assert (others.nunique() == 1).all()
+
+
+def test_the_corners_of_the_cube_are_values_that_can_be(question):
+    space = cube(question, None)
+    for corner in (0.0, 1.0):
+        values = space.values(np.full((1, len(space.coordinates)), corner))
+        for name in values.columns:
+            assert question.parameters[name].check(float(values[name].iloc[0])) is None
+
+
+def test_shares_of_a_whole_never_exceed_it(question):
+    space = cube(question, None)
+    points = sobol_points(space.coordinates, None, draws=2, seed=5)
+    values = space.values(points)
+    for kind in ("mix", "crs.grade", "neurotoxicity.grade"):
+        shares = [name for name in values.columns if kind in name and name.endswith("_share")]
+        assert len(shares) >= 2
+        assert (values[shares].sum(axis=1) <= 1.0 + 1e-12).all()
+    assert len({space.groups[space.coordinates.index(name)] for name in shares}) == 1
+
+
+def test_every_shipped_question_has_fifteen_groups_and_each_parameter_one():
+    for path in sorted(SCENARIOS.glob("*.yaml")):
+        asked = ask(path, patients=10)
+        assert len(set(cube(asked, None).groups)) >= 15, path
+        assert len(set(cube(asked, fitted_draws(asked)).groups)) >= 15, path
+
+
+def test_fitted_parameters_are_one_coordinate_in_the_order_of_their_main_direction(question):
+    generator = np.random.default_rng(1)
+    first = generator.standard_normal(50)
+    posterior = pd.DataFrame(
+        {"response.baseline_logit": 0.9 + 0.1 * first, "relapse.sigma": np.exp(0.1 * first)}
+    )
+    space = cube(question, posterior)
+    assert space.coordinates[0] == space.groups[0] == FITTED
+    assert "relapse.sigma" not in space.coordinates
+    points = np.full((50, len(space.coordinates)), 0.5)
+    points[:, 0] = (np.arange(50) + 0.5) / 50
+    values = space.values(points)
+    assert values["relapse.sigma"].is_monotonic_increasing
+    rows = {tuple(row) for row in posterior.to_numpy()}
+    assert {tuple(row) for row in values[list(posterior.columns)].to_numpy()} == rows
+
+
+# The model: n = 60 patients, 4 points.
+
+
+@pytest.fixture(scope="module")
+def small(question):
+    looked_at = target(question, **SETTINGS)
+    return sobol.plan(looked_at, grouped=True, draws=4, check=True)
+
+
+@pytest.fixture(scope="module")
+def indices(small):
+    return sobol.sobol(small, threads=2)
+
+
+def test_an_outcome_at_a_point_is_that_of_a_run_of_its_own(small):
+    points = small.points[:2]
+    found = outcomes_at(small.target, points)
+    values = small.target.cube.values(points)
+    for place in range(2):
+        numbers = {str(name): float(values[name].iloc[place]) for name in values.columns}
+        alone = with_numbers(small.target.question, numbers)
+        (comparison,) = summarise(run(alone)).comparisons
+        expected = comparison.nmb[small.target.threshold]
+        assert tuple(found.iloc[place]) == pytest.approx(tuple(expected), rel=1e-9)
+
+
+def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indices):
+    table = sobol_table(indices)
+    assert tuple(table.columns) == SOBOL_COLUMNS
+    assert sorted(table["group"]) == sorted(set(small.target.cube.groups))
+    assert table["parameters"].sum() == len(small.target.cube.coordinates)
+    assert table["total"].is_monotonic_decreasing
+    assert 0.0 <= indices.check.noise_share
+    assert table[["first_order_check", "total_check"]].notna().all().all()
+    assert json.loads(sobol_json(indices))["noise_share"] == indices.check.noise_share
+
+
+def test_threads_do_not_matter(small, indices):
+    assert sobol_json(sobol.sobol(small, threads=1)) == sobol_json(indices)
+
+
+def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
+    """Killed after 70 of 92 and 92 runs; the first chunk holds 64."""
+
+    class Killed(Exception):
+        pass
+
+    finished = []
+
+    def until(runs):
+        finished.append(runs)
+        if len(finished) == 70:
+            raise Killed
+
+    asked = manifest(small.target, "sobol", 4, small.chunks, {})
+    names = ("sobol.csv",)
+    with pytest.raises(Killed), opened(tmp_path, asked, names, resume=False) as store:
+        sobol.sobol(small, threads=2, progress=until, store=store)
+    with pytest.raises(UserError, match="1 of 4 chunks of first_salvage.yaml"):
+        opened(tmp_path, asked, names, resume=False).__enter__()
+    finished.clear()
+    with opened(tmp_path, asked, names, resume=True) as store:
+        assert store.done() == {0}
+        assert small.work(store.done()) == 28 + 2 * 92
+        found = sobol.sobol(small, progress=finished.append, store=store)
+    assert sum(finished) == 28 + 2 * 92
+    assert sobol_json(found) == sobol_json(indices)
+
+
+def test_points_are_counted_by_chunks():
+    assert chunks_of(64) == 1
+    assert chunks_of(65) == 2
+    assert points_to_simulate(130, {1}) == 66
+    assert points_to_simulate(130, {5}, first_chunk=3) == 128
+
+
+def test_an_outcome_that_is_not_everywhere_defined_is_refused():
+    """At this price of a vial the drug saves money at some points, and has no ICER there."""
+    cheap = ask(MAIN, patients=60, overrides={"cost.blinatumomab.vial": 1500.0})
+    looked_at = target(cheap, **{**SETTINGS, "outcome": "icer"})
+    planned = sobol.plan(looked_at, grouped=True, draws=8, check=False)
+    with pytest.raises(UserError, match=r"--outcome: is not defined at \d+ of"):
+        sobol.sobol(planned)
+
+
+def test_screening_finds_what_changes_nothing(question):
+    """Two trajectories: an input without effect has effects of exactly 0."""
+    found = screening.screen(
+        screening.plan(target(question, **SETTINGS), grouped=False, trajectories=2)
+    )
+    table = morris_table(found).set_index("input")
+    assert (*table.reset_index().columns,) == MORRIS_COLUMNS
+    for name in ("candidacy.real_world_log_odds_ratio", "later.next_line_gap_days"):
+        assert table.at[name, "mu_star"] == table.at[name, "sigma"] == 0.0
+    assert table["mu_star"].is_monotonic_decreasing
+    assert table.at["cost.inpatient_day", "mu_star"] > 0.0
+
+
+@pytest.mark.slow
+def test_first_order_indices_of_the_model_add_up_and_hold_when_the_points_double():
+    """1000 patients, 512 and 1024 points.
+
+    The first-order indices add up to at most 1 within the error of their sum; no index of the
+    larger design differs from that of the smaller by more than 0.05, nor does one in twice the
+    patients.
+    """
+    looked_at = target(ask(MAIN, patients=1000), **SETTINGS)
+    small, large = (
+        sobol.sobol(sobol.plan(looked_at, grouped=True, draws=draws, check=False))
+        for draws in (512, 1024)
+    )
+    twice = replace(looked_at, question=replace(looked_at.question, patients=2000))
+    more = sobol.sobol(sobol.plan(twice, grouped=True, draws=512, check=False))
+    for found in (small, large, more):
+        error = float(np.sqrt((found.table["first_order_ci"] ** 2).sum()))
+        assert found.table["first_order"].sum() <= 1.0 + error
+    for other in (large, more):
+        for index in ("first_order", "total"):
+            moved = (other.table[index] - small.table[index]).abs()
+            assert moved.max() <= 0.05, index

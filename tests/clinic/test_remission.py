@@ -1,0 +1,340 @@
+"""Remission without transplant: mixture cure, hazard ratios, candidacy, competing clocks.
+
+The independent routes are scipy's distributions and numerical integration. Statistical tests
+use seed 20261120 of the keyed streams, n = 20,000, and pass within 4 standard errors.
+"""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.integrate import quad
+from scipy.special import expit
+
+from sim.clinic.arithmetic import normal_quantile
+from sim.clinic.decisions import Decision
+from sim.clinic.events import Cause, Happening
+from sim.clinic.patient import MRD_TREATMENT
+from sim.clinic.remission import (
+    Candidacy,
+    Relapse,
+    candidate_probability,
+    death_in_remission_days,
+    relapse_days,
+    relapse_hazard_ratio,
+    transplant_days,
+)
+from sim.clinic.units import NEVER
+from sim.engine.streams import uniforms
+from tests.support.hand_ledger import live, somebody
+
+SEED, N = 20261120, 20_000
+MONTH = 30.4375
+ALMOST_ONE = 1.0 - 2.0**-53
+RELAPSE = Relapse(
+    cured_probability_mrd_negative=0.19,
+    cured_probability_mrd_positive=0.07,
+    median_months_mrd_negative=10.6,
+    median_months_mrd_positive=3.0,
+    sigma=1.11,
+    shape=math.nan,
+    later_salvage_hazard_ratio=1.38,
+    ph_positive_hazard_ratio=0.7,
+    kmt2a_hazard_ratio=3.38,
+    cns_hazard_ratio=2.44,
+    mrd_only_hazard_ratio=0.5,
+    study_hazard_ratio=1.0,
+    death_rate_per_month=0.007,
+    weibull=False,
+)
+WEIBULL = RELAPSE._replace(sigma=math.nan, shape=0.9, weibull=True)
+CANDIDACY = Candidacy(
+    baseline_logit=0.6,
+    later_salvage_log_odds_ratio=-0.4,
+    prior_hct_log_odds_ratio=-1.9,
+    mrd_only_log_odds_ratio=0.6,
+    real_world_log_odds_ratio=0.8,
+    study_log_odds_ratio=0.0,
+    maximum_age_years=75.0,
+    waiting_median_months=2.07,
+    waiting_sigma=0.67,
+)
+MRD = {True: (0.19, 10.6), False: (0.07, 3.0)}
+both_depths = pytest.mark.parametrize("mrd_negative", [True, False], ids=["MRD-neg", "MRD-pos"])
+
+
+def numbers(decision):
+    return uniforms(SEED, 0, N, decision).tolist()
+
+
+def standard_errors(count, probability):
+    """How far a count is from its expectation."""
+    return (count - N * probability) / math.sqrt(N * probability * (1.0 - probability))
+
+
+# Relapse
+
+
+def exponential(u):
+    return -math.log1p(-u)
+
+
+@both_depths
+@pytest.mark.parametrize("hazard_ratio", [0.5, 1.0, 1.38, 3.38])
+@pytest.mark.parametrize("duration_ratio", [0.72, 1.0])
+def test_hazard_ratio_raises_survival_of_the_uncured_to_a_power(
+    mrd_negative, hazard_ratio, duration_ratio
+):
+    """S_u(t)^HR = 1 - u at the drawn t, S_u from scipy; rtol 1e-10."""
+    cured, months = MRD[mrd_negative]
+    uncured = stats.lognorm(1.11, scale=months * MONTH * duration_ratio)
+    for u in (0.001, 0.1, 0.5, 0.9, 0.999):
+        day = relapse_days(RELAPSE, duration_ratio, hazard_ratio, mrd_negative, cured, u)
+        assert uncured.sf(day) ** hazard_ratio == pytest.approx(1.0 - u, rel=1e-10)
+
+
+def weibull_with_median(months, shape):
+    return stats.weibull_min(shape, scale=months * MONTH / math.log(2.0) ** (1.0 / shape))
+
+
+@both_depths
+@pytest.mark.parametrize("hazard_ratio", [0.5, 1.0, 1.38, 3.38])
+@pytest.mark.parametrize("shape", [0.6, 1.0, 1.7])
+def test_a_weibull_relapse_keeps_the_median_and_takes_the_hazard_ratio(
+    mrd_negative, hazard_ratio, shape
+):
+    """S_u(t)^HR = 1 - u at the drawn t, S_u from scipy; rtol 1e-10."""
+    cured, months = MRD[mrd_negative]
+    relapse = WEIBULL._replace(shape=shape)
+    uncured = weibull_with_median(months * 0.72, shape)
+    for u in (0.001, 0.1, 0.5, 0.9, 0.999):
+        day = relapse_days(relapse, 0.72, hazard_ratio, mrd_negative, cured, exponential(u))
+        assert uncured.sf(day) ** hazard_ratio == pytest.approx(1.0 - u, rel=1e-10)
+    median = relapse_days(relapse, 1.0, 1.0, mrd_negative, cured, math.log(2.0))
+    assert median == pytest.approx(months * MONTH, rel=1e-12)
+
+
+@both_depths
+@pytest.mark.parametrize(
+    ("relapse", "uncured"),
+    [
+        (RELAPSE, lambda months: stats.lognorm(1.11, scale=months * MONTH)),
+        (WEIBULL, lambda months: weibull_with_median(months, 0.9)),
+    ],
+    ids=["lognormal", "Weibull"],
+)
+def test_relapse_is_a_mixture_cure(mrd_negative, relapse, uncured):
+    """S(t) = p + (1 - p) S_u(t)^HR with HR 1.38 at 1 month to 10 years, and its limit p."""
+    cured, months = MRD[mrd_negative]
+    u_cure, u_time = numbers(Decision.CURE_IN_REMISSION), numbers(Decision.RELAPSE_TIME)
+    form = exponential if relapse.weibull else float
+    times = [
+        relapse_days(relapse, 1.0, 1.38, mrd_negative, cure, form(time))
+        for cure, time in zip(u_cure, u_time, strict=True)
+    ]
+    uncured = uncured(months)
+    for month in (1, 3, 6, 12, 24, 120):
+        survival = cured + (1.0 - cured) * uncured.sf(month * MONTH) ** 1.38
+        free = sum(time > month * MONTH for time in times)
+        assert abs(standard_errors(free, survival)) < 4.0
+    assert abs(standard_errors(times.count(NEVER), cured)) < 4.0
+
+
+@both_depths
+def test_the_cured_are_those_below_the_cured_probability(mrd_negative):
+    cured, _ = MRD[mrd_negative]
+    below = math.nextafter(cured, 0.0)
+    assert relapse_days(RELAPSE, 1.0, 1.0, mrd_negative, below, 0.5) == NEVER
+    assert relapse_days(RELAPSE, 1.0, 1.0, mrd_negative, cured, 0.5) < NEVER
+
+
+@given(st.floats(0.01, 0.99), st.floats(0.3, 3.0), st.floats(0.3, 3.0), st.booleans())
+def test_a_worse_prognosis_never_postpones_relapse(u, hazard_ratio, more, mrd_negative):
+    day = relapse_days(RELAPSE, 1.0, hazard_ratio, mrd_negative, 0.5, u)
+    assert relapse_days(RELAPSE, 1.0, hazard_ratio * (1.0 + more), mrd_negative, 0.5, u) <= day
+    assert relapse_days(RELAPSE, 1.0, hazard_ratio, False, 0.5, u) <= day
+
+
+def test_hazard_ratios_of_all_characteristics_multiply():
+    """Every combination of line, Ph, KMT2A and CNS disease."""
+    for later, ph, kmt2a, cns in itertools.product([False, True], repeat=4):
+        patient = somebody(ph_positive=ph, kmt2a=kmt2a, cns=cns)
+        expected = 1.38**later * 0.7**ph * 3.38**kmt2a * 2.44**cns
+        ratio = relapse_hazard_ratio(RELAPSE, patient, salvage_line=2 if later else 1)
+        assert ratio == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(("line_of_relapse", "expected"), [(1, 0.5), (2, 0.5 * 1.38)])
+def test_a_remission_treated_for_mrd_only_has_a_ratio_of_its_own(line_of_relapse, expected):
+    """Times that of later salvage from the second remission on."""
+    patient = somebody(mrd_only=True, salvage_line=line_of_relapse)
+    ratio = relapse_hazard_ratio(RELAPSE, patient, salvage_line=MRD_TREATMENT)
+    assert ratio == pytest.approx(expected, rel=1e-14)
+    later = relapse_hazard_ratio(RELAPSE, patient, salvage_line=line_of_relapse)
+    assert later == {1: 1.0, 2: 1.38}[line_of_relapse]
+
+
+def test_second_and_third_salvage_have_the_same_hazard_ratio():
+    second = relapse_hazard_ratio(RELAPSE, somebody(), salvage_line=2)
+    assert relapse_hazard_ratio(RELAPSE, somebody(), salvage_line=3) == second == 1.38
+
+
+def test_death_in_remission_is_exponential():
+    """Against scipy, rtol 1e-12."""
+    expected = stats.expon(scale=MONTH / 0.007)
+    for k in range(1, 1000):
+        day = death_in_remission_days(RELAPSE, exponential(k / 1000))
+        assert day == pytest.approx(expected.ppf(k / 1000), rel=1e-12)
+
+
+# Candidates for allo-HCT
+
+
+def test_candidacy_is_logistic_in_line_earlier_transplant_setting_and_regimen():
+    for later, prior, real_world in itertools.product([False, True], repeat=3):
+        probability = candidate_probability(
+            CANDIDACY,
+            0.25,
+            age_years=50.0,
+            salvage_line=3 if later else 1,
+            prior_hct=prior,
+            real_world=real_world,
+        )
+        log_odds = 0.6 + 0.25 - 0.4 * later - 1.9 * prior + 0.8 * real_world
+        assert probability == pytest.approx(expit(log_odds), rel=1e-14)
+
+
+def test_candidacy_of_those_treated_for_mrd_only_has_a_ratio_of_its_own():
+    probability = candidate_probability(
+        CANDIDACY,
+        0.0,
+        age_years=50.0,
+        salvage_line=MRD_TREATMENT,
+        prior_hct=False,
+        real_world=False,
+    )
+    assert probability == pytest.approx(expit(0.6 + 0.6), rel=1e-14)
+
+
+@pytest.mark.parametrize(("age", "eligible"), [(75.0, True), (75.001, False), (18.0, True)])
+def test_nobody_beyond_the_age_limit_is_a_candidate(age, eligible):
+    probability = candidate_probability(
+        CANDIDACY, 0.0, age_years=age, salvage_line=1, prior_hct=False, real_world=False
+    )
+    assert (probability > 0.0) == eligible
+    assert (transplant_days(CANDIDACY, probability, 2.0**-53, 0.0) < NEVER) == eligible
+
+
+def test_wait_for_the_transplant_is_lognormal():
+    """Against scipy, rtol 1e-12."""
+    expected = stats.lognorm(0.67, scale=2.07 * MONTH)
+    for k in range(1, 1000):
+        day = transplant_days(CANDIDACY, 0.6, 0.5, normal_quantile(k / 1000))
+        assert day == pytest.approx(expected.ppf(k / 1000), rel=1e-12)
+    assert transplant_days(CANDIDACY, 0.6, 0.6, 0.0) == NEVER
+
+
+# Competing clocks
+
+
+def test_transplants_in_continuous_remission_are_the_integral_over_the_other_clocks():
+    """HCT(t) = p integral of f_wait S_relapse S_death; 2, 4 and 12 months after remission."""
+    draws = (
+        Decision.TRANSPLANT_ELIGIBILITY,
+        Decision.TRANSPLANT_TIME,
+        Decision.CURE_IN_REMISSION,
+        Decision.RELAPSE_TIME,
+        Decision.DEATH_IN_REMISSION,
+    )
+    transplanted = []
+    for u_candidate, u_wait, u_cure, u_relapse, u_death in zip(*map(numbers, draws), strict=True):
+        day = transplant_days(CANDIDACY, 0.65, u_candidate, normal_quantile(u_wait))
+        relapse = relapse_days(RELAPSE, 1.0, 1.0, True, u_cure, u_relapse)
+        if day < min(relapse, death_in_remission_days(RELAPSE, exponential(u_death))):
+            transplanted.append(day)
+
+    wait, uncured = stats.lognorm(0.67, scale=2.07 * MONTH), stats.lognorm(1.11, scale=10.6 * MONTH)
+
+    def density(day):
+        free = (0.19 + 0.81 * uncured.sf(day)) * math.exp(-0.007 * day / MONTH)
+        return 0.65 * wait.pdf(day) * free
+
+    for months in (2, 4, 12):
+        expected = quad(density, 0.0, months * MONTH, epsabs=1e-10)[0]
+        count = sum(day <= months * MONTH for day in transplanted)
+        assert abs(standard_errors(count, expected)) < 4.0
+
+
+# The same in a life. Response on day 28, MRD-negative: median 487 days; see three_patients.yaml.
+
+RESPONDS = {
+    (Decision.RESPONSE, 0): 0.4,
+    (Decision.RESPONSE_CYCLE, 0): 0.5,
+    (Decision.MRD, 0): 0.5,
+    (Decision.CURE_IN_REMISSION, 0): 0.5,
+}
+
+
+def first(log, *kinds):
+    return next(event for event in log if event.kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("relapse", "wait", "kind", "day"),
+    [
+        (0.5, ALMOST_ONE, Happening.RELAPSE, 28.0 + 487.0),
+        (0.5, 0.5, Happening.TRANSPLANT, 28.0 + 60.875),
+        (stats.norm.cdf(-3.0), 0.5, Happening.RELAPSE, 28.0 + 487.0 * math.exp(-3.0)),
+    ],
+)
+def test_the_first_clock_ends_the_remission(relapse, wait, kind, day):
+    script = RESPONDS | {
+        (Decision.RELAPSE_TIME, 0): relapse,
+        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+        (Decision.TRANSPLANT_TIME, 0): wait,
+    }
+    ended = first(live(somebody(), script).log, Happening.RELAPSE, Happening.TRANSPLANT)
+    assert ended.kind == kind
+    assert ended.time_days == pytest.approx(day, rel=1e-12)
+
+
+def test_a_transplant_on_the_day_of_the_next_cycle_comes_first():
+    """Waiting 14 days from day 28, when cycle 2 is due on day 42."""
+    script = RESPONDS | {
+        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+        (Decision.TRANSPLANT_TIME, 0): 0.5,
+    }
+    log = live(somebody(), script, {"candidacy.waiting_median_months": 14.0 / MONTH}).log
+    assert first(log, Happening.TRANSPLANT).time_days == 42.0
+    assert [event.time_days for event in log if event.kind == Happening.CYCLE_STARTED] == [0.0]
+
+
+def test_relapse_before_two_years_leaves_no_excess_of_survivors():
+    """Relapse on day 515; death after four years at -ln(0.99), not fourfold from day 758.5 on."""
+    script = RESPONDS | {
+        (Decision.RELAPSE_TIME, 0): 0.5,
+        (Decision.BACKGROUND_DEATH, 0): 1.0 - 0.99**4,
+    }
+    end = live(somebody(age_years=40.0), script).log[-1]
+    assert (end.kind, end.detail) == (Happening.DEATH, Cause.BACKGROUND)
+    assert end.time_days == pytest.approx(4 * 365.25, rel=1e-9)
+
+
+def test_two_years_in_remission_make_a_long_term_survivor():
+    cured = RESPONDS | {(Decision.CURE_IN_REMISSION, 0): 0.1}
+    log = live(somebody(), cured).log
+    assert first(log, Happening.LONG_TERM_SURVIVOR).time_days == 28.0 + 2 * 365.25
+
+
+@pytest.mark.parametrize(("day", "dies"), [(730.0, True), (731.0, False)])
+def test_death_in_remission_stops_at_long_term_survival(day, dies):
+    """0.007 a month for so many days since remission; two years are 730.5 days."""
+    u = 1.0 - math.exp(-0.007 * day / MONTH)
+    script = RESPONDS | {(Decision.CURE_IN_REMISSION, 0): 0.1, (Decision.DEATH_IN_REMISSION, 0): u}
+    end = live(somebody(), script, {"relapse.death_rate_per_month": 0.007}).log[-1]
+    assert (end.kind == Happening.DEATH) == dies
+    if dies:
+        assert end.time_days == pytest.approx(28.0 + day, rel=1e-9)

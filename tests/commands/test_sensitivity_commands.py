@@ -1,0 +1,248 @@
+"""The commands of sensitivity analysis: what they print and write, what they refuse, how they end."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from functools import cache
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from sim.cli import commands
+from sim.report import global_sensitivity, one_way, threshold, two_way, what_ifs
+from sim.report.text import DISCLAIMER
+from tests.support.places import ROOT
+
+MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+GRID = ("--x", "cost.blinatumomab.vial", "--y", "cost.inpatient_day", "--steps", 3)
+VIAL = ("--parameter", "cost.blinatumomab.vial", "--range", "0,20000")
+COMMANDS = {
+    "tornado": ((), one_way.NAMES, one_way.COLUMNS),
+    "twoway": (GRID, two_way.NAMES, two_way.COLUMNS),
+    "threshold": (VIAL, threshold.NAMES, threshold.COLUMNS),
+    "sobol": (("--draws", 2), global_sensitivity.SOBOL_NAMES, global_sensitivity.SOBOL_COLUMNS),
+    "morris": (
+        ("--trajectories", 2, "--groups", "default"),
+        global_sensitivity.MORRIS_NAMES,
+        global_sensitivity.MORRIS_COLUMNS,
+    ),
+    "scenarios": ((), what_ifs.NAMES, what_ifs.COLUMNS),
+}
+
+
+def invoke(command, *arguments, patients=30, scenario=MAIN):
+    given = (command, scenario, *COMMANDS[command][0], "--patients", patients, *arguments)
+    return CliRunner().invoke(commands, [str(each) for each in given])
+
+
+@cache
+def plain(command):
+    """The command as it is, asked once."""
+    return invoke(command)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_prints_its_answer_and_says_what_it_is_not(command):
+    result = plain(command)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    assert " ".join(result.stdout.split()).endswith(DISCLAIMER)
+    assert "Standard errors are Monte Carlo errors" in " ".join(result.stdout.split())
+    assert " nan" not in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_is_the_only_output(command):
+    result = invoke(command, "--json", "--seed", 0)
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["analysis"] == command
+    assert content["scenario"] == "first_salvage"
+    assert (content["patients"], content["seed"]) == (30, 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_folder_holds_the_documented_files(command, tmp_path):
+    result = invoke(command, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith(f"Files: {tmp_path / 'out'}\n")
+    _, names, columns = COMMANDS[command]
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written - {"manifest.json"} == set(names)
+    table = (tmp_path / "out" / f"{command}.csv").read_text()
+    assert tuple(next(csv.reader(io.StringIO(table)))) == columns
+    origin = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert origin["analysis"] == command
+    assert origin["patients"] == 30
+    assert json.loads((tmp_path / "out" / f"{command}.json").read_text())["analysis"] == command
+
+
+@pytest.mark.parametrize("command", ["threshold", "scenarios", "sobol"])
+def test_the_same_bytes_come_out_again(command, tmp_path):
+    for name, threads in (("a", 1), ("b", 2)):
+        assert invoke(command, "--out", tmp_path / name, "--threads", threads).exit_code == 0
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
+    )
+    assert one == two
+
+
+def test_one_patient_is_enough_for_every_command():
+    for command in COMMANDS:
+        result = invoke(command, patients=1)
+        assert result.exit_code == 0, (command, result.output)
+
+
+def test_a_column_of_the_tornado_is_the_number_that_is_printed(tmp_path):
+    result = invoke("tornado", "--out", tmp_path, "--top", 3, "--outcome", "cost")
+    table = pd.read_csv(tmp_path / "tornado.csv")
+    widest = table[table["group"] == "parameter"].nlargest(1, "swing").iloc[0]
+    (line,) = [row for row in result.stdout.splitlines() if row.startswith(widest["label"])][:1]
+    assert f"${abs(widest['outcome_low']):,.0f}" in line
+    assert "Widest 3 of" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "says"),
+    [
+        ("tornado", ["--outcome", "qalies"], "did you mean 'qalys'?"),
+        ("tornado", ["--strategy", "chemo"], "--strategy: no such strategy (got 'chemo')"),
+        ("tornado", ["--threshold", "0"], "--threshold"),
+        ("tornado", ["--top", "0"], "--top"),
+        *(
+            (command, ["--threshold", worth], says)
+            for command in ("tornado", "twoway", "morris", "sobol", "scenarios")
+            for worth, says in (
+                ("nan", "--threshold: 'nan' is not a number"),
+                ("inf", "--threshold: inf is not in the range 0.0<x<=1000000000000.0"),
+                ("-5", "--threshold: -5.0 is not in the range 0.0<x<=1000000000000.0"),
+                ("1e+308", "--threshold: 1e+308 is not in the range 0.0<x<=1000000000000.0"),
+            )
+        ),
+        ("twoway", ["--x", "cost.vial"], "--x: this scenario uses no such parameter"),
+        ("twoway", ["--y", "cost.blinatumomab.vial"], "--y: must be another parameter than --x"),
+        ("twoway", ["--x-range", "1"], "is not two numbers with a comma between them"),
+        ("twoway", ["--x-range", "1,x"], "is not two numbers with a comma between them"),
+        ("twoway", ["--x-range=-1,2"], "--x-range: cost.blinatumomab.vial: a value in 'USD'"),
+        ("twoway", ["--steps", "1"], "--steps"),
+        ("twoway", ["--y-range", "0,1e300"], "at most 1e+12 (got 1e+300)"),
+        ("twoway", ["--y-range", "nan,1"], "must be a finite number"),
+        ("threshold", ["--range", "0,1e300"], "at most 1e+12 (got 1e+300)"),
+        ("threshold", ["--range", "5,5"], "--range: the second number must be above the first"),
+        ("threshold", ["--parameter", "relapse.sigmas"], "did you mean 'relapse.sigma'?"),
+        ("sobol", ["--draws", "3"], "--draws: must be a power of 2, at least 2 (got 3)"),
+        ("sobol", ["--resume"], "--resume: needs the folder of the unfinished results"),
+        ("sobol", ["--groups", "some"], "--groups"),
+        ("morris", ["--trajectories", "1"], "--trajectories"),
+        # Few patients, so that at some points the drug gains nothing.
+        (
+            "sobol",
+            ["--outcome", "icer", "--draws", "16", "--patients", "20", "--seed", "5"],
+            "--outcome: is not defined at",
+        ),
+    ],
+)
+def test_a_mistake_ends_with_code_2_and_one_message(command, arguments, says):
+    result = invoke(command, *arguments, patients=3)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert says in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+
+
+def test_inputs_are_printed_with_their_whole_label():
+    """Three parameters have labels that begin with the same 40 signs."""
+    shown = " ".join(plain("tornado").stdout.split())
+    assert "Days in hospital, salvage chemotherapy, first" in shown
+    assert "cycle, days" in shown
+    assert "..." not in shown
+
+
+def test_a_threshold_at_which_nothing_flips_says_where_to_look():
+    result = invoke("threshold", "--range", "4000,5000")
+    assert "no flip" in result.stdout
+    shown = " ".join(result.stdout.split())
+    assert "Nothing flips from 4,000 to 5,000 at $50,000, $100,000, $150,000 per QALY" in shown
+
+
+def test_an_outcome_that_no_end_has_is_said_to_be_missing():
+    result = invoke("tornado", "--outcome", "rfs_median_months", patients=1)
+    shown = " ".join(result.stdout.split())
+    assert (
+        "have no outcome at an end, and come first: it cannot be told from these patients" in shown
+    )
+
+
+@pytest.mark.slow
+def test_an_end_without_a_ratio_is_said_to_have_none():
+    ratio = " ".join(invoke("tornado", "--outcome", "icer", patients=3).stdout.split())
+    assert "an ICER exists only for a strategy that is more effective and costlier" in ratio
+
+
+@pytest.mark.parametrize("command", ["sobol", "morris"])
+def test_what_is_not_drawn_is_said_to_be_left_out(command):
+    shown = " ".join(plain(command).stdout.split())
+    assert "Blinatumomab, vial is fixed and has a stated range: varied by tornado" in shown
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
+    result = invoke("scenarios", scenario=path, patients=5)
+    assert result.exit_code == 0, result.output
+    for what_if in (
+        "Vial price 25 % lower",
+        "started as an outpatient",
+        "Odds of candidacy for allo-HCT doubled",
+        *(f"Cured when in remission for {years} years" for years in (2, 3, 5)),
+        "No benefit after treatment stops",
+        "Horizon of 10 years",
+        # Of a scenario that is itself in the one perspective, the other.
+        "Perspective of a United States payer"
+        if path.stem.startswith("nhs")
+        else "Perspective of NHS England",
+    ):
+        assert what_if in result.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(command, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    result = invoke(command, "--out", file, patients=10**9 if command == "tornado" else 10)
+    assert result.exit_code == 2
+    assert "--out: is a file, not a folder" in result.stderr
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_with_the_same_bytes(tmp_path):
+    """The process is killed once three chunks of 64 runs are there; then --resume."""
+
+    def given(folder, *more):
+        options = ("--draws", "32", "--patients", "2000", "--out", str(folder), *more)
+        return [sys.executable, "-m", "sim", "sobol", str(MAIN), *options]
+
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    running = subprocess.Popen(given(tmp_path / "a"), env=environment, stdout=subprocess.DEVNULL)
+    chunks = tmp_path / "a" / "chunks"
+    while running.poll() is None and len(list(chunks.glob("[0-9]*.parquet"))) < 3:
+        time.sleep(0.05)
+    running.kill()
+    running.wait()
+    assert not (tmp_path / "a" / "sobol.csv").exists()
+    again = subprocess.run(given(tmp_path / "a"), env=environment, capture_output=True, check=False)
+    assert again.returncode == 2
+    assert b"holds an unfinished analysis" in again.stderr
+    for folder, more in (("a", ("--resume",)), ("b", ())):
+        subprocess.run(
+            given(tmp_path / folder, *more), env=environment, capture_output=True, check=True
+        )
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
+    )
+    assert one == two

@@ -1,0 +1,143 @@
+"""Every table that commands write says what its numbers are in, row by row where they differ."""
+
+import pytest
+
+from sim.economics.ledger import Account
+from sim.report import comparison_files, explain_files, price, run_columns, threshold, two_way, voi
+from sim.report.comparison_files import comparison_tables
+from sim.report.global_sensitivity import MORRIS_COLUMNS
+from sim.report.one_way import COLUMNS as TORNADO
+from sim.report.run_tables import run_tables
+from sim.report.what_ifs import COLUMNS as WHAT_IFS
+from sim.report.what_ifs import matrix_table
+from sim.study.comparison import compare
+from sim.study.outcome_units import account_unit, outcome_unit
+from sim.study.simulation import run
+from sim.study.summary import summarise
+from sim.uncertainty.scenario_matrix import scenario_matrix
+
+DOCUMENTED = {
+    **run_columns.COLUMNS,
+    **comparison_files.COLUMNS,
+    **explain_files.COLUMNS,
+    "price.csv": price.COLUMNS,
+    "voi.csv": voi.COLUMNS,
+    "tornado.csv": TORNADO,
+    "twoway.csv": two_way.COLUMNS,
+    "threshold.csv": threshold.COLUMNS,
+    "morris.csv": MORRIS_COLUMNS,
+    "scenarios.csv": WHAT_IFS,
+}
+GENERIC = {
+    "mean",
+    "value",
+    "undiscounted",
+    "discounted",
+    "cost",
+    "icer",
+    "nmb",
+    "threshold",
+    "price_per_vial",
+    "outcome_low",
+    "mu_star",
+}
+"""Columns whose name does not say what they are in."""
+SAYS = ("unit", "currency", "outcome_unit")
+# A value of explain_draws.csv is in days for times and in years for ages: see its documentation.
+WITHOUT = {"explain_draws.csv"}
+
+
+@pytest.mark.parametrize("name", sorted(set(DOCUMENTED) - WITHOUT))
+def test_a_table_of_amounts_has_a_column_for_their_unit(name):
+    columns = DOCUMENTED[name]
+    if GENERIC & set(columns):
+        assert any(each in columns for each in SAYS), name
+
+
+@pytest.mark.parametrize(
+    ("outcome", "unit"),
+    [
+        ("cost.drug", "GBP"),
+        ("cost_undiscounted", "GBP"),
+        ("nmb_at_20000", "GBP"),
+        ("icer", "GBP per QALY"),
+        ("qalys_undiscounted.on_treatment", "QALYs"),
+        ("life_years", "years"),
+        ("os_12_months_percent", "%"),
+        ("os_median_months", "months"),
+        ("cycles_median", "cycles"),
+    ],
+)
+def test_unit_of_an_outcome_follows_from_its_name(outcome, unit):
+    assert outcome_unit(outcome, "GBP") == unit
+
+
+def test_difference_of_shares_is_in_percentage_points():
+    assert outcome_unit("response_percent", "USD", is_difference=True) == "percentage points"
+
+
+@pytest.mark.parametrize(
+    ("name", "currency"), [("first_salvage", "USD"), ("nhs_first_salvage", "GBP")]
+)
+def test_tables_of_a_run_are_in_the_money_of_its_perspective(ask, name, currency):
+    simulation = run(ask(name, patients=20))
+    tables = run_tables(simulation, summarise(simulation))
+    for table in ("strategies.csv", "increments.csv"):
+        rows = tables[table]
+        money = rows["outcome"].str.startswith(("cost", "nmb"))
+        assert set(rows.loc[money, "unit"]) == {currency}
+        assert set(rows.loc[~money, "unit"]) <= {
+            "QALYs",
+            "years",
+            "%",
+            "months",
+            "cycles",
+            f"{currency} per QALY",
+        }
+        assert rows["unit"].notna().all()
+    ledger = tables["ledger.csv"]
+    assert set(zip(ledger["account"], ledger["unit"], strict=True)) == {
+        (account.value, account_unit(account, currency)) for account in Account
+    }
+    assert account_unit(Account.COST, currency) == currency
+
+
+@pytest.fixture(scope="module")
+def two_payers(ask):
+    """The main question for a payer of the United States and for the NHS; n = 20."""
+    questions = [ask(name, patients=20) for name in ("first_salvage", "nhs_first_salvage")]
+    return comparison_tables(compare(questions, names=["america", "england"]))
+
+
+def test_rows_of_two_payers_in_one_table_have_their_own_money(two_payers):
+    money = {"america": "USD", "england": "GBP"}
+    outcomes = two_payers["comparison.csv"]
+    for scenario, currency in money.items():
+        rows = outcomes[outcomes["scenario"] == scenario]
+        costs = rows["outcome"].str.startswith(("cost", "nmb"))
+        assert set(rows.loc[costs, "unit"]) == {currency}
+        assert set(rows.loc[rows["outcome"] == "icer", "unit"]) == {f"{currency} per QALY"}
+    for table in ("frontier.csv", "net_benefit.csv"):
+        rows = two_payers[table]
+        assert dict(zip(rows["analysis"], rows["currency"], strict=True)) == money
+    changes = two_payers["changes.csv"]
+    thresholds = changes[changes["name"] == "thresholds"]
+    assert dict(zip(thresholds["scenario"], thresholds["unit"], strict=True)) == {
+        "america": "USD per QALY",
+        "england": "GBP per QALY",
+    }
+    prices = changes[changes["name"] == "cost.blinatumomab.vial"]
+    assert dict(zip(prices["scenario"], prices["unit"], strict=True)) == money
+    assert two_payers["differences.csv"]["unit"].notna().all()
+
+
+def test_what_if_of_another_payer_is_in_its_money(ask):
+    what_ifs = {
+        "half_the_horizon": {"horizon_years": 10},
+        "england": {"perspective": "nhs_england"},
+    }
+    question = ask("later_salvage", patients=20, what_ifs=what_ifs)
+    table = matrix_table(scenario_matrix(question, threads=1))
+    found = dict(zip(table["what_if"], table["currency"], strict=True))
+    assert found["base"] == found["half_the_horizon"] == "USD"
+    assert found["england"] == "GBP"

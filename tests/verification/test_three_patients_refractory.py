@@ -1,0 +1,133 @@
+"""A non-responder who goes on to usual care and dies of leukaemia, computed by hand.
+
+A man of 60 in second salvage. Blinatumomab does not work: in second salvage the chance of a
+remission is 1 in 4 (in first salvage, with the same luck, he would have responded).
+
+In cycle 1 he has grade 3 febrile neutropenia from day 15 to day 19, treated in hospital while
+the pump runs on. On day 5 of cycle 2 (day 47) grade 3 neurotoxicity strikes, with a first
+seizure. It lasts 10 days, more than the 7 that the label allows: blinatumomab is stopped for
+good after 5 days of the cycle, and two of the seven days in the bag are lost. Of the 10 days
+in hospital none lies in the 2 that were planned.
+
+On day 70, when cycle 2 would have ended, there is no remission, and the leukaemia has lost
+CD19. He is fit for usual care: drugs, 30 days in hospital, then supportive care. Nothing
+brings a remission, and he dies of leukaemia on day 243.5.
+
+Refractory leukaemia has a median of 60.875 days and shape 1/2, and later salvage twice the
+hazard, so that S(t) = 2^-(2 (t / 60.875)^(1/2)); with S = 1/16 = 2^-4 the root is 2, and he
+dies 4 medians after the first dose.
+
+Nothing is discounted.
+"""
+
+import pytest
+
+from sim.clinic.decisions import Decision
+from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.toxicity import Toxicity
+from tests.support.hand_ledger import LATER_LINE, assert_ledger, assert_log, live, somebody
+
+MAN = somebody(age_years=60.0, salvage_line=2)
+
+LUCK = {
+    (Decision.RESPONSE, 0): 0.3,  # between 1/4 and 1/2
+    (Decision.REFRACTORY_SURVIVAL, 0): 1 - 1 / 16,
+    (Decision.FEBRILE_NEUTROPENIA, 0): 0.1,  # below 0.2: severe
+    (Decision.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55,  # 14 + (0.05 / 0.5) x 10 = day 15
+    (Decision.FEBRILE_NEUTROPENIA_DURATION, 0): 0.5,  # median, 4 days
+    (Decision.NEUROTOXICITY, 1): 0.06,  # half the risk of cycle 1: 0.025 to 0.1 is grade 3
+    (Decision.NEUROTOXICITY_ONSET, 1): 0.5,  # 10 x 0.5: day 5
+    (Decision.NEUROTOXICITY_DURATION, 1): 0.5,  # median, 10 days
+    (Decision.SEIZURE, 1): 0.05,  # below 0.1
+    (Decision.CD19_LOSS, 0): 0.05,  # below 0.1
+    (Decision.NEXT_LINE, LATER_LINE): 0.4,  # below 1/2: fit for usual care
+    (Decision.RESCUE, LATER_LINE): 0.6,  # above 1/2: no remission
+}
+
+LOG = [
+    Event(0.0, Happening.ENTRY, line=0),
+    Event(0.0, Happening.LINE_STARTED, line=0),
+    Event(0.0, Happening.CYCLE_STARTED, line=0, cycle=0),
+    Event(0.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=9.0),
+    Event(7.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=28.0),
+    Event(15.0, Happening.TOXICITY, 0, 0, Toxicity.FEBRILE_NEUTROPENIA, grade=3, value=4.0),
+    Event(28.0, Happening.INFUSION_STOPPED, line=0, cycle=0),
+    Event(42.0, Happening.CYCLE_STARTED, line=0, cycle=1),
+    Event(42.0, Happening.INFUSION_STARTED, line=0, cycle=1, value=28.0),
+    Event(47.0, Happening.TOXICITY, 0, 1, Toxicity.NEUROTOXICITY, grade=3, value=10.0),
+    Event(47.0, Happening.SEIZURE, 0, 1, Toxicity.NEUROTOXICITY, grade=3),
+    Event(47.0, Happening.TREATMENT_STOPPED, 0, 1, Toxicity.NEUROTOXICITY, grade=3),
+    Event(47.0, Happening.INFUSION_STOPPED, line=0, cycle=1),
+    Event(70.0, Happening.NO_RESPONSE, line=0),
+    Event(70.0, Happening.CD19_LOSS, line=0),
+    Event(70.0, Happening.USUAL_CARE_STARTED, line=1),
+    Event(4 * 60.875, Happening.DEATH, line=1, detail=Cause.LEUKAEMIA),
+]
+
+TREATED, REFRACTORY = "on_treatment", "relapsed_refractory"
+HOSPITAL = "administration_and_hospital"
+
+LEDGER = [
+    # Cycle 1, bags of 7 days: 63 mcg are 1.8 vials, 196 mcg are 5.6 vials of 35 mcg.
+    ("drug", TREATED, 0, 0, 0, 2 * 1000),
+    ("drug", TREATED, 0, 7, 7, 6 * 1000),
+    ("drug", TREATED, 0, 14, 14, 6 * 1000),
+    ("drug", TREATED, 0, 21, 21, 6 * 1000),
+    (HOSPITAL, TREATED, 0, 0, 9, 9 * 100),
+    (HOSPITAL, TREATED, 0, 0, 0, 10),  # premedication
+    (HOSPITAL, TREATED, 0, 7, 7, 10),
+    (HOSPITAL, TREATED, 0, 14, 14, 50),  # bag changes
+    (HOSPITAL, TREATED, 0, 21, 21, 50),
+    (HOSPITAL, TREATED, 0, 0, 7, 7 * 4),  # pump
+    (HOSPITAL, TREATED, 0, 7, 28, 21 * 4),
+    ("toxicity", TREATED, 0, 15, 15, 600),  # febrile neutropenia, and 4 days in hospital
+    ("toxicity", TREATED, 0, 15, 19, 4 * 100),
+    ("toxicity_decrement", TREATED, 0, 15, 19, -0.2 * 4 / 365.25),
+    # Cycle 2: one bag, 6 vials, of whose 7 days 5 are given.
+    ("drug", TREATED, 0, 42, 42, 6 * 1000),
+    (HOSPITAL, TREATED, 0, 42, 44, 2 * 100),
+    (HOSPITAL, TREATED, 0, 42, 42, 10),
+    (HOSPITAL, TREATED, 0, 42, 47, 5 * 4),
+    ("toxicity", TREATED, 0, 47, 47, 1500),  # neurotoxicity, and 10 days in hospital
+    ("toxicity", TREATED, 0, 47, 57, 10 * 100),
+    ("toxicity_decrement", TREATED, 0, 47, 57, -0.2 * 10 / 365.25),
+    # Usual care: drugs, 30 days in hospital, supportive care for the rest.
+    ("later_lines", REFRACTORY, 1, 70, 70, 40000),
+    ("later_lines", REFRACTORY, 1, 70, 100, 30 * 100),
+    ("later_lines", REFRACTORY, 1, 100, 243.5, 143.5 * 100),
+    ("end_of_life", REFRACTORY, 1, 243.5, 243.5, 5000),
+    ("health_state", TREATED, 0, 0, 70, 0.6 * 70 / 365.25),
+    ("health_state", REFRACTORY, 0, 70, 243.5, 0.4 * 173.5 / 365.25),
+    ("life", TREATED, 0, 0, 70, 70 / 365.25),
+    ("life", REFRACTORY, 0, 70, 243.5, 173.5 / 365.25),
+]
+
+
+@pytest.fixture(scope="module")
+def lived():
+    rates = {"perspective.discount_rate_costs": 0.0, "perspective.discount_rate_effects": 0.0}
+    return live(MAN, LUCK, rates)
+
+
+def test_the_log_is_the_history_written_by_hand(lived):
+    assert_log(lived.log, LOG)
+
+
+def test_the_ledger_holds_every_entry_written_by_hand_and_no_other(lived):
+    assert_ledger(lived.ledger, LEDGER, costs=0.0, effects=0.0)
+
+
+def test_without_discounting_every_entry_is_worth_what_it_is(lived):
+    assert all(entry.discounted == entry.undiscounted for entry in lived.ledger)
+
+
+def test_he_is_given_twenty_six_vials(lived):
+    """2 + 3 x 6 in cycle 1, 6 in cycle 2."""
+    drugs = [e.undiscounted for e in lived.ledger if e.category.label == "drug"]
+    assert sum(drugs) == 1000 * (2 + 18 + 6)
+
+
+def test_with_the_same_luck_in_first_salvage_he_would_have_responded():
+    lived = live(MAN._replace(salvage_line=1), {(Decision.RESPONSE, 0): LUCK[Decision.RESPONSE, 0]})
+    assert Happening.RESPONSE in {event.kind for event in lived.log}
+    assert Happening.NO_RESPONSE not in {event.kind for event in lived.log}
