@@ -3,9 +3,14 @@
 Contract C1: a random number is ``uniform(seed, patient, decision, occurrence)``. The
 numbers below are part of every published result: never renumber, never reuse; a new
 decision gets a new number. ``occurrence`` says which line, cycle or repeat is meant.
+
+`DRAWS` has a row for each, the only description of a random draw: engines, replay and reports
+derive their own tables from it. Compiled code reads the members alone, never the rows.
 """
 
-from enum import IntEnum, unique
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum, Flag, IntEnum, auto, unique
 from typing import Final
 
 CYCLES_PER_LINE: Final = 64
@@ -83,6 +88,244 @@ class Decision(IntEnum):
     FEBRILE_NEUTROPENIA = 73
     FEBRILE_NEUTROPENIA_ONSET = 74
     FEBRILE_NEUTROPENIA_DURATION = 75
+
+
+class Patients(Flag):
+    """The patients whose course can depend on a draw."""
+
+    ENTERING = auto()
+    """Everybody, at entry."""
+    TREATED = auto()
+    """On a line of treatment."""
+    IN_CYCLE = auto()
+    """Given a cycle of a line."""
+    WITH_TOXICITY = auto()
+    """With a toxicity in the cycle."""
+    REFRACTORY = auto()
+    """Untreated, or without response to a line."""
+    RESPONDERS = auto()
+    """With a response to a line, whose depth is assessed."""
+    IN_REMISSION = auto()
+    CANDIDATES = auto()
+    """In remission, and assessed for allo-HCT."""
+    RELAPSED = auto()
+    BETWEEN_LINES = auto()
+    """After failure of a line, and assessed for another."""
+    USUAL_CARE = auto()
+    """After the last regimen."""
+    RESCUED = auto()
+    """In a remission that usual care brought about, and on the way to allo-HCT."""
+    TRANSPLANTED = auto()
+
+
+@unique
+class Once(Enum):
+    """How often a draw is made; a transplant is counted by the line that it belongs to."""
+
+    ENTRY = auto()
+    LINE = auto()
+    TRANSPLANT = auto()
+    CYCLE = auto()
+
+
+ONCE: Final = {
+    Patients.ENTERING: Once.ENTRY,
+    Patients.IN_CYCLE: Once.CYCLE,
+    Patients.WITH_TOXICITY: Once.CYCLE,
+    Patients.TRANSPLANTED: Once.TRANSPLANT,
+}
+"""How often a draw is made for these patients; for all others it is once a line."""
+
+
+@unique
+class Form(IntEnum):
+    """The standard distribution in which the clinic's formulas take a draw."""
+
+    UNIFORM = 0
+    EXPONENTIAL = 1
+    NORMAL = 2
+
+
+@dataclass(frozen=True)
+class DrawFacts:
+    """A row of `DRAWS`.
+
+    Attributes
+    ----------
+    word
+        The meaning of a hit, the event after a time, or the name of a characteristic or toxicity.
+    rare
+        Whether only few of `needed_by` come to need it.
+    """
+
+    needed_by: Patients
+    word: str
+    _: KW_ONLY
+    form: Form
+    rare: bool = False
+
+    @property
+    def once(self) -> Once:
+        """The unit in which it is drawn once."""
+        return ONCE.get(self.needed_by, Once.LINE)
+
+
+@dataclass(frozen=True)
+class Chance(DrawFacts):
+    """A draw that is compared with a probability; `otherwise` is the meaning of a miss."""
+
+    otherwise: str
+    _: KW_ONLY
+    form: Form = Form.UNIFORM
+
+
+@dataclass(frozen=True)
+class Time(DrawFacts):
+    """Days until an event, counted from the day of the draw or, `from_entry`, from entry."""
+
+    form: Form
+    _: KW_ONLY
+    from_entry: bool = False
+
+
+@dataclass(frozen=True)
+class Characteristic(DrawFacts):
+    """A characteristic at entry.
+
+    Attributes
+    ----------
+    attribute
+        Its name in a `sim.clinic.patient.Patient`.
+    unit
+        Of an amount.
+    present, absent
+        Its values as shown, where it is present or absent.
+    """
+
+    attribute: str
+    unit: str = ""
+    _: KW_ONLY
+    present: str = "yes"
+    absent: str = "no"
+    needed_by: Patients = Patients.ENTERING
+    form: Form = Form.UNIFORM
+
+
+@dataclass(frozen=True)
+class Grade(DrawFacts):
+    """Whether a toxicity occurs in a cycle, and its grade."""
+
+    _: KW_ONLY
+    needed_by: Patients = Patients.IN_CYCLE
+    form: Form = Form.UNIFORM
+
+
+@dataclass(frozen=True)
+class Duration(DrawFacts):
+    """Days from the onset of a toxicity to its end."""
+
+    _: KW_ONLY
+    form: Form = Form.NORMAL
+
+
+ONSET: Final = Time(Patients.WITH_TOXICITY, "onset", Form.UNIFORM)
+DURATION: Final = Duration(Patients.WITH_TOXICITY, "duration")
+
+DRAWS: Final[Mapping[Decision, DrawFacts]] = {
+    Decision.AGE: Characteristic("age", "age_years", " years"),
+    Decision.SEX: Characteristic("sex", "male", present="man", absent="woman"),
+    Decision.WEIGHT: Characteristic("weight", "weight_kg", " kg", form=Form.NORMAL),
+    Decision.HEIGHT: Characteristic("height", "height_cm", " cm", form=Form.NORMAL),
+    Decision.SALVAGE_LINE: Characteristic("salvage line", "salvage_line"),
+    Decision.PRIOR_HCT: Characteristic("earlier allo-HCT", "prior_hct"),
+    Decision.PHILADELPHIA: Characteristic("Ph-positive", "ph_positive"),
+    Decision.KMT2A: Characteristic("KMT2A-rearranged", "kmt2a"),
+    Decision.HIGH_BLASTS: Characteristic("high blast burden", "high_blasts"),
+    Decision.CNS_DISEASE: Characteristic("CNS disease", "cns"),
+    Decision.EXTRAMEDULLARY: Characteristic("extramedullary disease", "extramedullary"),
+    Decision.PRIMARY_REFRACTORY: Characteristic("primary refractory", "primary_refractory"),
+    Decision.FIRST_REMISSION: Characteristic(
+        "first remission", "first_remission_months", " months", form=Form.NORMAL
+    ),
+    Decision.BACKGROUND_DEATH: Time(
+        Patients.ENTERING, "death of another cause", Form.EXPONENTIAL, from_entry=True
+    ),
+    Decision.MRD_ONLY: Characteristic("MRD only", "mrd_only"),
+    Decision.RESPONSE: Chance(Patients.TREATED, "responds", "does not respond"),
+    Decision.RESPONSE_CYCLE: Chance(Patients.TREATED, "in the first cycle", "in the second cycle"),
+    Decision.RESPONSE_DEPTH: Chance(Patients.RESPONDERS, "CR", "CRh/CRi"),
+    Decision.MRD: Chance(Patients.RESPONDERS | Patients.RESCUED, "MRD-negative", "MRD-positive"),
+    Decision.PROGRESSION_AFTER_FIRST_CYCLE: Chance(
+        Patients.TREATED, "one cycle only, if refractory", "may have more cycles"
+    ),
+    Decision.REFRACTORY_SURVIVAL: Time(Patients.REFRACTORY, "death of leukaemia", Form.EXPONENTIAL),
+    Decision.CONSOLIDATION: Chance(
+        Patients.IN_REMISSION, "goes on to consolidation", "no consolidation"
+    ),
+    Decision.MAINTENANCE: Chance(
+        Patients.IN_REMISSION, "goes on to maintenance", "no maintenance", rare=True
+    ),
+    Decision.TRANSPLANT_ELIGIBILITY: Chance(
+        Patients.CANDIDATES, "candidate for allo-HCT", "no candidate for allo-HCT"
+    ),
+    Decision.TRANSPLANT_TIME: Time(Patients.CANDIDATES, "allo-HCT", Form.NORMAL),
+    Decision.CURE_IN_REMISSION: Chance(
+        Patients.IN_REMISSION, "cured without allo-HCT", "not cured without allo-HCT"
+    ),
+    # A standard exponential where time to relapse is Weibull.
+    Decision.RELAPSE_TIME: Time(Patients.IN_REMISSION, "relapse", Form.UNIFORM),
+    Decision.DEATH_IN_REMISSION: Time(
+        Patients.IN_REMISSION, "death in remission", Form.EXPONENTIAL
+    ),
+    Decision.CD19_LOSS: Chance(Patients.TREATED, "loses CD19", "keeps CD19"),
+    Decision.NEXT_LINE: Chance(
+        Patients.BETWEEN_LINES, "fit for another line", "not fit for another line"
+    ),
+    Decision.RESCUE: Chance(
+        Patients.USUAL_CARE, "rescued by later lines", "not rescued by later lines"
+    ),
+    Decision.RESCUE_TIME: Time(Patients.RESCUED, "allo-HCT", Form.UNIFORM),
+    Decision.SURVIVAL_AFTER_RELAPSE: Time(
+        Patients.RELAPSED, "death of leukaemia", Form.EXPONENTIAL
+    ),
+    Decision.TRANSPLANT_DEATH: Chance(
+        Patients.TRANSPLANTED, "early transplant death", "no early transplant death"
+    ),
+    Decision.TRANSPLANT_DEATH_TIME: Time(
+        Patients.TRANSPLANTED, "transplant death", Form.UNIFORM, rare=True
+    ),
+    Decision.ACUTE_GVHD: Chance(Patients.TRANSPLANTED, "acute GVHD", "no acute GVHD"),
+    Decision.ACUTE_GVHD_ONSET: Time(Patients.TRANSPLANTED, "acute GVHD", Form.UNIFORM),
+    Decision.CHRONIC_GVHD: Chance(Patients.TRANSPLANTED, "chronic GVHD", "no chronic GVHD"),
+    Decision.CHRONIC_GVHD_ONSET: Time(Patients.TRANSPLANTED, "chronic GVHD", Form.UNIFORM),
+    Decision.TRANSPLANT_VOD: Chance(Patients.TRANSPLANTED, "VOD", "no VOD"),
+    Decision.TRANSPLANT_INFECTION: Chance(Patients.TRANSPLANTED, "infection", "no infection"),
+    Decision.LATE_TRANSPLANT_DEATH: Time(
+        Patients.TRANSPLANTED, "late transplant death", Form.UNIFORM
+    ),
+    Decision.CURE_AFTER_TRANSPLANT: Chance(
+        Patients.TRANSPLANTED, "cured by allo-HCT", "not cured by allo-HCT"
+    ),
+    Decision.RELAPSE_AFTER_TRANSPLANT: Time(Patients.TRANSPLANTED, "relapse", Form.UNIFORM),
+    Decision.CRS: Grade("CRS"),
+    Decision.CRS_ONSET: ONSET,
+    Decision.CRS_DURATION: DURATION,
+    Decision.NEUROTOXICITY: Grade("neurotoxicity"),
+    Decision.NEUROTOXICITY_ONSET: ONSET,
+    Decision.NEUROTOXICITY_DURATION: DURATION,
+    Decision.SEIZURE: Chance(
+        Patients.WITH_TOXICITY, "with a seizure", "without a seizure", rare=True
+    ),
+    Decision.HEPATOTOXICITY: Grade("hepatotoxicity"),
+    Decision.HEPATOTOXICITY_ONSET: ONSET,
+    Decision.HEPATOTOXICITY_DURATION: DURATION,
+    Decision.INFECTION: Grade("infection"),
+    Decision.INFECTION_ONSET: ONSET,
+    Decision.INFECTION_DURATION: DURATION,
+    Decision.FEBRILE_NEUTROPENIA: Grade("febrile neutropenia"),
+    Decision.FEBRILE_NEUTROPENIA_ONSET: ONSET,
+    Decision.FEBRILE_NEUTROPENIA_DURATION: DURATION,
+}
 
 
 def occurrence(line: int, cycle: int = 0) -> int:

@@ -1,7 +1,15 @@
-"""What can happen, in the words of the event log."""
+"""The kinds of event of the log, and the causes of death.
 
-from enum import IntEnum, unique
-from typing import NamedTuple
+`EVENTS` and `CAUSES` have a row for each, the only description of it: replay and reports derive
+their own tables from them. Compiled code reads the members alone, never the rows.
+"""
+
+from collections.abc import Mapping
+from enum import Flag, IntEnum, auto, unique
+from typing import Final, NamedTuple
+
+from sim.clinic.decisions import Decision
+from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
 
 
 @unique
@@ -54,3 +62,197 @@ class Event(NamedTuple):
     detail: int = 0
     grade: int = 0
     value: float = 0.0
+
+
+class Role(Flag):
+    """The part of an event in a patient's history."""
+
+    ASIDE = 0
+    """Neither of the course of the disease nor of the delivery of its treatment."""
+    COURSE = auto()
+    """It makes the course of the disease."""
+    DELIVERY = auto()
+    """It belongs to giving a regimen: follows from the plan and from the toxicity before it."""
+    PLANNED = auto()
+    """It begins a treatment that the strategy names."""
+    ENDS_A_TIME = auto()
+    """It can be due at the end of a time that was drawn."""
+    ENDS_A_CYCLE = auto()
+    """No dose of a cycle under way is given after it."""
+
+
+class CauseFacts(NamedTuple):
+    """A row of `CAUSES`: words that follow "dies", and the draws that lead to the death."""
+
+    word: str
+    drawn_by: tuple[Decision, ...]
+
+
+class EventFacts(NamedTuple):
+    """A row of `EVENTS`.
+
+    Attributes
+    ----------
+    word
+        For the log; its details stand around it.
+    drawn_by
+        The draws that lead to the event, the first to differ foremost.
+    mark
+        Its name on the time line of a patient; empty when it is not marked.
+    described_by
+        Draws made right before the event that decide its details.
+    """
+
+    word: str
+    drawn_by: tuple[Decision, ...]
+    role: Role
+    mark: str = ""
+    described_by: tuple[Decision, ...] = ()
+
+
+CAUSES: Final[Mapping[Cause, CauseFacts]] = {
+    Cause.LEUKAEMIA: CauseFacts(
+        "of leukaemia", (Decision.REFRACTORY_SURVIVAL, Decision.SURVIVAL_AFTER_RELAPSE)
+    ),
+    # Those of the fatal toxicity.
+    Cause.TOXICITY: CauseFacts("of the treatment", ()),
+    Cause.TRANSPLANT: CauseFacts(
+        "of the transplant",
+        (
+            Decision.TRANSPLANT_DEATH,
+            Decision.TRANSPLANT_DEATH_TIME,
+            Decision.LATE_TRANSPLANT_DEATH,
+        ),
+    ),
+    Cause.IN_REMISSION: CauseFacts("in remission", (Decision.DEATH_IN_REMISSION,)),
+    Cause.BACKGROUND: CauseFacts("of another cause", (Decision.BACKGROUND_DEATH,)),
+}
+
+END_OF_REMISSION: Final = (
+    Decision.TRANSPLANT_ELIGIBILITY,
+    Decision.TRANSPLANT_TIME,
+    Decision.CURE_IN_REMISSION,
+    Decision.RELAPSE_TIME,
+    Decision.DEATH_IN_REMISSION,
+    # After a transplant those of the line are of no account.
+    Decision.CURE_AFTER_TRANSPLANT,
+    Decision.RELAPSE_AFTER_TRANSPLANT,
+    Decision.TRANSPLANT_DEATH,
+    Decision.TRANSPLANT_DEATH_TIME,
+    Decision.LATE_TRANSPLANT_DEATH,
+)
+"""Draws that decide whether and when a remission ends, first without and then after allo-HCT."""
+EPISODE: Final = (
+    *GRADE_DECISION.values(),
+    *ONSET_DECISION.values(),
+    *DURATION_DECISION.values(),
+)
+"""Draws of the toxicities of a cycle; an event has those of its own toxicity."""
+
+EVENTS: Final[Mapping[Happening, EventFacts]] = {
+    Happening.ENTRY: EventFacts("enters the model", (), Role.ASIDE),
+    Happening.LINE_STARTED: EventFacts(
+        "starts", (Decision.NEXT_LINE,), Role.PLANNED | Role.ENDS_A_CYCLE
+    ),
+    Happening.CYCLE_STARTED: EventFacts(
+        "starts",
+        (Decision.CONSOLIDATION, Decision.MAINTENANCE),
+        Role.DELIVERY | Role.ENDS_A_CYCLE,
+    ),
+    Happening.INFUSION_STARTED: EventFacts("infusion", EPISODE, Role.DELIVERY),
+    Happening.INFUSION_STOPPED: EventFacts("infusion stops", EPISODE, Role.DELIVERY),
+    Happening.TOXICITY: EventFacts(
+        "toxicity", EPISODE, Role.ENDS_A_TIME, "toxicity of grade 3 or more"
+    ),
+    Happening.SEIZURE: EventFacts("seizure", (*EPISODE, Decision.SEIZURE), Role.ASIDE),
+    Happening.TREATMENT_STOPPED: EventFacts("stopped for good", EPISODE, Role.ASIDE),
+    Happening.RESPONSE: EventFacts(
+        "response",
+        (
+            Decision.RESPONSE,
+            Decision.RESPONSE_CYCLE,
+            Decision.RESPONSE_DEPTH,
+            Decision.MRD,
+        ),
+        Role.COURSE,
+        "response",
+        described_by=(Decision.RESPONSE_DEPTH, Decision.MRD),
+    ),
+    Happening.NO_RESPONSE: EventFacts(
+        "no response",
+        (
+            Decision.RESPONSE,
+            Decision.RESPONSE_CYCLE,
+            Decision.PROGRESSION_AFTER_FIRST_CYCLE,
+        ),
+        Role.COURSE,
+        "no response",
+    ),
+    Happening.TRANSPLANT: EventFacts(
+        "allo-HCT",
+        (
+            Decision.TRANSPLANT_ELIGIBILITY,
+            Decision.TRANSPLANT_TIME,
+            # After rescue instead of the two before.
+            Decision.RESCUE,
+            Decision.RESCUE_TIME,
+        ),
+        Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
+        "allo-HCT",
+        described_by=(Decision.MRD,),
+    ),
+    Happening.TRANSPLANT_VOD: EventFacts(
+        "veno-occlusive disease", (Decision.TRANSPLANT_VOD,), Role.ASIDE
+    ),
+    Happening.TRANSPLANT_INFECTION: EventFacts(
+        "infection after allo-HCT", (Decision.TRANSPLANT_INFECTION,), Role.ASIDE
+    ),
+    Happening.ACUTE_GVHD: EventFacts(
+        "acute GVHD", (Decision.ACUTE_GVHD, Decision.ACUTE_GVHD_ONSET), Role.ENDS_A_TIME
+    ),
+    Happening.CHRONIC_GVHD: EventFacts(
+        "chronic GVHD", (Decision.CHRONIC_GVHD, Decision.CHRONIC_GVHD_ONSET), Role.ENDS_A_TIME
+    ),
+    Happening.RELAPSE: EventFacts(
+        "relapse",
+        END_OF_REMISSION,
+        Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
+        "relapse",
+    ),
+    Happening.CD19_LOSS: EventFacts("leukaemia has lost CD19", (Decision.CD19_LOSS,), Role.ASIDE),
+    Happening.LONG_TERM_SURVIVOR: EventFacts(
+        "long-term survivor from now on",
+        END_OF_REMISSION,
+        Role.COURSE,
+        "long-term survivor",
+        described_by=(Decision.BACKGROUND_DEATH,),
+    ),
+    Happening.USUAL_CARE_STARTED: EventFacts(
+        "usual care",
+        (Decision.NEXT_LINE,),
+        Role.COURSE | Role.PLANNED | Role.ENDS_A_CYCLE,
+    ),
+    Happening.SUPPORTIVE_CARE_STARTED: EventFacts(
+        "supportive care", (Decision.NEXT_LINE,), Role.COURSE | Role.ENDS_A_CYCLE
+    ),
+    Happening.DEATH: EventFacts(
+        "dies",
+        tuple(draw for cause in CAUSES.values() for draw in cause.drawn_by),
+        Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
+        "death",
+    ),
+    Happening.HORIZON: EventFacts(
+        "alive at the end of the horizon",
+        (),
+        Role.COURSE | Role.ENDS_A_CYCLE,
+        "alive at the horizon",
+    ),
+    Happening.MRD_ASSESSED: EventFacts(
+        "MRD", (Decision.MRD,), Role.COURSE, "MRD assessed", described_by=(Decision.MRD,)
+    ),
+}
+
+
+def events_with(role: Role) -> frozenset[Happening]:
+    """Return the kinds of event that have a role."""
+    return frozenset(kind for kind, facts in EVENTS.items() if role in facts.role)

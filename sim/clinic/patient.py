@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Final, NamedTuple, TypeAlias
 
-from sim.clinic.decisions import Decision
+from sim.clinic.decisions import DRAWS, Decision, Form
 from sim.clinic.distributions import (
     hit,
     lognormal_of,
@@ -80,7 +80,7 @@ class EntryDraws(NamedTuple):
 
 
 ENTRY_DECISIONS: Final = tuple(Decision[name.upper()] for name in EntryDraws._fields)
-NORMAL: Final = frozenset({Decision.WEIGHT, Decision.HEIGHT, Decision.FIRST_REMISSION})
+NORMAL: Final = frozenset(each for each in ENTRY_DECISIONS if DRAWS[each].form == Form.NORMAL)
 
 
 def bsa_m2(height_cm: float, weight_kg: float) -> float:

@@ -34,27 +34,9 @@ class Toxicity(IntEnum):
     FEBRILE_NEUTROPENIA = 4
 
 
-GRADE_DECISION: Final = {
-    Toxicity.CRS: Decision.CRS,
-    Toxicity.NEUROTOXICITY: Decision.NEUROTOXICITY,
-    Toxicity.HEPATOTOXICITY: Decision.HEPATOTOXICITY,
-    Toxicity.INFECTION: Decision.INFECTION,
-    Toxicity.FEBRILE_NEUTROPENIA: Decision.FEBRILE_NEUTROPENIA,
-}
-ONSET_DECISION: Final = {
-    Toxicity.CRS: Decision.CRS_ONSET,
-    Toxicity.NEUROTOXICITY: Decision.NEUROTOXICITY_ONSET,
-    Toxicity.HEPATOTOXICITY: Decision.HEPATOTOXICITY_ONSET,
-    Toxicity.INFECTION: Decision.INFECTION_ONSET,
-    Toxicity.FEBRILE_NEUTROPENIA: Decision.FEBRILE_NEUTROPENIA_ONSET,
-}
-DURATION_DECISION: Final = {
-    Toxicity.CRS: Decision.CRS_DURATION,
-    Toxicity.NEUROTOXICITY: Decision.NEUROTOXICITY_DURATION,
-    Toxicity.HEPATOTOXICITY: Decision.HEPATOTOXICITY_DURATION,
-    Toxicity.INFECTION: Decision.INFECTION_DURATION,
-    Toxicity.FEBRILE_NEUTROPENIA: Decision.FEBRILE_NEUTROPENIA_DURATION,
-}
+GRADE_DECISION: Final = {kind: Decision[kind.name] for kind in Toxicity}
+ONSET_DECISION: Final = {kind: Decision[f"{kind.name}_ONSET"] for kind in Toxicity}
+DURATION_DECISION: Final = {kind: Decision[f"{kind.name}_DURATION"] for kind in Toxicity}
 
 
 class Risk(NamedTuple):

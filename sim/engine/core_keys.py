@@ -1,7 +1,8 @@
-"""Which keyed uniforms the core engine draws ahead for a whole block of patients, and for whom.
+"""Random draws that the core engine makes ahead for a block of patients, and for which subset.
 
-What nearly every patient needs is drawn for everyone. The rest is drawn for those who may ask for
-it, which is known once it is known whom toxicity strikes, who responds and who is rescued.
+Draws that nearly every patient needs are made for everyone. The others are made for a subset that
+may need them, as soon as toxicity, response and rescue of the block are known. Both follow from
+the rows of `sim.clinic.decisions.DRAWS`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from sim.clinic.decisions import CYCLES_PER_LINE, Decision, occurrence
+from sim.clinic.decisions import CYCLES_PER_LINE, DRAWS, Decision, Form, Patients, occurrence
 from sim.clinic.patient import ENTRY_DECISIONS
-from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION, Toxicity
+from sim.clinic.toxicity import DURATION_DECISION, ONSET_DECISION, Toxicity
 from sim.engine.data import Data
 from sim.engine.model import Settings
 
@@ -24,79 +25,53 @@ LINE_1: Final = CYCLES_AHEAD
 DECISIONS: Final = max(Decision) + 1
 
 _KINDS: Final = tuple(Toxicity)
-_COURSE_OF_TOXICITY: Final = tuple(
-    decision for kind in _KINDS for decision in (ONSET_DECISION[kind], DURATION_DECISION[kind])
+
+
+def _draws(patients: Patients) -> tuple[Decision, ...]:
+    """Return the draws that any of the patients may need, without those that few need."""
+    return tuple(
+        decision
+        for decision, facts in DRAWS.items()
+        if facts.needed_by & patients and not facts.rare
+    )
+
+
+_IN_FIRST_LINE: Final = _draws(
+    Patients.TREATED
+    | Patients.REFRACTORY
+    | Patients.RESPONDERS
+    | Patients.IN_REMISSION
+    | Patients.RELAPSED
 )
-_REMISSION: Final = (
-    Decision.CONSOLIDATION,
-    Decision.CURE_IN_REMISSION,
-    Decision.RELAPSE_TIME,
-    Decision.DEATH_IN_REMISSION,
-    Decision.SURVIVAL_AFTER_RELAPSE,
+_WITHOUT_TREATMENT: Final = _draws(
+    # Patients with MRD only are in remission without any treatment.
+    Patients.REFRACTORY
+    | Patients.IN_REMISSION
+    | Patients.RELAPSED
+    | Patients.USUAL_CARE
+    | Patients.RESCUED
 )
-_IF_RESPONDING: Final = (
-    Decision.RESPONSE_DEPTH,
-    Decision.MRD,
-    Decision.CONSOLIDATION,
-    Decision.CURE_IN_REMISSION,
-    Decision.RELAPSE_TIME,
-    Decision.DEATH_IN_REMISSION,
+_AT_TRANSPLANT: Final = _draws(Patients.CANDIDATES | Patients.TRANSPLANTED)
+_OF_USUAL_CARE: Final = _draws(
+    Patients.USUAL_CARE | Patients.RESCUED | Patients.TRANSPLANTED | Patients.RELAPSED
 )
-_LINE: Final = (
-    Decision.RESPONSE,
-    Decision.RESPONSE_CYCLE,
-    Decision.RESPONSE_DEPTH,
-    Decision.MRD,
-    Decision.PROGRESSION_AFTER_FIRST_CYCLE,
-    Decision.REFRACTORY_SURVIVAL,
-    Decision.CD19_LOSS,
-    *_REMISSION,
+_IF_RESPONDING: Final = frozenset(
+    _draws(
+        Patients.RESPONDERS | Patients.IN_REMISSION | Patients.CANDIDATES | Patients.TRANSPLANTED
+    )
 )
-_CANDIDACY: Final = (Decision.TRANSPLANT_ELIGIBILITY, Decision.TRANSPLANT_TIME)
-_RESCUE: Final = (
-    Decision.RESCUE,
-    Decision.RESCUE_TIME,
-    Decision.SURVIVAL_AFTER_RELAPSE,
-    Decision.MRD,
-)
-_TRANSPLANT: Final = (
-    Decision.TRANSPLANT_VOD,
-    Decision.TRANSPLANT_DEATH,
-    Decision.LATE_TRANSPLANT_DEATH,
-    Decision.CURE_AFTER_TRANSPLANT,
-    Decision.RELAPSE_AFTER_TRANSPLANT,
-    Decision.ACUTE_GVHD,
-    Decision.ACUTE_GVHD_ONSET,
-    Decision.CHRONIC_GVHD,
-    Decision.CHRONIC_GVHD_ONSET,
-    Decision.TRANSPLANT_INFECTION,
-)
+_IF_RESCUED: Final = frozenset(_draws(Patients.RESCUED | Patients.TRANSPLANTED | Patients.RELAPSED))
 _LATER: Final = (
-    *((GRADE_DECISION[kind], 0, cycle) for cycle in LATER_CYCLES for kind in _KINDS),
-    *((decision, 1, 0) for decision in (Decision.NEXT_LINE, *_RESCUE, *_TRANSPLANT)),
+    *((grade, 0, cycle) for cycle in LATER_CYCLES for grade in _draws(Patients.IN_CYCLE)),
+    *((decision, 1, 0) for decision in (*_draws(Patients.BETWEEN_LINES), *_OF_USUAL_CARE)),
 )
-"""What is drawn ahead beyond the first occurrence: decision, line, cycle."""
+"""Draws made ahead beyond the first occurrence: decision, line, cycle."""
 ROWS: Final = DECISIONS + len(_LATER)
 """Rows of draws: the first occurrence of each decision by its number, then those of `_LATER`."""
 
-UNIFORM: Final = 0
-EXPONENTIAL: Final = 1
-NORMAL: Final = 2
-FORMS: Final = {
-    Decision.WEIGHT: NORMAL,
-    Decision.HEIGHT: NORMAL,
-    Decision.FIRST_REMISSION: NORMAL,
-    Decision.BACKGROUND_DEATH: EXPONENTIAL,
-    Decision.REFRACTORY_SURVIVAL: EXPONENTIAL,
-    Decision.SURVIVAL_AFTER_RELAPSE: EXPONENTIAL,
-    Decision.DEATH_IN_REMISSION: EXPONENTIAL,
-    Decision.TRANSPLANT_TIME: NORMAL,
-    **{DURATION_DECISION[kind]: NORMAL for kind in _KINDS},
-}
-"""Decisions whose draws ahead are kept as standard exponentials or normals.
-
-The time of relapse is one too, where it is Weibull.
-"""
+UNIFORM: Final = int(Form.UNIFORM)
+EXPONENTIAL: Final = int(Form.EXPONENTIAL)
+NORMAL: Final = int(Form.NORMAL)
 
 EVERYONE: Final = 0
 RESPONDERS: Final = 1
@@ -112,12 +87,12 @@ _SIZE: Final = (Decision.WEIGHT, Decision.HEIGHT)
 def keys_ahead(
     settings: Settings, *, treated: bool, untreated: bool, dosed_by_size: bool = True
 ) -> Data:
-    """Return what is worth drawing ahead: (decision, occurrence, row, form, group), a row a draw.
+    """Return the draws to make ahead: (decision, occurrence, row, form, group), a row a draw.
 
-    What a scenario cannot ask for is left out: toxicity and transplant when they are switched
+    Draws that a scenario cannot need are left out: toxicity and transplant when they are switched
     off, lines of treatment unless some strategy has one (`treated`), weight and height when no
-    dose depends on them. What is drawn once in a first occurrence must be here, but for what
-    `draw_rare` draws; the rest is drawn on demand.
+    dose depends on them. Every draw of a first occurrence must be here unless it is rare; rare
+    draws and later occurrences are made on demand.
     """
     wanted = [
         (decision, 0, 0) for decision in ENTRY_DECISIONS if dosed_by_size or decision not in _SIZE
@@ -126,22 +101,21 @@ def keys_ahead(
         wanted.append((Decision.BACKGROUND_DEATH, 0, 0))
     asked: list[Decision] = []
     if treated:
-        asked += _LINE
+        asked += _IN_FIRST_LINE
         if settings.toxicity:
-            asked += [*(GRADE_DECISION[kind] for kind in _KINDS), *_COURSE_OF_TOXICITY]
+            asked += _draws(Patients.IN_CYCLE | Patients.WITH_TOXICITY)
     if untreated:
-        # Who has MRD only is in remission without any treatment.
-        asked += [Decision.REFRACTORY_SURVIVAL, *_REMISSION, *_RESCUE]
+        asked += _WITHOUT_TREATMENT
     if settings.transplant:
-        asked += [*_CANDIDACY, *_TRANSPLANT]
+        asked += _AT_TRANSPLANT
     wanted += [(decision, 0, 0) for decision in dict.fromkeys(asked)]
     wanted += [
         (decision, line, cycle)
         for decision, line, cycle in _LATER
         if (line == 1 or (treated and settings.toxicity))
-        and (decision == Decision.NEXT_LINE or line == 0 or settings.transplant)
+        and (line == 0 or settings.transplant or decision not in _OF_USUAL_CARE)
     ]
-    forms = dict(FORMS)
+    forms = {decision: int(facts.form) for decision, facts in DRAWS.items()}
     if settings.weibull_relapse:
         forms[Decision.RELAPSE_TIME] = EXPONENTIAL
     return np.array(
@@ -150,7 +124,7 @@ def keys_ahead(
                 key[0],
                 occurrence(key[1], key[2]),
                 DECISIONS + _LATER.index(key) if key in _LATER else key[0],
-                forms.get(key[0], UNIFORM),
+                forms[key[0]],
                 _group(*key),
             )
             for key in wanted
@@ -160,17 +134,15 @@ def keys_ahead(
 
 
 def _group(decision: Decision, line: int, cycle: int) -> int:
-    """Return for whom a decision is drawn ahead when not all are drawn for everyone."""
+    """Return the group of patients for whom a draw is made ahead."""
     if cycle > 0:
         return LATER + cycle
     if line > 0:
-        return RESCUED if decision in (*_RESCUE[1:], *_TRANSPLANT) else EVERYONE
+        return RESCUED if decision in _IF_RESCUED else EVERYONE
     for place, kind in enumerate(_KINDS):
         if decision in (ONSET_DECISION[kind], DURATION_DECISION[kind]):
             return STRUCK + place
-    if decision in (*_IF_RESPONDING, *_CANDIDACY, *_TRANSPLANT):
-        return RESPONDERS
-    return EVERYONE
+    return RESPONDERS if decision in _IF_RESPONDING else EVERYONE
 
 
 def place(line: int, cycle: int) -> int:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.decisions import DRAWS, Characteristic, Decision
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, Happening
 from sim.clinic.patient import Patient
-from sim.clinic.toxicity import FATAL, MILD, Toxicity
+from sim.clinic.toxicity import FATAL, GRADE_DECISION, MILD, Toxicity
 from sim.economics.ledger import Account, Category, Entry
 from sim.study.simulation import Trace
 
@@ -16,23 +17,20 @@ MONEY_DIGITS: Final = 2
 UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
 """Unit and decimals of what is not money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
+SHOWN_APART: Final = (Decision.SEX, Decision.SALVAGE_LINE, Decision.MRD_ONLY)
+"""Characteristics with a place of their own in the description of a patient."""
 REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remission or later"}
 
 
 def describe_patient(patient: Patient) -> str:
     """Say who entered."""
     traits = [
-        name
-        for name, present in (
-            ("earlier allo-HCT", patient.prior_hct),
-            ("Ph-positive", patient.ph_positive),
-            ("KMT2A-rearranged", patient.kmt2a),
-            ("high blast burden", patient.high_blasts),
-            ("CNS disease", patient.cns),
-            ("extramedullary disease", patient.extramedullary),
-            ("primary refractory", patient.primary_refractory),
-        )
-        if present
+        facts.word
+        for decision, facts in DRAWS.items()
+        if isinstance(facts, Characteristic)
+        and not facts.unit
+        and decision not in SHOWN_APART
+        and getattr(patient, facts.attribute)
     ]
     sex = "man" if patient.male else "woman"
     who = (
@@ -44,66 +42,40 @@ def describe_patient(patient: Patient) -> str:
     return ", ".join([who, stage, *traits])
 
 
-PLAIN: Final = {
-    Happening.ENTRY: "enters the model",
-    Happening.NO_RESPONSE: "no response",
-    Happening.TRANSPLANT_VOD: "veno-occlusive disease",
-    Happening.TRANSPLANT_INFECTION: "infection after allo-HCT",
-    Happening.ACUTE_GVHD: "acute GVHD",
-    Happening.CHRONIC_GVHD: "chronic GVHD",
-    Happening.RELAPSE: "relapse",
-    Happening.CD19_LOSS: "leukaemia has lost CD19",
-    Happening.LONG_TERM_SURVIVOR: "long-term survivor from now on",
-    Happening.USUAL_CARE_STARTED: "usual care",
-    Happening.SUPPORTIVE_CARE_STARTED: "supportive care",
-    Happening.HORIZON: "alive at the end of the horizon",
-}
-
-CAUSES: Final = {
-    Cause.LEUKAEMIA: "of leukaemia",
-    Cause.TOXICITY: "of the treatment",
-    Cause.TRANSPLANT: "of the transplant",
-    Cause.IN_REMISSION: "in remission",
-    Cause.BACKGROUND: "of another cause",
-}
-
-
 def describe(event: Event, regimens: Sequence[str]) -> str:
     """Say what happened."""
-    cycle = f"cycle {event.cycle + 1}"
+    cycle, word = f"cycle {event.cycle + 1}", EVENTS[event.kind].word
     match event.kind:
         case Happening.LINE_STARTED:
-            return f"starts {_words(regimens[event.detail])}"
+            return f"{word} {_words(regimens[event.detail])}"
         case Happening.CYCLE_STARTED:
-            return f"{cycle} starts"
+            return f"{cycle} {word}"
         case Happening.INFUSION_STARTED:
-            return f"{cycle}: infusion at {event.value:g} mcg/day"
-        case Happening.INFUSION_STOPPED:
-            return f"{cycle}: infusion stops"
+            return f"{cycle}: {word} at {event.value:g} mcg/day"
+        case Happening.INFUSION_STOPPED | Happening.SEIZURE:
+            return f"{cycle}: {word}"
         case Happening.TOXICITY:
             grade = "grade 1-2" if event.grade == MILD else f"grade {event.grade}"
             ends = "to death" if event.grade == FATAL else "to resolution"
             return f"{cycle}: {_toxicity(event)}, {grade}, {event.value:.1f} days {ends}"
-        case Happening.SEIZURE:
-            return f"{cycle}: seizure"
         case Happening.TREATMENT_STOPPED:
-            return f"{cycle}: stopped for good, {_toxicity(event)}"
+            return f"{cycle}: {word}, {_toxicity(event)}"
         case Happening.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
         case Happening.MRD_ASSESSED:
-            return f"MRD-{'negative' if event.value else 'positive'} after {cycle}"
+            return f"{word}-{'negative' if event.value else 'positive'} after {cycle}"
         case Happening.TRANSPLANT:
-            return f"allo-HCT {'in continuous remission' if event.detail else 'after rescue'}"
+            return f"{word} {'in continuous remission' if event.detail else 'after rescue'}"
         case Happening.DEATH:
-            return f"dies {CAUSES[Cause(event.detail)]}"
+            return f"{word} {CAUSES[Cause(event.detail)].word}"
         case _:
-            return PLAIN[event.kind]
+            return word
 
 
 def toxicity_name(kind: Toxicity) -> str:
     """Name a toxicity."""
-    return "CRS" if kind == Toxicity.CRS else _words(kind.name)
+    return DRAWS[GRADE_DECISION[kind]].word
 
 
 def _toxicity(event: Event) -> str:

@@ -13,8 +13,8 @@ from enum import StrEnum, unique
 from itertools import zip_longest
 from typing import Final
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.decisions import DRAWS, Decision, Once, Patients
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, Happening, Role, events_with
 from sim.clinic.toxicity import (
     DURATION_DECISION,
     FATAL,
@@ -25,76 +25,9 @@ from sim.clinic.toxicity import (
 from sim.study.replay import RetoldLife
 from sim.study.witness import Draw
 
-DELIVERY: Final = frozenset(
-    {Happening.CYCLE_STARTED, Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED}
-)
-"""How a regimen is given: part of the plan and of what toxicity made of it."""
-COURSE: Final = frozenset(
-    {
-        Happening.RESPONSE,
-        Happening.NO_RESPONSE,
-        Happening.MRD_ASSESSED,
-        Happening.TRANSPLANT,
-        Happening.RELAPSE,
-        Happening.LONG_TERM_SURVIVOR,
-        Happening.USUAL_CARE_STARTED,
-        Happening.SUPPORTIVE_CARE_STARTED,
-        Happening.DEATH,
-        Happening.HORIZON,
-    }
-)
-"""What makes the course of the disease."""
-PLANNED: Final = frozenset({Happening.LINE_STARTED, Happening.USUAL_CARE_STARTED})
-IN_REMISSION: Final = (
-    Decision.TRANSPLANT_ELIGIBILITY,
-    Decision.TRANSPLANT_TIME,
-    Decision.CURE_IN_REMISSION,
-    Decision.RELAPSE_TIME,
-    Decision.DEATH_IN_REMISSION,
-)
-AFTER_TRANSPLANT: Final = (
-    Decision.CURE_AFTER_TRANSPLANT,
-    Decision.RELAPSE_AFTER_TRANSPLANT,
-    Decision.TRANSPLANT_DEATH,
-    Decision.TRANSPLANT_DEATH_TIME,
-    Decision.LATE_TRANSPLANT_DEATH,
-)
-BEHIND: Final[dict[Happening, tuple[Decision, ...]]] = {
-    Happening.LINE_STARTED: (Decision.NEXT_LINE,),
-    Happening.USUAL_CARE_STARTED: (Decision.NEXT_LINE,),
-    Happening.SUPPORTIVE_CARE_STARTED: (Decision.NEXT_LINE,),
-    Happening.RESPONSE: (
-        Decision.RESPONSE,
-        Decision.RESPONSE_CYCLE,
-        Decision.RESPONSE_DEPTH,
-        Decision.MRD,
-    ),
-    Happening.NO_RESPONSE: (
-        Decision.RESPONSE,
-        Decision.RESPONSE_CYCLE,
-        Decision.PROGRESSION_AFTER_FIRST_CYCLE,
-    ),
-    Happening.MRD_ASSESSED: (Decision.MRD,),
-    Happening.TRANSPLANT_VOD: (Decision.TRANSPLANT_VOD,),
-    Happening.TRANSPLANT_INFECTION: (Decision.TRANSPLANT_INFECTION,),
-    Happening.ACUTE_GVHD: (Decision.ACUTE_GVHD, Decision.ACUTE_GVHD_ONSET),
-    Happening.CHRONIC_GVHD: (Decision.CHRONIC_GVHD, Decision.CHRONIC_GVHD_ONSET),
-    Happening.CD19_LOSS: (Decision.CD19_LOSS,),
-}
-"""Decisions behind a kind of event, wherever it happens."""
-BEHIND_DEATH: Final[dict[Cause, tuple[Decision, ...]]] = {
-    Cause.LEUKAEMIA: (Decision.REFRACTORY_SURVIVAL, Decision.SURVIVAL_AFTER_RELAPSE),
-    Cause.TRANSPLANT: (
-        Decision.TRANSPLANT_DEATH,
-        Decision.TRANSPLANT_DEATH_TIME,
-        Decision.LATE_TRANSPLANT_DEATH,
-    ),
-    Cause.IN_REMISSION: (Decision.DEATH_IN_REMISSION,),
-    Cause.BACKGROUND: (Decision.BACKGROUND_DEATH,),
-}
-
-
-OF_A_CYCLE: Final = frozenset({Happening.TOXICITY, Happening.SEIZURE, Happening.TREATMENT_STOPPED})
+DELIVERY: Final = events_with(Role.DELIVERY)
+COURSE: Final = events_with(Role.COURSE)
+PLANNED: Final = events_with(Role.PLANNED)
 
 
 @unique
@@ -270,8 +203,9 @@ def behind(life: RetoldLife, event: Event) -> list[Draw]:
         if each.kind == Happening.TREATMENT_STOPPED and each.line == event.line
     ]
     ended_by = behind(life, stops[-1]) if event.kind == Happening.NO_RESPONSE and stops else []
-    cycle = event.cycle if event.kind in OF_A_CYCLE else 0
     wanted = _decisions(before, event)
+    is_of_a_cycle = any(DRAWS[draw].once == Once.CYCLE for draw in wanted)
+    cycle = event.cycle if is_of_a_cycle else 0
     latest = {
         draw.key: draw
         for draw in life.draws
@@ -286,7 +220,7 @@ def behind(life: RetoldLife, event: Event) -> list[Draw]:
 
 def _behind_death(life: RetoldLife, event: Event) -> list[Draw]:
     """Return the draw of the time, and the chance that went before it in the same line."""
-    wanted = BEHIND_DEATH[Cause(event.detail)]
+    wanted = CAUSES[Cause(event.detail)].drawn_by
     times = [
         draw
         for draw in life.draws
@@ -304,17 +238,24 @@ def _behind_death(life: RetoldLife, event: Event) -> list[Draw]:
 
 
 def _decisions(before: Sequence[Event], event: Event) -> tuple[Decision, ...]:
-    if event.kind in OF_A_CYCLE:
+    """Return the draws behind a kind of event, of those only that apply in its circumstances."""
+    drawn_by = EVENTS[event.kind].drawn_by
+    if event.kind in (Happening.TOXICITY, Happening.SEIZURE, Happening.TREATMENT_STOPPED):
         kind = Toxicity(event.detail)
-        decisions = GRADE_DECISION[kind], ONSET_DECISION[kind], DURATION_DECISION[kind]
-        return (*decisions, Decision.SEIZURE) if event.kind == Happening.SEIZURE else decisions
+        episode = GRADE_DECISION[kind], ONSET_DECISION[kind], DURATION_DECISION[kind]
+        return tuple(draw for draw in drawn_by if draw in (*episode, Decision.SEIZURE))
     if event.kind == Happening.TRANSPLANT:
-        if event.detail:
-            return Decision.TRANSPLANT_ELIGIBILITY, Decision.TRANSPLANT_TIME
-        return Decision.RESCUE, Decision.RESCUE_TIME
+        is_candidate = bool(event.detail)
+        return tuple(
+            draw
+            for draw in drawn_by
+            if (Patients.CANDIDATES in DRAWS[draw].needed_by) == is_candidate
+        )
     if event.kind in (Happening.RELAPSE, Happening.LONG_TERM_SURVIVOR):
         transplanted = any(
             each.kind == Happening.TRANSPLANT and each.line == event.line for each in before
         )
-        return AFTER_TRANSPLANT if transplanted else IN_REMISSION
-    return BEHIND.get(event.kind, ())
+        return tuple(
+            draw for draw in drawn_by if (DRAWS[draw].once == Once.TRANSPLANT) == transplanted
+        )
+    return drawn_by

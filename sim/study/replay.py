@@ -13,10 +13,9 @@ from typing import Final
 
 import simpy
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Event, Happening
+from sim.clinic.decisions import DRAWS, Time
+from sim.clinic.events import EVENTS, Event, Role, events_with
 from sim.clinic.patient import Patient
-from sim.clinic.toxicity import ONSET_DECISION
 from sim.economics.accounting import PatientClerk
 from sim.economics.clerk import Accounts
 from sim.economics.ledger import Account, Category, Entry
@@ -27,40 +26,7 @@ from sim.engine.streams import Luck, uniform
 from sim.study.question import Question
 from sim.study.witness import Draw, Witness
 
-CLOCKS: Final = frozenset(
-    {
-        Decision.REFRACTORY_SURVIVAL,
-        Decision.TRANSPLANT_TIME,
-        Decision.RELAPSE_TIME,
-        Decision.DEATH_IN_REMISSION,
-        Decision.RESCUE_TIME,
-        Decision.SURVIVAL_AFTER_RELAPSE,
-        Decision.TRANSPLANT_DEATH_TIME,
-        Decision.ACUTE_GVHD_ONSET,
-        Decision.CHRONIC_GVHD_ONSET,
-        Decision.LATE_TRANSPLANT_DEATH,
-        Decision.RELAPSE_AFTER_TRANSPLANT,
-        *ONSET_DECISION.values(),
-    }
-)
-"""Decisions that set a time, counted from the day on which they are drawn."""
-SHAPES: Final = {
-    Decision.RESPONSE_DEPTH: {Happening.RESPONSE},
-    Decision.MRD: {Happening.RESPONSE, Happening.MRD_ASSESSED, Happening.TRANSPLANT},
-    Decision.BACKGROUND_DEATH: {Happening.LONG_TERM_SURVIVOR},
-}
-"""Events that are described by what was drawn right before them."""
-ENDS: Final = frozenset(
-    {
-        Happening.DEATH,
-        Happening.RELAPSE,
-        Happening.TRANSPLANT,
-        Happening.TOXICITY,
-        Happening.ACUTE_GVHD,
-        Happening.CHRONIC_GVHD,
-    }
-)
-"""What a time that was drawn can bring about."""
+ENDS: Final = events_with(Role.ENDS_A_TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +97,10 @@ class RetoldLife:
         """Return the day on which a time that was drawn ends; None for what is no clock."""
         if not draw.used or not isinstance(draw.result, float):
             return None
-        if draw.decision == Decision.BACKGROUND_DEATH:
-            return draw.result
-        return draw.day + draw.result if draw.decision in CLOCKS else None
+        facts = DRAWS[draw.decision]
+        if not isinstance(facts, Time):
+            return None
+        return draw.result if facts.from_entry else draw.day + draw.result
 
     def drawn_with(self) -> Sequence[Sequence[Draw]]:
         """Return, for each event of the log, what was drawn with it and decided anything.
@@ -148,7 +115,7 @@ class RetoldLife:
                 belongs_to_it = (
                     following is not None
                     and following.time_days == draw.day
-                    and following.kind in SHAPES.get(draw.decision, ())
+                    and draw.decision in EVENTS[following.kind].described_by
                 )
                 drawn[draw.position - (not belongs_to_it)].append(draw)
         return drawn

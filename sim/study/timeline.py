@@ -4,56 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum, unique
 from typing import Final
 
-from sim.clinic.events import Event, Happening
+from sim.clinic.events import EVENTS, Event, Happening, Role, events_with
 from sim.clinic.toxicity import SEVERE
 from sim.economics.ledger import Account, Category, State
 from sim.study.replay import RetoldLife
 
-ENDS_A_CYCLE: Final = frozenset(
-    {
-        Happening.CYCLE_STARTED,
-        Happening.LINE_STARTED,
-        Happening.TRANSPLANT,
-        Happening.RELAPSE,
-        Happening.USUAL_CARE_STARTED,
-        Happening.SUPPORTIVE_CARE_STARTED,
-        Happening.DEATH,
-        Happening.HORIZON,
-    }
-)
-
+ENDS_A_CYCLE: Final = events_with(Role.ENDS_A_CYCLE)
 BETWEEN_DAYS: Final = 15.0
 """Days between two points of a cost that runs over time, for scales that are not linear."""
-
-
-@unique
-class Mark(StrEnum):
-    """What is marked in the picture."""
-
-    RESPONSE = "response"
-    NO_RESPONSE = "no response"
-    MRD = "MRD assessed"
-    TOXICITY = "toxicity of grade 3 or more"
-    TRANSPLANT = "allo-HCT"
-    RELAPSE = "relapse"
-    SURVIVOR = "long-term survivor"
-    DEATH = "death"
-    ALIVE = "alive at the horizon"
-
-
-MARKED: Final = {
-    Happening.RESPONSE: Mark.RESPONSE,
-    Happening.NO_RESPONSE: Mark.NO_RESPONSE,
-    Happening.MRD_ASSESSED: Mark.MRD,
-    Happening.TRANSPLANT: Mark.TRANSPLANT,
-    Happening.RELAPSE: Mark.RELAPSE,
-    Happening.LONG_TERM_SURVIVOR: Mark.SURVIVOR,
-    Happening.DEATH: Mark.DEATH,
-    Happening.HORIZON: Mark.ALIVE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +41,7 @@ class Timeline:
     life: RetoldLife
     stays: tuple[Stay, ...]
     courses: tuple[Course, ...]
-    marks: tuple[tuple[Mark, Event], ...]
+    marks: tuple[Event, ...]
     paid_days: tuple[float, ...]
     paid: tuple[float, ...]
 
@@ -104,12 +64,11 @@ def timeline(life: RetoldLife) -> Timeline:
     )
 
 
-def _marks(life: RetoldLife) -> Iterator[tuple[Mark, Event]]:
+def _marks(life: RetoldLife) -> Iterator[Event]:
     for event in life.log:
-        if event.kind in MARKED:
-            yield MARKED[event.kind], event
-        elif event.kind == Happening.TOXICITY and event.grade >= SEVERE:
-            yield Mark.TOXICITY, event
+        is_mild = event.kind == Happening.TOXICITY and event.grade < SEVERE
+        if EVENTS[event.kind].mark and not is_mild:
+            yield event
 
 
 def _courses(life: RetoldLife) -> Iterator[Course]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.events import EVENTS, Cause, Event, Happening
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import SEVERE, Toxicity
 
@@ -46,6 +46,11 @@ class Word(NamedTuple):
 
 def _happened(kind: Happening, detail: int | None = None) -> Claim:
     return lambda life: life.has(kind, detail)
+
+
+def _named(kind: Happening) -> Word:
+    """Return the word for an event that is called the same in the log."""
+    return Word(EVENTS[kind].word, _happened(kind))
 
 
 def _dies(cause: Cause) -> Claim:
@@ -142,8 +147,8 @@ WORDS: Final[dict[str, Word]] = {
         "toxicity ended a regimen for good", _happened(Happening.TREATMENT_STOPPED)
     ),
     "vod": Word("VOD after allo-HCT", _happened(Happening.TRANSPLANT_VOD)),
-    "acute gvhd": Word("acute GVHD", _happened(Happening.ACUTE_GVHD)),
-    "chronic gvhd": Word("chronic GVHD", _happened(Happening.CHRONIC_GVHD)),
+    "acute gvhd": _named(Happening.ACUTE_GVHD),
+    "chronic gvhd": _named(Happening.CHRONIC_GVHD),
     "woman": Word("a woman", lambda life: not life.patient.male),
     "man": Word("a man", lambda life: life.patient.male),
     "earlier hct": Word("allo-HCT before entry", lambda life: life.patient.prior_hct),

@@ -21,8 +21,7 @@ from types import CodeType, FrameType
 from typing import Any, Final
 
 from sim.clinic import arithmetic, distributions, mortality
-from sim.clinic.decisions import CYCLES_PER_LINE, Decision
-from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
+from sim.clinic.decisions import CYCLES_PER_LINE, DRAWS, Decision, Once
 from sim.engine.life import PatientLife
 from sim.engine.streams import Luck
 
@@ -51,15 +50,6 @@ FAMILIES: Final = {
 }
 NUMBER_DRAWN: Final = ("u", "z", "e", "p")
 """How the clinic names a uniform, its standard normal and its standard exponential."""
-OF_A_CYCLE: Final = frozenset(
-    {
-        *GRADE_DECISION.values(),
-        *ONSET_DECISION.values(),
-        *DURATION_DECISION.values(),
-        Decision.SEIZURE,
-    }
-)
-"""Decisions that are drawn in every cycle of a line."""
 
 
 @unique
@@ -145,7 +135,7 @@ class Draw:
     @property
     def is_of_a_cycle(self) -> bool:
         """Whether it is drawn anew in each cycle of a line."""
-        return self.decision in OF_A_CYCLE
+        return DRAWS[self.decision].once == Once.CYCLE
 
     @property
     def verdict(self) -> tuple[bool, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-TOXICITIES: Final = "crs|neurotoxicity|hepatotoxicity|infection|febrile_neutropenia"
+from sim.clinic.toxicity import Toxicity
+
+TOXICITIES: Final = "|".join(kind.name.lower() for kind in Toxicity)
 GROUPS: Final = tuple(
     (re.compile(pattern), group)
     for pattern, group in (

@@ -8,14 +8,14 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from sim.clinic.decisions import Decision
+from sim.clinic.decisions import DRAWS, Decision, Time
 from sim.clinic.events import Event, Happening
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.ledger import Account, Category
 from sim.engine import reference, streams
 from sim.study import second_opinion
 from sim.study.question import ask as ask_file
-from sim.study.replay import CLOCKS, retell, retell_life
+from sim.study.replay import retell, retell_life
 from sim.study.simulation import run
 from sim.study.witness import Witness
 from tests.support.hand_ledger import SCENARIO, ScriptedStreams, assert_ledger, assert_log
@@ -343,7 +343,7 @@ def test_every_clock_of_the_model_has_a_day(retold):
         for draw in life.draws
         if life.due_day(draw) not in (None, inf)
     }
-    assert with_a_day == {*CLOCKS, Decision.BACKGROUND_DEATH}
+    assert with_a_day == {decision for decision, facts in DRAWS.items() if isinstance(facts, Time)}
 
 
 def test_everything_that_decided_anything_is_told_with_an_event(retold):

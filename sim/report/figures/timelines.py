@@ -14,14 +14,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, Happening
 from sim.clinic.toxicity import Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 from sim.economics.ledger import State
 from sim.report.figures.style import COLOURS, GREY, MM_PER_INCH, colour_of
-from sim.report.trace import CAUSES, describe_patient
+from sim.report.trace import describe_patient
 from sim.study.replay import Retelling
-from sim.study.timeline import Course, Mark, Timeline, timeline
+from sim.study.timeline import Course, Timeline, timeline
 
 WIDTH_MM: Final = 180.0
 LEVEL_MM: Final = 4.2
@@ -65,16 +65,16 @@ STATES: Final = {
     State.RELAPSED_REFRACTORY: ("active disease, off treatment", "#CFCAC4"),
 }
 DRUG_COLOUR: Final = "#555555"
-MARKERS: Final[dict[Mark, dict[str, Any]]] = {
-    Mark.RESPONSE: {"marker": "o", "markerfacecolor": "white"},
-    Mark.NO_RESPONSE: {"marker": "o", "markerfacecolor": "black"},
-    Mark.MRD: {"marker": "p", "markerfacecolor": "white"},
-    Mark.TOXICITY: {"marker": "s", "markerfacecolor": COLOURS[4], "markersize": 4.5},
-    Mark.TRANSPLANT: {"marker": "D", "markerfacecolor": COLOURS[0]},
-    Mark.RELAPSE: {"marker": "v", "markerfacecolor": COLOURS[1], "markersize": 6.5},
-    Mark.SURVIVOR: {"marker": "*", "markerfacecolor": COLOURS[7], "markersize": 8.5},
-    Mark.DEATH: {"marker": "X", "markerfacecolor": "black", "markersize": 7.0},
-    Mark.ALIVE: {"marker": ">", "markerfacecolor": "white"},
+MARKERS: Final[dict[Happening, dict[str, Any]]] = {
+    Happening.RESPONSE: {"marker": "o", "markerfacecolor": "white"},
+    Happening.NO_RESPONSE: {"marker": "o", "markerfacecolor": "black"},
+    Happening.MRD_ASSESSED: {"marker": "p", "markerfacecolor": "white"},
+    Happening.TOXICITY: {"marker": "s", "markerfacecolor": COLOURS[4], "markersize": 4.5},
+    Happening.TRANSPLANT: {"marker": "D", "markerfacecolor": COLOURS[0]},
+    Happening.RELAPSE: {"marker": "v", "markerfacecolor": COLOURS[1], "markersize": 6.5},
+    Happening.LONG_TERM_SURVIVOR: {"marker": "*", "markerfacecolor": COLOURS[7], "markersize": 8.5},
+    Happening.DEATH: {"marker": "X", "markerfacecolor": "black", "markersize": 7.0},
+    Happening.HORIZON: {"marker": ">", "markerfacecolor": "white"},
 }
 POINT: Final[dict[str, Any]] = {
     "markersize": 5.5,
@@ -183,8 +183,8 @@ def _lane(axes: Axes, lane: Timeline, y: float, scale: Scale) -> None:
         axes.fill_between([start, end], *corners, color=STATES[stay.state][1], linewidth=0)
     for course in lane.courses:
         _drug(axes, course, y, scale)
-    for mark, event in lane.marks:
-        axes.plot(event.time_days / DAYS_PER_MONTH, y, **{**POINT, **MARKERS[mark]})
+    for event in lane.marks:
+        axes.plot(event.time_days / DAYS_PER_MONTH, y, **{**POINT, **MARKERS[event.kind]})
 
 
 def _drug(axes: Axes, course: Course, y: float, scale: Scale) -> None:
@@ -215,9 +215,9 @@ def _labels(lane: Timeline, scale: Scale) -> list[Label]:
     """
     placed: list[Label] = []
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LEVELS)]
-    toxic = [pair for pair in lane.marks if pair[0] == Mark.TOXICITY]
-    for mark, event in [*(pair for pair in lane.marks if pair not in toxic), *toxic]:
-        month, text = event.time_days / DAYS_PER_MONTH, _text(mark, event)
+    toxic = [event for event in lane.marks if event.kind == Happening.TOXICITY]
+    for event in [*(event for event in lane.marks if event not in toxic), *toxic]:
+        month, text = event.time_days / DAYS_PER_MONTH, _text(event)
         half = LETTER * len(text) / 2
         middle = min(max(scale.share(month), half), 1.0 - half)
         free = [
@@ -225,14 +225,14 @@ def _labels(lane: Timeline, scale: Scale) -> list[Label]:
             for level, spans in enumerate(taken)
             if all(middle + half < left or middle - half > right for left, right in spans)
         ]
-        if free or mark != Mark.TOXICITY:
+        if free or event not in toxic:
             level = free[0] if free else MOST_LEVELS - 1
             taken[level].append((middle - half, middle + half))
             placed.append(Label(text, month, middle, level))
     return placed
 
 
-def _text(mark: Mark, event: Event) -> str:
+def _text(event: Event) -> str:
     match event.kind:
         case Happening.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
@@ -242,9 +242,9 @@ def _text(mark: Mark, event: Event) -> str:
         case Happening.TOXICITY:
             return f"{TOXICITIES[Toxicity(event.detail)]} {event.grade}"
         case Happening.DEATH:
-            return f"dies {CAUSES[Cause(event.detail)]}"
+            return f"{EVENTS[event.kind].word} {CAUSES[Cause(event.detail)].word}"
         case _:
-            return mark.value
+            return EVENTS[event.kind].mark
 
 
 def _write(axes: Axes, label: Label, y: float) -> None:
@@ -323,7 +323,7 @@ def _titles(figure: Figure, retelling: Retelling, lanes: Sequence[Timeline]) -> 
 def _legend(lanes: Sequence[Timeline]) -> list[Any]:
     """Return the key to what is in the picture, and to nothing else."""
     states = {stay.state for lane in lanes for stay in lane.stays}
-    marks = {mark for lane in lanes for mark, _ in lane.marks}
+    marks = {event.kind for lane in lanes for event in lane.marks}
     keys: list[Any] = [
         Patch(facecolor=colour, label=name)
         for state, (name, colour) in STATES.items()
@@ -331,8 +331,8 @@ def _legend(lanes: Sequence[Timeline]) -> list[Any]:
     ]
     keys.append(Patch(facecolor=DRUG_COLOUR, label="drug given, in cycle 1, 2, …"))
     keys += [
-        Line2D([], [], **{**POINT, **look}, label=mark.value)
-        for mark, look in MARKERS.items()
-        if mark in marks
+        Line2D([], [], **{**POINT, **look}, label=EVENTS[kind].mark)
+        for kind, look in MARKERS.items()
+        if kind in marks
     ]
     return keys
