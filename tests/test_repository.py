@@ -20,7 +20,7 @@ import sim
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-LONGEST_MODULE_LINES = 350
+LONGEST_MODULE_LINES = 600
 CHANGE_HEADINGS = {"Added", "Changed", "Fixed", "Changes results"}
 
 # What the modules of a layer may not import, because data flows one way.

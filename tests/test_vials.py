@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from sim.clinic.decisions import Decision
 from sim.clinic.infusion import Schedule, segments
+from sim.economics.bags import bags, vials
 from sim.economics.prices import InfusionDrug
-from sim.economics.treatment_costs import bags, vials
 from tests.hand_ledger import live, somebody
 
 BLINATUMOMAB = Schedule(

@@ -63,9 +63,18 @@ EPISODE: Final = np.dtype(
     align=True,
 )
 EVENT: Final = np.dtype(
-    [("time_days", np.float64), ("code", np.int64), ("value", np.float64)], align=True
+    [
+        ("time_days", np.float64),
+        ("value", np.float64),
+        ("kind", np.int8),
+        ("line", np.int8),
+        ("cycle", np.int8),
+        ("detail", np.int8),
+        ("grade", np.int8),
+    ],
+    align=True,
 )
-"""A line of the log; for `code` see `sim.engine.core_log`."""
+"""A line of the log, in the words of `sim.clinic.events.Event`."""
 OUTCOME: Final = np.dtype(
     [
         ("marks", np.int64),

@@ -23,7 +23,6 @@ from sim.engine.core_life import (
     until,
     wind,
 )
-from sim.engine.core_log import cycle_of
 from sim.engine.core_transplant import CONTINUOUS, long_remission, relapse_or_cure, transplanted
 from sim.engine.data import Data
 
@@ -41,7 +40,7 @@ def in_remission(world: World, body: Data, row: int, maintenance: bool) -> int:
     regimen = world.regimens[row]
     started = body.now
     assessed = body.log[body.events - 1]
-    cycles_given = cycle_of(assessed.code) + 1
+    cycles_given = assessed.cycle + 1
     mrd_negative = assessed.value == 1.0
     salvage = salvage_line_now(body)
     if rules.relapse.weibull:

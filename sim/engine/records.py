@@ -33,6 +33,8 @@ from sim.engine.model import (
 
 Records = np.recarray[Any, Any]
 MOST_LINES: Final = 6
+LINES: Final = MOST_LINES + 1
+"""Six regimens at most, and the care after them."""
 
 
 def fields(kind: type[Any]) -> list[tuple[str, type[float]]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.clinic.events import Event
 from sim.clinic.patient import Patient
-from sim.economics.accounting import entries
+from sim.economics.clerk import entries
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category, Entry, State, days_in_hospital
 from sim.engine.model import Strategy
