@@ -35,7 +35,6 @@ DELIVERIES: Final = tuple(Delivery)
 MOST_BAGS: Final = 64
 """Sums of the discount factors of bags are tabulated for fewer than these."""
 
-
 TARIFF: Final = np.dtype(
     [
         ("prices", fields(Prices)),

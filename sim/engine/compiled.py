@@ -192,8 +192,8 @@ def _plain_numbers(enumeration: type[Enum]) -> tuple[int, ...]:
     """Return the members by name as plain numbers, which numba folds into constants."""
     members = namedtuple(enumeration.__name__, enumeration.__members__)  # type: ignore[misc]
     if issubclass(enumeration, IntEnum):
-        return members(*map(int, enumeration))
-    return members(*range(len(enumeration)))
+        return members(*map(int, enumeration.__members__.values()))
+    return members(*map(list(enumeration).index, enumeration.__members__.values()))
 
 
 def _globals_read(code: types.CodeType) -> set[str]:
