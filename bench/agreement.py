@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 
 from bench.workloads import SCENARIOS, random_set
-from sim.economics.accounting import entries
+from sim.economics.clerk import entries
 from sim.economics.ledger import Account, Category
 from sim.engine import core, reference
 from sim.engine.outcomes import outcome

@@ -1,117 +1,447 @@
-"""The clerk of one patient: the open book, the present health state, and ways to post."""
+"""The clerk: from a patient's log to a patient's book of costs, QALYs and life-years.
+
+The log is walked once, in order. Costs follow what was done: bags hung, days in hospital, doses,
+transplants, complications. Nothing is simulated here: another price list can be put on the same
+log. The rules are plain functions, run by Python and, compiled from this source, by the core
+engine; how an entry is posted stands in `sim.economics.posting`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Final
 
-from sim.clinic.events import Event, Happening
-from sim.clinic.patient import Patient
-from sim.clinic.units import DAYS_PER_YEAR
-from sim.economics.discounting import Discounting
-from sim.economics.ledger import IN_HOSPITAL, Book, Category, State
-from sim.economics.prices import PriceList, RegimenPrices
-from sim.economics.utilities import Decrement, Utilities, joint_decrements
+from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.patient import Patient, bsa_m2
+from sim.clinic.toxicity import SEVERE, Toxicity
+from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
+from sim.economics.bags import vials
+from sim.economics.ledger import Category, Entry, State
+from sim.economics.posting import (
+    Accounts,
+    Book,
+    Item,
+    accrue,
+    accrue_from,
+    accrue_in,
+    accrue_in_hospital,
+    begin_stay,
+    clear,
+    divided,
+    enjoy,
+    hang,
+    live,
+    norm_at,
+    norm_may_cap,
+    pay,
+    pay_at,
+    pay_vials,
+    regimen_of,
+    toxicity_item,
+    turn_to,
+    utility_in,
+)
+from sim.economics.prices import (
+    DOSES_PER_CYCLE,
+    Delivery,
+    InjectedDrug,
+    Prices,
+    dose_mg_per_m2,
+    planned_days,
+)
+from sim.economics.utilities import Decrement, added_decrement
+
+PACKAGE_DAYS: Final = 100.0
+"""The transplant's package is a mean of all that was paid in the first 100 days, whatever came in
+them; no day in hospital is paid beside it."""
+COMPLICATIONS: Final = len(Decrement)
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """Prices, utilities and discounting of a scenario."""
-
-    price_list: PriceList
-    utilities: Utilities
-    costs: Discounting
-    effects: Discounting
-    vial_sharing: bool
+def a_bit_each(*kinds: Happening) -> int:
+    """Return kinds of events as the bits of one whole number."""
+    return sum(1 << int(kind) for kind in kinds)
 
 
-class Clerk:
-    """Keeps the book of one patient under one strategy."""
+ENDS: Final = a_bit_each(
+    Happening.TRANSPLANT, Happening.RELAPSE, Happening.DEATH, Happening.HORIZON
+)
+"""What ends a cycle and much else."""
+UNPRICED: Final = a_bit_each(
+    Happening.MRD_ASSESSED,
+    Happening.INFUSION_STOPPED,
+    Happening.SEIZURE,
+    Happening.TREATMENT_STOPPED,
+    Happening.CD19_LOSS,
+    Happening.LONG_TERM_SURVIVOR,
+)
+"""What nothing is posted for."""
 
-    def __init__(
-        self, accounts: Accounts, regimens: Sequence[str], patient: Patient, log: Sequence[Event]
-    ) -> None:
-        self.accounts = accounts
-        self.prices = accounts.price_list.prices
-        self.regimens = regimens
-        self.patient = patient
-        self.log = log
-        self.book = Book(accounts.costs, accounts.effects, log[-1].time_days)
-        self.state = State.RELAPSED_REFRACTORY
-        self.state_since = 0.0
-        self.state_line = 0
-        self.home_from = 0.0
-        self.decremented_until = [0.0] * len(Decrement)
-        self.given_days = 0.0
-        self.tablets_until = 0.0
 
-    def enter(self, state: State, event: Event) -> None:
-        """Close the stay in the present state and begin another."""
-        self._close(event.time_days)
-        self.state, self.state_since, self.state_line = state, event.time_days, event.line
+def entries(
+    accounts: Accounts, regimens: Sequence[str], patient: Patient, log: Sequence[Event]
+) -> list[Entry]:
+    """Return the ledger of one patient, in the order of the log."""
+    book = Book(accounts, regimens)
+    keep_book(book, patient, log)
+    return book.entries
 
-    def _close(self, now: float) -> None:
-        start, end = self.state_since, now
-        if self.state == State.TRANSPLANT_FIRST_YEAR and end - start > DAYS_PER_YEAR:
-            self._stay(State.TRANSPLANT_FIRST_YEAR, start, start + DAYS_PER_YEAR)
-            self._stay(State.AFTER_TRANSPLANT, start + DAYS_PER_YEAR, end)
-        else:
-            self._stay(self.state, start, end)
 
-    def _stay(self, state: State, start: float, end: float) -> None:
-        if end <= start:
+def keep_book(book: Book, patient: Patient, log: Sequence[Event]) -> None:
+    """Walk the log once and post everything."""
+    open_book(book, log)
+    for position in range(len(log)):
+        post_event(book, patient, log, position)
+
+
+def open_book(book: Book, log: Sequence[Event]) -> None:
+    """Begin with active disease off treatment, and nothing posted."""
+    desk = book.desk
+    desk.now = 0.0
+    desk.line = 0
+    desk.state = State.RELAPSED_REFRACTORY
+    desk.since = 0.0
+    desk.since_line = 0
+    desk.home_from = 0.0
+    desk.given_days = 0.0
+    desk.tablets_until = 0.0
+    desk.end = log[-1].time_days
+    desk.next_end = 0
+    for kind in range(COMPLICATIONS):
+        desk.decremented_until[kind] = 0.0
+    clear(book)
+
+
+def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int) -> None:
+    """Post an event of the log."""
+    event = log[position]
+    if is_one_of(UNPRICED, event):
+        return
+    turn_to(book, event)
+    kind = event.kind
+    if kind == Happening.INFUSION_STARTED:
+        infuse(book, log, position)
+    elif kind == Happening.CYCLE_STARTED:
+        open_cycle(book, patient, log, position)
+    elif kind == Happening.TOXICITY:
+        treat_toxicity(book, log, position)
+    elif kind == Happening.LINE_STARTED:
+        start_line(book, patient, log, position)
+    elif kind == Happening.RESPONSE:
+        depth = State.COMPLETE_REMISSION if event.detail == 1 else State.INCOMPLETE_REMISSION
+        remit(book, patient, log, position, depth)
+        give_tablets(book, log, position)
+    elif kind == Happening.NO_RESPONSE or kind == Happening.RELAPSE:
+        enter(book, patient, State.RELAPSED_REFRACTORY)
+    elif kind == Happening.ENTRY:
+        # With MRD only, life begins in complete remission, under follow-up.
+        if event.detail == 1:
+            remit(book, patient, log, position, State.COMPLETE_REMISSION)
+    elif kind == Happening.DEATH or kind == Happening.HORIZON:
+        close(book, patient)
+        if kind == Happening.DEATH and event.detail != Cause.BACKGROUND:
+            pay(book, Category.END_OF_LIFE, book.tariff.prices.end_of_life, Item.END_OF_LIFE)
+    elif kind == Happening.USUAL_CARE_STARTED:
+        give_usual_care(book, log, position)
+    elif kind == Happening.SUPPORTIVE_CARE_STARTED:
+        support(book, event.time_days, next_end(book, log, position))
+    else:
+        post_transplant(book, patient, log, position)
+
+
+def is_one_of(kinds: int, event: Event) -> bool:
+    """Return whether the event is of one of the kinds, a bit each."""
+    return (kinds >> int(event.kind)) & 1 == 1
+
+
+def place_of_next_end(book: Book, log: Sequence[Event], position: int) -> int:
+    """Return the position of the next transplant, relapse, death or horizon."""
+    i = book.desk.next_end
+    if i <= position:
+        i = position + 1
+        while not is_one_of(ENDS, log[i]):
+            i += 1
+        book.desk.next_end = i
+    return i
+
+
+def next_end(book: Book, log: Sequence[Event], position: int) -> float:
+    """Return the time of the next transplant, relapse, death or horizon."""
+    return log[place_of_next_end(book, log, position)].time_days
+
+
+def next_time(book: Book, log: Sequence[Event], position: int, also: Happening) -> float:
+    """Return the time of the next of these, or of an event of kind `also` if that comes first."""
+    end = place_of_next_end(book, log, position)
+    for i in range(position + 1, end):
+        if log[i].kind == also:
+            return log[i].time_days
+    return log[end].time_days
+
+
+def until_transplant(log: Sequence[Event], position: int, time: float) -> float:
+    """Return `time`, or that of a transplant after the event at `position` and before `time`."""
+    for i in range(position + 1, len(log)):
+        if log[i].time_days >= time:
+            return time
+        if log[i].kind == Happening.TRANSPLANT:
+            return log[i].time_days
+    return time
+
+
+# ------------------------------------------------------------------ stays in health states
+
+
+def enter(book: Book, patient: Patient, state: State) -> None:
+    """Close the stay in the present state and begin another."""
+    close(book, patient)
+    begin_stay(book, state)
+
+
+def close(book: Book, patient: Patient) -> None:
+    """Close the stay in the present state; the first year after a transplant ends with the year."""
+    desk = book.desk
+    state, start = desk.state, desk.since
+    if state == State.TRANSPLANT_FIRST_YEAR and desk.now - start > DAYS_PER_YEAR:
+        turn = start + DAYS_PER_YEAR
+        stay(book, patient, state, start, turn)
+        state, start = State.AFTER_TRANSPLANT, turn
+    stay(book, patient, state, start, desk.now)
+
+
+def stay(book: Book, patient: Patient, state: State, start: float, stop: float) -> None:
+    """Post life-years and QALYs of a stay, utility ``min(u_state, norm(attained age, sex))``."""
+    if stop <= start:
+        return
+    utility = utility_in(book, state)
+    capped = norm_may_cap(book, patient, utility, start)
+    live(book, state, start, stop, 0.0 if capped else utility)
+    if capped:
+        enjoy_capped(book, patient, state, start, stop, utility)
+
+
+def enjoy_capped(
+    book: Book, patient: Patient, state: State, start: float, stop: float, utility: float
+) -> None:
+    """Post the QALYs of a stay, an entry up to each birthday on which the capped value changes."""
+    age = int(patient.age_years + divided(start, DAYS_PER_YEAR))
+    value = min(utility, norm_at(book, patient, age))
+    while True:
+        age += 1
+        birthday = (age - patient.age_years) * DAYS_PER_YEAR
+        if birthday >= stop:
+            break
+        following = min(utility, norm_at(book, patient, age))
+        if following != value and birthday > start:
+            enjoy(book, state, start, birthday, value)
+            start = birthday
+        value = following
+    enjoy(book, state, start, stop, value)
+
+
+def lose(book: Book, category: Category, over: float, kind: Decrement, item: Item) -> None:
+    """Post the QALYs that a complication takes away until it is `over`.
+
+    Of complications at the same time only the largest decrement counts, see `added_decrement`.
+    """
+    desk = book.desk
+    start, stop = desk.now, min(over, desk.end)
+    while start < stop:
+        end, more = added_decrement(
+            book.tariff.decrements, desk.decremented_until, kind, start, stop
+        )
+        if more > 0.0:
+            accrue_from(book, category, start, end, divided(-more, DAYS_PER_YEAR), item)
+        start = end
+    desk.decremented_until[kind] = max(desk.decremented_until[kind], over)
+
+
+# ------------------------------------------------------------------------------- treatment
+
+
+def start_line(book: Book, patient: Patient, log: Sequence[Event], position: int) -> None:
+    """Begin a line: active disease under treatment, unless MRD is treated in remission."""
+    desk = book.desk
+    if desk.state != State.COMPLETE_REMISSION:
+        enter(book, patient, State.ON_TREATMENT)
+    desk.tablets_until = desk.now + regimen_of(book).tablets.longest_days
+    give_tablets(book, log, position)
+
+
+def give_tablets(book: Book, log: Sequence[Event], position: int) -> None:
+    """Give tablets from the event on until response is known or treatment fails."""
+    per_day = regimen_of(book).tablets.price_per_day
+    if per_day == 0.0:
+        return
+    known = min(
+        next_time(book, log, position, Happening.RESPONSE),
+        next_time(book, log, position, Happening.NO_RESPONSE),
+    )
+    accrue(book, Category.DRUG, min(known, book.desk.tablets_until), per_day, Item.TABLETS)
+
+
+def open_cycle(book: Book, patient: Patient, log: Sequence[Event], position: int) -> None:
+    """Open a cycle: days in hospital, and drugs that are given in doses or courses."""
+    desk, regimen = book.desk, regimen_of(book)
+    desk.given_days = 0.0
+    leaves = desk.now + planned_days(regimen.stay, log[position].cycle)
+    leaves = min(leaves, next_end(book, log, position))
+    hospital(book, Category.ADMINISTRATION, leaves, Item.WARD)
+    if regimen.delivery == Delivery.CHEMOTHERAPY:
+        pay(book, Category.DRUG, regimen.course.price_per_cycle, Item.CHEMOTHERAPY)
+    elif regimen.delivery == Delivery.INJECTIONS:
+        stops = next_time(book, log, position, Happening.TREATMENT_STOPPED)
+        inject(book, regimen.injection, bsa_m2(patient.height_cm, patient.weight_kg), stops)
+
+
+def hospital(book: Book, category: Category, stop: float, item: Item) -> None:
+    """Post the days in hospital until `stop` that no earlier entry has paid.
+
+    Stays may overlap: a toxicity lasts into the next line, or a transplant's package covers
+    the beginning of one. The patient is in hospital once and the earlier reason pays.
+    """
+    desk = book.desk
+    start, stop = max(desk.now, desk.home_from), min(stop, desk.end)
+    if stop <= start:
+        return
+    accrue_in_hospital(book, category, start, stop, book.tariff.prices.inpatient_day, item)
+    desk.home_from = stop
+
+
+def inject(book: Book, drug: InjectedDrug, surface_m2: float, limit: float) -> None:
+    """Give the doses of a cycle: whole vials for each, a visit unless in hospital."""
+    desk, prices = book.desk, book.tariff.prices
+    remission = desk.state == State.COMPLETE_REMISSION or desk.state == State.INCOMPLETE_REMISSION
+    for number in range(DOSES_PER_CYCLE):
+        day = desk.now + number * drug.days_between_doses
+        if day >= limit:
             return
-        book, line = self.book, self.state_line
-        book.stream(Category.LIFE, state, line, start, end, 1.0 / DAYS_PER_YEAR, "life")
-        for begin, stop, utility in self.accounts.utilities.intervals(
-            self.patient, state, start, end
-        ):
-            book.stream(
-                Category.QALY_STATE, state, line, begin, stop, utility / DAYS_PER_YEAR, "utility"
-            )
+        dose = dose_mg_per_m2(drug, number, in_remission=remission)
+        count = vials(dose * surface_m2, drug.vial_mg, sharing=book.tariff.vial_sharing)
+        pay_vials(book, day, count, drug.price_per_vial)
+        pay_at(book, Category.ADMINISTRATION, day, prices.premedication, Item.PREMEDICATION)
+        if day >= desk.home_from:
+            pay_at(book, Category.ADMINISTRATION, day, prices.outpatient_visit, Item.VISIT)
 
-    def pay(self, category: Category, event: Event, amount: float, what: str) -> None:
-        """Post a cost at the time of the event."""
-        self.book.point(category, self.state, event.line, event.time_days, amount, what)
 
-    def hospital(
-        self, category: Category, event: Event, start: float, end: float, what: str
-    ) -> None:
-        """Post the days in hospital from `start` to `end` that no earlier entry has paid.
+def infuse(book: Book, log: Sequence[Event], position: int) -> None:
+    """Hang the bags of a stretch of infusion until the pump stops or the dose changes."""
+    regimen = regimen_of(book)
+    if regimen.delivery != Delivery.CONTINUOUS_INFUSION:
+        return
+    desk, prices, dose = book.desk, book.tariff.prices, log[position].value
+    schedule = regimen.infusion.schedule
+    left = schedule.infusion_days - desk.given_days
+    planned = min(schedule.step_days, left) if dose < schedule.full_dose_mcg_per_day else left
+    stops = end_of_infusion(log, position)
+    hang(book, log, position, regimen, dose, planned, stops)
+    pay(book, Category.ADMINISTRATION, prices.premedication, Item.PREMEDICATION)
+    accrue(book, Category.ADMINISTRATION, stops, prices.infusion_pump_day, Item.PUMP)
+    desk.given_days += stops - desk.now
 
-        Stays may overlap: a toxicity lasts into the next line, or a transplant's package covers
-        the beginning of one. The patient is in hospital once and the earlier reason pays.
-        """
-        start, end = max(start, self.home_from), min(end, self.book.end_days)
-        if end <= start:
-            return
-        per_day = self.prices.inpatient_day
-        self.book.stream(category, self.state, event.line, start, end, per_day, IN_HOSPITAL + what)
-        self.home_from = end
 
-    def lose(
-        self, category: Category, event: Event, over: float, kind: Decrement, what: str
-    ) -> None:
-        """Post the QALYs that a complication takes away until it is over.
+def end_of_infusion(log: Sequence[Event], position: int) -> float:
+    """Return when the pump stops or the dose changes."""
+    for i in range(position + 1, len(log)):
+        kind = log[i].kind
+        if kind == Happening.INFUSION_STARTED or kind == Happening.INFUSION_STOPPED:
+            return log[i].time_days
+    return log[-1].time_days
 
-        Of complications at the same time only the largest decrement counts, see
-        `sim.economics.utilities.joint_decrements`.
-        """
-        decrements = self.accounts.utilities.decrements
-        for start, end, more in joint_decrements(
-            decrements, self.decremented_until, kind, event.time_days, over
-        ):
-            per_day = -more / DAYS_PER_YEAR
-            self.book.stream(category, self.state, event.line, start, end, per_day, what)
-        self.decremented_until[kind] = max(self.decremented_until[kind], over)
 
-    def regimen(self, event: Event) -> RegimenPrices:
-        """Return the prices of the regimen of the event's line."""
-        return self.accounts.price_list.regimens[self.regimens[event.line]]
+def treat_toxicity(book: Book, log: Sequence[Event], position: int) -> None:
+    """Treat a toxicity: severe ones in hospital, until they are over or the transplant."""
+    event, prices = log[position], book.tariff.prices
+    if event.grade < SEVERE:
+        pay(book, Category.TOXICITY, prices.mild_toxicity, Item.MILD_TOXICITY)
+        return
+    item, over = toxicity_item(event.detail), event.time_days + event.value
+    pay(book, Category.TOXICITY, price_of_severe(prices, event.detail), item)
+    hospital(book, Category.TOXICITY, until_transplant(log, position, over), item)
+    lose(book, Category.QALY_TOXICITY, over, Decrement.SEVERE_TOXICITY, item)
 
-    def next_time(self, position: int, kinds: frozenset[Happening]) -> float:
-        """Return the time of the next event of one of the kinds."""
-        for event in self.log[position + 1 :]:
-            if event.kind in kinds:
-                return event.time_days
-        return self.log[-1].time_days
+
+def price_of_severe(prices: Prices, kind: int) -> float:
+    """Return the price of a severe toxicity, days in hospital apart."""
+    if kind == Toxicity.CRS:
+        return prices.severe_crs
+    if kind == Toxicity.NEUROTOXICITY:
+        return prices.severe_neurotoxicity
+    if kind == Toxicity.HEPATOTOXICITY:
+        return prices.severe_hepatotoxicity
+    if kind == Toxicity.INFECTION:
+        return prices.severe_infection
+    return prices.severe_febrile_neutropenia
+
+
+# ------------------------------------------------------- remission, transplant, later care
+
+
+def remit(book: Book, patient: Patient, log: Sequence[Event], position: int, depth: State) -> None:
+    """Remission: follow-up until it ends or the patient is a long-term survivor."""
+    enter(book, patient, depth)
+    stop = next_time(book, log, position, Happening.LONG_TERM_SURVIVOR)
+    per_day = divided(book.tariff.prices.follow_up_per_month, DAYS_PER_MONTH)
+    accrue(book, Category.FOLLOW_UP, stop, per_day, Item.FOLLOW_UP)
+
+
+def post_transplant(book: Book, patient: Patient, log: Sequence[Event], position: int) -> None:
+    """Post a transplant or one of its complications; relapse ends immunosuppression and GVHD."""
+    event, prices = log[position], book.tariff.prices
+    kind, until = event.kind, next_end(book, log, position)
+    over = min(event.time_days + event.value, until)
+    if kind == Happening.TRANSPLANT:
+        enter(book, patient, State.TRANSPLANT_FIRST_YEAR)
+        transplant(book, until)
+    elif kind == Happening.TRANSPLANT_VOD:
+        pay(book, Category.TRANSPLANT, prices.transplant_vod, Item.VOD)
+    elif kind == Happening.TRANSPLANT_INFECTION:
+        pay(book, Category.TRANSPLANT, prices.transplant_infection, Item.INFECTION)
+    elif kind == Happening.ACUTE_GVHD:
+        pay(book, Category.TRANSPLANT, prices.acute_gvhd, Item.ACUTE_GVHD)
+        lose(book, Category.QALY_GVHD, over, Decrement.ACUTE_GVHD, Item.ACUTE_GVHD)
+    elif kind == Happening.CHRONIC_GVHD:
+        per_day = divided(prices.chronic_gvhd_per_year, DAYS_PER_YEAR)
+        accrue(book, Category.TRANSPLANT, over, per_day, Item.CHRONIC_GVHD)
+        lose(book, Category.QALY_GVHD, over, Decrement.CHRONIC_GVHD, Item.CHRONIC_GVHD)
+
+
+def transplant(book: Book, until: float) -> None:
+    """Post the transplant's package for 100 days, then the rest of two years unless it fails."""
+    desk, prices = book.desk, book.tariff.prices
+    pay(book, Category.TRANSPLANT, prices.transplant, Item.TRANSPLANT)
+    desk.home_from = max(desk.home_from, desk.now + PACKAGE_DAYS)
+    year = desk.now + DAYS_PER_YEAR
+    accrue_in(
+        book,
+        Category.TRANSPLANT,
+        State.TRANSPLANT_FIRST_YEAR,
+        desk.now + PACKAGE_DAYS,
+        min(year, until),
+        divided(prices.transplant_rest_of_first_year, DAYS_PER_YEAR - PACKAGE_DAYS),
+        Item.AFTER_TRANSPLANT,
+    )
+    accrue_in(
+        book,
+        Category.TRANSPLANT,
+        State.AFTER_TRANSPLANT,
+        year,
+        min(desk.now + 2 * DAYS_PER_YEAR, until),
+        divided(prices.transplant_second_year, DAYS_PER_YEAR),
+        Item.AFTER_TRANSPLANT,
+    )
+
+
+def give_usual_care(book: Book, log: Sequence[Event], position: int) -> None:
+    """Usual care: drugs and days in hospital of the later lines, then supportive care."""
+    until = next_time(book, log, position, Happening.SUPPORTIVE_CARE_STARTED)
+    leaves = min(book.desk.now + book.tariff.usual_care_days, until)
+    pay(book, Category.LATER_LINES, book.tariff.prices.usual_care_drugs, Item.LATER_LINE_DRUGS)
+    hospital(book, Category.LATER_LINES, leaves, Item.LATER_LINE_STAY)
+    support(book, leaves, until)
+
+
+def support(book: Book, start: float, stop: float) -> None:
+    """Post supportive care by the month, from when no stay in hospital is paid any more."""
+    start = max(start, book.desk.home_from)
+    per_day = divided(book.tariff.prices.supportive_care_per_month, DAYS_PER_MONTH)
+    accrue_from(book, Category.LATER_LINES, start, stop, per_day, Item.SUPPORTIVE_CARE)

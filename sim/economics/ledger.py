@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from enum import Enum, StrEnum, unique
 from typing import Final, NamedTuple
 
-from sim.economics.discounting import Discounting
-
 
 @unique
 class Account(StrEnum):
@@ -83,61 +81,3 @@ def days_in_hospital(entries: Iterable[Entry]) -> float:
     return sum(
         entry.end_days - entry.start_days for entry in entries if entry.what.startswith(IN_HOSPITAL)
     )
-
-
-class Book:
-    """The open ledger of one patient.
-
-    Parameters
-    ----------
-    costs, effects
-        Discounting of costs, and of QALYs and life-years.
-    end_days
-        Death or the horizon: nothing accrues afterwards.
-    """
-
-    def __init__(self, costs: Discounting, effects: Discounting, end_days: float) -> None:
-        self._costs = costs
-        self._effects = effects
-        self.end_days = end_days
-        self.entries: list[Entry] = []
-
-    def point(
-        self, category: Category, state: State, line: int, time: float, amount: float, what: str
-    ) -> None:
-        """Post `amount` at one moment; nothing after the end."""
-        if amount and time <= self.end_days:
-            factor = self._discounting(category).factor(time)
-            self.entries.append(
-                Entry(category, state, line, time, time, amount, amount * factor, what)
-            )
-
-    def stream(
-        self,
-        category: Category,
-        state: State,
-        line: int,
-        start: float,
-        end: float,
-        per_day: float,
-        what: str,
-    ) -> None:
-        """Post ``per_day × days`` from `start` to `end` or the end of the book."""
-        end = min(end, self.end_days)
-        if per_day and end > start:
-            days = self._discounting(category).days(start, end)
-            self.entries.append(
-                Entry(
-                    category,
-                    state,
-                    line,
-                    start,
-                    end,
-                    per_day * (end - start),
-                    per_day * days,
-                    what,
-                )
-            )
-
-    def _discounting(self, category: Category) -> Discounting:
-        return self._costs if category.account == Account.COST else self._effects

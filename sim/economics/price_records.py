@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum, unique
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from sim.clinic.arithmetic import expm1
-from sim.economics.clerk import Accounts
+from sim.clinic.infusion import Schedule
 from sim.economics.discounting import Discounting, factor_at
+from sim.economics.posting import Accounts
 from sim.economics.prices import (
-    CourseDrug,
+    Delivery,
     InfusionDrug,
     InjectedDrug,
     Prices,
     RegimenPrices,
     Stay,
+    Tablets,
 )
 from sim.economics.utilities import OLDEST_AGE, Decrements, Norms, StateUtilities
 from sim.engine.data import Data
@@ -30,18 +31,9 @@ DAYS_TABULATED: Final = 40000
 SPAN_BITS: Final = 6
 SPAN: Final = 1 << SPAN_BITS
 SPANS: Final = len(range(0, DAYS_TABULATED, SPAN))
+DELIVERIES: Final = tuple(Delivery)
 MOST_BAGS: Final = 64
 """Sums of the discount factors of bags are tabulated for fewer than these."""
-
-
-@unique
-class DrugForm(IntEnum):
-    """How the drug of a regimen is counted."""
-
-    BAGS = 0
-    DOSES = 1
-    COURSES = 2
-
 
 TARIFF: Final = np.dtype(
     [
@@ -68,26 +60,17 @@ TARIFF: Final = np.dtype(
 """
 REGIMEN_TARIFF: Final = np.dtype(
     [
-        ("form", np.int64),
+        ("delivery", np.int64),
         ("stay", fields(Stay)),
-        ("price_per_vial", np.float64),
-        ("vial_content", np.float64),
-        ("price_per_cycle", np.float64),
-        ("bag_days", np.float64),
-        ("infusion_days", np.float64),
-        ("step_days", np.float64),
-        ("full_dose_mcg_per_day", np.float64),
-        ("first_dose_mg_per_m2", np.float64),
-        ("first_dose_in_remission_mg_per_m2", np.float64),
-        ("second_dose_mg_per_m2", np.float64),
-        ("third_dose_mg_per_m2", np.float64),
-        ("days_between_doses", np.float64),
-        ("tablets_per_day", np.float64),
-        ("tablets_longest_days", np.float64),
+        ("tablets", fields(Tablets)),
+        ("infusion", [*fields(InfusionDrug)[:-1], ("schedule", fields(Schedule))]),
+        ("injection", fields(InjectedDrug)),
+        ("course", [("price_per_cycle", np.float64)]),
         ("bag_sums", np.float64, (MOST_BAGS,)),
     ],
     align=True,
 )
+"""A regimen's prices under the names of `RegimenPrices`; only one of the three drugs is filled."""
 
 
 class Tariff(NamedTuple):
@@ -179,28 +162,13 @@ def worth_by_day(
 
 def fill_regimen_tariff(row: Data, regimen: RegimenPrices, force_costs: float) -> None:
     """Write the prices of a regimen into a record."""
-    row["stay"] = tuple(regimen.stay)
-    row["tablets_per_day"], row["tablets_longest_days"] = regimen.tablets
+    row["delivery"] = DELIVERIES.index(regimen.delivery)
+    row["stay"], row["tablets"] = tuple(regimen.stay), tuple(regimen.tablets)
     drug = regimen.drug
     if isinstance(drug, InfusionDrug):
-        row["form"] = DrugForm.BAGS
-        row["price_per_vial"], row["vial_content"] = drug.price_per_vial, drug.vial_mcg
-        row["bag_days"] = drug.bag_days
-        row["infusion_days"] = drug.schedule.infusion_days
-        row["step_days"] = drug.schedule.step_days
-        row["full_dose_mcg_per_day"] = drug.schedule.full_dose_mcg_per_day
+        row["infusion"] = (*drug[:-1], tuple(drug.schedule))
         row["bag_sums"] = _bag_sums(force_costs, drug.bag_days)
     elif isinstance(drug, InjectedDrug):
-        row["form"] = DrugForm.DOSES
-        row["price_per_vial"], row["vial_content"] = drug.price_per_vial, drug.vial_mg
-        for name in (
-            "first_dose_mg_per_m2",
-            "first_dose_in_remission_mg_per_m2",
-            "second_dose_mg_per_m2",
-            "third_dose_mg_per_m2",
-            "days_between_doses",
-        ):
-            row[name] = getattr(drug, name)
-    elif isinstance(drug, CourseDrug):
-        row["form"] = DrugForm.COURSES
-        row["price_per_cycle"] = drug.price_per_cycle
+        row["injection"] = tuple(drug)
+    else:
+        row["course"] = (drug.price_per_cycle,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 
 from sim.clinic.infusion import Schedule
 from sim.engine.values import Values
@@ -44,9 +44,14 @@ class Stay(NamedTuple):
     second_cycle_days: float
     later_cycle_days: float
 
-    def planned_days(self, cycle: int) -> float:
-        """Return the planned days in hospital of the `cycle`, counted from 0."""
-        return self[min(cycle, len(self) - 1)]
+
+def planned_days(stay: Stay, cycle: int) -> float:
+    """Return the planned days in hospital of the `cycle`, counted from 0."""
+    if cycle == 0:
+        return stay.first_cycle_days
+    if cycle == 1:
+        return stay.second_cycle_days
+    return stay.later_cycle_days
 
 
 class Delivery(StrEnum):
@@ -77,12 +82,19 @@ class InjectedDrug(NamedTuple):
     third_dose_mg_per_m2: float
     days_between_doses: float
 
-    def doses(self, *, in_remission: bool) -> tuple[float, float, float]:
-        """Return the three doses of a cycle in mg/m²."""
-        first = (
-            self.first_dose_in_remission_mg_per_m2 if in_remission else self.first_dose_mg_per_m2
-        )
-        return first, self.second_dose_mg_per_m2, self.third_dose_mg_per_m2
+
+DOSES_PER_CYCLE: Final = 3
+
+
+def dose_mg_per_m2(drug: InjectedDrug, number: int, *, in_remission: bool) -> float:
+    """Return a dose of a cycle in mg/m², counted from 0."""
+    if number == 0:
+        if in_remission:
+            return drug.first_dose_in_remission_mg_per_m2
+        return drug.first_dose_mg_per_m2
+    if number == 1:
+        return drug.second_dose_mg_per_m2
+    return drug.third_dose_mg_per_m2
 
 
 class Mix(NamedTuple):
@@ -127,6 +139,11 @@ class Tablets(NamedTuple):
 
 
 NO_TABLETS = Tablets(0.0, 0.0)
+DELIVERY_OF: Final = {
+    InfusionDrug: Delivery.CONTINUOUS_INFUSION,
+    InjectedDrug: Delivery.INJECTIONS,
+    CourseDrug: Delivery.CHEMOTHERAPY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +154,26 @@ class RegimenPrices:
     stay: Stay
     drug: InfusionDrug | InjectedDrug | CourseDrug
     tablets: Tablets = NO_TABLETS
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the drug is given."""
+        return DELIVERY_OF[type(self.drug)]
+
+    @property
+    def infusion(self) -> InfusionDrug:
+        """The drug of a regimen of continuous infusion."""
+        return cast(InfusionDrug, self.drug)
+
+    @property
+    def injection(self) -> InjectedDrug:
+        """The drug of a regimen of injections."""
+        return cast(InjectedDrug, self.drug)
+
+    @property
+    def course(self) -> CourseDrug:
+        """The drugs of a regimen of chemotherapy."""
+        return cast(CourseDrug, self.drug)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum, unique
 from typing import NamedTuple
 
-from sim.clinic.patient import Patient
-from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.ledger import State
 from sim.engine.values import Values
 
@@ -56,10 +54,10 @@ class Decrement(IntEnum):
     CHRONIC_GVHD = 2
 
 
-def joint_decrements(
+def added_decrement(
     decrements: Sequence[float], until: Sequence[float], kind: int, start: float, over: float
-) -> Iterator[tuple[float, float, float]]:
-    """Yield (start, end, decrement) that a complication adds to those that began before it.
+) -> tuple[float, float]:
+    """Return (end, decrement) that a complication adds, from `start` on, to the earlier ones.
 
     At any moment the utility of the state is reduced by the largest decrement present, and not by
     their sum: ``u(t) = u_state(t) - max_k d_k``. This is the minimum method for joint health
@@ -75,20 +73,18 @@ def joint_decrements(
     kind
         The place of the new one.
     start, over
-        When the new one begins, not before any of the earlier ones began, and when it is over.
+        A time at which it is present, not before any of the earlier ones began, and when it is
+        over; `end` is at most that, and the first moment from which another decrement may hold.
 
     Source: Ara R, Wailoo A, NICE DSU Technical Support Document 12, 2011, "Estimating utility
     values for health states with comorbidities".
     """
-    while start < over:
-        end, present = over, 0.0
-        for other, ends in enumerate(until):
-            if ends > start:
-                end = min(end, ends)
-                present = max(present, decrements[other])
-        if decrements[kind] > present:
-            yield start, end, decrements[kind] - present
-        start = end
+    end, present = over, 0.0
+    for other in range(len(until)):
+        if until[other] > start:
+            end = min(end, until[other])
+            present = max(present, decrements[other])
+    return end, max(decrements[kind] - present, 0.0)
 
 
 class Norms(NamedTuple):
@@ -109,32 +105,6 @@ class Utilities(NamedTuple):
     states: StateUtilities
     decrements: Decrements
     norms: Norms | None
-
-    def intervals(
-        self, patient: Patient, state: State, start: float, end: float
-    ) -> Iterator[tuple[float, float, float]]:
-        """Yield (start, end, utility) of a stay in a state.
-
-        Utility is ``min(u_state, norm(attained age, sex))``; an interval ends at the birthday
-        on which the capped value changes.
-        """
-        utility = self.states.of(state)
-        if self.norms is None:
-            yield start, end, utility
-            return
-        age = int(patient.age_years + start / DAYS_PER_YEAR)
-        value = min(utility, self.norms.at(age, male=patient.male))
-        while True:
-            age += 1
-            birthday = (age - patient.age_years) * DAYS_PER_YEAR
-            if birthday >= end:
-                yield start, end, value
-                return
-            following = min(utility, self.norms.at(age, male=patient.male))
-            if following != value and birthday > start:
-                yield start, birthday, value
-                start = birthday
-            value = following
 
 
 def band_norms(values: Values) -> Norms:

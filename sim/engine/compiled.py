@@ -3,7 +3,8 @@
 The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule
 and of every rule that it calls; nothing is written twice. What Python and compiled code must do
 in different ways is registered: `compiled_form_of` names the function that compiled code calls
-in place of a Python function. Members of an enumeration become plain numbers.
+in place of a Python function. Members of an enumeration become plain numbers: their own, or
+their places where they have none.
 
 ``math.frexp`` and ``math.ldexp``, which take a number apart into its bits, are replaced by
 operations on the bits that give the same result for every normal number.
@@ -25,7 +26,7 @@ import types
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from enum import IntEnum
+from enum import Enum, IntEnum
 from functools import cache
 from math import frexp, ldexp
 from pathlib import Path
@@ -161,7 +162,7 @@ def _with_compiled_calls(
     names = dict(function.__globals__)
     for name in _globals_read(function.__code__):
         value = names.get(name)
-        if isinstance(value, type) and issubclass(value, IntEnum):
+        if isinstance(value, type) and issubclass(value, Enum):
             names[name] = _plain_numbers(value)
             continue
         form = _form_of(value, function)
@@ -191,10 +192,12 @@ def _form_of(value: Any, within: Callable[..., Data]) -> Any:  # noqa: ANN401 - 
 
 
 @cache
-def _plain_numbers(enumeration: type[IntEnum]) -> tuple[int, ...]:
+def _plain_numbers(enumeration: type[Enum]) -> tuple[int, ...]:
     """Return the members by name as plain numbers, which numba folds into constants."""
     members = namedtuple(enumeration.__name__, enumeration.__members__)  # type: ignore[misc]
-    return members(*map(int, enumeration.__members__.values()))
+    if issubclass(enumeration, IntEnum):
+        return members(*map(int, enumeration.__members__.values()))
+    return members(*map(list(enumeration).index, enumeration.__members__.values()))
 
 
 def _globals_read(code: types.CodeType) -> set[str]:

@@ -65,6 +65,30 @@ CAUSES: Final = (
 
 
 @unique
+class Stage(IntEnum):
+    """The next step of treatment, when `Clock.PLANNED` is due."""
+
+    GIVE_CYCLE = 0
+    TOXICITY = 1
+    INFUSION = 2
+    ASSESS = 3
+    START_LINE = 4
+    SURVIVORSHIP = 5
+    COMPLICATION = 6
+    RESCUE = 7
+
+
+@unique
+class Phase(IntEnum):
+    """What treatment is for."""
+
+    MRD = 0
+    INDUCTION = 1
+    CONSOLIDATION = 2
+    LAST_CARE = 3
+
+
+@unique
 class Complication(IntEnum):
     """Complications of a transplant, in their order on one day."""
 
@@ -95,7 +119,7 @@ class Life:
     clocks
         When each event of `Clock` is due: the future event list.
     stage, phase
-        What `Clock.PLANNED` will bring, and what treatment is for: `sim.engine.story`.
+        What `Clock.PLANNED` will bring, and what treatment is for.
     regimen
         Row of the regimen that is given, in the world's table of regimens.
     cycle, planned_cycles
@@ -209,6 +233,12 @@ def person(life: Life) -> Patient:
 def next_clock(clocks: list[float]) -> int:
     """Return the clock that is due first; at equal times the first in `Clock`."""
     return clocks.index(min(clocks))
+
+
+def plan(life: Life, stage: int, time: float) -> None:
+    """Plan the next step of treatment; another clock may be due before."""
+    life.stage = stage
+    life.clocks[Clock.PLANNED] = time
 
 
 def _of_a_patient(life: Life) -> PatientLife:

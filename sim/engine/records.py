@@ -18,6 +18,8 @@ from sim.engine.model import Model, Plan, Regimen, Rules
 
 Records = np.recarray[Any, Any]
 MOST_LINES: Final = 6
+LINES: Final = MOST_LINES + 1
+"""Six regimens at most, and the care after them."""
 NUMBERS: Final = {float: np.float64, int: np.int64, bool: np.bool_}
 NOT_A_NUMBER: Final = str
 LENGTHS: Final = {

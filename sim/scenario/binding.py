@@ -11,8 +11,8 @@ from typing import Final
 from sim.catalog import Catalogue, Parameter
 from sim.clinic.mortality import LifeTable, gompertz
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.economics.clerk import Accounts
 from sim.economics.discounting import Discounting
+from sim.economics.posting import Accounts
 from sim.economics.prices import Delivered, Delivery, price_list
 from sim.economics.utilities import utilities
 from sim.engine.model import Care, RegimenPlan, Settings, StrategyPlan, build

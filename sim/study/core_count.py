@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from sim.clinic.units import NEVER
-from sim.economics.core_ledger import CATEGORIES, WIDTH
+from sim.economics.posting_compiled import CATEGORIES, WIDTH
 from sim.engine.data import Data
 from sim.engine.outcomes import ALIVE
 from sim.study.tally import (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
 from sim.clinic.mortality import LifeTable
-from sim.economics.clerk import Accounts
+from sim.economics.posting import Accounts
 from sim.economics.prices import Delivered
 from sim.engine.model import (
     Model,

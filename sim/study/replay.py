@@ -16,9 +16,9 @@ import simpy
 from sim.clinic.decisions import DRAWS, Time
 from sim.clinic.events import EVENTS, Event, Role, events_with
 from sim.clinic.patient import Patient
-from sim.economics.accounting import PatientClerk
-from sim.economics.clerk import Accounts
+from sim.economics.clerk import open_book, post_event
 from sim.economics.ledger import Account, Category, Entry
+from sim.economics.posting import Accounts, Book
 from sim.engine.model import Strategy
 from sim.engine.outcomes import Outcome, outcome
 from sim.engine.reference import enrol, lived, new_life
@@ -157,27 +157,6 @@ class _Keyed(Luck):
         return uniform(self.seed, patient, decision, occurrence)
 
 
-class _Bookkeeper(PatientClerk):
-    """Remembers for which event an entry was booked."""
-
-    def keep_postings(self) -> tuple[list[Posting], dict[Category, Total]]:
-        """Keep the book; return the postings and the sums by category."""
-        self.positions: list[int] = []
-        entries = self.keep()
-        categories = dict.fromkeys(Category, Total())
-        postings = []
-        for position, entry in zip(self.positions, entries, strict=True):
-            before = categories[entry.category]
-            categories[entry.category] = before.plus(entry.undiscounted, entry.discounted)
-            total = _account_total(categories, entry.category.account)
-            postings.append(Posting(position, entry, total.undiscounted, total.discounted))
-        return postings, categories
-
-    def posted(self, position: int) -> None:
-        """Give the entries that are new to the event."""
-        self.positions += [position] * (len(self.book.entries) - len(self.positions))
-
-
 def _account_total(categories: dict[Category, Total], account: Account) -> Total:
     """Add the categories of an account up in their order, as the results do."""
     total = Total()
@@ -233,5 +212,15 @@ def book(
     accounts: Accounts, strategy: Strategy, patient: Patient, log: Sequence[Event]
 ) -> tuple[list[Posting], dict[Category, Total]]:
     """Keep the book of a life; return its postings and their sums by category."""
-    regimens = tuple(regimen.name for regimen in strategy.regimens)
-    return _Bookkeeper(accounts, regimens, patient, log).keep_postings()
+    book = Book(accounts, [regimen.name for regimen in strategy.regimens])
+    categories = dict.fromkeys(Category, Total())
+    postings: list[Posting] = []
+    open_book(book, log)
+    for position in range(len(log)):
+        post_event(book, patient, log, position)
+        for entry in book.entries[len(postings) :]:
+            before = categories[entry.category]
+            categories[entry.category] = before.plus(entry.undiscounted, entry.discounted)
+            total = _account_total(categories, entry.category.account)
+            postings.append(Posting(position, entry, total.undiscounted, total.discounted))
+    return postings, categories

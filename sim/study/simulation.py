@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.clinic.events import Event
 from sim.clinic.patient import Patient
-from sim.economics.accounting import entries
+from sim.economics.clerk import entries
 from sim.economics.ledger import Entry, State, days_in_hospital
 from sim.engine.model import Strategy
 from sim.engine.outcomes import outcome

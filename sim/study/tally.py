@@ -18,10 +18,10 @@ import numpy as np
 
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
-from sim.economics.core_ledger import LINES
 from sim.economics.ledger import Account, Category, State
 from sim.engine.data import Data
 from sim.engine.outcomes import ALIVE, Outcome
+from sim.engine.records import LINES
 
 UNIT: Final = 4096
 """Patients of a unit."""

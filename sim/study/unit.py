@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sim.clinic.mortality import LifeTable
-from sim.economics.core_clerk import keep_book
-from sim.economics.core_ledger import DESK, Book
+from sim.economics.clerk import keep_book
+from sim.economics.posting_compiled import DESK, Book
 from sim.engine.compiled import kernel
 from sim.engine.core_ahead import look_ahead
 from sim.engine.core_body import new_body
 from sim.engine.core_draws import draw_ahead
-from sim.engine.core_life import live
+from sim.engine.core_life import live, person
 from sim.engine.data import Data
 from sim.engine.model import World
 from sim.engine.records import Records
@@ -106,7 +106,7 @@ def run_unit(
                 body.column = column
                 for s in range(plans.shape[0]):
                     live(world, body, s)
-                    book = Book(
+                    book: Data = Book(
                         sets.tariffs[k],
                         sets.regimen_tariffs[k],
                         plans[s],
@@ -115,7 +115,7 @@ def run_unit(
                         s,
                         column,
                     )
-                    keep_book(book, body)
+                    keep_book(book, person(body), body.log[: body.events])
                     close_accounts(desk, s, column)
                     count_outcome(counts, k, s, body.outcome)
                     count_impossible(counts, k, s, desk, column)

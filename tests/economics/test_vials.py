@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from sim.clinic.decisions import Decision
 from sim.clinic.infusion import Schedule
+from sim.economics.bags import bags, vials
 from sim.economics.prices import InfusionDrug
-from sim.economics.treatment_costs import bags, vials
 from tests.support.hand_ledger import live, somebody
 from tests.support.infusion_layout import segments
 

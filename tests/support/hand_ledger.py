@@ -14,7 +14,7 @@ import simpy
 
 from sim.clinic.events import Event
 from sim.clinic.patient import Patient
-from sim.economics.accounting import entries
+from sim.economics.clerk import entries
 from sim.economics.ledger import Entry
 from sim.engine.reference import lived, new_life
 from sim.engine.streams import Luck

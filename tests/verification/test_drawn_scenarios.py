@@ -20,7 +20,7 @@ import yaml
 from sim.catalog import load_catalogue
 from sim.catalog.units import UNITS
 from sim.clinic.units import DAYS_PER_YEAR
-from sim.economics.accounting import entries
+from sim.economics.clerk import entries
 from sim.economics.ledger import IN_HOSPITAL, Account, Category, days_in_hospital
 from sim.engine.reference import simulate
 from sim.errors import UserError

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from sim.clinic.decisions import Decision
-from sim.economics.accounting import entries
+from sim.economics.clerk import entries
 from sim.engine.reference import simulate
 from sim.engine.streams import Streams
 
