@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -102,6 +102,16 @@ def import_graph() -> dict[str, set[str]]:
             if f"{name}.".startswith("sim.")
         }
         for module, path in modules.items()
+    }
+
+
+def imports_from_above(layer: str, graph: Mapping[str, set[str]]) -> set[str]:
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+    return {
+        f"{module} imports {name}"
+        for module, names in graph.items()
+        for name in names
+        if layer_of(module) == layer and layer_of(name) in above
     }
 
 
@@ -244,14 +254,13 @@ def test_every_folder_and_module_of_the_package_has_its_layer() -> None:
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_layer_imports_nothing_from_above(layer: str) -> None:
-    above = LAYERS[LAYERS.index(layer) + 1 :]
-    found = {
-        f"{module} imports {name}"
-        for module, names in import_graph().items()
-        for name in names
-        if layer_of(module) == layer and layer_of(name) in above
-    }
-    assert found == set()
+    assert imports_from_above(layer, import_graph()) == set()
+
+
+def test_imports_from_above_are_seen() -> None:
+    graph = {"sim.clinic.units": {"sim.engine.life", "sim.errors"}, "sim.cli": {"sim.clinic.units"}}
+    assert imports_from_above("clinic", graph) == {"sim.clinic.units imports sim.engine.life"}
+    assert imports_from_above("cli", graph) == set()
 
 
 def test_modules_import_one_another_in_no_circle() -> None:
