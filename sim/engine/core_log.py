@@ -15,8 +15,8 @@ def record(body: Data, kind: int, cycle: int, detail: int, grade: int, value: fl
     event = body.log[body.events]
     event.time_days = body.now
     event.value = value
-    event.kind = kind
     event.line = body.line
+    event.kind = kind
     event.cycle = cycle
     event.detail = detail
     event.grade = grade
