@@ -55,14 +55,18 @@ EVENT: Final = np.dtype(
         ("time_days", np.float64),
         ("value", np.float64),
         ("kind", np.int8),
-        ("line", np.int8),
         ("cycle", np.int8),
         ("detail", np.int8),
         ("grade", np.int8),
+        ("line", np.int8),
     ],
     align=True,
 )
-"""A line of the log, with the fields of `sim.clinic.events.Event`."""
+"""A line of the log, with the fields of `sim.clinic.events.Event`.
+
+Those from `kind` to `grade`, which are mostly constants where an event is written, lie side by
+side, so that they are one store.
+"""
 
 
 def life_type() -> np.dtype[Any]:

@@ -98,12 +98,12 @@ def write(
     """Append an event to the log, and note what it says of the outcome."""
     event = body.log[body.events]
     event.time_days = body.now
-    event.kind = kind
+    event.value = value
     event.line = body.line
+    event.kind = kind
     event.cycle = cycle
     event.detail = detail
     event.grade = grade
-    event.value = value
     body.events += 1
     note(body.outcome, body.now, kind, body.line, detail, grade, value)
 

@@ -81,7 +81,7 @@ def test_the_lives_are_those_of_two_independent_engines(scenario, engine):
 
 
 def test_a_life_that_ends_a_second_later_is_noticed():
-    scenario = sorted(MODELS["models"])[0]
+    scenario = min(MODELS["models"])
     found = lives("reference", scenario)
     found.loc[len(found) - 1, "time_days"] += 1 / 86_400
     expected = frozen_lives().query("scenario == @scenario")["time_days"].to_numpy()
