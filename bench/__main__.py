@@ -16,7 +16,7 @@ from bench.workloads import (
     parameter_sets,
     reference_run,
 )
-from sim.study.question import ask
+from sim.simulation.question import ask
 
 ROUNDS = 10
 CORE_PATIENTS = 102_400

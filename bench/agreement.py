@@ -15,10 +15,11 @@ import numpy as np
 from bench.workloads import SCENARIOS, random_set
 from sim.economics.clerk import entries
 from sim.economics.ledger import Account, Category
-from sim.engine import core, reference
+from sim.engine import reference
+from sim.engine.compiled import core
 from sim.engine.outcomes import outcome
-from sim.study.question import ask
-from sim.study.simulation import run
+from sim.simulation.question import ask
+from sim.simulation.run import run
 
 MONEY = 1e-9
 CATEGORIES = tuple(Category)

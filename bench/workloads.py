@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from sim.economics.ledger import Account
-from sim.study.parameter_sets import run_sets
-from sim.study.question import ask
-from sim.study.simulation import run
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import ask
+from sim.simulation.run import run
 
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 MAIN = SCENARIOS / "first_salvage.yaml"

@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from sim.catalog import load_catalogue
-from sim.engine import core
+from sim.engine.compiled import core
 from sim.scenario.loading import load_scenario
-from sim.study.question import ask as read_question
-from sim.study.question import prepare, with_numbers
-from sim.study.simulation import run
+from sim.simulation.question import ask as read_question
+from sim.simulation.question import prepare, with_numbers
+from sim.simulation.run import run
 from tests.support import report_pages
 from tests.support.places import SCENARIOS
 

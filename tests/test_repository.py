@@ -31,7 +31,7 @@ CHANGE_HEADINGS = {"Added", "Changed", "Fixed", "Changes results"}
 LAYERS = (
     *("errors", "limits", "version", "files"),
     *("catalog", "clinic", "engine", "economics", "scenario"),
-    *("study", "uncertainty", "evidence"),
+    *("simulation", "replay", "uncertainty", "evidence"),
     *("report", "api", "__init__", "commands", "cli", "__main__"),
 )
 # What some layers may not import, although it is below them or no part of the package.

@@ -13,8 +13,8 @@ from sim.api.work import enough_memory
 from sim.errors import UserError
 from sim.report import comparison_files, comparison_table
 from sim.report.progress import patients_progress
-from sim.study.comparison import Comparison, aligned
-from sim.study.comparison import compare as compared
+from sim.simulation.comparison import Comparison, aligned
+from sim.simulation.comparison import compare as compared
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from sim.errors import UserError
 from sim.limits import LARGEST_AMOUNT, LONGEST_DECISION_YEARS, MOST_PATIENTS
 from sim.report import voi as report
 from sim.report.progress import patients_progress, steps_progress
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.analysis import Work, results
 from sim.uncertainty.psa import Psa
 from sim.uncertainty.voi import (

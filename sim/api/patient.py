@@ -11,14 +11,14 @@ from sim.api.scenario import Scenario
 from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.limits import MOST_PATIENTS
+from sim.replay.replay import Replay, replay
+from sim.replay.search import Found, parse
+from sim.replay.search import find as search_for
 from sim.report import explain_files
 from sim.report.explain import print_explanation
 from sim.report.progress import patients_progress
-from sim.study.question import Question
-from sim.study.replay import Retelling, retell
-from sim.study.search import Found, parse
-from sim.study.search import find as search_for
-from sim.study.simulation import Engine
+from sim.simulation.question import Question
+from sim.simulation.run import Engine
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +41,10 @@ class ExplainResult(Result):
     FIGURES = (LIVES,)
 
     def __init__(
-        self, scenario: Scenario, retelling: Retelling, found: Found | None, *, entries: bool
+        self, scenario: Scenario, replayed: Replay, found: Found | None, *, entries: bool
     ) -> None:
         super().__init__(scenario)
-        self._retelling = retelling
+        self._retelling = replayed
         self._found = found
         self._entries = entries
 
@@ -158,15 +158,15 @@ def explain(
     return ExplainResult(scenario, _retold(question, number, engine), found, entries=entries)
 
 
-def _retold(question: Question, number: int, engine: Engine) -> Retelling:
+def _retold(question: Question, number: int, engine: Engine) -> Replay:
     """Return the patient's lives, confirmed by the core engine where that is asked for."""
-    retelling = retell(question, number)
+    replayed = replay(question, number)
     if engine == "core":
         # Imported here: the reference engine does not need the compiler.
-        from sim.study.second_opinion import check_core
+        from sim.replay.engine_check import check_core
 
-        retelling = check_core(retelling)
-    return retelling
+        replayed = check_core(replayed)
+    return replayed
 
 
 def _search(question: Question, wanted: str) -> Found:

@@ -20,7 +20,7 @@ from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
 from sim.report import psa_figures, psa_files, psa_text
 from sim.report.progress import patients_progress
 from sim.report.run_tables import inputs_table
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.analysis import Size, Work, choose_size, results
 from sim.uncertainty.answer import Answer, answer
 from sim.uncertainty.curves import acceptability_curves

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sim.catalog import Catalogue
     from sim.scenario.loading import Loaded
-    from sim.study.question import Question
+    from sim.simulation.question import Question
 
 CHANGED_BY: Final = "with_"
 
@@ -158,7 +158,7 @@ class Scenario:
     @cached_property
     def question(self) -> Question:
         """The scenario bound to the catalogue: what the analyses are asked."""
-        from sim.study.question import prepare
+        from sim.simulation.question import prepare
 
         return prepare(self._loaded, self._catalogue, overrides={})
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-    from sim.study.question import Question
+    from sim.simulation.question import Question
 
 TOP = 20
 """Inputs that are shown unless another number is asked for."""

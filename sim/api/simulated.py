@@ -16,10 +16,10 @@ from sim.api.wording import in_python_words
 from sim.errors import UserError
 from sim.report import files
 from sim.report.run_columns import COLUMNS
-from sim.study import simulation as study
-from sim.study.flow import Flow
-from sim.study.simulation import KEPT_AT_MOST, Engine, Simulation, Sink
-from sim.study.summary import Summary, summarise
+from sim.simulation import run as study
+from sim.simulation.flow import Flow
+from sim.simulation.run import KEPT_AT_MOST, Engine, Simulation, Sink
+from sim.simulation.summary import Summary, summarise
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sim.errors import UserError
 
 if TYPE_CHECKING:
-    from sim.study.question import Question
+    from sim.simulation.question import Question
     from sim.uncertainty.store import Chunks
 
 

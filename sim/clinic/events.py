@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from enum import Flag, IntEnum, auto, unique
 from typing import Final, NamedTuple
 
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
 
 
 @unique
-class Happening(IntEnum):
+class EventKind(IntEnum):
     """The kind of an event. The meaning of `detail` and `value` stands beside each."""
 
     ENTRY = 0  # detail: 1 in remission with MRD only, 0 with overt leukaemia
@@ -56,7 +56,7 @@ class Event(NamedTuple):
     """One line of a patient's log. Lines and cycles are counted from 0; -1 means none."""
 
     time_days: float
-    kind: Happening
+    kind: EventKind
     line: int = -1
     cycle: int = -1
     detail: int = 0
@@ -85,7 +85,7 @@ class CauseFacts(NamedTuple):
     """A row of `CAUSES`: words that follow "dies", and the draws that lead to the death."""
 
     word: str
-    drawn_by: tuple[Decision, ...]
+    drawn_by: tuple[RandomDraw, ...]
 
 
 class EventFacts(NamedTuple):
@@ -104,42 +104,42 @@ class EventFacts(NamedTuple):
     """
 
     word: str
-    drawn_by: tuple[Decision, ...]
+    drawn_by: tuple[RandomDraw, ...]
     role: Role
     mark: str = ""
-    described_by: tuple[Decision, ...] = ()
+    described_by: tuple[RandomDraw, ...] = ()
 
 
 CAUSES: Final[Mapping[Cause, CauseFacts]] = {
     Cause.LEUKAEMIA: CauseFacts(
-        "of leukaemia", (Decision.REFRACTORY_SURVIVAL, Decision.SURVIVAL_AFTER_RELAPSE)
+        "of leukaemia", (RandomDraw.REFRACTORY_SURVIVAL, RandomDraw.SURVIVAL_AFTER_RELAPSE)
     ),
     # Those of the fatal toxicity.
     Cause.TOXICITY: CauseFacts("of the treatment", ()),
     Cause.TRANSPLANT: CauseFacts(
         "of the transplant",
         (
-            Decision.TRANSPLANT_DEATH,
-            Decision.TRANSPLANT_DEATH_TIME,
-            Decision.LATE_TRANSPLANT_DEATH,
+            RandomDraw.TRANSPLANT_DEATH,
+            RandomDraw.TRANSPLANT_DEATH_TIME,
+            RandomDraw.LATE_TRANSPLANT_DEATH,
         ),
     ),
-    Cause.IN_REMISSION: CauseFacts("in remission", (Decision.DEATH_IN_REMISSION,)),
-    Cause.BACKGROUND: CauseFacts("of another cause", (Decision.BACKGROUND_DEATH,)),
+    Cause.IN_REMISSION: CauseFacts("in remission", (RandomDraw.DEATH_IN_REMISSION,)),
+    Cause.BACKGROUND: CauseFacts("of another cause", (RandomDraw.BACKGROUND_DEATH,)),
 }
 
 END_OF_REMISSION: Final = (
-    Decision.TRANSPLANT_ELIGIBILITY,
-    Decision.TRANSPLANT_TIME,
-    Decision.CURE_IN_REMISSION,
-    Decision.RELAPSE_TIME,
-    Decision.DEATH_IN_REMISSION,
+    RandomDraw.TRANSPLANT_ELIGIBILITY,
+    RandomDraw.TRANSPLANT_TIME,
+    RandomDraw.CURE_IN_REMISSION,
+    RandomDraw.RELAPSE_TIME,
+    RandomDraw.DEATH_IN_REMISSION,
     # After a transplant those of the line are of no account.
-    Decision.CURE_AFTER_TRANSPLANT,
-    Decision.RELAPSE_AFTER_TRANSPLANT,
-    Decision.TRANSPLANT_DEATH,
-    Decision.TRANSPLANT_DEATH_TIME,
-    Decision.LATE_TRANSPLANT_DEATH,
+    RandomDraw.CURE_AFTER_TRANSPLANT,
+    RandomDraw.RELAPSE_AFTER_TRANSPLANT,
+    RandomDraw.TRANSPLANT_DEATH,
+    RandomDraw.TRANSPLANT_DEATH_TIME,
+    RandomDraw.LATE_TRANSPLANT_DEATH,
 )
 """Draws that decide whether and when a remission ends, first without and then after allo-HCT."""
 EPISODE: Final = (
@@ -149,110 +149,110 @@ EPISODE: Final = (
 )
 """Draws of the toxicities of a cycle; an event has those of its own toxicity."""
 
-EVENTS: Final[Mapping[Happening, EventFacts]] = {
-    Happening.ENTRY: EventFacts("enters the model", (), Role.ASIDE),
-    Happening.LINE_STARTED: EventFacts(
-        "starts", (Decision.NEXT_LINE,), Role.PLANNED | Role.ENDS_A_CYCLE
+EVENTS: Final[Mapping[EventKind, EventFacts]] = {
+    EventKind.ENTRY: EventFacts("enters the model", (), Role.ASIDE),
+    EventKind.LINE_STARTED: EventFacts(
+        "starts", (RandomDraw.NEXT_LINE,), Role.PLANNED | Role.ENDS_A_CYCLE
     ),
-    Happening.CYCLE_STARTED: EventFacts(
+    EventKind.CYCLE_STARTED: EventFacts(
         "starts",
-        (Decision.CONSOLIDATION, Decision.MAINTENANCE),
+        (RandomDraw.CONSOLIDATION, RandomDraw.MAINTENANCE),
         Role.DELIVERY | Role.ENDS_A_CYCLE,
     ),
-    Happening.INFUSION_STARTED: EventFacts("infusion", EPISODE, Role.DELIVERY),
-    Happening.INFUSION_STOPPED: EventFacts("infusion stops", EPISODE, Role.DELIVERY),
-    Happening.TOXICITY: EventFacts(
+    EventKind.INFUSION_STARTED: EventFacts("infusion", EPISODE, Role.DELIVERY),
+    EventKind.INFUSION_STOPPED: EventFacts("infusion stops", EPISODE, Role.DELIVERY),
+    EventKind.TOXICITY: EventFacts(
         "toxicity", EPISODE, Role.ENDS_A_TIME, "toxicity of grade 3 or more"
     ),
-    Happening.SEIZURE: EventFacts("seizure", (*EPISODE, Decision.SEIZURE), Role.ASIDE),
-    Happening.TREATMENT_STOPPED: EventFacts("stopped for good", EPISODE, Role.ASIDE),
-    Happening.RESPONSE: EventFacts(
+    EventKind.SEIZURE: EventFacts("seizure", (*EPISODE, RandomDraw.SEIZURE), Role.ASIDE),
+    EventKind.TREATMENT_STOPPED: EventFacts("stopped for good", EPISODE, Role.ASIDE),
+    EventKind.RESPONSE: EventFacts(
         "response",
         (
-            Decision.RESPONSE,
-            Decision.RESPONSE_CYCLE,
-            Decision.RESPONSE_DEPTH,
-            Decision.MRD,
+            RandomDraw.RESPONSE,
+            RandomDraw.RESPONSE_CYCLE,
+            RandomDraw.RESPONSE_DEPTH,
+            RandomDraw.MRD,
         ),
         Role.COURSE,
         "response",
-        described_by=(Decision.RESPONSE_DEPTH, Decision.MRD),
+        described_by=(RandomDraw.RESPONSE_DEPTH, RandomDraw.MRD),
     ),
-    Happening.NO_RESPONSE: EventFacts(
+    EventKind.NO_RESPONSE: EventFacts(
         "no response",
         (
-            Decision.RESPONSE,
-            Decision.RESPONSE_CYCLE,
-            Decision.PROGRESSION_AFTER_FIRST_CYCLE,
+            RandomDraw.RESPONSE,
+            RandomDraw.RESPONSE_CYCLE,
+            RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE,
         ),
         Role.COURSE,
         "no response",
     ),
-    Happening.TRANSPLANT: EventFacts(
+    EventKind.TRANSPLANT: EventFacts(
         "allo-HCT",
         (
-            Decision.TRANSPLANT_ELIGIBILITY,
-            Decision.TRANSPLANT_TIME,
+            RandomDraw.TRANSPLANT_ELIGIBILITY,
+            RandomDraw.TRANSPLANT_TIME,
             # After rescue instead of the two before.
-            Decision.RESCUE,
-            Decision.RESCUE_TIME,
+            RandomDraw.RESCUE,
+            RandomDraw.RESCUE_TIME,
         ),
         Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
         "allo-HCT",
-        described_by=(Decision.MRD,),
+        described_by=(RandomDraw.MRD,),
     ),
-    Happening.TRANSPLANT_VOD: EventFacts(
-        "veno-occlusive disease", (Decision.TRANSPLANT_VOD,), Role.ASIDE
+    EventKind.TRANSPLANT_VOD: EventFacts(
+        "veno-occlusive disease", (RandomDraw.TRANSPLANT_VOD,), Role.ASIDE
     ),
-    Happening.TRANSPLANT_INFECTION: EventFacts(
-        "infection after allo-HCT", (Decision.TRANSPLANT_INFECTION,), Role.ASIDE
+    EventKind.TRANSPLANT_INFECTION: EventFacts(
+        "infection after allo-HCT", (RandomDraw.TRANSPLANT_INFECTION,), Role.ASIDE
     ),
-    Happening.ACUTE_GVHD: EventFacts(
-        "acute GVHD", (Decision.ACUTE_GVHD, Decision.ACUTE_GVHD_ONSET), Role.ENDS_A_TIME
+    EventKind.ACUTE_GVHD: EventFacts(
+        "acute GVHD", (RandomDraw.ACUTE_GVHD, RandomDraw.ACUTE_GVHD_ONSET), Role.ENDS_A_TIME
     ),
-    Happening.CHRONIC_GVHD: EventFacts(
-        "chronic GVHD", (Decision.CHRONIC_GVHD, Decision.CHRONIC_GVHD_ONSET), Role.ENDS_A_TIME
+    EventKind.CHRONIC_GVHD: EventFacts(
+        "chronic GVHD", (RandomDraw.CHRONIC_GVHD, RandomDraw.CHRONIC_GVHD_ONSET), Role.ENDS_A_TIME
     ),
-    Happening.RELAPSE: EventFacts(
+    EventKind.RELAPSE: EventFacts(
         "relapse",
         END_OF_REMISSION,
         Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
         "relapse",
     ),
-    Happening.CD19_LOSS: EventFacts("leukaemia has lost CD19", (Decision.CD19_LOSS,), Role.ASIDE),
-    Happening.LONG_TERM_SURVIVOR: EventFacts(
+    EventKind.CD19_LOSS: EventFacts("leukaemia has lost CD19", (RandomDraw.CD19_LOSS,), Role.ASIDE),
+    EventKind.LONG_TERM_SURVIVOR: EventFacts(
         "long-term survivor from now on",
         END_OF_REMISSION,
         Role.COURSE,
         "long-term survivor",
-        described_by=(Decision.BACKGROUND_DEATH,),
+        described_by=(RandomDraw.BACKGROUND_DEATH,),
     ),
-    Happening.USUAL_CARE_STARTED: EventFacts(
+    EventKind.USUAL_CARE_STARTED: EventFacts(
         "usual care",
-        (Decision.NEXT_LINE,),
+        (RandomDraw.NEXT_LINE,),
         Role.COURSE | Role.PLANNED | Role.ENDS_A_CYCLE,
     ),
-    Happening.SUPPORTIVE_CARE_STARTED: EventFacts(
-        "supportive care", (Decision.NEXT_LINE,), Role.COURSE | Role.ENDS_A_CYCLE
+    EventKind.SUPPORTIVE_CARE_STARTED: EventFacts(
+        "supportive care", (RandomDraw.NEXT_LINE,), Role.COURSE | Role.ENDS_A_CYCLE
     ),
-    Happening.DEATH: EventFacts(
+    EventKind.DEATH: EventFacts(
         "dies",
         tuple(draw for cause in CAUSES.values() for draw in cause.drawn_by),
         Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
         "death",
     ),
-    Happening.HORIZON: EventFacts(
+    EventKind.HORIZON: EventFacts(
         "alive at the end of the horizon",
         (),
         Role.COURSE | Role.ENDS_A_CYCLE,
         "alive at the horizon",
     ),
-    Happening.MRD_ASSESSED: EventFacts(
-        "MRD", (Decision.MRD,), Role.COURSE, "MRD assessed", described_by=(Decision.MRD,)
+    EventKind.MRD_ASSESSED: EventFacts(
+        "MRD", (RandomDraw.MRD,), Role.COURSE, "MRD assessed", described_by=(RandomDraw.MRD,)
     ),
 }
 
 
-def events_with(role: Role) -> frozenset[Happening]:
+def events_with(role: Role) -> frozenset[EventKind]:
     """Return the kinds of event that have a role."""
     return frozenset(kind for kind, facts in EVENTS.items() if role in facts.role)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from math import sqrt
 from typing import Final, NamedTuple, TypeAlias
 
-from sim.clinic.decisions import DRAWS, Decision, Form
 from sim.clinic.distributions import (
     hit,
     lognormal_of,
     normal_of,
     piecewise_uniform_quantile,
 )
+from sim.clinic.draws import DRAWS, Form, RandomDraw
 
 MRD_TREATMENT: Final = 0
 """In place of the salvage line: a patient in remission is treated for MRD, before any salvage."""
@@ -27,7 +27,7 @@ EARLY_RELAPSE_MONTHS: Final = 12.0
 """A first remission shorter than this is an early relapse (Badar 2020, Table 1: < 1 year)."""
 MOSTELLER_DIVISOR: Final = 3600.0
 
-Draw: TypeAlias = Callable[[Decision], float]
+Draw: TypeAlias = Callable[[RandomDraw], float]
 
 
 class Population(NamedTuple):
@@ -79,7 +79,7 @@ class EntryDraws(NamedTuple):
     mrd_only: float
 
 
-ENTRY_DECISIONS: Final = tuple(Decision[name.upper()] for name in EntryDraws._fields)
+ENTRY_DECISIONS: Final = tuple(RandomDraw[name.upper()] for name in EntryDraws._fields)
 NORMAL: Final = frozenset(each for each in ENTRY_DECISIONS if DRAWS[each].form == Form.NORMAL)
 
 

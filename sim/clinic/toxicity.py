@@ -8,8 +8,8 @@ events of interest").
 from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
-from sim.clinic.decisions import Decision
 from sim.clinic.distributions import lognormal_of, uniform_quantile
+from sim.clinic.draws import RandomDraw
 from sim.clinic.units import NEVER
 
 MILD: Final = 2
@@ -34,9 +34,9 @@ class Toxicity(IntEnum):
     FEBRILE_NEUTROPENIA = 4
 
 
-GRADE_DECISION: Final = {kind: Decision[kind.name] for kind in Toxicity}
-ONSET_DECISION: Final = {kind: Decision[f"{kind.name}_ONSET"] for kind in Toxicity}
-DURATION_DECISION: Final = {kind: Decision[f"{kind.name}_DURATION"] for kind in Toxicity}
+GRADE_DECISION: Final = {kind: RandomDraw[kind.name] for kind in Toxicity}
+ONSET_DECISION: Final = {kind: RandomDraw[f"{kind.name}_ONSET"] for kind in Toxicity}
+DURATION_DECISION: Final = {kind: RandomDraw[f"{kind.name}_DURATION"] for kind in Toxicity}
 
 
 class Risk(NamedTuple):

@@ -19,7 +19,7 @@ def check(scenario: Path) -> None:
     """
     from sim.report.life_table import life_table_lines
     from sim.scenario.loading import what_if
-    from sim.study.question import ask, prepare
+    from sim.simulation.question import ask, prepare
 
     question = ask(scenario)
     for name in question.scenario.what_ifs:

@@ -78,7 +78,7 @@ def morris(
     from sim.report import global_sensitivity as report
     from sim.report import text
     from sim.report.analysis_files import in_bytes
-    from sim.study.question import ask
+    from sim.simulation.question import ask
     from sim.uncertainty import screening as analysis
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.points import chunks_of, manifest, points_to_simulate, target

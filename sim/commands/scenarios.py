@@ -49,7 +49,7 @@ def scenarios(
     from sim.report import text
     from sim.report import what_ifs as report
     from sim.report.analysis_files import in_bytes
-    from sim.study.question import ask
+    from sim.simulation.question import ask
     from sim.uncertainty.results import analysis_manifest
     from sim.uncertainty.scenario_matrix import fingerprints, scenario_matrix
     from sim.uncertainty.sets import sets_to_simulate

@@ -57,7 +57,7 @@ def threshold(
     from sim.report import text
     from sim.report import threshold as report
     from sim.report.analysis_files import in_bytes
-    from sim.study.question import ask
+    from sim.simulation.question import ask
     from sim.uncertainty import threshold as analysis
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range

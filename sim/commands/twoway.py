@@ -25,7 +25,7 @@ from sim.commands.options import (
 )
 
 if TYPE_CHECKING:
-    from sim.study.question import Question
+    from sim.simulation.question import Question
     from sim.uncertainty.two_way import TwoWay
 
 FEWEST_STEPS = 2
@@ -79,7 +79,7 @@ def twoway(
     from sim.api.work import check_store
     from sim.report import text
     from sim.report import two_way as report
-    from sim.study.question import ask
+    from sim.simulation.question import ask
     from sim.uncertainty.draws import fitted_draws
     from sim.uncertainty.ranges import asked_range
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Final
 
-from sim.clinic.events import Event, Happening
+from sim.clinic.events import Event, EventKind
 from sim.clinic.toxicity import SEVERE
 from sim.economics.prices import InfusionDrug
 
@@ -40,7 +40,7 @@ def bags(
 
 def is_severe(event: Event) -> bool:
     """Return whether the event is a toxicity that is treated in hospital."""
-    return event.kind == Happening.TOXICITY and event.grade >= SEVERE
+    return event.kind == EventKind.TOXICITY and event.grade >= SEVERE
 
 
 def severe_before(log: Sequence[Event], position: int, time: float) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.patient import Patient, bsa_m2
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
@@ -57,22 +57,22 @@ them; no day in hospital is paid beside it."""
 COMPLICATIONS: Final = len(Decrement)
 
 
-def a_bit_each(*kinds: Happening) -> int:
+def a_bit_each(*kinds: EventKind) -> int:
     """Return kinds of events as the bits of one whole number."""
     return sum(1 << int(kind) for kind in kinds)
 
 
 ENDS: Final = a_bit_each(
-    Happening.TRANSPLANT, Happening.RELAPSE, Happening.DEATH, Happening.HORIZON
+    EventKind.TRANSPLANT, EventKind.RELAPSE, EventKind.DEATH, EventKind.HORIZON
 )
 """What ends a cycle and much else."""
 UNPRICED: Final = a_bit_each(
-    Happening.MRD_ASSESSED,
-    Happening.INFUSION_STOPPED,
-    Happening.SEIZURE,
-    Happening.TREATMENT_STOPPED,
-    Happening.CD19_LOSS,
-    Happening.LONG_TERM_SURVIVOR,
+    EventKind.MRD_ASSESSED,
+    EventKind.INFUSION_STOPPED,
+    EventKind.SEIZURE,
+    EventKind.TREATMENT_STOPPED,
+    EventKind.CD19_LOSS,
+    EventKind.LONG_TERM_SURVIVOR,
 )
 """What nothing is posted for."""
 
@@ -118,31 +118,31 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
         return
     turn_to(book, event)
     kind = event.kind
-    if kind == Happening.INFUSION_STARTED:
+    if kind == EventKind.INFUSION_STARTED:
         infuse(book, log, position)
-    elif kind == Happening.CYCLE_STARTED:
+    elif kind == EventKind.CYCLE_STARTED:
         open_cycle(book, patient, log, position)
-    elif kind == Happening.TOXICITY:
+    elif kind == EventKind.TOXICITY:
         treat_toxicity(book, log, position)
-    elif kind == Happening.LINE_STARTED:
+    elif kind == EventKind.LINE_STARTED:
         start_line(book, patient, log, position)
-    elif kind == Happening.RESPONSE:
+    elif kind == EventKind.RESPONSE:
         depth = State.COMPLETE_REMISSION if event.detail == 1 else State.INCOMPLETE_REMISSION
         remit(book, patient, log, position, depth)
         give_tablets(book, log, position)
-    elif kind == Happening.NO_RESPONSE or kind == Happening.RELAPSE:
+    elif kind == EventKind.NO_RESPONSE or kind == EventKind.RELAPSE:
         enter(book, patient, State.RELAPSED_REFRACTORY)
-    elif kind == Happening.ENTRY:
+    elif kind == EventKind.ENTRY:
         # With MRD only, life begins in complete remission, under follow-up.
         if event.detail == 1:
             remit(book, patient, log, position, State.COMPLETE_REMISSION)
-    elif kind == Happening.DEATH or kind == Happening.HORIZON:
+    elif kind == EventKind.DEATH or kind == EventKind.HORIZON:
         close(book, patient)
-        if kind == Happening.DEATH and event.detail != Cause.BACKGROUND:
+        if kind == EventKind.DEATH and event.detail != Cause.BACKGROUND:
             pay(book, Category.END_OF_LIFE, book.tariff.prices.end_of_life, Item.END_OF_LIFE)
-    elif kind == Happening.USUAL_CARE_STARTED:
+    elif kind == EventKind.USUAL_CARE_STARTED:
         give_usual_care(book, log, position)
-    elif kind == Happening.SUPPORTIVE_CARE_STARTED:
+    elif kind == EventKind.SUPPORTIVE_CARE_STARTED:
         support(book, event.time_days, next_end(book, log, position))
     else:
         post_transplant(book, patient, log, position)
@@ -169,7 +169,7 @@ def next_end(book: Book, log: Sequence[Event], position: int) -> float:
     return log[place_of_next_end(book, log, position)].time_days
 
 
-def next_time(book: Book, log: Sequence[Event], position: int, also: Happening) -> float:
+def next_time(book: Book, log: Sequence[Event], position: int, also: EventKind) -> float:
     """Return the time of the next of these, or of an event of kind `also` if that comes first."""
     end = place_of_next_end(book, log, position)
     for i in range(position + 1, end):
@@ -183,7 +183,7 @@ def until_transplant(log: Sequence[Event], position: int, time: float) -> float:
     for i in range(position + 1, len(log)):
         if log[i].time_days >= time:
             return time
-        if log[i].kind == Happening.TRANSPLANT:
+        if log[i].kind == EventKind.TRANSPLANT:
             return log[i].time_days
     return time
 
@@ -273,8 +273,8 @@ def give_tablets(book: Book, log: Sequence[Event], position: int) -> None:
     if per_day == 0.0:
         return
     known = min(
-        next_time(book, log, position, Happening.RESPONSE),
-        next_time(book, log, position, Happening.NO_RESPONSE),
+        next_time(book, log, position, EventKind.RESPONSE),
+        next_time(book, log, position, EventKind.NO_RESPONSE),
     )
     accrue(book, Category.DRUG, min(known, book.desk.tablets_until), per_day, Item.TABLETS)
 
@@ -289,7 +289,7 @@ def open_cycle(book: Book, patient: Patient, log: Sequence[Event], position: int
     if regimen.delivery == Delivery.CHEMOTHERAPY:
         pay(book, Category.DRUG, regimen.course.price_per_cycle, Item.CHEMOTHERAPY)
     elif regimen.delivery == Delivery.INJECTIONS:
-        stops = next_time(book, log, position, Happening.TREATMENT_STOPPED)
+        stops = next_time(book, log, position, EventKind.TREATMENT_STOPPED)
         inject(book, regimen.injection, bsa_m2(patient.height_cm, patient.weight_kg), stops)
 
 
@@ -343,7 +343,7 @@ def end_of_infusion(log: Sequence[Event], position: int) -> float:
     """Return when the pump stops or the dose changes."""
     for i in range(position + 1, len(log)):
         kind = log[i].kind
-        if kind == Happening.INFUSION_STARTED or kind == Happening.INFUSION_STOPPED:
+        if kind == EventKind.INFUSION_STARTED or kind == EventKind.INFUSION_STOPPED:
             return log[i].time_days
     return log[-1].time_days
 
@@ -379,7 +379,7 @@ def price_of_severe(prices: Prices, kind: int) -> float:
 def remit(book: Book, patient: Patient, log: Sequence[Event], position: int, depth: State) -> None:
     """Remission: follow-up until it ends or the patient is a long-term survivor."""
     enter(book, patient, depth)
-    stop = next_time(book, log, position, Happening.LONG_TERM_SURVIVOR)
+    stop = next_time(book, log, position, EventKind.LONG_TERM_SURVIVOR)
     per_day = divided(book.tariff.prices.follow_up_per_month, DAYS_PER_MONTH)
     accrue(book, Category.FOLLOW_UP, stop, per_day, Item.FOLLOW_UP)
 
@@ -389,17 +389,17 @@ def post_transplant(book: Book, patient: Patient, log: Sequence[Event], position
     event, prices = log[position], book.tariff.prices
     kind, until = event.kind, next_end(book, log, position)
     over = min(event.time_days + event.value, until)
-    if kind == Happening.TRANSPLANT:
+    if kind == EventKind.TRANSPLANT:
         enter(book, patient, State.TRANSPLANT_FIRST_YEAR)
         transplant(book, until)
-    elif kind == Happening.TRANSPLANT_VOD:
+    elif kind == EventKind.TRANSPLANT_VOD:
         pay(book, Category.TRANSPLANT, prices.transplant_vod, Item.VOD)
-    elif kind == Happening.TRANSPLANT_INFECTION:
+    elif kind == EventKind.TRANSPLANT_INFECTION:
         pay(book, Category.TRANSPLANT, prices.transplant_infection, Item.INFECTION)
-    elif kind == Happening.ACUTE_GVHD:
+    elif kind == EventKind.ACUTE_GVHD:
         pay(book, Category.TRANSPLANT, prices.acute_gvhd, Item.ACUTE_GVHD)
         lose(book, Category.QALY_GVHD, over, Decrement.ACUTE_GVHD, Item.ACUTE_GVHD)
-    elif kind == Happening.CHRONIC_GVHD:
+    elif kind == EventKind.CHRONIC_GVHD:
         per_day = divided(prices.chronic_gvhd_per_year, DAYS_PER_YEAR)
         accrue(book, Category.TRANSPLANT, over, per_day, Item.CHRONIC_GVHD)
         lose(book, Category.QALY_GVHD, over, Decrement.CHRONIC_GVHD, Item.CHRONIC_GVHD)
@@ -433,7 +433,7 @@ def transplant(book: Book, until: float) -> None:
 
 def give_usual_care(book: Book, log: Sequence[Event], position: int) -> None:
     """Usual care: drugs and days in hospital of the later lines, then supportive care."""
-    until = next_time(book, log, position, Happening.SUPPORTIVE_CARE_STARTED)
+    until = next_time(book, log, position, EventKind.SUPPORTIVE_CARE_STARTED)
     leaves = min(book.desk.now + book.tariff.usual_care_days, until)
     pay(book, Category.LATER_LINES, book.tariff.prices.usual_care_drugs, Item.LATER_LINE_DRUGS)
     hospital(book, Category.LATER_LINES, leaves, Item.LATER_LINE_STAY)

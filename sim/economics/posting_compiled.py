@@ -19,10 +19,10 @@ from sim.economics.discounting import factor_at
 from sim.economics.ledger import Account, Category, State
 from sim.economics.price_records import MOST_BAGS, SPAN, SPAN_BITS, SPANS, sum_of_factors
 from sim.economics.utilities import Decrement
-from sim.engine.compiled import compiled_form_of
-from sim.engine.core_body import BLOCK, MOST_STRATEGIES
+from sim.engine.compiled.compiler import compiled_form_of
+from sim.engine.compiled.memory import BLOCK, MOST_STRATEGIES
+from sim.engine.compiled.records import LINES
 from sim.engine.data import Data
-from sim.engine.records import LINES
 
 CATEGORIES: Final = len(Category)
 ACCOUNTS: Final = len(Account)
@@ -62,7 +62,7 @@ DESK: Final = np.dtype(
 )
 """The clerk's desk (`sim.economics.posting.Desk`) with the discount factors of the present and of
 the beginning of the stay, amounts by strategy and patient of the block, undiscounted and
-discounted, and the sums of all patients so far (see `sim.study.tally`)."""
+discounted, and the sums of all patients so far (see `sim.simulation.tally`)."""
 
 
 class Book(NamedTuple):

@@ -22,8 +22,8 @@ from sim.economics.prices import (
     Tablets,
 )
 from sim.economics.utilities import OLDEST_AGE, Decrements, Norms, StateUtilities
+from sim.engine.compiled.records import Records, fields, new_records
 from sim.engine.data import Data
-from sim.engine.records import Records, fields, new_records
 
 TABLES_KEPT: Final = 8
 DAYS_TABULATED: Final = 40000

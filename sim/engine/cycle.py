@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sim.clinic.decisions import Decision
 from sim.clinic.distributions import hit
-from sim.clinic.events import Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import EventKind
 from sim.clinic.infusion import lay_segments
 from sim.clinic.toxicity import (
     DURATION_DECISION,
@@ -50,7 +50,7 @@ def give_cycle(world: World, life: Life) -> None:
     regimen = world.regimens[life.regimen]
     schedule = regimen.schedule
     life.cycle_from = life.now
-    write(life, Happening.CYCLE_STARTED, life.cycle)
+    write(life, EventKind.CYCLE_STARTED, life.cycle)
     life.toxicities = draw_toxicities(world, life, regimen) if world.rules.toxicity else 0
     if life.cycle >= schedule.induction_cycles + schedule.consolidation_cycles:
         length = schedule.maintenance_cycle_days
@@ -106,7 +106,7 @@ def draw_toxicity(world: World, life: Life, regimen: Regimen, kind: int, count: 
     onset = onset_day(course, draw(world, life, ONSET[kind], life.cycle))
     days = toxicity_days(world, life, course, kind, DURATION[kind])
     seizure = kind == Toxicity.NEUROTOXICITY and hit(
-        draw(world, life, Decision.SEIZURE, life.cycle), world.rules.seizure_share
+        draw(world, life, RandomDraw.SEIZURE, life.cycle), world.rules.seizure_share
     )
     i = count
     while i > 0 and life.onset_day[i - 1] > onset:
@@ -182,11 +182,11 @@ def begin_toxicity(life: Life) -> None:
     kind, grade, days = life.kind[i], life.grade[i], life.duration_days[i]
     if grade == FATAL:
         life.clocks[Clock.TOXIC_DEATH] = life.now + days
-    write(life, Happening.TOXICITY, life.cycle, kind, grade, days)
+    write(life, EventKind.TOXICITY, life.cycle, kind, grade, days)
     if life.seizure[i] == 1:
-        write(life, Happening.SEIZURE, life.cycle, kind, grade)
+        write(life, EventKind.SEIZURE, life.cycle, kind, grade)
     if life.action[i] == Action.STOP:
-        write(life, Happening.TREATMENT_STOPPED, life.cycle, kind, grade)
+        write(life, EventKind.TREATMENT_STOPPED, life.cycle, kind, grade)
     life.toxicity += 1
     plan_within_cycle(life)
 
@@ -200,8 +200,8 @@ def change_infusion(life: Life) -> None:
         stops = life.segment == life.segments or life.start_day[life.segment] > ended
     if stops:
         life.infusing_cycle = NO_CYCLE
-        write(life, Happening.INFUSION_STOPPED, life.cycle)
+        write(life, EventKind.INFUSION_STOPPED, life.cycle)
     else:
         life.infusing_cycle = life.cycle
-        write(life, Happening.INFUSION_STARTED, life.cycle, 0, 0, life.dose[life.segment])
+        write(life, EventKind.INFUSION_STARTED, life.cycle, 0, 0, life.dose[life.segment])
     plan_within_cycle(life)

@@ -3,7 +3,7 @@
 `Life` is the one list of what is carried: from its fields come both the Python object and the
 record of compiled code, and a new life starts from its defaults in both. The functions below it
 are what Python and compiled code do in different ways: to draw a number, to write an event, to
-find the clock that is due. `sim.engine.core_life` holds their compiled forms.
+find the clock that is due. `sim.engine.compiled.life` holds their compiled forms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum, unique
 from typing import TYPE_CHECKING, Final
 
-from sim.clinic.decisions import Decision, occurrence
 from sim.clinic.disease import (
     disease_hazard_ratio,
     refractory_survival_days,
@@ -20,7 +19,8 @@ from sim.clinic.disease import (
     rescue_probability,
 )
 from sim.clinic.distributions import hit
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.draws import RandomDraw, occurrence
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.infusion import MOST_SEGMENTS
 from sim.clinic.mortality import LifeTable, background_death_days
 from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
@@ -221,7 +221,7 @@ def write(
     value: float = 0.0,
 ) -> None:
     """Append an event of the present time and line to the log."""
-    event = Event(life.now, Happening(kind), life.line, cycle, int(detail), int(grade), value)
+    event = Event(life.now, EventKind(kind), life.line, cycle, int(detail), int(grade), value)
     _of_a_patient(life).log.append(event)
 
 
@@ -254,7 +254,7 @@ def refractory_days(world: World, life: Life) -> float:
     return refractory_survival_days(
         world.rules.disease,
         hazard_ratio_now(world, life),
-        draw_exponential(world, life, Decision.REFRACTORY_SURVIVAL),
+        draw_exponential(world, life, RandomDraw.REFRACTORY_SURVIVAL),
     )
 
 
@@ -263,7 +263,7 @@ def relapsed_days(world: World, life: Life) -> float:
     return relapsed_survival_days(
         world.rules.disease,
         hazard_ratio_now(world, life),
-        draw_exponential(world, life, Decision.SURVIVAL_AFTER_RELAPSE),
+        draw_exponential(world, life, RandomDraw.SURVIVAL_AFTER_RELAPSE),
     )
 
 
@@ -309,7 +309,7 @@ def background_death(world: World, life: Life) -> float:
     return background_death_days(
         knots_of(world.life_table, patient.male),
         patient.age_years,
-        draw_at_entry(world, life, Decision.BACKGROUND_DEATH),
+        draw_at_entry(world, life, RandomDraw.BACKGROUND_DEATH),
         world.rules.mortality_ratio,
         life.survivor_from,
     )
@@ -350,5 +350,5 @@ def fit_for_another_line(world: World, life: Life) -> bool:
     A relapse after treatment of MRD alone leaves a patient as fit as one who enters with a relapse.
     """
     return salvage_lines_failed(person(life), life.line) == 0 or hit(
-        draw(world, life, Decision.NEXT_LINE), world.rules.later.next_line_probability
+        draw(world, life, RandomDraw.NEXT_LINE), world.rules.later.next_line_probability
     )

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from sim.clinic.events import Event, Happening
+from sim.clinic.events import Event, EventKind
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import NEVER
 
@@ -106,33 +106,33 @@ def note(
     noted: Noted, time_days: float, kind: int, line: int, detail: int, grade: int, value: float
 ) -> None:
     """Note what an event says of the outcome."""
-    if kind == Happening.TOXICITY:
+    if kind == EventKind.TOXICITY:
         if grade >= SEVERE and detail < Toxicity.FEBRILE_NEUTROPENIA:
             noted.marks |= SEVERE_CRS << detail
-    elif kind == Happening.CYCLE_STARTED:
+    elif kind == EventKind.CYCLE_STARTED:
         noted.cycles += 1 if line == 0 else 0
-    elif kind == Happening.RESPONSE:
+    elif kind == EventKind.RESPONSE:
         if line == 0:
             noted.remission_days = time_days
             noted.marks |= RESPONSE
             noted.marks |= COMPLETE_REMISSION if detail == 1 else 0
             noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
-    elif kind == Happening.ENTRY:
+    elif kind == EventKind.ENTRY:
         if detail == 1:
             noted.remission_days = time_days
             noted.marks |= RESPONSE | COMPLETE_REMISSION
-    elif kind == Happening.MRD_ASSESSED:
+    elif kind == EventKind.MRD_ASSESSED:
         noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
-    elif kind == Happening.TRANSPLANT:
+    elif kind == EventKind.TRANSPLANT:
         noted.marks |= HCT_EVER
         noted.marks |= HCT_IN_REMISSION if line == 0 and detail == 1 else 0
-    elif kind == Happening.RELAPSE:
+    elif kind == EventKind.RELAPSE:
         noted.relapse_days = min(noted.relapse_days, time_days)
-    elif kind == Happening.DEATH:
+    elif kind == EventKind.DEATH:
         noted.death_days = time_days
         noted.cause = detail
         noted.end_days = time_days
-    elif kind == Happening.HORIZON:
+    elif kind == EventKind.HORIZON:
         noted.end_days = time_days
 
 

@@ -19,7 +19,7 @@ Each function is one event or part of one. It acts at ``life.now`` and sets the 
 come next; ``life.clocks`` is the future event list, and the clock that is due first is the next
 event, at equal times the first in `Clock`. ``Clock.PLANNED`` is the next step of treatment, whose
 `Stage` says which. SimPy takes one event at a time (`sim.engine.reference`); numba compiles the
-same source for the core engine (`sim.engine.core_life`). How one cycle is lived through is in
+same source for the core engine (`sim.engine.compiled.life`). How one cycle is lived through is in
 `sim.engine.cycle`.
 """
 
@@ -27,10 +27,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sim.clinic.decisions import Decision
 from sim.clinic.disease import rescue_days
 from sim.clinic.distributions import hit
-from sim.clinic.events import Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import EventKind
 from sim.clinic.remission import (
     candidate_probability,
     death_in_remission_days,
@@ -93,17 +93,17 @@ def step(world: World, life: Life) -> None:
         take_stage(world, life)
         return
     if life.infusing_cycle != NO_CYCLE:
-        write(life, Happening.INFUSION_STOPPED, life.infusing_cycle)
+        write(life, EventKind.INFUSION_STOPPED, life.infusing_cycle)
         life.infusing_cycle = NO_CYCLE
     if clock == Clock.RELAPSE:
         relapse(world, life)
     elif clock == Clock.TRANSPLANT:
         undergo_transplant(world, life, life.mrd_negative, True)
     elif clock == Clock.HORIZON:
-        write(life, Happening.HORIZON)
+        write(life, EventKind.HORIZON)
         life.over = True
     else:
-        write(life, Happening.DEATH, NO_CYCLE, CAUSE[clock])
+        write(life, EventKind.DEATH, NO_CYCLE, CAUSE[clock])
         life.over = True
 
 
@@ -134,7 +134,7 @@ def take_stage(world: World, life: Life) -> None:
 def enter(world: World, life: Life) -> None:
     """Begin with the first line, or with what comes without any."""
     mrd_only = person(life).mrd_only
-    write(life, Happening.ENTRY, NO_CYCLE, 1 if mrd_only else 0)
+    write(life, EventKind.ENTRY, NO_CYCLE, 1 if mrd_only else 0)
     life.prior_hct = person(life).prior_hct
     life.clocks[Clock.HORIZON] = world.rules.horizon_days
     life.clocks[Clock.BACKGROUND_DEATH] = background_death_at_entry(world, life)
@@ -153,7 +153,7 @@ def start_line(world: World, life: Life) -> None:
     """Begin a line of treatment; whether and when it will bring a remission is drawn at once."""
     life.regimen = world.plans[life.strategy].regimens[life.line]
     regimen = world.regimens[life.regimen]
-    write(life, Happening.LINE_STARTED, NO_CYCLE, life.line)
+    write(life, EventKind.LINE_STARTED, NO_CYCLE, life.line)
     life.treatment_stopped = False
     life.prior_inotuzumab = life.prior_inotuzumab or regimen.inotuzumab
     life.cycle = 0
@@ -174,15 +174,15 @@ def draw_response(world: World, life: Life, regimen: Regimen) -> None:
     life.responds_in = response_cycle(
         regimen.response,
         response_chance(world, life, regimen),
-        draw(world, life, Decision.RESPONSE),
-        draw(world, life, Decision.RESPONSE_CYCLE),
+        draw(world, life, RandomDraw.RESPONSE),
+        draw(world, life, RandomDraw.RESPONSE_CYCLE),
     )
     no_response = life.responds_in == NO_RESPONSE_CYCLE
     life.clocks[Clock.LEUKAEMIC_DEATH] = (
         life.now + refractory_days(world, life) if no_response else NEVER
     )
     progresses = hit(
-        draw(world, life, Decision.PROGRESSION_AFTER_FIRST_CYCLE),
+        draw(world, life, RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE),
         regimen.response.progression_after_first_cycle_probability,
     )
     life.progresses = no_response and progresses
@@ -204,13 +204,15 @@ def assess(world: World, life: Life) -> None:
     life.cycle = given + 1
     if life.phase == Phase.MRD:
         converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
-        negative = hit(draw(world, life, Decision.MRD), converts)
-        write(life, Happening.MRD_ASSESSED, given, 0, 0, 1.0 if negative else 0.0)
+        negative = hit(draw(world, life, RandomDraw.MRD), converts)
+        write(life, EventKind.MRD_ASSESSED, given, 0, 0, 1.0 if negative else 0.0)
         begin_remission(world, life, negative)
     elif life.phase == Phase.INDUCTION and life.responds_in == given:
-        complete = hit(draw(world, life, Decision.RESPONSE_DEPTH), regimen.response.complete_share)
-        negative = hit(draw(world, life, Decision.MRD), regimen.response.mrd_negative_probability)
-        write(life, Happening.RESPONSE, given, 1 if complete else 0, 0, 1.0 if negative else 0.0)
+        complete = hit(
+            draw(world, life, RandomDraw.RESPONSE_DEPTH), regimen.response.complete_share
+        )
+        negative = hit(draw(world, life, RandomDraw.MRD), regimen.response.mrd_negative_probability)
+        write(life, EventKind.RESPONSE, given, 1 if complete else 0, 0, 1.0 if negative else 0.0)
         begin_remission(world, life, negative)
     elif life.phase == Phase.INDUCTION and life.progresses and given == 0:
         fail_induction(world, life)
@@ -223,17 +225,17 @@ def fail_induction(world: World, life: Life) -> None:
     if life.clocks[Clock.LEUKAEMIC_DEATH] == NEVER:
         # The cycle that would have brought the remission was not given.
         life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + refractory_days(world, life)
-    write(life, Happening.NO_RESPONSE)
+    write(life, EventKind.NO_RESPONSE)
     leave_line(world, life)
 
 
 def leave_line(world: World, life: Life) -> None:
     """After failure or relapse: antigen loss, then the next line for a patient fit for it."""
     if world.regimens[life.regimen].targets_cd19 and hit(
-        draw(world, life, Decision.CD19_LOSS), world.rules.later.cd19_loss_probability
+        draw(world, life, RandomDraw.CD19_LOSS), world.rules.later.cd19_loss_probability
     ):
         life.cd19_lost = True
-        write(life, Happening.CD19_LOSS)
+        write(life, EventKind.CD19_LOSS)
     strategy = world.plans[life.strategy]
     if life.line + 1 >= strategy.lines:
         give_last_care(world, life, strategy.usual_care)
@@ -257,15 +259,15 @@ def give_last_care(world: World, life: Life, usual_care: bool) -> None:
     if not usual_care or (life.line > 0 and not fit_for_another_line(world, life)):
         support(life)
         return
-    write(life, Happening.USUAL_CARE_STARTED)
+    write(life, EventKind.USUAL_CARE_STARTED)
     life.clocks[Clock.PLANNED] = NEVER
     if not rules.transplant_allowed:
         return
     days = rescue_days(
         rules.usual_care,
         rescue_chance(world, life),
-        draw(world, life, Decision.RESCUE),
-        draw(world, life, Decision.RESCUE_TIME),
+        draw(world, life, RandomDraw.RESCUE),
+        draw(world, life, RandomDraw.RESCUE_TIME),
         fit=age_now(life) <= rules.candidacy.maximum_age_years,
     )
     if days < NEVER:
@@ -276,14 +278,14 @@ def give_last_care(world: World, life: Life, usual_care: bool) -> None:
 def be_rescued(world: World, life: Life) -> None:
     """Transplant in a remission that later lines of usual care have brought."""
     negative = hit(
-        draw(world, life, Decision.MRD), world.rules.usual_care.rescue_mrd_negative_probability
+        draw(world, life, RandomDraw.MRD), world.rules.usual_care.rescue_mrd_negative_probability
     )
     undergo_transplant(world, life, negative, False)
 
 
 def support(life: Life) -> None:
     """Give supportive care until the end."""
-    write(life, Happening.SUPPORTIVE_CARE_STARTED)
+    write(life, EventKind.SUPPORTIVE_CARE_STARTED)
     life.clocks[Clock.PLANNED] = NEVER
 
 
@@ -301,14 +303,14 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
         regimen.duration_ratio,
         relapse_hazard_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life)),
         mrd_negative,
-        draw(world, life, Decision.CURE_IN_REMISSION),
+        draw(world, life, RandomDraw.CURE_IN_REMISSION),
         draw_relapse(world, life),
     )
     life.clocks[Clock.RELAPSE] = life.now + relapse_or_cure(world, life.relapse_days)
     if rules.transplant_allowed:
         life.clocks[Clock.TRANSPLANT] = life.now + days_to_transplant(world, life, regimen)
     death = death_in_remission_days(
-        rules.relapse, draw_exponential(world, life, Decision.DEATH_IN_REMISSION)
+        rules.relapse, draw_exponential(world, life, RandomDraw.DEATH_IN_REMISSION)
     )
     if death <= rules.survivor_threshold_days:
         life.clocks[Clock.DEATH_IN_REMISSION] = life.now + death
@@ -319,8 +321,8 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
 def draw_relapse(world: World, life: Life) -> float:
     """Draw the time of relapse in the form that `relapse_days` takes."""
     if world.rules.relapse.weibull:
-        return draw_exponential(world, life, Decision.RELAPSE_TIME)
-    return draw(world, life, Decision.RELAPSE_TIME)
+        return draw_exponential(world, life, RandomDraw.RELAPSE_TIME)
+    return draw(world, life, RandomDraw.RELAPSE_TIME)
 
 
 def days_to_transplant(world: World, life: Life, regimen: Regimen) -> float:
@@ -337,8 +339,8 @@ def days_to_transplant(world: World, life: Life, regimen: Regimen) -> float:
     return transplant_days(
         rules.candidacy,
         candidate,
-        draw(world, life, Decision.TRANSPLANT_ELIGIBILITY),
-        draw_normal(world, life, Decision.TRANSPLANT_TIME),
+        draw(world, life, RandomDraw.TRANSPLANT_ELIGIBILITY),
+        draw_normal(world, life, RandomDraw.TRANSPLANT_TIME),
     )
 
 
@@ -346,10 +348,10 @@ def cycles_in_remission(world: World, life: Life, regimen: Regimen) -> int:
     """Draw consolidation and maintenance; return all cycles planned, those of induction included."""
     schedule = regimen.schedule
     planned = int(schedule.induction_cycles)
-    if hit(draw(world, life, Decision.CONSOLIDATION), schedule.consolidation_probability):
+    if hit(draw(world, life, RandomDraw.CONSOLIDATION), schedule.consolidation_probability):
         planned += int(schedule.consolidation_cycles)
         if world.plans[life.strategy].maintenance and hit(
-            draw(world, life, Decision.MAINTENANCE), schedule.maintenance_probability
+            draw(world, life, RandomDraw.MAINTENANCE), schedule.maintenance_probability
         ):
             planned += int(schedule.maintenance_cycles)
     return planned
@@ -380,13 +382,13 @@ def become_survivor(world: World, life: Life) -> None:
         life.survivor_from = life.remission_from + world.rules.survivor_threshold_days
         if world.rules.background_mortality:
             life.clocks[Clock.BACKGROUND_DEATH] = background_death(world, life)
-    write(life, Happening.LONG_TERM_SURVIVOR)
+    write(life, EventKind.LONG_TERM_SURVIVOR)
     life.clocks[Clock.PLANNED] = NEVER
 
 
 def relapse(world: World, life: Life) -> None:
     """Survival from now on is that of relapsed leukaemia; the next line, or supportive care."""
-    write(life, Happening.RELAPSE)
+    write(life, EventKind.RELAPSE)
     stop_clocks_of_remission(life)
     life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + relapsed_days(world, life)
     if life.phase == Phase.LAST_CARE:
@@ -411,21 +413,21 @@ def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remissio
     rules = world.rules.transplant
     stop_clocks_of_remission(life)
     life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
-    write(life, Happening.TRANSPLANT, NO_CYCLE, 1 if in_remission else 0)
+    write(life, EventKind.TRANSPLANT, NO_CYCLE, 1 if in_remission else 0)
     has_vod = vod(
         rules,
-        draw(world, life, Decision.TRANSPLANT_VOD),
+        draw(world, life, RandomDraw.TRANSPLANT_VOD),
         prior_inotuzumab=life.prior_inotuzumab,
     )
     life.prior_hct = True
     life.remission_from = life.now
     early = early_death_days(
         rules,
-        draw(world, life, Decision.TRANSPLANT_DEATH),
-        draw(world, life, Decision.TRANSPLANT_DEATH_TIME),
+        draw(world, life, RandomDraw.TRANSPLANT_DEATH),
+        draw(world, life, RandomDraw.TRANSPLANT_DEATH_TIME),
         has_vod=has_vod,
     )
-    late = late_death_days(rules, draw(world, life, Decision.LATE_TRANSPLANT_DEATH))
+    late = late_death_days(rules, draw(world, life, RandomDraw.LATE_TRANSPLANT_DEATH))
     if early < NEVER:
         life.clocks[Clock.TRANSPLANT_DEATH] = life.now + early
     elif late <= world.rules.survivor_threshold_days:
@@ -439,8 +441,8 @@ def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remissio
             rules,
             ratio,
             mrd_negative,
-            draw(world, life, Decision.CURE_AFTER_TRANSPLANT),
-            draw(world, life, Decision.RELAPSE_AFTER_TRANSPLANT),
+            draw(world, life, RandomDraw.CURE_AFTER_TRANSPLANT),
+            draw(world, life, RandomDraw.RELAPSE_AFTER_TRANSPLANT),
         ),
     )
     draw_complications(world, life, has_vod)
@@ -453,15 +455,15 @@ def draw_complications(world: World, life: Life, has_vod: bool) -> None:
     day = life.complication_day
     day[Complication.ACUTE_GVHD] = acute_gvhd_day(
         rules,
-        draw(world, life, Decision.ACUTE_GVHD),
-        draw(world, life, Decision.ACUTE_GVHD_ONSET),
+        draw(world, life, RandomDraw.ACUTE_GVHD),
+        draw(world, life, RandomDraw.ACUTE_GVHD_ONSET),
     )
     day[Complication.CHRONIC_GVHD] = chronic_gvhd_day(
         rules,
-        draw(world, life, Decision.CHRONIC_GVHD),
-        draw(world, life, Decision.CHRONIC_GVHD_ONSET),
+        draw(world, life, RandomDraw.CHRONIC_GVHD),
+        draw(world, life, RandomDraw.CHRONIC_GVHD_ONSET),
     )
-    infected = hit(draw(world, life, Decision.TRANSPLANT_INFECTION), rules.infection_probability)
+    infected = hit(draw(world, life, RandomDraw.TRANSPLANT_INFECTION), rules.infection_probability)
     day[Complication.VOD] = 0.0 if has_vod else NEVER
     day[Complication.INFECTION] = 0.0 if infected else NEVER
 
@@ -489,12 +491,12 @@ def complicate(world: World, life: Life) -> None:
     rules = world.rules.transplant
     complication = next_complication(life)
     if complication == Complication.VOD:
-        write(life, Happening.TRANSPLANT_VOD)
+        write(life, EventKind.TRANSPLANT_VOD)
     elif complication == Complication.INFECTION:
-        write(life, Happening.TRANSPLANT_INFECTION, NO_CYCLE, 0, 0, rules.infection_days)
+        write(life, EventKind.TRANSPLANT_INFECTION, NO_CYCLE, 0, 0, rules.infection_days)
     elif complication == Complication.ACUTE_GVHD:
-        write(life, Happening.ACUTE_GVHD, NO_CYCLE, 0, 0, rules.acute_gvhd_days)
+        write(life, EventKind.ACUTE_GVHD, NO_CYCLE, 0, 0, rules.acute_gvhd_days)
     elif complication == Complication.CHRONIC_GVHD:
-        write(life, Happening.CHRONIC_GVHD, NO_CYCLE, 0, 0, rules.chronic_gvhd_days)
+        write(life, EventKind.CHRONIC_GVHD, NO_CYCLE, 0, 0, rules.chronic_gvhd_days)
     life.complication_day[complication] = NEVER
     plan_complication(world, life)

@@ -14,9 +14,9 @@ from sim.economics.estimates import Array
 from sim.evidence.observables import log_median_error, observe, times
 from sim.evidence.protocol import Heterogeneity, Protocol
 from sim.evidence.targets import Target
-from sim.study.parameter_sets import run_sets
-from sim.study.question import Question, ask
-from sim.study.tally import Tally
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import Question, ask
+from sim.simulation.tally import Tally
 
 Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Shows the progress of a number of patients; yields what is called with each batch."""

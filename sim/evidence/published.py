@@ -16,7 +16,7 @@ from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.study import Endpoint
 from sim.scenario.loading import load_scenario
 from sim.scenario.schema import Scenario, Strategy
-from sim.study.question import Question
+from sim.simulation.question import Question
 
 COHORTS: Final = "cohorts"
 POPULATION: Final = "population."

@@ -11,9 +11,9 @@ import pandas as pd
 
 from sim.files.results_folder import encoded
 from sim.report.citations import citations
-from sim.study.provenance import fingerprint, provenance
-from sim.study.question import Question
-from sim.study.simulation import Simulation
+from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.question import Question
+from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

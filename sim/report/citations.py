@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Final
 
 from sim.catalog.source import INTERNAL, Source
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.version import __version__
 
 PROGRAM: Final = (

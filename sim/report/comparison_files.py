@@ -12,11 +12,11 @@ from sim.economics.full_analysis import AnalysedStrategy
 from sim.economics.incremental import Increment
 from sim.report.citations import citations
 from sim.report.values import estimate_json, estimate_row, finite
-from sim.study.comparability import input_unit
-from sim.study.comparison import Analysis, Comparison, Side
-from sim.study.outcome_units import outcome_unit
-from sim.study.provenance import provenance
-from sim.study.simulation import Simulation
+from sim.simulation.comparability import input_unit
+from sim.simulation.comparison import Analysis, Comparison, Side
+from sim.simulation.outcome_units import outcome_unit
+from sim.simulation.provenance import provenance
+from sim.simulation.run import Simulation
 
 INDENT: Final = 2
 COLUMNS: Final = {

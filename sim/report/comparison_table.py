@@ -13,8 +13,8 @@ from sim.economics.full_analysis import AnalysedStrategy
 from sim.report.cells import NOTHING, SAVING, SYMBOLS, icer, money, number, patients_in_words, saved
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import DISCLAIMER, print_paragraph, question_lines
-from sim.study.comparability import InputDifference, same_people
-from sim.study.comparison import Analysis, Comparison, Difference, Side
+from sim.simulation.comparability import InputDifference, same_people
+from sim.simulation.comparison import Analysis, Comparison, Difference, Side
 
 MOST_PARAMETERS: Final = 20
 """Printed; all of them are in changes.csv."""

@@ -6,21 +6,21 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
-from sim.clinic.decisions import (
+from sim.clinic.draws import (
     DRAWS,
     Chance,
     Characteristic,
-    Decision,
     Duration,
     Grade,
+    RandomDraw,
     Time,
 )
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import MILD, NONE
 from sim.clinic.units import NEVER
+from sim.replay.recorder import Distribution, Draw
+from sim.replay.replay import ReplayedLife
 from sim.report.trace import SALVAGE
-from sim.study.replay import RetoldLife
-from sim.study.witness import Distribution, Draw
 
 DIGITS: Final = 4
 MOST_DIGITS: Final = 17
@@ -28,7 +28,7 @@ MOST_DIGITS: Final = 17
 BELOW: Final = "<"
 NOT_BELOW: Final = "≥"
 
-Traits = Mapping[Decision, tuple[str, Callable[[Patient], str]]]
+Traits = Mapping[RandomDraw, tuple[str, Callable[[Patient], str]]]
 
 
 def _first_remission(patient: Patient) -> str:
@@ -36,9 +36,9 @@ def _first_remission(patient: Patient) -> str:
     return "none" if patient.primary_refractory else f"{months:.1f} months"
 
 
-SPECIAL: Final[Mapping[Decision, Callable[[Patient], str]]] = {
-    Decision.SALVAGE_LINE: lambda patient: SALVAGE[patient.salvage_line],
-    Decision.FIRST_REMISSION: _first_remission,
+SPECIAL: Final[Mapping[RandomDraw, Callable[[Patient], str]]] = {
+    RandomDraw.SALVAGE_LINE: lambda patient: SALVAGE[patient.salvage_line],
+    RandomDraw.FIRST_REMISSION: _first_remission,
 }
 """Characteristics with values in words of their own."""
 
@@ -59,7 +59,7 @@ ENTRY: Final[Traits] = {
 DAYS: Final = " days"
 
 
-def words(draw: Draw, life: RetoldLife) -> str:
+def words(draw: Draw, life: ReplayedLife) -> str:
     """Say what the decision came to: ``responds``, ``relapse on day 127.4``."""
     match DRAWS[draw.decision]:
         case Grade(word=toxicity):
@@ -81,7 +81,7 @@ def _grade(name: str, grade: int) -> str:
     return f"{name}, grade 1-2" if grade == MILD else f"{name}, grade {grade}"
 
 
-def _time(event: str, draw: Draw, life: RetoldLife) -> str:
+def _time(event: str, draw: Draw, life: ReplayedLife) -> str:
     """Say on which day it is due, or was: something else may have come first."""
     due = life.due_day(draw)
     if due is None or due == NEVER:

@@ -8,17 +8,17 @@ from typing import Final
 from rich.console import Console
 
 from sim.economics.ledger import COST_CATEGORIES, Account
+from sim.replay.recorder import Draw
+from sim.replay.replay import Replay, ReplayedLife
+from sim.replay.search import Found
 from sim.report.decisions import ENTRY, held, shape, words
-from sim.report.partings import sentences
+from sim.report.divergences import sentences
 from sim.report.postings import print_ledgers
 from sim.report.rounding import add_up
 from sim.report.side_by_side import BETWEEN, Band, Line, print_bands
 from sim.report.table import BOLD, Cell, Row, Table, print_table
 from sim.report.text import COST_NAMES, DISCLAIMER, print_lines, print_paragraph, print_question
 from sim.report.trace import category_name, describe, describe_patient
-from sim.study.replay import Retelling, RetoldLife
-from sim.study.search import Found
-from sim.study.witness import Draw
 
 MARGIN: Final = 9
 NARROWEST: Final = 42
@@ -34,15 +34,15 @@ NOTES: Final = (
 
 
 def print_explanation(
-    console: Console, retelling: Retelling, found: Found | None, *, every_entry: bool
+    console: Console, replayed: Replay, found: Found | None, *, every_entry: bool
 ) -> None:
     """Print the whole explanation, after what a search found, where there was one."""
     if found is not None:
         _print_found(console, found)
-    question, patient = retelling.question, retelling.patient
+    question, patient = replayed.question, replayed.patient
     agreement = (
         "core engine, which agrees with the reference engine in every event and amount"
-        if retelling.engine == "core"
+        if replayed.engine == "core"
         else "reference engine"
     )
     print_question(
@@ -51,13 +51,13 @@ def print_explanation(
         ("Patient", f"{patient.number}: {describe_patient(patient)}"),
         ("Simulated", f"seed {question.seed}; {agreement}"),
     )
-    _print_entry(console, retelling)
-    for life in retelling.lives:
-        if life is not retelling.comparator:
-            _print_parting(console, life, retelling.comparator)
-    print_table(console, _came_to(retelling))
-    _print_lives(console, retelling)
-    print_ledgers(console, retelling.lives, question.perspective.currency, every_entry=every_entry)
+    _print_entry(console, replayed)
+    for life in replayed.lives:
+        if life is not replayed.comparator:
+            _print_parting(console, life, replayed.comparator)
+    print_table(console, _came_to(replayed))
+    _print_lives(console, replayed)
+    print_ledgers(console, replayed.lives, question.perspective.currency, every_entry=every_entry)
     for note in (NOTES, DISCLAIMER):
         print_paragraph(console, note)
 
@@ -73,10 +73,10 @@ def _print_found(console: Console, found: Found) -> None:
     console.print()
 
 
-def _print_entry(console: Console, retelling: Retelling) -> None:
+def _print_entry(console: Console, replayed: Replay) -> None:
     rows = [
-        (name, value(retelling.patient), held(draw, "u "), shape(draw))
-        for draw in retelling.entry
+        (name, value(replayed.patient), held(draw, "u "), shape(draw))
+        for draw in replayed.entry
         for name, value in (ENTRY[draw.decision],)
     ]
     names, values, numbers = (max(len(row[i]) for row in rows) for i in range(3))
@@ -90,7 +90,7 @@ def _print_entry(console: Console, retelling: Retelling) -> None:
     console.print()
 
 
-def _print_parting(console: Console, life: RetoldLife, comparator: RetoldLife) -> None:
+def _print_parting(console: Console, life: ReplayedLife, comparator: ReplayedLife) -> None:
     title = f"Where the lives part: {life.label} and {comparator.label}"
     print_paragraph(console, title, style=BOLD)
     for name, text in sentences(life, comparator):
@@ -98,26 +98,26 @@ def _print_parting(console: Console, life: RetoldLife, comparator: RetoldLife) -
     console.print()
 
 
-def _print_lives(console: Console, retelling: Retelling) -> None:
+def _print_lives(console: Console, replayed: Replay) -> None:
     """Print the lives in columns, as many beside each other as there is room for."""
     room = max(1, (console.width - MARGIN) // (NARROWEST + len(BETWEEN)))
-    for group in _groups(retelling, room):
+    for group in _groups(replayed, room):
         headings = [life.label for life in group]
         print_bands(console, MARGIN, headings, list(_bands(group)))
 
 
-def _groups(retelling: Retelling, room: int) -> Iterator[Sequence[RetoldLife]]:
+def _groups(replayed: Replay, room: int) -> Iterator[Sequence[ReplayedLife]]:
     """Yield the lives to print beside each other: the comparator with others, or one by one."""
-    comparator = retelling.comparator
-    others = [life for life in retelling.lives if life is not comparator]
+    comparator = replayed.comparator
+    others = [life for life in replayed.lives if life is not comparator]
     if room == 1 or not others:
-        yield from ([life] for life in retelling.lives)
+        yield from ([life] for life in replayed.lives)
         return
     for first in range(0, len(others), room - 1):
         yield [comparator, *others[first : first + room - 1]]
 
 
-def _bands(lives: Sequence[RetoldLife]) -> Iterator[Band]:
+def _bands(lives: Sequence[ReplayedLife]) -> Iterator[Band]:
     """Yield a band for each day on which anything happens in any of the lives."""
     drawn = [life.drawn_with() for life in lives]
     for day in sorted({event.time_days for life in lives for event in life.log}):
@@ -136,17 +136,17 @@ def _bands(lives: Sequence[RetoldLife]) -> Iterator[Band]:
         yield Band(f"{day:,.1f}", columns)
 
 
-def _draw_lines(draw: Draw, life: RetoldLife) -> Iterator[Line]:
+def _draw_lines(draw: Draw, life: ReplayedLife) -> Iterator[Line]:
     yield Line(f"· {words(draw, life)}", held(draw), indent=2)
     if draw.distribution is not None:
         yield Line(f"    {shape(draw)}", style=DIM, indent=4)
 
 
-def _came_to(retelling: Retelling) -> Table:
+def _came_to(replayed: Replay) -> Table:
     """Put the patient's row of the results under each strategy side by side."""
-    comparator = retelling.comparator
-    lives = [comparator, *(life for life in retelling.lives if life is not comparator)]
-    perspective = retelling.question.perspective
+    comparator = replayed.comparator
+    lives = [comparator, *(life for life in replayed.lives if life is not comparator)]
+    perspective = replayed.question.perspective
     years = [life.total(Account.LIFE_YEARS) for life in lives]
     value = [
         Row("Life-years, undiscounted", _years([total.undiscounted for total in years])),

@@ -13,20 +13,20 @@ from rich.console import Console
 
 from sim.clinic.patient import Patient
 from sim.economics.ledger import Account
+from sim.replay.recorder import Distribution, Draw
+from sim.replay.replay import Posting, Replay, ReplayedLife
+from sim.replay.search import Found
 from sim.report.citations import citations
 from sim.report.decisions import ENTRY, words
+from sim.report.divergences import sentences
 from sim.report.explain import print_explanation
 from sim.report.files import INDENT
-from sim.report.partings import sentences
 from sim.report.text import WIDTH_IN_A_PIPE
 from sim.report.trace import describe, entry_name
 from sim.report.values import finite
-from sim.study.outcome_units import account_unit
-from sim.study.provenance import fingerprint, provenance
-from sim.study.replay import Posting, Retelling, RetoldLife
-from sim.study.search import Found
-from sim.study.simulation import Simulation
-from sim.study.witness import Distribution, Draw
+from sim.simulation.outcome_units import account_unit
+from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,35 +85,33 @@ TEXTS: Final = ("explain.json", "explain.txt", "explain.svg", "provenance.json",
 NAMES: Final = (*TEXTS, *COLUMNS)
 
 
-def explain_files(
-    retelling: Retelling, found: Found | None, *, every_entry: bool
-) -> dict[str, str]:
+def explain_files(replayed: Replay, found: Found | None, *, every_entry: bool) -> dict[str, str]:
     """Return the files of an explanation by name."""
-    question = retelling.question
-    origin = provenance(Simulation(question, (), (), retelling.engine))
-    origin |= {"analysis": "explain", "patient": retelling.patient.number}
+    question = replayed.question
+    origin = provenance(Simulation(question, (), (), replayed.engine))
+    origin |= {"analysis": "explain", "patient": replayed.patient.number}
     tables = {
         name: table.to_csv(index=False, lineterminator="\n")
-        for name, table in explain_tables(retelling).items()
+        for name, table in explain_tables(replayed).items()
     }
     return {
-        "explain.json": explain_json(retelling, found),
-        "explain.txt": _text(retelling, found, every_entry=every_entry),
-        "explain.svg": _picture(retelling),
+        "explain.json": explain_json(replayed, found),
+        "explain.txt": _text(replayed, found, every_entry=every_entry),
+        "explain.svg": _picture(replayed),
         "provenance.json": json.dumps(origin, indent=INDENT) + "\n",
         "citations.txt": citations(question),
         **tables,
     }
 
 
-def explain_tables(retelling: Retelling) -> dict[str, pd.DataFrame]:
+def explain_tables(replayed: Replay) -> dict[str, pd.DataFrame]:
     """Return the tables of an explanation by file name, in the columns `COLUMNS`."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
-    currency = retelling.question.perspective.currency
+    currency = replayed.question.perspective.currency
     rows["explain_draws.csv"] += [
-        {"strategy": None, **_entry(draw, retelling.patient)} for draw in retelling.entry
+        {"strategy": None, **_entry(draw, replayed.patient)} for draw in replayed.entry
     ]
-    for life in retelling.lives:
+    for life in replayed.lives:
         name = {"strategy": life.strategy.name}
         rows["explain_events.csv"] += [{**name, **row} for row in _events(life)]
         rows["explain_draws.csv"] += [{**name, **_draw(draw, life)} for draw in life.draws]
@@ -136,27 +134,27 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a row
     return "; ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def drawn_lives(retelling: Retelling) -> Figure:
+def drawn_lives(replayed: Replay) -> Figure:
     """Return the figure of an explanation."""
     # The library that draws is slow to load and not needed to print.
     from sim.report.figures.style import styled
     from sim.report.figures.timelines import timelines_figure
 
     with styled():
-        return timelines_figure(retelling)
+        return timelines_figure(replayed)
 
 
-def _picture(retelling: Retelling) -> str:
+def _picture(replayed: Replay) -> str:
     from sim.report.figures.style import rendered
 
-    return rendered(drawn_lives(retelling), "svg").decode()
+    return rendered(drawn_lives(replayed), "svg").decode()
 
 
-def explain_json(retelling: Retelling, found: Found | None) -> str:
+def explain_json(replayed: Replay, found: Found | None) -> str:
     """Return the explanation as JSON text."""
-    question = retelling.question
+    question = replayed.question
     costs, effects = question.discount_rates
-    comparator = retelling.comparator
+    comparator = replayed.comparator
     content = {
         "analysis": "explain",
         "scenario": Path(question.loaded.file).stem,
@@ -164,7 +162,7 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
         "patients": question.patients,
         "seed": question.seed,
         "scenario_sha256": fingerprint(question),
-        "engine": retelling.engine,
+        "engine": replayed.engine,
         "currency": question.perspective.currency,
         "price_year": question.perspective.price_year,
         "discount_rate_costs": costs,
@@ -176,8 +174,8 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
             "patients": list(found.patients),
             "searched": found.searched,
         },
-        "patient": retelling.patient._asdict(),
-        "entry": [_entry(draw, retelling.patient) for draw in retelling.entry],
+        "patient": replayed.patient._asdict(),
+        "entry": [_entry(draw, replayed.patient) for draw in replayed.entry],
         "partings": [
             {
                 "strategy": life.strategy.name,
@@ -186,15 +184,15 @@ def explain_json(retelling: Retelling, found: Found | None) -> str:
                     {"about": name, "text": text} for name, text in sentences(life, comparator)
                 ],
             }
-            for life in retelling.lives
+            for life in replayed.lives
             if life is not comparator
         ],
-        "strategies": [_life(life, question.perspective.currency) for life in retelling.lives],
+        "strategies": [_life(life, question.perspective.currency) for life in replayed.lives],
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
-def _life(life: RetoldLife, currency: str) -> dict[str, Any]:
+def _life(life: ReplayedLife, currency: str) -> dict[str, Any]:
     return {
         "name": life.strategy.name,
         "label": life.label,
@@ -218,7 +216,7 @@ def _life(life: RetoldLife, currency: str) -> dict[str, Any]:
     }
 
 
-def _events(life: RetoldLife) -> Iterator[dict[str, Any]]:
+def _events(life: ReplayedLife) -> Iterator[dict[str, Any]]:
     for number, event in enumerate(life.log):
         yield {
             "event": number,
@@ -235,7 +233,7 @@ def _entry(draw: Draw, patient: Patient) -> dict[str, Any]:
     return {"event": None, "day": draw.day, **_drawn(draw), "words": f"{name}: {value(patient)}"}
 
 
-def _draw(draw: Draw, life: RetoldLife) -> dict[str, Any]:
+def _draw(draw: Draw, life: ReplayedLife) -> dict[str, Any]:
     return {
         "event": max(draw.position - 1, 0),
         "day": draw.day,
@@ -285,7 +283,7 @@ def _posting(posting: Posting, currency: str) -> dict[str, Any]:
     }
 
 
-def _text(retelling: Retelling, found: Found | None, *, every_entry: bool) -> str:
+def _text(replayed: Replay, found: Found | None, *, every_entry: bool) -> str:
     written = io.StringIO()
     console = Console(
         file=written,
@@ -295,5 +293,5 @@ def _text(retelling: Retelling, found: Found | None, *, every_entry: bool) -> st
         markup=False,
         emoji=False,
     )
-    print_explanation(console, retelling, found, every_entry=every_entry)
+    print_explanation(console, replayed, found, every_entry=every_entry)
     return written.getvalue()

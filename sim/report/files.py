@@ -11,10 +11,10 @@ from sim.report.citations import citations
 from sim.report.life_table import life_table_json
 from sim.report.run_columns import COLUMNS
 from sim.report.values import estimate_json, finite
-from sim.study.flow import Flow
-from sim.study.provenance import fingerprint, provenance
-from sim.study.simulation import Simulation
-from sim.study.summary import Comparison, Summary
+from sim.simulation.flow import Flow
+from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.run import Simulation
+from sim.simulation.summary import Comparison, Summary
 
 INDENT: Final = 2
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.study.life_expectancy import SUSPICIOUS_FACTOR, OwnLifeTable, own_life_table
-from sim.study.question import Question
+from sim.simulation.life_expectancy import SUSPICIOUS_FACTOR, OwnLifeTable, own_life_table
+from sim.simulation.question import Question
 
 NAME = "Life table"
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.errors import UserError
-from sim.study.simulation import Sink
-from sim.study.tally import CATEGORIES, DISCOUNTED, FLAGS, ROW, UNDISCOUNTED
+from sim.simulation.run import Sink
+from sim.simulation.tally import CATEGORIES, DISCOUNTED, FLAGS, ROW, UNDISCOUNTED
 
 OPTION: Final = "--patients-out"
 WHOLE: Final = frozenset({"cycles_first_line", "cause_of_death"})

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from sim.clinic.events import Event
 from sim.economics.ledger import Account, Category
+from sim.replay.replay import Posting, ReplayedLife
 from sim.report.table import BOLD, encodable
 from sim.report.text import WIDTH_IN_A_PIPE
 from sim.report.trace import MONEY_DIGITS, UNITS, category_name, describe, entry_name
-from sim.study.replay import Posting, RetoldLife
 
 DAYS: Final = 17
 CATEGORY: Final = 12
@@ -35,7 +35,7 @@ DIM: Final = "dim"
 
 
 def print_ledgers(
-    console: Console, lives: Sequence[RetoldLife], currency: str, *, every_entry: bool
+    console: Console, lives: Sequence[ReplayedLife], currency: str, *, every_entry: bool
 ) -> None:
     """Print the ledger of each life: costs, QALYs, life-years."""
     for life in lives:
@@ -47,7 +47,7 @@ def print_ledgers(
 class _Sheet:
     """One account of one life."""
 
-    def __init__(self, console: Console, life: RetoldLife, unit: str, digits: int) -> None:
+    def __init__(self, console: Console, life: ReplayedLife, unit: str, digits: int) -> None:
         self.console = console
         self.life = life
         self.unit = unit

@@ -16,8 +16,8 @@ from sim.report.citations import citations
 from sim.report.files import INDENT
 from sim.report.run_tables import inputs_table
 from sim.report.values import estimate_json, finite
-from sim.study.provenance import fingerprint, provenance
-from sim.study.simulation import Simulation
+from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.run import Simulation
 from sim.uncertainty.allocation import NAIVE_PATIENTS, rounded_up
 from sim.uncertainty.answer import Answer, Choice, Gain, Planned
 from sim.uncertainty.intervals import INTERVAL, quantile_error

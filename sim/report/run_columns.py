@@ -49,7 +49,7 @@ summary.json.
   EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first
   line. `at_risk` is the number of patients to whom the event has not happened. The rows end
   where the horizon does.
-- flow.csv counts patients by course, in the words of `sim.study.flow`: response to the first line
+- flow.csv counts patients by course, in the words of `sim.simulation.flow`: response to the first line
   (remission with or without MRD, none), allo-HCT (in continuous remission, later, none), course
   and state by `months`, 60 or where the horizon ends.
 - `changed` says whether the scenario put `value` in the place of the catalogue's. `low` and `high`

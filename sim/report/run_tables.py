@@ -13,13 +13,13 @@ from sim.economics.ledger import State
 from sim.report.run_columns import COLUMNS
 from sim.report.trace import describe
 from sim.report.values import estimate_row
-from sim.study.curves import curves
-from sim.study.flow import Flow, flow_of
-from sim.study.outcome_units import account_unit, outcome_unit
-from sim.study.question import Question
-from sim.study.simulation import Simulation, Trace
-from sim.study.summary import Summary
-from sim.study.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
+from sim.simulation.curves import curves
+from sim.simulation.flow import Flow, flow_of
+from sim.simulation.outcome_units import account_unit, outcome_unit
+from sim.simulation.question import Question
+from sim.simulation.run import Simulation, Trace
+from sim.simulation.summary import Summary
+from sim.simulation.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
 
 
 def run_tables(

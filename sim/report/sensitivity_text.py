@@ -12,7 +12,7 @@ from sim.economics.estimates import Estimate
 from sim.report.cells import NOTHING, SYMBOLS, patients_in_words
 from sim.report.table import Cell
 from sim.report.text import DISCLAIMER, print_paragraph, print_question
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.outcomes import Outcome
 
 THOUSAND: Final = 1000.0

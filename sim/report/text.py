@@ -17,10 +17,10 @@ from sim.report.life_table import life_table_lines
 from sim.report.rounding import add_up
 from sim.report.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
-from sim.study.comparability import in_words
-from sim.study.question import Question
-from sim.study.simulation import Simulation
-from sim.study.summary import ArmSummary, Summary
+from sim.simulation.comparability import in_words
+from sim.simulation.question import Question
+from sim.simulation.run import Simulation
+from sim.simulation.summary import ArmSummary, Summary
 
 WIDTH_IN_A_PIPE: Final = 120
 NAME: Final = "{:<13}"

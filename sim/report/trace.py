@@ -6,18 +6,18 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from sim.clinic.decisions import DRAWS, Characteristic, Decision
-from sim.clinic.events import CAUSES, EVENTS, Cause, Event, Happening
+from sim.clinic.draws import DRAWS, Characteristic, RandomDraw
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import FATAL, GRADE_DECISION, MILD, Toxicity
 from sim.economics.ledger import Account, Category, Entry
-from sim.study.simulation import Trace
+from sim.simulation.run import Trace
 
 MONEY_DIGITS: Final = 2
 UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
 """Unit and decimals of what is not money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
-SHOWN_APART: Final = (Decision.SEX, Decision.SALVAGE_LINE, Decision.MRD_ONLY)
+SHOWN_APART: Final = (RandomDraw.SEX, RandomDraw.SALVAGE_LINE, RandomDraw.MRD_ONLY)
 """Characteristics with a place of their own in the description of a patient."""
 REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remission or later"}
 
@@ -46,28 +46,28 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
     """Say what happened."""
     cycle, word = f"cycle {event.cycle + 1}", EVENTS[event.kind].word
     match event.kind:
-        case Happening.LINE_STARTED:
+        case EventKind.LINE_STARTED:
             return f"{word} {_words(regimens[event.detail])}"
-        case Happening.CYCLE_STARTED:
+        case EventKind.CYCLE_STARTED:
             return f"{cycle} {word}"
-        case Happening.INFUSION_STARTED:
+        case EventKind.INFUSION_STARTED:
             return f"{cycle}: {word} at {event.value:g} mcg/day"
-        case Happening.INFUSION_STOPPED | Happening.SEIZURE:
+        case EventKind.INFUSION_STOPPED | EventKind.SEIZURE:
             return f"{cycle}: {word}"
-        case Happening.TOXICITY:
+        case EventKind.TOXICITY:
             grade = "grade 1-2" if event.grade == MILD else f"grade {event.grade}"
             ends = "to death" if event.grade == FATAL else "to resolution"
             return f"{cycle}: {_toxicity(event)}, {grade}, {event.value:.1f} days {ends}"
-        case Happening.TREATMENT_STOPPED:
+        case EventKind.TREATMENT_STOPPED:
             return f"{cycle}: {word}, {_toxicity(event)}"
-        case Happening.RESPONSE:
+        case EventKind.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
-        case Happening.MRD_ASSESSED:
+        case EventKind.MRD_ASSESSED:
             return f"{word}-{'negative' if event.value else 'positive'} after {cycle}"
-        case Happening.TRANSPLANT:
+        case EventKind.TRANSPLANT:
             return f"{word} {'in continuous remission' if event.detail else 'after rescue'}"
-        case Happening.DEATH:
+        case EventKind.DEATH:
             return f"{word} {CAUSES[Cause(event.detail)].word}"
         case _:
             return word

@@ -18,7 +18,7 @@ from sim.report.sensitivity_text import print_notes
 from sim.report.table import Cell, Row, Table, print_table
 from sim.report.text import print_question
 from sim.report.values import estimate_json, finite
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.information import PartialInformation, effective_population
 from sim.uncertainty.voi import Knowledge, ValueOfInformation
 

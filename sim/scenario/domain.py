@@ -18,7 +18,7 @@ import numpy as np
 
 from sim.catalog import Catalogue, Parameter
 from sim.catalog.units import UNITS
-from sim.clinic.decisions import CYCLES_PER_LINE
+from sim.clinic.draws import CYCLES_PER_LINE
 from sim.clinic.toxicity import Toxicity
 from sim.economics.ledger import State
 from sim.economics.prices import Delivery, Mix, Stay

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from sim.errors import UserError
-from sim.study.question import Question
-from sim.study.simulation import Progress
+from sim.simulation.question import Question
+from sim.simulation.run import Progress
 from sim.uncertainty import cache
 from sim.uncertainty.allocation import (
     PILOT_DRAWS,

@@ -25,7 +25,7 @@ from sim.files.cache_folder import (
     usable_folder,
     write,
 )
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.psa import Psa
 from sim.uncertainty.results import (
     MANIFEST,

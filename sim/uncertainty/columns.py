@@ -16,8 +16,8 @@ from sim.clinic.units import DAYS_PER_MONTH, PERCENT
 from sim.economics.estimates import Array
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.engine.outcomes import ALIVE
-from sim.study.summary import EFS_LANDMARK_MONTHS, OS_LANDMARKS_MONTHS, SHARES
-from sim.study.tally import (
+from sim.simulation.summary import EFS_LANDMARK_MONTHS, OS_LANDMARKS_MONTHS, SHARES
+from sim.simulation.tally import (
     CATEGORIES,
     CAUSE,
     CYCLES,

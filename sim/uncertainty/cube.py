@@ -22,7 +22,7 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.errors import UserError
 from sim.scenario.domain import Rule, settle
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.draws import uncertain
 from sim.uncertainty.groups import FITTED, group_of
 from sim.uncertainty.principal import components

@@ -21,7 +21,7 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.scenario.domain import settle
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.shares import wholes
 from sim.uncertainty.whole_numbers import allowed, quantile
 
@@ -36,7 +36,7 @@ HASH_BYTES: Final = 4
 class Draw(IntEnum):
     """What is drawn for a parameter set; the value is its place in the key of a random number.
 
-    The numbers stand apart from those of `sim.clinic.decisions.Decision`, which decide for
+    The numbers stand apart from those of `sim.clinic.draws.RandomDraw`, which decide for
     patients, and the number of the draw takes the place of the patient's. The last two are of
     the regressions that read draws: simulated fits, and draws shuffled among each other.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sim.economics.prices import InfusionDrug, InjectedDrug
 from sim.errors import UserError
-from sim.study.question import Question
+from sim.simulation.question import Question
 
 
 def price_parameter(question: Question, regimen: str) -> str:

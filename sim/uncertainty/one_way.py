@@ -21,19 +21,19 @@ import pandas as pd
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.constant import is_constant
 from sim.uncertainty.outcomes import Outcome, Reading, change, outcome_named
-from sim.uncertainty.principal import NORMAL_97_5, Component, components, moved_along
-from sim.uncertainty.psa import Store
-from sim.uncertainty.ranges import shown_label, uncertain_ranges
-from sim.uncertainty.same_patients import (
+from sim.uncertainty.paired_runs import (
     Progress,
     Sample,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.principal import NORMAL_97_5, Component, components, moved_along
+from sim.uncertainty.psa import Store
+from sim.uncertainty.ranges import shown_label, uncertain_ranges
 from sim.uncertainty.sets import Row, Sets, rows_of
 from sim.uncertainty.states import benefit_of, state_of
 from sim.uncertainty.switches import alternatives

@@ -25,7 +25,7 @@ import numpy as np
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.estimates import Array, Estimate, mean, median
 from sim.errors import UserError
-from sim.study.outcome_units import outcome_unit, per_qaly
+from sim.simulation.outcome_units import outcome_unit, per_qaly
 from sim.uncertainty.columns import PER_ARM, known_columns
 
 Pair = Mapping[str, tuple[Array, Array]]

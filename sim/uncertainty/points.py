@@ -16,14 +16,14 @@ import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty import sets
 from sim.uncertainty.cube import Cube, cube
 from sim.uncertainty.one_way import chosen_strategy, middle_threshold
 from sim.uncertainty.outcomes import Outcome, outcome_named
+from sim.uncertainty.paired_runs import Progress, Sample, sample, with_values
 from sim.uncertainty.psa import Store
 from sim.uncertainty.results import analysis_manifest
-from sim.uncertainty.same_patients import Progress, Sample, sample, with_values
 from sim.uncertainty.sets import Sets, rows_of, sets_to_simulate
 
 CHUNK_POINTS: Final = 64

@@ -25,7 +25,7 @@ import pandas as pd
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
-from sim.study.question import Question, with_numbers
+from sim.simulation.question import Question, with_numbers
 from sim.uncertainty.acceptability import share_errors
 from sim.uncertainty.drugs import drug_of, price_parameter
 from sim.uncertainty.noise import split

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
-from sim.study.question import Question
-from sim.study.simulation import Progress, Simulation, run
-from sim.study.summary import estimates
+from sim.simulation.question import Question
+from sim.simulation.run import Progress, Simulation, run
+from sim.simulation.summary import estimates
 from sim.uncertainty.draws import draw_parameters
 
 SE: Final = "se:"
@@ -220,7 +220,7 @@ def _simulated(
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the outcomes of each chunk."""
     # Loads the compiler, which who only reads results does not need.
-    from sim.study.parameter_sets import run_sets
+    from sim.simulation.parameter_sets import run_sets
 
     waiting = [k for chunk in chunks for k in _draws_of(chunk, len(parameters))]
     simulations = run_sets(

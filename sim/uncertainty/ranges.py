@@ -12,7 +12,7 @@ from sim.catalog.units import UNITS
 from sim.errors import UserError
 from sim.scenario.domain import allowed_interval, broken_rule
 from sim.scenario.loading import unused
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty import whole_numbers
 
 FIXED = "fixed"

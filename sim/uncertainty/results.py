@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.files.provenance import source_hash
-from sim.study.provenance import fingerprint
-from sim.study.question import Question
+from sim.simulation.provenance import fingerprint
+from sim.simulation.question import Question
 from sim.uncertainty.psa import CHUNK_DRAWS, PARAMETER, Psa
 from sim.version import __version__
 

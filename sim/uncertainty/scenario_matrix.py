@@ -18,19 +18,19 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
 from sim.scenario.loading import what_if
-from sim.study.comparability import same_money
-from sim.study.provenance import fingerprint
-from sim.study.question import Question
+from sim.simulation.comparability import same_money
+from sim.simulation.provenance import fingerprint
+from sim.simulation.question import Question
 from sim.uncertainty.one_way import middle_threshold
 from sim.uncertainty.outcomes import COST, NMB, QALYS, change, outcome_named
-from sim.uncertainty.psa import Store
-from sim.uncertainty.same_patients import (
+from sim.uncertainty.paired_runs import (
     Progress,
     Sample,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.psa import Store
 from sim.uncertainty.sets import Row, Sets, rows_of
 from sim.uncertainty.switches import given_values
 

@@ -21,9 +21,9 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.uncertainty.constant import is_constant
 from sim.uncertainty.global_sensitivity import RESAMPLES, Model, problem, salib_seed
+from sim.uncertainty.paired_runs import Progress
 from sim.uncertainty.points import VALUE, Target, outcomes_at
 from sim.uncertainty.psa import Store
-from sim.uncertainty.same_patients import Progress
 
 LEVELS: Final = 4
 """Values of each coordinate: 0, 1/3, 2/3 and 1 of its range."""

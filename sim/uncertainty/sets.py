@@ -14,9 +14,9 @@ from typing import Final
 
 import pandas as pd
 
-from sim.study.question import Question
+from sim.simulation.question import Question
+from sim.uncertainty.paired_runs import Progress, Sample, each_question
 from sim.uncertainty.psa import Store
-from sim.uncertainty.same_patients import Progress, Sample, each_question
 
 CHUNK_SETS: Final = 16
 """Sets that are kept together unless an analysis says otherwise."""

@@ -12,6 +12,7 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.uncertainty.constant import is_constant
 from sim.uncertainty.global_sensitivity import INDICES, sobol_indices, sobol_points
+from sim.uncertainty.paired_runs import Progress
 from sim.uncertainty.points import (
     VALUE,
     Target,
@@ -21,7 +22,6 @@ from sim.uncertainty.points import (
     with_twice_the_patients,
 )
 from sim.uncertainty.psa import Store
-from sim.uncertainty.same_patients import Progress
 
 
 class Check(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Final
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.uncertainty.outcomes import ICER, Outcome
-from sim.uncertainty.same_patients import Sample, strategy_names
+from sim.uncertainty.paired_runs import Sample, strategy_names
 
 NO_VALUE: Final = "not reached"
 """Of a median or a share that the patients do not tell."""

@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from sim.errors import UserError
 from sim.scenario.loading import changed_scenario
 from sim.scenario.schema import LIFETIME
-from sim.study.question import Question
-from sim.uncertainty.same_patients import with_values
+from sim.simulation.question import Question
+from sim.uncertainty.paired_runs import with_values
 
 FINITE_HORIZON_YEARS: Final = 10
 NO_BACKGROUND_MORTALITY: Final = {"switches": {"background_mortality": False}}

@@ -21,20 +21,20 @@ import numpy as np
 import pandas as pd
 
 from sim.economics.estimates import Array, mean
-from sim.study.core_run import workers
-from sim.study.question import Question
+from sim.simulation.core_run import workers
+from sim.simulation.question import Question
 from sim.uncertainty.constant import is_constant
 from sim.uncertainty.flips import Flip, Means
 from sim.uncertainty.outcomes import COST, QALYS
-from sim.uncertainty.psa import Store
-from sim.uncertainty.ranges import Range
-from sim.uncertainty.same_patients import (
+from sim.uncertainty.paired_runs import (
     Progress,
     Sample,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.psa import Store
+from sim.uncertainty.ranges import Range
 from sim.uncertainty.sets import Sets, chunks_of, rows_of, sets_to_simulate
 
 GRID: Final = 17

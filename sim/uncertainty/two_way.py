@@ -13,19 +13,19 @@ import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.constant import is_constant
 from sim.uncertainty.one_way import chosen_strategy, middle_threshold
 from sim.uncertainty.outcomes import COST, NMB, QALYS, Outcome, outcome_named
-from sim.uncertainty.psa import Store
-from sim.uncertainty.ranges import Range
-from sim.uncertainty.same_patients import (
+from sim.uncertainty.paired_runs import (
     Progress,
     Sample,
     sample,
     strategy_names,
     with_values,
 )
+from sim.uncertainty.psa import Store
+from sim.uncertainty.ranges import Range
 from sim.uncertainty.sets import Row, Sets, rows_of
 
 BENEFIT: Final = "net benefit:"

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.curves import quiet_benefits, threshold_grid
 from sim.uncertainty.information import PartialInformation, evpi, evppi, shuffled
 from sim.uncertainty.psa import Psa

@@ -17,9 +17,9 @@ from sim.report.global_sensitivity import (
     sobol_json,
     sobol_table,
 )
-from sim.study.question import ask, with_numbers
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.question import ask, with_numbers
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty import screening, sobol
 from sim.uncertainty.cube import cube
 from sim.uncertainty.draws import fitted_draws, uncertain

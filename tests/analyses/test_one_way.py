@@ -23,16 +23,16 @@ from sim.report.one_way import (
     tornado_table,
 )
 from sim.scenario.schema import Switches
-from sim.study.question import ask, with_numbers
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.question import ask, with_numbers
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty import one_way
 from sim.uncertainty.columns import known_columns
 from sim.uncertainty.one_way import COMPONENT, FITTED, PARAMETER, STRUCTURE, Bar, Found, tornado
 from sim.uncertainty.outcomes import change, outcome_named, outcome_names
+from sim.uncertainty.paired_runs import sample, with_values
 from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
 from sim.uncertainty.ranges import asked_range, range_of
-from sim.uncertainty.same_patients import sample, with_values
 from sim.uncertainty.shown_bars import shown_sections
 from sim.uncertainty.switches import CHOICES
 from tests.support.places import SCENARIOS

@@ -16,7 +16,7 @@ from sim.catalog import load_catalogue, read_catalogue
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Posterior, Uniform
 from sim.catalog.loading import POSTERIOR as POSTERIOR_PLACE
 from sim.catalog.posterior import load_posterior
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.engine.streams import uniform
 from sim.errors import UserError
 from sim.uncertainty import draws as module
@@ -142,7 +142,7 @@ def test_another_seed_draws_other_values_and_seed_0_is_a_seed(question):
 def test_no_two_names_share_a_key_and_none_is_a_patients():
     names = {parameter.name for parameter in load_catalogue().parameters()}
     assert len({stable_hash(name) for name in names}) == len(names)
-    assert not {int(kind) for kind in Draw} & {int(decision) for decision in Decision}
+    assert not {int(kind) for kind in Draw} & {int(decision) for decision in RandomDraw}
 
 
 # Shares of one whole

@@ -15,9 +15,9 @@ from sim.economics.ledger import Category
 from sim.errors import UserError
 from sim.report import price as report
 from sim.report.figures.style import styled
-from sim.study.question import with_numbers
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty.acceptability import ceac
 from sim.uncertainty.analysis import Work
 from sim.uncertainty.drugs import price_parameter

@@ -8,11 +8,11 @@ import pytest
 
 from sim.catalog.distribution import Distribution
 from sim.economics.ledger import Account
-from sim.study import counted
-from sim.study.parameter_sets import run_sets
-from sim.study.question import with_numbers
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation import tally_estimates as counted
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty.answer import answer
 from sim.uncertainty.psa import (
     CHUNK_DRAWS,

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli import commands
-from sim.engine.compiled import use_cache_folder
+from sim.engine.compiled.compiler import use_cache_folder
 from sim.files.provenance import source_hash
 from sim.report.psa_files import DRAWN_COLUMNS, NAMES, SUMMARY
-from sim.study import parameter_sets
+from sim.simulation import parameter_sets
 from sim.uncertainty import analysis, cache, results, store
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
@@ -464,7 +464,7 @@ def test_killed_at_any_time_the_analysis_resumes_to_the_same_bytes(tmp_path):
         assert is_as(folder, expected), part
 
 
-# Kept results
+# PatientRows results
 
 
 def test_same_question_is_answered_without_simulating(tmp_path, monkeypatch, fresh_cache, whole):

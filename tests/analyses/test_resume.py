@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from sim.cli import commands
 from sim.report.figures import style
-from sim.uncertainty import same_patients, sets, store, threshold
+from sim.uncertainty import paired_runs as same_patients
+from sim.uncertainty import sets, store, threshold
 from sim.uncertainty.sets import Sets, chunks_of, rows_of, sets_to_simulate
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
@@ -180,7 +181,7 @@ def test_sets_are_counted_by_chunks():
     assert sets_to_simulate(40, {5}, chunk=16, first_chunk=3) == 32
 
 
-class Kept:
+class PatientRows:
     """A store in memory."""
 
     def __init__(self):
@@ -213,7 +214,7 @@ def test_rows_stand_in_the_order_of_their_sets(ask):
     plain = rows_of(line, threads=2)
     assert plain["cost"].is_monotonic_increasing
     assert list(plain["word"]) == ["a"] * 5
-    kept = Kept()
+    kept = PatientRows()
     kept.keep(8, plain.iloc[2:4].reset_index(drop=True))
     counted = []
     again = rows_of(line, store=kept, first_chunk=7, progress=counted.append)

@@ -10,9 +10,9 @@ import pytest
 from sim.errors import UserError
 from sim.report.threshold import threshold_table
 from sim.report.two_way import COLUMNS, two_way_table
-from sim.study.question import ask, with_numbers
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.question import ask, with_numbers
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty.ranges import asked_range
 from sim.uncertainty.threshold import GRID, PRECISION, SEARCH, threshold_analysis, work
 from sim.uncertainty.two_way import two_way

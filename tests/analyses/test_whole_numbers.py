@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sim.catalog.distribution import Lognormal, Uniform
 from sim.cli import commands
-from sim.study.question import ask
+from sim.simulation.question import ask
 from sim.uncertainty import draws, threshold
 from sim.uncertainty.cube import cube
 from sim.uncertainty.one_way import factors

@@ -11,11 +11,11 @@ import pytest
 from scipy.integrate import cumulative_trapezoid, trapezoid
 
 from sim.catalog import load_catalogue
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, EventKind
 from sim.economics.ledger import Account
 from sim.engine.streams import uniforms
-from sim.study.simulation import run
+from sim.simulation.run import run
 
 DAYS_PER_YEAR = 365.25
 TABLES = ["us_2019", "uk_2017_2019"]
@@ -102,7 +102,7 @@ def test_where_only_the_background_kills_lives_are_those_of_the_table(untreated,
     answer = untreated(table, age, seed)
     catalogue_table = answer.question.catalogue.life_tables[table]
     male = np.array([trace.patient.male for trace in answer.traces])
-    luck = uniforms(seed, 0, 1000, Decision.BACKGROUND_DEATH)
+    luck = uniforms(seed, 0, 1000, RandomDraw.BACKGROUND_DEATH)
     arm = answer.arms[0]
     assert set(arm.outcomes["cause_of_death"]) == {Cause.BACKGROUND}
     years = arm.total(Account.LIFE_YEARS, discounted=False)
@@ -142,7 +142,7 @@ def test_long_term_survivors_die_at_the_multiplied_hazard(ask, seed):
     remission = outcomes["remission_days"].to_numpy() / DAYS_PER_YEAR
     as_others = reference.hazard_until(np.minimum(death, remission + 2.0))
     as_survivor = reference.hazard_until(death) - as_others
-    luck = uniforms(seed, 0, 300, Decision.BACKGROUND_DEATH)
+    luck = uniforms(seed, 0, 300, RandomDraw.BACKGROUND_DEATH)
     assert as_others + 4.0 * as_survivor == pytest.approx(-np.log1p(-luck), rel=1e-6, abs=1e-8)
     assert (as_survivor > 0.0).mean() > 0.95
 
@@ -162,7 +162,7 @@ def test_where_nothing_kills_everyone_reaches_the_horizon(ask, horizon, sequence
     answer = run(question, trace=100)
     for trace in answer.traces:
         end = trace.log[-1]
-        assert (end.kind, end.time_days) == (Happening.HORIZON, horizon * DAYS_PER_YEAR)
+        assert (end.kind, end.time_days) == (EventKind.HORIZON, horizon * DAYS_PER_YEAR)
     years = answer.arms[0].total(Account.LIFE_YEARS, discounted=False)
     assert years == pytest.approx(horizon, rel=1e-15)
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import expit
 
-from sim.clinic.decisions import Decision
 from sim.clinic.disease import (
     Disease,
     UsualCare,
@@ -19,7 +18,8 @@ from sim.clinic.disease import (
     rescue_days,
     rescue_probability,
 )
-from sim.clinic.events import Cause, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, EventKind
 from sim.clinic.units import NEVER
 from tests.support.hand_ledger import LATER_LINE, live, somebody
 
@@ -127,12 +127,12 @@ def test_who_is_too_old_for_a_transplant_is_not_rescued():
 
 # The same in a life. No response by day 70; see three_patients.yaml.
 
-FIT = {(Decision.NEXT_LINE, LATER_LINE): 0.4}
+FIT = {(RandomDraw.NEXT_LINE, LATER_LINE): 0.4}
 RESCUED = FIT | {
-    (Decision.RESCUE, LATER_LINE): 0.4,
-    (Decision.RESCUE_TIME, LATER_LINE): 0.5,
+    (RandomDraw.RESCUE, LATER_LINE): 0.4,
+    (RandomDraw.RESCUE_TIME, LATER_LINE): 0.5,
 }
-REFRACTORY = {(Decision.REFRACTORY_SURVIVAL, 0): 0.75}  # (t / 60.875)^(1/2) = 2: day 243.5
+REFRACTORY = {(RandomDraw.REFRACTORY_SURVIVAL, 0): 0.75}  # (t / 60.875)^(1/2) = 2: day 243.5
 RESCUE_MEDIAN = {"usual_care.rescue_median_months": 8.0}
 
 
@@ -142,17 +142,17 @@ def happened(log):
 
 def test_non_responder_dies_of_leukaemia_as_drawn():
     log = live(somebody(), REFRACTORY | FIT).log
-    assert (log[-1].kind, log[-1].detail) == (Happening.DEATH, Cause.LEUKAEMIA)
+    assert (log[-1].kind, log[-1].detail) == (EventKind.DEATH, Cause.LEUKAEMIA)
     assert log[-1].time_days == pytest.approx(243.5, rel=1e-12)
 
 
 def test_rescue_brings_a_transplant_instead_of_that_death():
     """Eight months (243.5 days) after failure, when he would be dead."""
     events = happened(live(somebody(), REFRACTORY | RESCUED, RESCUE_MEDIAN).log)
-    assert events[Happening.TRANSPLANT].time_days == pytest.approx(70.0 + 243.5, rel=1e-12)
-    assert events[Happening.TRANSPLANT].detail == 0
-    assert events[Happening.TRANSPLANT].line == 1
-    assert Happening.DEATH not in events
+    assert events[EventKind.TRANSPLANT].time_days == pytest.approx(70.0 + 243.5, rel=1e-12)
+    assert events[EventKind.TRANSPLANT].detail == 0
+    assert events[EventKind.TRANSPLANT].line == 1
+    assert EventKind.DEATH not in events
 
 
 def test_who_passes_the_age_limit_before_usual_care_is_not_rescued():
@@ -160,55 +160,55 @@ def test_who_passes_the_age_limit_before_usual_care_is_not_rescued():
     limit = {"candidacy.maximum_age_years": 75.0}
     younger = somebody(age_years=75.0 - 70.01 / 365.25)
     older = somebody(age_years=75.0 - 69.99 / 365.25)
-    assert Happening.TRANSPLANT in happened(live(younger, RESCUED, limit).log)
-    assert Happening.TRANSPLANT not in happened(live(older, RESCUED, limit).log)
+    assert EventKind.TRANSPLANT in happened(live(younger, RESCUED, limit).log)
+    assert EventKind.TRANSPLANT not in happened(live(older, RESCUED, limit).log)
 
 
 @pytest.mark.parametrize(("u", "relapses"), [(0.49, False), (0.5, True)])
 def test_half_of_the_rescued_are_mrd_negative_and_have_the_better_chance_of_cure(u, relapses):
     """0.4 cures below 0.5 and not above 0.3."""
     script = RESCUED | {
-        (Decision.MRD, LATER_LINE): u,
-        (Decision.CURE_AFTER_TRANSPLANT, LATER_LINE): 0.4,
-        (Decision.RELAPSE_AFTER_TRANSPLANT, LATER_LINE): 0.5,
+        (RandomDraw.MRD, LATER_LINE): u,
+        (RandomDraw.CURE_AFTER_TRANSPLANT, LATER_LINE): 0.4,
+        (RandomDraw.RELAPSE_AFTER_TRANSPLANT, LATER_LINE): 0.5,
     }
     chances = {
         "usual_care.rescue_mrd_negative_probability": 0.5,
         "transplant.cured_probability_mrd_negative": 0.5,
         "transplant.cured_probability_mrd_positive": 0.3,
     }
-    assert (Happening.RELAPSE in happened(live(somebody(), script, chances).log)) == relapses
+    assert (EventKind.RELAPSE in happened(live(somebody(), script, chances).log)) == relapses
 
 
 @pytest.mark.parametrize(("transplanted", "rescued"), [(False, True), (True, False)])
 def test_a_transplant_in_remission_makes_a_later_rescue_less_likely(transplanted, rescued):
     """0.4 lies between the chance after an earlier transplant, 0.27, and without one, 0.5."""
     script = RESCUED | {
-        (Decision.RESPONSE, 0): 0.4,
-        (Decision.RESPONSE_CYCLE, 0): 0.5,
-        (Decision.MRD, 0): 0.5,
-        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4 if transplanted else 0.6,
-        (Decision.TRANSPLANT_TIME, 0): 0.5,
-        (Decision.CURE_IN_REMISSION, 0): 0.5,
-        (Decision.RELAPSE_TIME, 0): 0.5,
+        (RandomDraw.RESPONSE, 0): 0.4,
+        (RandomDraw.RESPONSE_CYCLE, 0): 0.5,
+        (RandomDraw.MRD, 0): 0.5,
+        (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4 if transplanted else 0.6,
+        (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
+        (RandomDraw.CURE_IN_REMISSION, 0): 0.5,
+        (RandomDraw.RELAPSE_TIME, 0): 0.5,
     }
     if transplanted:
-        script[Decision.CURE_AFTER_TRANSPLANT, 0] = script[Decision.RELAPSE_AFTER_TRANSPLANT, 0] = (
-            0.5
-        )
+        script[RandomDraw.CURE_AFTER_TRANSPLANT, 0] = script[
+            RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0
+        ] = 0.5
     log = live(somebody(), script, {"usual_care.rescue_prior_hct_log_odds_ratio": -1.0}).log
     kinds = [(event.kind, event.detail) for event in log]
-    assert ((Happening.TRANSPLANT, 1) in kinds) == transplanted
-    assert ((Happening.TRANSPLANT, 0) in kinds) == rescued
+    assert ((EventKind.TRANSPLANT, 1) in kinds) == transplanted
+    assert ((EventKind.TRANSPLANT, 0) in kinds) == rescued
 
 
 def test_who_is_not_fit_for_another_line_receives_supportive_care_only():
-    log = live(somebody(), REFRACTORY | {(Decision.NEXT_LINE, LATER_LINE): 0.5}).log
-    assert Happening.USUAL_CARE_STARTED not in happened(log)
-    assert happened(log)[Happening.SUPPORTIVE_CARE_STARTED].time_days == 70.0
+    log = live(somebody(), REFRACTORY | {(RandomDraw.NEXT_LINE, LATER_LINE): 0.5}).log
+    assert EventKind.USUAL_CARE_STARTED not in happened(log)
+    assert happened(log)[EventKind.SUPPORTIVE_CARE_STARTED].time_days == 70.0
 
 
 @pytest.mark.parametrize(("u", "lost"), [(0.099, True), (0.1, False)])
 def test_leukaemia_that_fails_may_have_lost_cd19(u, lost):
-    log = live(somebody(), {(Decision.CD19_LOSS, 0): u}).log
-    assert (Happening.CD19_LOSS in happened(log)) == lost
+    log = live(somebody(), {(RandomDraw.CD19_LOSS, 0): u}).log
+    assert (EventKind.CD19_LOSS in happened(log)) == lost

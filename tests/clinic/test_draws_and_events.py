@@ -2,62 +2,62 @@
 
 import pytest
 
-from sim.clinic.decisions import (
+from sim.clinic.draws import (
     DRAWS,
     Chance,
     Characteristic,
-    Decision,
     Duration,
     Form,
     Grade,
     Once,
     Patients,
+    RandomDraw,
     Time,
 )
-from sim.clinic.events import CAUSES, EVENTS, Cause, Event, Happening, Role
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind, Role
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
-from sim.engine.core_keys import keys_ahead
+from sim.engine.compiled.draw_plan import keys_ahead
+from sim.replay.divergence import behind
+from sim.replay.replay import ENDS, replay
 from sim.report.decisions import ENTRY
 from sim.report.figures.timelines import MARKERS
 from sim.report.trace import describe
-from sim.study.parting import behind
-from sim.study.replay import ENDS, retell
 
 N = 250
 FORMS = {
     Form.NORMAL: {
-        Decision.WEIGHT,
-        Decision.HEIGHT,
-        Decision.FIRST_REMISSION,
-        Decision.TRANSPLANT_TIME,
+        RandomDraw.WEIGHT,
+        RandomDraw.HEIGHT,
+        RandomDraw.FIRST_REMISSION,
+        RandomDraw.TRANSPLANT_TIME,
         *DURATION_DECISION.values(),
     },
     Form.EXPONENTIAL: {
-        Decision.BACKGROUND_DEATH,
-        Decision.REFRACTORY_SURVIVAL,
-        Decision.DEATH_IN_REMISSION,
-        Decision.SURVIVAL_AFTER_RELAPSE,
+        RandomDraw.BACKGROUND_DEATH,
+        RandomDraw.REFRACTORY_SURVIVAL,
+        RandomDraw.DEATH_IN_REMISSION,
+        RandomDraw.SURVIVAL_AFTER_RELAPSE,
     },
 }
-RARE = {Decision.MAINTENANCE, Decision.TRANSPLANT_DEATH_TIME, Decision.SEIZURE}
+RARE = {RandomDraw.MAINTENANCE, RandomDraw.TRANSPLANT_DEATH_TIME, RandomDraw.SEIZURE}
 """Made on demand in compiled code; all others must be there when they are needed."""
 WITHIN_A_CYCLE = {
-    Happening.ENTRY,
-    Happening.INFUSION_STARTED,
-    Happening.INFUSION_STOPPED,
-    Happening.TOXICITY,
-    Happening.SEIZURE,
-    Happening.TREATMENT_STOPPED,
-    Happening.RESPONSE,
-    Happening.NO_RESPONSE,
-    Happening.MRD_ASSESSED,
-    Happening.TRANSPLANT_VOD,
-    Happening.TRANSPLANT_INFECTION,
-    Happening.ACUTE_GVHD,
-    Happening.CHRONIC_GVHD,
-    Happening.CD19_LOSS,
-    Happening.LONG_TERM_SURVIVOR,
+    EventKind.ENTRY,
+    EventKind.INFUSION_STARTED,
+    EventKind.INFUSION_STOPPED,
+    EventKind.TOXICITY,
+    EventKind.SEIZURE,
+    EventKind.TREATMENT_STOPPED,
+    EventKind.RESPONSE,
+    EventKind.NO_RESPONSE,
+    EventKind.MRD_ASSESSED,
+    EventKind.TRANSPLANT_VOD,
+    EventKind.TRANSPLANT_INFECTION,
+    EventKind.ACUTE_GVHD,
+    EventKind.CHRONIC_GVHD,
+    EventKind.CD19_LOSS,
+    EventKind.LONG_TERM_SURVIVOR,
 }
 STRATEGIES = [
     {"name": "untreated", "sequence": [], "then": "usual_care"},
@@ -83,14 +83,14 @@ def lives(ask):
         for name in ("tower", "mrd_positive")
         for question in [ask(name, patients=1, seed=2, strategies=STRATEGIES)]
         for number in range(N)
-        for life in retell(question, number).lives
+        for life in replay(question, number).lives
     ]
 
 
 @pytest.fixture(scope="module")
 def made(lives):
     """Return by decision the draws that were used, each with the events before and its life."""
-    found = {decision: [] for decision in Decision}
+    found = {decision: [] for decision in RandomDraw}
     for life in lives:
         for draw in life.draws:
             if draw.used:
@@ -101,7 +101,7 @@ def made(lives):
 # Rows
 
 
-@of(Decision)
+@of(RandomDraw)
 def test_a_draw_has_a_row(member):
     assert member in DRAWS, f"{member.name} has no row in DRAWS"
     facts = DRAWS[member]
@@ -114,7 +114,7 @@ def test_a_draw_has_a_row(member):
         assert ENTRY[member][0] == facts.word
 
 
-@of(Happening)
+@of(EventKind)
 def test_an_event_kind_has_a_row(member):
     assert member in EVENTS, f"{member.name} has no row in EVENTS"
     assert EVENTS[member].word
@@ -129,23 +129,23 @@ def test_a_cause_of_death_has_a_row(member):
     assert bool(CAUSES[member].drawn_by) == (member != Cause.TOXICITY)
 
 
-@of(Decision)
+@of(RandomDraw)
 def test_a_draw_stands_behind_an_event_or_a_characteristic(member):
     behind_events = {draw for facts in EVENTS.values() for draw in facts.drawn_by}
     assert isinstance(DRAWS[member], Characteristic) != (member in behind_events)
 
 
-@of(Happening)
+@of(EventKind)
 def test_the_course_of_the_disease_is_marked(member):
     """All but the care after the last regimen; of toxicity only the severe is marked."""
     facts = EVENTS[member]
-    care = (Happening.USUAL_CARE_STARTED, Happening.SUPPORTIVE_CARE_STARTED)
+    care = (EventKind.USUAL_CARE_STARTED, EventKind.SUPPORTIVE_CARE_STARTED)
     assert not (Role.COURSE in facts.role and Role.DELIVERY in facts.role)
-    if member != Happening.TOXICITY:
+    if member != EventKind.TOXICITY:
         assert bool(facts.mark) == (Role.COURSE in facts.role and member not in care)
 
 
-@of(Happening)
+@of(EventKind)
 def test_a_cycle_goes_on_only_through_findings_and_complications(member):
     assert (Role.ENDS_A_CYCLE in EVENTS[member].role) == (member not in WITHIN_A_CYCLE)
 
@@ -153,7 +153,7 @@ def test_a_cycle_goes_on_only_through_findings_and_complications(member):
 # What the compiled code draws in advance
 
 
-@of(Decision)
+@of(RandomDraw)
 def test_a_draw_is_made_in_advance_unless_it_is_rare(ask, member):
     settings = ask("first_salvage", patients=1).model.settings
     keys = keys_ahead(settings, treated=True, untreated=True)
@@ -162,7 +162,7 @@ def test_a_draw_is_made_in_advance_unless_it_is_rare(ask, member):
     assert forms == (set() if member in RARE else {DRAWS[member].form})
 
 
-@of(Decision)
+@of(RandomDraw)
 def test_a_draw_has_the_form_that_the_formulas_take(member):
     expected = next((form for form, members in FORMS.items() if member in members), Form.UNIFORM)
     assert DRAWS[member].form == expected
@@ -171,7 +171,7 @@ def test_a_draw_has_the_form_that_the_formulas_take(member):
 # Observed
 
 
-@of([decision for decision in Decision if decision not in ENTRY])
+@of([decision for decision in RandomDraw if decision not in ENTRY])
 def test_a_draw_is_used_as_its_row_says(made, member):
     facts = DRAWS[member]
     assert made[member], f"{member.name} was never used"
@@ -181,7 +181,7 @@ def test_a_draw_is_used_as_its_row_says(made, member):
         assert (life.due_day(draw) is not None) == isinstance(facts, Time)
     at_its_start = {
         any(
-            event.kind == Happening.CYCLE_STARTED and event.time_days == draw.day
+            event.kind == EventKind.CYCLE_STARTED and event.time_days == draw.day
             for event in life.log[: draw.position]
         )
         for draw, life in made[member]
@@ -189,7 +189,7 @@ def test_a_draw_is_used_as_its_row_says(made, member):
     assert at_its_start == {facts.once == Once.CYCLE}
 
 
-@of([decision for decision in Decision if decision not in ENTRY])
+@of([decision for decision in RandomDraw if decision not in ENTRY])
 def test_a_draw_is_made_only_for_the_patients_of_its_row(made, member):
     for draw, life in made[member]:
         true_of_life = patients(draw, life)
@@ -201,7 +201,7 @@ def test_a_death_comes_on_the_day_of_a_draw_behind_its_cause(lives, member):
     deaths = [
         life
         for life in lives
-        if life.log[-1].kind == Happening.DEATH and life.log[-1].detail == member
+        if life.log[-1].kind == EventKind.DEATH and life.log[-1].detail == member
     ]
     assert deaths
     for life in deaths:
@@ -210,7 +210,7 @@ def test_a_death_comes_on_the_day_of_a_draw_behind_its_cause(lives, member):
         }
 
 
-@of(Happening)
+@of(EventKind)
 def test_an_event_can_end_a_time_if_a_draw_behind_it_is_due_on_its_day(lives, member):
     """A seizure and a stop come on the day of the toxicity, which is the event that was due."""
     due = any(
@@ -221,15 +221,15 @@ def test_an_event_can_end_a_time_if_a_draw_behind_it_is_due_on_its_day(lives, me
         for draw in behind(life, event)
     )
     accompanies = member in (
-        Happening.SEIZURE,
-        Happening.TREATMENT_STOPPED,
-        Happening.INFUSION_STARTED,
-        Happening.INFUSION_STOPPED,
+        EventKind.SEIZURE,
+        EventKind.TREATMENT_STOPPED,
+        EventKind.INFUSION_STARTED,
+        EventKind.INFUSION_STOPPED,
     )
     assert (member in ENDS) == (due and not accompanies)
 
 
-@of(Happening)
+@of(EventKind)
 def test_an_event_is_described_by_the_draws_made_right_before_it(lives, member):
     """All but a death that is drawn when a line is given up, which is not about the response."""
     drawn = {
@@ -240,19 +240,19 @@ def test_an_event_is_described_by_the_draws_made_right_before_it(lives, member):
         for draw in life.draws
         if draw.used and draw.position == i + 1 and before.time_days < draw.day == event.time_days
     }
-    assert set(EVENTS[member].described_by) == drawn - {Decision.REFRACTORY_SURVIVAL}
+    assert set(EVENTS[member].described_by) == drawn - {RandomDraw.REFRACTORY_SURVIVAL}
 
 
 def patients(draw, life):
     """Return what is true of the patient when the draw is made."""
     before, after = life.log[: draw.position], life.log[draw.position :]
     of_line = [event.kind for event in before if event.line == draw.line]
-    transplanted = Happening.TRANSPLANT in of_line
+    transplanted = EventKind.TRANSPLANT in of_line
     remission = not transplanted and (
-        Happening.RESPONSE in of_line
-        or (life.patient.mrd_only and Happening.NO_RESPONSE not in of_line and draw.line == 0)
+        EventKind.RESPONSE in of_line
+        or (life.patient.mrd_only and EventKind.NO_RESPONSE not in of_line and draw.line == 0)
     )
-    in_cycle = bool(of_line) and Happening.CYCLE_STARTED in of_line
+    in_cycle = bool(of_line) and EventKind.CYCLE_STARTED in of_line
     toxic = {
         kind
         for kind, decision in GRADE_DECISION.items()
@@ -270,15 +270,15 @@ def patients(draw, life):
         Patients.TREATED: draw.line < len(life.regimens),
         Patients.IN_CYCLE: in_cycle,
         Patients.WITH_TOXICITY: in_cycle and bool(own & toxic if own else toxic),
-        Patients.REFRACTORY: Happening.RESPONSE not in of_line,
+        Patients.REFRACTORY: EventKind.RESPONSE not in of_line,
         Patients.RESPONDERS: bool(after)
-        and after[0].kind in (Happening.RESPONSE, Happening.MRD_ASSESSED),
+        and after[0].kind in (EventKind.RESPONSE, EventKind.MRD_ASSESSED),
         Patients.IN_REMISSION: remission,
         Patients.CANDIDATES: remission,
-        Patients.RELAPSED: Happening.RELAPSE in of_line,
-        Patients.BETWEEN_LINES: draw.line > 0 and Happening.LINE_STARTED not in of_line,
-        Patients.USUAL_CARE: Happening.USUAL_CARE_STARTED in of_line,
-        Patients.RESCUED: Happening.USUAL_CARE_STARTED in of_line,
+        Patients.RELAPSED: EventKind.RELAPSE in of_line,
+        Patients.BETWEEN_LINES: draw.line > 0 and EventKind.LINE_STARTED not in of_line,
+        Patients.USUAL_CARE: EventKind.USUAL_CARE_STARTED in of_line,
+        Patients.RESCUED: EventKind.USUAL_CARE_STARTED in of_line,
         Patients.TRANSPLANTED: transplanted,
     }
     found = Patients(0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from sim.catalog import load_catalogue
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.clinic.mortality import (
     age_at_hazard,
     background_death_days,
@@ -222,7 +222,7 @@ def test_as_many_die_as_the_life_table_says():
     """Men of 60, seed 20261120, n = 20,000; within 4 standard errors at 1, 10, 20 and 30 years."""
     n = 20_000
     ages, hazards = KNOTS["us_2019", "male"]
-    draws = uniforms(20261120, 0, n, Decision.BACKGROUND_DEATH).tolist()
+    draws = uniforms(20261120, 0, n, RandomDraw.BACKGROUND_DEATH).tolist()
     deaths = np.array([death_days(US_MEN, 60.0, u) for u in draws]) / YEAR
     for years in (1, 10, 20, 30):
         expected = 1.0 - math.exp(-integral(ages, hazards, 60.0, 60.0 + years))

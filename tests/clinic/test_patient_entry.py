@@ -15,7 +15,7 @@ from scipy import stats
 
 from sim.catalog import load_catalogue
 from sim.clinic.arithmetic import normal_quantile
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.clinic.patient import Population, admit, salvage_line
 from sim.engine.streams import Streams
 from sim.engine.values import Values
@@ -185,7 +185,7 @@ def test_body_surface_by_hand(height_cm, weight_kg, bsa_m2):
 
 @given(
     st.sampled_from(sorted(CATALOGUE.populations)),
-    st.dictionaries(st.sampled_from(Decision), st.floats(2.0**-53, 1.0 - 2.0**-53)),
+    st.dictionaries(st.sampled_from(RandomDraw), st.floats(2.0**-53, 1.0 - 2.0**-53)),
 )
 def test_whatever_the_numbers_a_patient_is_possible(name, numbers):
     rules = population(name)

@@ -15,8 +15,8 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 from sim.clinic.arithmetic import normal_quantile
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, EventKind
 from sim.clinic.patient import MRD_TREATMENT
 from sim.clinic.remission import (
     Candidacy,
@@ -129,7 +129,7 @@ def test_a_weibull_relapse_keeps_the_median_and_takes_the_hazard_ratio(
 def test_relapse_is_a_mixture_cure(mrd_negative, relapse, uncured):
     """S(t) = p + (1 - p) S_u(t)^HR with HR 1.38 at 1 month to 10 years, and its limit p."""
     cured, months = MRD[mrd_negative]
-    u_cure, u_time = numbers(Decision.CURE_IN_REMISSION), numbers(Decision.RELAPSE_TIME)
+    u_cure, u_time = numbers(RandomDraw.CURE_IN_REMISSION), numbers(RandomDraw.RELAPSE_TIME)
     form = exponential if relapse.weibull else float
     times = [
         relapse_days(relapse, 1.0, 1.38, mrd_negative, cure, form(time))
@@ -243,11 +243,11 @@ def test_wait_for_the_transplant_is_lognormal():
 def test_transplants_in_continuous_remission_are_the_integral_over_the_other_clocks():
     """HCT(t) = p integral of f_wait S_relapse S_death; 2, 4 and 12 months after remission."""
     draws = (
-        Decision.TRANSPLANT_ELIGIBILITY,
-        Decision.TRANSPLANT_TIME,
-        Decision.CURE_IN_REMISSION,
-        Decision.RELAPSE_TIME,
-        Decision.DEATH_IN_REMISSION,
+        RandomDraw.TRANSPLANT_ELIGIBILITY,
+        RandomDraw.TRANSPLANT_TIME,
+        RandomDraw.CURE_IN_REMISSION,
+        RandomDraw.RELAPSE_TIME,
+        RandomDraw.DEATH_IN_REMISSION,
     )
     transplanted = []
     for u_candidate, u_wait, u_cure, u_relapse, u_death in zip(*map(numbers, draws), strict=True):
@@ -271,10 +271,10 @@ def test_transplants_in_continuous_remission_are_the_integral_over_the_other_clo
 # The same in a life. Response on day 28, MRD-negative: median 487 days; see three_patients.yaml.
 
 RESPONDS = {
-    (Decision.RESPONSE, 0): 0.4,
-    (Decision.RESPONSE_CYCLE, 0): 0.5,
-    (Decision.MRD, 0): 0.5,
-    (Decision.CURE_IN_REMISSION, 0): 0.5,
+    (RandomDraw.RESPONSE, 0): 0.4,
+    (RandomDraw.RESPONSE_CYCLE, 0): 0.5,
+    (RandomDraw.MRD, 0): 0.5,
+    (RandomDraw.CURE_IN_REMISSION, 0): 0.5,
 }
 
 
@@ -285,18 +285,18 @@ def first(log, *kinds):
 @pytest.mark.parametrize(
     ("relapse", "wait", "kind", "day"),
     [
-        (0.5, ALMOST_ONE, Happening.RELAPSE, 28.0 + 487.0),
-        (0.5, 0.5, Happening.TRANSPLANT, 28.0 + 60.875),
-        (stats.norm.cdf(-3.0), 0.5, Happening.RELAPSE, 28.0 + 487.0 * math.exp(-3.0)),
+        (0.5, ALMOST_ONE, EventKind.RELAPSE, 28.0 + 487.0),
+        (0.5, 0.5, EventKind.TRANSPLANT, 28.0 + 60.875),
+        (stats.norm.cdf(-3.0), 0.5, EventKind.RELAPSE, 28.0 + 487.0 * math.exp(-3.0)),
     ],
 )
 def test_the_first_clock_ends_the_remission(relapse, wait, kind, day):
     script = RESPONDS | {
-        (Decision.RELAPSE_TIME, 0): relapse,
-        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
-        (Decision.TRANSPLANT_TIME, 0): wait,
+        (RandomDraw.RELAPSE_TIME, 0): relapse,
+        (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+        (RandomDraw.TRANSPLANT_TIME, 0): wait,
     }
-    ended = first(live(somebody(), script).log, Happening.RELAPSE, Happening.TRANSPLANT)
+    ended = first(live(somebody(), script).log, EventKind.RELAPSE, EventKind.TRANSPLANT)
     assert ended.kind == kind
     assert ended.time_days == pytest.approx(day, rel=1e-12)
 
@@ -304,37 +304,40 @@ def test_the_first_clock_ends_the_remission(relapse, wait, kind, day):
 def test_a_transplant_on_the_day_of_the_next_cycle_comes_first():
     """Waiting 14 days from day 28, when cycle 2 is due on day 42."""
     script = RESPONDS | {
-        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
-        (Decision.TRANSPLANT_TIME, 0): 0.5,
+        (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+        (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
     }
     log = live(somebody(), script, {"candidacy.waiting_median_months": 14.0 / MONTH}).log
-    assert first(log, Happening.TRANSPLANT).time_days == 42.0
-    assert [event.time_days for event in log if event.kind == Happening.CYCLE_STARTED] == [0.0]
+    assert first(log, EventKind.TRANSPLANT).time_days == 42.0
+    assert [event.time_days for event in log if event.kind == EventKind.CYCLE_STARTED] == [0.0]
 
 
 def test_relapse_before_two_years_leaves_no_excess_of_survivors():
     """Relapse on day 515; death after four years at -ln(0.99), not fourfold from day 758.5 on."""
     script = RESPONDS | {
-        (Decision.RELAPSE_TIME, 0): 0.5,
-        (Decision.BACKGROUND_DEATH, 0): 1.0 - 0.99**4,
+        (RandomDraw.RELAPSE_TIME, 0): 0.5,
+        (RandomDraw.BACKGROUND_DEATH, 0): 1.0 - 0.99**4,
     }
     end = live(somebody(age_years=40.0), script).log[-1]
-    assert (end.kind, end.detail) == (Happening.DEATH, Cause.BACKGROUND)
+    assert (end.kind, end.detail) == (EventKind.DEATH, Cause.BACKGROUND)
     assert end.time_days == pytest.approx(4 * 365.25, rel=1e-9)
 
 
 def test_two_years_in_remission_make_a_long_term_survivor():
-    cured = RESPONDS | {(Decision.CURE_IN_REMISSION, 0): 0.1}
+    cured = RESPONDS | {(RandomDraw.CURE_IN_REMISSION, 0): 0.1}
     log = live(somebody(), cured).log
-    assert first(log, Happening.LONG_TERM_SURVIVOR).time_days == 28.0 + 2 * 365.25
+    assert first(log, EventKind.LONG_TERM_SURVIVOR).time_days == 28.0 + 2 * 365.25
 
 
 @pytest.mark.parametrize(("day", "dies"), [(730.0, True), (731.0, False)])
 def test_death_in_remission_stops_at_long_term_survival(day, dies):
     """0.007 a month for so many days since remission; two years are 730.5 days."""
     u = 1.0 - math.exp(-0.007 * day / MONTH)
-    script = RESPONDS | {(Decision.CURE_IN_REMISSION, 0): 0.1, (Decision.DEATH_IN_REMISSION, 0): u}
+    script = RESPONDS | {
+        (RandomDraw.CURE_IN_REMISSION, 0): 0.1,
+        (RandomDraw.DEATH_IN_REMISSION, 0): u,
+    }
     end = live(somebody(), script, {"relapse.death_rate_per_month": 0.007}).log[-1]
-    assert (end.kind == Happening.DEATH) == dies
+    assert (end.kind == EventKind.DEATH) == dies
     if dies:
         assert end.time_days == pytest.approx(28.0 + day, rel=1e-9)

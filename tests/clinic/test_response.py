@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import EventKind
 from sim.clinic.response import (
     NO_RESPONSE_CYCLE,
     RegimenResponse,
@@ -136,14 +136,14 @@ def days(log, kind):
 
 @pytest.mark.parametrize(("u_cycle", "day"), [(0.79, 28.0), (0.8, 70.0)])
 def test_response_is_assessed_at_the_end_of_the_infusion(u_cycle, day):
-    script = {(Decision.RESPONSE, 0): 0.4, (Decision.RESPONSE_CYCLE, 0): u_cycle}
-    assert days(live(somebody(), script).log, Happening.RESPONSE) == [day]
+    script = {(RandomDraw.RESPONSE, 0): 0.4, (RandomDraw.RESPONSE_CYCLE, 0): u_cycle}
+    assert days(live(somebody(), script).log, EventKind.RESPONSE) == [day]
 
 
 @pytest.mark.parametrize(("u", "day"), [(0.39, 28.0), (0.4, 70.0)])
 def test_four_in_ten_non_responders_leave_after_the_first_cycle(u, day):
-    script = {(Decision.RESPONSE, 0): 0.6, (Decision.PROGRESSION_AFTER_FIRST_CYCLE, 0): u}
-    assert days(live(somebody(), script).log, Happening.NO_RESPONSE) == [day]
+    script = {(RandomDraw.RESPONSE, 0): 0.6, (RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE, 0): u}
+    assert days(live(somebody(), script).log, EventKind.NO_RESPONSE) == [day]
 
 
 @pytest.mark.parametrize(
@@ -152,26 +152,26 @@ def test_four_in_ten_non_responders_leave_after_the_first_cycle(u, day):
 )
 def test_depth_of_remission_and_mrd_are_drawn_apart(u_depth, u_mrd, complete, negative):
     script = {
-        (Decision.RESPONSE, 0): 0.4,
-        (Decision.RESPONSE_CYCLE, 0): 0.5,
-        (Decision.RESPONSE_DEPTH, 0): u_depth,
-        (Decision.MRD, 0): u_mrd,
+        (RandomDraw.RESPONSE, 0): 0.4,
+        (RandomDraw.RESPONSE_CYCLE, 0): 0.5,
+        (RandomDraw.RESPONSE_DEPTH, 0): u_depth,
+        (RandomDraw.MRD, 0): u_mrd,
     }
     log = live(somebody(), script).log
-    (response,) = [event for event in log if event.kind == Happening.RESPONSE]
+    (response,) = [event for event in log if event.kind == EventKind.RESPONSE]
     assert (response.detail, response.value) == (complete, negative)
 
 
 def test_who_is_stopped_before_the_cycle_of_response_does_not_respond():
     """Grade 4 CRS in cycle 1 (0.02 lies between 0.01 and 0.03), response due in cycle 2."""
     script = {
-        (Decision.RESPONSE, 0): 0.4,
-        (Decision.RESPONSE_CYCLE, 0): 0.9,
-        (Decision.CRS, 0): 0.02,
-        (Decision.CRS_ONSET, 0): 0.375,
-        (Decision.REFRACTORY_SURVIVAL, 0): 0.75,  # 4 x 60.875 days from the failure
+        (RandomDraw.RESPONSE, 0): 0.4,
+        (RandomDraw.RESPONSE_CYCLE, 0): 0.9,
+        (RandomDraw.CRS, 0): 0.02,
+        (RandomDraw.CRS_ONSET, 0): 0.375,
+        (RandomDraw.REFRACTORY_SURVIVAL, 0): 0.75,  # 4 x 60.875 days from the failure
     }
     log = live(somebody(), script).log
-    assert days(log, Happening.RESPONSE) == []
-    assert days(log, Happening.NO_RESPONSE) == [28.0]
-    assert days(log, Happening.DEATH) == pytest.approx([28.0 + 4 * 60.875], rel=1e-12)
+    assert days(log, EventKind.RESPONSE) == []
+    assert days(log, EventKind.NO_RESPONSE) == [28.0]
+    assert days(log, EventKind.DEATH) == pytest.approx([28.0 + 4 * 60.875], rel=1e-12)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.clinic.arithmetic import normal_quantile
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, EventKind
 from sim.clinic.toxicity import (
     Action,
     Course,
@@ -199,12 +199,12 @@ def test_a_regimen_given_in_doses_is_ended_by_grade_4_only(severity, action):
 # The same in a life
 
 FIRST_SEIZURE = {
-    (Decision.NEUROTOXICITY, 0): 0.15,  # between 0.05 and 0.2: grade 3
-    (Decision.NEUROTOXICITY_ONSET, 0): 0.3,  # day 3
-    (Decision.NEUROTOXICITY_DURATION, 0): 0.2,
-    (Decision.SEIZURE, 0): 0.05,
+    (RandomDraw.NEUROTOXICITY, 0): 0.15,  # between 0.05 and 0.2: grade 3
+    (RandomDraw.NEUROTOXICITY_ONSET, 0): 0.3,  # day 3
+    (RandomDraw.NEUROTOXICITY_DURATION, 0): 0.2,
+    (RandomDraw.SEIZURE, 0): 0.05,
 }
-RESPONDS = {(Decision.RESPONSE, 0): 0.4, (Decision.RESPONSE_CYCLE, 0): 0.5}
+RESPONDS = {(RandomDraw.RESPONSE, 0): 0.4, (RandomDraw.RESPONSE_CYCLE, 0): 0.5}
 
 
 def days(log, kind):
@@ -213,47 +213,50 @@ def days(log, kind):
 
 def test_a_second_seizure_in_another_cycle_ends_treatment_for_good():
     mild = {
-        (Decision.NEUROTOXICITY, 1): 0.2,  # above 0.1, half of the severe risk: grade 1-2
-        (Decision.NEUROTOXICITY_ONSET, 1): 0.3,
-        (Decision.NEUROTOXICITY_DURATION, 1): 0.2,
+        (RandomDraw.NEUROTOXICITY, 1): 0.2,  # above 0.1, half of the severe risk: grade 1-2
+        (RandomDraw.NEUROTOXICITY_ONSET, 1): 0.3,
+        (RandomDraw.NEUROTOXICITY_DURATION, 1): 0.2,
     }
-    start = FIRST_SEIZURE | RESPONDS | {(Decision.CONSOLIDATION, 0): 0.1} | mild
-    without = live(somebody(), start | {(Decision.SEIZURE, 1): 0.5}).log
-    assert days(without, Happening.TREATMENT_STOPPED) == []
-    assert len(days(without, Happening.CYCLE_STARTED)) == 5
-    second = live(somebody(), start | {(Decision.SEIZURE, 1): 0.05}).log
-    begun = days(second, Happening.CYCLE_STARTED)
+    start = FIRST_SEIZURE | RESPONDS | {(RandomDraw.CONSOLIDATION, 0): 0.1} | mild
+    without = live(somebody(), start | {(RandomDraw.SEIZURE, 1): 0.5}).log
+    assert days(without, EventKind.TREATMENT_STOPPED) == []
+    assert len(days(without, EventKind.CYCLE_STARTED)) == 5
+    second = live(somebody(), start | {(RandomDraw.SEIZURE, 1): 0.05}).log
+    begun = days(second, EventKind.CYCLE_STARTED)
     assert len(begun) == 2
-    assert days(second, Happening.TREATMENT_STOPPED) == [begun[1] + 3.0]
+    assert days(second, EventKind.TREATMENT_STOPPED) == [begun[1] + 3.0]
 
 
 def test_grade_5_ends_in_death_on_its_last_day():
     """CRS on day 3 with u = 0.005, below 0.08/8, and the median duration of 10 days."""
     fatal = {
-        (Decision.CRS, 0): 0.005,
-        (Decision.CRS_ONSET, 0): 0.375,
-        (Decision.CRS_DURATION, 0): 0.5,
+        (RandomDraw.CRS, 0): 0.005,
+        (RandomDraw.CRS_ONSET, 0): 0.375,
+        (RandomDraw.CRS_DURATION, 0): 0.5,
     }
     log = live(somebody(), fatal | RESPONDS).log
-    assert days(log, Happening.TREATMENT_STOPPED) == [3.0]
-    assert days(log, Happening.INFUSION_STOPPED) == [3.0]
-    assert (log[-1].kind, log[-1].detail) == (Happening.DEATH, Cause.TOXICITY)
+    assert days(log, EventKind.TREATMENT_STOPPED) == [3.0]
+    assert days(log, EventKind.INFUSION_STOPPED) == [3.0]
+    assert (log[-1].kind, log[-1].detail) == (EventKind.DEATH, Cause.TOXICITY)
     assert log[-1].time_days == pytest.approx(13.0, rel=1e-12)
 
 
 def test_nothing_strikes_after_treatment_has_ended_for_good():
     """Grade 4 CRS on day 3 (0.02 lies between 0.01 and 0.03), febrile neutropenia due on day 15."""
-    crs = {(Decision.CRS, 0): 0.02, (Decision.CRS_ONSET, 0): 0.375}
-    fever = {(Decision.FEBRILE_NEUTROPENIA, 0): 0.1, (Decision.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55}
+    crs = {(RandomDraw.CRS, 0): 0.02, (RandomDraw.CRS_ONSET, 0): 0.375}
+    fever = {
+        (RandomDraw.FEBRILE_NEUTROPENIA, 0): 0.1,
+        (RandomDraw.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55,
+    }
     both = live(somebody(), crs | fever | RESPONDS).log
-    assert [event.detail for event in both if event.kind == Happening.TOXICITY] == [CRS]
+    assert [event.detail for event in both if event.kind == EventKind.TOXICITY] == [CRS]
     alone = live(somebody(), fever | RESPONDS).log
-    assert [event.detail for event in alone if event.kind == Happening.TOXICITY] == [NEUTROPENIA]
+    assert [event.detail for event in alone if event.kind == EventKind.TOXICITY] == [NEUTROPENIA]
 
 
 def test_the_next_cycle_waits_for_recovery_and_for_the_interruption():
     """Neurotoxicity for 10 x exp(0.7 z(0.2)) days, 3 days of recovery; 42 days a cycle."""
     log = live(somebody(), FIRST_SEIZURE | RESPONDS).log
     interruption = 10.0 * math.exp(0.7 * stats.norm.ppf(0.2)) + 3.0
-    assert days(log, Happening.RESPONSE) == pytest.approx([28.0 + interruption], rel=1e-12)
-    assert days(log, Happening.CYCLE_STARTED) == pytest.approx([0.0, 42.0 + interruption])
+    assert days(log, EventKind.RESPONSE) == pytest.approx([28.0 + interruption], rel=1e-12)
+    assert days(log, EventKind.CYCLE_STARTED) == pytest.approx([0.0, 42.0 + interruption])

@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, EventKind
 from sim.clinic.transplant import (
     Transplant,
     acute_gvhd_day,
@@ -107,8 +107,8 @@ def test_relapse_after_transplant_is_a_mixture_cure(mrd_negative, cured, hazard_
     times = [
         relapse_after_transplant_days(RULES, hazard_ratio, mrd_negative, u_cure, u_time)
         for u_cure, u_time in zip(
-            numbers(Decision.CURE_AFTER_TRANSPLANT),
-            numbers(Decision.RELAPSE_AFTER_TRANSPLANT),
+            numbers(RandomDraw.CURE_AFTER_TRANSPLANT),
+            numbers(RandomDraw.RELAPSE_AFTER_TRANSPLANT),
             strict=True,
         )
     ]
@@ -124,11 +124,11 @@ def test_cumulative_incidence_of_death_without_relapse_is_its_integral():
     """NRM(t) = integral of f_nrm S_relapse at 3 months, 1 and 2 years, early death first."""
     deaths = []
     for u_death, u_early, u_late, u_cure, u_relapse in zip(
-        numbers(Decision.TRANSPLANT_DEATH),
-        numbers(Decision.TRANSPLANT_DEATH_TIME),
-        numbers(Decision.LATE_TRANSPLANT_DEATH),
-        numbers(Decision.CURE_AFTER_TRANSPLANT),
-        numbers(Decision.RELAPSE_AFTER_TRANSPLANT),
+        numbers(RandomDraw.TRANSPLANT_DEATH),
+        numbers(RandomDraw.TRANSPLANT_DEATH_TIME),
+        numbers(RandomDraw.LATE_TRANSPLANT_DEATH),
+        numbers(RandomDraw.CURE_AFTER_TRANSPLANT),
+        numbers(RandomDraw.RELAPSE_AFTER_TRANSPLANT),
         strict=True,
     ):
         death = min(
@@ -154,20 +154,20 @@ def test_cumulative_incidence_of_death_without_relapse_is_its_integral():
 # The same in a life. Response on day 28 and allo-HCT 60.875 days later; see three_patients.yaml.
 
 TRANSPLANTED = {
-    (Decision.RESPONSE, 0): 0.4,
-    (Decision.RESPONSE_CYCLE, 0): 0.5,
-    (Decision.RESPONSE_DEPTH, 0): 0.5,
-    (Decision.MRD, 0): 0.5,
-    (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
-    (Decision.TRANSPLANT_TIME, 0): 0.5,
+    (RandomDraw.RESPONSE, 0): 0.4,
+    (RandomDraw.RESPONSE_CYCLE, 0): 0.5,
+    (RandomDraw.RESPONSE_DEPTH, 0): 0.5,
+    (RandomDraw.MRD, 0): 0.5,
+    (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+    (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
 }
 GVHD = {
-    (Decision.ACUTE_GVHD, 0): 0.1,
-    (Decision.ACUTE_GVHD_ONSET, 0): 0.5,  # 14 + 86 / 2 = 57 days
-    (Decision.CHRONIC_GVHD, 0): 0.1,
-    (Decision.CHRONIC_GVHD_ONSET, 0): 0.5,  # 100 + 265 / 2 = 232.5 days
+    (RandomDraw.ACUTE_GVHD, 0): 0.1,
+    (RandomDraw.ACUTE_GVHD_ONSET, 0): 0.5,  # 14 + 86 / 2 = 57 days
+    (RandomDraw.CHRONIC_GVHD, 0): 0.1,
+    (RandomDraw.CHRONIC_GVHD_ONSET, 0): 0.5,  # 100 + 265 / 2 = 232.5 days
 }
-CURED = {(Decision.CURE_AFTER_TRANSPLANT, 0): 0.1}
+CURED = {(RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.1}
 HCT = 28 + 60.875
 
 
@@ -179,60 +179,60 @@ def days_since_transplant(log):
     ("u_time", "day", "complications"),
     [
         (0.5, 50.0, set()),
-        (0.6, 60.0, {Happening.ACUTE_GVHD}),
+        (0.6, 60.0, {EventKind.ACUTE_GVHD}),
     ],
 )
 def test_only_the_living_have_complications(u_time, day, complications):
-    death = {(Decision.TRANSPLANT_DEATH, 0): 0.05, (Decision.TRANSPLANT_DEATH_TIME, 0): u_time}
+    death = {(RandomDraw.TRANSPLANT_DEATH, 0): 0.05, (RandomDraw.TRANSPLANT_DEATH_TIME, 0): u_time}
     log = live(somebody(), TRANSPLANTED | GVHD | death).log
     happened = days_since_transplant(log)
-    assert (log[-1].kind, log[-1].detail) == (Happening.DEATH, Cause.TRANSPLANT)
-    assert happened[Happening.DEATH] == pytest.approx(day, rel=1e-9)
-    assert happened.keys() & {Happening.ACUTE_GVHD, Happening.CHRONIC_GVHD} == complications
+    assert (log[-1].kind, log[-1].detail) == (EventKind.DEATH, Cause.TRANSPLANT)
+    assert happened[EventKind.DEATH] == pytest.approx(day, rel=1e-9)
+    assert happened.keys() & {EventKind.ACUTE_GVHD, EventKind.CHRONIC_GVHD} == complications
 
 
 @pytest.mark.parametrize(
-    ("days", "end"), [(630.0, Happening.DEATH), (631.0, Happening.HORIZON)], ids=["day 730", "731"]
+    ("days", "end"), [(630.0, EventKind.DEATH), (631.0, EventKind.HORIZON)], ids=["day 730", "731"]
 )
 def test_late_death_comes_within_two_years_of_the_transplant_or_not_at_all(days, end):
     """Day 100 and then -ln(1 - u) / 0.015 months; two years are 730.5 days."""
     u = 1.0 - math.exp(-0.015 * days / MONTH)
-    script = TRANSPLANTED | CURED | {(Decision.LATE_TRANSPLANT_DEATH, 0): u}
+    script = TRANSPLANTED | CURED | {(RandomDraw.LATE_TRANSPLANT_DEATH, 0): u}
     log = live(somebody(), script, {"transplant.late_mortality_per_month": 0.015}).log
     assert log[-1].kind == end
     happened = days_since_transplant(log)
-    if end == Happening.DEATH:
+    if end == EventKind.DEATH:
         assert log[-1].detail == Cause.TRANSPLANT
-        assert happened[Happening.DEATH] == pytest.approx(100.0 + days, rel=1e-9)
+        assert happened[EventKind.DEATH] == pytest.approx(100.0 + days, rel=1e-9)
     else:
-        assert happened[Happening.LONG_TERM_SURVIVOR] == pytest.approx(730.5, rel=1e-12)
+        assert happened[EventKind.LONG_TERM_SURVIVOR] == pytest.approx(730.5, rel=1e-12)
 
 
 def test_relapse_after_transplant_ends_in_death_of_leukaemia():
     """Median of 6.1 months to relapse, then of 243.5 days."""
     median = {"transplant.relapse_median_months": 6.1}
     relapse = {
-        (Decision.CURE_AFTER_TRANSPLANT, 0): 0.5,
-        (Decision.RELAPSE_AFTER_TRANSPLANT, 0): 0.5,
-        (Decision.SURVIVAL_AFTER_RELAPSE, 0): 0.5,
+        (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.5,
+        (RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0): 0.5,
+        (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): 0.5,
     }
     log = live(somebody(), TRANSPLANTED | relapse, median).log
     happened = days_since_transplant(log)
-    assert happened[Happening.RELAPSE] == pytest.approx(6.1 * MONTH, rel=1e-12)
-    assert happened[Happening.DEATH] == pytest.approx(6.1 * MONTH + 243.5, rel=1e-12)
+    assert happened[EventKind.RELAPSE] == pytest.approx(6.1 * MONTH, rel=1e-12)
+    assert happened[EventKind.DEATH] == pytest.approx(6.1 * MONTH + 243.5, rel=1e-12)
     assert log[-1].detail == Cause.LEUKAEMIA
 
 
 def test_vod_triples_early_mortality():
     """0.25 lies between 0.1 and 0.3."""
-    death = {(Decision.TRANSPLANT_DEATH, 0): 0.25, (Decision.TRANSPLANT_DEATH_TIME, 0): 0.5}
+    death = {(RandomDraw.TRANSPLANT_DEATH, 0): 0.25, (RandomDraw.TRANSPLANT_DEATH_TIME, 0): 0.5}
     risk = {"transplant.vod_probability": 0.02, "transplant.vod_mortality_ratio": 3.0}
     without = live(somebody(), TRANSPLANTED | CURED | death, risk).log
-    with_vod = TRANSPLANTED | CURED | death | {(Decision.TRANSPLANT_VOD, 0): 0.01}
+    with_vod = TRANSPLANTED | CURED | death | {(RandomDraw.TRANSPLANT_VOD, 0): 0.01}
     log = live(somebody(), with_vod, risk).log
-    assert without[-1].kind == Happening.HORIZON
+    assert without[-1].kind == EventKind.HORIZON
     assert log[-1].detail == Cause.TRANSPLANT
-    assert days_since_transplant(log)[Happening.TRANSPLANT_VOD] == 0.0
+    assert days_since_transplant(log)[EventKind.TRANSPLANT_VOD] == 0.0
 
 
 def transplant_costs(lived):
@@ -247,8 +247,8 @@ def transplant_costs(lived):
 def test_follow_up_of_a_transplant_ends_with_relapse():
     """Relapse on day 500: 265.25 days at 100, then 134.75 days of the second year at 20."""
     relapse = {
-        (Decision.CURE_AFTER_TRANSPLANT, 0): 0.5,
-        (Decision.RELAPSE_AFTER_TRANSPLANT, 0): 0.5,
+        (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.5,
+        (RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0): 0.5,
     }
     lived = live(
         somebody(), TRANSPLANTED | relapse, {"transplant.relapse_median_months": 500.0 / MONTH}
@@ -267,10 +267,10 @@ def test_follow_up_of_a_transplant_ends_with_relapse():
 
 def test_vod_and_infection_are_paid_for_on_the_day_of_the_transplant():
     script = TRANSPLANTED | {
-        (Decision.TRANSPLANT_DEATH, 0): 0.05,
-        (Decision.TRANSPLANT_DEATH_TIME, 0): 0.5,
-        (Decision.TRANSPLANT_VOD, 0): 0.01,
-        (Decision.TRANSPLANT_INFECTION, 0): 0.05,
+        (RandomDraw.TRANSPLANT_DEATH, 0): 0.05,
+        (RandomDraw.TRANSPLANT_DEATH_TIME, 0): 0.5,
+        (RandomDraw.TRANSPLANT_VOD, 0): 0.01,
+        (RandomDraw.TRANSPLANT_INFECTION, 0): 0.05,
     }
     rules = {
         "transplant.vod_probability": 0.02,
@@ -280,7 +280,7 @@ def test_vod_and_infection_are_paid_for_on_the_day_of_the_transplant():
         "cost.transplant_infection": 9_000.0,
     }
     lived = live(somebody(), script, rules)
-    assert [event.value for event in lived.log if event.kind == Happening.TRANSPLANT_INFECTION] == [
+    assert [event.value for event in lived.log if event.kind == EventKind.TRANSPLANT_INFECTION] == [
         14.0
     ]
     assert transplant_costs(lived) == [

@@ -15,16 +15,16 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from sim.cli import commands
-from sim.clinic.events import Happening
+from sim.clinic.events import EventKind
+from sim.replay.recorder import Comparison, Draw
+from sim.replay.replay import replay
+from sim.replay.search import Found
 from sim.report import explain_files, text
 from sim.report.decisions import ENTRY, held, shape, words
 from sim.report.explain import print_explanation
 from sim.report.trace import describe
-from sim.study.question import ask
-from sim.study.replay import retell
-from sim.study.search import Found
-from sim.study.simulation import run as simulate
-from sim.study.witness import Comparison, Draw
+from sim.simulation.question import ask
+from sim.simulation.run import run as simulate
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -37,14 +37,14 @@ def explain(*arguments):
 
 
 @functools.cache
-def retold(path, number, seed=None):
-    return retell(ask(path, seed=seed), number)
+def replayed_patient(path, number, seed=None):
+    return replay(ask(path, seed=seed), number)
 
 
 def printed(path, number, *, width=100, encoding="utf-8", every_entry=False):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
-    print_explanation(console, retold(path, number), None, every_entry=every_entry)
+    print_explanation(console, replayed_patient(path, number), None, every_entry=every_entry)
     stream.flush()
     return stream.buffer.getvalue().decode(encoding)
 
@@ -77,15 +77,15 @@ def test_no_line_is_wider_than_the_terminal(width, number):
 
 def test_every_event_stands_in_the_column_of_its_strategy():
     shown = printed(MAIN, 17, width=140)
-    retelling = retold(MAIN, 17)
-    for life in retelling.lives:
+    replayed = replayed_patient(MAIN, 17)
+    for life in replayed.lives:
         for event in life.log:
             assert f"{event.time_days:,.1f}" in shown
     heading = next(line for line in shown.splitlines() if line.strip().startswith("day   "))
     assert heading.split("   ")[-1].strip() == "Blinatumomab"
     left = heading.index("Blinatumomab")
-    for event in retelling.life("blinatumomab").log:
-        if event.time_days > 0.0 and event.kind == Happening.CYCLE_STARTED:
+    for event in replayed.life("blinatumomab").log:
+        if event.time_days > 0.0 and event.kind == EventKind.CYCLE_STARTED:
             said = describe(event, ("blinatumomab",))
             lines = [line for line in shown.splitlines() if line[left:].startswith(said)]
             assert lines, said
@@ -93,7 +93,7 @@ def test_every_event_stands_in_the_column_of_its_strategy():
 
 def test_every_number_that_decided_anything_is_shown_with_its_limits():
     shown = printed(MAIN, 17, width=140)
-    for life in retold(MAIN, 17).lives:
+    for life in replayed_patient(MAIN, 17).lives:
         for draw in life.draws:
             if draw.used:
                 assert held(draw) in shown
@@ -103,9 +103,9 @@ def test_every_number_that_decided_anything_is_shown_with_its_limits():
 
 def test_entries_add_up_to_the_total_that_is_printed():
     """Amounts as printed, to a cent for each of the entries; the last total is exact."""
-    retelling = retold(MAIN, 33)
+    replayed = replayed_patient(MAIN, 33)
     shown = printed(MAIN, 33, width=120, every_entry=True)
-    for life in retelling.lives:
+    for life in replayed.lives:
         sheet = shown.split(f"Ledger under {life.label}: USD")[1].split("Ledger under")[0]
         rows = [line.split() for line in sheet.splitlines() if re.search(r"\d\.\d\d$", line)]
         *entries, total = [[float(cell.replace(",", "")) for cell in row[-3:]] for row in rows]
@@ -170,7 +170,7 @@ def test_the_first_patient_found_is_explained():
     assert "relapsed after transplant under blinatumomab; it is also true of" in " ".join(
         result.stdout.split()
     )
-    log = retold(MAIN, int(first)).life("blinatumomab").log
+    log = replayed_patient(MAIN, int(first)).life("blinatumomab").log
     kinds = [event.kind.name for event in log]
     assert kinds.index("TRANSPLANT") < kinds.index("RELAPSE")
 
@@ -308,16 +308,16 @@ def test_the_figure_shows_what_the_log_holds():
     from sim.report.figures.style import styled
     from sim.report.figures.timelines import timelines_figure
 
-    retelling = retold(MAIN, 33)
+    replayed = replayed_patient(MAIN, 33)
     with styled():
-        figure = timelines_figure(retelling)
+        figure = timelines_figure(replayed)
     lives, money = figure.axes
     shown = [each.get_text() for each in lives.texts]
     assert shown.count("allo-HCT") == 1
     assert shown.count("dies of leukaemia") == 2
     assert "no response" in shown
     legend = [each.get_text() for each in money.get_legend().get_texts()]
-    for life, line in zip(retelling.lives, legend, strict=True):
+    for life, line in zip(replayed.lives, legend, strict=True):
         from sim.economics.ledger import Account
 
         assert line == f"{life.total(Account.COST).discounted:,.0f}  {life.label}"
@@ -326,9 +326,9 @@ def test_the_figure_shows_what_the_log_holds():
 @pytest.mark.parametrize("number", [0, 7, 13, 26, 92])
 def test_cost_over_time_ends_in_the_total(number):
     from sim.economics.ledger import Account
-    from sim.study.timeline import timeline
+    from sim.replay.timeline import timeline
 
-    for life in retold(SEVERAL, number).lives:
+    for life in replayed_patient(SEVERAL, number).lives:
         lane = timeline(life)
         assert lane.paid[-1] == pytest.approx(life.total(Account.COST).discounted, rel=1e-12)
         steps = [b - a for a, b in itertools.pairwise(lane.paid)]
@@ -396,7 +396,7 @@ def test_a_patient_far_beyond_the_scenario_is_explained():
 def test_what_was_found_is_named_in_the_printed_file():
     console = Console(file=io.StringIO(), width=text.WIDTH_IN_A_PIPE, markup=False)
     found = Found("cured", (17,), 18)
-    print_explanation(console, retold(MAIN, 17), found, every_entry=False)
+    print_explanation(console, replayed_patient(MAIN, 17), found, every_entry=False)
     assert console.file.getvalue().startswith(
         "Found        Patient 17, who is explained here, is the first of whom this is true: cured."
     )

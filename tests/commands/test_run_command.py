@@ -21,11 +21,11 @@ from sim.report import files, progress, text
 from sim.report.table import Cell, Row, Table, encodable, print_table
 from sim.report.trace import lines
 from sim.scenario import schema
-from sim.study import core_run
-from sim.study import simulation as study
-from sim.study.question import ask
-from sim.study.simulation import run as simulate
-from sim.study.summary import summarise
+from sim.simulation import core_run
+from sim.simulation import run as study
+from sim.simulation.question import ask
+from sim.simulation.run import run as simulate
+from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

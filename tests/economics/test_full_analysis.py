@@ -11,8 +11,8 @@ from sim.economics.estimates import Estimate
 from sim.economics.frontier import Strategy, frontier
 from sim.economics.full_analysis import analyse
 from sim.economics.incremental import Increment, PatientTotals, increment
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 
 N = 400
 points = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), min_size=1, max_size=8)

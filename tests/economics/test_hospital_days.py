@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.clinic.events import Happening
+from sim.clinic.events import EventKind
 from sim.clinic.toxicity import SEVERE
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.clerk import PACKAGE_DAYS, entries
 from sim.economics.ledger import IN_HOSPITAL, Category, days_in_hospital
 from sim.economics.utilities import Decrement, added_decrement
 from sim.engine.reference import simulate
-from sim.study.question import with_numbers
+from sim.simulation.question import with_numbers
 from tests.conftest import BASES
 
 PATIENTS = 1100
@@ -67,7 +67,7 @@ def test_no_day_in_hospital_is_paid_beside_the_package_of_a_transplant(ask):
     found = 0
     for place in range(len(question.model.strategies)):
         for log, ledger in told(question, place):
-            days = [event.time_days for event in log if event.kind == Happening.TRANSPLANT]
+            days = [event.time_days for event in log if event.kind == EventKind.TRANSPLANT]
             for day in days:
                 found += 1
                 for each in stays(ledger):
@@ -87,7 +87,7 @@ def test_a_stay_is_no_longer_than_its_cycle(ask):
 def test_three_severe_toxicities_at_once_take_one_decrement(lives):
     """Patient 1053: a utility of 0.5 - 0.218 and not of 0.5 - 3 x 0.218 = -0.154."""
     log, ledger = lives[1053]
-    severe = [e for e in log if e.kind == Happening.TOXICITY and e.grade >= SEVERE]
+    severe = [e for e in log if e.kind == EventKind.TOXICITY and e.grade >= SEVERE]
     moments = [
         moment
         for moment in (event.time_days for event in severe)
@@ -105,9 +105,9 @@ def test_three_severe_toxicities_at_once_take_one_decrement(lives):
 def test_gvhd_costs_and_hurts_no_more_after_relapse(lives):
     found = 0
     for log, ledger in lives:
-        relapses = [event.time_days for event in log if event.kind == Happening.RELAPSE]
+        relapses = [event.time_days for event in log if event.kind == EventKind.RELAPSE]
         for event in log:
-            if event.kind not in (Happening.ACUTE_GVHD, Happening.CHRONIC_GVHD):
+            if event.kind not in (EventKind.ACUTE_GVHD, EventKind.CHRONIC_GVHD):
                 continue
             ends = [
                 day for day in relapses if event.time_days < day < event.time_days + event.value

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.clinic.events import Happening
+from sim.clinic.events import EventKind
 from sim.economics.ledger import Account, Category, State
 from sim.report.rounding import add_up
-from sim.study.simulation import run
+from sim.simulation.run import run
 
 CASES = [
     ("first_salvage", 0),
@@ -226,7 +226,7 @@ def test_costs_are_positive_and_decrements_negative(simulated, name, seed):
 def test_lines_of_the_ledger_are_lines_of_the_log(simulated, name, seed):
     """Drugs are charged to a line that was given, in order of its cycles."""
     for trace in simulated(name, seed).traces:
-        given_lines = {e.line for e in trace.log if e.kind == Happening.CYCLE_STARTED}
+        given_lines = {e.line for e in trace.log if e.kind == EventKind.CYCLE_STARTED}
         lines = {event.line for event in trace.log}
         assert {entry.line for entry in trace.ledger} <= lines
         assert {

@@ -2,22 +2,22 @@
 
 import pytest
 
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.economics.prices import NO_TABLETS, Tablets
-from sim.study.question import ask
+from sim.simulation.question import ask
 from tests.support.hand_ledger import SCENARIO, live, present_value, somebody
 
 ON_TREATMENT, REMISSION, LESS = "on_treatment", "complete_remission", "incomplete_remission"
 RESPONDS = {
-    (Decision.RESPONSE, 0): 0.4,
-    (Decision.RESPONSE_CYCLE, 0): 0.5,  # in cycle 1, on day 28
-    (Decision.RESPONSE_DEPTH, 0): 0.5,
-    (Decision.CURE_IN_REMISSION, 0): 0.01,
+    (RandomDraw.RESPONSE, 0): 0.4,
+    (RandomDraw.RESPONSE_CYCLE, 0): 0.5,  # in cycle 1, on day 28
+    (RandomDraw.RESPONSE_DEPTH, 0): 0.5,
+    (RandomDraw.CURE_IN_REMISSION, 0): 0.01,
 }
-FAILS = {(Decision.RESPONSE, 0): 0.6}  # on day 70, after two cycles
+FAILS = {(RandomDraw.RESPONSE, 0): 0.6}  # on day 70, after two cycles
 BRIDGED = RESPONDS | {
-    (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,
-    (Decision.TRANSPLANT_TIME, 0): 0.5,  # 60.875 days after day 28
+    (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+    (RandomDraw.TRANSPLANT_TIME, 0): 0.5,  # 60.875 days after day 28
 }
 
 
@@ -25,7 +25,10 @@ BRIDGED = RESPONDS | {
     ("script", "expected"),
     [
         (RESPONDS, [(ON_TREATMENT, 0, 28), (REMISSION, 28, 100)]),
-        (RESPONDS | {(Decision.RESPONSE_DEPTH, 0): 0.9}, [(ON_TREATMENT, 0, 28), (LESS, 28, 100)]),
+        (
+            RESPONDS | {(RandomDraw.RESPONSE_DEPTH, 0): 0.9},
+            [(ON_TREATMENT, 0, 28), (LESS, 28, 100)],
+        ),
         (FAILS, [(ON_TREATMENT, 0, 70)]),
         (BRIDGED, [(ON_TREATMENT, 0, 28), (REMISSION, 28, 88.875)]),
     ],
@@ -43,7 +46,7 @@ def test_tablets_are_taken_until_failure_transplant_or_the_longest_time(script, 
 
 
 def test_with_mrd_only_they_are_taken_in_remission():
-    script = {(Decision.CURE_IN_REMISSION, 0): 0.01}
+    script = {(RandomDraw.CURE_IN_REMISSION, 0): 0.01}
     ledger = live(somebody(mrd_only=True), script, strategy="blinatumomab_tki").ledger
     (booked,) = [entry for entry in ledger if entry.what == "tablets"]
     assert (booked.state, booked.start_days, booked.end_days) == (REMISSION, 0.0, 100.0)

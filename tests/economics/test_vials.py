@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.clinic.infusion import Schedule
 from sim.economics.bags import bags, vials
 from sim.economics.prices import InfusionDrug
@@ -135,10 +135,10 @@ def test_an_interruption_at_a_bag_change_hangs_no_further_bag():
 def test_a_bag_for_the_last_days_of_a_cycle_holds_no_more_than_these():
     """CRS on day 26 of 28 leaves two days: 18 mcg in one vial instead of 63 mcg in two."""
     script = {
-        (Decision.CRS, 0): 0.05,
-        (Decision.CRS_ONSET, 0): 0.875 + 0.125 * (26 - 7) / (28 - 7),
-        (Decision.CRS_DURATION, 0): 0.5,
-        (Decision.PROGRESSION_AFTER_FIRST_CYCLE, 0): 0.1,
+        (RandomDraw.CRS, 0): 0.05,
+        (RandomDraw.CRS_ONSET, 0): 0.875 + 0.125 * (26 - 7) / (28 - 7),
+        (RandomDraw.CRS_DURATION, 0): 0.5,
+        (RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE, 0): 0.1,
     }
     ledger = live(somebody(), script, {"toxicity.crs.late_days": 28.0}).ledger
     drugs = [(e.start_days, e.undiscounted) for e in ledger if e.category.label == "drug"]

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.distributions import standard_exponential
-from sim.engine.compiled import kernel, unit_number
-from sim.engine.core_draws import draw_key, keyed_uniform
-from sim.engine.core_keys import EVERYONE, EXPONENTIAL, NORMAL, UNIFORM
+from sim.engine.compiled.compiler import kernel, unit_number
+from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL, UNIFORM
+from sim.engine.compiled.draws import draw_key, keyed_uniform
 from sim.engine.streams import uniform, uniforms
 
 PATIENTS = 25_000

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.engine import streams
 from sim.engine.streams import Streams, blocks, philox4x32, uniform, uniforms
 
@@ -104,7 +104,7 @@ def test_same_key_gives_the_same_number(key):
 
 def test_order_of_the_questions_does_not_matter():
     """600 questions, asked forwards of one stream and shuffled of another."""
-    questions = [(p, d, o) for p in range(20) for d in list(Decision)[:10] for o in range(3)]
+    questions = [(p, d, o) for p in range(20) for d in list(RandomDraw)[:10] for o in range(3)]
     forwards = Streams(5, 0, 20)
     answers = {question: forwards.uniform(*question) for question in questions}
     random.Random(1).shuffle(questions)
@@ -115,12 +115,12 @@ def test_order_of_the_questions_does_not_matter():
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100, 1000])
 def test_block_size_does_not_matter(size):
-    whole = uniforms(9, 0, 100, Decision.RELAPSE_TIME, 2).tolist()
+    whole = uniforms(9, 0, 100, RandomDraw.RELAPSE_TIME, 2).tolist()
     parts = []
     for first, count in blocks(100, size):
         block = Streams(9, first, count)
         parts += [
-            block.uniform(patient, Decision.RELAPSE_TIME, 2)
+            block.uniform(patient, RandomDraw.RELAPSE_TIME, 2)
             for patient in range(first, first + count)
         ]
     assert parts == whole
@@ -128,14 +128,14 @@ def test_block_size_does_not_matter(size):
 
 @given(fewer=st.integers(1, 200), more=st.integers(1, 200), seed=seeds)
 def test_number_of_patients_does_not_matter(fewer, more, seed):
-    small = uniforms(seed, 0, fewer, Decision.RESPONSE)
-    large = uniforms(seed, 0, fewer + more, Decision.RESPONSE)
+    small = uniforms(seed, 0, fewer, RandomDraw.RESPONSE)
+    large = uniforms(seed, 0, fewer + more, RandomDraw.RESPONSE)
     assert small.tolist() == large[:fewer].tolist()
 
 
 def test_streams_answer_with_python_floats():
-    assert type(Streams(1, 0, 4).uniform(2, Decision.AGE)) is float
-    assert type(uniform(1, 2, Decision.AGE)) is float
+    assert type(Streams(1, 0, 4).uniform(2, RandomDraw.AGE)) is float
+    assert type(uniform(1, 2, RandomDraw.AGE)) is float
 
 
 def test_numpy_integers_name_the_same_numbers():
@@ -146,8 +146,8 @@ def test_numpy_integers_name_the_same_numbers():
 
 
 def test_seed_zero_is_honoured():
-    assert Streams(0, 0, 3).uniform(1, Decision.AGE) == uniform(0, 1, Decision.AGE)
-    assert uniform(0, 1, Decision.AGE) != uniform(1, 1, Decision.AGE)
+    assert Streams(0, 0, 3).uniform(1, RandomDraw.AGE) == uniform(0, 1, RandomDraw.AGE)
+    assert uniform(0, 1, RandomDraw.AGE) != uniform(1, 1, RandomDraw.AGE)
 
 
 # Different names give different numbers.
@@ -183,14 +183,14 @@ N = 10_000
 def along(axis: str):
     """Return N numbers whose names differ in one part only, which counts up."""
     if axis == "patient":
-        return uniforms(3, 0, N, Decision.AGE)
+        return uniforms(3, 0, N, RandomDraw.AGE)
     if axis == "patient beyond 32 bits":
-        return uniforms(3, 2**32 - N // 2, N, Decision.AGE)
+        return uniforms(3, 2**32 - N // 2, N, RandomDraw.AGE)
     if axis == "decision":
         return np.array([uniform(3, 5, decision, 1) for decision in range(N)])
     if axis == "occurrence":
-        return np.array([uniform(3, 5, Decision.CRS, occurrence) for occurrence in range(N)])
-    return np.array([uniform(seed, 5, Decision.AGE, 0) for seed in range(N)])
+        return np.array([uniform(3, 5, RandomDraw.CRS, occurrence) for occurrence in range(N)])
+    return np.array([uniform(seed, 5, RandomDraw.AGE, 0) for seed in range(N)])
 
 
 @pytest.fixture(
@@ -238,14 +238,14 @@ def test_decisions_of_one_patient_are_uncorrelated():
 
     59 decisions make 118 columns and 6 903 pairs; |z| < 5.5 has a false alarm of 3e-4.
     """
-    columns = np.array([uniforms(3, 0, N, d, o) for d in Decision for o in (0, 1)])
+    columns = np.array([uniforms(3, 0, N, d, o) for d in RandomDraw for o in (0, 1)])
     z = np.corrcoef(columns) * np.sqrt(N)
     assert np.abs(z[np.triu_indices(len(columns), 1)]).max() < 5.5
 
 
 def test_neighbouring_seeds_are_uncorrelated_over_patients():
     """The 1 225 pairs of 50 seeds, n = 10 000 patients; |z| < 5 has a false alarm of 7e-4."""
-    columns = np.array([uniforms(seed, 0, N, Decision.AGE) for seed in range(50)])
+    columns = np.array([uniforms(seed, 0, N, RandomDraw.AGE) for seed in range(50)])
     z = np.corrcoef(columns) * np.sqrt(N)
     assert np.abs(z[np.triu_indices(50, 1)]).max() < 5
 
@@ -280,19 +280,19 @@ def test_streams_refuse_a_name_out_of_range():
     with pytest.raises(ValueError, match="count must be"):
         Streams(0, 2**64 - 1, 2)
     with pytest.raises(ValueError, match="occurrence must be"):
-        Streams(0, 0, 1).uniform(0, Decision.AGE, 2**32)
+        Streams(0, 0, 1).uniform(0, RandomDraw.AGE, 2**32)
 
 
 def test_fractions_are_no_names():
     with pytest.raises(TypeError):
-        uniform(1.0, 0, Decision.AGE)
+        uniform(1.0, 0, RandomDraw.AGE)
 
 
 @pytest.mark.parametrize("patient", [9, 15, -1])
 def test_a_patient_outside_of_the_block_is_refused(patient):
     block = Streams(1, 10, 5)
     with pytest.raises(IndexError, match=rf"patient {patient} is outside of the block 10\.\.14"):
-        block.uniform(patient, Decision.AGE)
+        block.uniform(patient, RandomDraw.AGE)
 
 
 # Blocks.

@@ -18,7 +18,7 @@ from sim.evidence.observables import (
 )
 from sim.evidence.targets import Target
 from sim.evidence.vocabulary import ENDPOINTS
-from sim.study.tally import BINS, BINS_PER_MONTH, ROW, bin_of
+from sim.simulation.tally import BINS, BINS_PER_MONTH, ROW, bin_of
 
 
 def counted(months):

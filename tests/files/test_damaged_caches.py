@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.cli import commands
-from sim.engine import compiled, machine_code
-from sim.evidence import kept
+from sim.engine.compiled import compiler as compiled
+from sim.engine.compiled import machine_code
+from sim.evidence import wave_cache as kept
 from sim.files import cache_folder
 from sim.files.checksum import Damaged, verified, with_checksum
 from sim.uncertainty import cache
@@ -477,7 +478,7 @@ def test_program_itself_survives_damaged_code_and_results(tmp_path):
     status, right, _ = ended(program(*ask, **there))
     assert status == 0
     shutil.rmtree(place / "results")
-    for path in place.glob("*/sim.study.unit.*"):
+    for path in place.glob("*/sim.simulation.unit.*"):
         damage.flip(path, random.Random(6))
     assert ended(program(*ask, **there)) == (0, right, f"{machine_code.DAMAGED}\n")
     for path in place.glob("results/*/psa.parquet"):

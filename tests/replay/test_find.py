@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from sim.clinic.events import Cause, Happening
+from sim.clinic.events import Cause, EventKind
 from sim.engine import reference
 from sim.errors import UserError
-from sim.study.search import find, lives_of, parse
-from sim.study.simulation import run
-from sim.study.vocabulary import ALIASES, WORDS
+from sim.replay.search import find, lives_of, parse
+from sim.replay.vocabulary import ALIASES, WORDS
+from sim.simulation.run import run
 
 N = 400
 BLINA, CHEMO = "blinatumomab", "salvage_chemotherapy"
@@ -173,9 +173,9 @@ def test_claims_without_a_strategy_hold_in_one_and_the_same_life(numbers, logs):
         number
         for number, lives in enumerate(logs)
         if any(
-            life.has(Happening.RESPONSE)
-            and life.has(Happening.DEATH, Cause.LEUKAEMIA)
-            and not life.has(Happening.TRANSPLANT)
+            life.has(EventKind.RESPONSE)
+            and life.has(EventKind.DEATH, Cause.LEUKAEMIA)
+            and not life.has(EventKind.TRANSPLANT)
             for life in lives.values()
         )
     ]

@@ -8,16 +8,16 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from sim.clinic.decisions import DRAWS, Decision, Time
-from sim.clinic.events import Event, Happening
+from sim.clinic.draws import DRAWS, RandomDraw, Time
+from sim.clinic.events import Event, EventKind
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.ledger import Account, Category
 from sim.engine import reference, streams
-from sim.study import second_opinion
-from sim.study.question import ask as ask_file
-from sim.study.replay import retell, retell_life
-from sim.study.simulation import run
-from sim.study.witness import Witness
+from sim.replay import engine_check as second_opinion
+from sim.replay.recorder import DrawRecorder
+from sim.replay.replay import replay, replay_life
+from sim.simulation.question import ask as ask_file
+from sim.simulation.run import run
 from tests.support.hand_ledger import SCENARIO, ScriptedStreams, assert_ledger, assert_log
 from tests.verification import (
     test_three_patients_crs,
@@ -38,14 +38,14 @@ every_case = pytest.mark.parametrize(("name", "seed"), CASES)
 
 
 @pytest.fixture(scope="module")
-def retold(ask):
+def replayed_patient(ask):
     """Return a function that retells the first 250 patients of a case, once."""
     answers = {}
 
     def told(name, seed):
         if (name, seed) not in answers:
             question = ask(name, patients=N, seed=seed)
-            answers[name, seed] = question, [retell(question, number) for number in range(N)]
+            answers[name, seed] = question, [replay(question, number) for number in range(N)]
         return answers[name, seed]
 
     return told
@@ -55,9 +55,9 @@ def retold(ask):
 
 
 @every_case
-def test_running_totals_end_exactly_in_the_row_of_the_results(retold, name, seed):
+def test_running_totals_end_exactly_in_the_row_of_the_results(replayed_patient, name, seed):
     """To the last bit: undiscounted and discounted, by account and by category."""
-    question, patients = retold(name, seed)
+    question, patients = replayed_patient(name, seed)
     for place, arm in enumerate(run(question, engine="reference").arms):
         lives = [patient.lives[place] for patient in patients]
         for column, category in enumerate(Category):
@@ -76,8 +76,8 @@ def test_running_totals_end_exactly_in_the_row_of_the_results(retold, name, seed
 
 
 @every_case
-def test_a_life_that_is_looked_at_is_lived_no_differently(retold, name, seed):
-    question, patients = retold(name, seed)
+def test_a_life_that_is_looked_at_is_lived_no_differently(replayed_patient, name, seed):
+    question, patients = replayed_patient(name, seed)
     for place, strategy in enumerate(question.model.strategies):
         simulated = reference.simulate(question.model, strategy, seed=seed, patients=N)
         for number, (patient, told) in enumerate(simulated):
@@ -89,12 +89,12 @@ def test_a_patient_is_the_same_beyond_the_number_of_the_scenario(ask):
     few, many = (ask("first_salvage", patients=n, seed=5) for n in (1, 1100))
     trace = list(reference.simulate(many.model, many.model.strategies[1], seed=5, patients=1100))
     patient, told = trace[1099]
-    found = retell(few, 1099)
+    found = replay(few, 1099)
     assert (found.patient, found.lives[1].log) == (patient, told)
 
 
-def test_every_entry_belongs_to_an_event_that_has_happened(retold):
-    _, patients = retold(*CASES[0])
+def test_every_entry_belongs_to_an_event_that_has_happened(replayed_patient):
+    _, patients = replayed_patient(*CASES[0])
     for patient in patients:
         for life in patient.lives:
             positions = [posting.position for posting in life.postings]
@@ -110,31 +110,31 @@ def test_every_entry_belongs_to_an_event_that_has_happened(retold):
 def test_both_engines_give_the_same_explanation(ask):
     """60 patients of the scenario with five strategies; the core engine looked at from outside."""
     question = ask("blinatumomab_then_inotuzumab", patients=60, seed=4)
-    from sim.engine import core
+    from sim.engine.compiled import core
 
     for place, strategy in enumerate(question.model.strategies):
         simulated = core.simulate(question.model, strategy, seed=4, patients=60)
         for number, (patient, told) in enumerate(simulated):
-            found = retell(question, number)
+            found = replay(question, number)
             assert (found.patient, found.lives[place].log) == (patient, told)
-    asked = second_opinion.check_core(retell(question, 59))
-    assert asked.lives == retell(question, 59).lives
+    asked = second_opinion.check_core(replay(question, 59))
+    assert asked.lives == replay(question, 59).lives
 
 
 @pytest.mark.slow
 def test_both_engines_explain_a_thousand_patients_alike(ask):
     """Events and times bit for bit, amounts to 1e-9 relative, n = 1,000 under two strategies."""
-    from sim.engine import core
+    from sim.engine.compiled import core
 
     question = ask("first_salvage", patients=1000, seed=77)
-    retold = [retell(question, number) for number in range(1000)]
+    replayed_patient = [replay(question, number) for number in range(1000)]
     answer = run(question)
     for place, strategy in enumerate(question.model.strategies):
         simulated = core.simulate(question.model, strategy, seed=77, patients=1000)
-        for found, (patient, told) in zip(retold, simulated, strict=True):
+        for found, (patient, told) in zip(replayed_patient, simulated, strict=True):
             assert (found.patient, found.lives[place].log) == (patient, told)
         for column, category in enumerate(Category):
-            totals = [found.lives[place].categories[category] for found in retold]
+            totals = [found.lives[place].categories[category] for found in replayed_patient]
             for kind in ("undiscounted", "discounted"):
                 np.testing.assert_allclose(
                     getattr(answer.arms[place], kind)[:, column],
@@ -146,15 +146,15 @@ def test_both_engines_explain_a_thousand_patients_alike(ask):
 
 def test_an_engine_that_differs_is_noticed(ask, monkeypatch):
     question = ask("first_salvage", patients=5, seed=1)
-    retelling = retell(question, 4)
-    amounts = second_opinion._core_amounts(retelling)
+    replayed = replay(question, 4)
+    amounts = second_opinion._core_amounts(replayed)
     monkeypatch.setattr(second_opinion, "_core_amounts", lambda _: amounts * (1 + 1e-8))
     with pytest.raises(ArithmeticError, match="drug of patient 4 under salvage_chemotherapy"):
-        second_opinion.check_core(retelling)
-    del retelling.lives[1].log[-1]
+        second_opinion.check_core(replayed)
+    del replayed.lives[1].log[-1]
     monkeypatch.setattr(second_opinion, "_core_amounts", lambda _: amounts)
     with pytest.raises(ArithmeticError, match="events of patient 4 under blinatumomab"):
-        second_opinion.check_core(retelling)
+        second_opinion.check_core(replayed)
 
 
 # What was drawn.
@@ -167,9 +167,9 @@ def draws_of(patient):
 
 
 @every_case
-def test_every_number_is_that_of_its_key(retold, name, seed):
+def test_every_number_is_that_of_its_key(replayed_patient, name, seed):
     """Through the scalar function of the generator and its arrays."""
-    _, patients = retold(name, seed)
+    _, patients = replayed_patient(name, seed)
     for patient in patients:
         for draw in draws_of(patient):
             occurrence = 64 * draw.line + draw.cycle
@@ -184,16 +184,16 @@ def test_every_number_is_that_of_its_key(retold, name, seed):
 
 
 @every_case
-def test_all_lives_of_a_patient_share_their_numbers(retold, name, seed):
-    _, patients = retold(name, seed)
+def test_all_lives_of_a_patient_share_their_numbers(replayed_patient, name, seed):
+    _, patients = replayed_patient(name, seed)
     for patient in patients:
         one, other = ({draw.key: draw.uniform for draw in life.draws} for life in patient.lives)
         assert all(other[key] == number for key, number in one.items() if key in other)
 
 
 @every_case
-def test_a_comparison_says_on_which_side_the_number_lies(retold, name, seed):
-    _, patients = retold(name, seed)
+def test_a_comparison_says_on_which_side_the_number_lies(replayed_patient, name, seed):
+    _, patients = replayed_patient(name, seed)
     for patient in patients:
         for draw in draws_of(patient):
             for comparison in draw.comparisons:
@@ -202,22 +202,22 @@ def test_a_comparison_says_on_which_side_the_number_lies(retold, name, seed):
 
 
 @every_case
-def test_nothing_is_drawn_in_vain_but_what_another_answer_made_idle(retold, name, seed):
+def test_nothing_is_drawn_in_vain_but_what_another_answer_made_idle(replayed_patient, name, seed):
     """A time is drawn with its chance and idle where the chance says no, and so is a cycle."""
     idle = {
-        Decision.RESPONSE_CYCLE,
-        Decision.RELAPSE_TIME,
-        Decision.TRANSPLANT_TIME,
-        Decision.RESCUE,
-        Decision.RESCUE_TIME,
-        Decision.TRANSPLANT_DEATH_TIME,
-        Decision.ACUTE_GVHD_ONSET,
-        Decision.CHRONIC_GVHD_ONSET,
-        Decision.RELAPSE_AFTER_TRANSPLANT,
-        Decision.PRIMARY_REFRACTORY,
-        Decision.FIRST_REMISSION,
+        RandomDraw.RESPONSE_CYCLE,
+        RandomDraw.RELAPSE_TIME,
+        RandomDraw.TRANSPLANT_TIME,
+        RandomDraw.RESCUE,
+        RandomDraw.RESCUE_TIME,
+        RandomDraw.TRANSPLANT_DEATH_TIME,
+        RandomDraw.ACUTE_GVHD_ONSET,
+        RandomDraw.CHRONIC_GVHD_ONSET,
+        RandomDraw.RELAPSE_AFTER_TRANSPLANT,
+        RandomDraw.PRIMARY_REFRACTORY,
+        RandomDraw.FIRST_REMISSION,
     }
-    _, patients = retold(name, seed)
+    _, patients = replayed_patient(name, seed)
     unused = {draw.decision for patient in patients for draw in draws_of(patient) if not draw.used}
     assert unused <= idle
 
@@ -240,10 +240,10 @@ def test_every_decision_of_the_model_is_witnessed(ask):
     used = {
         draw.decision
         for number in range(400)
-        for draw in draws_of(retell(question, number))
+        for draw in draws_of(replay(question, number))
         if draw.used
     }
-    assert used == set(Decision)
+    assert used == set(RandomDraw)
 
 
 FAMILIES = {
@@ -265,9 +265,9 @@ FAMILIES = {
 
 
 @every_case
-def test_a_value_is_the_quantile_of_the_distribution_that_is_told(retold, name, seed):
+def test_a_value_is_the_quantile_of_the_distribution_that_is_told(replayed_patient, name, seed):
     """SciPy's quantiles of the parameters told, at the number told; 1e-9 relative."""
-    _, patients = retold(name, seed)
+    _, patients = replayed_patient(name, seed)
     told = 0
     for patient in patients:
         for draw in draws_of(patient):
@@ -291,7 +291,7 @@ def test_the_chance_of_response_is_that_of_the_logistic_model(ask):
     question = ask("real_world", patients=1, seed=2)
     numbers = question.numbers
     for number in range(200):
-        patient = retell(question, number)
+        patient = replay(question, number)
         who = patient.patient
         for life, chain in zip(
             patient.lives,
@@ -311,13 +311,13 @@ def test_the_chance_of_response_is_that_of_the_logistic_model(ask):
                 ("cns", who.cns),
             ):
                 odds += present * numbers[f"response.{trait}_log_odds_ratio"]
-            draw = next(each for each in life.draws if each.decision == Decision.RESPONSE)
+            draw = next(each for each in life.draws if each.decision == RandomDraw.RESPONSE)
             assert draw.comparisons[0].limit == pytest.approx(expit(odds), rel=1e-12)
 
 
 @every_case
-def test_a_time_that_came_true_is_the_day_of_an_event(retold, name, seed):
-    _, patients = retold(name, seed)
+def test_a_time_that_came_true_is_the_day_of_an_event(replayed_patient, name, seed):
+    _, patients = replayed_patient(name, seed)
     happened = 0
     for patient in patients:
         for life in patient.lives:
@@ -328,14 +328,14 @@ def test_a_time_that_came_true_is_the_day_of_an_event(retold, name, seed):
                     happened += 1
             # Whoever dies dies of a time that was drawn.
             death = life.log[-1]
-            toxic = death.kind == Happening.DEATH and death.detail == 1
-            if death.kind == Happening.DEATH and not toxic:
+            toxic = death.kind == EventKind.DEATH and death.detail == 1
+            if death.kind == EventKind.DEATH and not toxic:
                 assert any(life.due_day(draw) == death.time_days for draw in life.draws)
     assert happened > N
 
 
-def test_every_clock_of_the_model_has_a_day(retold):
-    _, patients = retold(*CASES[0])
+def test_every_clock_of_the_model_has_a_day(replayed_patient):
+    _, patients = replayed_patient(*CASES[0])
     with_a_day = {
         draw.decision
         for patient in patients
@@ -346,22 +346,24 @@ def test_every_clock_of_the_model_has_a_day(retold):
     assert with_a_day == {decision for decision, facts in DRAWS.items() if isinstance(facts, Time)}
 
 
-def test_everything_that_decided_anything_is_told_with_an_event(retold):
-    _, patients = retold(*CASES[1])
+def test_everything_that_decided_anything_is_told_with_an_event(replayed_patient):
+    _, patients = replayed_patient(*CASES[1])
     for patient in patients:
         for life in patient.lives:
             told = [draw for draws in life.drawn_with() for draw in draws]
             assert sorted(map(id, told)) == sorted(id(draw) for draw in life.draws if draw.used)
             for event, draws in zip(life.log, life.drawn_with(), strict=True):
-                if event.kind == Happening.RESPONSE:
-                    assert {Decision.RESPONSE_DEPTH, Decision.MRD} <= {d.decision for d in draws}
+                if event.kind == EventKind.RESPONSE:
+                    assert {RandomDraw.RESPONSE_DEPTH, RandomDraw.MRD} <= {
+                        d.decision for d in draws
+                    }
 
 
 def test_looking_on_ends_with_the_life(ask):
     import sys
 
     before = sys.getprofile()
-    retell(ask("first_salvage", patients=1, seed=1), 0)
+    replay(ask("first_salvage", patients=1, seed=1), 0)
     assert sys.getprofile() is before
 
 
@@ -369,16 +371,21 @@ def test_a_witness_forgets_nothing_of_a_number_used_twice():
     """A clinical rule by hand: two chances of one number, and the time of another."""
     from sim.clinic import remission
 
-    witness = Witness(ScriptedStreams({(Decision.CURE_IN_REMISSION, 0): 0.3}))
+    recorder = DrawRecorder(ScriptedStreams({(RandomDraw.CURE_IN_REMISSION, 0): 0.3}))
     rules = remission.Relapse(
         *[0.0] * len(remission.Relapse._fields),
     )._replace(median_months_mrd_positive=4.0, sigma=1.0, cured_probability_mrd_positive=0.2)
-    draw = partial(witness.uniform, 0)
-    with witness.looking_on():
+    draw = partial(recorder.uniform, 0)
+    with recorder.recording():
         days = remission.relapse_days(
-            rules, 2.0, 1.0, False, draw(Decision.CURE_IN_REMISSION), draw(Decision.RELAPSE_TIME)
+            rules,
+            2.0,
+            1.0,
+            False,
+            draw(RandomDraw.CURE_IN_REMISSION),
+            draw(RandomDraw.RELAPSE_TIME),
         )
-    cure, time = witness.draws
+    cure, time = recorder.draws
     assert [(each.limit, each.below) for each in cure.comparisons] == [(0.2, False)]
     assert cure.result == time.result == days
     assert time.distribution is not None
@@ -417,7 +424,7 @@ def by_hand(request):
     """Return a hand-computed patient's module, life and discount rates."""
     module, patient, overrides = HAND[request.param]
     question = ask_file(SCENARIO, overrides=overrides)
-    life = retell_life(
+    life = replay_life(
         question, question.model.strategies[0], patient, ScriptedStreams(module.LUCK)
     )
     rates = (
@@ -451,25 +458,25 @@ def test_the_chances_written_by_hand_are_those_told():
     module, patient, overrides = HAND["crs"]
     question = ask_file(SCENARIO, overrides=overrides)
     strategy = question.model.strategies[0]
-    life = retell_life(question, strategy, patient, ScriptedStreams(module.LUCK))
+    life = replay_life(question, strategy, patient, ScriptedStreams(module.LUCK))
     told = {draw.decision: draw for draw in life.draws if draw.line == 0 and draw.cycle == 0}
     limits = {
-        Decision.RESPONSE: 0.5,
-        Decision.RESPONSE_CYCLE: 0.8,
-        Decision.RESPONSE_DEPTH: 0.75,
-        Decision.MRD: 0.75,
-        Decision.CURE_IN_REMISSION: 0.1,
-        Decision.TRANSPLANT_ELIGIBILITY: 0.5,
-        Decision.CONSOLIDATION: 0.5,
+        RandomDraw.RESPONSE: 0.5,
+        RandomDraw.RESPONSE_CYCLE: 0.8,
+        RandomDraw.RESPONSE_DEPTH: 0.75,
+        RandomDraw.MRD: 0.75,
+        RandomDraw.CURE_IN_REMISSION: 0.1,
+        RandomDraw.TRANSPLANT_ELIGIBILITY: 0.5,
+        RandomDraw.CONSOLIDATION: 0.5,
     }
     for decision, limit in limits.items():
         (comparison,) = told[decision].comparisons
         assert comparison.limit == pytest.approx(limit, rel=1e-12)
-    assert sorted(each.limit for each in told[Decision.CRS].comparisons) == pytest.approx(
+    assert sorted(each.limit for each in told[RandomDraw.CRS].comparisons) == pytest.approx(
         [0.01, 0.03, 0.08, 0.48]
     )
-    relapse = told[Decision.RELAPSE_TIME].distribution
+    relapse = told[RandomDraw.RELAPSE_TIME].distribution
     assert relapse.parameters == pytest.approx({"median": 121.75, "sigma": 1.0, "hazard_ratio": 2})
-    assert life.due_day(told[Decision.RELAPSE_TIME]) == pytest.approx(159.75)
-    assert life.came_true(told[Decision.RELAPSE_TIME])
-    assert life.due_day(told[Decision.SURVIVAL_AFTER_RELAPSE]) == pytest.approx(403.25)
+    assert life.due_day(told[RandomDraw.RELAPSE_TIME]) == pytest.approx(159.75)
+    assert life.came_true(told[RandomDraw.RELAPSE_TIME])
+    assert life.due_day(told[RandomDraw.SURVIVAL_AFTER_RELAPSE]) == pytest.approx(403.25)

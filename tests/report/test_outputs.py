@@ -25,10 +25,10 @@ from sim.files.results_folder import write_folder
 from sim.report.citations import PROGRAM, citations, published_sources, sources_used
 from sim.report.files import NAMES, check_output, summary_json, write
 from sim.report.run_columns import COLUMNS
-from sim.study.provenance import fingerprint, provenance
-from sim.study.question import ask
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.question import ask
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 from tests.support.programs import contents
 

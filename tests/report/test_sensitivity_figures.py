@@ -18,7 +18,7 @@ from sim.report.figures.two_way import two_way_figure
 from sim.report.figures.what_ifs import what_ifs_figure
 from sim.report.figures.words import balanced
 from sim.report.global_sensitivity import morris_table
-from sim.study.question import ask
+from sim.simulation.question import ask
 from sim.uncertainty import screening, sobol
 from sim.uncertainty.draws import fitted_draws
 from sim.uncertainty.one_way import tornado

@@ -10,10 +10,10 @@ from sim.report.one_way import COLUMNS as TORNADO
 from sim.report.run_tables import run_tables
 from sim.report.what_ifs import COLUMNS as WHAT_IFS
 from sim.report.what_ifs import matrix_table
-from sim.study.comparison import compare
-from sim.study.outcome_units import account_unit, outcome_unit
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.comparison import compare
+from sim.simulation.outcome_units import account_unit, outcome_unit
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty.scenario_matrix import scenario_matrix
 
 DOCUMENTED = {

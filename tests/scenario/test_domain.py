@@ -17,11 +17,11 @@ from sim.catalog.units import UNITS
 from sim.cli import commands
 from sim.errors import UserError
 from sim.scenario.domain import AtMost, SomeShare, allowed_interval, settle
-from sim.study.parameter_sets import run_sets
-from sim.study.question import ask as read_question
-from sim.study.question import with_numbers
-from sim.study.simulation import run
-from sim.study.tally import CATEGORIES, CATEGORY_COLUMNS, is_impossible
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import ask as read_question
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
+from sim.simulation.tally import CATEGORIES, CATEGORY_COLUMNS, is_impossible
 from sim.uncertainty.draws import draw_parameters
 from sim.uncertainty.one_way import tornado
 from sim.uncertainty.ranges import range_of

@@ -15,10 +15,10 @@ from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario, what_if
-from sim.study.question import ask as read_question
-from sim.study.question import prepare
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.question import ask as read_question
+from sim.simulation.question import prepare
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 
 CATALOGUE = load_catalogue()
 INPUTS = Inputs(CATALOGUE)

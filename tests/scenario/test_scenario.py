@@ -426,7 +426,7 @@ def test_an_interrupt_ends_with_130_and_one_line(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sim.study.question.load_scenario", interrupted)
+    monkeypatch.setattr("sim.simulation.question.load_scenario", interrupted)
     result = CliRunner().invoke(commands, ["check", "question.yaml"])
     assert result.exit_code == 130
     assert result.output == "interrupted\n"
@@ -436,7 +436,7 @@ def test_a_reader_that_goes_away_is_no_error(monkeypatch):
     def gone(*_):
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("sim.study.question.load_scenario", gone)
+    monkeypatch.setattr("sim.simulation.question.load_scenario", gone)
     result = CliRunner().invoke(commands, ["check", "question.yaml"])
     assert result.exit_code == 1
     assert result.output == ""

@@ -13,7 +13,7 @@ from sim.cli import commands
 from sim.errors import UserError
 from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario
-from sim.study.question import ask as read_question
+from sim.simulation.question import ask as read_question
 from sim.uncertainty.scenario_matrix import scenario_matrix
 from tests.conftest import SCENARIOS
 

@@ -12,10 +12,10 @@ from sim.errors import UserError
 from sim.scenario.listing import listing
 from sim.scenario.loading import changed_scenario, load_scenario, what_if
 from sim.scenario.schema import Scenario, WhatIf
-from sim.study.provenance import fingerprint
-from sim.study.question import ask, prepare
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.provenance import fingerprint
+from sim.simulation.question import ask, prepare
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from sim.uncertainty.scenario_matrix import AS_IT_STANDS, scenario_matrix
 from tests.support.places import SCENARIOS
 

@@ -15,9 +15,9 @@ from sim.economics.estimates import Estimate
 from sim.economics.frontier import Strategy, frontier
 from sim.report import comparison_files
 from sim.report.comparison_table import print_comparison
-from sim.study.comparison import compare, scenario_names
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.comparison import compare, scenario_names
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from sim.report.files import write
-from sim.study.flow import COURSES, RESPONSES, STATES, TRANSPLANTS, Flow, counted, flow_of
-from sim.study.question import ask
-from sim.study.simulation import run
-from sim.study.summary import summarise
-from sim.study.tally import ROW
+from sim.simulation.flow import COURSES, RESPONSES, STATES, TRANSPLANTS, Flow, counted, flow_of
+from sim.simulation.question import ask
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
+from sim.simulation.tally import ROW
 from tests.support.places import ROOT
 
 SCENARIO = ROOT / "scenarios" / "first_salvage.yaml"

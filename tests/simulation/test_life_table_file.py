@@ -14,8 +14,8 @@ from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.clinic.mortality import cumulative_hazard, gompertz
 from sim.errors import UserError
-from sim.study.life_expectancy import life_expectancy
-from sim.study.question import ask, read_life_table
+from sim.simulation.life_expectancy import life_expectancy
+from sim.simulation.question import ask, read_life_table
 from tests.support.places import ROOT
 
 HEAD = "age,{0}_male,{0}_female\n"
@@ -451,7 +451,7 @@ def test_comparison_says_which_scenario_has_a_table_of_its_own(folder, write):
 
 def test_table_that_kills_sooner_shortens_life(folder, write):
     """A death rate of 50 % a year from 18 on, against one of 0.1 %; 50 patients, same luck."""
-    from sim.study.simulation import run
+    from sim.simulation.run import run
 
     lived = []
     for q in (0.001, 0.5):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.study.core_run import bind
-from sim.study.parameter_sets import run_sets
-from sim.study.question import with_numbers
-from sim.study.rebinding import Rebinder
-from sim.study.simulation import run
+from sim.simulation.core_run import bind
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import with_numbers
+from sim.simulation.rebinding import Rebinder
+from sim.simulation.run import run
 from tests.verification.test_engines_agree import bits
 
 ROWS = 3

@@ -16,8 +16,8 @@ from functools import cache as once
 import numpy as np
 import pandas as pd
 
-from sim.engine.compiled import use_cache_folder
-from sim.study.question import ask
+from sim.engine.compiled.compiler import use_cache_folder
+from sim.simulation.question import ask
 from sim.uncertainty import cache
 from sim.uncertainty.psa import Psa
 from sim.uncertainty.results import content_key, result_files

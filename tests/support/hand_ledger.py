@@ -18,7 +18,7 @@ from sim.economics.clerk import entries
 from sim.economics.ledger import Entry
 from sim.engine.reference import lived, new_life
 from sim.engine.streams import Luck
-from sim.study.question import ask
+from sim.simulation.question import ask
 
 SCENARIO = Path(__file__).with_name("three_patients.yaml")
 NOTHING_HAPPENS = 1.0 - 2.0**-53

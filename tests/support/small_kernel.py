@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from sim.engine.compiled import kernel
+from sim.engine.compiled.compiler import kernel
 
 
 def total(values):

@@ -26,8 +26,8 @@ from sim.engine.reference import simulate
 from sim.errors import UserError
 from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario
-from sim.study.question import prepare
-from sim.study.simulation import run
+from sim.simulation.question import prepare
+from sim.simulation.run import run
 
 CATALOGUE = load_catalogue()
 INPUTS = Inputs(CATALOGUE)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from sim.economics.ledger import Account
-from sim.engine import core, reference
-from sim.study import core_run
-from sim.study.question import ask
-from sim.study.simulation import run
-from sim.study.summary import summarise
-from sim.study.tally import new_counts
+from sim.engine import reference
+from sim.engine.compiled import core
+from sim.simulation import core_run
+from sim.simulation.question import ask
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
+from sim.simulation.tally import new_counts
 from tests.support.places import ROOT
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -200,7 +201,7 @@ def test_totals_are_the_same_bits_with_any_number_of_threads():
 def test_totals_do_not_depend_on_how_many_draws_are_made_at_once(monkeypatch):
     question = ask(SCENARIOS[0], patients=3000)
     expected = bits(run(question))
-    monkeypatch.setattr("sim.study.core_run.BLOCK", 100)
+    monkeypatch.setattr("sim.simulation.core_run.BLOCK", 100)
     assert bits(run(question)) == expected
 
 
@@ -245,8 +246,8 @@ def python(code, **environment):
 def test_core_runs_without_compilation_and_says_the_same():
     code = (
         "from pathlib import Path\n"
-        "from sim.study.question import ask\n"
-        "from sim.study.simulation import run\n"
+        "from sim.simulation.question import ask\n"
+        "from sim.simulation.run import run\n"
         "s = run(ask(Path('scenarios/first_salvage.yaml'), patients=20), threads=1)\n"
         "print(s.tally.sums.values.tobytes().hex())"
     )
@@ -257,7 +258,7 @@ def test_core_runs_without_compilation_and_says_the_same():
 
 def test_machine_code_of_other_sources_is_not_used():
     """The name of the cache folder is a hash of the sources."""
-    from sim.engine import compiled
+    from sim.engine.compiled import compiler as compiled
 
     folder = compiled.use_cache_folder()
     assert folder is None or folder.name == compiled.source_hash()

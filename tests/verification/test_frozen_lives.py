@@ -1,7 +1,7 @@
 """Both engines give the lives that two independently written engines gave.
 
 Both engines run one source of the patient's story, so that their agreement says nothing about the
-story itself. `frozen/lives.parquet` is the witness from before: 200 patients of each of the eight
+story itself. `frozen/lives.parquet` is the recorder from before: 200 patients of each of the eight
 scenarios under each strategy, 47,834 events, written by a SimPy engine with a story of its own,
 which a compiled engine with another had confirmed bit for bit (commit 62a4a13).
 `frozen/models.json` holds the numbers, settings, strategies and life tables that these lives were
@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 
 from sim.clinic.mortality import LifeTable
-from sim.engine import core, reference
+from sim.engine import reference
+from sim.engine.compiled import core
 from sim.engine.model import Care, RegimenPlan, Settings, StrategyPlan, build
 from tests.support.places import TESTS
 

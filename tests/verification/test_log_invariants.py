@@ -13,21 +13,21 @@ import pytest
 from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from sim.clinic.decisions import CYCLES_PER_LINE
-from sim.clinic.events import Cause, Happening
+from sim.clinic.draws import CYCLES_PER_LINE
+from sim.clinic.events import Cause, EventKind
 from sim.clinic.toxicity import FATAL, Toxicity
 from sim.economics.ledger import Category
 from sim.engine.outcomes import outcome
 
-TERMINAL = {Happening.DEATH, Happening.HORIZON}
+TERMINAL = {EventKind.DEATH, EventKind.HORIZON}
 TREATMENT = {
-    Happening.CYCLE_STARTED,
-    Happening.INFUSION_STARTED,
-    Happening.TOXICITY,
-    Happening.SEIZURE,
-    Happening.TREATMENT_STOPPED,
+    EventKind.CYCLE_STARTED,
+    EventKind.INFUSION_STARTED,
+    EventKind.TOXICITY,
+    EventKind.SEIZURE,
+    EventKind.TREATMENT_STOPPED,
 }
-PUMP = {Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED}
+PUMP = {EventKind.INFUSION_STARTED, EventKind.INFUSION_STOPPED}
 
 
 def for_drawn_questions(test):
@@ -50,11 +50,11 @@ def test_the_drawn_questions_meet_all_that_can_happen(walk):
     def look(data):
         for trace in walk(data).traces:
             met.update(event.kind for event in trace.log)
-            if trace.log[-1].kind == Happening.DEATH:
+            if trace.log[-1].kind == EventKind.DEATH:
                 met.add(Cause(trace.log[-1].detail).name)
 
     look()
-    assert met == {*Happening, *(cause.name for cause in Cause)}
+    assert met == {*EventKind, *(cause.name for cause in Cause)}
 
 
 # Time.
@@ -66,12 +66,12 @@ def test_a_log_runs_from_entry_to_one_end_in_order(walk, data):
     horizon = simulation.question.model.settings.horizon_days
     for trace in simulation.traces:
         log = trace.log
-        assert (log[0].kind, log[0].time_days) == (Happening.ENTRY, 0.0)
-        assert [event.kind for event in log].count(Happening.ENTRY) == 1
+        assert (log[0].kind, log[0].time_days) == (EventKind.ENTRY, 0.0)
+        assert [event.kind for event in log].count(EventKind.ENTRY) == 1
         assert [event.kind in TERMINAL for event in log] == [False] * (len(log) - 1) + [True]
         times = [event.time_days for event in log]
         assert times == sorted(times)
-        if log[-1].kind == Happening.HORIZON:
+        if log[-1].kind == EventKind.HORIZON:
             assert times[-1] == horizon
         else:
             assert times[-1] < horizon
@@ -82,7 +82,7 @@ def test_lines_and_cycles_count_up(walk, data):
     for trace in walk(data).traces:
         lines = [event.line for event in trace.log]
         assert lines == sorted(lines)
-        started = [event for event in trace.log if event.kind == Happening.LINE_STARTED]
+        started = [event for event in trace.log if event.kind == EventKind.LINE_STARTED]
         assert [event.line for event in started] == list(range(len(started)))
         assert [event.detail for event in started] == list(range(len(started)))
         assert len(started) <= len(trace.regimens)
@@ -90,7 +90,7 @@ def test_lines_and_cycles_count_up(walk, data):
             cycles = [
                 event.cycle
                 for event in trace.log
-                if event.kind == Happening.CYCLE_STARTED and event.line == line
+                if event.kind == EventKind.CYCLE_STARTED and event.line == line
             ]
             assert cycles == list(range(len(cycles)))
             assert len(cycles) < CYCLES_PER_LINE
@@ -108,7 +108,7 @@ def test_remission_ends_before_life_does(walk, data):
             assert row.rfs_days >= 0.0
             assert row.efs_days <= row.death_days
             assert row.remission_days + row.rfs_days == pytest.approx(row.efs_days, rel=1e-12)
-            relapses = [e.time_days for e in trace.log if e.kind == Happening.RELAPSE]
+            relapses = [e.time_days for e in trace.log if e.kind == EventKind.RELAPSE]
             assert all(row.remission_days < day <= end for day in relapses)
         else:
             assert math.isnan(row.rfs_days)
@@ -125,10 +125,10 @@ def test_nothing_is_given_in_a_line_after_relapse_transplant_or_stop(walk, data)
         for event in trace.log:
             if event.kind in TREATMENT:
                 ended_by = over.get(event.line, set())
-                assert not ended_by & {Happening.RELAPSE, Happening.TRANSPLANT}
-                if event.kind in (Happening.CYCLE_STARTED, Happening.INFUSION_STARTED):
-                    assert Happening.TREATMENT_STOPPED not in ended_by
-                    assert Happening.NO_RESPONSE not in ended_by
+                assert not ended_by & {EventKind.RELAPSE, EventKind.TRANSPLANT}
+                if event.kind in (EventKind.CYCLE_STARTED, EventKind.INFUSION_STARTED):
+                    assert EventKind.TREATMENT_STOPPED not in ended_by
+                    assert EventKind.NO_RESPONSE not in ended_by
             over.setdefault(event.line, set()).add(event.kind)
 
 
@@ -142,15 +142,15 @@ def test_the_pump_is_stopped_before_the_end_and_gives_no_more_than_the_cycle_hol
                 assert (event.line, event.cycle) == (running.line, running.cycle)
                 key = event.line, event.cycle
                 given[key] = given.get(key, 0.0) + event.time_days - running.time_days
-            if event.kind == Happening.INFUSION_STARTED:
+            if event.kind == EventKind.INFUSION_STARTED:
                 assert trace.regimens[event.line].startswith("blinatumomab")
                 assert event.value in (9.0, 28.0)
                 assert running is None or running.value != event.value
                 running = event
-            elif event.kind == Happening.INFUSION_STOPPED:
+            elif event.kind == EventKind.INFUSION_STOPPED:
                 assert running is not None
                 running = None
-            elif event.kind not in TREATMENT or event.kind == Happening.CYCLE_STARTED:
+            elif event.kind not in TREATMENT or event.kind == EventKind.CYCLE_STARTED:
                 assert running is None
         assert all(days <= 28.0 + 1e-9 for days in given.values())
 
@@ -165,16 +165,16 @@ def test_toxicity_stands_in_a_cycle_and_follows_its_grade(walk, data):
                 for other in trace.log[place + 1 :]
                 if other.time_days == event.time_days
             }
-            if event.kind == Happening.TOXICITY:
+            if event.kind == EventKind.TOXICITY:
                 assert event.grade in (2, 3, 4, 5)
                 assert event.value > 0.0
                 assert event.cycle >= 0
                 if event.grade >= 4 and trace.log[-1].time_days > event.time_days:
-                    assert (Happening.TREATMENT_STOPPED, event.detail) in same_moment
-            if event.kind == Happening.SEIZURE:
+                    assert (EventKind.TREATMENT_STOPPED, event.detail) in same_moment
+            if event.kind == EventKind.SEIZURE:
                 cause = trace.log[place - 1]
                 assert (cause.kind, cause.detail, cause.time_days) == (
-                    Happening.TOXICITY,
+                    EventKind.TOXICITY,
                     Toxicity.NEUROTOXICITY,
                     event.time_days,
                 )
@@ -194,29 +194,29 @@ def test_leukaemia_is_in_remission_or_active_and_changes_as_it_can(walk, data):
         assert trace.log[0].detail == trace.patient.mrd_only
         answered = set()
         for event in trace.log:
-            if event.kind in (Happening.RESPONSE, Happening.NO_RESPONSE):
+            if event.kind in (EventKind.RESPONSE, EventKind.NO_RESPONSE):
                 assert not remission
                 assert event.line not in answered
                 answered.add(event.line)
-                remission, transplanted = event.kind == Happening.RESPONSE, False
-            elif event.kind == Happening.TRANSPLANT:
+                remission, transplanted = event.kind == EventKind.RESPONSE, False
+            elif event.kind == EventKind.TRANSPLANT:
                 assert remission == (event.detail == 1)
                 assert not transplanted or event.detail == 0
                 remission = transplanted = True
-            elif event.kind == Happening.RELAPSE:
+            elif event.kind == EventKind.RELAPSE:
                 assert remission
                 remission = transplanted = False
-            elif event.kind in (Happening.ACUTE_GVHD, Happening.CHRONIC_GVHD):
+            elif event.kind in (EventKind.ACUTE_GVHD, EventKind.CHRONIC_GVHD):
                 assert transplanted
-            elif event.kind == Happening.LINE_STARTED:
+            elif event.kind == EventKind.LINE_STARTED:
                 assert remission == (trace.patient.mrd_only and event.line == 0)
-            elif event.kind == Happening.MRD_ASSESSED:
+            elif event.kind == EventKind.MRD_ASSESSED:
                 assert (remission, event.line, event.cycle) == (True, 0, 0)
-            elif event.kind == Happening.USUAL_CARE_STARTED:
+            elif event.kind == EventKind.USUAL_CARE_STARTED:
                 assert not remission
-            elif event.kind == Happening.LONG_TERM_SURVIVOR:
+            elif event.kind == EventKind.LONG_TERM_SURVIVOR:
                 assert remission
-            elif event.kind == Happening.DEATH:
+            elif event.kind == EventKind.DEATH:
                 expected = {
                     Cause.LEUKAEMIA: not remission,
                     Cause.IN_REMISSION: remission and not transplanted,
@@ -231,11 +231,11 @@ def test_toxic_deaths_come_when_a_fatal_toxicity_ends(walk, data):
         fatal = [
             event.time_days + event.value
             for event in trace.log
-            if event.kind == Happening.TOXICITY and event.grade == FATAL
+            if event.kind == EventKind.TOXICITY and event.grade == FATAL
         ]
         end = trace.log[-1]
         assert len(fatal) <= 1
-        if end.kind == Happening.DEATH and end.detail == Cause.TOXICITY:
+        if end.kind == EventKind.DEATH and end.detail == Cause.TOXICITY:
             assert fatal == [end.time_days]
         else:
             assert all(day >= end.time_days for day in fatal)
@@ -244,13 +244,13 @@ def test_toxic_deaths_come_when_a_fatal_toxicity_ends(walk, data):
 @for_drawn_questions
 def test_survivorship_begins_two_years_after_remission_or_transplant(walk, data):
     """After entry, when MRD only is not treated."""
-    begins = {Happening.ENTRY, Happening.RESPONSE, Happening.MRD_ASSESSED, Happening.TRANSPLANT}
+    begins = {EventKind.ENTRY, EventKind.RESPONSE, EventKind.MRD_ASSESSED, EventKind.TRANSPLANT}
     for trace in walk(data).traces:
         since = math.nan
         for event in trace.log:
             if event.kind in begins:
                 since = event.time_days
-            elif event.kind == Happening.LONG_TERM_SURVIVOR:
+            elif event.kind == EventKind.LONG_TERM_SURVIVOR:
                 assert event.time_days == since + 2 * 365.25
 
 
@@ -259,10 +259,10 @@ def test_cd19_is_lost_to_what_targets_it_and_once_lost_stays_lost(walk, data):
     for trace in walk(data).traces:
         lost = False
         for event in trace.log:
-            if event.kind == Happening.CD19_LOSS:
+            if event.kind == EventKind.CD19_LOSS:
                 assert trace.regimens[event.line].startswith("blinatumomab")
                 lost = True
-            elif event.kind == Happening.RESPONSE and lost:
+            elif event.kind == EventKind.RESPONSE and lost:
                 assert not trace.regimens[event.line].startswith("blinatumomab")
 
 
@@ -292,7 +292,7 @@ def test_no_drug_of_a_line_is_paid_after_its_treatment_has_stopped(walk, data):
         stopped = {
             event.line: event.time_days
             for event in trace.log
-            if event.kind == Happening.TREATMENT_STOPPED
+            if event.kind == EventKind.TREATMENT_STOPPED
         }
         for entry in trace.ledger:
             if entry.category == Category.DRUG and entry.what != "tablets":

@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.clinic.events import Happening
+from sim.clinic.events import EventKind
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.economics.ledger import Account, Category
-from sim.study.question import with_numbers
-from sim.study.simulation import run
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
 
 OTHER_SEED = 2**64 - 1
 CASES = [("tower", 0), ("real_world", OTHER_SEED)]
@@ -70,7 +70,7 @@ def test_a_shorter_horizon_only_cuts_stories_short(ask, simulated, name, seed):
         end = min(horizon * 365.25, before.log[-1].time_days)
         assert trace.log[-1].time_days == end
         assert before_the_end(trace, end) == before_the_end(before, end)
-        cut += trace.log[-1].kind == Happening.HORIZON
+        cut += trace.log[-1].kind == EventKind.HORIZON
     assert cut > 0
     for arm in shorter.arms:
         longer = lifelong.arm(arm.strategy.name)
@@ -143,7 +143,7 @@ def test_a_riskier_first_cycle_spares_nobody_the_toxicity(ask, simulated, name, 
             struck = [
                 event
                 for event in log
-                if event.kind == Happening.TOXICITY and (event.line, event.cycle) == (0, 0)
+                if event.kind == EventKind.TOXICITY and (event.line, event.cycle) == (0, 0)
             ]
             grades.append(max((e.grade for e in struck if e.detail == kind), default=0))
             others.append(max((e.grade for e in struck if e.detail != kind), default=0))

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.patient import MRD_TREATMENT, salvage_line_at, salvage_lines_failed
 from sim.clinic.toxicity import Toxicity
-from sim.study.simulation import run
+from sim.simulation.run import run
 from tests.support.hand_ledger import LATER_LINE, assert_ledger, assert_log, live, somebody
 
 MONTH = 30.4375
@@ -53,22 +53,22 @@ def in_remission(relapse):
 # Treated: MRD is negative after the first cycle, none follows, relapse on day 28 + 487.
 
 TREATED = {
-    (Decision.MRD, 0): 0.79,  # below 0.8; of responders 0.74 would be negative
-    (Decision.CURE_IN_REMISSION, 0): 0.2,  # not below 0.2: would relapse
-    (Decision.RELAPSE_TIME, 0): SQUARE_ROOT,
-    (Decision.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
-    (Decision.RESCUE, LATER_LINE): 0.6,  # above 1/2
+    (RandomDraw.MRD, 0): 0.79,  # below 0.8; of responders 0.74 would be negative
+    (RandomDraw.CURE_IN_REMISSION, 0): 0.2,  # not below 0.2: would relapse
+    (RandomDraw.RELAPSE_TIME, 0): SQUARE_ROOT,
+    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
+    (RandomDraw.RESCUE, LATER_LINE): 0.6,  # above 1/2
 }
 TREATED_LOG = [
-    Event(0.0, Happening.ENTRY, line=0, detail=1),
-    Event(0.0, Happening.LINE_STARTED, line=0),
-    Event(0.0, Happening.CYCLE_STARTED, line=0, cycle=0),
-    Event(0.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=28.0),
-    Event(28.0, Happening.INFUSION_STOPPED, line=0, cycle=0),
-    Event(28.0, Happening.MRD_ASSESSED, line=0, cycle=0, value=1.0),
-    Event(515.0, Happening.RELAPSE, line=0),
-    Event(515.0, Happening.USUAL_CARE_STARTED, line=1),
-    Event(1002.0, Happening.DEATH, line=1, detail=Cause.LEUKAEMIA),
+    Event(0.0, EventKind.ENTRY, line=0, detail=1),
+    Event(0.0, EventKind.LINE_STARTED, line=0),
+    Event(0.0, EventKind.CYCLE_STARTED, line=0, cycle=0),
+    Event(0.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=28.0),
+    Event(28.0, EventKind.INFUSION_STOPPED, line=0, cycle=0),
+    Event(28.0, EventKind.MRD_ASSESSED, line=0, cycle=0, value=1.0),
+    Event(515.0, EventKind.RELAPSE, line=0),
+    Event(515.0, EventKind.USUAL_CARE_STARTED, line=1),
+    Event(1002.0, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
 ]
 TREATED_LEDGER = [
     # Four bags of 7 days, 196 mcg are 5.6 vials of 35 mcg.
@@ -95,13 +95,16 @@ def test_ledger_of_a_treated_patient_holds_every_entry_written_by_hand_and_no_ot
 # second cut short by an allo-HCT 60.875 days after the assessment; relapse six months after it.
 
 IN_VAIN = {
-    (Decision.MRD, 0): 0.8,
-    (Decision.CONSOLIDATION, 0): 0.1,
-    (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.7,  # below 3/4, where 1/2 without the ratio of MRD only
-    (Decision.TRANSPLANT_TIME, 0): 0.5,
-    (Decision.CURE_AFTER_TRANSPLANT, 0): 0.4,  # above 0.3: would relapse; MRD-negative not
-    (Decision.RELAPSE_AFTER_TRANSPLANT, 0): SQUARE_ROOT,
-    (Decision.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
+    (RandomDraw.MRD, 0): 0.8,
+    (RandomDraw.CONSOLIDATION, 0): 0.1,
+    (
+        RandomDraw.TRANSPLANT_ELIGIBILITY,
+        0,
+    ): 0.7,  # below 3/4, where 1/2 without the ratio of MRD only
+    (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
+    (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.4,  # above 0.3: would relapse; MRD-negative not
+    (RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0): SQUARE_ROOT,
+    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
 }
 
 
@@ -110,17 +113,17 @@ def test_log_of_a_patient_treated_in_vain_is_the_history_written_by_hand():
     relapse = hct + 182.625
     expected = [
         *TREATED_LOG[:5],
-        Event(28.0, Happening.MRD_ASSESSED, line=0, cycle=0, value=0.0),
-        Event(42.0, Happening.CYCLE_STARTED, line=0, cycle=1),
-        Event(42.0, Happening.INFUSION_STARTED, line=0, cycle=1, value=28.0),
-        Event(70.0, Happening.INFUSION_STOPPED, line=0, cycle=1),
-        Event(84.0, Happening.CYCLE_STARTED, line=0, cycle=2),
-        Event(84.0, Happening.INFUSION_STARTED, line=0, cycle=2, value=28.0),
-        Event(hct, Happening.INFUSION_STOPPED, line=0, cycle=2),
-        Event(hct, Happening.TRANSPLANT, line=0, detail=1),
-        Event(relapse, Happening.RELAPSE, line=0),
-        Event(relapse, Happening.USUAL_CARE_STARTED, line=1),
-        Event(relapse + 487.0, Happening.DEATH, line=1, detail=Cause.LEUKAEMIA),
+        Event(28.0, EventKind.MRD_ASSESSED, line=0, cycle=0, value=0.0),
+        Event(42.0, EventKind.CYCLE_STARTED, line=0, cycle=1),
+        Event(42.0, EventKind.INFUSION_STARTED, line=0, cycle=1, value=28.0),
+        Event(70.0, EventKind.INFUSION_STOPPED, line=0, cycle=1),
+        Event(84.0, EventKind.CYCLE_STARTED, line=0, cycle=2),
+        Event(84.0, EventKind.INFUSION_STARTED, line=0, cycle=2, value=28.0),
+        Event(hct, EventKind.INFUSION_STOPPED, line=0, cycle=2),
+        Event(hct, EventKind.TRANSPLANT, line=0, detail=1),
+        Event(relapse, EventKind.RELAPSE, line=0),
+        Event(relapse, EventKind.USUAL_CARE_STARTED, line=1),
+        Event(relapse + 487.0, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
     ]
     patient = somebody(mrd_only=True, male=False)
     assert_log(live(patient, IN_VAIN, strategy="blinatumomab_mrd").log, expected)
@@ -129,20 +132,20 @@ def test_log_of_a_patient_treated_in_vain_is_the_history_written_by_hand():
 # Untreated: MRD stays positive, relapse on day 121.75.
 
 UNTREATED = {
-    (Decision.CURE_IN_REMISSION, 0): 0.15,  # above 0.1 of MRD-positive, below 0.2 of negative
-    (Decision.RELAPSE_TIME, 0): SQUARE_ROOT,
-    (Decision.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
-    (Decision.RESCUE, 0): 0.6,
+    (RandomDraw.CURE_IN_REMISSION, 0): 0.15,  # above 0.1 of MRD-positive, below 0.2 of negative
+    (RandomDraw.RELAPSE_TIME, 0): SQUARE_ROOT,
+    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
+    (RandomDraw.RESCUE, 0): 0.6,
 }
 
 
 def test_without_treatment_she_stays_mrd_positive_in_remission_until_relapse():
     lived = live(PATIENT, UNTREATED, strategy="observation")
     expected = [
-        Event(0.0, Happening.ENTRY, line=0, detail=1),
-        Event(121.75, Happening.RELAPSE, line=0),
-        Event(121.75, Happening.USUAL_CARE_STARTED, line=0),
-        Event(121.75 + 487.0, Happening.DEATH, line=0, detail=Cause.LEUKAEMIA),
+        Event(0.0, EventKind.ENTRY, line=0, detail=1),
+        Event(121.75, EventKind.RELAPSE, line=0),
+        Event(121.75, EventKind.USUAL_CARE_STARTED, line=0),
+        Event(121.75 + 487.0, EventKind.DEATH, line=0, detail=Cause.LEUKAEMIA),
     ]
     assert_log(lived.log, expected)
     ledger = [*in_remission(121.75), *after_relapse(121.75, line=0)]
@@ -151,20 +154,20 @@ def test_without_treatment_she_stays_mrd_positive_in_remission_until_relapse():
 
 def test_without_treatment_she_can_be_transplanted():
     script = {
-        (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.7,
-        (Decision.TRANSPLANT_TIME, 0): 0.5,
-        (Decision.CURE_AFTER_TRANSPLANT, 0): 0.2,  # below 0.3: cured
+        (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.7,
+        (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
+        (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.2,  # below 0.3: cured
     }
     log = live(PATIENT, script, strategy="observation").log
     assert [(e.kind, e.time_days) for e in log[:3]] == [
-        (Happening.ENTRY, 0.0),
-        (Happening.TRANSPLANT, 60.875),
-        (Happening.LONG_TERM_SURVIVOR, 60.875 + 730.5),
+        (EventKind.ENTRY, 0.0),
+        (EventKind.TRANSPLANT, 60.875),
+        (EventKind.LONG_TERM_SURVIVOR, 60.875 + 730.5),
     ]
 
 
 def test_with_overt_leukaemia_no_treatment_means_death_of_it():
-    script = {(Decision.REFRACTORY_SURVIVAL, 0): 0.75, (Decision.RESCUE, 0): 0.6}
+    script = {(RandomDraw.REFRACTORY_SURVIVAL, 0): 0.75, (RandomDraw.RESCUE, 0): 0.6}
     log = live(somebody(), script, strategy="observation").log
     assert (log[-1].time_days, log[-1].detail) == (4 * 60.875, Cause.LEUKAEMIA)
 
@@ -172,33 +175,33 @@ def test_with_overt_leukaemia_no_treatment_means_death_of_it():
 def test_toxicity_of_the_first_cycle_kills_before_mrd_is_assessed():
     """Below 2/116 x 0.125 the CRS is fatal; onset 8 u = day 4, its duration 10 days."""
     script = {
-        (Decision.CRS, 0): 0.002,
-        (Decision.CRS_ONSET, 0): 0.5,
-        (Decision.CRS_DURATION, 0): 0.5,
+        (RandomDraw.CRS, 0): 0.002,
+        (RandomDraw.CRS_ONSET, 0): 0.5,
+        (RandomDraw.CRS_DURATION, 0): 0.5,
     }
     log = live(PATIENT, script, strategy="blinatumomab_mrd").log
-    assert (log[-1].kind, log[-1].detail) == (Happening.DEATH, Cause.TOXICITY)
+    assert (log[-1].kind, log[-1].detail) == (EventKind.DEATH, Cause.TOXICITY)
     assert log[-1].time_days == pytest.approx(14.0, rel=1e-12)
-    assert Happening.MRD_ASSESSED not in {event.kind for event in log}
+    assert EventKind.MRD_ASSESSED not in {event.kind for event in log}
 
 
 def test_after_an_interruption_the_full_dose_goes_on():
     """Grade 3 neurotoxicity on day 5, for 6 days and 3 more; u between 0.2 x 15/116 and 15/116."""
     script = {
-        (Decision.NEUROTOXICITY, 0): 0.1,
-        (Decision.NEUROTOXICITY_ONSET, 0): 0.5,
-        (Decision.NEUROTOXICITY_DURATION, 0): stats.norm.cdf(math.log(0.6) / 0.7),
+        (RandomDraw.NEUROTOXICITY, 0): 0.1,
+        (RandomDraw.NEUROTOXICITY_ONSET, 0): 0.5,
+        (RandomDraw.NEUROTOXICITY_DURATION, 0): stats.norm.cdf(math.log(0.6) / 0.7),
     }
     log = live(PATIENT, script, strategy="blinatumomab_mrd").log
     pump = [
         (event.kind, event.value)
         for event in log
-        if event.kind in (Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED)
+        if event.kind in (EventKind.INFUSION_STARTED, EventKind.INFUSION_STOPPED)
     ]
-    started, stopped = (Happening.INFUSION_STARTED, 28.0), (Happening.INFUSION_STOPPED, 0.0)
+    started, stopped = (EventKind.INFUSION_STARTED, 28.0), (EventKind.INFUSION_STOPPED, 0.0)
     assert pump == [started, stopped, started, stopped]
-    (assessed,) = [event for event in log if event.kind == Happening.MRD_ASSESSED]
-    (struck,) = [event for event in log if event.kind == Happening.TOXICITY]
+    (assessed,) = [event for event in log if event.kind == EventKind.MRD_ASSESSED]
+    (struck,) = [event for event in log if event.kind == EventKind.TOXICITY]
     assert (struck.detail, struck.grade) == (Toxicity.NEUROTOXICITY, 3)
     assert assessed.time_days == pytest.approx(28.0 + 6.0 + 3.0, rel=1e-9)
 

@@ -6,26 +6,26 @@ from collections import Counter
 
 import pytest
 
-from sim.clinic.decisions import Decision
+from sim.clinic.draws import RandomDraw
 from sim.economics.clerk import entries
 from sim.engine.reference import simulate
 from sim.engine.streams import Streams
 
 AT_ENTRY = {
-    Decision.AGE: {"age_years"},
-    Decision.SEX: {"male", "weight_kg", "height_cm"},
-    Decision.WEIGHT: {"weight_kg"},
-    Decision.HEIGHT: {"height_cm"},
-    Decision.SALVAGE_LINE: {"salvage_line"},
-    Decision.PRIOR_HCT: {"prior_hct", "primary_refractory", "first_remission_months"},
-    Decision.PHILADELPHIA: {"ph_positive"},
-    Decision.KMT2A: {"kmt2a"},
-    Decision.HIGH_BLASTS: {"high_blasts"},
-    Decision.CNS_DISEASE: {"cns"},
-    Decision.EXTRAMEDULLARY: {"extramedullary"},
-    Decision.PRIMARY_REFRACTORY: {"primary_refractory", "first_remission_months"},
-    Decision.FIRST_REMISSION: {"first_remission_months"},
-    Decision.MRD_ONLY: {"mrd_only"},
+    RandomDraw.AGE: {"age_years"},
+    RandomDraw.SEX: {"male", "weight_kg", "height_cm"},
+    RandomDraw.WEIGHT: {"weight_kg"},
+    RandomDraw.HEIGHT: {"height_cm"},
+    RandomDraw.SALVAGE_LINE: {"salvage_line"},
+    RandomDraw.PRIOR_HCT: {"prior_hct", "primary_refractory", "first_remission_months"},
+    RandomDraw.PHILADELPHIA: {"ph_positive"},
+    RandomDraw.KMT2A: {"kmt2a"},
+    RandomDraw.HIGH_BLASTS: {"high_blasts"},
+    RandomDraw.CNS_DISEASE: {"cns"},
+    RandomDraw.EXTRAMEDULLARY: {"extramedullary"},
+    RandomDraw.PRIMARY_REFRACTORY: {"primary_refractory", "first_remission_months"},
+    RandomDraw.FIRST_REMISSION: {"first_remission_months"},
+    RandomDraw.MRD_ONLY: {"mrd_only"},
 }
 """What of the baseline depends on a decision."""
 
@@ -34,7 +34,7 @@ class Meddler:
     """Overhears who asks for which number, and may answer one decision of one patient itself."""
 
     def __init__(self, monkeypatch):
-        self.asked = {decision: [] for decision in Decision}
+        self.asked = {decision: [] for decision in RandomDraw}
         self.used = Counter()
         self.patient, self.decision, self.answer = None, None, None
         truth = Streams.uniform
@@ -102,12 +102,12 @@ def test_no_number_decides_twice(unmeddled):
     """
     meddler, histories_before = unmeddled
     twice = {decision for (_, decision, _), uses in meddler.used.items() if uses > 1}
-    assert twice == {Decision.BACKGROUND_DEATH}
+    assert twice == {RandomDraw.BACKGROUND_DEATH}
     lines = [log[-1].line for _, log, _ in histories_before.values()]
     assert sum(line >= 1 for line in lines) > 40 / 3
 
 
-@pytest.mark.parametrize("decision", Decision, ids=lambda decision: decision.name.lower())
+@pytest.mark.parametrize("decision", RandomDraw, ids=lambda decision: decision.name.lower())
 def test_one_decision_of_one_patient_changes_no_other_patient(
     monkeypatch, mixed, unmeddled, decision
 ):

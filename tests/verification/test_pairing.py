@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sim.engine import reference
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 
 OTHER_SEED = 2**64 - 1
 CASES = [

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import pytest
 from scipy.stats import binomtest
 
-from sim.study.question import ask
-from sim.study.simulation import run
-from sim.study.summary import summarise
+from sim.simulation.question import ask
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 
 pytestmark = pytest.mark.slow

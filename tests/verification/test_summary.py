@@ -10,11 +10,11 @@ import pytest
 from sim.clinic.events import Cause
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.engine.outcomes import ALIVE, Outcome
-from sim.study.arms import Arm
-from sim.study.question import ask
-from sim.study.simulation import Simulation, run
-from sim.study.summary import OS_LANDMARKS_MONTHS, SHARES, summarise
-from sim.study.tally import ROW
+from sim.simulation.arms import Arm
+from sim.simulation.question import ask
+from sim.simulation.run import Simulation, run
+from sim.simulation.summary import OS_LANDMARKS_MONTHS, SHARES, summarise
+from sim.simulation.tally import ROW
 from tests.support.places import ROOT
 
 MONTH = 30.4375

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim.clinic.events import Cause, Happening
+from sim.clinic.events import Cause, EventKind
 from sim.economics.ledger import Category
-from sim.study.question import with_numbers
-from sim.study.simulation import run
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
 
 OTHER_SEED = 2**64 - 1
 CASES = [("tower", 0), ("real_world", OTHER_SEED), ("nhs_first_salvage", OTHER_SEED)]
@@ -52,7 +52,7 @@ def assert_same(answer, other):
 
 # Toxicity.
 
-TOXIC_EVENTS = {Happening.TOXICITY, Happening.SEIZURE, Happening.TREATMENT_STOPPED}
+TOXIC_EVENTS = {EventKind.TOXICITY, EventKind.SEIZURE, EventKind.TREATMENT_STOPPED}
 
 
 @with_sequences
@@ -78,12 +78,12 @@ def test_without_toxicity_the_infusion_runs_through(ask, name, seed):
     for trace in answer.traces:
         runs = {}
         for event in trace.log:
-            if event.kind in (Happening.INFUSION_STARTED, Happening.INFUSION_STOPPED):
+            if event.kind in (EventKind.INFUSION_STARTED, EventKind.INFUSION_STOPPED):
                 runs.setdefault((event.line, event.cycle), []).append(event)
         for events in runs.values():
             *starts, stop = events
-            assert stop.kind == Happening.INFUSION_STOPPED
-            assert {event.kind for event in starts} == {Happening.INFUSION_STARTED}
+            assert stop.kind == EventKind.INFUSION_STOPPED
+            assert {event.kind for event in starts} == {EventKind.INFUSION_STARTED}
             lasted = stop.time_days - starts[0].time_days
             # The day of a later cycle is a sum, so 28 days are so to the last digits.
             if abs(lasted - 28.0) < 1e-9:
@@ -93,9 +93,9 @@ def test_without_toxicity_the_infusion_runs_through(ask, name, seed):
                 assert lasted < 28.0
                 at_stop = {e.kind for e in trace.log if e.time_days == stop.time_days}
                 assert at_stop & {
-                    Happening.DEATH,
-                    Happening.RELAPSE,
-                    Happening.TRANSPLANT,
+                    EventKind.DEATH,
+                    EventKind.RELAPSE,
+                    EventKind.TRANSPLANT,
                 }
     assert complete > 100
 
@@ -132,11 +132,11 @@ def test_where_nobody_may_be_transplanted_nobody_is(ask, simulated, name, seed, 
     }[how]
     answer = run(ask(name, patients=1000, seed=seed, **change), trace=400)
     events = {
-        Happening.TRANSPLANT,
-        Happening.TRANSPLANT_VOD,
-        Happening.TRANSPLANT_INFECTION,
-        Happening.ACUTE_GVHD,
-        Happening.CHRONIC_GVHD,
+        EventKind.TRANSPLANT,
+        EventKind.TRANSPLANT_VOD,
+        EventKind.TRANSPLANT_INFECTION,
+        EventKind.ACUTE_GVHD,
+        EventKind.CHRONIC_GVHD,
     }
     assert happened(simulated(name, seed)) >= events
     assert not happened(answer) & events
@@ -188,12 +188,12 @@ def test_where_response_is_impossible_nobody_responds(ask, name, seed):
     """Transplant is left to those whom usual care rescues."""
     question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": -50.0})
     answer = run(question, trace=400)
-    assert Happening.RESPONSE not in happened(answer)
+    assert EventKind.RESPONSE not in happened(answer)
     assert {
         event.detail
         for trace in answer.traces
         for event in trace.log
-        if event.kind == Happening.TRANSPLANT
+        if event.kind == EventKind.TRANSPLANT
     } == {0}
     for arm in answer.arms:
         columns = arm.outcomes[["response", "complete_remission", "mrd_negative"]]
@@ -214,14 +214,14 @@ def test_where_response_is_certain_only_a_stop_prevents_it(ask, name, seed):
     for trace in answer.traces:
         first = [event for event in trace.log if event.line == 0]
         kinds = {event.kind for event in first}
-        responded += Happening.RESPONSE in kinds
-        if Happening.NO_RESPONSE in kinds:
+        responded += EventKind.RESPONSE in kinds
+        if EventKind.NO_RESPONSE in kinds:
             failed += 1
-            assert Happening.TREATMENT_STOPPED in kinds
-        if Happening.RESPONSE not in kinds and first[-1].kind == Happening.DEATH:
+            assert EventKind.TREATMENT_STOPPED in kinds
+        if EventKind.RESPONSE not in kinds and first[-1].kind == EventKind.DEATH:
             assert (
                 first[-1].detail in (Cause.TOXICITY, Cause.BACKGROUND)
-                or Happening.TREATMENT_STOPPED in kinds
+                or EventKind.TREATMENT_STOPPED in kinds
             )
     assert failed > 0
     assert responded > 0.8 * len(answer.traces)
@@ -237,9 +237,9 @@ def test_beyond_the_cure_point_nobody_relapses(ask, simulated, name, seed):
     for trace, before in zip(answer.traces, simulated(name, seed).traces, strict=True):
         since = 0.0
         for event in trace.log:
-            if event.kind in (Happening.RESPONSE, Happening.TRANSPLANT):
+            if event.kind in (EventKind.RESPONSE, EventKind.TRANSPLANT):
                 since = event.time_days
-            if event.kind == Happening.RELAPSE:
+            if event.kind == EventKind.RELAPSE:
                 assert event.time_days - since <= limit_days + 1e-9
         prevented += trace.log != before.log
     assert prevented > 0
@@ -271,7 +271,7 @@ def test_who_is_fit_for_no_further_line_gets_supportive_care(ask, name, seed):
             strategies,
         )
     )
-    assert Happening.USUAL_CARE_STARTED not in happened(usual)
+    assert EventKind.USUAL_CARE_STARTED not in happened(usual)
     assert_same(usual, supportive)
 
 
@@ -294,13 +294,13 @@ def test_leukaemia_that_has_lost_cd19_does_not_respond_again(ask):
         event.line
         for trace in answer.traces
         for event in trace.log
-        if event.kind == Happening.RESPONSE
+        if event.kind == EventKind.RESPONSE
     }
     started = {
         event.line
         for trace in answer.traces
         for event in trace.log
-        if event.kind == Happening.LINE_STARTED
+        if event.kind == EventKind.LINE_STARTED
     }
     assert started == {0, 1, 2}
     assert responded == {0, 1}
@@ -336,17 +336,17 @@ def remission_of_the_first_line(trace):
 
     None for a patient without both, or with a transplant or a toxicity that ended treatment between.
     """
-    remission = next((e for e in trace.log if e.kind == Happening.RESPONSE and e.line == 0), None)
-    relapse = next((e for e in trace.log if e.kind == Happening.RELAPSE), None)
+    remission = next((e for e in trace.log if e.kind == EventKind.RESPONSE and e.line == 0), None)
+    relapse = next((e for e in trace.log if e.kind == EventKind.RELAPSE), None)
     if remission is None or relapse is None:
         return None
     before = {e.kind for e in trace.log if e.time_days <= relapse.time_days}
-    if before & {Happening.TRANSPLANT, Happening.TREATMENT_STOPPED}:
+    if before & {EventKind.TRANSPLANT, EventKind.TREATMENT_STOPPED}:
         return None
     stops = [
         e.time_days
         for e in trace.log
-        if e.kind in (Happening.INFUSION_STOPPED, Happening.RESPONSE) and e.line == 0
+        if e.kind in (EventKind.INFUSION_STOPPED, EventKind.RESPONSE) and e.line == 0
     ]
     last = max(time for time in stops if time <= relapse.time_days)
     return last - remission.time_days, relapse.time_days - remission.time_days

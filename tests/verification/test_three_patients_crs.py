@@ -21,46 +21,46 @@ Costs are discounted at 3.5 % a year and QALYs at 1.5 %.
 
 import pytest
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
 from tests.support.hand_ledger import LATER_LINE, assert_ledger, assert_log, live, somebody
 
 WOMAN = somebody(male=False, age_years=30.0, kmt2a=True, first_remission_months=6.0)
 
 LUCK = {
-    (Decision.CRS, 0): 0.05,  # from 0.03 to 0.08: grade 3
-    (Decision.CRS_ONSET, 0): 0.375,  # 8 x 0.375: day 3
-    (Decision.CRS_DURATION, 0): 0.5,  # median, 10 days
-    (Decision.RESPONSE, 0): 0.4,  # below 1/2
-    (Decision.RESPONSE_CYCLE, 0): 0.5,  # below 0.8: the first cycle
-    (Decision.RESPONSE_DEPTH, 0): 0.9,  # above 0.75: CRh/CRi
-    (Decision.MRD, 0): 0.9,  # above 0.75: positive
-    (Decision.CURE_IN_REMISSION, 0): 0.15,  # above 0.1: not cured, though 0.2 cures without MRD
-    (Decision.RELAPSE_TIME, 0): 0.75,
-    (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.6,  # above 1/2: no candidate
-    (Decision.CONSOLIDATION, 0): 0.6,  # above 1/2: two cycles only
-    (Decision.NEXT_LINE, LATER_LINE): 0.6,  # above 1/2: not fit
-    (Decision.SURVIVAL_AFTER_RELAPSE, 0): 0.75,
+    (RandomDraw.CRS, 0): 0.05,  # from 0.03 to 0.08: grade 3
+    (RandomDraw.CRS_ONSET, 0): 0.375,  # 8 x 0.375: day 3
+    (RandomDraw.CRS_DURATION, 0): 0.5,  # median, 10 days
+    (RandomDraw.RESPONSE, 0): 0.4,  # below 1/2
+    (RandomDraw.RESPONSE_CYCLE, 0): 0.5,  # below 0.8: the first cycle
+    (RandomDraw.RESPONSE_DEPTH, 0): 0.9,  # above 0.75: CRh/CRi
+    (RandomDraw.MRD, 0): 0.9,  # above 0.75: positive
+    (RandomDraw.CURE_IN_REMISSION, 0): 0.15,  # above 0.1: not cured, though 0.2 cures without MRD
+    (RandomDraw.RELAPSE_TIME, 0): 0.75,
+    (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.6,  # above 1/2: no candidate
+    (RandomDraw.CONSOLIDATION, 0): 0.6,  # above 1/2: two cycles only
+    (RandomDraw.NEXT_LINE, LATER_LINE): 0.6,  # above 1/2: not fit
+    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): 0.75,
 }
 
 LOG = [
-    Event(0.0, Happening.ENTRY, line=0),
-    Event(0.0, Happening.LINE_STARTED, line=0),
-    Event(0.0, Happening.CYCLE_STARTED, line=0, cycle=0),
-    Event(0.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=9.0),
-    Event(3.0, Happening.TOXICITY, 0, 0, detail=Toxicity.CRS, grade=3, value=10.0),
-    Event(3.0, Happening.INFUSION_STOPPED, line=0, cycle=0),
-    Event(13.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=9.0),
-    Event(20.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=28.0),
-    Event(38.0, Happening.INFUSION_STOPPED, line=0, cycle=0),
-    Event(38.0, Happening.RESPONSE, line=0, cycle=0, detail=0, value=0.0),
-    Event(52.0, Happening.CYCLE_STARTED, line=0, cycle=1),
-    Event(52.0, Happening.INFUSION_STARTED, line=0, cycle=1, value=28.0),
-    Event(80.0, Happening.INFUSION_STOPPED, line=0, cycle=1),
-    Event(38 + 121.75, Happening.RELAPSE, line=0),
-    Event(159.75, Happening.SUPPORTIVE_CARE_STARTED, line=1),
-    Event(159.75 + 243.5, Happening.DEATH, line=1, detail=Cause.LEUKAEMIA),
+    Event(0.0, EventKind.ENTRY, line=0),
+    Event(0.0, EventKind.LINE_STARTED, line=0),
+    Event(0.0, EventKind.CYCLE_STARTED, line=0, cycle=0),
+    Event(0.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=9.0),
+    Event(3.0, EventKind.TOXICITY, 0, 0, detail=Toxicity.CRS, grade=3, value=10.0),
+    Event(3.0, EventKind.INFUSION_STOPPED, line=0, cycle=0),
+    Event(13.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=9.0),
+    Event(20.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=28.0),
+    Event(38.0, EventKind.INFUSION_STOPPED, line=0, cycle=0),
+    Event(38.0, EventKind.RESPONSE, line=0, cycle=0, detail=0, value=0.0),
+    Event(52.0, EventKind.CYCLE_STARTED, line=0, cycle=1),
+    Event(52.0, EventKind.INFUSION_STARTED, line=0, cycle=1, value=28.0),
+    Event(80.0, EventKind.INFUSION_STOPPED, line=0, cycle=1),
+    Event(38 + 121.75, EventKind.RELAPSE, line=0),
+    Event(159.75, EventKind.SUPPORTIVE_CARE_STARTED, line=1),
+    Event(159.75 + 243.5, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
 ]
 
 TREATED, REMISSION, RELAPSED = "on_treatment", "incomplete_remission", "relapsed_refractory"

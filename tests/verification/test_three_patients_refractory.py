@@ -22,46 +22,46 @@ Nothing is discounted.
 
 import pytest
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
 from tests.support.hand_ledger import LATER_LINE, assert_ledger, assert_log, live, somebody
 
 MAN = somebody(age_years=60.0, salvage_line=2)
 
 LUCK = {
-    (Decision.RESPONSE, 0): 0.3,  # between 1/4 and 1/2
-    (Decision.REFRACTORY_SURVIVAL, 0): 1 - 1 / 16,
-    (Decision.FEBRILE_NEUTROPENIA, 0): 0.1,  # below 0.2: severe
-    (Decision.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55,  # 14 + (0.05 / 0.5) x 10 = day 15
-    (Decision.FEBRILE_NEUTROPENIA_DURATION, 0): 0.5,  # median, 4 days
-    (Decision.NEUROTOXICITY, 1): 0.06,  # half the risk of cycle 1: 0.025 to 0.1 is grade 3
-    (Decision.NEUROTOXICITY_ONSET, 1): 0.5,  # 10 x 0.5: day 5
-    (Decision.NEUROTOXICITY_DURATION, 1): 0.5,  # median, 10 days
-    (Decision.SEIZURE, 1): 0.05,  # below 0.1
-    (Decision.CD19_LOSS, 0): 0.05,  # below 0.1
-    (Decision.NEXT_LINE, LATER_LINE): 0.4,  # below 1/2: fit for usual care
-    (Decision.RESCUE, LATER_LINE): 0.6,  # above 1/2: no remission
+    (RandomDraw.RESPONSE, 0): 0.3,  # between 1/4 and 1/2
+    (RandomDraw.REFRACTORY_SURVIVAL, 0): 1 - 1 / 16,
+    (RandomDraw.FEBRILE_NEUTROPENIA, 0): 0.1,  # below 0.2: severe
+    (RandomDraw.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55,  # 14 + (0.05 / 0.5) x 10 = day 15
+    (RandomDraw.FEBRILE_NEUTROPENIA_DURATION, 0): 0.5,  # median, 4 days
+    (RandomDraw.NEUROTOXICITY, 1): 0.06,  # half the risk of cycle 1: 0.025 to 0.1 is grade 3
+    (RandomDraw.NEUROTOXICITY_ONSET, 1): 0.5,  # 10 x 0.5: day 5
+    (RandomDraw.NEUROTOXICITY_DURATION, 1): 0.5,  # median, 10 days
+    (RandomDraw.SEIZURE, 1): 0.05,  # below 0.1
+    (RandomDraw.CD19_LOSS, 0): 0.05,  # below 0.1
+    (RandomDraw.NEXT_LINE, LATER_LINE): 0.4,  # below 1/2: fit for usual care
+    (RandomDraw.RESCUE, LATER_LINE): 0.6,  # above 1/2: no remission
 }
 
 LOG = [
-    Event(0.0, Happening.ENTRY, line=0),
-    Event(0.0, Happening.LINE_STARTED, line=0),
-    Event(0.0, Happening.CYCLE_STARTED, line=0, cycle=0),
-    Event(0.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=9.0),
-    Event(7.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=28.0),
-    Event(15.0, Happening.TOXICITY, 0, 0, Toxicity.FEBRILE_NEUTROPENIA, grade=3, value=4.0),
-    Event(28.0, Happening.INFUSION_STOPPED, line=0, cycle=0),
-    Event(42.0, Happening.CYCLE_STARTED, line=0, cycle=1),
-    Event(42.0, Happening.INFUSION_STARTED, line=0, cycle=1, value=28.0),
-    Event(47.0, Happening.TOXICITY, 0, 1, Toxicity.NEUROTOXICITY, grade=3, value=10.0),
-    Event(47.0, Happening.SEIZURE, 0, 1, Toxicity.NEUROTOXICITY, grade=3),
-    Event(47.0, Happening.TREATMENT_STOPPED, 0, 1, Toxicity.NEUROTOXICITY, grade=3),
-    Event(47.0, Happening.INFUSION_STOPPED, line=0, cycle=1),
-    Event(70.0, Happening.NO_RESPONSE, line=0),
-    Event(70.0, Happening.CD19_LOSS, line=0),
-    Event(70.0, Happening.USUAL_CARE_STARTED, line=1),
-    Event(4 * 60.875, Happening.DEATH, line=1, detail=Cause.LEUKAEMIA),
+    Event(0.0, EventKind.ENTRY, line=0),
+    Event(0.0, EventKind.LINE_STARTED, line=0),
+    Event(0.0, EventKind.CYCLE_STARTED, line=0, cycle=0),
+    Event(0.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=9.0),
+    Event(7.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=28.0),
+    Event(15.0, EventKind.TOXICITY, 0, 0, Toxicity.FEBRILE_NEUTROPENIA, grade=3, value=4.0),
+    Event(28.0, EventKind.INFUSION_STOPPED, line=0, cycle=0),
+    Event(42.0, EventKind.CYCLE_STARTED, line=0, cycle=1),
+    Event(42.0, EventKind.INFUSION_STARTED, line=0, cycle=1, value=28.0),
+    Event(47.0, EventKind.TOXICITY, 0, 1, Toxicity.NEUROTOXICITY, grade=3, value=10.0),
+    Event(47.0, EventKind.SEIZURE, 0, 1, Toxicity.NEUROTOXICITY, grade=3),
+    Event(47.0, EventKind.TREATMENT_STOPPED, 0, 1, Toxicity.NEUROTOXICITY, grade=3),
+    Event(47.0, EventKind.INFUSION_STOPPED, line=0, cycle=1),
+    Event(70.0, EventKind.NO_RESPONSE, line=0),
+    Event(70.0, EventKind.CD19_LOSS, line=0),
+    Event(70.0, EventKind.USUAL_CARE_STARTED, line=1),
+    Event(4 * 60.875, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
 ]
 
 TREATED, REFRACTORY = "on_treatment", "relapsed_refractory"
@@ -128,6 +128,8 @@ def test_he_is_given_twenty_six_vials(lived):
 
 
 def test_with_the_same_luck_in_first_salvage_he_would_have_responded():
-    lived = live(MAN._replace(salvage_line=1), {(Decision.RESPONSE, 0): LUCK[Decision.RESPONSE, 0]})
-    assert Happening.RESPONSE in {event.kind for event in lived.log}
-    assert Happening.NO_RESPONSE not in {event.kind for event in lived.log}
+    lived = live(
+        MAN._replace(salvage_line=1), {(RandomDraw.RESPONSE, 0): LUCK[RandomDraw.RESPONSE, 0]}
+    )
+    assert EventKind.RESPONSE in {event.kind for event in lived.log}
+    assert EventKind.NO_RESPONSE not in {event.kind for event in lived.log}

@@ -21,8 +21,8 @@ import math
 
 import pytest
 
-from sim.clinic.decisions import Decision
-from sim.clinic.events import Cause, Event, Happening
+from sim.clinic.draws import RandomDraw
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
 from tests.support.hand_ledger import assert_ledger, assert_log, live, somebody
 
@@ -38,49 +38,49 @@ HAZARD_AT_60 = (
 )
 
 LUCK = {
-    (Decision.BACKGROUND_DEATH, 0): 1 - math.exp(-HAZARD_AT_60),
-    (Decision.CRS, 0): 0.2,  # from 0.08 to 0.48: grade 1-2
-    (Decision.CRS_ONSET, 0): 0.125,  # 8 x 0.125: day 1
-    (Decision.CRS_DURATION, 0): 0.5,  # median, 10 days
-    (Decision.RESPONSE, 0): 0.4,  # below 1/2
-    (Decision.RESPONSE_CYCLE, 0): 0.5,  # below 0.8: the first cycle
-    (Decision.RESPONSE_DEPTH, 0): 0.5,  # below 0.75: CR
-    (Decision.MRD, 0): 0.5,  # below 0.75: negative
-    (Decision.CURE_IN_REMISSION, 0): 0.9,  # above 0.2: would relapse
-    (Decision.RELAPSE_TIME, 0): 0.5,  # after the median of 487 days, had there been no transplant
-    (Decision.CONSOLIDATION, 0): 0.1,
-    (Decision.TRANSPLANT_ELIGIBILITY, 0): 0.4,  # below 1/2
-    (Decision.TRANSPLANT_TIME, 0): 0.5,  # median, 60.875 days
-    (Decision.ACUTE_GVHD, 0): 0.1,  # below 0.3
-    (Decision.ACUTE_GVHD_ONSET, 0): 0.25,  # 14 + 0.25 x 86 = 35.5 days
-    (Decision.CHRONIC_GVHD, 0): 0.1,  # below 0.2
-    (Decision.CHRONIC_GVHD_ONSET, 0): 0.2,  # 100 + 0.2 x 265 = 153 days
-    (Decision.CURE_AFTER_TRANSPLANT, 0): 0.2,  # below 0.5: cured
+    (RandomDraw.BACKGROUND_DEATH, 0): 1 - math.exp(-HAZARD_AT_60),
+    (RandomDraw.CRS, 0): 0.2,  # from 0.08 to 0.48: grade 1-2
+    (RandomDraw.CRS_ONSET, 0): 0.125,  # 8 x 0.125: day 1
+    (RandomDraw.CRS_DURATION, 0): 0.5,  # median, 10 days
+    (RandomDraw.RESPONSE, 0): 0.4,  # below 1/2
+    (RandomDraw.RESPONSE_CYCLE, 0): 0.5,  # below 0.8: the first cycle
+    (RandomDraw.RESPONSE_DEPTH, 0): 0.5,  # below 0.75: CR
+    (RandomDraw.MRD, 0): 0.5,  # below 0.75: negative
+    (RandomDraw.CURE_IN_REMISSION, 0): 0.9,  # above 0.2: would relapse
+    (RandomDraw.RELAPSE_TIME, 0): 0.5,  # after the median of 487 days, had there been no transplant
+    (RandomDraw.CONSOLIDATION, 0): 0.1,
+    (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4,  # below 1/2
+    (RandomDraw.TRANSPLANT_TIME, 0): 0.5,  # median, 60.875 days
+    (RandomDraw.ACUTE_GVHD, 0): 0.1,  # below 0.3
+    (RandomDraw.ACUTE_GVHD_ONSET, 0): 0.25,  # 14 + 0.25 x 86 = 35.5 days
+    (RandomDraw.CHRONIC_GVHD, 0): 0.1,  # below 0.2
+    (RandomDraw.CHRONIC_GVHD_ONSET, 0): 0.2,  # 100 + 0.2 x 265 = 153 days
+    (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.2,  # below 0.5: cured
 }
 
 HCT = 88.875
 BIRTHDAY_45, BIRTHDAY_55, DEATH = 1.5 * 365.25, 11.5 * 365.25, 16.5 * 365.25
 
 LOG = [
-    Event(0.0, Happening.ENTRY, line=0),
-    Event(0.0, Happening.LINE_STARTED, line=0),
-    Event(0.0, Happening.CYCLE_STARTED, line=0, cycle=0),
-    Event(0.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=9.0),
-    Event(1.0, Happening.TOXICITY, 0, 0, detail=Toxicity.CRS, grade=2, value=10.0),
-    Event(7.0, Happening.INFUSION_STARTED, line=0, cycle=0, value=28.0),
-    Event(28.0, Happening.INFUSION_STOPPED, line=0, cycle=0),
-    Event(28.0, Happening.RESPONSE, line=0, cycle=0, detail=1, value=1.0),
-    Event(42.0, Happening.CYCLE_STARTED, line=0, cycle=1),
-    Event(42.0, Happening.INFUSION_STARTED, line=0, cycle=1, value=28.0),
-    Event(70.0, Happening.INFUSION_STOPPED, line=0, cycle=1),
-    Event(84.0, Happening.CYCLE_STARTED, line=0, cycle=2),
-    Event(84.0, Happening.INFUSION_STARTED, line=0, cycle=2, value=28.0),
-    Event(28 + 60.875, Happening.INFUSION_STOPPED, line=0, cycle=2),
-    Event(28 + 60.875, Happening.TRANSPLANT, line=0, detail=1),
-    Event(HCT + 35.5, Happening.ACUTE_GVHD, line=0, value=90.0),
-    Event(HCT + 153, Happening.CHRONIC_GVHD, line=0, value=365.0),
-    Event(HCT + 2 * 365.25, Happening.LONG_TERM_SURVIVOR, line=0),
-    Event(6026.625, Happening.DEATH, line=0, detail=Cause.BACKGROUND),
+    Event(0.0, EventKind.ENTRY, line=0),
+    Event(0.0, EventKind.LINE_STARTED, line=0),
+    Event(0.0, EventKind.CYCLE_STARTED, line=0, cycle=0),
+    Event(0.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=9.0),
+    Event(1.0, EventKind.TOXICITY, 0, 0, detail=Toxicity.CRS, grade=2, value=10.0),
+    Event(7.0, EventKind.INFUSION_STARTED, line=0, cycle=0, value=28.0),
+    Event(28.0, EventKind.INFUSION_STOPPED, line=0, cycle=0),
+    Event(28.0, EventKind.RESPONSE, line=0, cycle=0, detail=1, value=1.0),
+    Event(42.0, EventKind.CYCLE_STARTED, line=0, cycle=1),
+    Event(42.0, EventKind.INFUSION_STARTED, line=0, cycle=1, value=28.0),
+    Event(70.0, EventKind.INFUSION_STOPPED, line=0, cycle=1),
+    Event(84.0, EventKind.CYCLE_STARTED, line=0, cycle=2),
+    Event(84.0, EventKind.INFUSION_STARTED, line=0, cycle=2, value=28.0),
+    Event(28 + 60.875, EventKind.INFUSION_STOPPED, line=0, cycle=2),
+    Event(28 + 60.875, EventKind.TRANSPLANT, line=0, detail=1),
+    Event(HCT + 35.5, EventKind.ACUTE_GVHD, line=0, value=90.0),
+    Event(HCT + 153, EventKind.CHRONIC_GVHD, line=0, value=365.0),
+    Event(HCT + 2 * 365.25, EventKind.LONG_TERM_SURVIVOR, line=0),
+    Event(6026.625, EventKind.DEATH, line=0, detail=Cause.BACKGROUND),
 ]
 
 TREATED, REMISSION = "on_treatment", "complete_remission"

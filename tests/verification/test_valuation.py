@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
-from sim.study.question import with_numbers
-from sim.study.simulation import run
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
 
 OTHER_SEED = 2**64 - 1
 CASES = [

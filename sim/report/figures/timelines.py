@@ -14,14 +14,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from sim.clinic.events import CAUSES, EVENTS, Cause, Event, Happening
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 from sim.economics.ledger import State
+from sim.replay.replay import Replay
+from sim.replay.timeline import Course, Timeline, timeline
 from sim.report.figures.style import COLOURS, GREY, MM_PER_INCH, colour_of
 from sim.report.trace import describe_patient
-from sim.study.replay import Retelling
-from sim.study.timeline import Course, Timeline, timeline
 
 WIDTH_MM: Final = 180.0
 LEVEL_MM: Final = 4.2
@@ -65,16 +65,16 @@ STATES: Final = {
     State.RELAPSED_REFRACTORY: ("active disease, off treatment", "#CFCAC4"),
 }
 DRUG_COLOUR: Final = "#555555"
-MARKERS: Final[dict[Happening, dict[str, Any]]] = {
-    Happening.RESPONSE: {"marker": "o", "markerfacecolor": "white"},
-    Happening.NO_RESPONSE: {"marker": "o", "markerfacecolor": "black"},
-    Happening.MRD_ASSESSED: {"marker": "p", "markerfacecolor": "white"},
-    Happening.TOXICITY: {"marker": "s", "markerfacecolor": COLOURS[4], "markersize": 4.5},
-    Happening.TRANSPLANT: {"marker": "D", "markerfacecolor": COLOURS[0]},
-    Happening.RELAPSE: {"marker": "v", "markerfacecolor": COLOURS[1], "markersize": 6.5},
-    Happening.LONG_TERM_SURVIVOR: {"marker": "*", "markerfacecolor": COLOURS[7], "markersize": 8.5},
-    Happening.DEATH: {"marker": "X", "markerfacecolor": "black", "markersize": 7.0},
-    Happening.HORIZON: {"marker": ">", "markerfacecolor": "white"},
+MARKERS: Final[dict[EventKind, dict[str, Any]]] = {
+    EventKind.RESPONSE: {"marker": "o", "markerfacecolor": "white"},
+    EventKind.NO_RESPONSE: {"marker": "o", "markerfacecolor": "black"},
+    EventKind.MRD_ASSESSED: {"marker": "p", "markerfacecolor": "white"},
+    EventKind.TOXICITY: {"marker": "s", "markerfacecolor": COLOURS[4], "markersize": 4.5},
+    EventKind.TRANSPLANT: {"marker": "D", "markerfacecolor": COLOURS[0]},
+    EventKind.RELAPSE: {"marker": "v", "markerfacecolor": COLOURS[1], "markersize": 6.5},
+    EventKind.LONG_TERM_SURVIVOR: {"marker": "*", "markerfacecolor": COLOURS[7], "markersize": 8.5},
+    EventKind.DEATH: {"marker": "X", "markerfacecolor": "black", "markersize": 7.0},
+    EventKind.HORIZON: {"marker": ">", "markerfacecolor": "white"},
 }
 POINT: Final[dict[str, Any]] = {
     "markersize": 5.5,
@@ -120,12 +120,12 @@ class Label(NamedTuple):
     level: int
 
 
-def timelines_figure(retelling: Retelling) -> Figure:
+def timelines_figure(replayed: Replay) -> Figure:
     """Draw a lane for each life, and below them the discounted cost up to each day.
 
     Call it within `sim.report.figures.style.styled`.
     """
-    lanes = [timeline(life) for life in retelling.lives]
+    lanes = [timeline(life) for life in replayed.lives]
     scale = Scale(END * max(lane.end_days for lane in lanes) / DAYS_PER_MONTH)
     labels = [_labels(lane, scale) for lane in lanes]
     tops = [LABELS_FROM + LEVEL_MM * (1 + max(each.level for each in found)) for found in labels]
@@ -144,8 +144,8 @@ def timelines_figure(retelling: Retelling) -> Figure:
         top = middles[-1] + LANE_BOTTOM
     _frame_lives(lives, lanes, middles, colours)
     lives.set_ylim(0.0, lives_mm)
-    _money(money, lanes, colours, retelling.question.perspective.currency)
-    _titles(figure, retelling, lanes)
+    _money(money, lanes, colours, replayed.question.perspective.currency)
+    _titles(figure, replayed, lanes)
     return figure
 
 
@@ -215,7 +215,7 @@ def _labels(lane: Timeline, scale: Scale) -> list[Label]:
     """
     placed: list[Label] = []
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LEVELS)]
-    toxic = [event for event in lane.marks if event.kind == Happening.TOXICITY]
+    toxic = [event for event in lane.marks if event.kind == EventKind.TOXICITY]
     for event in [*(event for event in lane.marks if event not in toxic), *toxic]:
         month, text = event.time_days / DAYS_PER_MONTH, _text(event)
         half = LETTER * len(text) / 2
@@ -234,14 +234,14 @@ def _labels(lane: Timeline, scale: Scale) -> list[Label]:
 
 def _text(event: Event) -> str:
     match event.kind:
-        case Happening.RESPONSE:
+        case EventKind.RESPONSE:
             depth = "CR" if event.detail else "CRh/CRi"
             return f"{depth}, MRD{'−' if event.value else '+'}"
-        case Happening.MRD_ASSESSED:
+        case EventKind.MRD_ASSESSED:
             return "MRD−" if event.value else "MRD+"
-        case Happening.TOXICITY:
+        case EventKind.TOXICITY:
             return f"{TOXICITIES[Toxicity(event.detail)]} {event.grade}"
-        case Happening.DEATH:
+        case EventKind.DEATH:
             return f"{EVENTS[event.kind].word} {CAUSES[Cause(event.detail)].word}"
         case _:
             return EVENTS[event.kind].mark
@@ -300,8 +300,8 @@ def _money(axes: Axes, lanes: Sequence[Timeline], colours: dict[str, str], curre
     )
 
 
-def _titles(figure: Figure, retelling: Retelling, lanes: Sequence[Timeline]) -> None:
-    patient, question = retelling.patient, retelling.question
+def _titles(figure: Figure, replayed: Replay, lanes: Sequence[Timeline]) -> None:
+    patient, question = replayed.patient, replayed.question
     title = f"Patient {patient.number}: {describe_patient(patient)}"
     figure.suptitle(
         textwrap.fill(title, LETTERS), x=0.01, ha="left", fontsize=9.0, fontweight="bold"

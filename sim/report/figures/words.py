@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.report.cells import SYMBOLS
 from sim.report.figures.style import in_currency
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.outcomes import Outcome
 
 if TYPE_CHECKING:

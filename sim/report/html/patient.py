@@ -42,11 +42,11 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "totals": _totals(results, found),
         "partings": [
             {
-                "label": results.labels[parting["strategy"]],
-                "comparator": results.labels[parting["comparator"]],
-                "told": [(each["about"], signed_text(each["text"])) for each in parting["told"]],
+                "label": results.labels[divergence["strategy"]],
+                "comparator": results.labels[divergence["comparator"]],
+                "told": [(each["about"], signed_text(each["text"])) for each in divergence["told"]],
             }
-            for parting in content["partings"]
+            for divergence in content["partings"]
         ],
         "events": _events(found),
         "command": command(results.question, "explain", "--patient", str(number)),
@@ -60,10 +60,10 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
         return []
 
     def make(_: float) -> Any:  # noqa: ANN401
+        from sim.replay.replay import replay
         from sim.report.explain_files import drawn_lives
-        from sim.study.replay import retell
 
-        return drawn_lives(retell(results.question, found.content["patient"]["number"]))
+        return drawn_lives(replay(results.question, found.content["patient"]["number"]))
 
     return [Drawing(NAME, TITLE, _told(found), make)]
 

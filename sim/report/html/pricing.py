@@ -9,7 +9,7 @@ from sim.report.html.drawing import Drawing
 from sim.report.html.results import Results
 from sim.report.html.words import commands, money, money_with_error, percent
 from sim.report.price import LINEAR, NEVER
-from sim.study.question import Question
+from sim.simulation.question import Question
 from sim.uncertainty.psa import base_patients
 
 

@@ -17,8 +17,8 @@ from sim.errors import UserError
 from sim.files.documents import exists
 from sim.report.cells import SYMBOLS
 from sim.report.run_columns import COLUMNS
-from sim.study.provenance import fingerprint
-from sim.study.question import Question
+from sim.simulation.provenance import fingerprint
+from sim.simulation.question import Question
 
 OPTION: Final = "--from"
 TABLES: Final = (

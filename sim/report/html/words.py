@@ -12,7 +12,7 @@ from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.report.cells import NOTHING
 from sim.report.table import Cell
-from sim.study.question import Question
+from sim.simulation.question import Question
 
 MINUS: Final = "−"
 NARROW: Final = "\u00a0"

@@ -1,0 +1,1 @@
+"""The core engine: the same story and rules, compiled."""

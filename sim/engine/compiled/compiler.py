@@ -1,0 +1,238 @@
+"""Compile the clinic's rules, from their own source, for the core engine.
+
+The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule
+and of every rule that it calls; nothing is written twice. What Python and compiled code must do
+in different ways is registered: `compiled_form_of` names the function that compiled code calls
+in place of a Python function. Members of an enumeration become plain numbers: their own, or
+their places where they have none.
+
+``math.frexp`` and ``math.ldexp``, which take a number apart into its bits, are replaced by
+operations on the bits that give the same result for every normal number.
+
+Machine code is cached in a folder of the user whose name is a hash of all source files of the
+package, of numba's version and of the processor: code of another version can never run. What
+lies there is checked before it is loaded (`sim.engine.compiled.machine_code`).
+"""
+
+from __future__ import annotations
+
+import dis
+import hashlib
+import os
+import platform
+import sys
+import time
+import types
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from enum import Enum, IntEnum
+from functools import cache
+from math import frexp, ldexp
+from pathlib import Path
+from typing import Any, Final, TextIO, TypeVar
+
+import numba
+import numpy as np
+from numba.core import types as nbtypes
+from numba.extending import intrinsic
+
+from sim.engine.compiled.inlined import Inlined
+from sim.engine.compiled.machine_code import SUFFIX, use_cached_code
+from sim.engine.data import Data
+from sim.files.cache_folder import usable_folder
+
+PACKAGE: Final = Path(__file__).resolve().parents[2]
+COMPILED_PARTS: Final = ("clinic", "engine", "economics", "simulation")
+"""Folders of the package from which compiled code is made."""
+HASH_LENGTH: Final = 20
+
+EXPONENT_BITS: Final = np.int64(0x7FF)
+EXPONENT_SHIFT: Final = np.int64(52)
+EXPONENT_OF_HALF: Final = np.int64(1022)
+BIAS: Final = np.int64(1023)
+WITHOUT_EXPONENT: Final = np.int64(-0x7FF0000000000001)
+HALF_BITS: Final = np.int64(0x3FE0000000000000)
+ONE_BITS: Final = np.int64(0x3FF0000000000000)
+BELOW_ONE: Final = 1.0 - 2.0**-53
+HALF: Final = 0.5
+SPACING: Final = 2.0**-52
+
+
+def _bitcast(source: Data, target: Data) -> Data:
+    def cast(typing_context: Data, value: Data) -> Data:  # noqa: ARG001 - numba's form
+        def generate(context: Data, builder: Data, _: Data, arguments: Data) -> Data:
+            return builder.bitcast(arguments[0], context.get_value_type(target))
+
+        return target(source), generate
+
+    return intrinsic(cast)
+
+
+_bits = _bitcast(nbtypes.float64, nbtypes.int64)
+_from_bits = _bitcast(nbtypes.int64, nbtypes.float64)
+
+
+def _frexp(x: float) -> tuple[float, int]:
+    bits = _bits(x)
+    exponent = ((bits >> EXPONENT_SHIFT) & EXPONENT_BITS) - EXPONENT_OF_HALF
+    return _from_bits((bits & WITHOUT_EXPONENT) | HALF_BITS), exponent
+
+
+def _ldexp(x: float, exponent: int) -> float:
+    return x * _from_bits((np.int64(exponent) + BIAS) << EXPONENT_SHIFT)
+
+
+def unit_number(grid: Data) -> float:
+    """Return ``(grid + 1/2) / 2**52`` of a whole number below ``2**52``.
+
+    The form for compiled code vectorizes and gives the same bits.
+    """
+    return (np.float64(np.int64(grid)) + HALF) * SPACING
+
+
+def _unit_number(grid: Data) -> float:
+    # 1 + grid / 2**52 has just these bits, and what is taken away leaves an exact difference.
+    return _from_bits(np.int64(grid) | ONE_BITS) - BELOW_ONE
+
+
+_compile: Data = numba.njit
+_configuration: Data = numba.config
+# Without reference counts: the functions own nothing, and counting would cost most of the time. Helpers
+# are called by compiled code alone; a way in from Python would take half of the compilation.
+_HELPER: Final = {
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": Inlined,
+}
+_ENTRY: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+BIT_OPERATIONS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {
+    frexp: _frexp,
+    ldexp: _ldexp,
+    unit_number: _unit_number,
+}
+"""What has a form of its own only where numba compiles."""
+COMPILED_FORMS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {}
+"""What compiled code calls in place of a Python function; also where numba is switched off."""
+
+
+def compiled_form_of(function: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Register the decorated function as the form of `function` in compiled code."""
+
+    def register(form: Function) -> Function:
+        COMPILED_FORMS[function] = form
+        return form
+
+    return register
+
+
+@cache
+def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
+    """Return the compiled form of a function of this package and of all that it calls.
+
+    It becomes part of its callers unless `inline` is false.
+    """
+    copy = _with_compiled_calls(function)
+    if _configuration.DISABLE_JIT:
+        return copy
+    return _compile(**_HELPER, forceinline=inline)(copy)
+
+
+def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()) -> Data:
+    """Return the compiled form of an entry point; its machine code is kept for the next run.
+
+    What it calls becomes part of it, but for the functions `called`: a call costs nothing where
+    it is rare, and one very large function takes very long to compile.
+    """
+    copy = _with_compiled_calls(function, called)
+    if _configuration.DISABLE_JIT:
+        return copy
+    entry = _compile(**_ENTRY)(copy)
+    use_cached_code(entry, use_cache_folder())
+    return entry
+
+
+def _with_compiled_calls(
+    function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()
+) -> Callable[..., Data]:
+    names = dict(function.__globals__)
+    for name in _globals_read(function.__code__):
+        value = names.get(name)
+        if isinstance(value, type) and issubclass(value, Enum):
+            names[name] = _plain_numbers(value)
+            continue
+        form = _form_of(value, function)
+        if isinstance(form, types.FunctionType) and form.__module__.startswith("sim."):
+            names[name] = compiled(form, inline=value not in called)
+    code = function.__code__
+    # numba cannot bind keyword-only arguments; in the copy they are ordinary ones.
+    code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
+    copy = types.FunctionType(
+        code, names, function.__name__, function.__defaults__, function.__closure__
+    )
+    copy.__module__ = function.__module__
+    return copy
+
+
+def _form_of(value: Any, within: Callable[..., Data]) -> Any:  # noqa: ANN401 - any global
+    """Return what compiled code has in place of a global value.
+
+    The compiled form of a function may call the function itself.
+    """
+    if not isinstance(value, types.FunctionType | types.BuiltinFunctionType):
+        return value
+    if value in BIT_OPERATIONS and not _configuration.DISABLE_JIT:
+        return BIT_OPERATIONS[value]
+    form = COMPILED_FORMS.get(value, value)
+    return value if form is within else form
+
+
+@cache
+def _plain_numbers(enumeration: type[Enum]) -> tuple[int, ...]:
+    """Return the members by name as plain numbers, which numba folds into constants."""
+    members = namedtuple(enumeration.__name__, enumeration.__members__)  # type: ignore[misc]
+    if issubclass(enumeration, IntEnum):
+        return members(*map(int, enumeration.__members__.values()))
+    return members(*map(list(enumeration).index, enumeration.__members__.values()))
+
+
+def _globals_read(code: types.CodeType) -> set[str]:
+    """Return the global names that code reads; attributes may have the same names."""
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+
+
+@cache
+def use_cache_folder() -> Path | None:
+    """Return the folder of this source's machine code; None when there can be none."""
+    return usable_folder(source_hash())
+
+
+@cache
+def source_hash() -> str:
+    """Hash every source file that compiled code may come from, with the versions that make machine code."""
+    digest = hashlib.sha256()
+    for path in sorted(path for part in COMPILED_PARTS for path in (PACKAGE / part).rglob("*.py")):
+        digest.update(path.relative_to(PACKAGE).as_posix().encode())
+        digest.update(path.read_bytes())
+    for part in (numba.__version__, np.__version__, sys.version, platform.processor()):
+        digest.update(part.encode())
+    return digest.hexdigest()[:HASH_LENGTH]
+
+
+@contextmanager
+def first_compilation(stream: TextIO) -> Iterator[None]:
+    """Say on `stream` that code is being compiled, when no machine code of this source is kept."""
+    folder = use_cache_folder()
+    if _configuration.DISABLE_JIT or (folder is not None and any(folder.glob(f"*{SUFFIX}"))):
+        yield
+        return
+    started = time.monotonic()
+    lasting = folder is not None and os.access(folder, os.W_OK)
+    often = "once for this version" if lasting else "for this run alone: there is no cache"
+    print(f"compiling the core engine, {often} …", file=stream, flush=True)
+    yield
+    print(f"compiled in {time.monotonic() - started:.0f} s", file=stream, flush=True)

@@ -1,0 +1,97 @@
+"""The core engine: blocks of patients through compiled code.
+
+It moves the same patients as `sim.engine.reference` and gives the same log for each; its parts
+stand in the modules ``core_*``. A block is drawn (`core_draws`), then what most of its patients
+need is worked out (`core_ahead`), then they live one by one (`core_life`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from sim.clinic.events import Event, EventKind
+from sim.clinic.patient import Patient
+from sim.engine.compiled.compiler import kernel
+from sim.engine.compiled.draw_plan import keys_ahead
+from sim.engine.compiled.draws import draw_ahead
+from sim.engine.compiled.life import live, person
+from sim.engine.compiled.memory import BLOCK, new_body
+from sim.engine.compiled.precompute import precompute_block
+from sim.engine.compiled.records import records
+from sim.engine.data import Data
+from sim.engine.model import Model, Strategy, World
+from sim.engine.streams import blocks
+
+
+def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
+    """Return the keys that patients of the model are drawn with ahead."""
+    treated = [bool(strategy.regimens) for strategy in model.strategies]
+    return keys_ahead(
+        model.settings,
+        treated=any(treated),
+        untreated=not all(treated),
+        dosed_by_size=dosed_by_size,
+    )
+
+
+def prepare_block(world: Data, body: Data, keys: Data, first: int, count: int) -> None:
+    """Draw the `count` patients from `first` on and look ahead for them."""
+    draw_ahead(world.seed, first, count, keys, body.drawn, False)
+    precompute_block(world, body, keys, first, count, False)
+
+
+def one_log(world: Data, body: Data, number: int, column: int, strategy: int) -> Patient:
+    """Live one patient of the block; the log is left in `body`."""
+    body.number = number
+    body.column = column
+    live(world, body, strategy)
+    return person(body)
+
+
+def events_of(body: Data) -> list[Event]:
+    """Return the log as the reference engine writes it."""
+    log: list[Event] = []
+    for row in body["log"][: int(body["events"])]:
+        codes = (int(row[name]) for name in ("kind", "line", "cycle", "detail", "grade"))
+        kind, line, cycle, detail, grade = codes
+        time, value = float(row["time_days"]), float(row["value"])
+        log.append(Event(time, EventKind(kind), line, cycle, detail, grade, value))
+    return log
+
+
+@cache
+def kernels() -> tuple[Data, Data]:
+    """Return the compiled entry points: a block's draws, and the log of one of its patients."""
+    return kernel(prepare_block), kernel(one_log)
+
+
+def simulate(
+    model: Model, strategy: Strategy, *, seed: int, patients: int
+) -> Iterator[tuple[Patient, list[Event]]]:
+    """Move `patients` patients through `strategy`; yield each with the log of events, in order.
+
+    The counterpart of `sim.engine.reference.simulate`, patient for patient.
+    """
+    prepare, log_of_one = kernels()
+    compiled = records(model)
+    keys = keys_for(model)
+    body = new_body(keys)[0]
+    plans: Data = compiled.plans
+    world = World(
+        compiled.rules[0],
+        compiled.regimens[0],
+        plans,
+        compiled.life_table,
+        np.uint64(seed),
+    )
+    which = model.strategies.index(strategy)
+    for first, count in blocks(patients, BLOCK):
+        # What is asked for and was not drawn must not pass for a number of another block.
+        body.drawn.fill(np.nan)
+        prepare(world, body, keys, first, count)
+        for column in range(count):
+            patient = log_of_one(world, body, first + column, column, which)
+            yield Patient(*patient), events_of(body)

@@ -1,0 +1,184 @@
+"""The compiled forms of what `sim.engine.story` and `sim.engine.life` do in a way of their own.
+
+They look up what was drawn and worked out ahead for a block of patients. What was not is worked
+out as Python does it: a draw that nobody made ahead is never read.
+"""
+
+from __future__ import annotations
+
+from sim.clinic.arithmetic import normal_quantile
+from sim.clinic.distributions import standard_exponential
+from sim.clinic.draws import occurrence
+from sim.clinic.patient import Patient
+from sim.clinic.toxicity import Course
+from sim.engine import life as plain
+from sim.engine.compiled.compiler import compiled_form_of
+from sim.engine.compiled.draw_plan import CYCLES_AHEAD, place
+from sim.engine.compiled.draws import keyed_uniform
+from sim.engine.compiled.memory import (
+    BACKGROUND_DEATH_DAYS,
+    LIFE_WORDS,
+    REFRACTORY_DAYS,
+    RELAPSED_DAYS,
+    person_in,
+)
+from sim.engine.data import Data
+from sim.engine.outcomes import clear, note
+from sim.engine.story import enter, step
+
+any_refractory_days = plain.refractory_days
+any_relapsed_days = plain.relapsed_days
+any_response_chance = plain.response_chance
+any_toxicity_days = plain.toxicity_days
+all_toxicities = plain.possible_toxicities
+
+
+def live(world: Data, body: Data, strategy: int) -> None:
+    """Live the patient at hand under a strategy, from entry to death or the horizon."""
+    for word in range(LIFE_WORDS):
+        body.words[word] = body.fresh[word]
+    body.events = 0
+    clear(body.outcome)
+    body.strategy = strategy
+    enter(world, body)
+    while not body.over:
+        step(world, body)
+
+
+def row_ahead(body: Data, decision: int, line: int, cycle: int) -> int:
+    """Return the row of a draw that was made ahead, or -1."""
+    where = place(line, cycle)
+    return body.rows[decision, where] if where >= 0 else -1
+
+
+@compiled_form_of(plain.draw)
+def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
+    """Return the patient's uniform for a decision of this line (and cycle)."""
+    row = row_ahead(body, decision, body.line, cycle)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return keyed_uniform(world.seed, body.number, decision, occurrence(body.line, cycle))
+
+
+@compiled_form_of(plain.draw_exponential)
+def draw_exponential(world: Data, body: Data, decision: int) -> float:
+    """Return the patient's standard exponential for a decision of this line."""
+    row = row_ahead(body, decision, body.line, 0)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return standard_exponential(
+        keyed_uniform(world.seed, body.number, decision, occurrence(body.line, 0))
+    )
+
+
+@compiled_form_of(plain.draw_normal)
+def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
+    """Return the patient's standard normal for a decision of this line (and cycle)."""
+    row = row_ahead(body, decision, body.line, cycle)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return normal_quantile(
+        keyed_uniform(world.seed, body.number, decision, occurrence(body.line, cycle))
+    )
+
+
+@compiled_form_of(plain.draw_at_entry)
+def draw_at_entry(world: Data, body: Data, decision: int) -> float:
+    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    row = row_ahead(body, decision, 0, 0)
+    if row >= 0:
+        return body.drawn[row, body.column]
+    return standard_exponential(keyed_uniform(world.seed, body.number, decision, occurrence(0, 0)))
+
+
+@compiled_form_of(plain.write)
+def write(
+    body: Data, kind: int, cycle: int = -1, detail: int = 0, grade: int = 0, value: float = 0.0
+) -> None:
+    """Append an event to the log, and note what it says of the outcome."""
+    event = body.log[body.events]
+    event.time_days = body.now
+    event.value = value
+    event.line = body.line
+    event.kind = kind
+    event.cycle = cycle
+    event.detail = detail
+    event.grade = grade
+    body.events += 1
+    note(body.outcome, body.now, kind, body.line, detail, grade, value)
+
+
+@compiled_form_of(plain.person)
+def person(body: Data) -> Patient:
+    """Return the baseline of the patient at hand."""
+    return person_in(body, body.column)
+
+
+@compiled_form_of(plain.next_clock)
+def next_clock(clocks: Data) -> int:
+    """Return the clock that is due first; at equal times the first in `Clock`."""
+    # Pairs first, since a chain of comparisons would wait for each of them. Backwards and without
+    # a branch, since which clock is due cannot be foreseen.
+    smallest = min(
+        min(min(clocks[0], clocks[1]), min(clocks[2], clocks[3])),
+        min(min(clocks[4], clocks[5]), min(clocks[6], clocks[7])),
+    )
+    if clocks[8] < smallest:
+        return 8
+    which = 7
+    for i in range(1, 8):
+        clock = 7 - i
+        which = clock if clocks[clock] == smallest else which
+    return which
+
+
+@compiled_form_of(plain.refractory_days)
+def refractory_days(world: Data, body: Data) -> float:
+    """Return days from now to death of leukaemia that does not respond to this line."""
+    if body.line == 0:
+        return body.people[REFRACTORY_DAYS, body.column]
+    return any_refractory_days(world, body)
+
+
+@compiled_form_of(plain.relapsed_days)
+def relapsed_days(world: Data, body: Data) -> float:
+    """Return days from now to death of leukaemia that has just relapsed in this line."""
+    if body.line == 0:
+        return body.people[RELAPSED_DAYS, body.column]
+    return any_relapsed_days(world, body)
+
+
+@compiled_form_of(plain.response_chance)
+def response_chance(world: Data, body: Data, regimen: Data) -> float:
+    """Return the probability that this line's induction brings a remission."""
+    if body.line == 0:
+        return body.chances[body.strategy, body.column]
+    return any_response_chance(world, body, regimen)
+
+
+@compiled_form_of(plain.rescue_chance)
+def rescue_chance(world: Data, body: Data) -> float:  # noqa: ARG001
+    """Return the probability that usual care brings a remission and allo-HCT."""
+    return body.rescue_chances[1 if body.prior_hct else 0]
+
+
+@compiled_form_of(plain.possible_toxicities)
+def possible_toxicities(world: Data, body: Data) -> int:
+    """Return the kinds of toxicity that were found to strike in this cycle, or all."""
+    if body.line == 0 and body.cycle < CYCLES_AHEAD:
+        return body.struck[body.strategy * CYCLES_AHEAD + body.cycle, body.column]
+    return all_toxicities(world, body)
+
+
+@compiled_form_of(plain.toxicity_days)
+def toxicity_days(world: Data, body: Data, course: Course, kind: int, decision: int) -> float:
+    """Return how long a toxicity of this cycle lasts, in days."""
+    if body.line == 0 and body.cycle == 0:
+        return body.durations[kind, body.column]
+    return any_toxicity_days(world, body, course, kind, decision)
+
+
+@compiled_form_of(plain.background_death_at_entry)
+def background_death_at_entry(world: Data, body: Data) -> float:  # noqa: ARG001
+    """Return days from entry to background death, before any survivorship."""
+    return body.people[BACKGROUND_DEATH_DAYS, body.column]

@@ -1,0 +1,171 @@
+"""The working memory of the core engine: one record a thread, used again for every patient.
+
+Everything stands at a fixed place of one record, so that compiled code needs one address for all
+of it. Its first part is the record of `sim.engine.life.Life`, which a new life overwrites with
+the defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields as dataclass_fields
+from typing import Any, Final
+
+import numpy as np
+
+from sim.clinic.patient import EntryDraws, Patient
+from sim.clinic.toxicity import Toxicity
+from sim.engine.compiled.draw_plan import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
+from sim.engine.compiled.records import NUMBERS, Records
+from sim.engine.data import Data
+from sim.engine.life import Life
+from sim.engine.outcomes import OUTCOME
+
+BLOCK: Final = 256
+"""Patients whose draws are made at once; results do not depend on it."""
+COLUMNS: Final = BLOCK + 8
+"""A few are never used: draws of one patient a power of two apart would share a cache line."""
+MOST_STRATEGIES: Final = 20
+MOST_KINDS: Final = len(Toxicity)
+LONGEST_LOG: Final = 4096
+
+_TRAITS: Final = EntryDraws._fields
+AGE: Final = _TRAITS.index("age")
+MALE: Final = _TRAITS.index("sex")
+WEIGHT: Final = _TRAITS.index("weight")
+HEIGHT: Final = _TRAITS.index("height")
+SALVAGE_LINE: Final = _TRAITS.index("salvage_line")
+PRIOR_HCT: Final = _TRAITS.index("prior_hct")
+PHILADELPHIA: Final = _TRAITS.index("philadelphia")
+KMT2A: Final = _TRAITS.index("kmt2a")
+HIGH_BLASTS: Final = _TRAITS.index("high_blasts")
+CNS: Final = _TRAITS.index("cns_disease")
+EXTRAMEDULLARY: Final = _TRAITS.index("extramedullary")
+PRIMARY_REFRACTORY: Final = _TRAITS.index("primary_refractory")
+FIRST_REMISSION: Final = _TRAITS.index("first_remission")
+MRD_ONLY: Final = _TRAITS.index("mrd_only")
+TRAITS: Final = len(_TRAITS)
+BACKGROUND_DEATH_DAYS: Final = TRAITS
+REFRACTORY_DAYS: Final = TRAITS + 1
+RELAPSED_DAYS: Final = TRAITS + 2
+PEOPLE_ROWS: Final = TRAITS + 3
+"""Rows of what a block's patients are: baseline, then times that depend on nothing else."""
+
+EVENT: Final = np.dtype(
+    [
+        ("time_days", np.float64),
+        ("value", np.float64),
+        ("kind", np.int8),
+        ("cycle", np.int8),
+        ("detail", np.int8),
+        ("grade", np.int8),
+        ("line", np.int8),
+    ],
+    align=True,
+)
+"""A line of the log, with the fields of `sim.clinic.events.Event`.
+
+Those from `kind` to `grade`, which are mostly constants where an event is written, lie side by
+side, so that they are one store.
+"""
+
+
+def life_type() -> np.dtype[Any]:
+    """Return the record type of a `Life`: a number for a number, a row for a list."""
+    fields: list[Any] = []
+    for name, value in vars_of(Life()).items():
+        one = value[0] if isinstance(value, list) else value
+        shape = ((len(value),),) if isinstance(value, list) else ()
+        fields.append((name, NUMBERS[type(one)], *shape))
+    return np.dtype(fields, align=True)
+
+
+def vars_of(life: Life) -> dict[str, Any]:
+    """Return the fields of a life with their values."""
+    return {each.name: getattr(life, each.name) for each in dataclass_fields(Life)}
+
+
+LIFE: Final = life_type()
+LIFE_WORDS: Final = LIFE.itemsize // 8
+OTHER: Final = np.dtype(
+    [
+        ("fresh", np.int64, (LIFE_WORDS,)),
+        ("number", np.int64),
+        ("column", np.int64),
+        ("events", np.int64),
+        ("outcome", OUTCOME),
+        ("rows", np.int64, (DECISIONS, PLACES)),
+        ("drawn", np.float64, (ROWS, COLUMNS)),
+        ("people", np.float64, (PEOPLE_ROWS, COLUMNS)),
+        ("chances", np.float64, (MOST_STRATEGIES, COLUMNS)),
+        ("struck", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
+        ("intervals", np.int64, (COLUMNS,)),
+        ("struck_first", np.int64, (COLUMNS,)),
+        ("durations", np.float64, (MOST_KINDS, COLUMNS)),
+        ("rescue_chances", np.float64, (2,)),
+        ("listed", np.int64, (COLUMNS,)),
+        ("scratch", np.float64, (COLUMNS,)),
+        ("log", EVENT, (LONGEST_LOG,)),
+    ],
+    align=True,
+)
+
+
+def body_type() -> np.dtype[Any]:
+    """Return the type of the working memory: a life, the same as ``words``, and all the rest."""
+    places: list[tuple[str, Any, int]] = [("words", (np.int64, (LIFE_WORDS,)), 0)]
+    for start, part in ((0, LIFE), (LIFE.itemsize, OTHER)):
+        fields: Any = part.fields
+        places += [(name, each[0], start + each[1]) for name, each in fields.items()]
+    names, formats, offsets = (list(column) for column in zip(*places, strict=True))
+    size = LIFE.itemsize + OTHER.itemsize
+    layout: Any = {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}
+    kind: np.dtype[Any] = np.dtype(layout, align=True)
+    return kind
+
+
+BODY: Final = body_type()
+"""The patient at hand, and what is drawn and worked out for a block.
+
+``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life.
+``chances`` holds the probability of response in the first line, by strategy; ``struck`` which
+toxicities strike there, a bit each, by strategy and cycle, and ``struck_first`` those of the first
+cycle under any strategy, and ``durations`` how long each lasts in days; ``rescue_chances`` is the
+probability of rescue without and with an earlier transplant. ``listed`` and ``scratch`` are columns with a common need and their draws.
+"""
+
+
+def new_body(keys: Data) -> Records:
+    """Make the working memory of one thread, an array of one record."""
+    bodies = np.zeros(1, BODY).view(np.recarray)
+    bodies["rows"][0] = rows_ahead(keys)
+    fresh = np.zeros(1, LIFE)
+    for name, value in vars_of(Life()).items():
+        fresh[name] = value
+    bodies["fresh"][0] = fresh.view(np.int64)
+    return bodies
+
+
+def person(body: Data) -> Patient:
+    """Return the baseline of the patient at hand."""
+    return person_in(body, body.column)
+
+
+def person_in(body: Data, column: int) -> Patient:
+    """Return the baseline of the patient in a column; the number is that of the one at hand."""
+    return Patient(
+        body.number,
+        body.people[AGE, column],
+        body.people[MALE, column] > 0.0,
+        body.people[WEIGHT, column],
+        body.people[HEIGHT, column],
+        int(body.people[SALVAGE_LINE, column]),
+        body.people[PRIOR_HCT, column] > 0.0,
+        body.people[PHILADELPHIA, column] > 0.0,
+        body.people[KMT2A, column] > 0.0,
+        body.people[HIGH_BLASTS, column] > 0.0,
+        body.people[CNS, column] > 0.0,
+        body.people[EXTRAMEDULLARY, column] > 0.0,
+        body.people[PRIMARY_REFRACTORY, column] > 0.0,
+        body.people[FIRST_REMISSION, column],
+        body.people[MRD_ONLY, column] > 0.0,
+    )

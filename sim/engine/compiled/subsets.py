@@ -1,0 +1,108 @@
+"""What only some patients of a block need, drawn for those who are listed for it.
+
+Who may respond, be rescued or be hurt is known as soon as what everyone needs has been drawn. A list
+may hold patients who never ask for its draws, and holds all who do.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sim.clinic import toxicity
+from sim.clinic.distributions import hit
+from sim.clinic.draws import RandomDraw
+from sim.clinic.toxicity import DURATION_DECISION, Toxicity
+from sim.engine.compiled.draw_plan import CYCLES_AHEAD, LATER, LINE_1, RESCUED, RESPONDERS, STRUCK
+from sim.engine.compiled.draws import draw_group, draw_listed
+from sim.engine.compiled.memory import MRD_ONLY
+from sim.engine.data import Data
+
+duration_days = toxicity.duration_days
+
+KINDS: Final = len(Toxicity)
+DURATION: Final = tuple(int(DURATION_DECISION[kind]) for kind in Toxicity)
+
+
+def draw_for_subsets(
+    world: Data,
+    body: Data,
+    keys: Data,
+    first: int,
+    count: int,
+    untreated: bool,
+    one_line: bool,
+    most_induction: int,
+) -> None:
+    """Draw for some what not everyone needs.
+
+    Without treatment patients are rescued, and with a second line they respond, from where only
+    those listed would have the draws: then everyone has them.
+    """
+    if world.rules.toxicity:
+        for kind in range(KINDS):
+            some = list_struck(body, count, kind)
+            draw_listed(world.seed, first, keys, STRUCK + kind, body.listed, some, body)
+            precompute_listed_durations(world, body, kind, some)
+    if one_line and not untreated:
+        some = list_rescued(body, count)
+        draw_listed(world.seed, first, keys, RESCUED, body.listed, some, body)
+    else:
+        draw_group(world.seed, first, count, keys, body.drawn, RESCUED)
+    some = count if untreated else list_responders(world, body, count)
+    if untreated:
+        draw_group(world.seed, first, count, keys, body.drawn, RESPONDERS)
+    else:
+        draw_listed(world.seed, first, keys, RESPONDERS, body.listed, some, body)
+    for cycle in range(1, CYCLES_AHEAD):
+        if untreated or cycle < most_induction:
+            draw_group(world.seed, first, count, keys, body.drawn, LATER + cycle)
+        else:
+            draw_listed(world.seed, first, keys, LATER + cycle, body.listed, some, body)
+
+
+def list_struck(body: Data, count: int, kind: int) -> int:
+    """List the columns that a kind of toxicity strikes in the first cycle of any strategy."""
+    listed = 0
+    for column in range(count):
+        body.listed[listed] = column
+        listed += (body.struck_first[column] >> kind) & 1
+    return listed
+
+
+def list_responders(world: Data, body: Data, count: int) -> int:
+    """List the columns that respond to the first line of any strategy, or are in remission."""
+    listed = 0
+    for column in range(count):
+        body.scratch[column] = 1.0 if body.people[MRD_ONLY, column] > 0.0 else 0.0
+    for strategy in range(world.plans.shape[0]):
+        for column in range(count):
+            responds = body.drawn[RandomDraw.RESPONSE, column] < body.chances[strategy, column]
+            body.scratch[column] = 1.0 if responds else body.scratch[column]
+    for column in range(count):
+        body.listed[listed] = column
+        listed += 1 if body.scratch[column] > 0.0 else 0
+    return listed
+
+
+def list_rescued(body: Data, count: int) -> int:
+    """List the columns that usual care would rescue, with or without an earlier transplant."""
+    chance = max(body.rescue_chances[0], body.rescue_chances[1])
+    row = body.rows[RandomDraw.RESCUE, LINE_1]
+    if row < 0:
+        return 0
+    listed = 0
+    for column in range(count):
+        body.listed[listed] = column
+        listed += 1 if hit(body.drawn[row, column], chance) else 0
+    return listed
+
+
+def precompute_listed_durations(world: Data, body: Data, kind: int, some: int) -> None:
+    """Work out how long a toxicity of the first cycle lasts in the columns listed."""
+    course = world.rules.courses[kind]
+    for j in range(some):
+        body.scratch[j] = body.drawn[DURATION[kind], body.listed[j]]
+    for j in range(some):
+        body.scratch[j] = duration_days(course, body.scratch[j])
+    for j in range(some):
+        body.durations[kind, body.listed[j]] = body.scratch[j]

@@ -1,0 +1,1 @@
+"""One patient again, draw by draw and cost by cost."""

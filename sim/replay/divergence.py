@@ -1,0 +1,265 @@
+"""Where two lives of one patient part, and the decision behind it.
+
+Both lives hold the same numbers against their own chances. They part where a strategy gives
+something else, or where a number falls on different sides of two chances, or makes different
+times of two distributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from itertools import zip_longest
+from typing import Final
+
+from sim.clinic.draws import DRAWS, Once, Patients, RandomDraw
+from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind, Role, events_with
+from sim.clinic.toxicity import (
+    DURATION_DECISION,
+    FATAL,
+    GRADE_DECISION,
+    ONSET_DECISION,
+    Toxicity,
+)
+from sim.replay.recorder import Draw
+from sim.replay.replay import ReplayedLife
+
+DELIVERY: Final = events_with(Role.DELIVERY)
+COURSE: Final = events_with(Role.COURSE)
+PLANNED: Final = events_with(Role.PLANNED)
+
+
+@unique
+class Reason(StrEnum):
+    """Why an event happened in one life and not, or not so, in the other."""
+
+    PLAN = "plan"
+    """The strategies give different treatments."""
+    CHANCE = "chance"
+    """One number, on different sides of two chances."""
+    TIME = "time"
+    """One number, and two distributions of a time."""
+    EARLIER = "earlier"
+    """The decision was not to be made in the other life, which an earlier one had changed."""
+    SCHEDULE = "schedule"
+    """No decision fell differently; the regimens are given or stopped by other rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """A first difference between two lives.
+
+    Attributes
+    ----------
+    life, other
+        The life in which the event happens, and the one in which it does not, or not so.
+    event
+        The earlier of the two events that differ.
+    instead
+        What comes in its place in the other life; None when that has ended.
+    reason
+        Why.
+    draw, other_draw
+        The decision behind it in either life, where there is one.
+    """
+
+    life: ReplayedLife
+    other: ReplayedLife
+    event: Event
+    instead: Event | None
+    reason: Reason
+    draw: Draw | None = None
+    other_draw: Draw | None = None
+
+
+def first_difference(life: ReplayedLife, comparator: ReplayedLife) -> Divergence | None:
+    """Return the first event that differs, be it only in its day; None when there is none.
+
+    How treatment is delivered does not count; that other treatment begins does.
+    """
+    return _divergence(life, comparator, _told(life), _told(comparator))
+
+
+def first_drawn_difference(life: ReplayedLife, comparator: ReplayedLife) -> Divergence | None:
+    """Return the first difference that is not the treatment itself."""
+    told, other = (
+        [item for item in _told(each) if item[0].kind != EventKind.LINE_STARTED]
+        for each in (life, comparator)
+    )
+    return _divergence(life, comparator, told, other)
+
+
+def first_change_of_course(life: ReplayedLife, comparator: ReplayedLife) -> Divergence | None:
+    """Return the first difference in the course of the disease.
+
+    The kind of an event comes first, and its details; only where the whole course is the same
+    do days count.
+    """
+    courses = [
+        [item for item in _told(each) if item[0].kind in COURSE] for each in (life, comparator)
+    ]
+    without_days = [[(event, said[1:]) for event, said in course] for course in courses]
+    return _divergence(life, comparator, *without_days) or _divergence(life, comparator, *courses)
+
+
+Told = Sequence[tuple[Event, tuple[object, ...]]]
+
+
+def _told(life: ReplayedLife) -> list[tuple[Event, tuple[object, ...]]]:
+    """Return what happens, with what makes it the same as another event; its day stands first."""
+    return [
+        (event, _said(event, life.regimens)) for event in life.log if event.kind not in DELIVERY
+    ]
+
+
+def _said(event: Event, regimens: Sequence[str]) -> tuple[object, ...]:
+    if event.kind == EventKind.LINE_STARTED:
+        return event.time_days, event.kind, regimens[event.detail]
+    return event.time_days, event.kind, event.cycle, event.detail, event.grade, event.value
+
+
+def _divergence(
+    life: ReplayedLife, other: ReplayedLife, told: Told, other_told: Told
+) -> Divergence | None:
+    for ours, theirs in zip_longest(told, other_told):
+        if ours is None or theirs is None or ours[1] != theirs[1]:
+            return _explained(life, other, ours and ours[0], theirs and theirs[0])
+    return None
+
+
+def _explained(
+    life: ReplayedLife, other: ReplayedLife, ours: Event | None, theirs: Event | None
+) -> Divergence:
+    if ours is None or (theirs is not None and theirs.time_days < ours.time_days):
+        life, other, ours, theirs = other, life, theirs, ours
+    if ours is None:
+        message = "two lives without an event do not differ"
+        raise ValueError(message)
+    reason, draw, other_draw = _reason(life, other, ours, theirs)
+    return Divergence(life, other, ours, theirs, reason, draw, other_draw)
+
+
+def _reason(
+    life: ReplayedLife, other: ReplayedLife, event: Event, instead: Event | None
+) -> tuple[Reason, Draw | None, Draw | None]:
+    kinds = {event.kind} if instead is None else {event.kind, instead.kind}
+    pairs = list(_pairs(life, other, event))
+    for draw, found in pairs:
+        if found is not None and draw.verdict != found.verdict:
+            return Reason.CHANCE, draw, found
+    if kinds & PLANNED and life.regimens != other.regimens:
+        return Reason.PLAN, None, None
+    for draw, found in pairs:
+        if found is not None and _makes_other_time(draw, found):
+            return Reason.TIME, draw, found
+    for draw, found in pairs:
+        if found is None or not found.used:
+            return _earlier(life, other, draw)
+    return Reason.SCHEDULE, None, None
+
+
+def _makes_other_time(draw: Draw, other: Draw) -> bool:
+    one, another = draw.distribution, other.distribution
+    return one is not None and another is not None and one.value != another.value
+
+
+def _earlier(
+    life: ReplayedLife, other: ReplayedLife, asked: Draw
+) -> tuple[Reason, Draw | None, Draw | None]:
+    """Go back to the first decision that fell differently before one that was not asked.
+
+    Toxicity is left out: most of it changes nothing but costs and comfort.
+    """
+    theirs = {draw.key: draw for draw in reversed(other.draws) if draw.used}
+    for draw in life.draws:
+        if draw is asked:
+            break
+        found = theirs.get(draw.key)
+        if found is None or draw.is_of_a_cycle or not draw.used:
+            continue
+        if draw.verdict != found.verdict:
+            return Reason.EARLIER, draw, found
+    return Reason.EARLIER, asked, None
+
+
+def _pairs(
+    life: ReplayedLife, other: ReplayedLife, event: Event
+) -> Iterator[tuple[Draw, Draw | None]]:
+    """Yield the decisions behind an event, each with that of the other life."""
+    theirs = {draw.key: draw for draw in other.draws}
+    for draw in behind(life, event):
+        yield draw, theirs.get(draw.key)
+
+
+def behind(life: ReplayedLife, event: Event) -> list[Draw]:
+    """Return what was drawn to bring an event about, in the order of the decisions."""
+    place = life.log.index(event)
+    before = life.log[:place]
+    if event.kind == EventKind.DEATH:
+        if event.detail == Cause.TOXICITY:
+            fatal = next(each for each in reversed(before) if each.grade == FATAL)
+            return behind(life, fatal)
+        return _behind_death(life, event)
+    stops = [
+        each
+        for each in before
+        if each.kind == EventKind.TREATMENT_STOPPED and each.line == event.line
+    ]
+    ended_by = behind(life, stops[-1]) if event.kind == EventKind.NO_RESPONSE and stops else []
+    wanted = _decisions(before, event)
+    is_of_a_cycle = any(DRAWS[draw].once == Once.CYCLE for draw in wanted)
+    cycle = event.cycle if is_of_a_cycle else 0
+    latest = {
+        draw.key: draw
+        for draw in life.draws
+        if draw.used
+        and draw.position <= place
+        and draw.decision in wanted
+        and (draw.line, draw.cycle) == (event.line, cycle)
+    }
+    found = sorted(latest.values(), key=lambda draw: wanted.index(draw.decision))
+    return [*found, *ended_by]
+
+
+def _behind_death(life: ReplayedLife, event: Event) -> list[Draw]:
+    """Return the draw of the time, and the chance that went before it in the same line."""
+    wanted = CAUSES[Cause(event.detail)].drawn_by
+    times = [
+        draw
+        for draw in life.draws
+        if draw.decision in wanted and life.due_day(draw) == event.time_days
+    ]
+    last = times[-1:]
+    chances = [
+        draw
+        for draw in life.draws
+        if draw.decision == RandomDraw.TRANSPLANT_DEATH
+        and any(time.line == draw.line and time.decision in wanted for time in last)
+        and RandomDraw.TRANSPLANT_DEATH in wanted
+    ]
+    return [*chances, *last]
+
+
+def _decisions(before: Sequence[Event], event: Event) -> tuple[RandomDraw, ...]:
+    """Return the draws behind a kind of event, of those only that apply in its circumstances."""
+    drawn_by = EVENTS[event.kind].drawn_by
+    if event.kind in (EventKind.TOXICITY, EventKind.SEIZURE, EventKind.TREATMENT_STOPPED):
+        kind = Toxicity(event.detail)
+        episode = GRADE_DECISION[kind], ONSET_DECISION[kind], DURATION_DECISION[kind]
+        return tuple(draw for draw in drawn_by if draw in (*episode, RandomDraw.SEIZURE))
+    if event.kind == EventKind.TRANSPLANT:
+        is_candidate = bool(event.detail)
+        return tuple(
+            draw
+            for draw in drawn_by
+            if (Patients.CANDIDATES in DRAWS[draw].needed_by) == is_candidate
+        )
+    if event.kind in (EventKind.RELAPSE, EventKind.LONG_TERM_SURVIVOR):
+        transplanted = any(
+            each.kind == EventKind.TRANSPLANT and each.line == event.line for each in before
+        )
+        return tuple(
+            draw for draw in drawn_by if (DRAWS[draw].once == Once.TRANSPLANT) == transplanted
+        )
+    return drawn_by

@@ -1,0 +1,317 @@
+"""What was drawn in a life and what it was held against, as it happened.
+
+A recorder stands between the random numbers and a life. Each number that it passes on remembers
+the limits that it is compared with; and while the life is lived, the recorder looks on as the
+clinic's functions are called and notes what they make of the number: which distribution, with
+which parameters, and what came out. Engine and clinic do not know of it. They run the code of
+any other run, so that no chance is worked out a second time, and none can be told wrongly.
+
+It looks on by the hook that Python has for profilers, in the thread at hand and for as long as
+the life lasts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto, unique
+from types import CodeType, FrameType
+from typing import Any, Final
+
+from sim.clinic import arithmetic, distributions, mortality
+from sim.clinic.draws import CYCLES_PER_LINE, DRAWS, Once, RandomDraw
+from sim.engine.life import PatientLife
+from sim.engine.streams import Luck
+
+CLINIC: Final = "sim.clinic."
+FORMULAS: Final = frozenset({arithmetic.__name__, distributions.__name__})
+"""Modules of formulas, in which a comparison does not decide the fate of a patient."""
+HIT: Final = distributions.hit.__code__
+PROPORTIONAL_HAZARDS: Final = distributions.proportional_hazards.__code__
+STEPS: Final = frozenset(
+    {
+        arithmetic.normal_quantile.__code__,
+        distributions.standard_exponential.__code__,
+        PROPORTIONAL_HAZARDS,
+    }
+)
+"""On the way from a uniform to a time: the number that they return still is that decision's."""
+FAMILIES: Final = {
+    distributions.uniform_quantile.__code__: "uniform",
+    distributions.piecewise_uniform_quantile.__code__: "piecewise uniform",
+    distributions.normal_of.__code__: "normal",
+    distributions.lognormal_of.__code__: "lognormal",
+    distributions.exponential_of.__code__: "exponential",
+    distributions.weibull_quantile.__code__: "weibull",
+    distributions.weibull_hazard_of.__code__: "weibull",
+    mortality.background_death_days.__code__: "life table",
+}
+NUMBER_DRAWN: Final = ("u", "z", "e", "p")
+"""How the clinic names a uniform, its standard normal and its standard exponential."""
+
+
+@unique
+class Role(Enum):
+    """What a function is to a recorder.
+
+    A rule of the clinic, the trial of a chance, a step towards a value, the family that the
+    value comes from, or nothing.
+    """
+
+    RULE = auto()
+    HIT = auto()
+    STEP = auto()
+    FAMILY = auto()
+    NONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A limit that the number was held against, and whether it lay below."""
+
+    limit: float
+    below: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What turned the number into a value.
+
+    Attributes
+    ----------
+    family
+        One of the values of `FAMILIES`.
+    parameters
+        As the clinic passed them, in its units: days for times, years for ages.
+    value
+        What came out.
+    """
+
+    family: str
+    parameters: Mapping[str, float]
+    value: float
+
+
+@dataclass(slots=True)
+class Draw:
+    """One decision of one life. Lines and cycles are counted from 0.
+
+    Attributes
+    ----------
+    day
+        When it was drawn.
+    position
+        How many events the log held at that time.
+    comparisons
+        In the order in which they were made; empty when only a time was drawn.
+    distribution
+        None when only a chance was tried.
+    result
+        What the clinic's rule answered that used the number, alone or with others.
+    """
+
+    decision: RandomDraw
+    line: int
+    cycle: int
+    uniform: float
+    day: float
+    position: int
+    comparisons: list[Comparison] = field(default_factory=list)
+    distribution: Distribution | None = None
+    result: Any = None
+
+    @property
+    def used(self) -> bool:
+        """Whether the number decided anything: a time is not, for example, for who is cured."""
+        return bool(self.comparisons) or self.distribution is not None
+
+    @property
+    def key(self) -> tuple[RandomDraw, int, int]:
+        """The decision, the line and the cycle, by which two lives are compared."""
+        return self.decision, self.line, self.cycle
+
+    @property
+    def is_of_a_cycle(self) -> bool:
+        """Whether it is drawn anew in each cycle of a line."""
+        return DRAWS[self.decision].once == Once.CYCLE
+
+    @property
+    def verdict(self) -> tuple[bool, ...]:
+        """On which side of its limits the number lay."""
+        return tuple(comparison.below for comparison in self.comparisons)
+
+
+class _Drawn(float):
+    """A uniform that notes what it is compared with. It is a float in every other respect."""
+
+    __slots__ = ("draw", "witness")
+    draw: Draw
+    recorder: DrawRecorder
+
+    def __lt__(self, limit: float) -> bool:
+        below = float(self) < limit
+        self.recorder.compared(self.draw, limit, below=below)
+        return below
+
+    def __le__(self, limit: float) -> bool:
+        below = float(self) <= limit
+        self.recorder.compared(self.draw, limit, below=below)
+        return below
+
+    def __ge__(self, limit: float) -> bool:
+        return not self < limit
+
+    def __gt__(self, limit: float) -> bool:
+        return not self <= limit
+
+    __hash__ = float.__hash__
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call of a clinical function under way."""
+
+    code: CodeType
+    role: Role
+    arguments: Mapping[str, Any]
+    numbers: list[_Drawn]
+
+
+class DrawRecorder(Luck):
+    """Luck that is passed on and remembered."""
+
+    def __init__(self, luck: Luck) -> None:
+        self.luck = luck
+        self.life: PatientLife | None = None
+        self.draws: list[Draw] = []
+        self._calls: list[_Call] = []
+        self._steps: dict[float, Draw] = {}
+        self._ratio: tuple[Draw, dict[str, float]] | None = None
+        self._last: Draw | None = None
+
+    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number that the luck gives, as one that can be traced."""
+        number = _Drawn(self.luck.uniform(patient, decision, occurrence))
+        line, cycle = divmod(occurrence, CYCLES_PER_LINE)
+        number.draw = Draw(
+            RandomDraw(decision),
+            line,
+            cycle,
+            float(number),
+            0.0 if self.life is None else self.life.now,
+            0 if self.life is None else len(self.life.log),
+        )
+        number.recorder = self
+        self.draws.append(number.draw)
+        return number
+
+    def exponential(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number as a standard exponential that can be traced."""
+        return self._traced(super().exponential(patient, decision, occurrence))
+
+    def normal(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number as a standard normal that can be traced."""
+        return self._traced(super().normal(patient, decision, occurrence))
+
+    def _traced(self, value: float) -> float:
+        """Return what became of the number just drawn, as one that can be traced like it."""
+        number = _Drawn(value)
+        number.draw = self.draws[-1]
+        number.recorder = self
+        return number
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Note what the clinic does with the numbers, within this context."""
+        before = sys.getprofile()
+        sys.setprofile(self._see)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
+
+    def compared(self, draw: Draw, limit: float, *, below: bool) -> None:
+        """Note a comparison, unless it is part of a formula."""
+        call = self._calls[-1] if self._calls else None
+        if call is None or call.role in (Role.RULE, Role.HIT):
+            draw.comparisons.append(Comparison(float(limit), below))
+            self._last = draw
+
+    def _see(self, frame: FrameType, event: str, value: object) -> None:
+        if event == "call":
+            role = _role(frame)
+            if role != Role.NONE:
+                arguments = dict(frame.f_locals)
+                numbers = [each for each in arguments.values() if isinstance(each, _Drawn)]
+                self._calls.append(_Call(frame.f_code, role, arguments, numbers))
+        elif event == "return" and self._calls and _role(frame) != Role.NONE:
+            self._returned(self._calls.pop(), value)
+
+    def _returned(self, call: _Call, value: Any) -> None:  # noqa: ANN401 - whatever a rule answers
+        if call.role == Role.STEP:
+            self._passed_on(call, value)
+            return
+        if call.role == Role.FAMILY:
+            self._calculated(call, value)
+        if not any(outer.numbers for outer in self._calls):
+            for number in call.numbers:
+                number.draw.result = value
+
+    def _passed_on(self, call: _Call, value: float) -> None:
+        """Note a step from the number towards a value."""
+        draw = self._last = self._owner(call)
+        if draw is not None:
+            self._steps[value] = draw
+            if call.code is PROPORTIONAL_HAZARDS:
+                self._ratio = draw, _parameters(call)
+
+    def _calculated(self, call: _Call, value: float) -> None:
+        """Note the value and the distribution that it comes from."""
+        draw = self._last = self._owner(call)
+        if draw is not None:
+            parameters = _parameters(call)
+            if self._ratio is not None and self._ratio[0] is draw:
+                parameters |= self._ratio[1]
+            draw.distribution = Distribution(FAMILIES[call.code], parameters, value)
+
+    def _owner(self, call: _Call) -> Draw | None:
+        """Return the draw whose number, or what a step made of it, the call was given."""
+        for number in call.numbers:
+            return number.draw
+        for name in NUMBER_DRAWN:
+            if name in call.arguments:
+                # A number divided by a share is known by the comparison just made with the share.
+                return self._steps.get(call.arguments[name], self._last)
+        return self._last
+
+
+def _parameters(call: _Call) -> dict[str, float]:
+    return {
+        name: float(given)
+        for name, given in call.arguments.items()
+        if name not in NUMBER_DRAWN and isinstance(given, int | float)
+    }
+
+
+_ROLES: dict[CodeType, Role] = {}
+
+
+def _role(frame: FrameType) -> Role:
+    """Return what the function of a frame is to a recorder."""
+    code = frame.f_code
+    role = _ROLES.get(code)
+    if role is None:
+        module = frame.f_globals.get("__name__", "")
+        if code is HIT:
+            role = Role.HIT
+        elif code in FAMILIES:
+            role = Role.FAMILY
+        elif code in STEPS:
+            role = Role.STEP
+        else:
+            is_rule = module.startswith(CLINIC) and module not in FORMULAS
+            role = Role.RULE if is_rule else Role.NONE
+        _ROLES[code] = role
+    return role

@@ -1,0 +1,228 @@
+"""One virtual patient again, under every strategy, with everything that was drawn and booked.
+
+The lives are those of any other run: the reference engine moves the patient while a recorder
+looks on, and the clerk keeps the books. What is added here are only the links: which event a
+posting belongs to, on which day a time that was drawn would end, and whether it came to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import simpy
+
+from sim.clinic.draws import DRAWS, Time
+from sim.clinic.events import EVENTS, Event, Role, events_with
+from sim.clinic.patient import Patient
+from sim.economics.clerk import open_book, post_event
+from sim.economics.ledger import Account, Category, Entry
+from sim.economics.posting import Accounts, Book
+from sim.engine.model import Strategy
+from sim.engine.outcomes import Outcome, outcome
+from sim.engine.reference import enrol, lived, new_life
+from sim.engine.streams import Luck, uniform
+from sim.replay.recorder import Draw, DrawRecorder
+from sim.simulation.question import Question
+
+ENDS: Final = events_with(Role.ENDS_A_TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An entry of the ledger.
+
+    Attributes
+    ----------
+    position
+        Place in the log of the event that it was booked for.
+    undiscounted, discounted
+        Running totals of the entry's account, this entry included.
+    """
+
+    position: int
+    entry: Entry
+    undiscounted: float
+    discounted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A sum of entries."""
+
+    undiscounted: float = 0.0
+    discounted: float = 0.0
+
+    def plus(self, undiscounted: float, discounted: float) -> Total:
+        """Return the total with an amount more."""
+        return Total(self.undiscounted + undiscounted, self.discounted + discounted)
+
+
+@dataclass(frozen=True)
+class ReplayedLife:
+    """The patient under one strategy.
+
+    Attributes
+    ----------
+    log, draws, postings
+        In the order in which they happened, were drawn and were booked.
+    categories
+        The patient's row of the results, summed as a run sums it.
+    """
+
+    strategy: Strategy
+    label: str
+    patient: Patient
+    log: Sequence[Event]
+    draws: Sequence[Draw]
+    postings: Sequence[Posting]
+    categories: dict[Category, Total]
+
+    @property
+    def regimens(self) -> tuple[str, ...]:
+        """The names of the regimens, in their order."""
+        return tuple(regimen.name for regimen in self.strategy.regimens)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The clinical outcome, as in the results."""
+        return outcome(self.log)
+
+    def total(self, account: Account) -> Total:
+        """Sum the categories of an account, in their order."""
+        return _account_total(self.categories, account)
+
+    def due_day(self, draw: Draw) -> float | None:
+        """Return the day on which a time that was drawn ends; None for what is no clock."""
+        if not draw.used or not isinstance(draw.result, float):
+            return None
+        facts = DRAWS[draw.decision]
+        if not isinstance(facts, Time):
+            return None
+        return draw.result if facts.from_entry else draw.day + draw.result
+
+    def drawn_with(self) -> Sequence[Sequence[Draw]]:
+        """Return, for each event of the log, what was drawn with it and decided anything.
+
+        That is what was drawn right after the event; but what makes the next event what it is
+        belongs to that one.
+        """
+        drawn: list[list[Draw]] = [[] for _ in self.log]
+        for draw in self.draws:
+            if draw.used:
+                following = self.log[draw.position] if draw.position < len(self.log) else None
+                belongs_to_it = (
+                    following is not None
+                    and following.time_days == draw.day
+                    and draw.decision in EVENTS[following.kind].described_by
+                )
+                drawn[draw.position - (not belongs_to_it)].append(draw)
+        return drawn
+
+    def came_true(self, draw: Draw) -> bool:
+        """Whether something happened on the very day that was drawn."""
+        due = self.due_day(draw)
+        return any(event.time_days == due and event.kind in ENDS for event in self.log)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A patient under every strategy of a question, in the order of the scenario."""
+
+    question: Question
+    patient: Patient
+    entry: Sequence[Draw]
+    lives: Sequence[ReplayedLife]
+    engine: str = "reference"
+
+    @property
+    def comparator(self) -> ReplayedLife:
+        """The life under the comparator."""
+        return self.life(self.question.scenario.comparator_name)
+
+    def life(self, strategy: str) -> ReplayedLife:
+        """Return the life under a strategy."""
+        return next(life for life in self.lives if life.strategy.name == strategy)
+
+
+class _Keyed(Luck):
+    """The random numbers of single patients: quicker than `Streams`, which thinks in blocks."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
+        """Return the number of a key."""
+        return uniform(self.seed, patient, decision, occurrence)
+
+
+def _account_total(categories: dict[Category, Total], account: Account) -> Total:
+    """Add the categories of an account up in their order, as the results do."""
+    total = Total()
+    for category, amount in categories.items():
+        if category.account == account:
+            total = total.plus(amount.undiscounted, amount.discounted)
+    return total
+
+
+def replay(question: Question, number: int) -> Replay:
+    """Live patient `number` again under every strategy of the question, by the reference engine.
+
+    Parameters
+    ----------
+    question
+        What is asked; its number of patients does not matter.
+    number
+        Any patient, counted from 0.
+    """
+    luck = _Keyed(question.seed)
+    recorder = DrawRecorder(luck)
+    with recorder.recording():
+        patient = enrol(number, question.model, recorder)
+    lives = tuple(
+        replay_life(question, strategy, patient, luck) for strategy in question.model.strategies
+    )
+    return Replay(question, patient, tuple(recorder.draws), lives)
+
+
+def replay_life(
+    question: Question, strategy: Strategy, patient: Patient, luck: Luck
+) -> ReplayedLife:
+    """Live a patient's life under one strategy with a recorder looking on; keep the book."""
+    recorder = DrawRecorder(luck)
+    environment = simpy.Environment()
+    life = new_life(question.model, strategy, patient, recorder)
+    recorder.life = life
+    environment.process(lived(environment, question.model.world(question.seed), life))
+    with recorder.recording():
+        environment.run()
+    labels = {plan.name: plan.shown_name for plan in question.scenario.strategies}
+    postings, categories = book(question.accounts, strategy, patient, life.log)
+    return ReplayedLife(
+        strategy,
+        labels[strategy.name],
+        patient,
+        life.log,
+        recorder.draws,
+        postings,
+        categories,
+    )
+
+
+def book(
+    accounts: Accounts, strategy: Strategy, patient: Patient, log: Sequence[Event]
+) -> tuple[list[Posting], dict[Category, Total]]:
+    """Keep the book of a life; return its postings and their sums by category."""
+    book = Book(accounts, [regimen.name for regimen in strategy.regimens])
+    categories = dict.fromkeys(Category, Total())
+    postings: list[Posting] = []
+    open_book(book, log)
+    for position in range(len(log)):
+        post_event(book, patient, log, position)
+        for entry in book.entries[len(postings) :]:
+            before = categories[entry.category]
+            categories[entry.category] = before.plus(entry.undiscounted, entry.discounted)
+            total = _account_total(categories, entry.category.account)
+            postings.append(Posting(position, entry, total.undiscounted, total.discounted))
+    return postings, categories

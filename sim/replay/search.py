@@ -1,0 +1,235 @@
+"""Find patients by what happened to them: ``bridged to HCT and relapsed after``.
+
+A search is a list of claims joined by ``and``. A claim is a word of `sim.replay.vocabulary`, or
+``responded to REGIMEN``; ``not`` before it turns it round. ``under STRATEGY`` says in which life
+it is to hold, and so do those before it that do not say so themselves, nor name a regimen; all
+other claims hold in one and the same life, whichever. ``only`` after ``under STRATEGY`` adds that
+it holds in no other life, and after ``responded to REGIMEN`` that no other regimen brought a
+remission in any of the lives. ``not under STRATEGY`` repeats the claim before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sim.clinic.events import Event
+from sim.clinic.patient import Patient
+from sim.engine import reference
+from sim.engine.model import Strategy
+from sim.errors import UserError, nearest
+from sim.replay.vocabulary import ALIASES, RESPONDED_TO, WORDS, Claim, Lived, responded_to
+from sim.simulation.question import Question
+
+OPTION: Final = "--find"
+AND: Final = re.compile(r"\s+and\s+", re.IGNORECASE)
+CLAUSE: Final = re.compile(
+    r"""
+    (?P<not>not\b\s*)?
+    (?P<claim>.*?)
+    (?:\s*\b(?P<only>only))?
+    (?:\s*\bunder\s+(?P<strategy>.+?)(?:\s+(?P<only_there>only))?)?
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+Lives = Mapping[str, Lived]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One claim of a search.
+
+    Attributes
+    ----------
+    name
+        The word, as the vocabulary has it.
+    holds
+        What is to hold, or not to hold, in a life.
+    strategy
+        In which; None where that is open.
+    regimen
+        That was responded to, where that is the claim.
+    """
+
+    name: str
+    holds: Claim
+    wanted: bool = True
+    strategy: str | None = None
+    only: bool = False
+    regimen: str | None = None
+
+    def __str__(self) -> str:
+        there = "" if self.strategy is None else f" under {self.strategy}"
+        return f"{'' if self.wanted else 'not '}{self.name}{there}{' only' if self.only else ''}"
+
+    def holds_in(self, life: Lived) -> bool:
+        """Whether the claim is true of a life, or false where it is turned round."""
+        return self.holds(life) == self.wanted
+
+    def holds_of(self, lives: Lives) -> bool:
+        """Whether a claim that names its lives is true of a patient."""
+        if self.strategy is None:
+            others = {name for life in lives.values() for name in life.regimens} - {self.regimen}
+            found = any(map(self.holds, lives.values())) and not any(
+                responded_to(name)(life) for name in others for life in lives.values()
+            )
+        else:
+            found = self.holds(lives[self.strategy]) and not (
+                self.only
+                and any(self.holds(life) for name, life in lives.items() if name != self.strategy)
+            )
+        return found == self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The claims of a search; as text, each with all that it means."""
+
+    clauses: tuple[Clause, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(map(str, self.clauses))
+
+    def matches(self, lives: Lives) -> bool:
+        """Whether all claims hold of a patient, whose lives are given by strategy."""
+        free = [clause for clause in self.clauses if clause.strategy is None and not clause.only]
+        bound = [clause for clause in self.clauses if clause not in free]
+        return all(clause.holds_of(lives) for clause in bound) and (
+            not free
+            or any(all(clause.holds_in(life) for clause in free) for life in lives.values())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first patients that a search found, how many it looked at, and what it meant."""
+
+    meaning: str
+    patients: tuple[int, ...]
+    searched: int
+
+
+def parse(text: str, question: Question) -> Search:
+    """Read a search.
+
+    Raises
+    ------
+    UserError
+        Where a word, a regimen or a strategy is not known, with the nearest that is.
+    """
+    parts = [part.strip() for part in AND.split(text.strip())]
+    clauses: list[Clause] = []
+    for part in parts:
+        clause = _clause(part, clauses[-1] if clauses else None, question)
+        if clause.strategy is not None:
+            clauses = [_there(each, clause.strategy) for each in clauses]
+        clauses.append(clause)
+    return Search(tuple(clauses))
+
+
+def _there(clause: Clause, strategy: str) -> Clause:
+    is_open = clause.strategy is None and clause.regimen is None
+    return replace(clause, strategy=strategy) if is_open else clause
+
+
+def _clause(text: str, before: Clause | None, question: Question) -> Clause:
+    parts = CLAUSE.fullmatch(text)
+    if parts is None:
+        raise UserError("cannot be read", key=OPTION, value=text)
+    wanted = parts["not"] is None
+    is_only = bool(parts["only"] or parts["only_there"])
+    strategy = None if parts["strategy"] is None else _strategy(parts["strategy"], question)
+    if not parts["claim"] and before is not None and strategy is not None:
+        return replace(before, wanted=wanted, strategy=strategy, only=is_only)
+    name, holds, regimen = _claim(parts["claim"], question)
+    if is_only and strategy is None and regimen is None:
+        raise UserError(
+            "'only' stands after 'under STRATEGY' or 'responded to REGIMEN'", key=OPTION, value=text
+        )
+    return Clause(name, holds, wanted, strategy, is_only, regimen)
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"[-_]", " ", text).casefold().split())
+
+
+def _claim(text: str, question: Question) -> tuple[str, Claim, str | None]:
+    plain = _plain(text)
+    if plain.startswith(RESPONDED_TO):
+        regimen = _named(
+            plain.removeprefix(RESPONDED_TO),
+            {name: name for name in question.scenario.regimens},
+            "no regimen of the scenario",
+        )
+        return f"{RESPONDED_TO}{regimen}", responded_to(regimen), regimen
+    name = ALIASES.get(plain, plain)
+    if name not in WORDS:
+        raise _unknown("is no word of the search", text, [*WORDS, "responded to REGIMEN"])
+    return name, WORDS[name].holds, None
+
+
+def _strategy(text: str, question: Question) -> str:
+    names = {plan.shown_name: plan.name for plan in question.scenario.strategies}
+    names |= {plan.name: plan.name for plan in question.scenario.strategies}
+    return _named(text, names, "no strategy of the scenario")
+
+
+def _named(text: str, names: Mapping[str, str], problem: str) -> str:
+    """Return what the text names, in any spelling of capitals, spaces and hyphens."""
+    found = {_plain(name): meant for name, meant in names.items()}
+    if _plain(text) not in found:
+        raise _unknown(f"is {problem}", text, sorted(set(names.values())))
+    return found[_plain(text)]
+
+
+def _unknown(problem: str, text: str, allowed: Sequence[str]) -> UserError:
+    """Name the nearest that is allowed, and all of it: a user cannot guess the rest."""
+    close = nearest(_plain(text), allowed)
+    meant = f"; did you mean '{close}'?" if close is not None else "."
+    return UserError(f"'{text}' {problem}{meant} Allowed: {', '.join(allowed)}", key=OPTION)
+
+
+def find(
+    question: Question, search: Search, *, first: int, progress: Progress = lambda _: None
+) -> Found:
+    """Look through the patients of the question, until the `first` few are found."""
+    found: list[int] = []
+    searched = 0
+    for number, lives in _patients(question):
+        searched = number + 1
+        progress(1)
+        if search.matches(lives):
+            found.append(number)
+            if len(found) == first:
+                break
+    return Found(str(search), tuple(found), searched)
+
+
+def _patients(question: Question) -> Iterator[tuple[int, Lives]]:
+    strategies = question.model.strategies
+    simulated = [
+        reference.simulate(question.model, strategy, seed=question.seed, patients=question.patients)
+        for strategy in strategies
+    ]
+    for number, lived in enumerate(zip(*simulated, strict=True)):
+        yield number, lives_of(strategies, lived)
+
+
+def lives_of(
+    strategies: Sequence[Strategy], lived: Sequence[tuple[Patient, Sequence[Event]]]
+) -> dict[str, Lived]:
+    """Put the lives of one patient in the form in which they are searched."""
+    ends = [log[-1].time_days for _, log in lived]
+    return {
+        strategy.name: Lived(
+            patient,
+            tuple(regimen.name for regimen in strategy.regimens),
+            log,
+            ends.count(max(ends)) == 1 and log[-1].time_days == max(ends),
+        )
+        for strategy, (patient, log) in zip(strategies, lived, strict=True)
+    }

@@ -1,0 +1,330 @@
+"""Several scenarios in the same patients: what was asked differently, and what it changes.
+
+Patient i of every scenario has the same luck in every decision. Where the scenarios describe the
+same population, patient i also is the same person. Either way a difference between scenarios is
+the mean of the differences within patients, and its error is that of those differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from sim.economics.estimates import Array, Estimate
+from sim.economics.full_analysis import AnalysedStrategy, analyse
+from sim.economics.incremental import Increment, PatientTotals, increment, paired_difference
+from sim.economics.ledger import COST_CATEGORIES, Account, Category
+from sim.simulation.comparability import (
+    InputDifference,
+    input_differences,
+    not_poolable,
+    same_money,
+)
+from sim.simulation.question import Question
+from sim.simulation.run import KEPT_AT_MOST, run
+from sim.simulation.summary import SHARES, Summary, summarise
+from sim.simulation.tally import DISCOUNTED, FLAGS, ROW
+
+SCENARIO_SEPARATOR: Final = ": "
+"""Between the name of a scenario and that of its strategy, where both are needed."""
+ALL: Final = "all"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One scenario of the comparison, and every patient's part in it.
+
+    Attributes
+    ----------
+    name
+        Of the scenario's file, numbered where several files have it.
+    amounts
+        Discounted, shape (patients, strategies, categories).
+    flags
+        What happened, yes or no; shape (patients, strategies, flags).
+    """
+
+    name: str
+    question: Question
+    summary: Summary
+    amounts: Array
+    flags: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @property
+    def strategies(self) -> list[str]:
+        """Names of the strategies, in their order."""
+        return [strategy.name for strategy in self.question.model.strategies]
+
+    def label(self, strategy: str) -> str:
+        """Return how a strategy is shown."""
+        return self.summary.arm(strategy).label
+
+    def totals(self, strategy: str) -> PatientTotals:
+        """Return each patient's cost, QALYs and life-years under a strategy."""
+        amounts = self.amounts[:, self.strategies.index(strategy)]
+        sums = {
+            account: amounts[:, [c.account == account for c in Category]].sum(axis=1)
+            for account in Account
+        }
+        return PatientTotals(
+            strategy, sums[Account.COST], sums[Account.QALY], sums[Account.LIFE_YEARS]
+        )
+
+    def category(self, strategy: str, category: Category) -> Array:
+        """Return each patient's amount in a category under a strategy."""
+        return self.amounts[:, self.strategies.index(strategy), list(Category).index(category)]
+
+    def flag(self, strategy: str, name: str) -> Array:
+        """Return 100 for each patient to whom it happened under a strategy, else 0."""
+        happened = self.flags[:, self.strategies.index(strategy), ROW.index(name)]
+        return np.where(happened, 100.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An outcome of a strategy in one scenario minus that of its namesake in the first.
+
+    `comparator` names the strategy from which the outcome is counted, in both; None where it is
+    the strategy's own.
+    """
+
+    scenario: str
+    strategy: str
+    comparator: str | None
+    outcome: str
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A full incremental analysis.
+
+    Attributes
+    ----------
+    scenario
+        Whose strategies; `ALL` where they are those of all scenarios.
+    side
+        Of the currency and the thresholds.
+    strategies
+        By rising cost; net benefits are counted from the comparator of `side`.
+    labels
+        How the strategies are shown, by the names they have here.
+    """
+
+    scenario: str
+    side: Side
+    strategies: tuple[AnalysedStrategy, ...]
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scenarios side by side.
+
+    Attributes
+    ----------
+    inputs
+        What was asked differently.
+    differences
+        Of each later scenario from the first.
+    analyses
+        The full incremental analysis of all strategies of all scenarios or, where that makes no
+        sense, one of each scenario.
+    separate_because
+        Why it makes none: what would have to be the same.
+    """
+
+    sides: tuple[Side, ...]
+    inputs: tuple[InputDifference, ...]
+    differences: tuple[Difference, ...]
+    analyses: tuple[Analysis, ...]
+    separate_because: tuple[str, ...]
+
+    @property
+    def pooled(self) -> tuple[AnalysedStrategy, ...]:
+        """The strategies of the one analysis of all scenarios; empty where there is none."""
+        return () if self.separate_because else self.analyses[0].strategies
+
+
+def scenario_names(files: Sequence[str]) -> list[str]:
+    """Return the stems of the files, numbered where several are alike."""
+    stems = [Path(file).stem for file in files]
+    names: list[str] = []
+    for place, stem in enumerate(stems):
+        number = stems[: place + 1].count(stem)
+        names.append(stem if number == 1 else f"{stem} ({number})")
+    return names
+
+
+def aligned(questions: Sequence[Question]) -> list[Question]:
+    """Give all questions the seed and the number of patients of the first."""
+    first = questions[0]
+    return [replace(each, patients=first.patients, seed=first.seed) for each in questions]
+
+
+def compare(
+    questions: Sequence[Question],
+    *,
+    names: Sequence[str] | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Comparison:
+    """Simulate the questions in the same patients and compare them with the first.
+
+    Parameters
+    ----------
+    questions
+        Their seeds and numbers of patients are those of the first.
+    names
+        Of the scenarios, all different; by default those of their files.
+    threads
+        Of the core engine; results do not depend on it.
+    progress
+        Called with the number of patients finished since the last call, strategies counted.
+    """
+    asked = aligned(questions)
+    names = names or scenario_names([each.loaded.file for each in asked])
+    sides = tuple(
+        _simulated(name, question, threads, progress)
+        for name, question in zip(names, asked, strict=True)
+    )
+    obstacles = not_poolable(asked)
+    return Comparison(
+        sides=sides,
+        inputs=tuple(input_differences(asked)),
+        differences=tuple(_differences(sides)),
+        analyses=tuple(_analysis(side.name, [side]) for side in sides)
+        if obstacles
+        else (_analysis(ALL, sides),),
+        separate_because=obstacles,
+    )
+
+
+def _simulated(
+    name: str, question: Question, threads: int | None, progress: Callable[[int], None]
+) -> Side:
+    strategies = len(question.model.strategies)
+    amounts = np.empty((question.patients, strategies, len(Category)))
+    flags = np.empty((question.patients, strategies, FLAGS), dtype=np.bool_)
+
+    def keep(first: int, rows: np.ndarray[Any, Any], given: np.ndarray[Any, Any]) -> None:
+        amounts[first : first + len(rows)] = given[:, :, DISCOUNTED]
+        flags[first : first + len(rows)] = rows[:, :, :FLAGS] > 0.0
+
+    simulation = run(
+        question,
+        keep_patients=question.patients <= KEPT_AT_MOST,
+        threads=threads,
+        progress=progress,
+        sink=keep,
+    )
+    return Side(name, question, summarise(simulation), amounts, flags)
+
+
+def _differences(sides: Sequence[Side]) -> Iterator[Difference]:
+    first = sides[0]
+    comparator = first.question.scenario.comparator_name
+    for side in sides[1:]:
+        in_money = same_money(first.question, side.question)
+        for strategy in first.strategies:
+            if strategy not in side.strategies:
+                continue
+            for outcome, estimate in _own(first, side, strategy, in_money=in_money):
+                yield Difference(side.name, strategy, None, outcome, estimate)
+            if strategy != comparator and comparator in side.strategies:
+                for outcome, estimate in _relative(
+                    first, side, strategy, comparator, in_money=in_money
+                ):
+                    yield Difference(side.name, strategy, comparator, outcome, estimate)
+
+
+def _own(
+    first: Side, side: Side, strategy: str, *, in_money: bool
+) -> Iterator[tuple[str, Estimate]]:
+    ours, theirs = side.totals(strategy), first.totals(strategy)
+    yield "life_years", paired_difference(ours.life_years, theirs.life_years)
+    yield "qalys", paired_difference(ours.qalys, theirs.qalys)
+    if in_money:
+        yield "cost", paired_difference(ours.cost, theirs.cost)
+        for category in COST_CATEGORIES:
+            pair = side.category(strategy, category), first.category(strategy, category)
+            yield f"cost.{category.label}", paired_difference(*pair)
+    for name in SHARES:
+        pair = side.flag(strategy, name), first.flag(strategy, name)
+        yield f"{name}_percent", paired_difference(*pair)
+
+
+def _relative(
+    first: Side, side: Side, strategy: str, comparator: str, *, in_money: bool
+) -> Iterator[tuple[str, Estimate]]:
+    """Yield how the increments over the comparator differ."""
+    change = increment(
+        _gain(side.totals(strategy), side.totals(comparator)),
+        _gain(first.totals(strategy), first.totals(comparator)),
+    )
+    yield "life_years", change.life_years
+    yield "qalys", change.qalys
+    if in_money:
+        yield "cost", change.cost
+        thresholds = [t for t in first.question.thresholds if t in side.question.thresholds]
+        yield from _benefits(change, thresholds)
+
+
+def _gain(ours: PatientTotals, theirs: PatientTotals) -> PatientTotals:
+    pairs = zip(ours[1:], theirs[1:], strict=True)
+    return PatientTotals(ours.name, *(np.subtract(a, b) for a, b in pairs))
+
+
+def _benefits(change: Increment, thresholds: Sequence[float]) -> Iterator[tuple[str, Estimate]]:
+    for threshold in thresholds:
+        yield f"nmb_at_{threshold:g}", change.nmb(threshold)
+
+
+def _analysis(scenario: str, sides: Sequence[Side]) -> Analysis:
+    pool = _pool(sides)
+    reference = _full_name(sides[0], sides[0].question.scenario.comparator_name)
+    found = analyse([each.totals for each in pool], reference)
+    return Analysis(scenario, sides[0], tuple(found), _labels(pool))
+
+
+def _full_name(side: Side, strategy: str) -> str:
+    return f"{side.name}{SCENARIO_SEPARATOR}{strategy}"
+
+
+class _Pooled(NamedTuple):
+    """A strategy of one scenario, or of several where no patient costs or gains anything else."""
+
+    totals: PatientTotals
+    strategy: str
+    side: Side
+
+
+def _pool(sides: Sequence[Side]) -> list[_Pooled]:
+    """Return every strategy of every scenario, equal namesakes once."""
+    pool: list[_Pooled] = []
+    for side in sides:
+        for strategy in side.strategies:
+            totals = side.totals(strategy)
+            namesakes = [each.totals for each in pool if each.strategy == strategy]
+            if not any(_equal(namesake, totals) for namesake in namesakes):
+                named = totals._replace(name=_full_name(side, strategy))
+                pool.append(_Pooled(named, strategy, side))
+    return pool
+
+
+def _labels(pool: Sequence[_Pooled]) -> dict[str, str]:
+    """Return how the strategies are shown, with the scenario where namesakes differ."""
+    strategies = [each.strategy for each in pool]
+    return {
+        each.totals.name: each.side.label(each.strategy)
+        + (f" ({each.side.name})" if strategies.count(each.strategy) > 1 else "")
+        for each in pool
+    }
+
+
+def _equal(ours: PatientTotals, theirs: PatientTotals) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(ours[1:], theirs[1:], strict=True))

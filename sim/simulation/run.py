@@ -1,0 +1,206 @@
+"""Run a question: move the patients, read their outcomes, keep their books, count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from sim.clinic.events import Event
+from sim.clinic.patient import Patient
+from sim.economics.clerk import entries
+from sim.economics.ledger import Entry, State, days_in_hospital
+from sim.engine.model import Strategy
+from sim.engine.outcomes import outcome
+from sim.engine.reference import simulate
+from sim.simulation.arms import Arm, comparator_place, make_arm
+from sim.simulation.plausibility import refuse_impossible
+from sim.simulation.question import Question
+from sim.simulation.tally import (
+    CATEGORIES,
+    DISCOUNTED,
+    ROW,
+    UNDISCOUNTED,
+    Counts,
+    Sums,
+    Tally,
+    count_patient,
+    new_counts,
+    new_sums,
+    new_values,
+)
+
+KEPT_AT_MOST: Final = 100_000
+"""The command line keeps the single patients up to this number, for exact medians."""
+Engine = Literal["core", "reference"]
+Progress = Callable[[int], None]
+Sink = Callable[[int, np.ndarray[Any, Any], np.ndarray[Any, Any]], None]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One patient's log and ledger under one strategy."""
+
+    strategy: str
+    regimens: tuple[str, ...]
+    patient: Patient
+    log: Sequence[Event]
+    ledger: Sequence[Entry]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A question and its simulated patients.
+
+    `arms` holds the single patients, when they were kept; `tally` what was counted of all.
+    """
+
+    question: Question
+    arms: tuple[Arm, ...]
+    traces: tuple[Trace, ...]
+    engine: str
+    tally: Tally = field(default_factory=lambda: Tally(0, 0, new_sums(0), new_counts(0)))
+
+    def arm(self, name: str) -> Arm:
+        """Return the arm of a strategy.
+
+        Raises
+        ------
+        LookupError
+            When the patients were not kept.
+        """
+        if not self.arms:
+            message = "the single patients were not kept; run with keep_patients=True"
+            raise LookupError(message)
+        return next(arm for arm in self.arms if arm.strategy.name == name)
+
+
+def run(
+    question: Question,
+    *,
+    engine: Engine = "core",
+    trace: int = 0,
+    keep_patients: bool = True,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+    sink: Sink | None = None,
+) -> Simulation:
+    """Simulate every strategy of the question in the same patients.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    engine
+        ``core`` is compiled; ``reference`` is the specification. Both tell the same story.
+    trace
+        Keep log and ledger of this many first patients.
+    keep_patients
+        Keep outcomes and amounts of every patient; memory then grows with their number.
+    threads
+        Of the core engine; by default as many as there are processors. Results do not depend
+        on it.
+    progress
+        Called with the number of patients finished since the last call, strategies counted.
+    sink
+        Takes the single patients as they are finished: the number of the first, outcome rows
+        (patient, strategy, column of `ROW`) and amounts (patient, strategy, undiscounted or
+        discounted, category).
+
+    Raises
+    ------
+    UserError
+        When costs, QALYs or days in hospital of a patient cannot be.
+    """
+    traces = tuple(_traces(question, min(trace, question.patients)))
+    if engine == "reference":
+        arms, tally = _reference(question, progress, sink)
+    else:
+        from sim.simulation.core_run import run_core
+
+        arms, tally = run_core(
+            question, keep_patients=keep_patients, threads=threads, progress=progress, sink=sink
+        )
+    refuse_impossible(question, tally)
+    return Simulation(question, arms if keep_patients else (), traces, engine, tally)
+
+
+def _reference(
+    question: Question, progress: Progress, sink: Sink | None
+) -> tuple[tuple[Arm, ...], Tally]:
+    strategies = question.model.strategies
+    n, count = question.patients, len(strategies)
+    rows = np.zeros((n, count, len(ROW)))
+    amounts = np.zeros((n, count, 2, len(CATEGORIES)))
+    stays = np.zeros((n, count))
+    sums, counts = new_sums(count), new_counts(count)
+    for s, strategy in enumerate(strategies):
+        _move(question, strategy, rows[:, s], amounts[:, s], stays[:, s], sums.cells[s], progress)
+    comparator = comparator_place(question)
+    _count(sums, counts, rows, amounts, stays, comparator)
+    if sink is not None:
+        sink(0, rows, amounts)
+    arms = tuple(
+        make_arm(strategy, rows[:, s], amounts[:, s], sums.cells[s])
+        for s, strategy in enumerate(strategies)
+    )
+    return arms, Tally(n, comparator, sums, counts)
+
+
+def _move(
+    question: Question,
+    strategy: Strategy,
+    rows: np.ndarray[Any, Any],
+    amounts: np.ndarray[Any, Any],
+    stays: np.ndarray[Any, Any],
+    cells: np.ndarray[Any, Any],
+    progress: Progress,
+) -> None:
+    regimens = tuple(regimen.name for regimen in strategy.regimens)
+    column = {category: i for i, category in enumerate(CATEGORIES)}
+    place = {state: i for i, state in enumerate(State)}
+    simulated = simulate(question.model, strategy, seed=question.seed, patients=question.patients)
+    for patient, log in simulated:
+        ledger = entries(question.accounts, regimens, patient, log)
+        for entry in ledger:
+            category = column[entry.category]
+            amounts[patient.number, UNDISCOUNTED, category] += entry.undiscounted
+            amounts[patient.number, DISCOUNTED, category] += entry.discounted
+            cell = cells[category, entry.line, place[entry.state]]
+            cell[UNDISCOUNTED] += entry.undiscounted
+            cell[DISCOUNTED] += entry.discounted
+        stays[patient.number] = days_in_hospital(ledger)
+        row = outcome(log)
+        rows[patient.number] = (*row, row.rfs_days, row.efs_days)
+        progress(1)
+
+
+def _count(
+    sums: Sums,
+    counts: Counts,
+    rows: np.ndarray[Any, Any],
+    amounts: np.ndarray[Any, Any],
+    stays: np.ndarray[Any, Any],
+    comparator: int,
+) -> None:
+    values = new_values(rows.shape[1])
+    for patient in range(rows.shape[0]):
+        count_patient(
+            sums, counts, rows[patient], amounts[patient], stays[patient], values, comparator
+        )
+
+
+def _traces(question: Question, patients: int) -> list[Trace]:
+    traces: list[Trace] = []
+    if not patients:
+        return traces
+    for strategy in question.model.strategies:
+        regimens = tuple(regimen.name for regimen in strategy.regimens)
+        for patient, log in simulate(
+            question.model, strategy, seed=question.seed, patients=patients
+        ):
+            ledger = entries(question.accounts, regimens, patient, log)
+            traces.append(Trace(strategy.name, regimens, patient, log, ledger))
+    return traces
