@@ -146,7 +146,7 @@ class Draw:
 class _Drawn(float):
     """A uniform that notes what it is compared with. It is a float in every other respect."""
 
-    __slots__ = ("draw", "witness")
+    __slots__ = ("draw", "recorder")
     draw: Draw
     recorder: DrawRecorder
 

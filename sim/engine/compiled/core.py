@@ -37,14 +37,16 @@ def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
     )
 
 
-def prepare_block(world: Data, body: Data, keys: Data, first: int, count: int) -> None:
-    """Draw the `count` patients from `first` on and look ahead for them."""
+def prepare_block(world: Data, bodies: Data, keys: Data, first: int, count: int) -> None:
+    """Draw the `count` patients from `first` on, and precompute what most of them need."""
+    body = bodies[0]
     draw_ahead(world.seed, first, count, keys, body.drawn, False)
     precompute_block(world, body, keys, first, count, False)
 
 
-def one_log(world: Data, body: Data, number: int, column: int, strategy: int) -> Patient:
-    """Live one patient of the block; the log is left in `body`."""
+def one_log(world: Data, bodies: Data, number: int, column: int, strategy: int) -> Patient:
+    """Live one patient of the block; the log is left in the one body."""
+    body = bodies[0]
     body.number = number
     body.column = column
     live(world, body, strategy)
@@ -78,7 +80,9 @@ def simulate(
     prepare, log_of_one = kernels()
     compiled = records(model)
     keys = keys_for(model)
-    body = new_body(keys)[0]
+    # The array, since a record whose fields overlap cannot be passed to compiled code by itself.
+    bodies = new_body(keys)
+    body = bodies[0]
     plans: Data = compiled.plans
     world = World(
         compiled.rules[0],
@@ -91,7 +95,7 @@ def simulate(
     for first, count in blocks(patients, BLOCK):
         # What is asked for and was not drawn must not pass for a number of another block.
         body.drawn.fill(np.nan)
-        prepare(world, body, keys, first, count)
+        prepare(world, bodies, keys, first, count)
         for column in range(count):
-            patient = log_of_one(world, body, first + column, column, which)
+            patient = log_of_one(world, bodies, first + column, column, which)
             yield Patient(*patient), events_of(body)
