@@ -175,12 +175,13 @@ def test_engines_agree_when_nobody_is_treated_and_some_have_mrd_only(
 
 
 def test_a_broken_rule_in_one_engine_is_noticed(monkeypatch):
-    """The reference engine with one sign changed: a relapse a day later."""
-    from sim.clinic import remission
+    """The story as SimPy runs it, with a relapse a day later than in the compiled one."""
+    from sim.engine import story
 
-    original = remission.relapse_days
-    monkeypatch.setattr(remission, "relapse_days", lambda *a: original(*a) + 1.0)
     question = ask(SCENARIOS[0], patients=60)
+    assert_same_logs(question, 1)
+    original = story.relapse_days
+    monkeypatch.setattr(story, "relapse_days", lambda *a: original(*a) + 1.0)
     with pytest.raises(AssertionError, match="patient"):
         assert_same_logs(question, 60)
 
