@@ -1,4 +1,7 @@
-"""Leukaemia that treatment does not control: survival, antigen loss, later lines, rescue."""
+"""Leukaemia that treatment does not control: survival, antigen loss, later lines, rescue.
+
+What happens at a failure or relapse is in `sim.engine.patient_pathway`.
+"""
 
 from typing import NamedTuple
 

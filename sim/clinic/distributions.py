@@ -5,9 +5,9 @@ published table. Every function takes a uniform ``u`` in (0, 1), increases in it
 it once; times come back in the unit of the parameters. Parameters are checked where they
 are read, not here. At ``u = 1`` an unbounded distribution answers `NEVER`.
 
-A quantile function of u calls the function of the same name in ``_of``, which takes the standard
-exponential ``-log(1 - u)`` or the standard normal ``z(u)`` instead: they need no parameter, so the
-core engine computes them for many patients at once. Both forms give the same bits.
+A function whose name ends in ``_of`` takes the standard exponential ``-log(1 - u)`` or the standard
+normal ``z(u)`` of the uniform instead: they need no parameter, so the core engine computes them for
+many patients at once.
 """
 
 from typing import Final
@@ -44,13 +44,8 @@ def piecewise_uniform_quantile(u: float, minimum: float, median: float, maximum:
     return median + (2.0 * u - 1.0) * (maximum - median)
 
 
-def normal_quantile_of(u: float, mean: float, sd: float) -> float:
-    """Return ``mean + sd z(u)``, with z the standard normal quantile."""
-    return normal_of(normal_quantile(u), mean, sd)
-
-
 def normal_of(z: float, mean: float, sd: float) -> float:
-    """Return `normal_quantile_of` for the standard normal `z`."""
+    """Return ``mean + sd z``, normal for the standard normal `z`."""
     return mean + sd * z
 
 
@@ -72,43 +67,24 @@ def standard_exponential(u: float) -> float:
     return -log1p(-u)
 
 
-def exponential_quantile(u: float, rate: float) -> float:
-    """Return ``-log(1 - u) / rate``, the time of an event of constant hazard.
+def exponential_of(e: float, rate: float) -> float:
+    """Return ``e / rate``, the time of an event of constant hazard; `e` is standard exponential.
 
     Survival is ``S(t) = exp(-rate t)``; `rate` is per unit of the time returned. A rate of 0
     gives `NEVER`.
     """
-    return exponential_of(standard_exponential(u), rate)
-
-
-def exponential_of(e: float, rate: float) -> float:
-    """Return `exponential_quantile` for the standard exponential `e`."""
     if rate == 0.0:
         return NEVER
     return e / rate
 
 
-def weibull_quantile(u: float, median: float, shape: float) -> float:
-    """Return ``median (-log2(1 - u)) ** (1 / shape)``.
-
-    Survival is ``S(t) = 2 ** -((t / median) ** shape)``: half are without the event at the
-    median. Below a shape of 1 the hazard falls with time, above it rises. The usual scale is
-    ``median / log(2) ** (1 / shape)``.
-    """
-    return median * power(-log1p(-u) / LN2, 1.0 / shape)
-
-
-def weibull_hazard_quantile(u: float, median: float, shape: float, hazard_ratio: float) -> float:
-    """Return ``median (-log2(1 - u) / HR) ** (1 / shape)``, a Weibull under a hazard ratio.
-
-    Survival is ``S(t) = 2 ** -(HR (t / median) ** shape)``: the same as `weibull_quantile` of
-    `proportional_hazards`, without loss in the tail. A hazard ratio of 0 gives `NEVER`.
-    """
-    return weibull_hazard_of(standard_exponential(u), median, shape, hazard_ratio)
-
-
 def weibull_hazard_of(e: float, median: float, shape: float, hazard_ratio: float) -> float:
-    """Return `weibull_hazard_quantile` for the standard exponential `e`."""
+    """Return ``median (e / (log(2) HR)) ** (1 / shape)``, a Weibull time under a hazard ratio.
+
+    Survival is ``S(t) = 2 ** -(HR (t / median) ** shape)``: without the ratio half are without the
+    event at the median. Below a shape of 1 the hazard falls with time, above it rises. The usual
+    scale is ``median / log(2) ** (1 / shape)``. A hazard ratio of 0 gives `NEVER`.
+    """
     if hazard_ratio == 0.0:
         return NEVER
     return median * power(e / (LN2 * hazard_ratio), 1.0 / shape)

@@ -305,7 +305,7 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
     RandomDraw.TRANSPLANT_VOD: Chance(Patients.TRANSPLANTED, "VOD", "no VOD"),
     RandomDraw.TRANSPLANT_INFECTION: Chance(Patients.TRANSPLANTED, "infection", "no infection"),
     RandomDraw.LATE_TRANSPLANT_DEATH: Time(
-        Patients.TRANSPLANTED, "late transplant death", Form.UNIFORM
+        Patients.TRANSPLANTED, "late transplant death", Form.EXPONENTIAL
     ),
     RandomDraw.CURE_AFTER_TRANSPLANT: Chance(
         Patients.TRANSPLANTED, "cured by allo-HCT", "not cured by allo-HCT"

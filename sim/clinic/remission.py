@@ -1,4 +1,7 @@
-"""The clocks that run in remission: relapse, transplant, death without either."""
+"""The clocks that run in remission: relapse, transplant, death without either.
+
+What happens when one of them is due is in `sim.engine.patient_pathway`.
+"""
 
 from typing import NamedTuple
 

@@ -1,9 +1,10 @@
 """Allogeneic transplantation: complications, death without relapse, relapse."""
 
+from enum import IntEnum, unique
 from typing import NamedTuple
 
 from sim.clinic.distributions import (
-    exponential_quantile,
+    exponential_of,
     hit,
     lognormal_quantile,
     proportional_hazards,
@@ -35,6 +36,16 @@ class Transplant(NamedTuple):
     relapse_sigma: float
 
 
+@unique
+class Complication(IntEnum):
+    """Complications of a transplant, in their order on one day."""
+
+    VOD = 0
+    INFECTION = 1
+    ACUTE_GVHD = 2
+    CHRONIC_GVHD = 3
+
+
 def vod(transplant: Transplant, u: float, *, prior_inotuzumab: bool) -> bool:
     """Draw veno-occlusive disease; inotuzumab before the transplant raises its risk."""
     return hit(
@@ -55,10 +66,10 @@ def early_death_days(
     return uniform_quantile(u_time, 0.0, transplant.early_days)
 
 
-def late_death_days(transplant: Transplant, u: float) -> float:
+def late_death_days(transplant: Transplant, e: float) -> float:
     """Return days to non-relapse death after the first 100 days: exponential from then on."""
     rate_per_day = transplant.late_mortality_per_month / DAYS_PER_MONTH
-    return transplant.early_days + exponential_quantile(u, rate_per_day)
+    return transplant.early_days + exponential_of(e, rate_per_day)
 
 
 def acute_gvhd_day(transplant: Transplant, u: float, u_onset: float) -> float:

@@ -1,4 +1,4 @@
-"""What a patient carries from event to event, and the few things the story asks of it.
+"""What a patient carries from event to event, and the few operations that the pathway needs.
 
 `Life` is the one list of what is carried: from its fields come both the Python object and the
 record of compiled code, and a new life starts from its defaults in both. The functions below it
@@ -26,6 +26,7 @@ from sim.clinic.mortality import LifeTable, background_death_days
 from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
 from sim.clinic.response import response_probability
 from sim.clinic.toxicity import Course, Toxicity, duration_days
+from sim.clinic.transplant import Complication
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.streams import Luck
 
@@ -86,16 +87,6 @@ class Phase(IntEnum):
     INDUCTION = 1
     CONSOLIDATION = 2
     LAST_CARE = 3
-
-
-@unique
-class Complication(IntEnum):
-    """Complications of a transplant, in their order on one day."""
-
-    VOD = 0
-    INFECTION = 1
-    ACUTE_GVHD = 2
-    CHRONIC_GVHD = 3
 
 
 def _days_of_toxicities() -> list[float]:

@@ -1,6 +1,6 @@
-"""The reference engine: SimPy moves the patients through the story, one event at a time.
+"""The reference engine: SimPy moves the patients along the pathway, one event at a time.
 
-What happens to a patient is in `sim.engine.story`; this module only lets time pass. Event times are
+What happens to a patient is in `sim.engine.patient_pathway`; this module only lets time pass. Event times are
 computed numbers, not readings of the SimPy clock, whose sums of delays differ in the last bit; the
 clock orders the patients.
 """
@@ -17,7 +17,7 @@ from sim.clinic.events import Event
 from sim.clinic.patient import Patient, admit
 from sim.engine.life import PatientLife
 from sim.engine.model import Model, Strategy, World
-from sim.engine.story import enter, step
+from sim.engine.patient_pathway import enter, step
 from sim.engine.streams import Luck, Streams, blocks
 
 BLOCK = 1000

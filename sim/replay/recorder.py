@@ -44,7 +44,6 @@ FAMILIES: Final = {
     distributions.normal_of.__code__: "normal",
     distributions.lognormal_of.__code__: "lognormal",
     distributions.exponential_of.__code__: "exponential",
-    distributions.weibull_quantile.__code__: "weibull",
     distributions.weibull_hazard_of.__code__: "weibull",
     mortality.background_death_days.__code__: "life table",
 }

@@ -94,7 +94,7 @@ def run(
     question
         What is asked.
     engine
-        ``core`` is compiled; ``reference`` is the specification. Both tell the same story.
+        ``core`` is compiled; ``reference`` is SimPy. Both run the same pathway.
     trace
         Keep log and ledger of this many first patients.
     keep_patients

@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.distributions import (
-    exponential_quantile,
+    exponential_of,
     hit,
     lognormal_quantile,
-    normal_quantile_of,
+    normal_of,
     piecewise_uniform_quantile,
     proportional_hazards,
+    standard_exponential,
     uniform_quantile,
-    weibull_quantile,
+    weibull_hazard_of,
 )
 from sim.clinic.units import NEVER
 
@@ -31,6 +33,18 @@ uniforms = st.integers(0, STEPS - 1).map(lambda step: (step + 0.5) / STEPS)
 hazard_ratios = st.floats(min_value=0.05, max_value=20.0)
 medians = st.floats(min_value=0.1, max_value=1e4)
 shapes = st.floats(min_value=0.3, max_value=5.0)
+
+
+def normal_quantile_of(u, mean, sd):
+    return normal_of(normal_quantile(u), mean, sd)
+
+
+def exponential_quantile(u, rate):
+    return exponential_of(standard_exponential(u), rate)
+
+
+def weibull_quantile(u, median, shape):
+    return weibull_hazard_of(standard_exponential(u), median, shape, 1.0)
 
 
 def scipy_weibull(median, shape):

@@ -17,6 +17,7 @@ from sim.clinic.draws import (
 from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind, Role
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
+from sim.economics.clerk import UNPRICED
 from sim.engine.compiled.draw_plan import keys_ahead
 from sim.replay.divergence import behind
 from sim.replay.replay import ENDS, replay
@@ -37,6 +38,7 @@ FORMS = {
         RandomDraw.BACKGROUND_DEATH,
         RandomDraw.REFRACTORY_SURVIVAL,
         RandomDraw.DEATH_IN_REMISSION,
+        RandomDraw.LATE_TRANSPLANT_DEATH,
         RandomDraw.SURVIVAL_AFTER_RELAPSE,
     },
 }
@@ -96,6 +98,17 @@ def made(lives):
             if draw.used:
                 found[draw.decision].append((draw, life))
     return found
+
+
+@pytest.fixture(scope="module")
+def kinds_of_events(lives, ask):
+    """Return the kinds of events in the lives, and the kinds for which something was posted."""
+    short = ask("tower", patients=1, seed=2, strategies=STRATEGIES, horizon_years=1)
+    happened, posted = set(), set()
+    for life in [*lives, *(life for n in range(20) for life in replay(short, n).lives)]:
+        happened |= {event.kind for event in life.log}
+        posted |= {life.log[posting.position].kind for posting in life.postings}
+    return happened, posted
 
 
 # Rows
@@ -285,3 +298,18 @@ def patients(draw, life):
     for group, is_true in true_of.items():
         found |= group if is_true else Patients(0)
     return found
+
+
+@of(EventKind)
+def test_an_event_of_each_kind_happens_in_some_life(kinds_of_events, member):
+    happened, _ = kinds_of_events
+    assert member in happened
+
+
+@of(EventKind)
+def test_the_clerk_posts_something_for_an_event_unless_its_kind_is_unpriced(
+    kinds_of_events, member
+):
+    """In the United States, where no price is 0."""
+    _, posted = kinds_of_events
+    assert (member in posted) == ((UNPRICED >> member) & 1 == 0)

@@ -1,4 +1,4 @@
-"""Both engines tell the same story of every patient: same events, times to the bit, same books."""
+"""Both engines give every patient the same life: same events, times to the bit, same books."""
 
 import os
 import subprocess
@@ -175,13 +175,13 @@ def test_engines_agree_when_nobody_is_treated_and_some_have_mrd_only(
 
 
 def test_a_broken_rule_in_one_engine_is_noticed(monkeypatch):
-    """The story as SimPy runs it, with a relapse a day later than in the compiled one."""
-    from sim.engine import story
+    """The pathway as SimPy runs it, with a relapse a day later than in the compiled one."""
+    from sim.engine import patient_pathway
 
     question = ask(SCENARIOS[0], patients=60)
     assert_same_logs(question, 1)
-    original = story.relapse_days
-    monkeypatch.setattr(story, "relapse_days", lambda *a: original(*a) + 1.0)
+    original = patient_pathway.relapse_days
+    monkeypatch.setattr(patient_pathway, "relapse_days", lambda *a: original(*a) + 1.0)
     with pytest.raises(AssertionError, match="patient"):
         assert_same_logs(question, 60)
 

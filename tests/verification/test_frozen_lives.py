@@ -1,8 +1,8 @@
 """Both engines give the lives that two independently written engines gave.
 
-Both engines run one source of the patient's story, so that their agreement says nothing about the
-story itself. `frozen/lives.parquet` is the recorder from before: 200 patients of each of the eight
-scenarios under each strategy, 47,834 events, written by a SimPy engine with a story of its own,
+Both engines run one source of the patient pathway, so that their agreement says nothing about the
+pathway itself. `frozen/lives.parquet` is the independent witness: 200 patients of each of the eight
+scenarios under each strategy, 47,834 events, written by a SimPy engine with a pathway of its own,
 which a compiled engine with another had confirmed bit for bit (commit 62a4a13).
 `frozen/models.json` holds the numbers, settings, strategies and life tables that these lives were
 made with, so that new inputs of the catalogue leave them as they are.

@@ -1,1 +1,1 @@
-"""The core engine: the same story and rules, compiled."""
+"""The core engine: the same pathway and rules, compiled."""

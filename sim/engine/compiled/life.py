@@ -1,4 +1,4 @@
-"""The compiled forms of what `sim.engine.story` and `sim.engine.life` do in a way of their own.
+"""The compiled forms of what `sim.engine.patient_pathway` and `sim.engine.life` do in a way of their own.
 
 They look up what was drawn and worked out ahead for a block of patients. What was not is worked
 out as Python does it: a draw that nobody made ahead is never read.
@@ -24,7 +24,7 @@ from sim.engine.compiled.memory import (
 )
 from sim.engine.data import Data
 from sim.engine.outcomes import clear, note
-from sim.engine.story import enter, step
+from sim.engine.patient_pathway import enter, step
 
 any_refractory_days = plain.refractory_days
 any_relapsed_days = plain.relapsed_days

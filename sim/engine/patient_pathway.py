@@ -1,4 +1,4 @@
-"""The story of a patient: every event of the protocol, and what it leads to.
+"""The patient pathway: every event of the protocol, and what it leads to.
 
 ::
 
@@ -42,6 +42,7 @@ from sim.clinic.remission import (
 )
 from sim.clinic.response import NO_RESPONSE_CYCLE, mrd_conversion_probability, response_cycle
 from sim.clinic.transplant import (
+    Complication,
     acute_gvhd_day,
     chronic_gvhd_day,
     early_death_days,
@@ -55,7 +56,6 @@ from sim.engine.life import (
     CAUSES,
     NO_CYCLE,
     Clock,
-    Complication,
     Life,
     Phase,
     Stage,
@@ -387,7 +387,7 @@ def become_survivor(world: World, life: Life) -> None:
 
 
 def relapse(world: World, life: Life) -> None:
-    """Survival from now on is that of relapsed leukaemia; the next line, or supportive care."""
+    """Survive as relapsed leukaemia does from now on; begin the next line, usual or supportive care."""
     write(life, EventKind.RELAPSE)
     stop_clocks_of_remission(life)
     life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + relapsed_days(world, life)
@@ -427,7 +427,7 @@ def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remissio
         draw(world, life, RandomDraw.TRANSPLANT_DEATH_TIME),
         has_vod=has_vod,
     )
-    late = late_death_days(rules, draw(world, life, RandomDraw.LATE_TRANSPLANT_DEATH))
+    late = late_death_days(rules, draw_exponential(world, life, RandomDraw.LATE_TRANSPLANT_DEATH))
     if early < NEVER:
         life.clocks[Clock.TRANSPLANT_DEATH] = life.now + early
     elif late <= world.rules.survivor_threshold_days:
