@@ -269,7 +269,7 @@ def test_core_works_where_no_cache_can_be_written(tmp_path):
     """The cache's place is a file: compiled for this run only."""
     blocked = tmp_path / "cache"
     blocked.write_text("a file", encoding="utf-8")
-    code = "from sim.engine import compiled; print(compiled.use_cache_folder())"
+    code = "from sim.engine.compiled import compiler; print(compiler.use_cache_folder())"
     assert python(code, XDG_CACHE_HOME=str(blocked)).stdout.strip() == "None"
 
 
