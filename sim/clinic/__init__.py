@@ -1,1 +1,1 @@
-"""What happens to a patient: clinical rules as pure functions of numbers."""
+"""The clinical rules, as pure functions of numbers."""

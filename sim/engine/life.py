@@ -1,9 +1,9 @@
-"""What a patient carries from event to event, and the few things the story asks of it.
+"""The state of a patient between events, and the few functions that differ in compiled code.
 
-`Life` is the one list of what is carried: from its fields come both the Python object and the
+`Life` is the one list of state variables: from its fields come both the Python object and the
 record of compiled code, and a new life starts from its defaults in both. The functions below it
-are what Python and compiled code do in different ways: to draw a number, to write an event, to
-find the clock that is due. `sim.engine.compiled.life` holds their compiled forms.
+differ between Python and compiled code: drawing a number, writing an event, finding the clock that
+is due. `sim.engine.compiled.life` holds their compiled forms.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ CAUSES: Final = (
     Cause.IN_REMISSION,
     Cause.LEUKAEMIA,
 )
-"""What a patient dies of when one of the first clocks is due, by its place in `Clock`."""
+"""The cause of death when one of the first clocks is due, by its place in `Clock`."""
 
 
 @unique
@@ -80,7 +80,7 @@ class Stage(IntEnum):
 
 @unique
 class Phase(IntEnum):
-    """What treatment is for."""
+    """The purpose of treatment."""
 
     MRD = 0
     INDUCTION = 1
@@ -112,16 +112,16 @@ def _segments() -> list[float]:
 
 @dataclass(slots=True)
 class Life:
-    """What one patient carries along. Times are days since entry, unless said otherwise.
+    """The state of one patient. Times are days since entry, unless said otherwise.
 
     Attributes
     ----------
     clocks
         When each event of `Clock` is due: the future event list.
     stage, phase
-        What `Clock.PLANNED` will bring, and what treatment is for.
+        The step that is due at `Clock.PLANNED`, and the purpose of treatment.
     regimen
-        Row of the regimen that is given, in the world's table of regimens.
+        Row of the regimen given, in the world's table of regimens.
     cycle, planned_cycles
         Number of the cycle that is given or comes next, and how many are planned.
     remission_from
@@ -246,7 +246,7 @@ def _of_a_patient(life: Life) -> PatientLife:
     return life
 
 
-# What compiled code works out ahead for the first line of a whole block of patients.
+# Values that compiled code precomputes for the first line of a whole block of patients.
 
 
 def refractory_days(world: World, life: Life) -> float:
