@@ -1,7 +1,7 @@
-"""Bytes with their checksum before them, so that a damaged or foreign file is known as such.
+"""Bytes with their checksum before them, so that a damaged or foreign file is recognised.
 
-``line + SHA-256(length of the name, name, content) + content``. The name is part of what is
-hashed: content that has come under another name is as wrong as content with another byte.
+``line + SHA-256(length of the name, name, content) + content``. The name is hashed too: content
+that has come under another name is as wrong as content with another byte.
 """
 
 from __future__ import annotations
