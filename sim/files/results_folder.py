@@ -136,7 +136,7 @@ def _provenance_of(analysis: str) -> str:
 
 
 def _analysis_in(folder: Path) -> str | None:
-    """Return the analysis of a folder's ``provenance.json``; None for that of a run, or for none."""
+    """Return the analysis of a folder's ``provenance.json``; None for that of a run, or none."""
     try:
         analysis = json.loads((folder / PROVENANCE).read_bytes()).get("analysis")
     except (OSError, ValueError, AttributeError):
