@@ -112,7 +112,7 @@ class Fields:
         return text
 
     def optional_choice(self, key: str, choices: Collection[str]) -> str | None:
-        """Return None when `key` is absent, else what `choice` returns."""
+        """Return None when `key` is absent, else the result of `choice`."""
         return None if self.get(key) is None else self.choice(key, choices)
 
     def flag(self, key: str) -> bool:

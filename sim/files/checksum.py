@@ -24,7 +24,7 @@ def with_checksum(name: str, content: bytes) -> bytes:
 
 
 def verified(name: str, written: bytes) -> memoryview:
-    """Return the content of what `with_checksum` returned for `name`.
+    """Return the content of bytes from `with_checksum` for `name`.
 
     Raises
     ------

@@ -29,7 +29,7 @@ def listing(loaded: Loaded, inherited: Mapping[Steps, Row] | None = None) -> str
     """Write the scenario as YAML, with the origin of every value in a comment.
 
     `inherited` gives the values that the scenario leaves to others (as YAML) and their origins. The
-    text is itself a scenario that asks the same question.
+    text is itself a scenario of the same question.
     """
     scenario = loaded.scenario
     left_open: dict[Steps, Row] = {("comparator",): (written(scenario.comparator_name), DEFAULT)}

@@ -33,7 +33,7 @@ BROKEN_RULE: Final = "broken_rule"
 
 Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
-"""Whether results speak of the average of all studies, or predict one to come."""
+"""Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
@@ -117,7 +117,7 @@ class Switches(_Part):
 
 
 class WhatIf(_Part):
-    """The same question asked with some keys changed, as an extending file would change them.
+    """The same question with some keys changed, as an extending file would change them.
 
     `factors` multiply the values of parameters, `shifts` are added to them. A key that is not given
     has its old value; the others are checked together with the scenario that they change.

@@ -1,4 +1,4 @@
-"""A life table that the user brings as a CSV file, in the measure that the file itself names."""
+"""A life table from the user's CSV file, in the measure that the file itself names."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class PartialInformation(NamedTuple):
     null_se: float
 
     @property
-    def is_told_from_nothing(self) -> bool:
+    def exceeds_bias(self) -> bool:
         """Whether the value exceeds its upward bias by twice its standard error."""
         return self.value - self.null > 2.0 * self.se
 

@@ -121,7 +121,7 @@ def two_way(
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     x, y
         Two different parameters and their intervals.
     steps
