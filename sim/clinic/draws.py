@@ -1,8 +1,8 @@
 """Every random draw of the model, registered by name.
 
-Contract C1: a random number is ``uniform(seed, patient, decision, occurrence)``. The numbers below
-are part of every published result: never renumber, never reuse; a new draw gets a new number.
-``occurrence`` numbers the line, cycle or repeat.
+Contract C1: a random number is ``uniform(seed, patient, decision, occurrence)``, where `decision`
+is the draw. The numbers below are part of every published result: never renumber, never reuse; a
+new draw gets a new number. ``occurrence`` numbers the line, cycle or repeat.
 
 `DRAWS` has a row for each, the only description of a random draw: engines, replay and reports
 derive their own tables from it. Compiled code reads the members alone, never the rows.

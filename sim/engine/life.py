@@ -189,25 +189,25 @@ class PatientLife(Life):
 
 
 def draw(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # noqa: ARG001
-    """Return the patient's uniform for a decision of this line (and cycle)."""
+    """Return the patient's uniform for a random draw of this line (and cycle)."""
     here = _of_a_patient(life)
     return here.luck.uniform(here.patient.number, decision, occurrence(life.line, cycle))
 
 
 def draw_exponential(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
-    """Return the patient's standard exponential, ``-log(1 - u)``, for a decision of this line."""
+    """Return the patient's standard exponential, ``-log(1 - u)``, for a draw of this line."""
     here = _of_a_patient(life)
     return here.luck.exponential(here.patient.number, decision, occurrence(life.line))
 
 
 def draw_normal(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # noqa: ARG001
-    """Return the patient's standard normal, ``z(u)``, for a decision of this line (and cycle)."""
+    """Return the patient's standard normal, ``z(u)``, for a draw of this line (and cycle)."""
     here = _of_a_patient(life)
     return here.luck.normal(here.patient.number, decision, occurrence(life.line, cycle))
 
 
 def draw_at_entry(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
-    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    """Return the patient's standard exponential for a random draw that is made once, at entry."""
     here = _of_a_patient(life)
     return here.luck.exponential(here.patient.number, decision)
 

@@ -159,8 +159,8 @@ class Luck(ABC):
 class Streams(Luck):
     """The random numbers of a block of consecutive patients.
 
-    The numbers of a whole block cost little more than that of one patient, so those of a
-    decision are made for all patients of the block when the first of them needs it.
+    The numbers of a whole block cost little more than that of one patient, so those of a random
+    draw are made for all patients of the block when the first needs it.
 
     Parameters
     ----------

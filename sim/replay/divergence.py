@@ -223,7 +223,7 @@ def behind(life: ReplayedLife, event: Event) -> list[Draw]:
 
 
 def _behind_death(life: ReplayedLife, event: Event) -> list[Draw]:
-    """Return the draw of the time, and the chance that went before it in the same line."""
+    """Return the draw of the time, and the probability draw before it in the same line."""
     wanted = CAUSES[Cause(event.detail)].drawn_by
     times = [
         draw

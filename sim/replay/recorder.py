@@ -55,8 +55,8 @@ NUMBER_DRAWN: Final = ("u", "z", "e", "p")
 class Role(Enum):
     """The role of a function for a recorder.
 
-    A rule of the clinic, the trial of a chance, a step towards a value, the family that the
-    value comes from, or nothing.
+    A rule of the clinic, a comparison with a probability, a step towards a value, the distribution
+    family of the value, or nothing.
     """
 
     RULE = auto()

@@ -65,9 +65,9 @@ _LATER: Final = (
     *((grade, 0, cycle) for cycle in LATER_CYCLES for grade in _draws(Patients.IN_CYCLE)),
     *((decision, 1, 0) for decision in (*_draws(Patients.BETWEEN_LINES), *_OF_USUAL_CARE)),
 )
-"""Draws made ahead beyond the first occurrence: decision, line, cycle."""
+"""Draws made ahead beyond the first occurrence: random draw, line, cycle."""
 ROWS: Final = DECISIONS + len(_LATER)
-"""Rows of draws: the first occurrence of each decision by its number, then those of `_LATER`."""
+"""Rows of draws: the first occurrence of each random draw by its number, then those of `_LATER`."""
 
 UNIFORM: Final = int(Form.UNIFORM)
 EXPONENTIAL: Final = int(Form.EXPONENTIAL)

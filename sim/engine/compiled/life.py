@@ -53,7 +53,7 @@ def row_ahead(body: Data, decision: int, line: int, cycle: int) -> int:
 
 @compiled_form_of(plain.draw)
 def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
-    """Return the patient's uniform for a decision of this line (and cycle)."""
+    """Return the patient's uniform for a random draw of this line (and cycle)."""
     row = row_ahead(body, decision, body.line, cycle)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -62,7 +62,7 @@ def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
 
 @compiled_form_of(plain.draw_exponential)
 def draw_exponential(world: Data, body: Data, decision: int) -> float:
-    """Return the patient's standard exponential for a decision of this line."""
+    """Return the patient's standard exponential for a random draw of this line."""
     row = row_ahead(body, decision, body.line, 0)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -73,7 +73,7 @@ def draw_exponential(world: Data, body: Data, decision: int) -> float:
 
 @compiled_form_of(plain.draw_normal)
 def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
-    """Return the patient's standard normal for a decision of this line (and cycle)."""
+    """Return the patient's standard normal for a random draw of this line (and cycle)."""
     row = row_ahead(body, decision, body.line, cycle)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -84,7 +84,7 @@ def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float
 
 @compiled_form_of(plain.draw_at_entry)
 def draw_at_entry(world: Data, body: Data, decision: int) -> float:
-    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    """Return the patient's standard exponential for a random draw that is made once, at entry."""
     row = row_ahead(body, decision, 0, 0)
     if row >= 0:
         return body.drawn[row, body.column]
