@@ -8,7 +8,7 @@ From Python::
     answer = run(scenario)
     answer.increments
 
-The functions do what the commands of their names do, and write the same files.
+The functions correspond to the commands of the same names, and write the same files.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Import a name of `__all__` when it is asked for, so that ``import sim`` is quick."""
+    """Import a name of `__all__` on first use, so that ``import sim`` is quick."""
     for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(module), name)

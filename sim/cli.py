@@ -1,4 +1,4 @@
-"""The command line: thin commands that import what they need when they run."""
+"""The command line: thin commands that import their modules when they run."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class _Mistake(click.ClickException):
 
 
 def _of_usage(error: click.UsageError) -> _Mistake:
-    """Return a mistake in the command line as one line that names the option and where help is."""
+    """Return a mistake in the command line as one line that names the option and the help."""
     message = error.format_message()
     if isinstance(error, click.BadParameter) and error.param is not None and error.message:
-        # What click says of a value that it cannot read is about its own types.
+        # click's message about a value that it cannot read names its own types.
         said = re.sub("a valid integer( range)?", "a whole number", error.message)
         said = re.sub("a valid float( range)?", "a number", said)
         message = f"{error.param.get_error_hint(error.ctx).replace(QUOTE, '')}: {said}"
@@ -81,9 +81,9 @@ def _usage_in_one_line() -> Iterator[None]:
 
 
 class _Commands(click.Group):
-    """The commands, with the end of every one of them that does not end well.
+    """The commands, with the handling of their errors.
 
-    A command's module is imported when the command is asked for, so that help is quick.
+    A command's module is imported when the command runs, so that help is quick.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -93,7 +93,7 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; of one that there is not, name the nearest."""
+        """Find the command; for an unknown one, name the nearest."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             close = nearest(args[0], COMMANDS)
             meant = "" if close is None else f"; did you mean '{close}'?"
@@ -119,7 +119,7 @@ class _Commands(click.Group):
         parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401 - click's own signature
     ) -> click.Context:
-        """Read the options before the command; say on one line what is wrong with them."""
+        """Read the options before the command; report mistakes in them on one line."""
         with _usage_in_one_line():
             return super().make_context(info_name, args, parent, **extra)
 
@@ -128,7 +128,7 @@ class _Commands(click.Group):
         try:
             with _usage_in_one_line():
                 result = super().invoke(ctx)
-            # A reader that has gone away is noticed here, not while Python shuts down.
+            # A closed pipe is noticed here, not while Python shuts down.
             sys.stdout.flush()
             return result
         except UserError as error:
@@ -148,8 +148,8 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Run the command that the command line asks for, and leave with its exit code."""
-    # What starts a run makes a million objects that all stay: looking through them takes a tenth of it.
+    """Run the command of the command line, and exit with its code."""
+    # The start of a run makes a million objects that all stay: searching them takes a tenth of it.
     gc.set_threshold(COLLECT_EVERY)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -158,5 +158,5 @@ def main() -> None:
     try:
         commands(prog_name=PROGRAM)
     finally:
-        # The process ends: nothing that is left needs to be looked through once more.
+        # The process ends: no remaining object needs to be searched once more.
         gc.freeze()

@@ -1,4 +1,4 @@
-"""What a user did wrong, said once and completely."""
+"""Mistakes of a user, reported once and completely."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def nearest(name: object, choices: Iterable[str]) -> str | None:
 
 
 class UserError(Exception):
-    """A mistake in what was asked; ends the program with exit code 2 and this one message.
+    """A mistake in a question; ends the program with exit code 2 and this one message.
 
     The message reads ``file:line: key: problem (got value); did you mean 'x'? allowed: a, b``,
     with the parts that are known.
 
-    `original` is the mistake as it was first told, where it has been put into other words since.
+    `original` is the mistake as first raised, where it has been reworded since.
     """
 
     def __init__(

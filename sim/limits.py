@@ -1,4 +1,4 @@
-"""The smallest and largest numbers that may be asked for, from Python or on the command line."""
+"""The smallest and largest numbers allowed, from Python or on the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MOST_PATIENTS: Final = 10**9
 LARGEST_SEED: Final = 2**64 - 1
 MOST_THREADS: Final = 1024
 LARGEST_AMOUNT: Final = 1e12
-"""Of money, a threshold or a standard error: far from where sums overflow."""
+"""Of money, a threshold or a standard error: far below the overflow of sums."""
 LONGEST_DECISION_YEARS: Final = 1000.0
 FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""

@@ -1,6 +1,5 @@
-"""The program from Python: a scenario, and a function for each question that may be put to it.
+"""The program from Python: a scenario, and a function for each analysis of it.
 
-The functions do what the commands of their names do, and the commands call them: a result
-written from a notebook is the same files, byte for byte. ``from sim import Scenario, run`` is how
-they are imported.
+The commands call the functions of the same names: a result written from a notebook is the same
+files, byte for byte. They are imported by ``from sim import Scenario, run``.
 """

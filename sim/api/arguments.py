@@ -1,4 +1,4 @@
-"""What the arguments of the functions may be, beyond what a scenario checks itself."""
+"""Checks of the arguments of the functions that a scenario does not check itself."""
 
 from __future__ import annotations
 

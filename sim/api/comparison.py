@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sim.api.arguments import threads_given
 from sim.api.result import Result
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.api.work import enough_memory
 from sim.errors import UserError
 from sim.report import comparison_files, comparison_table
@@ -24,7 +24,7 @@ FEWEST_SCENARIOS = 2
 
 
 class CompareResult(Result):
-    """What scenarios ask differently, and what that changes in the same patients.
+    """The differences between scenarios, and their effects in the same patients.
 
     The columns are those of `sim.report.comparison_files.COLUMNS`.
     """
@@ -83,7 +83,7 @@ class CompareResult(Result):
 
     @property
     def changes(self) -> pd.DataFrame:
-        """What was asked differently: ``kind``, ``name``, ``unit``, ``scenario``, ``value``."""
+        """The inputs that differ: ``kind``, ``name``, ``unit``, ``scenario``, ``value``."""
         return self.tables["changes"]
 
     def files(self) -> Mapping[str, str | bytes]:
@@ -99,15 +99,15 @@ class CompareResult(Result):
         comparison_table.print_comparison(console, self._found)
 
 
-@in_python_words
+@rename_options
 def compare(
     *scenarios: Scenario, names: Sequence[str] | None = None, threads: int | None = None
 ) -> CompareResult:
-    """Put scenarios side by side: what differs between them, and what that changes.
+    """Compare scenarios: their differences, and the effects of these.
 
     All are simulated in the same patients, with the number and the seed of the first. Differences
     from the first are paired by patient. Where the scenarios differ in nothing but strategies and
-    prices (parameters ``cost.*``), all strategies of all scenarios stand in one full incremental
+    prices (parameters ``cost.*``), all strategies of all scenarios are in one full incremental
     analysis.
 
     Parameters
@@ -115,7 +115,7 @@ def compare(
     *scenarios
         Two or more.
     names
-        How they are called, each differently; by default like their files.
+        Their names, all different; by default those of their files.
     threads
         By default as many as there are processors; results do not depend on it.
 

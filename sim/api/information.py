@@ -1,4 +1,4 @@
-"""``voi``: what it is worth to know more before choosing."""
+"""``voi``: the value of information before a choice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sim.api.probabilistic import chosen_size
 from sim.api.result import Result
 from sim.api.scenario import Scenario
 from sim.api.sensitivity import TOP
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.errors import UserError
 from sim.limits import LARGEST_AMOUNT, LONGEST_DECISION_YEARS, MOST_PATIENTS
 from sim.report import voi as report
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class VoiResult(Result):
-    """What it is worth to know everything, groups of parameters, and each parameter.
+    """The value of knowing everything, groups of parameters, and each parameter.
 
     Figures are ``evpi``, against the threshold, and ``evppi``, of groups and parameters.
     """
@@ -64,7 +64,7 @@ class VoiResult(Result):
         """A row per threshold of everything, each group and each parameter, as in voi.csv.
 
         Columns ``kind``, ``name``, ``label``, ``members``, ``threshold``, ``value`` with its ``se``
-        (currency per patient), ``null`` with ``null_se`` (what is found where there is nothing),
+        (currency per patient), ``null`` with ``null_se`` (the result where the true value is 0),
         ``told_from_nothing``, ``population_value``, ``population_se``, ``currency``.
         """
         return report.voi_table(self._found, self._population)
@@ -90,7 +90,7 @@ class VoiResult(Result):
         return report.drawn_voi(self._found, self._top)[name]
 
 
-@in_python_words
+@rename_options
 def voi(
     scenario: Scenario,
     *,
@@ -104,7 +104,7 @@ def voi(
     cached: bool = True,
     threads: int | None = None,
 ) -> VoiResult:
-    """Say what it is worth to know more before choosing a strategy of a scenario.
+    """Estimate the value of information before a choice between the strategies of a scenario.
 
     The expected value of perfect information, on everything (EVPI), on groups of parameters and on
     each of them (EVPPI), read from the draws of a probabilistic analysis.
@@ -112,13 +112,13 @@ def voi(
     Parameters
     ----------
     scenario
-        What is asked; its own number of patients does not matter.
+        The question; its own number of patients does not matter.
     draws, patients, cached, threads
         As for `psa`.
     thresholds
         Currency per QALY; by default those of the scenario.
     groups
-        Patterns of the parameters that are learnt together, where ``*`` stands for anything, by the
+        Patterns of the parameters that are learnt together, where ``*`` matches anything, by the
         name of the group: ``{"survival": ["relapse.*", "disease.*"]}``. By default costs,
         utilities, toxicity, transplant, relapse, response and others.
     incidence, years

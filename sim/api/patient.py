@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, get_args
 from sim.api.arguments import whole, word
 from sim.api.result import Result
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.errors import UserError
 from sim.limits import MOST_PATIENTS
 from sim.replay.replay import Replay, replay
@@ -31,7 +31,7 @@ LIVES: Final = "lives"
 
 
 class ExplainResult(Result):
-    """One patient under every strategy: each event, what was drawn for it, each entry of the ledger.
+    """One patient under every strategy: each event with its draws, each entry of the ledger.
 
     The columns are those of `sim.report.explain_files.COLUMNS`.
     """
@@ -61,16 +61,16 @@ class ExplainResult(Result):
 
     @property
     def events(self) -> pd.DataFrame:
-        """What happened: ``strategy``, ``event``, ``day``, ``kind``, ``line``, ``cycle``, ``words``."""
+        """Events: ``strategy``, ``event``, ``day``, ``kind``, ``line``, ``cycle``, ``words``."""
         return self.tables["explain_events"]
 
     @property
     def draws(self) -> pd.DataFrame:
-        """What was drawn, and against what chance.
+        """The random draws, and the probabilities with which they were compared.
 
         Columns ``strategy``, ``event``, ``day``, ``decision``, ``line``, ``cycle``, ``uniform``,
         ``limits``, ``below``, ``family``, ``parameters``, ``value``, ``due_day``, ``words`` and
-        more. The same decision has the same ``uniform`` under every strategy.
+        more. The same draw has the same ``uniform`` under every strategy.
         """
         return self.tables["explain_draws"]
 
@@ -100,7 +100,7 @@ class ExplainResult(Result):
         return explain_files.drawn_lives(self._retelling)
 
 
-@in_python_words
+@rename_options
 def explain(
     scenario: Scenario,
     patient: int | None = None,
@@ -112,13 +112,13 @@ def explain(
 ) -> ExplainResult:
     """Follow one patient of a scenario through every strategy, number by number.
 
-    The same virtual patient side by side: each event with its day, what was drawn and against what
-    chance, each entry of the ledger, and where and why the lives part.
+    The same virtual patient side by side: each event with its day, each random draw with its
+    probability, each entry of the ledger, and where and why the lives diverge.
 
     Parameters
     ----------
     scenario
-        What is asked.
+        The question.
     patient
         Number of the patient, from 0; a number beyond the scenario's is as good as any. By default
         the first, or the first that is found.
@@ -127,9 +127,9 @@ def explain(
         ``cured``, ``relapsed after transplant`` or ``responded to REGIMEN only``, with ``and``,
         ``not`` and ``under STRATEGY``.
     among
-        Patients that are looked through, instead of the scenario's number.
+        Number of patients to search, instead of the scenario's.
     engine
-        With ``core`` the core engine is asked too, and must agree in every event and amount.
+        With ``core`` the core engine runs too, and must agree in every event and amount.
     entries
         Print every entry of the ledger on its own line.
 
@@ -155,11 +155,11 @@ def explain(
     found = None if find is None else _search(question, find)
     number = found.patients[0] if found is not None else patient or 0
     number = whole("patient", number, 0, MOST_PATIENTS - 1)
-    return ExplainResult(scenario, _retold(question, number, engine), found, entries=entries)
+    return ExplainResult(scenario, _replayed(question, number, engine), found, entries=entries)
 
 
-def _retold(question: Question, number: int, engine: Engine) -> Replay:
-    """Return the patient's lives, confirmed by the core engine where that is asked for."""
+def _replayed(question: Question, number: int, engine: Engine) -> Replay:
+    """Return the patient's lives, confirmed by the core engine on request."""
     replayed = replay(question, number)
     if engine == "core":
         # Imported here: the reference engine does not need the compiler.

@@ -1,4 +1,4 @@
-"""``price``: at which price of a drug a threshold is met."""
+"""``price``: the price of a drug at which a threshold is met."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sim.api.arguments import threads_given
 from sim.api.probabilistic import chosen_size
 from sim.api.result import Result
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.report import price as report
 from sim.report.progress import patients_progress
 from sim.uncertainty.analysis import Work, results
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PriceResult(Result):
-    """The prices of a vial at which strategies meet each threshold, and how sure that is."""
+    """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
 
     COMMAND = "price"
     FILES = report.NAMES
@@ -45,13 +45,13 @@ class PriceResult(Result):
 
         Columns ``strategy``, ``comparator``, ``threshold``, ``basis`` (``base_case`` or
         ``mean_over_draws``), ``price_per_vial`` with its ``se`` in currency, ``direction``,
-        ``change_percent``, what a cycle then costs, and ``currency``.
+        ``change_percent``, the cost of a cycle at that price, and ``currency``.
         """
         return report.price_table(self._found)
 
     @property
     def curve(self) -> pd.DataFrame:
-        """How likely a strategy is the most cost-effective by price, as in price_curve.csv.
+        """The probability of being the most cost-effective by price, as in price_curve.csv.
 
         Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
         ``se``, ``without_noise``, ``without_noise_se``, ``currency``.
@@ -74,7 +74,7 @@ class PriceResult(Result):
         return report.drawn_price(self._found)
 
 
-@in_python_words
+@rename_options
 def price(
     scenario: Scenario,
     regimen: str,
@@ -87,15 +87,15 @@ def price(
     """Find the price per vial at which the strategies of a scenario meet each threshold.
 
     In the base case, over draws of the uncertain parameters, and as a curve of the probability of
-    being cost-effective against the price. Exact for the simulated patients: the price changes what
-    a strategy costs, and no patient's course.
+    being cost-effective against the price. Exact for the simulated patients: the price changes the
+    cost of a strategy, and no patient's course.
 
     Parameters
     ----------
     scenario
-        What is asked; its own number of patients does not matter.
+        The question; its own number of patients does not matter.
     regimen
-        Whose drug: a regimen of the scenario that comes in vials.
+        A regimen of the scenario with a drug that comes in vials.
     draws, patients, cached, threads
         As for `psa`.
 

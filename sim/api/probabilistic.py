@@ -13,7 +13,7 @@ import pandas as pd
 from sim.api.arguments import positive, threads_given, whole
 from sim.api.result import Result
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class PsaResult(Result):
-    """Outcomes under draws of the uncertain parameters, and what they say of the decision.
+    """Outcomes under draws of the uncertain parameters, and the decision under them.
 
     Figures are ``acceptability``, the curves with their frontier, ``plane``, the
     cost-effectiveness plane, and ``expected_loss``.
@@ -107,7 +107,7 @@ class PsaResult(Result):
         return psa_figures.drawn_psa(self._answer.psa)[name]
 
 
-@in_python_words
+@rename_options
 def psa(
     scenario: Scenario,
     *,
@@ -127,7 +127,7 @@ def psa(
     Parameters
     ----------
     scenario
-        What is asked; its own number of patients does not matter.
+        The question; its own number of patients does not matter.
     draws
         Of the uncertain parameters; chosen by a small pilot unless given.
     patients
@@ -136,11 +136,11 @@ def psa(
         Wanted standard error of the mean net monetary benefit at the middle threshold, in
         currency; by default 2.5 % of its standard deviation between draws.
     out
-        Write the files into this folder, and keep what is finished in it meanwhile.
+        Write the files into this folder, and meanwhile store finished work in it.
     resume
-        Go on with what is unfinished in that folder.
+        Go on with unfinished work in that folder.
     cached
-        Use results that were kept from before, and keep these.
+        Use cached results, and cache these.
     threads
         By default as many as there are processors; results do not depend on it.
 

@@ -1,4 +1,4 @@
-"""What every result is in Python: tables, figures, files, and the answer in words."""
+"""The interface of every result in Python: tables, figures, files, and the answer in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ PIXELS_PER_INCH: Final = 96.0
 
 
 class Picture:
-    """A figure as a notebook shows it.
+    """A figure as shown in a notebook.
 
     Attributes
     ----------
@@ -59,12 +59,12 @@ class Picture:
 class Result(ABC):
     """The answer to a question.
 
-    In a notebook it shows what the command of the same name prints; `str` returns that text.
+    In a notebook it shows the output of the command of the same name; `str` returns that text.
 
     Attributes
     ----------
     scenario
-        What was asked.
+        The question.
     """
 
     COMMAND: ClassVar[str]
@@ -72,7 +72,7 @@ class Result(ABC):
     FILES: ClassVar[tuple[str, ...]]
     """Names of the files that `write` may write."""
     FIGURES: ClassVar[tuple[str, ...]] = ()
-    """Names of the figures, the first of which is shown unless another is asked for."""
+    """Names of the figures, the first of which is shown by default."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -88,7 +88,7 @@ class Result(ABC):
 
     @abstractmethod
     def json(self) -> str:
-        """Return the summary as JSON text: what the command prints with ``--json``."""
+        """Return the summary as JSON text: the output of the command with ``--json``."""
 
     @abstractmethod
     def print_to(self, console: Console) -> None:
@@ -96,11 +96,11 @@ class Result(ABC):
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The summary as plain data: what the command prints with ``--json``."""
+        """The summary as plain data: the output of the command with ``--json``."""
         found: dict[str, Any] = json.loads(self.json())
         return found
 
-    @in_python_words
+    @rename_options
     def write(self, folder: str | Path) -> None:
         """Write the files that the command writes, whole or not at all.
 
@@ -120,7 +120,7 @@ class Result(ABC):
 
         write_analysis(Path(folder), self.COMMAND, self.files(), self.FILES)
 
-    @in_python_words
+    @rename_options
     def figure(self, name: str | None = None) -> Figure:
         """Return a figure, to be changed or saved.
 
@@ -136,9 +136,9 @@ class Result(ABC):
         """
         return self._draw(self._chosen(name))
 
-    @in_python_words
+    @rename_options
     def plot(self, name: str | None = None) -> Picture:
-        """Return a figure as a notebook shows it; parameters and errors as for `figure`."""
+        """Return a figure as shown in a notebook; parameters and errors as for `figure`."""
         chosen = self._chosen(name)
         return Picture(self._draw(chosen), f"{chosen} of {self.scenario.name}")
 

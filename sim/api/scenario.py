@@ -1,4 +1,4 @@
-"""A scenario in Python: read from a file, changed, looked at."""
+"""A scenario in Python: read from a file, changed, inspected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ class Changes(TypedDict, total=False):
 
 
 class Scenario:
-    """A question: which patients, which strategies, whose costs. It never changes.
+    """A question: patients, strategies and perspective. It never changes.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Scenario:
         self._catalogue = catalogue
 
     @staticmethod
-    @in_python_words
+    @rename_options
     def load(path: str | Path) -> Scenario:
         """Read and check a scenario.
 
@@ -83,7 +83,7 @@ class Scenario:
         catalogue = load_catalogue()
         return Scenario(load_scenario(Path(path), catalogue), catalogue)
 
-    @in_python_words
+    @rename_options
     def with_(self, **changes: Unpack[Changes]) -> Scenario:
         """Return the scenario with some of its keys changed; this one stays as it is.
 
@@ -91,8 +91,8 @@ class Scenario:
         ----------
         **changes
             Keys of a scenario file with their values. Those that hold keys themselves
-            (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. What
-            this scenario asks besides, as what-ifs, is left out. The path of a life table is
+            (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. Further
+            questions of this scenario, as what-ifs, are left out. The path of a life table is
             relative to the working folder.
 
         Raises
@@ -127,7 +127,7 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        """What is asked, in words."""
+        """The question in words."""
         return self._loaded.scenario.title
 
     @property
@@ -152,12 +152,12 @@ class Scenario:
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        """What a QALY may cost, in the currency of the perspective."""
+        """Thresholds of cost per QALY, in the currency of the perspective."""
         return self.question.thresholds
 
     @cached_property
     def question(self) -> Question:
-        """The scenario bound to the catalogue: what the analyses are asked."""
+        """The scenario bound to the catalogue, as the analyses take it."""
         from sim.simulation.question import prepare
 
         return prepare(self._loaded, self._catalogue, overrides={})
@@ -168,7 +168,7 @@ class Scenario:
 
         The columns are those of ``python -m sim parameters --csv``
         (`sim.report.parameter_table.CSV_COLUMNS`), among them ``name``, ``label``, ``value`` in
-        ``unit``, ``scenario_value`` where the scenario puts another in its place,
+        ``unit``, ``scenario_value`` where the scenario overrides it,
         ``distribution``, ``status``, ``source`` and ``place``.
 
         Examples
@@ -190,14 +190,14 @@ class Scenario:
         )
 
     def __str__(self) -> str:
-        """Return the scenario as YAML, with the origin of every value: what ``show`` prints."""
+        """Return the scenario as YAML, with the origin of every value: the output of ``show``."""
         from sim.scenario.listing import listing, perspective_values
 
         perspective = self._catalogue.perspectives[self._loaded.scenario.perspective]
         return listing(self._loaded, perspective_values(self._loaded, perspective))
 
     def _repr_html_(self) -> str:
-        """Return what is asked, for a notebook."""
+        """Return the question, for a notebook."""
         from sim.report.hypertext import Hypertext
         from sim.report.text import print_scenario
 
@@ -207,7 +207,7 @@ class Scenario:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return a value as a YAML file would give it."""
+    """Return a value as read from a YAML file."""
     if isinstance(value, Mapping):
         return {key: _plain(below) for key, below in value.items()}
     if isinstance(value, Path):

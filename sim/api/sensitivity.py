@@ -1,4 +1,4 @@
-"""``tornado`` and ``sobol``: which inputs the answer depends on."""
+"""``tornado`` and ``sobol``: the inputs on which the answer depends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 from sim.api.arguments import positive, threads_given, whole, word
 from sim.api.result import Result
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
 from sim.files.results_folder import beside_others
 from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from sim.simulation.question import Question
 
 TOP = 20
-"""Inputs that are shown unless another number is asked for."""
+"""Number of inputs shown by default."""
 Groups = Literal["default", "none"]
 Asked = Callable[[], Mapping[str, Any]]
-"""Gives the manifest of what was asked."""
+"""Returns the manifest of the analysis."""
 
 
 class TornadoResult(Result):
@@ -62,8 +62,8 @@ class TornadoResult(Result):
 
         Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
         ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
-        the Monte Carlo errors of the changes (``se_low``, ``se_high``), who is optimal there, the
-        ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
+        the Monte Carlo errors of the changes (``se_low``, ``se_high``), the optimal strategy there,
+        the ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
         """
         return one_way_report.tornado_table(self._found)
 
@@ -85,7 +85,7 @@ class TornadoResult(Result):
 
 
 class SobolResult(Result):
-    """Shares of the variance of an outcome that groups of parameters are answerable for."""
+    """Shares of the variance of an outcome that are due to groups of parameters."""
 
     COMMAND = "sobol"
     FILES = (*global_sensitivity.SOBOL_NAMES, MANIFEST)
@@ -138,7 +138,7 @@ class SobolResult(Result):
         return global_sensitivity.drawn_sobol(self._found)
 
 
-@in_python_words
+@rename_options
 def tornado(
     scenario: Scenario,
     *,
@@ -152,13 +152,14 @@ def tornado(
 ) -> TornadoResult:
     """Vary every uncertain parameter of a scenario alone, and every structural choice.
 
-    Parameters go to the ends of their intervals, all others stay at the base. All sets are put to
-    the same patients with the same luck, so a parameter without effect changes exactly nothing.
+    Parameters go to the ends of their intervals, all others stay at the base. All sets are
+    simulated in the same patients with common random numbers, so a parameter without effect changes
+    exactly nothing.
 
     Parameters
     ----------
     scenario
-        What is asked.
+        The question.
     outcome
         Of the strategy minus the comparator: ``nmb``, ``nhb``, ``icer``, ``qalys``, ``cost``,
         ``life_years`` or any outcome of summary.json.
@@ -169,16 +170,16 @@ def tornado(
     top
         Bars that are shown; the table holds all.
     out
-        Write the files into this folder, and keep what is finished in it meanwhile.
+        Write the files into this folder, and meanwhile store finished work in it.
     resume
-        Go on with what is unfinished in that folder.
+        Go on with unfinished work in that folder.
     threads
         By default as many as there are processors; results do not depend on it.
 
     Raises
     ------
     UserError
-        When an argument is not allowed, there is nothing beside the comparator, or the folder
+        When an argument is not allowed, there is nothing but the comparator, or the folder
         cannot be used.
 
     Examples
@@ -201,7 +202,7 @@ def tornado(
 
 
 class _TornadoOptions(NamedTuple):
-    """Everything besides the question that decides a tornado."""
+    """The options of a tornado that decide its results, apart from the question."""
 
     outcome: str
     threshold: float | None
@@ -217,7 +218,7 @@ def _tornado(
     resume: bool,
     threads: int | None,
 ) -> tuple[Asked, one_way.Tornado]:
-    """Return the manifest of what was asked, and the analysis, with its files in the folder."""
+    """Return the manifest and the analysis, with its files in the folder."""
     posterior = fitted_draws(question)
     sets = sum(len(factor.ends) for factor in one_way.factors(question, posterior))
     asked = partial(
@@ -245,7 +246,7 @@ def _tornado(
     return asked, found
 
 
-@in_python_words
+@rename_options
 def sobol(
     scenario: Scenario,
     *,
@@ -259,27 +260,27 @@ def sobol(
     resume: bool = False,
     threads: int | None = None,
 ) -> SobolResult:
-    """Say which groups of parameters of a scenario the uncertainty of an outcome is due to.
+    """Divide the uncertainty of an outcome among groups of parameters of a scenario.
 
     All uncertain parameters vary together. The first-order index of a group is the share of the
-    variance that learning it would take away, the total index what is left when all else is known.
+    variance that learning it would remove, the total index the share left when all else is known.
 
     Parameters
     ----------
     scenario
-        What is asked.
+        The question.
     outcome, threshold, strategy
         As for `tornado`.
     groups
-        ``default`` puts together parameters that speak of one thing, ``none`` takes each alone.
+        ``default`` groups related parameters, ``none`` takes each alone.
     draws
         Points of the Sobol sequence, a power of 2; the model is run ``draws (groups + 2)`` times.
     check
         Repeat with twice the patients: do the indices change?
     out
-        Write the files into this folder, and keep what is finished in it meanwhile.
+        Write the files into this folder, and meanwhile store finished work in it.
     resume
-        Go on with what is unfinished in that folder.
+        Go on with unfinished work in that folder.
     threads
         By default as many as there are processors; results do not depend on it.
 

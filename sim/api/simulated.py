@@ -12,7 +12,7 @@ import numpy as np
 from sim.api.arguments import threads_given, whole, word
 from sim.api.result import Result
 from sim.api.scenario import Scenario
-from sim.api.wording import in_python_words
+from sim.api.wording import rename_options
 from sim.errors import UserError
 from sim.report import files
 from sim.report.run_columns import COLUMNS
@@ -30,7 +30,7 @@ Endpoint = Literal["os", "rfs"]
 
 
 class RunResult(Result):
-    """The simulated patients of a scenario, and what they tell.
+    """The simulated patients of a scenario, and their results.
 
     Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
     the prices of the perspective; QALYs, life-years and costs are discounted unless their name
@@ -95,7 +95,7 @@ class RunResult(Result):
 
     @property
     def flow(self) -> pd.DataFrame:
-        """How many patients took which course, by 60 months or where the horizon ends.
+        """Numbers of patients by course, at 60 months or at the end of the horizon.
 
         Columns ``strategy``, ``response``, ``transplant``, ``course``, ``state``, ``months``,
         ``patients``.
@@ -109,7 +109,7 @@ class RunResult(Result):
 
     @property
     def events(self) -> pd.DataFrame:
-        """What happened to the traced patients: ``strategy``, ``patient``, ``day``, ``event``, ...
+        """The events of the traced patients: ``strategy``, ``patient``, ``day``, ``event``, ...
 
         Empty unless patients were traced.
         """
@@ -119,7 +119,7 @@ class RunResult(Result):
 
     @property
     def patients(self) -> pd.DataFrame:
-        """Every patient under every strategy: what happened, when, and the amounts.
+        """Every patient under every strategy: outcomes, times and amounts.
 
         Columns ``strategy``, ``patient``, the outcomes (days since entry, infinite where it did not
         happen), and ``account.category`` for each category of the ledger.
@@ -178,7 +178,7 @@ class RunResult(Result):
             )
 
 
-@in_python_words
+@rename_options
 def run(
     scenario: Scenario,
     *,
@@ -192,11 +192,11 @@ def run(
     Parameters
     ----------
     scenario
-        What is asked.
+        The question.
     engine
         ``core`` is compiled, ``reference`` the specification; they give the same answer.
     trace
-        Keep log and ledger of this many first patients, for `RunResult.events`.
+        Store log and ledger of this many first patients, for `RunResult.events`.
     patients_out
         Write every patient's outcome and amounts into this Parquet file.
     threads
@@ -266,7 +266,7 @@ def _each(sinks: Sequence[Sink]) -> Sink:
 def _patients_file(
     path: str | Path | None, scenario: Scenario
 ) -> AbstractContextManager[Sink | None]:
-    """Open the file of the single patients; None where none is asked for."""
+    """Open the file of the single patients; None without a path."""
     if path is None:
         return nullcontext()
     from sim.report.patients import PatientsFile

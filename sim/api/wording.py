@@ -1,4 +1,4 @@
-"""A mistake in the words of Python, where the program speaks of its command line."""
+"""Error messages for Python, which name arguments instead of options of the command line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _Returned = TypeVar("_Returned")
 _OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
 
 
-def in_python_words(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
-    """Let the mistakes that a function tells name its arguments and not the options of a command.
+def rename_options(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
+    """Let the errors of a function name its arguments, not the options of a command.
 
-    The command line, which calls the same function, tells the mistake as it was.
+    The command line, which calls the same function, shows the original message.
     """
 
     @wraps(function)
-    def told(*args: _Given.args, **kwargs: _Given.kwargs) -> _Returned:
+    def renamed(*args: _Given.args, **kwargs: _Given.kwargs) -> _Returned:
         try:
             return function(*args, **kwargs)
         except UserError as error:
@@ -30,7 +30,7 @@ def in_python_words(function: Callable[_Given, _Returned]) -> Callable[_Given, _
                 raise _renamed(error) from None
             raise
 
-    return told
+    return renamed
 
 
 def _renamed(error: UserError) -> UserError:

@@ -1,4 +1,4 @@
-"""Long work: how far it is, what is kept of it, and what happens where memory ends."""
+"""Long work: its progress, its store of finished chunks, and the limit of memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def enough_memory(question: Question) -> Iterator[None]:
-    """Tell the user when there are more patients than fit into memory."""
+    """Raise a clear error when the patients do not fit into memory."""
     try:
         yield
     except MemoryError:
@@ -27,7 +27,7 @@ def enough_memory(question: Question) -> Iterator[None]:
 
 @contextmanager
 def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], None]]:
-    """Show the patients of so many parameter sets; yields what is called with finished sets."""
+    """Show the patients of so many parameter sets; yields a function to call with finished sets."""
     from sim.report.progress import patients_progress
 
     each = question.patients * len(question.model.strategies)
@@ -54,13 +54,13 @@ def kept_chunks(
     Parameters
     ----------
     asked
-        Gives the manifest of what is asked, when there is a folder to be recognised by it.
+        Returns the manifest that identifies the folder, if there is one.
     analysis
-        The name of the analysis, which its files have.
+        The name of the analysis, also that of its files.
     out
         The folder, or None.
     resume
-        Go on with what is unfinished there.
+        Go on with unfinished work there.
 
     Raises
     ------
@@ -79,5 +79,5 @@ def kept_chunks(
 
 
 def finished(store: Chunks | None) -> set[int]:
-    """Return the numbers of the chunks that are kept already."""
+    """Return the numbers of the chunks that are already stored."""
     return store.done() if store is not None else set()

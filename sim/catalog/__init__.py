@@ -1,4 +1,4 @@
-"""What the literature says: every number with its source, read from YAML."""
+"""The catalogue of parameters: every number with its source, read from YAML."""
 
 from sim.catalog.catalogue import Catalogue, Perspective, Population, Regimen
 from sim.catalog.distribution import Distribution

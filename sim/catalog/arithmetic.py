@@ -1,6 +1,6 @@
 """Visible arithmetic: a value may be written as the sum that gives it.
 
-``= ln(119/152) - ln(33/101)`` keeps the counts of the publication on the page. Allowed are
+``= ln(119/152) - ln(33/101)`` shows the counts of the publication. Allowed are
 numbers, ``+ - * / **``, parentheses and the functions ``ln``, ``exp``, ``sqrt`` and
 ``logit`` (the log odds ``ln(p / (1 - p))``); nothing else is ever evaluated.
 """
@@ -46,12 +46,12 @@ FUNCTIONS: Final[dict[str, Callable[[float], float]]] = {
 
 
 def evaluate(text: str) -> float:
-    """Return the number that the arithmetic `text`, written after ``=``, amounts to.
+    """Return the value of the arithmetic `text`, written after ``=``.
 
     Raises
     ------
     ValueError
-        With a sentence that says what is not understood, or why there is no finite result.
+        With a sentence that names the part not understood, or says why there is no finite result.
     """
     sum_text = text.strip().removeprefix(MARK).strip()
     if len(sum_text) > LONGEST:

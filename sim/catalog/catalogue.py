@@ -20,7 +20,7 @@ _Part = TypeVar("_Part")
 
 @dataclass(frozen=True)
 class Population:
-    """Who is treated: the baseline table of a cohort."""
+    """The patients treated: the baseline table of a cohort."""
 
     name: str
     label: str
@@ -31,7 +31,7 @@ class Population:
 
 @dataclass(frozen=True)
 class Regimen:
-    """What is given; response is read relative to `response_reference`, when there is one.
+    """The treatment given; response is relative to `response_reference`, when there is one.
 
     `drug` is the regimen that names vial, price and bags of the drug: itself, or another regimen
     that gives the same drug in another way.
@@ -50,7 +50,7 @@ class Regimen:
 
 @dataclass(frozen=True)
 class Perspective:
-    """Who pays and who judges: a country's prices, utilities, discount rates and life table."""
+    """A payer's perspective: a country's prices, utilities, discount rates and life table."""
 
     name: str
     label: str
@@ -65,13 +65,13 @@ class Perspective:
 
     @property
     def money(self) -> str:
-        """The currency and the year of its prices: what makes two amounts comparable."""
+        """The currency and the year of its prices, which make two amounts comparable."""
         return f"{self.currency} of {self.price_year}"
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything the catalogue holds, by name."""
+    """All entries of the catalogue, by name."""
 
     populations: Mapping[str, Population]
     regimens: Mapping[str, Regimen]
@@ -88,7 +88,7 @@ class Catalogue:
 
         These are the clinical ones, those of the `population` and of the `perspective`, and
         those of every regimen that can be reached: the named `regimens`, the ones whose
-        response they refer to, and the care that follows the last line.
+        response they refer to, and the care after the last line.
 
         Raises
         ------
@@ -120,12 +120,12 @@ class Catalogue:
     def parameters(self) -> Iterator[Parameter]:
         """Yield every parameter of the catalogue, in the order of files and names.
 
-        Populations and perspectives define the same names; `Parameter.file` tells them apart.
+        Populations and perspectives define the same names; `Parameter.file` distinguishes them.
         """
         yield from self.clinical.values()
         for part in (self.populations, self.regimens, self.perspectives):
             for holder in part.values():
-                # A population that extends another repeats what it did not change.
+                # A population that extends another repeats the parameters that it did not change.
                 yield from (each for each in holder.parameters.values() if each.file == holder.file)
 
 

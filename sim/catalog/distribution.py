@@ -1,4 +1,4 @@
-"""How sure we are of a parameter: one small family of distributions per kind of number.
+"""The uncertainty of a parameter: one small family of distributions per kind of number.
 
 Each distribution turns a probability into a value by inverting its distribution function,
 so that one uniform number gives one draw. The catalogue gives the value and a measure of
@@ -20,10 +20,10 @@ INTERVAL_IN_SD: Final = 2 * 1.959964
 """Width of a 95 % confidence interval in standard errors."""
 
 MEAN_TOLERANCE: Final = 0.005
-"""How far the mean of a beta distribution given by its counts may lie from the value."""
+"""How far the mean of a beta distribution given by its counts may be from the value."""
 
 CENTRE_TOLERANCE_SD: Final = 1.0
-"""How far a published estimate may lie from the centre of its published interval."""
+"""How far a published estimate may be from the centre of its published interval."""
 
 _STANDARD_NORMAL: Final = NormalDist()
 
@@ -43,13 +43,13 @@ FORMS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 
 
 class Distribution(ABC):
-    """What every family offers; `family` is its name in the catalogue."""
+    """The interface of every family; `family` is its name in the catalogue."""
 
     family: ClassVar[str]
 
     @abstractmethod
     def quantile(self, probability: float) -> float:
-        """Return the value below which the parameter lies with `probability` in (0, 1)."""
+        """Return the value below which the parameter is with `probability` in (0, 1)."""
 
     def interval(self) -> tuple[float, float]:
         """Return the 2.5 % and 97.5 % quantiles."""
@@ -74,7 +74,7 @@ class Fixed(Distribution):
         return self.value
 
     def __str__(self) -> str:
-        """Return the name alone: the value stands beside it."""
+        """Return the name alone: the value is shown next to it."""
         return self.family
 
 
@@ -186,7 +186,7 @@ class Posterior(Distribution):
         return low + (high - low) * (rank - below)
 
     def __str__(self) -> str:
-        """Say how many draws there are."""
+        """Return the number of draws in words."""
         return f"{self.family}({len(self.draws)} draws)"
 
 

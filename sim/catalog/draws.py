@@ -1,4 +1,4 @@
-"""Draws from the joint posterior of the calibrated parameters, as the calibration left them.
+"""Draws from the joint posterior of the calibrated parameters, as written by the calibration.
 
 A table of comma-separated values: columns are names of parameters, rows are draws, values are
 in the parameter's own unit. Values of one row belong together.

@@ -56,9 +56,9 @@ def read_parameters(
 ) -> dict[str, Parameter]:
     """Read the ``parameters`` of `document`, with its ``defaults`` for keys left out.
 
-    Every name must start with one of `prefixes`, when there are any. Amounts of money are
-    allowed only where `prices` says whose they are. The value ``posterior`` stands for the
-    median of the parameter's `draws` and goes with the distribution of that name.
+    Every name must start with one of `prefixes`, when there are any. Amounts of money are allowed
+    only where `prices` names their currency and year. The value ``posterior`` stands for the median
+    of the parameter's `draws` and goes with the distribution of that name.
 
     Raises
     ------

@@ -16,7 +16,7 @@ PAIR: Final = 2
 
 @dataclass(frozen=True)
 class Fields:
-    """The mapping at `path` of a document; keys it lacks come from the one at `defaults`.
+    """The mapping at `path` of a document; missing keys come from the one at `defaults`.
 
     A key written as ``null`` is absent, and no default takes its place.
     """
@@ -55,7 +55,7 @@ class Fields:
                 return default
         return own
 
-    def get(self, key: str) -> Any:  # noqa: ANN401 - whatever YAML can hold
+    def get(self, key: str) -> Any:  # noqa: ANN401 - any YAML value
         """Return the value of `key` as written, or None."""
         *parents, last = self.origin(key)
         return self._mapping(tuple(parents)).get(str(last))
@@ -67,7 +67,7 @@ class Fields:
         value: object = NOT_GIVEN,
         choices: Iterable[str] | None = None,
     ) -> UserError:
-        """Return the error that says what is wrong with the value of `key`."""
+        """Return the error about the value of `key`."""
         path = self.origin(key)
         return UserError(
             problem,
@@ -83,7 +83,7 @@ class Fields:
         if self.get(key) is None:
             raise self.error("is missing", key)
         fields = Fields(self.document, self.origin(key))
-        iter(fields)  # refuses what is no mapping
+        iter(fields)  # refuses anything but a mapping
         return fields
 
     def text(self, key: str) -> str:
@@ -112,7 +112,7 @@ class Fields:
         return text
 
     def optional_choice(self, key: str, choices: Collection[str]) -> str | None:
-        """Return None when `key` is absent, else what `choice` returns."""
+        """Return None when `key` is absent, else the result of `choice`."""
         return None if self.get(key) is None else self.choice(key, choices)
 
     def flag(self, key: str) -> bool:

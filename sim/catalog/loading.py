@@ -98,7 +98,7 @@ def _require_file_name(fields: Fields) -> None:
 
 
 def _read_populations(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Population]:
-    """Read the populations; one that extends another holds only what differs from it."""
+    """Read the populations; one that extends another holds only its differences from it."""
     documents = {Path(each.file).stem: each for each in folder.documents("populations")}
     own = {}
     for name, document in documents.items():

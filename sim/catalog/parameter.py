@@ -1,4 +1,4 @@
-"""A named parameter: one number of the model with everything a reviewer asks about it."""
+"""A named parameter: one number of the model with its source, unit and uncertainty."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sim.catalog.distribution import Distribution
 from sim.catalog.units import UNITS
 
 STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional")
-"""Read from a source; fitted to sources; decided by us; standing in until it is calibrated."""
+"""Read from a source; fitted to sources; decided by us; a placeholder until calibration."""
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One entry of the catalogue.
 
-    `value` is what a run uses. `amount` is what the source gives; the two differ only for
-    money that is brought from `price_year` to the price year of its perspective.
-    `arithmetic` is the sum behind the value as written, when it was written as one.
-    `sources` are keys of the catalogue's sources, `place` says where in them the number
-    stands, `file` and `line` say where the entry stands in the catalogue.
+    `value` is used in a run. `amount` is the number in the source; the two differ only for money
+    that is inflated from `price_year` to the price year of its perspective. `arithmetic` is the sum
+    behind the value as written, when it was written as one. `sources` are keys of the catalogue's
+    sources, `place` is the place of the number in them, `file` and `line` are the place of the
+    entry in the catalogue.
     """
 
     name: str

@@ -13,7 +13,7 @@ from sim.catalog.loading import POSTERIOR as PLACE
 POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
 """Columns are names of parameters, rows are draws from their joint posterior distribution."""
 STUDY: Final = ".study_"
-"""In the name of a parameter that carries what a study differs by."""
+"""In the name of a parameter that is a study effect."""
 
 
 def load_posterior(path: Path = POSTERIOR) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""Price indices, which carry an amount of money from one year's prices to another's."""
+"""Price indices, which convert an amount of money from one year's prices to another's."""
 
 from __future__ import annotations
 

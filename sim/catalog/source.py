@@ -1,4 +1,4 @@
-"""Where numbers come from: publications, labels, price lists and our own decisions."""
+"""The sources of numbers: publications, labels, price lists and our own decisions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Source:
 
     @property
     def short(self) -> str:
-        """Return first author or body and year, as a table has room for: ``Topp 2021``."""
+        """Return first author or body and year, short enough for a table: ``Topp 2021``."""
         first = re.split(r"[,.;:(]| et al", self.citation, maxsplit=1)[0]
         without_initials = re.sub(r" [A-Z]{1,3}$", "", first.strip())
         name = textwrap.shorten(without_initials, LONGEST_SHORT_NAME, placeholder=" …")

@@ -1,4 +1,4 @@
-"""The units in which catalogue parameters are written, and what each unit allows."""
+"""The units in which catalogue parameters are written, and the numbers that each unit allows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Unit:
 
     @property
     def allowed(self) -> str:
-        """Say in words which numbers the unit allows."""
+        """Describe in words the numbers that the unit allows."""
         number = "a whole number" if self.whole else "a finite number"
         bounds = []
         if self.low > -math.inf:
@@ -93,7 +93,7 @@ UNITS: Final[dict[str, Unit]] = {
 }
 """Every unit by its name; a catalogue entry in any other unit is an error.
 
-Limits lie far outside anything clinical, and inside what can be calculated with: contents, heights
-and intervals are above 0, and no sum of a life overflows. Masses are the contents of vials, hours
-the time that a bag lasts.
+Limits are far outside any clinical range, and inside the range that can be computed: contents,
+heights and intervals are above 0, and no sum of a life overflows. Masses are the contents of vials,
+hours the time that a bag lasts.
 """

@@ -1,4 +1,4 @@
-"""What happens to a patient: clinical rules as pure functions of numbers.
+"""The clinical rules, as pure functions of numbers.
 
 When each rule is used, event by event, is in `sim.engine.patient_pathway`.
 """

@@ -1,13 +1,13 @@
 """Elementary functions whose bits are the same on every machine.
 
 The results of the C library's ``log``, ``exp`` and ``pow`` differ in the last bit between
-platforms, and one bit is enough to reverse the order of two events. The functions below
-use only operations that IEEE 754 rounds exactly (``+ - * /``, square root, comparison) and
-exact scaling by powers of two, so any implementation that keeps the order of operations
-returns the same 64 bits. Two remarks for such an implementation:
+platforms, and one bit is enough to reverse the order of two events. The functions below use only
+operations that IEEE 754 rounds exactly (``+ - * /``, square root, comparison) and exact scaling by
+powers of two, so any implementation with the same order of operations returns the same 64 bits. Two
+remarks for such an implementation:
 
 - ``frexp`` and ``ldexp`` may be replaced by arithmetic on the bits of the number; the two
-  agree for normal numbers (magnitude 2.2e-308 to 1.8e308), which is all that occurs here.
+  agree for normal numbers (magnitude 2.2e-308 to 1.8e308), and no others occur here.
 - Multiplications and additions must not be fused, and sums not be reordered.
 
 Measured error: `log` and `exp` below 1 unit in the last place, `log1p` and `expm1` below 2,
@@ -157,8 +157,8 @@ def log(x: float) -> float:
 def log1p(x: float) -> float:
     """Return ``log(1 + x)``, accurate also where x is close to 0.
 
-    ``log(y) + (x - (y - 1)) / y`` with ``y`` the rounded ``1 + x``: the second term is what
-    the rounding lost. The domain is x > -1; ``log1p(-1)`` is minus infinity.
+    ``log(y) + (x - (y - 1)) / y`` with ``y`` the rounded ``1 + x``: the second term restores the
+    rounding error. The domain is x > -1; ``log1p(-1)`` is minus infinity.
     """
     y = 1.0 + x
     if not 0.0 < y < INFINITY:

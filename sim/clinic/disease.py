@@ -29,7 +29,7 @@ class Disease(NamedTuple):
 
 
 class LaterLines(NamedTuple):
-    """What follows a failed line: parameters ``later.*``."""
+    """The course after a failed line: parameters ``later.*``."""
 
     next_line_probability: float
     next_line_gap_days: float
@@ -37,7 +37,7 @@ class LaterLines(NamedTuple):
 
 
 class UsualCare(NamedTuple):
-    """Rescue by the later lines that trials saw: parameters ``usual_care.*``."""
+    """Rescue by later lines, as observed in trials: parameters ``usual_care.*``."""
 
     rescue_logit: float
     rescue_prior_hct_log_odds_ratio: float

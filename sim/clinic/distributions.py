@@ -1,4 +1,4 @@
-"""Quantile functions: what turns a uniform number into an age, a time or a decision.
+"""Quantile functions, which turn a uniform number into an age, a time or a decision.
 
 Each distribution has one parameterisation, chosen so that its parameters can be read off a
 published table. Every function takes a uniform ``u`` in (0, 1), increases in it, and uses
@@ -20,9 +20,9 @@ LARGEST_BELOW_ONE: Final = 1.0 - 2.0**-53
 
 
 def hit(u: float, probability: float) -> bool:
-    """Decide an event of the given probability: ``u < probability``.
+    """Return whether an event of the given probability occurs: ``u < probability``.
 
-    Probability 0 never hits and probability 1 always does, since u lies between them.
+    Probability 0 never hits and probability 1 always does, since u is between them.
     """
     return u < probability
 
@@ -37,7 +37,7 @@ def piecewise_uniform_quantile(u: float, minimum: float, median: float, maximum:
 
     ``minimum + 2 u (median - minimum)`` for u < 1/2, else
     ``median + (2 u - 1) (maximum - median)``: half of the mass spread evenly on each side of
-    the median, which is all that a baseline table printing a median and a range supports.
+    the median, since a baseline table that prints a median and a range supports no more.
     """
     if u < MEDIAN:
         return minimum + 2.0 * u * (median - minimum)
@@ -96,7 +96,7 @@ def proportional_hazards(u: float, hazard_ratio: float) -> float:
     ``1 - (1 - u) ** (1 / HR)``: if ``Q(u)`` has survival S, then ``Q(u')`` has survival
     ``S ** HR``, and a hazard ratio below 1 postpones the event of the same patient.
 
-    The result lies in (0, 1) and keeps its relative accuracy down to 0. Near 1 it cannot be
+    The result is in (0, 1), with full relative accuracy down to 0. Near 1 it cannot be
     finer than the spacing of float64, 1.1e-16: where ``(1 - u) ** (1 / HR)`` is less than
     that, the result is the largest number below 1, which ends the tail of ``Q`` there. A
     hazard ratio of 0 gives exactly 1, hence `NEVER` from an unbounded quantile function.

@@ -1,8 +1,8 @@
-"""Every random choice of the model, registered by name.
+"""Every random draw of the model, registered by name.
 
-Contract C1: a random number is ``uniform(seed, patient, decision, occurrence)``. The
-numbers below are part of every published result: never renumber, never reuse; a new
-decision gets a new number. ``occurrence`` says which line, cycle or repeat is meant.
+Contract C1: a random number is ``uniform(seed, patient, decision, occurrence)``, where `decision`
+is the draw. The numbers below are part of every published result: never renumber, never reuse; a
+new draw gets a new number. ``occurrence`` numbers the line, cycle or repeat.
 
 `DRAWS` has a row for each, the only description of a random draw: engines, replay and reports
 derive their own tables from it. Compiled code reads the members alone, never the rows.
@@ -14,12 +14,12 @@ from enum import Enum, Flag, IntEnum, auto, unique
 from typing import Final
 
 CYCLES_PER_LINE: Final = 64
-"""Room kept for the cycles of one line when line and cycle share an occurrence."""
+"""Occurrence numbers reserved for the cycles of a line when both share an occurrence."""
 
 
 @unique
 class RandomDraw(IntEnum):
-    """A named random choice; the value is its place in the key."""
+    """A named random draw; the value is its number in the key."""
 
     # At entry, once per patient.
     AGE = 1
@@ -114,7 +114,7 @@ class Patients(Flag):
     USUAL_CARE = auto()
     """After the last regimen."""
     RESCUED = auto()
-    """In a remission that usual care brought about, and on the way to allo-HCT."""
+    """In a remission after usual care, before allo-HCT."""
     TRANSPLANTED = auto()
 
 
@@ -155,7 +155,7 @@ class DrawFacts:
     word
         The meaning of a hit, the event after a time, or the name of a characteristic or toxicity.
     rare
-        Whether only few of `needed_by` come to need it.
+        Whether only few of `needed_by` need it.
     """
 
     needed_by: Patients

@@ -14,7 +14,7 @@ from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISIO
 
 @unique
 class EventKind(IntEnum):
-    """The kind of an event. The meaning of `detail` and `value` stands beside each."""
+    """The kind of an event, each with the meaning of its `detail` and `value`."""
 
     ENTRY = 0  # detail: 1 in remission with MRD only, 0 with overt leukaemia
     LINE_STARTED = 1  # detail: index of the regimen in the strategy
@@ -43,7 +43,7 @@ class EventKind(IntEnum):
 
 @unique
 class Cause(IntEnum):
-    """What a patient dies of."""
+    """The cause of a death."""
 
     LEUKAEMIA = 0
     TOXICITY = 1
@@ -65,16 +65,16 @@ class Event(NamedTuple):
 
 
 class Role(Flag):
-    """The part of an event in a patient's history."""
+    """The role of an event in a patient's history."""
 
     ASIDE = 0
     """Neither of the course of the disease nor of the delivery of its treatment."""
     COURSE = auto()
-    """It makes the course of the disease."""
+    """It belongs to the course of the disease."""
     DELIVERY = auto()
     """It belongs to giving a regimen: follows from the plan and from the toxicity before it."""
     PLANNED = auto()
-    """It begins a treatment that the strategy names."""
+    """It begins a treatment of the strategy."""
     ENDS_A_TIME = auto()
     """It can be due at the end of a time that was drawn."""
     ENDS_A_CYCLE = auto()
@@ -94,7 +94,7 @@ class EventFacts(NamedTuple):
     Attributes
     ----------
     word
-        For the log; its details stand around it.
+        For the log, where its details surround it.
     drawn_by
         The draws that lead to the event, the first to differ foremost.
     mark
@@ -134,7 +134,7 @@ END_OF_REMISSION: Final = (
     RandomDraw.CURE_IN_REMISSION,
     RandomDraw.RELAPSE_TIME,
     RandomDraw.DEATH_IN_REMISSION,
-    # After a transplant those of the line are of no account.
+    # After a transplant those of the line do not apply.
     RandomDraw.CURE_AFTER_TRANSPLANT,
     RandomDraw.RELAPSE_AFTER_TRANSPLANT,
     RandomDraw.TRANSPLANT_DEATH,

@@ -1,4 +1,4 @@
-"""Background mortality: a life table, and what long-term survivors die of on top of it.
+"""Background mortality: a life table, and the excess mortality of long-term survivors.
 
 The hazard per person-year is log-linear in attained age between the knots of the table, so
 one uniform gives one exact time of death. It applies to everyone from day 0, and every other
@@ -40,7 +40,7 @@ class Survivors(NamedTuple):
 
 
 def gompertz(ages: Sequence[float], hazards: Sequence[float]) -> LifeTable:
-    """Build a table whose log-hazard is linear between knots and keeps its last slope."""
+    """Build a table whose log-hazard is linear between knots and continues with its last slope."""
     logs = [log(hazard) for hazard in hazards]
     slopes = [(logs[i + 1] - logs[i]) / (ages[i + 1] - ages[i]) for i in range(len(ages) - 1)]
     return _with_sums(tuple(ages), tuple(hazards), (*slopes, slopes[-1]))
@@ -78,7 +78,7 @@ def interval_hazard(hazard: float, slope: float, years: float) -> float:
 
 
 def interval_of(knots: Sequence[float], value: float) -> int:
-    """Return the last interval whose knot is not above `value`; the first for what is below all."""
+    """Return the last interval whose knot is not above `value`; the first for a value below all."""
     i = len(knots) - 1
     while i > 0 and value < knots[i]:
         i -= 1

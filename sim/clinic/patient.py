@@ -1,4 +1,4 @@
-"""Who enters: the baseline of a virtual patient.
+"""The baseline of a virtual patient.
 
 The marginals are a cohort's baseline table. Published cohorts give no joint table, so the
 characteristics are independent, except where one implies another: a primary refractory
@@ -61,7 +61,7 @@ class Population(NamedTuple):
 
 
 class EntryDraws(NamedTuple):
-    """What a patient's baseline is drawn from: uniforms, and the standard normals of `NORMAL`."""
+    """The draws behind a patient's baseline: uniforms, and the standard normals of `NORMAL`."""
 
     age: float
     sex: float
@@ -172,7 +172,7 @@ def refractory_at_entry(population: Population, u: float, prior_hct: bool) -> bo
 
 
 def remission_before_entry(population: Population, z: float, primary_refractory: bool) -> float:
-    """Draw the length of the first remission: lognormal; 0 for who had none."""
+    """Draw the length of the first remission: lognormal; 0 where there was none."""
     if primary_refractory:
         return 0.0
     return lognormal_of(
@@ -205,7 +205,7 @@ def baseline(number: int, population: Population, drawn: EntryDraws) -> Patient:
 
 
 def admit(number: int, population: Population, uniform: Draw, normal: Draw) -> Patient:
-    """Draw the baseline of patient `number`; the last two give the number of a decision."""
+    """Draw the baseline of patient `number`; the last two arguments return the number of a draw."""
     drawn = (normal(each) if each in NORMAL else uniform(each) for each in ENTRY_DECISIONS)
     return baseline(number, population, EntryDraws(*drawn))
 

@@ -42,7 +42,7 @@ class Relapse(NamedTuple):
 
 
 class Candidacy(NamedTuple):
-    """Who is transplanted in remission, and when: parameters ``candidacy.*``."""
+    """Candidacy for and timing of transplants in remission: parameters ``candidacy.*``."""
 
     baseline_logit: float
     later_salvage_log_odds_ratio: float

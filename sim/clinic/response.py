@@ -9,7 +9,7 @@ NO_RESPONSE_CYCLE: Final = -1
 
 
 class Response(NamedTuple):
-    """What shifts the chance of CR/CRh/CRi in every regimen: parameters ``response.*``."""
+    """Predictors of CR/CRh/CRi under every regimen: parameters ``response.*``."""
 
     baseline_logit: float
     later_salvage_log_odds_ratio: float
@@ -25,7 +25,7 @@ class Response(NamedTuple):
 
 
 class RegimenResponse(NamedTuple):
-    """What a regimen does: parameters ``<regimen>.response.*``."""
+    """The response to a regimen: parameters ``<regimen>.response.*``."""
 
     first_cycle_share: float
     complete_share: float
@@ -47,7 +47,8 @@ def response_probability(
 
     ``logit p = baseline + log OR of the regimen + Σ log OR × characteristic``; the baseline is
     blinatumomab in the trial setting, first salvage, no characteristic present. The study's log
-    odds ratio is what the characteristics of its patients do not explain. Leukaemia that has lost the antigen the regimen binds to cannot respond.
+    odds ratio is the part that the characteristics of its patients do not explain. Leukaemia that
+    has lost the antigen the regimen binds to cannot respond.
     """
     if target_lost:
         return 0.0
@@ -70,8 +71,8 @@ def mrd_conversion_probability(response: Response, regimen_log_odds_ratio: float
     """Return the probability that MRD only has become negative at the end of the first cycle.
 
     ``logit p = logit p_blinatumomab + log OR of the regimen``: a regimen is as much better or worse
-    than blinatumomab against MRD as it is against overt leukaemia. The characteristics of
-    overt leukaemia play no part. Who stays MRD-positive stays in haematological remission.
+    than blinatumomab against MRD as it is against overt leukaemia. The characteristics of overt
+    leukaemia play no part. A patient who stays MRD-positive stays in haematological remission.
     """
     return logistic(logit(response.mrd_only_conversion_probability) + regimen_log_odds_ratio)
 

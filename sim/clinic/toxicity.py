@@ -1,4 +1,4 @@
-"""Toxicity of a cycle, and what the label tells the clinic to do about it.
+"""Toxicity of a cycle, and its management by the label.
 
 Sources of the rules: US prescribing information of blinatumomab as reported by Sigmund 2020
 (section "Adverse Drug Reactions and Management") and the practice in Badar 2020 ("Adverse
@@ -61,26 +61,26 @@ class Course(NamedTuple):
 
 @unique
 class Action(IntEnum):
-    """What happens to treatment at the onset of a toxicity."""
+    """The change of treatment at the onset of a toxicity."""
 
     CONTINUE = 0
     INTERRUPT = 1
     STOP = 2
 
 
-def strikes(risk: Risk, u: float, *, first_cycle: bool) -> bool:
-    """Return whether `u` stands for a toxicity of any grade."""
+def toxicity_occurs(risk: Risk, u: float, *, first_cycle: bool) -> bool:
+    """Return whether a toxicity of any grade occurs at `u`."""
     ratio = 1.0 if first_cycle else risk.later_cycle_ratio
     return u < risk.severe_probability * ratio + risk.mild_probability * ratio
 
 
 def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
-    """Return the grade that `u` stands for: 0 (none), 2 (grade 1-2), 3, 4 or 5.
+    """Return the grade at `u`: 0 (none), 2 (grade 1-2), 3, 4 or 5.
 
     The worst grades take the lowest numbers, so that a higher risk never makes the same
     patient better.
     """
-    if not strikes(risk, u, first_cycle=first_cycle):
+    if not toxicity_occurs(risk, u, first_cycle=first_cycle):
         return NONE
     severe = risk.severe_probability * (1.0 if first_cycle else risk.later_cycle_ratio)
     if u < severe * course.grade_5_share:
@@ -109,7 +109,7 @@ def duration_days(course: Course, z: float) -> float:
 def infusion_action(
     kind: int, severity: int, duration: float, *, seizures_before: int, seizure: bool
 ) -> Action:
-    """Return what the label asks for when a continuous infusion causes the toxicity.
+    """Return the action by the label when a continuous infusion causes the toxicity.
 
     Grade 4 and 5, a second seizure, and grade 3 neurotoxicity of more than 7 days end it for
     good. Grade 3 CRS, neurotoxicity and hepatotoxicity interrupt it. Infection and febrile
@@ -129,7 +129,7 @@ def infusion_action(
 
 
 def course_action(severity: int) -> Action:
-    """Return what happens to a regimen given in doses: only grade 4 and 5 end it."""
+    """Return the action on a regimen given in doses: only grade 4 and 5 end it."""
     return Action.STOP if severity >= LIFE_THREATENING else Action.CONTINUE
 
 

@@ -1,6 +1,6 @@
 """Conversions between the units of the model.
 
-Time is kept in days since the first dose of the first line of treatment.
+Time is in days since the first dose of the first line of treatment.
 """
 
 from typing import Final

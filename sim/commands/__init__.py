@@ -1,1 +1,1 @@
-"""The commands, one module each, imported when they are asked for."""
+"""The commands, one module each, imported on use."""

@@ -59,7 +59,7 @@ def show(
 
 @contextmanager
 def resumable(out: Path | None) -> Iterator[None]:
-    """Say to whoever interrupts the work that what is finished is kept."""
+    """Tell a user who interrupts the work that finished chunks are stored."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""``cache``: say what is kept between runs, and remove it."""
+"""``cache``: list the files cached between runs, and remove them."""
 
 from __future__ import annotations
 

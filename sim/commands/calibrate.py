@@ -1,4 +1,4 @@
-"""``calibrate``: fit the model to what cohorts published."""
+"""``calibrate``: fit the model to published cohorts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``evidence``: list what cohorts published, study by study."""
+"""``evidence``: list the published endpoints, study by study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``morris``: screen all parameters for those that matter."""
+"""``morris``: screen all parameters for the influential ones."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ amount = Amount()
 
 
 class Folder(click.Path):
-    """A folder, which has a name: without one it would be that from which the program is run."""
+    """A folder with a name: an empty one would be the current folder."""
 
     def convert(
         self,

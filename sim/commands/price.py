@@ -1,4 +1,4 @@
-"""``price``: at which price of a drug a threshold is met."""
+"""``price``: find the price of a drug at which a threshold is met."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def report(
 def _write_results(
     scenario: Scenario, folder: Path, kinds: tuple[str, ...], threads: int | None
 ) -> None:
-    """Run the scenario, and analyses of it beside, into one folder.
+    """Run the scenario and analyses of it into one folder.
 
     Numbers of draws and patients are chosen by a pilot; analyses of draws share them.
     """
@@ -152,7 +152,7 @@ def _write_price(scenario: Scenario, folder: Path, threads: int | None) -> None:
 
 
 def _write_patient(scenario: Scenario, folder: Path) -> None:
-    """Write the lives of a patient who responds to what is compared, and to nothing else.
+    """Write the lives of a patient who responds to the compared regimen, and to no other.
 
     Where there is none, the lives of the first patient.
     """
@@ -174,7 +174,7 @@ def _write_patient(scenario: Scenario, folder: Path) -> None:
 
 
 def write_report(question: Any, folder: Path, path: Path, figures: Path | None) -> None:  # noqa: ANN401
-    """Write the report on a folder of results, and its figures where they are asked for."""
+    """Write the report on a folder of results, and its figures on request."""
     from sim.files.results_folder import write_folder
     from sim.files.single_file import write_file
     from sim.report.html.analyses import read_analyses

@@ -1,4 +1,4 @@
-"""``sobol``: say which groups of parameters the uncertainty is due to."""
+"""``sobol``: divide the uncertainty among groups of parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``validate``: predict what cohorts published, with the fitted model."""
+"""``validate``: predict published endpoints with the fitted model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from sim.commands.options import json_option, out_option, threads_option
 
 FEWEST: Final = 50
-"""Of draws: fewer say nothing of 95 % intervals."""
+"""Of draws: fewer give no 95 % intervals."""
 MOST: Final = 10**5
 
 

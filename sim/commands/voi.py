@@ -1,4 +1,4 @@
-"""``voi``: what it is worth to know more before choosing."""
+"""``voi``: estimate the value of information before a choice."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What it costs and what it is worth."""
+"""Costs, utilities and cost-effectiveness."""

@@ -30,8 +30,8 @@ def bags(
 ) -> list[tuple[float, float]]:
     """Return (day hung, content in mcg) of the bags of a stretch of infusion.
 
-    A bag lasts ``bag_days``, the last one what the plan leaves. It is prepared for the planned
-    time: what an interruption leaves in it is lost.
+    A bag lasts ``bag_days``, the last one the rest of the plan. It is prepared for the planned
+    time: the remainder after an interruption is wasted.
     """
     hung = bags_hung(min(planned_days, actual_days), drug.bag_days)
     days = [k * drug.bag_days for k in range(hung)]

@@ -1,9 +1,9 @@
 """The clerk: from a patient's log to a patient's book of costs, QALYs and life-years.
 
-The log is walked once, in order. Costs follow what was done: bags hung, days in hospital, doses,
-transplants, complications. Nothing is simulated here: another price list can be put on the same
-log. The rules are plain functions, run by Python and, compiled from this source, by the core
-engine; how an entry is posted stands in `sim.economics.posting`.
+The log is walked once, in order. Costs follow the resources used: bags hung, days in hospital,
+doses, transplants, complications. Nothing is simulated here: another price list can be put on the
+same log. The rules are plain functions, run by Python and, compiled from this source, by the core
+engine; how an entry is posted is in `sim.economics.posting`.
 """
 
 from __future__ import annotations
@@ -52,20 +52,19 @@ from sim.economics.prices import (
 from sim.economics.utilities import Decrement, added_decrement
 
 PACKAGE_DAYS: Final = 100.0
-"""The transplant's package is a mean of all that was paid in the first 100 days, whatever came in
-them; no day in hospital is paid beside it."""
+"""The transplant's package is a mean of all payments in these days, days in hospital included."""
 COMPLICATIONS: Final = len(Decrement)
 
 
 def a_bit_each(*kinds: EventKind) -> int:
-    """Return kinds of events as the bits of one whole number."""
+    """Return event kinds as the bits of one whole number."""
     return sum(1 << int(kind) for kind in kinds)
 
 
 ENDS: Final = a_bit_each(
     EventKind.TRANSPLANT, EventKind.RELAPSE, EventKind.DEATH, EventKind.HORIZON
 )
-"""What ends a cycle and much else."""
+"""Event kinds that end a cycle and much else."""
 UNPRICED: Final = a_bit_each(
     EventKind.MRD_ASSESSED,
     EventKind.INFUSION_STOPPED,
@@ -74,7 +73,7 @@ UNPRICED: Final = a_bit_each(
     EventKind.CD19_LOSS,
     EventKind.LONG_TERM_SURVIVOR,
 )
-"""What nothing is posted for."""
+"""Event kinds for which nothing is posted."""
 
 
 def entries(
@@ -149,7 +148,7 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
 
 
 def is_one_of(kinds: int, event: Event) -> bool:
-    """Return whether the event is of one of the kinds, a bit each."""
+    """Return whether the event is of one of the event kinds, a bit each."""
     return (kinds >> int(event.kind)) & 1 == 1
 
 
@@ -239,7 +238,7 @@ def enjoy_capped(
 
 
 def lose(book: Book, category: Category, over: float, kind: Decrement, item: Item) -> None:
-    """Post the QALYs that a complication takes away until it is `over`.
+    """Post the QALYs lost to a complication until it is `over`.
 
     Of complications at the same time only the largest decrement counts, see `added_decrement`.
     """
@@ -349,7 +348,7 @@ def end_of_infusion(log: Sequence[Event], position: int) -> float:
 
 
 def treat_toxicity(book: Book, log: Sequence[Event], position: int) -> None:
-    """Treat a toxicity: severe ones in hospital, until they are over or the transplant."""
+    """Treat a toxicity: severe ones in hospital, until their end or the transplant."""
     event, prices = log[position], book.tariff.prices
     if event.grade < SEVERE:
         pay(book, Category.TOXICITY, prices.mild_toxicity, Item.MILD_TOXICITY)

@@ -1,10 +1,9 @@
 """Present values at an annual effective discount rate, in continuous time.
 
-The rate of a reference case is annual and effective: what is worth 1 today is worth
-``1 / (1 + r)`` in a year. The continuous force of interest is therefore ``ln(1 + r)`` a year
-and not ``r``: a stream of 40 years at 3.5 % is worth 0.93 % more than ``exp(-r t)`` makes it.
-Logarithm and exponential come from `sim.clinic.arithmetic`, so that every machine gives the
-same digits.
+The rate of a reference case is annual and effective: the present value of 1 in a year is ``1 / (1 +
+r)``. The continuous force of interest is therefore ``ln(1 + r)`` a year and not ``r``: a stream of
+40 years at 3.5 % is worth 0.93 % more than ``exp(-r t)`` makes it. Logarithm and exponential come
+from `sim.clinic.arithmetic`, so that every machine gives the same digits.
 
 Source: Drummond MF et al., Methods for the Economic Evaluation of Health Care Programmes,
 4th edition, 2015.
@@ -32,7 +31,7 @@ def days_between(force_per_day: float, start_days: float, end_days: float) -> fl
 
 
 class Discounting:
-    """Discount with one annual effective rate r; the force of interest is worked out once.
+    """Discount with one annual effective rate r; the force of interest is computed once.
 
     Times are days since the first dose of the first line, the origin of discounting.
 

@@ -3,7 +3,7 @@
 Sums are exact before they are rounded (`math.fsum`), so that a result does not depend on how
 the patients were divided among chunks or threads. Arrays are one value per patient.
 
-A quantity that the patients cannot tell is ``nan`` (the error of a single patient, the mean of
+A quantity that the patients cannot estimate is ``nan`` (the error of a single patient, the mean of
 no patients); a median that is not reached is ``inf``. Written as JSON, both are ``null``.
 """
 
@@ -66,10 +66,10 @@ def mean(values: npt.ArrayLike) -> Estimate:
 
 
 def percent(hits: npt.ArrayLike) -> Estimate:
-    """Estimate the percentage of patients to whom something happened.
+    """Estimate the percentage of patients with an event.
 
-    With ``p = hits / n``: ``100 p``, with the binomial error ``100 sqrt(p (1 - p) / n)``. The
-    error is 0 where it happened to all or to none.
+    With ``p = hits / n``: ``100 p``, with the binomial error ``100 sqrt(p (1 - p) / n)``. The error
+    is 0 where all or none had the event.
 
     Raises
     ------
@@ -101,8 +101,8 @@ def median(values: npt.ArrayLike) -> Estimate:
         low = floor(n/2 - z sqrt(n)/2),  high = ceil(n/2 + z sqrt(n)/2),  z = 1.96
         se = sqrt(n)/2 * (x[high] - x[low]) / (high - low)
 
-    where the last factor, the distance per rank, corrects for the rounding of the ranks. The
-    ranks are kept between 1 and n; the error is ``nan`` where the upper limit is infinite.
+    where the last factor, the distance per rank, corrects for the rounding of the ranks. The ranks
+    are limited to 1 to n; the error is ``nan`` where the upper limit is infinite.
 
     Source: Woodruff RS, J Am Stat Assoc 1952;47:635-46.
 

@@ -51,9 +51,9 @@ class FrontierRow(NamedTuple):
 def frontier(strategies: Iterable[Strategy]) -> list[FrontierRow]:
     """Return the full incremental analysis, by rising cost, whatever the order given.
 
-    Ties: of equal cost, the more effective stands first and dominates the other; of equal
+    Ties: of equal cost, the more effective comes first and dominates the other; of equal
     effect, the cheaper dominates. Strategies equal in both share their status and their ICER
-    and stand in the order of their names. Where two successive ICERs are equal, the strategy
+    and come in the order of their names. Where two successive ICERs are equal, the strategy
     between them stays on the frontier: at that threshold it is as good as its neighbours.
 
     Raises
@@ -121,7 +121,7 @@ def optimal(strategies: Iterable[Strategy], threshold: float) -> str:
     if not (math.isfinite(threshold) and threshold >= 0.0):
         message = f"a threshold is a finite number of at least 0: {threshold}"
         raise ValueError(message)
-    # max keeps the first of equals, and the order is that of the ties.
+    # max returns the first of equals, and the order is that of the ties.
     return max(ordered, key=lambda s: threshold * s.effect - s.cost).name
 
 

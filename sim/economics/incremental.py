@@ -1,9 +1,9 @@
 """One strategy against another in the same simulated patients.
 
-The patients of two strategies are the same people with the same luck, so an increment is the
-mean of the differences within patients, and its error is the error of that paired difference.
-Differences flip their sign exactly when the strategies are exchanged, and two identical
-strategies differ by exactly 0.
+The patients of two strategies are the same people with common random numbers, so an increment is
+the mean of the differences within patients, and its error is the error of that paired difference.
+Differences flip their sign exactly when the strategies are exchanged, and two identical strategies
+differ by exactly 0.
 
 Source: Drummond MF et al., Methods for the Economic Evaluation of Health Care Programmes,
 4th edition, 2015; Stinnett AA, Mullahy J, Med Decis Making 1998;18 Suppl 2:S68-80 (net
@@ -31,7 +31,7 @@ Quadrant = Literal[
 
 
 class PatientTotals(NamedTuple):
-    """What each patient cost and lived under one strategy; arrays in the same patient order.
+    """Each patient's cost, QALYs and life-years under one strategy, in the same patient order.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class PatientTotals(NamedTuple):
 
 @dataclass(frozen=True)
 class Increment:
-    """What a strategy adds to its comparator, as means over the same patients.
+    """The increments of a strategy over its comparator, as means over the same patients.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class Increment:
 
     @property
     def quadrant(self) -> Quadrant:
-        """Return where the increment lies on the cost-effectiveness plane.
+        """Return the quadrant of the cost-effectiveness plane.
 
         A strategy is dominant when it is at least as good in both costs and QALYs and better
         in one, so the axes belong to dominance; "equal" is the origin.

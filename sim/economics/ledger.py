@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 @unique
 class Account(StrEnum):
-    """What an entry counts."""
+    """The quantity that an entry counts."""
 
     COST = "cost"
     QALY = "qaly"
@@ -18,7 +18,7 @@ class Account(StrEnum):
 
 @unique
 class Category(Enum):
-    """Where an entry belongs: its account and its name in tables and files."""
+    """The category of an entry: its account and its name in tables and files."""
 
     DRUG = (Account.COST, "drug")
     ADMINISTRATION = (Account.COST, "administration_and_hospital")
@@ -73,7 +73,7 @@ class Entry(NamedTuple):
 
 
 IN_HOSPITAL: Final = "days, "
-"""Begins the words of an entry that pays for days in hospital."""
+"""Prefix of the text of an entry that pays for days in hospital."""
 
 
 def days_in_hospital(entries: Iterable[Entry]) -> float:

@@ -1,10 +1,11 @@
 """Posting: how the rules of the clerk write into a patient's book.
 
-The rules (`sim.economics.clerk`) run in Python and compiled. What differs between the two stands
-here in the form of Python, which appends an `Entry`, and in `sim.economics.posting_compiled` in
-the form of compiled code, which adds to sums and looks discount factors up in tables.
+The rules (`sim.economics.clerk`) run in Python and compiled. The operations that differ between the
+two are here in the form of Python, which appends an `Entry`, and in
+`sim.economics.posting_compiled` in that of compiled code, which adds to sums and looks discount
+factors up in tables.
 
-Unless it says otherwise, an entry begins at the time of the event at hand and belongs to the line
+Unless it says otherwise, an entry begins at the time of the current event and belongs to the line
 of that event and to the present health state.
 """
 
@@ -78,17 +79,17 @@ class Accounts:
 
     @property
     def decrements(self) -> Decrements:
-        """What complications take away."""
+        """The utility decrements of complications."""
         return self.utilities.decrements
 
 
 class Desk:
-    """What the clerk has in mind between two events; `open_book` sets it.
+    """The state of the clerk between two events; `open_book` sets it.
 
     Attributes
     ----------
     now, line
-        Of the event at hand.
+        Of the current event.
     state, since, since_line
         The present health state, since when, and the line of the event that began it.
     home_from
@@ -102,7 +103,7 @@ class Desk:
     next_end
         Position in the log of the next transplant, relapse, death or horizon, once looked for.
     decremented_until
-        When each of the complications so far is over, by the place in `Decrement`.
+        End of each of the complications so far, by the place in `Decrement`.
     """
 
     now: float
@@ -167,7 +168,7 @@ def clear(book: Book) -> None:
 
 
 def turn_to(book: Book, event: Event) -> None:
-    """Take an event in hand."""
+    """Make an event the current one."""
     book.desk.now, book.desk.line = event.time_days, event.line
 
 
@@ -192,12 +193,12 @@ def pay(book: Book, category: Category, amount: float, item: Item) -> None:
 
 
 def pay_at(book: Book, category: Category, time: float, amount: float, item: Item) -> None:
-    """Post a cost at a time that may lie after the event, and even after the end."""
+    """Post a cost at a time that may be after the event, and even after the end."""
     book.post_point(category, time, amount, item.value)
 
 
 def pay_vials(book: Book, time: float, count: float, price: float) -> None:
-    """Post the vials of a dose at a time that may lie after the event."""
+    """Post the vials of a dose at a time that may be after the event."""
     book.post_point(Category.DRUG, time, count * price, counted(count))
 
 
@@ -272,7 +273,7 @@ def norm_may_cap(
     utility: float,  # noqa: ARG001
     start: float,  # noqa: ARG001
 ) -> bool:
-    """Return whether the population norm may lie below a utility in a stay from `start` on."""
+    """Return whether the population norm may be below a utility in a stay from `start` on."""
     return book.tariff.utilities.norms is not None
 
 

@@ -1,6 +1,6 @@
 """Posting in compiled code: an entry is added to sums by category, line and state.
 
-Each function here takes the place of that of the same name in `sim.economics.posting`. Discount
+Each function here replaces that of the same name in `sim.economics.posting`. Discount
 factors are looked up in tables, and the bags of one stretch of infusion are summed in closed form
 (a geometric series of discount factors); both agree with the form of Python to rounding.
 """
@@ -28,7 +28,7 @@ CATEGORIES: Final = len(Category)
 ACCOUNTS: Final = len(Account)
 STATES: Final = len(State)
 WIDTH: Final = 16
-"""Columns kept for a patient: categories, then accounts, and what fills a vector."""
+"""Columns of a patient: categories, then accounts, then padding to a whole vector."""
 FIRST_EFFECT: Final = list(Category).index(Category.QALY_STATE)
 """Categories from here on are effects, those before are costs."""
 COSTS: Final = 0
@@ -107,7 +107,7 @@ def clear(book: Book) -> None:
 
 @compiled_form_of(posting.turn_to)
 def turn_to(book: Book, event: Data) -> None:
-    """Take an event in hand; many stand at the same time."""
+    """Make an event the current one; many occur at the same time."""
     desk = book.desk
     desk.line = event.line
     if event.time_days != desk.now:
@@ -164,7 +164,7 @@ def worth(book: Book, kind: int, time: float) -> float:
 
 
 def worth_now(book: Book, kind: int) -> float:
-    """Return the discount factor at the event; that of effects is worked out when it is needed."""
+    """Return the discount factor at the event; that of effects is computed when it is needed."""
     desk = book.desk
     if kind == COSTS or book.tariff.force_effects == book.tariff.force_costs:
         return desk.costs_now
@@ -211,7 +211,7 @@ def pay(book: Book, category: Data, amount: float, item: Data) -> None:  # noqa:
 
 @compiled_form_of(posting.pay_at)
 def pay_at(book: Book, category: Data, time: float, amount: float, item: Data) -> None:  # noqa: ARG001
-    """Post a cost at a time that may lie after the event, and even after the end."""
+    """Post a cost at a time that may be after the event, and even after the end."""
     desk = book.desk
     if amount != 0.0 and time <= desk.end:
         add(book, category, desk.state, desk.line, amount, amount * worth(book, COSTS, time))
@@ -219,7 +219,7 @@ def pay_at(book: Book, category: Data, time: float, amount: float, item: Data) -
 
 @compiled_form_of(posting.pay_vials)
 def pay_vials(book: Book, time: float, count: float, price: float) -> None:
-    """Post the vials of a dose at a time that may lie after the event."""
+    """Post the vials of a dose at a time that may be after the event."""
     pay_at(book, Category.DRUG, time, count * price, 0)
 
 
@@ -356,7 +356,7 @@ def utility_in(book: Book, state: Data) -> float:
 
 @compiled_form_of(posting.norm_may_cap)
 def norm_may_cap(book: Book, patient: Patient, utility: float, start: float) -> bool:
-    """Return whether the population norm may lie below a utility in a stay from `start` on."""
+    """Return whether the population norm may be below a utility in a stay from `start` on."""
     tariff = book.tariff
     if not tariff.capped:
         return False

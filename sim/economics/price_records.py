@@ -92,7 +92,7 @@ def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
 
 
 def fill_tariff(row: Data, accounts: Accounts) -> None:
-    """Write what is not a regimen's into a record."""
+    """Write the parameters shared by all regimens into a record."""
     for part in ("prices", "usual_care_days"):
         fill_price_part(row, part, getattr(accounts.price_list, part))
     for part, numbers in zip(("utilities", "decrements", "norms"), accounts.utilities, strict=True):
@@ -102,7 +102,7 @@ def fill_tariff(row: Data, accounts: Accounts) -> None:
 
 
 def fill_price_part(row: Data, part: str, numbers: Any) -> None:  # noqa: ANN401
-    """Write one part of what is not a regimen's into a record."""
+    """Write one part of the parameters shared by all regimens into a record."""
     if part == "norms":
         fill_norms(row, numbers)
     elif part == "discounting":
@@ -135,7 +135,7 @@ def _bag_sums(force: float, bag_days: float) -> np.ndarray[Any, Any]:
 
 
 def sum_of_factors(force: float, number: int) -> float:
-    """Return the sum of `number` discount factors, one each time after which they fall by `force`."""
+    """Return the sum of `number` discount factors, each ``exp(-force)`` times the one before."""
     if force == 0.0:
         return float(number)
     return expm1(-force * number) / expm1(-force)

@@ -55,7 +55,7 @@ def planned_days(stay: Stay, cycle: int) -> float:
 
 
 class Delivery(StrEnum):
-    """How the drug of a regimen is given and therefore counted."""
+    """How the drug of a regimen is given, and so how its use is counted."""
 
     CONTINUOUS_INFUSION = "continuous_infusion"
     INJECTIONS = "injections"
@@ -129,7 +129,7 @@ class CourseDrug(NamedTuple):
 
 
 class Tablets(NamedTuple):
-    """What is taken by mouth every day of a line: ``cost.<regimen>.*`` and ``<regimen>.tablets.*``.
+    """Oral drugs of every day of a line: ``cost.<regimen>.*`` and ``<regimen>.tablets.*``.
 
     From the first day until failure, relapse, transplant or death, but no longer than so many days.
     """
@@ -148,7 +148,7 @@ DELIVERY_OF: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RegimenPrices:
-    """A regimen's stay in hospital, its drug, and tablets taken beside it."""
+    """A regimen's stay in hospital, its drug, and tablets taken with it."""
 
     name: str
     stay: Stay

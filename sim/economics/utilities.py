@@ -1,4 +1,4 @@
-"""What a year in a health state is worth, never more than a year of the general population."""
+"""Utilities of health states, capped by those of the general population."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sim.economics.ledger import State
 from sim.engine.values import Values
 
 OLDEST_AGE = 130
-"""Norms are tabulated by attained age up to here; the last holds beyond."""
+"""Norms are tabulated by attained age up to here; the last applies beyond."""
 BANDED_NORM = "norm.age_18"
 """A perspective with this parameter has norms by band of age."""
 BAND_AGES = (18, 25, 35, 45, 55, 65, 75)
@@ -38,7 +38,7 @@ class StateUtilities(NamedTuple):
 
 
 class Decrements(NamedTuple):
-    """What toxicity takes away while it lasts: parameters ``decrement.*``."""
+    """Utility decrements while a toxicity lasts: parameters ``decrement.*``."""
 
     severe_toxicity: float
     acute_gvhd: float
@@ -69,12 +69,12 @@ def added_decrement(
     decrements
         By the place in `Decrement`, in utility.
     until
-        When each of the earlier complications is over, in days since entry.
+        End of each of the earlier complications, in days since entry.
     kind
         The place of the new one.
     start, over
-        A time at which it is present, not before any of the earlier ones began, and when it is
-        over; `end` is at most that, and the first moment from which another decrement may hold.
+        A time at which it is present, not before any of the earlier ones began, and its end; the
+        `end` returned is at most that, and the first moment from which another decrement may apply.
 
     Source: Ara R, Wailoo A, NICE DSU Technical Support Document 12, 2011, "Estimating utility
     values for health states with comorbidities".
@@ -135,7 +135,7 @@ def state_utilities(values: Values) -> StateUtilities:
 
 
 def decrements(values: Values) -> Decrements:
-    """Bind what complications take away."""
+    """Bind the utility decrements of complications."""
     return values.record(Decrements, "decrement")
 
 

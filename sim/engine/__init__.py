@@ -1,1 +1,1 @@
-"""Who moves the patients: keyed random numbers and the engines."""
+"""The engines that simulate patients, and their keyed random numbers."""

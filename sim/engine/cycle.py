@@ -1,4 +1,4 @@
-"""One cycle of treatment: dosing, toxicity, and what the label asks for."""
+"""One cycle of treatment: dosing, toxicity, and its management by the label."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def give_cycle(world: World, life: Life) -> None:
 
 
 def draw_toxicities(world: World, life: Life, regimen: Regimen) -> int:
-    """Draw the toxicities of a cycle, in order of onset; return how many are lived through."""
+    """Draw the toxicities of a cycle, in order of onset; return how many until treatment stops."""
     possible = possible_toxicities(world, life)
     if possible == 0:
         return 0
@@ -93,7 +93,7 @@ def draw_toxicities(world: World, life: Life, regimen: Regimen) -> int:
 
 
 def draw_toxicity(world: World, life: Life, regimen: Regimen, kind: int, count: int) -> int:
-    """Draw one kind of toxicity and put it in its place among those drawn; return how many."""
+    """Draw one kind of toxicity and insert it among those drawn; return how many."""
     course = world.rules.courses[kind]
     grade = toxic_grade(
         regimen.risks[kind],
@@ -125,7 +125,7 @@ def draw_toxicity(world: World, life: Life, regimen: Regimen, kind: int, count: 
 
 
 def decide_action(life: Life, regimen: Regimen, i: int) -> None:
-    """Decide what a toxicity of the cycle means for treatment, by the label's rules."""
+    """Decide how a toxicity of the cycle changes treatment, by the label's rules."""
     if regimen.continuous_infusion:
         action = infusion_action(
             life.kind[i],
@@ -163,7 +163,7 @@ def lay_infusion(life: Life, schedule: Schedule) -> int:
 
 
 def plan_within_cycle(life: Life) -> None:
-    """Plan what comes next in the cycle; on one day a toxicity comes before the infusion."""
+    """Plan the next event of the cycle; on one day a toxicity comes before the infusion."""
     day = NEVER
     if life.segment < life.segments:
         running = life.infusing_cycle != NO_CYCLE

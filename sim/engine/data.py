@@ -1,4 +1,4 @@
-"""The type of what only compiled code looks into."""
+"""The type of values that only compiled code reads."""
 
 from typing import Any, TypeAlias
 

@@ -1,9 +1,9 @@
-"""What a patient carries from event to event, and the few operations that the pathway needs.
+"""The state of a patient between events, and the few functions that differ in compiled code.
 
-`Life` is the one list of what is carried: from its fields come both the Python object and the
+`Life` is the one list of state variables: from its fields come both the Python object and the
 record of compiled code, and a new life starts from its defaults in both. The functions below it
-are what Python and compiled code do in different ways: to draw a number, to write an event, to
-find the clock that is due. `sim.engine.compiled.life` holds their compiled forms.
+differ between Python and compiled code: drawing a number, writing an event, finding the clock that
+is due. `sim.engine.compiled.life` holds their compiled forms.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ CAUSES: Final = (
     Cause.IN_REMISSION,
     Cause.LEUKAEMIA,
 )
-"""What a patient dies of when one of the first clocks is due, by its place in `Clock`."""
+"""The cause of death when one of the first clocks is due, by its place in `Clock`."""
 
 
 @unique
@@ -81,7 +81,7 @@ class Stage(IntEnum):
 
 @unique
 class Phase(IntEnum):
-    """What treatment is for."""
+    """The purpose of treatment."""
 
     MRD = 0
     INDUCTION = 1
@@ -103,16 +103,16 @@ def _segments() -> list[float]:
 
 @dataclass(slots=True)
 class Life:
-    """What one patient carries along. Times are days since entry, unless said otherwise.
+    """The state of one patient. Times are days since entry, unless said otherwise.
 
     Attributes
     ----------
     clocks
         When each event of `Clock` is due: the future event list.
     stage, phase
-        What `Clock.PLANNED` will bring, and what treatment is for.
+        The step that is due at `Clock.PLANNED`, and the purpose of treatment.
     regimen
-        Row of the regimen that is given, in the world's table of regimens.
+        Row of the regimen given, in the world's table of regimens.
     cycle, planned_cycles
         Number of the cycle that is given or comes next, and how many are planned.
     remission_from
@@ -154,6 +154,10 @@ class Life:
     infusing_cycle: int = NO_CYCLE
     toxicities: int = 0
     toxicity: int = 0
+    segments: int = 0
+    segment: int = 0
+
+    # Rows of `FILLED_FIRST`.
     kind: list[int] = field(default_factory=_codes_of_toxicities)
     grade: list[int] = field(default_factory=_codes_of_toxicities)
     onset_day: list[float] = field(default_factory=_days_of_toxicities)
@@ -161,13 +165,15 @@ class Life:
     seizure: list[int] = field(default_factory=_codes_of_toxicities)
     action: list[int] = field(default_factory=_codes_of_toxicities)
     resume_day: list[float] = field(default_factory=_days_of_toxicities)
-    segments: int = 0
-    segment: int = 0
     start_day: list[float] = field(default_factory=_segments)
     end_day: list[float] = field(default_factory=_segments)
     dose: list[float] = field(default_factory=_segments)
     interruption_day: list[float] = field(default_factory=_days_of_toxicities)
     resumption_day: list[float] = field(default_factory=_days_of_toxicities)
+
+
+FILLED_FIRST: Final = "kind"
+"""From this field on, each cycle fills a place before it reads it: compiled code need not reset it."""
 
 
 @dataclass(slots=True)
@@ -180,25 +186,25 @@ class PatientLife(Life):
 
 
 def draw(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # noqa: ARG001
-    """Return the patient's uniform for a decision of this line (and cycle)."""
+    """Return the patient's uniform for a random draw of this line (and cycle)."""
     here = _of_a_patient(life)
     return here.luck.uniform(here.patient.number, decision, occurrence(life.line, cycle))
 
 
 def draw_exponential(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
-    """Return the patient's standard exponential, ``-log(1 - u)``, for a decision of this line."""
+    """Return the patient's standard exponential, ``-log(1 - u)``, for a draw of this line."""
     here = _of_a_patient(life)
     return here.luck.exponential(here.patient.number, decision, occurrence(life.line))
 
 
 def draw_normal(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # noqa: ARG001
-    """Return the patient's standard normal, ``z(u)``, for a decision of this line (and cycle)."""
+    """Return the patient's standard normal, ``z(u)``, for a draw of this line (and cycle)."""
     here = _of_a_patient(life)
     return here.luck.normal(here.patient.number, decision, occurrence(life.line, cycle))
 
 
 def draw_at_entry(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
-    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    """Return the patient's standard exponential for a random draw that is made once, at entry."""
     here = _of_a_patient(life)
     return here.luck.exponential(here.patient.number, decision)
 
@@ -237,7 +243,7 @@ def _of_a_patient(life: Life) -> PatientLife:
     return life
 
 
-# What compiled code works out ahead for the first line of a whole block of patients.
+# Values that compiled code precomputes for the first line of a whole block of patients.
 
 
 def refractory_days(world: World, life: Life) -> float:

@@ -1,8 +1,8 @@
 """The model as the engines see it: named parameters bound to the clinic's records.
 
-`build` takes plain numbers by name and plain settings; it knows no file. `RULES` and
-`REGIMEN_PARTS` say once, field by field, how each number is bound; a new parameter set for a model
-that is already bound uses the same functions.
+`build` takes plain numbers by name and plain settings; it reads no file. `RULES` and
+`REGIMEN_PARTS` define once, field by field, how each number is bound; a new parameter set for a
+model that is already bound uses the same functions.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sim.clinic.transplant import Transplant
 from sim.engine.values import Names, Values, fields_of
 
 NOT_ASKED: Final = float("nan")
-"""Stands where no number is read, so that one read by mistake would show."""
+"""Placeholder where no number is read, so that one read by mistake would show."""
 
 
 class Care(StrEnum):
-    """What follows the last regimen of a strategy."""
+    """The care after the last regimen of a strategy."""
 
     USUAL = "usual_care"
     SUPPORTIVE = "supportive_care"
@@ -35,7 +35,7 @@ class Care(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegimenPlan:
-    """What an engine needs to know of a regimen, apart from its numbers."""
+    """The properties of a regimen that an engine needs, apart from its numbers."""
 
     name: str
     continuous_infusion: bool
@@ -46,7 +46,7 @@ class RegimenPlan:
 
 @dataclass(frozen=True, slots=True)
 class StrategyPlan:
-    """A sequence of regimens and what follows it."""
+    """A sequence of regimens and the care after it."""
 
     name: str
     regimens: tuple[RegimenPlan, ...]
@@ -68,7 +68,7 @@ class Settings:
     weibull_relapse: bool = False
     benefit_after_stopping: bool = True
     comparator_regimen: str | None = None
-    """The first regimen of the comparator: what a benefit is a benefit over."""
+    """First regimen of the comparator, the reference for `benefit_after_stopping`."""
 
     def mortality_ratio(self, survivors: Survivors) -> float:
         """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
@@ -87,7 +87,7 @@ class Regimen(NamedTuple):
     response_log_odds_ratio: float
     duration_ratio: float
     remaining_ratio: float
-    """What is left of a remission when the regimen stops, times this; 1 where its benefit lasts."""
+    """Multiplies the rest of a remission when the regimen stops; 1 where its benefit lasts."""
     transplant_log_odds_ratio: float
     risks: tuple[Risk, ...]
 
@@ -105,7 +105,7 @@ UNTREATED: Final = Regimen(
     inotuzumab=False,
     risks=(Risk(0.0, 0.0, 0.0),) * len(Toxicity),
 )
-"""What a patient in remission with MRD only has under a strategy without any regimen.
+"""The absence of treatment, for a patient with MRD only under a strategy without a regimen.
 
 No cycle is given and MRD stays positive; relapse and allo-HCT come as under blinatumomab.
 """
@@ -122,7 +122,7 @@ class Strategy:
 
 
 class Plan(NamedTuple):
-    """A strategy as the engines read it: rows of the table of regimens, and what follows them."""
+    """A strategy as the engines read it: rows of the table of regimens, and the care after them."""
 
     regimens: tuple[int, ...]
     lines: int
@@ -131,7 +131,7 @@ class Plan(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """All that decides a patient's path but for regimens, strategies and life table."""
+    """The parameters of a patient's course, without regimens, strategies and life table."""
 
     population: Population
     response: Response
@@ -157,7 +157,7 @@ class Rules(NamedTuple):
 
 
 class World(NamedTuple):
-    """What all patients share: the plain model, or its records in compiled code.
+    """The data that all patients share: the plain model, or its records in compiled code.
 
     Attributes
     ----------
@@ -178,7 +178,7 @@ class World(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """All that decides a patient's path, for one parameter set."""
+    """The parameters of a patient's course, for one parameter set."""
 
     rules: Rules
     life_table_male: LifeTable
@@ -213,7 +213,7 @@ class Model:
         return LifeTable(*((*male, *female) for male, female in columns))
 
     def world(self, seed: int = 0) -> World:
-        """Return what all patients share, as plain Python objects."""
+        """Return the data that all patients share, as plain Python objects."""
         return World(self.rules, self.regimens, self.plans, self.life_table, seed)
 
 
@@ -343,7 +343,7 @@ def build(
     life_tables
         Background mortality of men and of women.
     names
-        What is known of the names from other parameter sets.
+        The names as resolved for other parameter sets.
 
     Raises
     ------

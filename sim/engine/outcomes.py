@@ -1,4 +1,4 @@
-"""What a patient's log says in the vocabulary of trials: one row per patient."""
+"""A patient's outcome in the vocabulary of trials: one row per patient."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SEVERE_CRS: Final = 1 << Outcome._fields.index("severe_crs")
 
 @dataclass(slots=True)
 class Noted:
-    """What is noted of the events so far; `marks` holds a bit for each of the `FLAGS`."""
+    """The outcome of the events so far; `marks` holds a bit for each of the `FLAGS`."""
 
     marks: int = 0
     cycles: int = 0
@@ -105,7 +105,7 @@ def clear(noted: Noted) -> None:
 def note(
     noted: Noted, time_days: float, kind: int, line: int, detail: int, grade: int, value: float
 ) -> None:
-    """Note what an event says of the outcome."""
+    """Update the outcome with an event."""
     if kind == EventKind.TOXICITY:
         if grade >= SEVERE and detail < Toxicity.FEBRILE_NEUTROPENIA:
             noted.marks |= SEVERE_CRS << detail

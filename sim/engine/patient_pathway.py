@@ -1,4 +1,4 @@
-"""The patient pathway: every event of the protocol, and what it leads to.
+"""The patient pathway: every event of the protocol, and the events that follow it.
 
 ::
 
@@ -19,7 +19,7 @@ Each function is one event or part of one. It acts at ``life.now`` and sets the 
 come next; ``life.clocks`` is the future event list, and the clock that is due first is the next
 event, at equal times the first in `Clock`. ``Clock.PLANNED`` is the next step of treatment, whose
 `Stage` says which. SimPy takes one event at a time (`sim.engine.reference`); numba compiles the
-same source for the core engine (`sim.engine.compiled.life`). How one cycle is lived through is in
+same source for the core engine (`sim.engine.compiled.life`). One cycle of treatment is in
 `sim.engine.cycle`.
 """
 
@@ -86,7 +86,7 @@ CAUSE: Final = tuple(int(cause) for cause in CAUSES)
 
 
 def step(world: World, life: Life) -> None:
-    """Go to the event that is due first and let it happen."""
+    """Advance to the event that is due first and execute it."""
     clock = next_clock(life.clocks)
     life.now = max(life.clocks[clock], life.now)
     if clock == Clock.PLANNED:
@@ -132,7 +132,7 @@ def take_stage(world: World, life: Life) -> None:
 
 
 def enter(world: World, life: Life) -> None:
-    """Begin with the first line, or with what comes without any."""
+    """Begin with the first line, or with care where there is none."""
     mrd_only = person(life).mrd_only
     write(life, EventKind.ENTRY, NO_CYCLE, 1 if mrd_only else 0)
     life.prior_hct = person(life).prior_hct
@@ -319,7 +319,7 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
 
 
 def draw_relapse(world: World, life: Life) -> float:
-    """Draw the time of relapse in the form that `relapse_days` takes."""
+    """Draw the time to relapse in the form that `relapse_days` takes."""
     if world.rules.relapse.weibull:
         return draw_exponential(world, life, RandomDraw.RELAPSE_TIME)
     return draw(world, life, RandomDraw.RELAPSE_TIME)
@@ -367,12 +367,12 @@ def wait_in_remission(world: World, life: Life) -> None:
 
 
 def relapse_or_cure(world: World, days: float) -> float:
-    """Return `days`, or never when they lie beyond the cure point."""
+    """Return `days`, or never when they are beyond the cure point."""
     return NEVER if days > world.rules.cure_point_days else days
 
 
 def plan_survivorship(world: World, life: Life) -> None:
-    """Plan what a remission becomes if it lasts: long-term survivorship."""
+    """Plan long-term survivorship, for a remission that lasts."""
     plan(life, Stage.SURVIVORSHIP, life.remission_from + world.rules.survivor_threshold_days)
 
 
@@ -398,7 +398,7 @@ def relapse(world: World, life: Life) -> None:
 
 
 def stop_clocks_of_remission(life: Life) -> None:
-    """Relapse and transplant end what ran in remission."""
+    """Relapse and transplant end the clocks of remission."""
     life.clocks[Clock.RELAPSE] = NEVER
     life.clocks[Clock.TRANSPLANT] = NEVER
     life.clocks[Clock.DEATH_IN_REMISSION] = NEVER
@@ -409,7 +409,7 @@ def stop_clocks_of_remission(life: Life) -> None:
 
 
 def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remission: bool) -> None:
-    """Transplant, in the remission of a line or after rescue; draw what follows it."""
+    """Transplant, in the remission of a line or after rescue; draw complications and outcome."""
     rules = world.rules.transplant
     stop_clocks_of_remission(life)
     life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER

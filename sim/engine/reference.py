@@ -1,6 +1,6 @@
 """The reference engine: SimPy moves the patients along the pathway, one event at a time.
 
-What happens to a patient is in `sim.engine.patient_pathway`; this module only lets time pass. Event times are
+The events of a patient are in `sim.engine.patient_pathway`; this module only advances time. Event times are
 computed numbers, not readings of the SimPy clock, whose sums of delays differ in the last bit; the
 clock orders the patients.
 """
@@ -27,7 +27,7 @@ BLOCK = 1000
 def lived(
     environment: simpy.Environment, world: World, life: PatientLife
 ) -> Generator[simpy.Event, Any, None]:
-    """Live a life as a process of the environment, from entry to death or the horizon."""
+    """Run a patient's life as a process of the environment, from entry to death or the horizon."""
     enter(world, life)
     while not life.over:
         yield environment.timeout(max(min(life.clocks) - environment.now, 0.0))
@@ -50,7 +50,7 @@ def enrol(number: int, model: Model, luck: Luck) -> Patient:
 def simulate(
     model: Model, strategy: Strategy, *, seed: int, patients: int
 ) -> Iterator[tuple[Patient, list[Event]]]:
-    """Move `patients` patients through `strategy`; yield each with the log of events, in order."""
+    """Simulate `patients` patients under `strategy`; yield each with the log, in order."""
     world = model.world(seed)
     for first, count in blocks(patients, BLOCK):
         environment = simpy.Environment()

@@ -1,9 +1,9 @@
 """Random numbers that are looked up by name, not drawn in turn.
 
-``u = uniform(seed, patient, decision, occurrence)`` is a pure function, so a patient meets
-the same luck under every strategy, in any order of execution and among any number of other
-patients. The function is Philox4x32-10, a block cipher used as a counter-based generator:
-the seed is its key, and patient, decision and occurrence are its counter.
+``u = uniform(seed, patient, decision, occurrence)`` is a pure function, so a patient has the same
+random numbers under every strategy (common random numbers), in any order of execution and among any
+number of other patients. The function is Philox4x32-10, a block cipher used as a counter-based
+generator: the seed is its key, and patient, decision and occurrence are its counter.
 
 =========  ==========================================
 word       content
@@ -15,9 +15,9 @@ counter 2  decision
 counter 3  occurrence
 =========  ==========================================
 
-Philox is a bijection of the counter for each key, so different names of one seed never
-share their 128 bits. The first two of the four words make the uniform number, which lies
-on the grid of the odd multiples of ``2**-53``::
+Philox is a bijection of the counter for each key, so different names of one seed never share their
+128 bits. The first two of the four words make the uniform number, on the grid of the odd multiples
+of ``2**-53``::
 
     u = (floor((x0 2**32 + x1) / 2**12) + 1/2) / 2**52
 
@@ -102,7 +102,7 @@ def _key(seed: int) -> tuple[int, int]:
 
 
 def uniform(seed: int, patient: int, decision: int, occurrence: int = 0) -> float:
-    """Return the uniform number in (0, 1) of one patient's one decision.
+    """Return the uniform number in (0, 1) of one random draw of one patient.
 
     Seed and patient are below ``2**64``, decision and occurrence below ``2**32``, none is
     negative; otherwise ValueError is raised. A seed of 0 is a seed like any other.
@@ -145,7 +145,7 @@ class Luck(ABC):
 
     @abstractmethod
     def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
-        """Return the uniform number in (0, 1) of one patient's one decision."""
+        """Return the uniform number in (0, 1) of one random draw of one patient."""
 
     def exponential(self, patient: int, decision: int, occurrence: int = 0) -> float:
         """Return the standard exponential ``-log(1 - u)`` of the same number."""
@@ -159,8 +159,8 @@ class Luck(ABC):
 class Streams(Luck):
     """The random numbers of a block of consecutive patients.
 
-    The numbers of a whole block cost little more than that of one patient, so those of a
-    decision are made for all patients of the block when the first of them asks.
+    The numbers of a whole block cost little more than that of one patient, so those of a random
+    draw are made for all patients of the block when the first needs it.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ class Streams(Luck):
             raise IndexError(message)
         numbers = self._numbers.get((decision, occurrence))
         if numbers is None:
-            # The array's buffer answers with Python floats, faster than the array itself.
+            # The array's buffer returns Python floats, faster than the array itself.
             numbers = uniforms(self.seed, self.first_patient, self.count, decision, occurrence).data
             self._numbers[decision, occurrence] = numbers
         number: float = numbers[place]

@@ -15,7 +15,7 @@ Getter: TypeAlias = Callable[[Mapping[str, float]], tuple[float, ...]]
 
 
 class Names:
-    """How names are read in a setting: worked out once for all parameter sets of a question.
+    """How names are read in a setting: resolved once for all parameter sets of a question.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Names:
         self._records: dict[tuple[type[Any], str], tuple[tuple[str, ...], Getter]] = {}
 
     def found(self, name: str) -> str:
-        """Return the name under which the number for `name` is kept in this setting."""
+        """Return the name under which the number for `name` is stored in this setting."""
         found = self._found.get(name)
         if found is None:
             variant = f"{name}.{self._setting}"
@@ -40,7 +40,7 @@ class Names:
         return found
 
     def of_record(self, kind: type[Any], prefix: str) -> tuple[tuple[str, ...], Getter]:
-        """Return the names of a record's numbers, and what takes them out of a mapping."""
+        """Return the names of a record's numbers, and a getter for them from a mapping."""
         known = self._records.get((kind, prefix))
         if known is None:
             names = tuple(self.found(f"{prefix}.{field}") for field in fields_of(kind))
@@ -49,7 +49,7 @@ class Names:
 
 
 class Values:
-    """Numbers by name, with the names that were asked for remembered.
+    """Numbers by name, recording the names that were read.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Values:
     setting
         ``trial`` or ``real_world``.
     names
-        What is known of the names from other parameter sets of the same question.
+        The names as resolved for other parameter sets of the same question.
     """
 
     def __init__(

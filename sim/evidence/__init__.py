@@ -1,1 +1,1 @@
-"""What cohorts published: the register of endpoints that the model is fitted to and judged by."""
+"""The published evidence: endpoints to which the model is fitted and by which it is judged."""

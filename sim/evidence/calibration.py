@@ -1,7 +1,7 @@
 """The fit: waves of simulated designs, a surface through each cohort, the joint posterior.
 
 The first wave spreads over the prior. Each further wave spreads around the posterior of the one
-before, where the surfaces have to be good. Simulated endpoints are kept in the user's cache, so
+before, where the surfaces have to be good. Simulated endpoints are stored in the user's cache, so
 that an interrupted fit goes on where it stopped; the result does not depend on it.
 """
 
@@ -67,17 +67,17 @@ def calibrate(
     Parameters
     ----------
     protocol, register
-        What is fitted, and to what.
+        The protocol of the fit, and its evidence.
     folder
-        Of the protocol; its cohorts are the scenarios in the folder ``cohorts`` beside it.
+        Of the protocol; its cohorts are the scenarios in the folder ``cohorts`` next to it.
     quick
         One wave of smaller cohorts and shorter chains: for trying out.
     threads
         Of the simulation; results do not depend on it.
     say
-        Called with a line on what has been done.
+        Called with a line on finished work.
     bar
-        Shows the progress of a number of patients; yields what is called with each batch.
+        Shows the progress of a number of patients; yields a function to call with each batch.
     observed
         Values on the scales of the targets to fit instead of the published ones, by name.
     """
@@ -195,7 +195,7 @@ def _observed(
     threads: int | None,
     advance: Callable[[int], None],
 ) -> Array:
-    """Simulate a cohort at every point, or read what an interrupted fit has left."""
+    """Simulate a cohort at every point, or read the results of an interrupted fit."""
     place = place_of(cohort, z, effects, wave)
     kept = read_kept(place, (len(z), len(cohort.targets)))
     if kept is not None:

@@ -19,7 +19,7 @@ from sim.simulation.question import Question, ask
 from sim.simulation.tally import Tally
 
 Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Shows the progress of a number of patients; yields what is called with each batch."""
+"""Shows the progress of a number of patients; yields a function to call with each batch."""
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def no_bar(_total: int) -> Iterator[Callable[[int], None]]:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A scenario and the endpoints it stands for."""
+    """A scenario and the endpoints that it represents."""
 
     name: str
     study: str
@@ -79,7 +79,7 @@ class Cohort:
 def cohorts(
     protocol: Protocol, wanted: Sequence[Target], folder: Path, patients: int | None = None
 ) -> tuple[Cohort, ...]:
-    """Read the scenarios in `folder` that stand for at least one of the targets."""
+    """Read the scenarios in `folder` that represent at least one of the targets."""
     made = []
     for plan in protocol.cohorts:
         mine = tuple(t for t in wanted if t.cohort == plan.scenario)

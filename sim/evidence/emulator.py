@@ -6,8 +6,8 @@ the points at which its cohort was simulated,
 .. math:: y(x) = b_0 + b^\top x + x^\top Q x ,
 
 by ridge regression whose penalty is chosen by leave-one-out error (scikit-learn's ``RidgeCV``).
-Common random numbers make the endpoint a smooth function of x. What the surface misses is
-estimated by cross-validation and counted as an error of its own.
+Common random numbers make the endpoint a smooth function of x. The error of the surface is
+estimated by cross-validation and added as an error of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INFLUENTIAL: Final = 16
 class Surface:
     """Surfaces of several endpoints: `constant` (k), `linear` (k, d), `square` (k, d, d).
 
-    `error` is the root mean square of what they miss, endpoint by endpoint.
+    `error` is the root mean square of their residuals, endpoint by endpoint.
     """
 
     constant: Array
@@ -48,7 +48,7 @@ class Surface:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Do linear algebra in one thread, so that its last digits do not depend on the machine's."""
-    import scipy.linalg  # noqa: F401 - only a library that is loaded can be told
+    import scipy.linalg  # noqa: F401 - only a loaded library can be limited
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):
@@ -64,7 +64,7 @@ def fit_surface(points: Array, observed: Array) -> Surface:
 
 
 def _fit(points: Array, observed: Array) -> tuple[float, Array, Array, float]:
-    """Fit one endpoint: linear in everything, quadratic in what moves it most."""
+    """Fit one endpoint: linear in all inputs, quadratic in the most influential."""
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import cross_val_predict
 

@@ -1,4 +1,4 @@
-"""What a simulated cohort shows, by the words of the register: read from its tally."""
+"""The endpoints of a simulated cohort, by the words of the register: read from its tally."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sim.simulation.tally_estimates import median_months
 
 PERCENT: Final = 100.0
 FEWEST: Final = 0.5
-"""Patients that stand for none or all of a cohort, so that the logit is finite."""
+"""Patients counted in place of none or all of a cohort, so that the logit is finite."""
 LONGEST_MONTHS: Final = 1200.0
 WINDOW: Final = 0.2
-"""Half-width, as a share of the median, of the window in which the density there is counted."""
+"""Half-width, as a share of the median, of the window in which its density is counted."""
 STEPS: Final = 50
 CONVERGED: Final = 1e-10
 
@@ -31,12 +31,12 @@ SHARES: Final = {
     "crs_severe": ("severe_crs", None),
     "neurotoxicity_severe": ("severe_neurotoxicity", None),
 }
-"""Flag of the outcome, and the flag of those among whom it is counted."""
+"""Flag of the outcome, and the flag of its denominator."""
 CURVES: Final = {"os": "deaths", "rfs": "relapses", "dor": "relapses", "efs": "failures"}
 
 
 def known(word: str) -> bool:
-    """Whether a cohort shows an endpoint of this word."""
+    """Whether a cohort has an endpoint of this word."""
     return (
         word in SHARES
         or word == "os_hazard_ratio"
@@ -46,7 +46,7 @@ def known(word: str) -> bool:
 
 
 def times(tally: Tally, s: int, word: str) -> Array:
-    """Return the counted times of the curve that a word such as ``os_median_months`` speaks of."""
+    """Return the counted times of the curve that a word such as ``os_median_months`` refers to."""
     counted: Array = getattr(tally.counts, CURVES[word.split("_", maxsplit=1)[0]])[s]
     return counted
 

@@ -18,7 +18,7 @@ Interval = tuple[float | None, float | None]
 """Low and high end; an end that was not reached or not estimable is None."""
 
 Scale = Callable[[float], float]
-"""What turns a number into one whose sampling distribution is near to normal."""
+"""A transform of a number to one whose sampling distribution is near to normal."""
 
 
 def exact_interval(events: int, n: int, level: float) -> tuple[float, float]:
@@ -52,7 +52,7 @@ def logit_error(events: float, n: int) -> float:
 
 
 def error_of_interval(value: float, interval: Interval, level: float, scale: Scale) -> float | None:
-    r"""Return the standard error that a normal interval on `scale` stands for.
+    r"""Return the standard error behind a normal interval on `scale`.
 
     .. math:: (g(high) - g(low)) / 2z
 

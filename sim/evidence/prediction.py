@@ -1,4 +1,4 @@
-"""The installed posterior held against the register: what ``validate`` asks for."""
+"""The installed posterior compared with the register, for ``validate``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESULTS: Final = "results"
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was predicted, its summary, and where it comes from.
+    """A prediction, its summary, and its provenance.
 
     `is_stale` says that protocol, cohorts or register have changed since the fit.
     """

@@ -19,7 +19,7 @@ from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
 
 COHORTS: Final = "cohorts"
 FARTHEST: Final = 8.0
-"""Prior standard deviations from the mean that no point of a design lies beyond."""
+"""Prior standard deviations from the mean that no point of a design exceeds."""
 Scale = Literal["identity", "log", "logit"]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -27,7 +27,7 @@ Reason = Annotated[str, Field(min_length=1)]
 
 
 class _Part(BaseModel):
-    """What every part of a protocol keeps: no unknown key, no conversion, no change."""
+    """The rules of every part of a protocol: no unknown key, no conversion, no change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -47,7 +47,7 @@ class Prior(_Part):
         return math.log(value / (1.0 - value)) if self.scale == "logit" else value
 
     def value(self, z: float) -> float:
-        """Return the natural value that lies `z` prior standard deviations from the mean."""
+        """Return the natural value at `z` prior standard deviations from the mean."""
         x = self.to_scale(self.mean) + self.sd * z
         if self.scale == "log":
             return math.exp(x)
@@ -55,7 +55,7 @@ class Prior(_Part):
 
 
 class Heterogeneity(_Part):
-    """What studies differ by: the parameters that carry it, and the scale of its prior.
+    """Heterogeneity between studies: its parameters, and the scale of its prior.
 
     An effect is added to a log odds ratio and multiplies a hazard ratio by its exponential; its
     standard deviation between studies has a half-normal prior.
@@ -74,7 +74,7 @@ class Weight(_Part):
 
 
 class CohortPlan(_Part):
-    """Which scenario stands for which arms of a study; `endpoints` when not for all of them."""
+    """The scenario of a cohort and the arms of a study; `endpoints` when not for all of them."""
 
     scenario: str
     study: str
@@ -98,7 +98,7 @@ class SamplerPlan(_Part):
 
 
 class Protocol(_Part):
-    """Everything that decides a fit but the evidence itself."""
+    """All inputs of a fit but the evidence itself."""
 
     title: str
     seed: Annotated[int, Field(ge=1)]
@@ -125,13 +125,13 @@ PARTS: Final[Mapping[str, type[BaseModel]]] = {
 
 
 def load_protocol(path: Path, register: Mapping[str, Study] | None = None) -> Protocol:
-    """Read the protocol at `path`; its cohorts are in the folder `COHORTS` beside it.
+    """Read the protocol at `path`; its cohorts are in the folder `COHORTS` next to it.
 
     Raises
     ------
     UserError
         With file, line, key and value, at the first mistake: in the protocol itself or, where
-        there is a `register`, in what it names of register, catalogue and cohorts.
+        there is a `register`, in its names from register, catalogue and cohorts.
     """
     document = read_yaml(path)
     try:
@@ -146,7 +146,7 @@ def load_protocol(path: Path, register: Mapping[str, Study] | None = None) -> Pr
 
 
 def _known_keys(path: Steps) -> list[str]:
-    """Return the keys that may stand where the unknown key of `path` stands."""
+    """Return the keys allowed in place of the unknown key of `path`."""
     return keys_of(Protocol if len(path) == 1 else PARTS[str(path[0])])
 
 
@@ -166,7 +166,7 @@ def _first(mistakes: Sequence[Mistake], document: Document) -> UserError:
 def wrong_names(
     protocol: Protocol, register: Mapping[str, Study], cohorts: Path
 ) -> Iterator[Mistake]:
-    """Find what is wrong with the names and the priors of a protocol.
+    """Find the mistakes in the names and the priors of a protocol.
 
     `cohorts` is the folder of the scenarios that its cohorts name.
     """
@@ -240,7 +240,7 @@ def _wrong_cohort(
 
 
 def _unused(endpoint: Endpoint, plan: CohortPlan) -> str | None:
-    """Say why a cohort cannot stand for an endpoint that it names."""
+    """Return why a cohort cannot represent an endpoint that it names."""
     if endpoint.role == "described":
         return "is neither fitted nor held out: its role is 'described'"
     if endpoint.arm not in plan.arms:
@@ -249,7 +249,7 @@ def _unused(endpoint: Endpoint, plan: CohortPlan) -> str | None:
 
 
 def _without_reference(path: Steps, plan: CohortPlan, study: Study) -> Iterator[Mistake]:
-    """Find ratios whose other arm the cohort does not stand for."""
+    """Find ratios whose other arm the cohort does not represent."""
     for name, endpoint in study.endpoints.items():
         used = endpoint.role != "described" and (plan.endpoints is None or name in plan.endpoints)
         if not used or endpoint.arm not in plan.arms or not known(endpoint.endpoint):

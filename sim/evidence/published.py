@@ -1,7 +1,7 @@
-"""What was published of the very patients that a scenario simulates, to be put beside its curves.
+"""Published results of the patients that a scenario simulates, to be shown with its curves.
 
-A cohort of the calibration speaks of a scenario when population, setting and values of the
-population's parameters are the same; an arm of it speaks of a strategy of the same regimens.
+A cohort of the calibration matches a scenario when population, setting and values of the
+population's parameters are the same; an arm of it matches a strategy of the same regimens.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CURVES: Final = {
 }
 """Curve of the model that an endpoint is read from."""
 ORIGINS: Final = {"os": (None, "randomisation"), "rfs": (None, "remission")}
-"""From when the time of an endpoint is counted on each curve."""
+"""The time from which an endpoint is counted on each curve."""
 
 
 class Published(NamedTuple):
@@ -44,7 +44,7 @@ class Published(NamedTuple):
     endpoint
         In the words of the register.
     study, arm
-        Who published it, and of whom.
+        The study that published it, and its arm.
     months
         Of a landmark; None for a median.
     value
@@ -56,11 +56,11 @@ class Published(NamedTuple):
     role
         Whether the model was fitted to it (``fit``), is judged by it, or neither.
     definition
-        What exactly it is, where the word does not say it.
+        The exact definition, where the word does not give it.
     source
-        What to cite.
+        The citation.
     place
-        Where it stands there.
+        Its place in the source.
     """
 
     strategy: str
@@ -81,7 +81,7 @@ class Published(NamedTuple):
 
 
 def published(question: Question) -> list[Published]:
-    """Return what the register holds on the patients of the question.
+    """Return the register's results for the patients of the question.
 
     Empty where there is no such cohort, or where the register is not there, as in an installed
     package.
@@ -113,7 +113,7 @@ def _cohorts(
 
 
 def _people(scenario: Scenario) -> dict[str, float]:
-    """Return the values that a scenario puts in the place of its population's."""
+    """Return the values of a scenario that override its population's."""
     return {k: v for k, v in scenario.parameters.items() if k.startswith(POPULATION)}
 
 

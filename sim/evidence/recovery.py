@@ -1,8 +1,8 @@
-"""Recovery: whether the fit finds parameters that it was not told.
+"""Recovery: whether the fit finds known parameters from simulated evidence.
 
-A truth is drawn from the prior, the cohorts are simulated with it, and what they would have
-published is drawn with the sampling error of the published sizes. The fit should put a share of
-its intervals around the truth that is their level.
+A truth is drawn from the prior, the cohorts are simulated with it, and their publications are
+sampled with the error of the published sizes. The share of intervals that contain the truth should
+be their level.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sim.uncertainty.draws import Draw, stable_hash
 
 LEVEL: Final = 0.9
 PATIENTS: Final = 20_000
-"""Of a simulated cohort, so that its own Monte Carlo error is small beside the sampling error."""
+"""Of a simulated cohort, so that its own Monte Carlo error is small next to the sampling error."""
 MOST_TRIES: Final = 10_000
 
 
@@ -58,11 +58,11 @@ def draw_truth(protocol: Protocol, studies: Sequence[str], seed: int, number: in
 def publish(
     protocol: Protocol, cohorts: Sequence[Cohort], truth: Truth, seed: int, number: int
 ) -> dict[str, float]:
-    """Return what the cohorts would have published, on the scales of the targets, by name.
+    """Return simulated publications of the cohorts, on the scales of the targets, by name.
 
-    Counts are binomial at their published size. What is read from a curve is as the likelihood
-    has it: normal with the published standard errors, correlated within a curve. The patients
-    are others than those of the fit.
+    Counts are binomial at their published size. Endpoints of a curve are as in the likelihood:
+    normal with the published standard errors, correlated within a curve. The patients differ from
+    those of the fit.
     """
     published = {}
     for cohort in cohorts:
@@ -117,7 +117,7 @@ def _residuals(chosen: Sequence[Target], seed: int, number: int) -> Array:
 def coverage(
     protocol: Protocol, posterior: Posterior, truth: Truth, level: float = LEVEL
 ) -> pd.DataFrame:
-    """Say for each parameter whether its interval holds the truth.
+    """Return for each parameter whether its interval contains the truth.
 
     Returns
     -------

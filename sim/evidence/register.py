@@ -1,6 +1,6 @@
 """The register of published evidence, read from ``calibration/evidence``.
 
-One file per study, named as the study, and ``sources.yaml`` for what the catalogue does not
+One file per study, named as the study, and ``sources.yaml`` for sources that the catalogue does not
 cite.
 """
 
@@ -29,7 +29,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Source(BaseModel):
-    """What to cite; `address` is a DOI, a PubMed number or the like, when there is one."""
+    """A source to cite; `address` is a DOI, a PubMed number or the like, when there is one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -39,7 +39,7 @@ class Source(BaseModel):
 
 @dataclass(frozen=True)
 class Register(Mapping[str, Study]):
-    """The studies by their names, and everything they cite."""
+    """The studies by their names, and all their sources."""
 
     studies: Mapping[str, Study]
     sources: Mapping[str, Source]
@@ -69,7 +69,7 @@ class Register(Mapping[str, Study]):
         return self.studies[name]
 
     def overlaps(self, name: str) -> dict[str, str]:
-        """Return the studies that share patients with a study, whichever of both says so."""
+        """Return the studies that share patients with a study, by either of their entries."""
         said = {
             other: study.overlaps[name]
             for other, study in self.studies.items()
@@ -79,7 +79,7 @@ class Register(Mapping[str, Study]):
 
 
 def find_folder() -> Path:
-    """Return the folder of the register: of the current directory, else beside the package.
+    """Return the folder of the register: of the current directory, else next to the package.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def _validated(model: type[_Model], data: object, document: Document, top: Steps
 
 
 def _known_keys(model: type[BaseModel], path: Steps) -> list[str]:
-    """Return the keys that may stand where the unknown key of `path` stands."""
+    """Return the keys allowed in place of the unknown key of `path`."""
     if len(path) == 1:
         return keys_of(model)
     return keys_of(Arm if path[0] == "arms" else Endpoint)

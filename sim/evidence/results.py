@@ -1,4 +1,4 @@
-"""What a fit leaves behind: draws for the catalogue, effects of studies, diagnostics, provenance."""
+"""The files of a fit: draws for the catalogue, effects of studies, diagnostics, provenance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sim.version import __version__
 
 DIGITS: Final = 6
 ENDS: Final = (2.5, 50.0, 97.5)
-"""Quantiles of what is reported, in per cent."""
+"""Quantiles reported, in per cent."""
 STUDIES: Final = "studies.csv"
 DIAGNOSTICS: Final = "diagnostics.csv"
 SURFACES: Final = "surfaces.csv"
@@ -105,7 +105,7 @@ def _provenance(fit: Fit, protocol: Path, draws: str) -> dict[str, Any]:
 
 
 def evidence_hash(protocol: Path) -> str:
-    """Hash protocol, cohorts and register: what was fitted to what."""
+    """Hash protocol, cohorts and register: the inputs of a fit."""
     digest = hashlib.sha256()
     files = [protocol, *sorted((protocol.parent / COHORTS).glob("*.yaml"))]
     for path in [*files, *sorted(find_folder().glob("*.yaml"))]:
@@ -144,7 +144,7 @@ def read_fit(folder: Path, draws: Path = POSTERIOR) -> tuple[pd.DataFrame, Mappi
 
 
 def read_provenance(folder: Path) -> Mapping[str, Any]:
-    """Return what the fit in a folder says of itself; nothing where it does not."""
+    """Return the provenance of the fit in a folder; empty where there is none."""
     try:
         found = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

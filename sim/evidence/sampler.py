@@ -2,10 +2,10 @@ r"""The joint posterior by Hamiltonian Monte Carlo (NUTS; numpyro) on the emulat
 
 Prior scores are standard normal; the effect of study s on response, hazard or candidacy is
 :math:`\tau e_s` with :math:`e_s \sim N(0, 1)` and :math:`\tau` half-normal. Counts are binomial.
-Medians and landmarks are normal on the log or logit scale with the standard error of their
-printed interval, which may differ below and above; those read from one curve are correlated as
-increments of a cumulative hazard are (`curve_correlation`). What a surface misses widens every
-likelihood. That of a study that shares patients with another is raised to its weight.
+Medians and landmarks are normal on the log or logit scale with the standard error of their printed
+interval, which may differ below and above; those read from one curve are correlated as increments
+of a cumulative hazard are (`curve_correlation`). The error of a surface widens every likelihood.
+The likelihood of a study that shares patients with another is raised to its weight.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sim.evidence.protocol import Protocol
 from sim.evidence.targets import Target
 
 CERTAIN: Final = 0.999
-"""No two endpoints of a curve are taken to be more alike than this."""
+"""The largest correlation assumed between two endpoints of a curve."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A study of the register: its arms, and every endpoint it published, with source and place.
 
-Values stand as they were printed: per cents from 0 to 100, times in months. Nothing is
+Values are as printed: per cents from 0 to 100, times in months. Nothing is
 converted: ``"43.9"`` is not a number.
 """
 
@@ -71,7 +71,7 @@ def _endpoint(word: str) -> str:
 
 
 def _interval(ends: Any) -> Interval:  # noqa: ANN401
-    """Let a pair of numbers through, each of which may be null."""
+    """Accept a pair of numbers, each of which may be null."""
     if not isinstance(ends, list) or len(ends) != _ENDS:
         raise PydanticCustomError("interval", "must be [low, high], null where not reached")
     if any(isinstance(end, bool) or not isinstance(end, int | float | None) for end in ends):
@@ -121,13 +121,13 @@ Baseline = Annotated[Mapping[str, float], AfterValidator(_baseline)]
 
 
 class _Part(BaseModel):
-    """What every part of a study keeps: no unknown key, no conversion, no change."""
+    """The rules of every part of a study: no unknown key, no conversion, no change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Arm(_Part):
-    """Patients who were treated alike, how many if the source says so, and who they were."""
+    """Patients who were treated alike, their number if published, and their characteristics."""
 
     label: Text
     n: Annotated[int, Field(ge=1)] | None = None
@@ -143,7 +143,7 @@ class Arm(_Part):
 
 
 class Endpoint(_Part):
-    """One published number: of whom, what, how precise, where it stands, what it is used for.
+    """One published number: its patients, meaning, precision, place and role.
 
     `value` is None for a median that was not reached. `role` says whether the model is fitted
     to the endpoint, judged by it, or neither.
@@ -173,7 +173,7 @@ class Endpoint(_Part):
 
     @property
     def kind(self) -> Kind:
-        """What kind of number the value is."""
+        """The kind of number that the value is."""
         return kind_of(self.endpoint)
 
     @property
@@ -201,9 +201,9 @@ class Endpoint(_Part):
     def standard_error(self) -> float | None:
         """Standard error on the scale of the kind: logit of a per cent, log, or as it is.
 
-        From the counts for a share; from the printed interval for a landmark of a curve, a
-        median or a ratio. A per cent with neither is taken for a share of `n`, which for a
-        landmark is the least that the error can be. None where nothing says it.
+        From the counts for a share; from the printed interval for a landmark of a curve, a median
+        or a ratio. A per cent with neither is taken for a share of `n`, which for a landmark is a
+        lower bound of the error. None where none of these is known.
         """
         if self.best is None:
             return None
@@ -279,7 +279,7 @@ class Endpoint(_Part):
 
 
 class Study(_Part):
-    """What one study published; `study` is its title."""
+    """The publication of one study; `study` is its title."""
 
     study: Text
     design: Text

@@ -17,13 +17,13 @@ FOLLOW_UP_MONTHS: Final = 24.0
 """Both arms of a trial whose hazard ratio is predicted are followed for so long."""
 OF_RESPONDERS: Final = ("mrd_negative_of_responders", "hct_of_responders")
 EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
-"""Standard error of the log of a median, times √n, of exponential times without censoring: what
-stands for a median without an interval."""
+"""Standard error of the log of a median, times √n, of exponential times without censoring:
+used for a median without an interval."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A published endpoint and the cohort that stands for it.
+    """A published endpoint and the cohort that represents it.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Target:
 
 
 def targets(protocol: Protocol, register: Mapping[str, Study]) -> tuple[Target, ...]:
-    """Return every endpoint with a role that a cohort of the protocol stands for."""
+    """Return every endpoint with a role that a cohort of the protocol represents."""
     claimed = {(plan.study, name) for plan in protocol.cohorts for name in plan.endpoints or ()}
     found: dict[str, Target] = {}
     for plan in protocol.cohorts:
@@ -145,6 +145,6 @@ def _errors(endpoint: Endpoint, best: float, n: int | None) -> tuple[float, floa
     if known_error is None:
         known_error = EXPONENTIAL_MEDIAN / math.sqrt(n or 1)
     below = below or above or known_error
-    # An end that was not reached lies further off than the other.
+    # An end that was not reached is further off than the other.
     above = above or max(below, known_error)
     return below, above

@@ -44,7 +44,7 @@ COLUMNS: Final = (
     "unit",
 )
 """Published value and 95 % interval; median and 95 % interval of the prediction; standardized
-difference; whether the published value lies inside; width of the predictive interval against
+difference; whether the published value is inside; width of the predictive interval against
 that from sampling error alone. `unit` is that of the values: %, months or ratio."""
 SUMMARY_COLUMNS: Final = (
     "group",
@@ -98,7 +98,7 @@ def validate(
     Parameters
     ----------
     protocol, cohorts
-        What was fitted, and the cohorts to predict.
+        The protocol of the fit, and the cohorts to predict.
     posterior
         Draws by parameter, with the effects of a study to come.
     studies
@@ -108,7 +108,7 @@ def validate(
     threads
         Of the simulation; results do not depend on it.
     bar
-        Shows the progress of a number of patients; yields what is called with each batch.
+        Shows the progress of a number of patients; yields a function to call with each batch.
     """
     rows = np.linspace(0, len(posterior) - 1, min(draws, len(posterior))).round().astype(int)
     found, drawn = [], []
@@ -176,7 +176,7 @@ def _numbers(
 
 
 def unit_of(word: str) -> str:
-    """Return what the natural values of an endpoint are in."""
+    """Return the unit of the natural values of an endpoint."""
     if word.endswith("_months"):
         return "months"
     return "ratio" if word.endswith("_ratio") else SHARE_UNIT
@@ -228,7 +228,7 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
 
 
 def summary(table: pd.DataFrame, register: Register) -> pd.DataFrame:
-    """Count the endpoints inside: by role, and held out of studies that the fit knows nothing of.
+    """Count the endpoints inside: by role, and held out of studies without a fitted endpoint.
 
     Returns
     -------

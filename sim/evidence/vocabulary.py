@@ -1,4 +1,4 @@
-"""The words of the register: which endpoints and baseline characteristics a study may state."""
+"""The words of the register: endpoints and baseline characteristics that a study may state."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ BASELINE: Final = (
 
 
 def kind_of(endpoint: str) -> Kind:
-    """Return what kind of number `endpoint` is.
+    """Return the kind of number of `endpoint`.
 
-    One of `OTHER_ENDPOINT` says it by its end, such as ``_ratio``, and is else a per cent.
+    For `OTHER_ENDPOINT` the name's end decides, such as ``_ratio``; else it is a per cent.
     """
     if endpoint in ENDPOINTS:
         return ENDPOINTS[endpoint]

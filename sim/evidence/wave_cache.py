@@ -1,7 +1,7 @@
-"""Simulated endpoints kept in the user's cache, so that an interrupted fit need not begin again.
+"""A cache of simulated endpoints, so that an interrupted fit need not begin again.
 
-They lie in the folder ``calibration`` of `sim.files.cache_folder.cache_folder`, one file per cohort
-and wave, named by the hash of everything that they depend on.
+They are in the folder ``calibration`` of `sim.files.cache_folder.cache_folder`, one file per cohort
+and wave, named by the hash of all their inputs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DAMAGED: Final = "cached endpoints of the calibration were damaged; simulating a
 
 
 def place_of(cohort: Cohort, z: Array, effects: Array, wave: int) -> Path | None:
-    """Return where the endpoints of a wave's points are kept; None where no file can be."""
+    """Return the file of the endpoints of a wave's points; None where none can be cached."""
     folder = usable_folder(FOLDER)
     if folder is None:
         return None
@@ -45,7 +45,7 @@ def place_of(cohort: Cohort, z: Array, effects: Array, wave: int) -> Path | None
 
 
 def read_kept(place: Path | None, shape: tuple[int, int]) -> Array | None:
-    """Return the endpoints that were kept; None when there are none that are whole."""
+    """Return the cached endpoints; None when there are none that are whole."""
     if place is None:
         return None
     content = read_or_remove(place, DAMAGED)

@@ -1,9 +1,9 @@
 """The user's cache folder, which can cost time but never a result.
 
-A file in it is used only when it is whole, is the one that was written under its name, and
-belongs to the user alone; otherwise it is removed, and made again by whoever needs it. A folder
-that another user owns or can write into is not used at all. Files come into place complete, by
-renaming, so that programs that run at the same time never see half of one.
+A file in it is used only when it is whole, is the one that was written under its name, and belongs
+to the user alone; otherwise it is removed, and made again when it is needed. A folder that another
+user owns or can write into is not used at all. Files come into place complete, by renaming, so that
+programs that run at the same time never see half of one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def cache_folder() -> Path | None:
 def usable_folder(*names: str) -> Path | None:
     """Return a folder below the cache folder, and make it where there is none.
 
-    None when the user has no home, or when it cannot be used or trusted, which is said on
+    None when the user has no home, or when it cannot be used or trusted, which is reported on
     standard error.
     """
     place = cache_folder()
@@ -66,7 +66,7 @@ def read(path: Path) -> memoryview:
     OSError
         When it cannot be read.
     Damaged
-        When it is anything else than what was written there by this user.
+        When it is anything but the file that this user wrote there.
     """
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode) or _of_others(status):
@@ -80,7 +80,7 @@ def read(path: Path) -> memoryview:
 def read_or_remove(path: Path, damaged: str) -> memoryview | None:
     """Return the content of a file; None where there is none.
 
-    Where it is not as it was written, it is removed, and `damaged` is said on standard error.
+    Where it is not as it was written, it is removed, and `damaged` is reported on standard error.
     """
     try:
         return read(path)
@@ -110,7 +110,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path, said: str) -> None:
-    """Remove a damaged file or folder, as far as possible, and say so on standard error."""
+    """Remove a damaged file or folder, as far as possible, and report it on standard error."""
     with suppress(OSError):
         delete(path)
     say_once(said)
@@ -139,7 +139,7 @@ def say_once(line: str) -> None:
 
 
 def _name(path: Path) -> str:
-    # With its folder, whose name is a hash of what machine code or a result depends on.
+    # With its folder, named by a hash of all inputs of the machine code or result.
     return f"{path.parent.name}/{path.name}"
 
 
@@ -159,7 +159,7 @@ def _make(folder: Path) -> None:
             folder.unlink(missing_ok=True)
             say_once(f"the cache was damaged: {folder} was not a folder; it is made anew")
     folder.mkdir(mode=FOR_THE_USER_ALONE, exist_ok=True)
-    # What was made by somebody else in between is seen here.
+    # A folder that somebody else made in between is noticed here.
     _refuse(_of_others(folder.stat()))
     if not os.access(folder, os.R_OK | os.X_OK):
         _refuse(os.strerror(errno.EACCES))
@@ -171,7 +171,7 @@ def _refuse(reason: str) -> None:
 
 
 def _of_others(status: os.stat_result) -> str:
-    """Say why others may have written what is there; empty where they cannot have."""
+    """Return why others may have written the contents; empty where they cannot have."""
     if sys.platform == "win32":
         return ""
     if status.st_uid != os.getuid():

@@ -1,7 +1,7 @@
-"""Bytes with their checksum before them, so that a damaged or foreign file is known as such.
+"""Bytes with their checksum before them, so that a damaged or foreign file is recognised.
 
-``line + SHA-256(length of the name, name, content) + content``. The name is part of what is
-hashed: content that has come under another name is as wrong as content with another byte.
+``line + SHA-256(length of the name, name, content) + content``. The name is hashed too: content
+that has come under another name is as wrong as content with another byte.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def with_checksum(name: str, content: bytes) -> bytes:
 
 
 def verified(name: str, written: bytes) -> memoryview:
-    """Return the content of what `with_checksum` returned for `name`.
+    """Return the content of bytes from `with_checksum` for `name`.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 The language is a small, predictable part of YAML 1.2: one document per file, a mapping at
 the top, text keys, and scalars of the core schema (``no`` is text, ``1e5`` is a number,
 ``010`` is ten, a date is text). Anchors, aliases and tags are refused, so a file can
-neither grow when it is read nor ask for code to be run.
+neither grow when it is read nor cause code to be run.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _shown(key: str) -> str:
 
 @dataclass(frozen=True)
 class Document:
-    """The content of one YAML file and where each of its values stands."""
+    """The content of one YAML file and the line of each of its values."""
 
     data: dict[str, Any]
     file: str
@@ -100,9 +100,9 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Document:
     ------
     UserError
         When the file cannot be read, is not UTF-8 text, is empty, is larger than
-        `LARGEST_FILE_BYTES`, is not valid YAML, or uses what this program's YAML leaves
-        out: tags, anchors and aliases, several documents, keys that are not text, keys
-        written twice, nesting deeper than `DEEPEST_NESTING`.
+        `LARGEST_FILE_BYTES`, is not valid YAML, or uses features that this program's YAML excludes:
+        tags, anchors and aliases, several documents, keys that are not text, keys written twice,
+        nesting deeper than `DEEPEST_NESTING`.
     """
     file = str(path) if shown_as is None else shown_as
     text = _read_text(path, file)
@@ -115,7 +115,7 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Document:
 
 
 def exists(path: Path) -> bool:
-    """Say whether there is a file or folder at `path`, whatever may stand in the name."""
+    """Say whether there is a file or folder at `path`, whatever the name contains."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -123,7 +123,7 @@ def exists(path: Path) -> bool:
 
 
 def missing_file(path: Path) -> str:
-    """Say that `path` does not exist, and which file beside it may have been meant."""
+    """Say that `path` does not exist, and which file in its folder may have been meant."""
     try:
         beside = {file.stem: file.name for file in path.parent.glob(f"*{path.suffix}")}
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The program that makes a result: the commit of its source tree and a hash of its source."""
+"""The program behind a result: the commit of its source tree and a hash of its source."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def commit() -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # A hook's variables would speak of another repository.
+    # A hook's variables would refer to another repository.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     done = subprocess.run(
         ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *arguments],

@@ -1,7 +1,7 @@
 """A folder of results, written whole or not at all.
 
 Files are written into a hidden folder on the same disk and moved into place when all of them
-are complete. A run that fails or is interrupted leaves what was there before, and nothing else.
+are complete. A run that fails or is interrupted leaves the previous files, and nothing else.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
         with tempfile.TemporaryDirectory(prefix=PROBE, dir=existing):
             pass
         for left in existing.glob(f"{PROBE}*"):
-            # Of a program that was killed, or of one that is just now looking as this one did.
+            # Of a program that was killed, or of one that is testing the folder at this moment.
             with suppress(OSError):
                 left.rmdir()
 
@@ -59,7 +59,7 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Colle
     """Write `contents` by file name, text in UTF-8, into `folder`, which is made when it is not there.
 
     Every file in it that has one of `names` is replaced or, if it is not written this time,
-    removed, so that no file of an earlier run stands beside those of this one. Other files
+    removed, so that no file of an earlier run is left among those of this one. Other files
     are left alone.
 
     Raises
@@ -92,7 +92,7 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Colle
 def write_analysis(
     folder: Path, analysis: str, contents: Mapping[str, str | bytes], names: Collection[str]
 ) -> None:
-    """Write the files of an analysis as `write_folder` does, beside those of others if there are any.
+    """Write the files of an analysis as `write_folder` does, next to those of others.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def beside_others(
 ) -> dict[str, Content]:
     """Return files of an analysis under the names that they have in a folder.
 
-    ``provenance.json`` is that of the run in it, or else of the analysis that came first; that of
+    ``provenance.json`` is that of the run in it, or else of the first analysis; that of
     another analysis is ``provenance_ANALYSIS.json``.
     """
     if not exists(folder / OF_A_RUN) and _analysis_in(folder) in (None, analysis):
@@ -124,7 +124,7 @@ def beside_others(
 
 
 def _set_aside(folder: Path) -> dict[str, bytes]:
-    """Return the provenance of an analysis that a run will find in its place, by its new name."""
+    """Return, by its new name, the provenance of an analysis that a run would overwrite."""
     analysis = _analysis_in(folder)
     if analysis is None:
         return {}
@@ -136,7 +136,7 @@ def _provenance_of(analysis: str) -> str:
 
 
 def _analysis_in(folder: Path) -> str | None:
-    """Return whose ``provenance.json`` a folder holds; None for that of a run, or for none."""
+    """Return the analysis of a folder's ``provenance.json``; None for that of a run, or none."""
     try:
         analysis = json.loads((folder / PROVENANCE).read_bytes()).get("analysis")
     except (OSError, ValueError, AttributeError):

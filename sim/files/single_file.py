@@ -38,7 +38,7 @@ def write_file(path: Path, text: str, option: str) -> None:
     Raises
     ------
     UserError
-        When it cannot be written there; what was there before stays.
+        When it cannot be written there; a previous file stays.
     """
     draft = path.with_name(f".{path.name}-{os.getpid()}")
     try:

@@ -1,1 +1,1 @@
-"""One patient again, draw by draw and cost by cost."""
+"""A replay of one patient, draw by draw and cost by cost."""

@@ -1,8 +1,8 @@
-"""Where two lives of one patient part, and the decision behind it.
+"""The divergence of two lives of one patient, and the random draw behind it.
 
-Both lives hold the same numbers against their own chances. They part where a strategy gives
-something else, or where a number falls on different sides of two chances, or makes different
-times of two distributions.
+Both lives compare the same random numbers with their own probabilities. They diverge where a
+strategy gives something else, where a number is on different sides of two probabilities, or where
+it gives different times in two distributions.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ PLANNED: Final = events_with(Role.PLANNED)
 
 @unique
 class Reason(StrEnum):
-    """Why an event happened in one life and not, or not so, in the other."""
+    """Why an event happened in one life and not, or differently, in the other."""
 
     PLAN = "plan"
     """The strategies give different treatments."""
     CHANCE = "chance"
-    """One number, on different sides of two chances."""
+    """One number, on different sides of two probabilities."""
     TIME = "time"
     """One number, and two distributions of a time."""
     EARLIER = "earlier"
-    """The decision was not to be made in the other life, which an earlier one had changed."""
+    """The draw was not made in the other life, which an earlier one had changed."""
     SCHEDULE = "schedule"
-    """No decision fell differently; the regimens are given or stopped by other rules."""
+    """No draw gave another result; the regimens are given or stopped by other rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ class Divergence:
     Attributes
     ----------
     life, other
-        The life in which the event happens, and the one in which it does not, or not so.
+        The life in which the event happens, and the one in which it does not, or differently.
     event
         The earlier of the two events that differ.
     instead
-        What comes in its place in the other life; None when that has ended.
+        The event in its place in the other life; None when that has ended.
     reason
         Why.
     draw, other_draw
-        The decision behind it in either life, where there is one.
+        The draw behind it in either life, where there is one.
     """
 
     life: ReplayedLife
@@ -78,51 +78,51 @@ def first_difference(life: ReplayedLife, comparator: ReplayedLife) -> Divergence
 
     How treatment is delivered does not count; that other treatment begins does.
     """
-    return _divergence(life, comparator, _told(life), _told(comparator))
+    return _divergence(life, comparator, _identified(life), _identified(comparator))
 
 
 def first_drawn_difference(life: ReplayedLife, comparator: ReplayedLife) -> Divergence | None:
     """Return the first difference that is not the treatment itself."""
-    told, other = (
-        [item for item in _told(each) if item[0].kind != EventKind.LINE_STARTED]
+    events, other = (
+        [item for item in _identified(each) if item[0].kind != EventKind.LINE_STARTED]
         for each in (life, comparator)
     )
-    return _divergence(life, comparator, told, other)
+    return _divergence(life, comparator, events, other)
 
 
 def first_change_of_course(life: ReplayedLife, comparator: ReplayedLife) -> Divergence | None:
     """Return the first difference in the course of the disease.
 
-    The kind of an event comes first, and its details; only where the whole course is the same
-    do days count.
+    Event kinds and details are compared first; days count only where the whole course is the same.
     """
     courses = [
-        [item for item in _told(each) if item[0].kind in COURSE] for each in (life, comparator)
+        [item for item in _identified(each) if item[0].kind in COURSE]
+        for each in (life, comparator)
     ]
-    without_days = [[(event, said[1:]) for event, said in course] for course in courses]
+    without_days = [[(event, identity[1:]) for event, identity in course] for course in courses]
     return _divergence(life, comparator, *without_days) or _divergence(life, comparator, *courses)
 
 
-Told = Sequence[tuple[Event, tuple[object, ...]]]
+Identified = Sequence[tuple[Event, tuple[object, ...]]]
 
 
-def _told(life: ReplayedLife) -> list[tuple[Event, tuple[object, ...]]]:
-    """Return what happens, with what makes it the same as another event; its day stands first."""
+def _identified(life: ReplayedLife) -> list[tuple[Event, tuple[object, ...]]]:
+    """Return the events to compare, each with the values that identify it; its day comes first."""
     return [
-        (event, _said(event, life.regimens)) for event in life.log if event.kind not in DELIVERY
+        (event, _identity(event, life.regimens)) for event in life.log if event.kind not in DELIVERY
     ]
 
 
-def _said(event: Event, regimens: Sequence[str]) -> tuple[object, ...]:
+def _identity(event: Event, regimens: Sequence[str]) -> tuple[object, ...]:
     if event.kind == EventKind.LINE_STARTED:
         return event.time_days, event.kind, regimens[event.detail]
     return event.time_days, event.kind, event.cycle, event.detail, event.grade, event.value
 
 
 def _divergence(
-    life: ReplayedLife, other: ReplayedLife, told: Told, other_told: Told
+    life: ReplayedLife, other: ReplayedLife, events: Identified, other_events: Identified
 ) -> Divergence | None:
-    for ours, theirs in zip_longest(told, other_told):
+    for ours, theirs in zip_longest(events, other_events):
         if ours is None or theirs is None or ours[1] != theirs[1]:
             return _explained(life, other, ours and ours[0], theirs and theirs[0])
     return None
@@ -165,35 +165,35 @@ def _makes_other_time(draw: Draw, other: Draw) -> bool:
 
 
 def _earlier(
-    life: ReplayedLife, other: ReplayedLife, asked: Draw
+    life: ReplayedLife, other: ReplayedLife, missing: Draw
 ) -> tuple[Reason, Draw | None, Draw | None]:
-    """Go back to the first decision that fell differently before one that was not asked.
+    """Go back to the first draw with another result before one that was not made.
 
     Toxicity is left out: most of it changes nothing but costs and comfort.
     """
     theirs = {draw.key: draw for draw in reversed(other.draws) if draw.used}
     for draw in life.draws:
-        if draw is asked:
+        if draw is missing:
             break
         found = theirs.get(draw.key)
         if found is None or draw.is_of_a_cycle or not draw.used:
             continue
         if draw.verdict != found.verdict:
             return Reason.EARLIER, draw, found
-    return Reason.EARLIER, asked, None
+    return Reason.EARLIER, missing, None
 
 
 def _pairs(
     life: ReplayedLife, other: ReplayedLife, event: Event
 ) -> Iterator[tuple[Draw, Draw | None]]:
-    """Yield the decisions behind an event, each with that of the other life."""
+    """Yield the draws behind an event, each with that of the other life."""
     theirs = {draw.key: draw for draw in other.draws}
     for draw in behind(life, event):
         yield draw, theirs.get(draw.key)
 
 
 def behind(life: ReplayedLife, event: Event) -> list[Draw]:
-    """Return what was drawn to bring an event about, in the order of the decisions."""
+    """Return the draws that led to an event, in the order in which its row lists them."""
     place = life.log.index(event)
     before = life.log[:place]
     if event.kind == EventKind.DEATH:
@@ -223,7 +223,7 @@ def behind(life: ReplayedLife, event: Event) -> list[Draw]:
 
 
 def _behind_death(life: ReplayedLife, event: Event) -> list[Draw]:
-    """Return the draw of the time, and the chance that went before it in the same line."""
+    """Return the draw of the time, and the probability draw before it in the same line."""
     wanted = CAUSES[Cause(event.detail)].drawn_by
     times = [
         draw

@@ -18,11 +18,11 @@ from sim.simulation.tally import DISCOUNTED, UNDISCOUNTED
 CLOSE: Final = 1e-9
 """Largest relative difference of an amount; events and times have none."""
 ROUNDING: Final = 1e-12
-"""Difference that is no difference, of an amount that is all but nothing."""
+"""Tolerance for an amount that is almost 0."""
 
 
 def check_core(replayed: Replay) -> Replay:
-    """Compare a replayed with what the core engine makes of the patient.
+    """Compare a replayed patient with the same patient of the core engine.
 
     The core engine starts from patient 0, so the time that this takes grows with the number.
 

@@ -1,13 +1,12 @@
-"""What was drawn in a life and what it was held against, as it happened.
+"""A recorder of the random draws of a life and of their comparisons, as they happen.
 
-A recorder stands between the random numbers and a life. Each number that it passes on remembers
-the limits that it is compared with; and while the life is lived, the recorder looks on as the
-clinic's functions are called and notes what they make of the number: which distribution, with
-which parameters, and what came out. Engine and clinic do not know of it. They run the code of
-any other run, so that no chance is worked out a second time, and none can be told wrongly.
+A recorder wraps the random numbers of a life. Each number that it passes on records the limits with
+which it is compared; during the simulation the recorder traces calls of the clinic's functions and
+records their use of the number: the distribution, its parameters and the value. Engine and clinic
+run the same code as in any other run, so that no probability is computed a second time and the
+record cannot differ from the run.
 
-It looks on by the hook that Python has for profilers, in the thread at hand and for as long as
-the life lasts.
+It traces by Python's hook for profilers, in the current thread and for the length of the life.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from sim.engine.streams import Luck
 
 CLINIC: Final = "sim.clinic."
 FORMULAS: Final = frozenset({arithmetic.__name__, distributions.__name__})
-"""Modules of formulas, in which a comparison does not decide the fate of a patient."""
+"""Modules of formulas, in which a comparison decides nothing about a patient."""
 HIT: Final = distributions.hit.__code__
 PROPORTIONAL_HAZARDS: Final = distributions.proportional_hazards.__code__
 STEPS: Final = frozenset(
@@ -37,7 +36,7 @@ STEPS: Final = frozenset(
         PROPORTIONAL_HAZARDS,
     }
 )
-"""On the way from a uniform to a time: the number that they return still is that decision's."""
+"""Steps from a uniform to a time: the number that they return still belongs to the draw."""
 FAMILIES: Final = {
     distributions.uniform_quantile.__code__: "uniform",
     distributions.piecewise_uniform_quantile.__code__: "piecewise uniform",
@@ -48,15 +47,15 @@ FAMILIES: Final = {
     mortality.background_death_days.__code__: "life table",
 }
 NUMBER_DRAWN: Final = ("u", "z", "e", "p")
-"""How the clinic names a uniform, its standard normal and its standard exponential."""
+"""The clinic's names of a uniform, its standard normal and its standard exponential."""
 
 
 @unique
 class Role(Enum):
-    """What a function is to a recorder.
+    """The role of a function for a recorder.
 
-    A rule of the clinic, the trial of a chance, a step towards a value, the family that the
-    value comes from, or nothing.
+    A rule of the clinic, a comparison with a probability, a step towards a value, the distribution
+    family of the value, or nothing.
     """
 
     RULE = auto()
@@ -68,7 +67,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A limit that the number was held against, and whether it lay below."""
+    """A limit with which the number was compared, and whether it was below."""
 
     limit: float
     below: bool
@@ -76,16 +75,16 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """What turned the number into a value.
+    """The distribution that turned the number into a value.
 
     Attributes
     ----------
     family
         One of the values of `FAMILIES`.
     parameters
-        As the clinic passed them, in its units: days for times, years for ages.
+        As passed by the clinic, in its units: days for times, years for ages.
     value
-        What came out.
+        The result.
     """
 
     family: str
@@ -95,20 +94,20 @@ class Distribution:
 
 @dataclass(slots=True)
 class Draw:
-    """One decision of one life. Lines and cycles are counted from 0.
+    """One random draw of one life. Lines and cycles are counted from 0.
 
     Attributes
     ----------
     day
         When it was drawn.
     position
-        How many events the log held at that time.
+        Number of events in the log at that time.
     comparisons
         In the order in which they were made; empty when only a time was drawn.
     distribution
-        None when only a chance was tried.
+        None when the number was only compared with a probability.
     result
-        What the clinic's rule answered that used the number, alone or with others.
+        The result of the clinic's rule that used the number, alone or with others.
     """
 
     decision: RandomDraw
@@ -123,12 +122,12 @@ class Draw:
 
     @property
     def used(self) -> bool:
-        """Whether the number decided anything: a time is not, for example, for who is cured."""
+        """Whether the number decided anything: a time to relapse does not in a cured patient."""
         return bool(self.comparisons) or self.distribution is not None
 
     @property
     def key(self) -> tuple[RandomDraw, int, int]:
-        """The decision, the line and the cycle, by which two lives are compared."""
+        """The random draw, the line and the cycle, by which two lives are compared."""
         return self.decision, self.line, self.cycle
 
     @property
@@ -138,12 +137,12 @@ class Draw:
 
     @property
     def verdict(self) -> tuple[bool, ...]:
-        """On which side of its limits the number lay."""
+        """On which side of its limits the number was."""
         return tuple(comparison.below for comparison in self.comparisons)
 
 
 class _Drawn(float):
-    """A uniform that notes what it is compared with. It is a float in every other respect."""
+    """A uniform that records its comparisons. It is a float in every other respect."""
 
     __slots__ = ("draw", "recorder")
     draw: Draw
@@ -179,7 +178,7 @@ class _Call:
 
 
 class DrawRecorder(Luck):
-    """Luck that is passed on and remembered."""
+    """Random numbers that are passed on and recorded."""
 
     def __init__(self, luck: Luck) -> None:
         self.luck = luck
@@ -191,7 +190,7 @@ class DrawRecorder(Luck):
         self._last: Draw | None = None
 
     def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
-        """Return the number that the luck gives, as one that can be traced."""
+        """Return the number of the source, as one that can be traced."""
         number = _Drawn(self.luck.uniform(patient, decision, occurrence))
         line, cycle = divmod(occurrence, CYCLES_PER_LINE)
         number.draw = Draw(
@@ -215,7 +214,7 @@ class DrawRecorder(Luck):
         return self._traced(super().normal(patient, decision, occurrence))
 
     def _traced(self, value: float) -> float:
-        """Return what became of the number just drawn, as one that can be traced like it."""
+        """Return a transform of the number just drawn, as one that can be traced like it."""
         number = _Drawn(value)
         number.draw = self.draws[-1]
         number.recorder = self
@@ -223,7 +222,7 @@ class DrawRecorder(Luck):
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Note what the clinic does with the numbers, within this context."""
+        """Record the clinic's use of the numbers, within this context."""
         before = sys.getprofile()
         sys.setprofile(self._see)
         try:
@@ -232,7 +231,7 @@ class DrawRecorder(Luck):
             sys.setprofile(before)
 
     def compared(self, draw: Draw, limit: float, *, below: bool) -> None:
-        """Note a comparison, unless it is part of a formula."""
+        """Record a comparison, unless it is part of a formula."""
         call = self._calls[-1] if self._calls else None
         if call is None or call.role in (Role.RULE, Role.HIT):
             draw.comparisons.append(Comparison(float(limit), below))
@@ -248,7 +247,7 @@ class DrawRecorder(Luck):
         elif event == "return" and self._calls and _role(frame) != Role.NONE:
             self._returned(self._calls.pop(), value)
 
-    def _returned(self, call: _Call, value: Any) -> None:  # noqa: ANN401 - whatever a rule answers
+    def _returned(self, call: _Call, value: Any) -> None:  # noqa: ANN401 - the result of any rule
         if call.role == Role.STEP:
             self._passed_on(call, value)
             return
@@ -259,7 +258,7 @@ class DrawRecorder(Luck):
                 number.draw.result = value
 
     def _passed_on(self, call: _Call, value: float) -> None:
-        """Note a step from the number towards a value."""
+        """Record a step from the number towards a value."""
         draw = self._last = self._owner(call)
         if draw is not None:
             self._steps[value] = draw
@@ -267,7 +266,7 @@ class DrawRecorder(Luck):
                 self._ratio = draw, _parameters(call)
 
     def _calculated(self, call: _Call, value: float) -> None:
-        """Note the value and the distribution that it comes from."""
+        """Record the value and its distribution."""
         draw = self._last = self._owner(call)
         if draw is not None:
             parameters = _parameters(call)
@@ -276,12 +275,13 @@ class DrawRecorder(Luck):
             draw.distribution = Distribution(FAMILIES[call.code], parameters, value)
 
     def _owner(self, call: _Call) -> Draw | None:
-        """Return the draw whose number, or what a step made of it, the call was given."""
+        """Return the draw whose number, or a transform of it, was passed to the call."""
         for number in call.numbers:
             return number.draw
         for name in NUMBER_DRAWN:
             if name in call.arguments:
-                # A number divided by a share is known by the comparison just made with the share.
+                # A number divided by a share is identified by the comparison just made with the
+                # share.
                 return self._steps.get(call.arguments[name], self._last)
         return self._last
 
@@ -298,7 +298,7 @@ _ROLES: dict[CodeType, Role] = {}
 
 
 def _role(frame: FrameType) -> Role:
-    """Return what the function of a frame is to a recorder."""
+    """Return the role of a frame's function for a recorder."""
     code = frame.f_code
     role = _ROLES.get(code)
     if role is None:

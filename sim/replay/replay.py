@@ -1,8 +1,8 @@
-"""One virtual patient again, under every strategy, with everything that was drawn and booked.
+"""A replay of one virtual patient under every strategy, with every draw and every posting.
 
-The lives are those of any other run: the reference engine moves the patient while a recorder
-looks on, and the clerk keeps the books. What is added here are only the links: which event a
-posting belongs to, on which day a time that was drawn would end, and whether it came to it.
+The lives are those of any other run: the reference engine simulates the patient with a recorder,
+and the clerk posts the costs. Only links are added here: the event of a posting, the day on which a
+sampled time would end, and whether the event happened then.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ReplayedLife:
     log, draws, postings
         In the order in which they happened, were drawn and were booked.
     categories
-        The patient's row of the results, summed as a run sums it.
+        The patient's row of the results, summed as in a run.
     """
 
     strategy: Strategy
@@ -94,7 +94,7 @@ class ReplayedLife:
         return _account_total(self.categories, account)
 
     def due_day(self, draw: Draw) -> float | None:
-        """Return the day on which a time that was drawn ends; None for what is no clock."""
+        """Return the day on which a sampled time ends; None for a draw of anything else."""
         if not draw.used or not isinstance(draw.result, float):
             return None
         facts = DRAWS[draw.decision]
@@ -103,10 +103,10 @@ class ReplayedLife:
         return draw.result if facts.from_entry else draw.day + draw.result
 
     def drawn_with(self) -> Sequence[Sequence[Draw]]:
-        """Return, for each event of the log, what was drawn with it and decided anything.
+        """Return, for each event of the log, the draws that were made with it and decided anything.
 
-        That is what was drawn right after the event; but what makes the next event what it is
-        belongs to that one.
+        These are the draws made right after the event, except those that decide details of the next
+        event: they belong to that one.
         """
         drawn: list[list[Draw]] = [[] for _ in self.log]
         for draw in self.draws:
@@ -121,7 +121,7 @@ class ReplayedLife:
         return drawn
 
     def came_true(self, draw: Draw) -> bool:
-        """Whether something happened on the very day that was drawn."""
+        """Whether an event happened exactly on the day sampled."""
         due = self.due_day(draw)
         return any(event.time_days == due and event.kind in ENDS for event in self.log)
 
@@ -147,7 +147,7 @@ class Replay:
 
 
 class _Keyed(Luck):
-    """The random numbers of single patients: quicker than `Streams`, which thinks in blocks."""
+    """The random numbers of single patients: faster than `Streams`, which draws in blocks."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -167,12 +167,12 @@ def _account_total(categories: dict[Category, Total], account: Account) -> Total
 
 
 def replay(question: Question, number: int) -> Replay:
-    """Live patient `number` again under every strategy of the question, by the reference engine.
+    """Replay patient `number` under every strategy of the question, by the reference engine.
 
     Parameters
     ----------
     question
-        What is asked; its number of patients does not matter.
+        The question; its number of patients does not matter.
     number
         Any patient, counted from 0.
     """
@@ -189,7 +189,7 @@ def replay(question: Question, number: int) -> Replay:
 def replay_life(
     question: Question, strategy: Strategy, patient: Patient, luck: Luck
 ) -> ReplayedLife:
-    """Live a patient's life under one strategy with a recorder looking on; keep the book."""
+    """Replay a patient's life under one strategy with a recorder, and post its costs."""
     recorder = DrawRecorder(luck)
     environment = simpy.Environment()
     life = new_life(question.model, strategy, patient, recorder)
@@ -213,7 +213,7 @@ def replay_life(
 def book(
     accounts: Accounts, strategy: Strategy, patient: Patient, log: Sequence[Event]
 ) -> tuple[list[Posting], dict[Category, Total]]:
-    """Keep the book of a life; return its postings and their sums by category."""
+    """Post the ledger of a life; return its postings and their sums by category."""
     book = Book(accounts, [regimen.name for regimen in strategy.regimens])
     categories = dict.fromkeys(Category, Total())
     postings: list[Posting] = []

@@ -1,10 +1,10 @@
-"""Find patients by what happened to them: ``bridged to HCT and relapsed after``.
+"""Find patients by their events: ``bridged to HCT and relapsed after``.
 
 A search is a list of claims joined by ``and``. A claim is a word of `sim.replay.vocabulary`, or
-``responded to REGIMEN``; ``not`` before it turns it round. ``under STRATEGY`` says in which life
-it is to hold, and so do those before it that do not say so themselves, nor name a regimen; all
-other claims hold in one and the same life, whichever. ``only`` after ``under STRATEGY`` adds that
-it holds in no other life, and after ``responded to REGIMEN`` that no other regimen brought a
+``responded to REGIMEN``; ``not`` before it negates it. ``under STRATEGY`` names the life in which
+it is to be true, also for the claims before it that name neither a life nor a regimen; all other
+claims are to be true in one and the same life, whichever. ``only`` after ``under STRATEGY`` adds
+that it is true in no other life, and after ``responded to REGIMEN`` that no other regimen brought a
 remission in any of the lives. ``not under STRATEGY`` repeats the claim before it.
 """
 
@@ -46,13 +46,13 @@ class Clause:
     Attributes
     ----------
     name
-        The word, as the vocabulary has it.
+        The word, as in the vocabulary.
     holds
-        What is to hold, or not to hold, in a life.
+        The claim that is to be true, or false, in a life.
     strategy
-        In which; None where that is open.
+        The life; None where that is open.
     regimen
-        That was responded to, where that is the claim.
+        With a response, where that is the claim.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Clause:
         return f"{'' if self.wanted else 'not '}{self.name}{there}{' only' if self.only else ''}"
 
     def holds_in(self, life: Lived) -> bool:
-        """Whether the claim is true of a life, or false where it is turned round."""
+        """Whether the claim is true of a life, or false where it is negated."""
         return self.holds(life) == self.wanted
 
     def holds_of(self, lives: Lives) -> bool:
@@ -87,7 +87,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The claims of a search; as text, each with all that it means."""
+    """The claims of a search; as text, each with its full meaning."""
 
     clauses: tuple[Clause, ...]
 
@@ -95,7 +95,7 @@ class Search:
         return " and ".join(map(str, self.clauses))
 
     def matches(self, lives: Lives) -> bool:
-        """Whether all claims hold of a patient, whose lives are given by strategy."""
+        """Whether all claims are true of a patient, with the lives given by strategy."""
         free = [clause for clause in self.clauses if clause.strategy is None and not clause.only]
         bound = [clause for clause in self.clauses if clause not in free]
         return all(clause.holds_of(lives) for clause in bound) and (
@@ -106,7 +106,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The first patients that a search found, how many it looked at, and what it meant."""
+    """The first patients found, the number of patients searched, and the search itself."""
 
     meaning: str
     patients: tuple[int, ...]
@@ -119,7 +119,7 @@ def parse(text: str, question: Question) -> Search:
     Raises
     ------
     UserError
-        Where a word, a regimen or a strategy is not known, with the nearest that is.
+        Where a word, a regimen or a strategy is unknown, with the nearest known one.
     """
     parts = [part.strip() for part in AND.split(text.strip())]
     clauses: list[Clause] = []
@@ -179,7 +179,7 @@ def _strategy(text: str, question: Question) -> str:
 
 
 def _named(text: str, names: Mapping[str, str], problem: str) -> str:
-    """Return what the text names, in any spelling of capitals, spaces and hyphens."""
+    """Return the name in the text, in any spelling of capitals, spaces and hyphens."""
     found = {_plain(name): meant for name, meant in names.items()}
     if _plain(text) not in found:
         raise _unknown(f"is {problem}", text, sorted(set(names.values())))
@@ -187,7 +187,7 @@ def _named(text: str, names: Mapping[str, str], problem: str) -> str:
 
 
 def _unknown(problem: str, text: str, allowed: Sequence[str]) -> UserError:
-    """Name the nearest that is allowed, and all of it: a user cannot guess the rest."""
+    """Name the nearest allowed word and list all: a user cannot guess the rest."""
     close = nearest(_plain(text), allowed)
     meant = f"; did you mean '{close}'?" if close is not None else "."
     return UserError(f"'{text}' {problem}{meant} Allowed: {', '.join(allowed)}", key=OPTION)
@@ -196,7 +196,7 @@ def _unknown(problem: str, text: str, allowed: Sequence[str]) -> UserError:
 def find(
     question: Question, search: Search, *, first: int, progress: Progress = lambda _: None
 ) -> Found:
-    """Look through the patients of the question, until the `first` few are found."""
+    """Search the patients of the question, until the `first` few are found."""
     found: list[int] = []
     searched = 0
     for number, lives in _patients(question):
@@ -222,7 +222,7 @@ def _patients(question: Question) -> Iterator[tuple[int, Lives]]:
 def lives_of(
     strategies: Sequence[Strategy], lived: Sequence[tuple[Patient, Sequence[Event]]]
 ) -> dict[str, Lived]:
-    """Put the lives of one patient in the form in which they are searched."""
+    """Convert the lives of one patient to the form in which they are searched."""
     ends = [log[-1].time_days for _, log in lived]
     return {
         strategy.name: Lived(

@@ -1,4 +1,4 @@
-"""A life as a picture needs it: stays in health states, drug given, marks, and money over time."""
+"""A life as data for a figure: stays in health states, drug given, marks, and cost over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words by which patients are found: what each says of a life.
+"""The words by which patients are found: each with its claim about a life.
 
 A word is a claim about one life, or about the patient as he or she entered. Words are small
 letters; ``-`` and ``_`` count as spaces. `ALIASES` are other ways to say the same.
@@ -15,7 +15,7 @@ from sim.clinic.toxicity import SEVERE, Toxicity
 
 
 class Lived(NamedTuple):
-    """A life as it is searched; `is_longest` compares it with those under other strategies."""
+    """A life in the form searched; `is_longest` compares it with those under other strategies."""
 
     patient: Patient
     regimens: Sequence[str]
@@ -23,13 +23,13 @@ class Lived(NamedTuple):
     is_longest: bool = False
 
     def has(self, kind: EventKind, detail: int | None = None) -> bool:
-        """Whether something happened, with a detail where one is given."""
+        """Whether an event happened, with a detail where one is given."""
         return any(
             event.kind == kind and (detail is None or event.detail == detail) for event in self.log
         )
 
     def after(self, first: EventKind, then: EventKind) -> bool:
-        """Whether something happened later than the first of another kind."""
+        """Whether an event happened later than the first of another kind."""
         kinds = [event.kind for event in self.log]
         return first in kinds and then in kinds[kinds.index(first) :]
 
@@ -38,7 +38,7 @@ Claim = Callable[[Lived], bool]
 
 
 class Word(NamedTuple):
-    """What a word means, in a sentence and as a test."""
+    """The meaning of a word, in a sentence and as a test."""
 
     meaning: str
     holds: Claim
@@ -49,7 +49,7 @@ def _happened(kind: EventKind, detail: int | None = None) -> Claim:
 
 
 def _named(kind: EventKind) -> Word:
-    """Return the word for an event that is called the same in the log."""
+    """Return the word for an event with the same name in the log."""
     return Word(EVENTS[kind].word, _happened(kind))
 
 
@@ -98,7 +98,7 @@ def _treated_again(life: Lived) -> bool:
 
 
 FIRST: Final = 1
-"""Any grade: the lowest that the model tells apart is 1-2."""
+"""Any grade: the lowest that the model distinguishes is 1-2."""
 WORDS: Final[dict[str, Word]] = {
     "responded": Word("CR/CRh/CRi in any line", _happened(EventKind.RESPONSE)),
     "refractory": Word("a line brought no remission", _happened(EventKind.NO_RESPONSE)),

@@ -1,4 +1,4 @@
-"""What the files of every analysis have in common: heading, provenance, citations, figures."""
+"""Common parts of the files of every analysis: heading, provenance, citations, figures."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def analysis_files(
     Parameters
     ----------
     question
-        What was asked.
+        The question.
     analysis
-        Its name, which the files have.
+        Its name, also that of the files.
     table
-        The rows of the CSV file; what cannot be estimated is empty.
+        The rows of the CSV file; values that cannot be estimated are empty.
     summary
-        What the JSON file holds after the heading.
+        The content of the JSON file after the heading.
     figure
         Drawn in all `FIGURE_FORMATS`.
     """
@@ -67,7 +67,7 @@ def analysis_files(
 
 
 def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) -> str:
-    """Return an analysis as JSON text, after what was asked."""
+    """Return an analysis as JSON text, after its question."""
     scenario = question.scenario
     content = {
         "analysis": analysis,
@@ -87,5 +87,5 @@ def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) 
 
 
 def in_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
-    """Return the contents of files as they lie on the disk."""
+    """Return the contents of files as written to the disk."""
     return {name: encoded(content) for name, content in files.items()}

@@ -1,4 +1,4 @@
-"""A fit as it is printed: how well it was drawn from, and what it learned."""
+"""A fit as it is printed: sampler diagnostics and the posterior."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MEANS: Final = (
 
 
 def print_fit(console: Console, fit: Fit) -> None:
-    """Print a summary and the posterior beside the prior."""
+    """Print a summary and the posterior next to the prior."""
     r_hat, effective = worst(fit.posterior.diagnostics)
     studies = {target.study for target in fit.targets}
     lines = [

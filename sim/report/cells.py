@@ -31,14 +31,14 @@ def money(amount: float, error: float, symbol: str) -> Cell:
 
 
 def icer(gain: Increment, symbol: str) -> Cell:
-    """Show the ratio where it is the price of a gain, else what the quadrant is called."""
+    """Show the ratio where it is the cost of a gain, else the name of the quadrant."""
     if gain.quadrant == GAINING:
         return _ratio(gain, symbol)
     return Cell(NOTHING if gain.quadrant == SAVING else gain.quadrant)
 
 
 def saved(gain: Increment, symbol: str) -> Cell:
-    """Show the ratio where it is what giving up a QALY saves."""
+    """Show the ratio where it is the saving per QALY given up."""
     return _ratio(gain, symbol) if gain.quadrant == SAVING else Cell(NOTHING)
 
 

@@ -1,4 +1,4 @@
-"""What to cite: the program, and every source behind a number that a run used."""
+"""The citations of a run: the program, and every source behind a number that the run used."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ INDENT: Final = "    "
 
 
 def sources_used(question: Question) -> dict[str, list[str]]:
-    """Return by the key of each source what rests on it, both in the order of their names.
+    """Return by source key the numbers that rest on it, both in the order of their names.
 
-    These are the parameters that the run used with the catalogue's value, the price index
-    that brought money to the prices of the perspective, and the life table. A value that the
-    scenario puts in the place of the catalogue's rests on no source of the catalogue.
+    These are the parameters that the run used with the catalogue's value, the price index that
+    converted money to the prices of the perspective, and the life table. A value that overrides the
+    catalogue's rests on no source of the catalogue.
     """
     used: dict[str, list[str]] = defaultdict(list)
     inflated = False
@@ -53,7 +53,7 @@ def own_values(question: Question) -> list[str]:
 
 
 def published_sources(question: Question) -> dict[Source, list[str]]:
-    """Return what rests on each published source, in the order of the citations."""
+    """Return the numbers that rest on each published source, in the order of the citations."""
     found = {question.catalogue.sources[key]: what for key, what in sources_used(question).items()}
     published = [source for source in found if source.kind != INTERNAL]
     return {source: found[source] for source in sorted(published, key=lambda s: s.citation)}

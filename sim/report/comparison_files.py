@@ -68,19 +68,19 @@ COLUMNS: Final = {
 - In differences.csv `mean` is the outcome in `scenario` minus that in `from_scenario`, with the
   error of the differences within patients.
 - frontier.csv and net_benefit.csv hold the strategies as ``scenario: strategy``. `analysis` is
-  ``all`` where those of all scenarios stand in one full incremental analysis and, where the
-  scenarios do not fit into one, the scenario whose own it is. `icer_low` and `icer_high` are 95 %
-  limits by Fieller's theorem, empty where they do not exist; `reference` is where net benefits are
-  counted from. `currency` is that of all money of the row: costs, ICERs, thresholds (per QALY) and
-  net monetary benefits; QALYs and net health benefits are in QALYs.
-- changes.csv holds what was asked differently; `unit` is that of `value` in its scenario, and
-  `value` is empty where it has no part in one.
+  ``all`` where those of all scenarios are in one full incremental analysis and, where the scenarios
+  cannot be pooled, the scenario of the analysis. `icer_low` and `icer_high` are 95 % limits by
+  Fieller's theorem, empty where they do not exist; `reference` is the strategy from which net
+  benefits are counted. `currency` is that of all money of the row: costs, ICERs, thresholds (per
+  QALY) and net monetary benefits; QALYs and net health benefits are in QALYs.
+- changes.csv holds the inputs that differ; `unit` is that of `value` in its scenario, and `value`
+  is empty where a scenario lacks it.
 """
 NAMES: Final = ("comparison.json", "provenance.json", "citations.txt", *COLUMNS)
 
 
 def comparison_json(comparison: Comparison) -> str:
-    """Return the comparison as JSON text; what cannot be estimated is null."""
+    """Return the comparison as JSON text; values that cannot be estimated are null."""
     first = comparison.sides[0].question
     content = {
         "patients": first.patients,

@@ -78,7 +78,7 @@ def _scenarios(console: Console, comparison: Comparison) -> None:
 
 
 def _inputs(comparison: Comparison) -> list[Table]:
-    """Return what was asked differently: keys and strategies, then parameters."""
+    """Return the inputs that differ: keys and strategies, then parameters."""
     names = [side.name for side in comparison.sides]
     asked = [each for each in comparison.inputs if each.kind != "parameter"]
     moved = [each for each in comparison.inputs if each.kind == "parameter"]
@@ -169,7 +169,7 @@ def _increments(comparison: Comparison) -> Iterator[Table]:
 
 
 def _differences(comparison: Comparison) -> list[Table]:
-    """Return what changes from the first scenario: outcomes, then gains over the comparator."""
+    """Return the changes from the first scenario: outcomes, then gains over the comparator."""
     own = _changes(comparison, [each for each in comparison.differences if not each.comparator])
     relative = [each for each in comparison.differences if each.comparator]
     return [*own, *_changes(comparison, relative)]
@@ -298,7 +298,7 @@ def _notes(console: Console, comparison: Comparison) -> None:
 
 
 def _not_pooled(obstacles: Sequence[str]) -> str:
-    """Say what keeps the strategies of the scenarios apart."""
+    """Say why the strategies of the scenarios cannot be pooled."""
     more = len(obstacles) - MOST_OBSTACLES
     rest = f" and {more} more (no_frontier_because in comparison.json)" if more > 0 else ""
     return (

@@ -1,4 +1,4 @@
-"""What was drawn, in words: the decision, the number, and what it was held against."""
+"""Random draws in words: the draw, the number, and the limits or distribution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sim.report.trace import SALVAGE
 
 DIGITS: Final = 4
 MOST_DIGITS: Final = 17
-"""Enough to tell any two numbers apart."""
+"""Enough to distinguish any two numbers."""
 BELOW: Final = "<"
 NOT_BELOW: Final = "≥"
 
@@ -60,7 +60,7 @@ DAYS: Final = " days"
 
 
 def words(draw: Draw, life: ReplayedLife) -> str:
-    """Say what the decision came to: ``responds``, ``relapse on day 127.4``."""
+    """Return the result of a draw in words: ``responds``, ``relapse on day 127.4``."""
     match DRAWS[draw.decision]:
         case Grade(word=toxicity):
             return _grade(toxicity, int(draw.result))
@@ -82,7 +82,7 @@ def _grade(name: str, grade: int) -> str:
 
 
 def _time(event: str, draw: Draw, life: ReplayedLife) -> str:
-    """Say on which day it is due, or was: something else may have come first."""
+    """Say on which day it is due, or was: another event may have come first."""
     due = life.due_day(draw)
     if due is None or due == NEVER:
         return f"{event}: never"
@@ -92,7 +92,7 @@ def _time(event: str, draw: Draw, life: ReplayedLife) -> str:
 def held(draw: Draw, name: str = "") -> str:
     """Show the number and the limits on either side of it: ``0.4127 < 0.5031``.
 
-    A `name` stands before the number.
+    A `name` comes before the number.
     """
     below = min((each.limit for each in draw.comparisons if each.below), default=None)
     above = max((each.limit for each in draw.comparisons if not each.below), default=None)
@@ -111,7 +111,7 @@ def held(draw: Draw, name: str = "") -> str:
 
 
 def shape(draw: Draw) -> str:
-    """Describe the distribution that the number was put to; nothing where there was none."""
+    """Describe the distribution of the value; empty where there was none."""
     found = draw.distribution
     if found is None:
         return ""

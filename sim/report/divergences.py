@@ -1,4 +1,4 @@
-"""Where and why two lives part, in sentences."""
+"""Where and why two lives diverge, in sentences."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SCHEDULE: Final = (
 
 
 def sentences(life: ReplayedLife, comparator: ReplayedLife) -> Iterator[tuple[str, str]]:
-    """Yield what to tell of a life and that under the comparator, each with its name."""
+    """Yield sentences about a life and that under the comparator, each with its name."""
     first = first_difference(life, comparator)
     if first is None:
         yield "Nowhere", SAME
@@ -55,7 +55,7 @@ def sentences(life: ReplayedLife, comparator: ReplayedLife) -> Iterator[tuple[st
 
 
 def _what(divergence: Divergence) -> str:
-    """Say what happened in the one life, and what came instead in the other."""
+    """Describe the event of one life, and the event in its place in the other."""
     event, instead = divergence.event, divergence.instead
     said = _said(event, divergence.life)
     here = f"Day {event.time_days:,.1f}, under {divergence.life.label}: {said}"
@@ -74,7 +74,7 @@ def _said(event: Event, life: ReplayedLife) -> str:
 
 
 def _why(divergence: Divergence) -> str:
-    """Name the decision, and what became of the number in either life."""
+    """Name the draw, and its result in either life."""
     if divergence.reason == Reason.PLAN:
         return PLAN
     if divergence.reason == Reason.SCHEDULE or divergence.draw is None:
@@ -94,14 +94,14 @@ def _why(divergence: Divergence) -> str:
 
 
 def decision_name(draw: Draw) -> str:
-    """Name a decision with its line and, where there is one, its cycle."""
+    """Name a draw with its line and, where there is one, its cycle."""
     cycle = f", cycle {draw.cycle + 1}" if draw.is_of_a_cycle else ""
     words = [word if word in ACRONYMS else word.lower() for word in draw.decision.name.split("_")]
     return f"{' '.join(words)}, line {draw.line + 1}{cycle}"
 
 
 def _account(draw: Draw, life: ReplayedLife) -> str:
-    """Show number, limits, distribution and what they came to."""
+    """Show number, limits, distribution and result."""
     against = shape(draw)
     number = held(draw, "u ")
     return (

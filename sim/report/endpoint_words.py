@@ -1,4 +1,4 @@
-"""Endpoints in words: what a row of a table or figure of published numbers is called."""
+"""Endpoints in words: the names of rows in tables and figures of published numbers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WORDS: Final = {
     "dor_median_months": "Duration of remission",
     "os_hazard_ratio": "OS",
 }
-"""What is shown; medians and hazard ratios are called so where they stand."""
+"""Names of endpoints; medians and hazard ratios are named as such in their tables."""
 USUAL_STRATEGY: Final = "blinatumomab"
 TITLE_END: Final = re.compile(r"\s*(:|\(|$)")
 PHILADELPHIA: Final = ("ph positive", "ph negative")
@@ -72,7 +72,7 @@ def labelled(validation: Validation, register: Mapping[str, Study]) -> pd.DataFr
 def labelled_rows(table: pd.DataFrame, register: Mapping[str, Study]) -> pd.DataFrame:
     """Return rows of validation.csv with the columns `LABELS`, in their order.
 
-    What the register does not know goes by its name.
+    An endpoint that is not in the register is shown by its name.
     """
     known = [
         register[study].endpoints.get(endpoint) if study in register else None
@@ -135,7 +135,7 @@ def study_name(study: Study) -> str:
 
 
 def label(target: Target, endpoint: Endpoint) -> str:
-    """Name the endpoint and of whom it is, where not of the whole arm."""
+    """Name the endpoint and its patients, where not the whole arm."""
     months = 0.0 if target.at_months is None else target.at_months
     text = WORDS[target.word].format(months=f"{months:g}")
     if endpoint.subset is None:

@@ -1,4 +1,4 @@
-"""A patient explained: who, where the lives part, what happened side by side, what it came to."""
+"""A patient explained: baseline, divergence of the lives, events side by side, results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOTES: Final = (
 def print_explanation(
     console: Console, replayed: Replay, found: Found | None, *, every_entry: bool
 ) -> None:
-    """Print the whole explanation, after what a search found, where there was one."""
+    """Print the whole explanation, after the result of a search, if any."""
     if found is not None:
         _print_found(console, found)
     question, patient = replayed.question, replayed.patient
@@ -99,7 +99,7 @@ def _print_parting(console: Console, life: ReplayedLife, comparator: ReplayedLif
 
 
 def _print_lives(console: Console, replayed: Replay) -> None:
-    """Print the lives in columns, as many beside each other as there is room for."""
+    """Print the lives in columns, as many side by side as there is room for."""
     room = max(1, (console.width - MARGIN) // (NARROWEST + len(BETWEEN)))
     for group in _groups(replayed, room):
         headings = [life.label for life in group]
@@ -107,7 +107,7 @@ def _print_lives(console: Console, replayed: Replay) -> None:
 
 
 def _groups(replayed: Replay, room: int) -> Iterator[Sequence[ReplayedLife]]:
-    """Yield the lives to print beside each other: the comparator with others, or one by one."""
+    """Yield the lives to print side by side: the comparator with others, or one by one."""
     comparator = replayed.comparator
     others = [life for life in replayed.lives if life is not comparator]
     if room == 1 or not others:
@@ -118,7 +118,7 @@ def _groups(replayed: Replay, room: int) -> Iterator[Sequence[ReplayedLife]]:
 
 
 def _bands(lives: Sequence[ReplayedLife]) -> Iterator[Band]:
-    """Yield a band for each day on which anything happens in any of the lives."""
+    """Yield a band for each day with an event in any of the lives."""
     drawn = [life.drawn_with() for life in lives]
     for day in sorted({event.time_days for life in lives for event in life.log}):
         columns = [

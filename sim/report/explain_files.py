@@ -70,14 +70,14 @@ COLUMNS: Final = {
 }
 """Columns of each table, which are also the keys of the lists in explain.json.
 
-- `event` is the number of the event in the life, from 0: that at which something was drawn, or
-  that an entry was booked for. What was drawn at entry has no strategy and no event.
-- `line` and `cycle` count from 1. `uniform` is the number of the decision's key.
-- `limits` are what the number was compared with, in that order, and `below` whether it lay
+- `event` is the number of the event in the life, from 0: that of a draw or of an entry of the
+  ledger. Draws at entry have no strategy and no event.
+- `line` and `cycle` count from 1. `uniform` is the number of the draw's key.
+- `limits` are those with which the number was compared, in that order, and `below` whether it was
   below; in a cell of a table there is a semicolon between two of them.
-- `family`, `parameters` and `value` are of the distribution that the number was put to; times
-  are in days. `due_day` is the day on which a time ends, and `came_true` whether anything
-  happened then. What is never, or not at all, is empty in a table and null in JSON.
+- `family`, `parameters` and `value` are of the distribution of the draw; times are in days.
+  `due_day` is the day on which a time ends, and `came_true` whether an event happened then.
+  Infinite or missing values are empty in a table and null in JSON.
 - `undiscounted_so_far` and `discounted_so_far` are totals of the account, this entry included;
   the last of them is the patient's result. All amounts of a row are in its `unit`.
 """
@@ -127,8 +127,8 @@ def explain_tables(replayed: Replay) -> dict[str, pd.DataFrame]:
     }
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a row
-    """Write what holds several values into one cell."""
+def _cell(value: Any) -> Any:  # noqa: ANN401 - any value of a row
+    """Join several values into one cell."""
     if isinstance(value, dict):
         return "; ".join(f"{name}={each}" for name, each in value.items())
     return "; ".join(map(str, value)) if isinstance(value, list) else value
@@ -136,7 +136,7 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 - whatever stands in a row
 
 def drawn_lives(replayed: Replay) -> Figure:
     """Return the figure of an explanation."""
-    # The library that draws is slow to load and not needed to print.
+    # The plotting library is slow to load and not needed to print.
     from sim.report.figures.style import styled
     from sim.report.figures.timelines import timelines_figure
 

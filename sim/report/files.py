@@ -20,11 +20,11 @@ INDENT: Final = 2
 
 TEXTS: Final = ("summary.json", "provenance.json", "citations.txt")
 NAMES: Final = (*TEXTS, *COLUMNS)
-"""Every name that a run may write: what an earlier run left under one of them goes."""
+"""Every name that a run may write: files of an earlier run under these names are removed."""
 
 
 def summary_json(simulation: Simulation, summary: Summary) -> str:
-    """Return the summary as JSON text; what cannot be estimated is null."""
+    """Return the summary as JSON text; values that cannot be estimated are null."""
     question = simulation.question
     scenario = question.scenario
     costs, effects = question.discount_rates
@@ -82,7 +82,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def _step(summary: Summary, name: str) -> dict[str, Any]:
-    """Return what is known of the ICER of a step along the frontier, besides its value."""
+    """Return error and limits of the ICER of a step along the frontier, where they are known."""
     step = summary.steps.get(name)
     error = None if step is None else step.icer_se
     return {

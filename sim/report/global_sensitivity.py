@@ -69,7 +69,7 @@ def sobol_table(result: Sobol) -> pd.DataFrame:
 
 
 def sobol_summary(result: Sobol) -> dict[str, Any]:
-    """Return what sobol.json holds after its heading."""
+    """Return the content of sobol.json after its heading."""
     summary = {
         **_target(result.target),
         "draws": result.draws,
@@ -180,7 +180,7 @@ def morris_table(result: Screening) -> pd.DataFrame:
 
 
 def morris_summary(result: Screening) -> dict[str, Any]:
-    """Return what morris.json holds after its heading."""
+    """Return the content of morris.json after its heading."""
     records = [
         {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
         for row in morris_table(result).to_dict(orient="records")
@@ -250,7 +250,7 @@ def print_morris(console: Console, result: Screening, top: int) -> None:
 
 
 def _nothing(target: Target, without: str) -> str:
-    """Say that the outcome is the same at all points, and what it therefore has not."""
+    """Say that the outcome is the same at all points, and which results it therefore lacks."""
     value = "".join(estimate_cell(target.outcome, target.base))
     return f"{DOES_NOT_VARY.capitalize()}: {without}. It is {value} at every point."
 

@@ -1,7 +1,7 @@
 """The printed answers as HTML, for the cell of a notebook.
 
-What is printed is given to a console as tables and paragraphs; this one keeps them and lays them
-out in HTML, so that a notebook shows what a terminal prints.
+Answers are printed to a console as tables and paragraphs; this one collects them and lays them out
+in HTML, so that a notebook shows the same as a terminal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Hypertext(Sheet):
         self._lines: list[str] = []
 
     def add_table(self, table: Table) -> None:
-        """Take a table."""
+        """Add a table."""
         self._close_lines()
         heads = [_cell("th", f"{LEFT}vertical-align:bottom;", html.escape(table.corner))]
         heads += [_cell("th", RIGHT, html.escape(heading)) for heading in table.headings]
@@ -46,7 +46,7 @@ class Hypertext(Sheet):
         )
 
     def add_paragraph(self, text: str, name: str, style: str) -> None:
-        """Take text, with the name that stands before it where it has one."""
+        """Add text, after its name where it has one."""
         self._close_lines()
         shown = html.escape(text)
         if style == BOLD:
@@ -56,7 +56,7 @@ class Hypertext(Sheet):
         self._parts.append(f'<div style="max-width:60em">{shown}</div>')
 
     def print(self, *objects: Any, **settings: Any) -> None:  # noqa: ARG002, ANN401
-        """Take a line as it is; without one, leave a gap."""
+        """Add a line as it is; without one, a gap."""
         if objects:
             self._lines += [html.escape(str(each)) for each in objects]
         else:

@@ -1,4 +1,4 @@
-"""A user's own life table in words and as JSON: life expectancy beside that of the perspective's."""
+"""A user's own life table in words and as JSON: life expectancy next to the perspective's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def life_table_sentence(found: OwnLifeTable) -> str:
 
 
 def life_table_json(question: Question) -> dict[str, Any]:
-    """Return what summary.json holds of the user's own life table; nothing where there is none."""
+    """Return the entry of summary.json on the user's own life table; empty where there is none."""
     found = own_life_table(question)
     if found is None:
         return {}

@@ -69,10 +69,10 @@ COLUMNS: Final = (
   the Monte Carlo error of the change from the base, in the same patients.
 - `optimal_*` is the strategy with the most net benefit there; `flips` says that it is another
   one than at the base.
-- `state_*` says what holds at an end that has no value of the outcome, such as ``dominant`` for an
-  ICER; `benefit_*` is how far the net benefit of the strategy moves from the base, in currency.
-  Bars with such an end come first, by that.
-- `swing` is how far the ends and the base lie apart; `within_error` says that no end differs from
+- `state_*` describes an end at which the outcome has no value, such as ``dominant`` for an ICER;
+  `benefit_*` is how far the net benefit of the strategy moves from the base, in currency. Bars with
+  such an end come first, by that.
+- `swing` is how far the ends and the base are apart; `within_error` says that no end differs from
   the base by more than 1.96 errors.
 """
 NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
@@ -115,7 +115,7 @@ def _pair(bar: Bar, read: Any) -> tuple[Any, Any]:  # noqa: ANN401
 
 
 def tornado_summary(result: Tornado) -> dict[str, Any]:
-    """Return what tornado.json holds after its heading."""
+    """Return the content of tornado.json after its heading."""
     return {
         "outcome": result.outcome.name,
         "strategy": result.strategy,

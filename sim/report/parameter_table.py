@@ -54,9 +54,9 @@ CSV_COLUMNS: Final = (
     "file",
     "line",
 )
-"""Of ``--csv``: `from` is the file of the catalogue, `value` the catalogue's, `scenario_value` what
-the scenario puts in its place. `interval_*` are quantiles of the distribution, `range_*` the ends of
-a one-way analysis. `amount` is in the prices of `price_year`."""
+"""Of ``--csv``: `from` is the file of the catalogue, `value` the catalogue's, `scenario_value` that
+of the scenario instead. `interval_*` are quantiles of the distribution, `range_*` the ends of a
+one-way analysis. `amount` is in the prices of `price_year`."""
 _THOUSAND: Final = 1000.0
 _NEAREST_SHOWN: Final = 5
 _STATUS_STYLES: Final = {"assumption": "yellow", "provisional": "bold red"}
@@ -64,7 +64,7 @@ _STATUS_STYLES: Final = {"assumption": "yellow", "provisional": "bold red"}
 
 @dataclass(frozen=True)
 class _Listed:
-    """A parameter with its sources in words, and the value a scenario puts in its place."""
+    """A parameter with its sources in words, and the value of a scenario that overrides it."""
 
     parameter: Parameter
     short_sources: str

@@ -25,7 +25,7 @@ def columns() -> list[tuple[str, pa.DataType]]:
     """Return names and types: strategy, patient, the outcomes, each category of the ledger.
 
     Categories are named ``account.category``, with ``_undiscounted`` after the account where it
-    is. Days are since entry and infinite where it did not happen.
+    is. Days are since entry, infinite where the event did not happen.
     """
     outcomes = [
         (name, pa.bool_() if i < FLAGS else pa.int32() if name in WHOLE else pa.float64())
@@ -90,7 +90,7 @@ class PatientsFile:
         self.schema = pa.schema(columns())
 
     def __enter__(self) -> Sink:
-        """Open the file beside its place; return what takes the patients.
+        """Open a temporary file in the same folder; return a function to which patients are passed.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class PatientsFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Move the complete file into place; after an error leave no trace."""
+        """Move the complete file into place; after an error remove it."""
         try:
             self._writer.close()
             self._stream.close()

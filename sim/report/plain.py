@@ -1,4 +1,4 @@
-"""Rows of text for a pipe: one line each, columns that line up, nothing cut off."""
+"""Rows of text for a pipe: one line each, aligned columns, nothing cut off."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ AMOUNT: Final = 13
 GAP: Final = "  "
 MARGIN: Final = DAYS + CATEGORY + 2 * len(GAP)
 NARROWEST: Final = 16
-"""Of the words beside the amounts."""
+"""Of the words next to the amounts."""
 SHORT: Final = {
     Category.ADMINISTRATION: "hospital",
     Category.QALY_TOXICITY: "toxicity",

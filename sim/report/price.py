@@ -51,9 +51,10 @@ COLUMNS: Final = (
 """Of price.csv.
 
 - `basis` is ``base_case``, the parameters' own values, or ``mean_over_draws``.
-- `price_per_vial` is where the ICER against the comparator is the threshold; `se` its Monte Carlo
-  error or, over draws, that of draws and patients. `direction` says whether the threshold is met
-  at most or at least at this price. A price below 0 would have to be paid to the payer.
+- `price_per_vial` is the price at which the ICER against the comparator is the threshold; `se` its
+  Monte Carlo error or, over draws, that of draws and patients. `direction` says whether the
+  threshold is met at most or at least at this price. A price below 0 would be a payment to the
+  payer.
 - `change_percent` is from the price of the scenario; empty below a price of 0.
 - `vials_per_cycle` are the mean vials of a cycle that is started, interruptions included; empty
   where the drug is not in the first line alone.
@@ -106,7 +107,7 @@ def price_table(found: PricedResults) -> pd.DataFrame:
 
 
 def price_summary(found: PricedResults) -> dict[str, Any]:
-    """Return what price.json holds after its heading."""
+    """Return the content of price.json after its heading."""
     return {
         "regimen": found.regimen,
         "parameter": found.parameter,

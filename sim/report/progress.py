@@ -34,7 +34,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def patients_progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Show patients finished out of `total`; yields what is called with each batch."""
+    """Show patients finished out of `total`; yields a function to call with each batch."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -64,7 +64,7 @@ def patients_progress(total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def steps_progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Show steps of work finished out of `total`; yields what is called with each batch."""
+    """Show steps of work finished out of `total`; yields a function to call with each batch."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -74,7 +74,7 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
 
 
 def psa_json(answer: Answer) -> str:
-    """Return the answer as JSON text; what cannot be estimated is null."""
+    """Return the answer as JSON text; values that cannot be estimated are null."""
     psa = answer.psa
     question = psa.question
     scenario = question.scenario
@@ -214,7 +214,7 @@ def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
 
 
 def _split(psa: Psa, found: Split) -> dict[str, Any]:
-    """Return what was found; where there is no interval, also what would give one."""
+    """Return a split; where there is no interval, also the numbers that would give one."""
     known = {name: finite(value) for name, value in found._asdict().items()}
     factors = {"draws": known.pop("more_draws"), "patients": known.pop("more_patients")}
     if found.has_interval or not math.isfinite(found.mean):

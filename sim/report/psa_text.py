@@ -47,7 +47,7 @@ WHY: Final = (
 """Why an interval is not given."""
 SHARE: Final = "{:.1f}"
 NOISY: Final = 0.1
-"""A share of noise that a reader of probabilities should know of."""
+"""A share of noise that is reported with probabilities."""
 MEANS: Final = (
     "Standard errors are those of the means and, after a 95 % interval, of its low and high end: "
     "of the number of draws and of patients. Intervals are quantiles of the draws with the Monte "
@@ -87,7 +87,7 @@ def print_psa(console: Console, answer: Answer) -> None:
 
 
 def _reason(planned: Planned, symbol: str, benefit: str) -> str:
-    """Say in words which numbers were chosen, why, and what that saves."""
+    """Describe the chosen numbers, their reason, and the work saved."""
     found, chosen = planned.variances, planned.allocation
     money = _money(symbol)
     return (
@@ -234,7 +234,7 @@ def _notes(console: Console, answer: Answer) -> None:
 
 
 def missing_intervals(answer: Answer) -> list[str]:
-    """Say why intervals of the tables are not given, and what would give them."""
+    """Say why intervals of the tables are not given, and the numbers that would give them."""
     psa = answer.psa
     shown = [answer.outcomes[name][key] for name in psa.strategies for key in SHOWN]
     for gain in answer.gains:

@@ -39,20 +39,19 @@ COLUMNS: Final = {
 }
 """Columns of each table.
 
-What cannot be estimated, and a median that is not reached, is empty here and null in
+Values that cannot be estimated, and medians that are not reached, are empty here and null in
 summary.json.
 
 - Means are per patient, in the `unit` of the row; money is in the currency and the prices of the
   perspective, discounted unless the name says otherwise.
 - `line` and `cycle` count from 1; care after the last regimen is a line of its own.
 - survival.csv begins with month 0, at entry (RFS: at remission), before anything has happened:
-  EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first
-  line. `at_risk` is the number of patients to whom the event has not happened. The rows end
-  where the horizon does.
-- flow.csv counts patients by course, in the words of `sim.simulation.flow`: response to the first line
-  (remission with or without MRD, none), allo-HCT (in continuous remission, later, none), course
-  and state by `months`, 60 or where the horizon ends.
-- `changed` says whether the scenario put `value` in the place of the catalogue's. `low` and `high`
+  EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first line.
+  `at_risk` is the number of patients without the event. The rows end at the horizon.
+- flow.csv counts patients by course, in the words of `sim.simulation.flow`: response to the first
+  line (remission with or without MRD, none), allo-HCT (in continuous remission, later, none),
+  course and state by `months`, 60 or where the horizon ends.
+- `changed` says whether `value` is the scenario's and not the catalogue's. `low` and `high`
   are the range of the catalogue's value: the stated one, else the 95 % interval of its
   distribution. `arithmetic` is the sum behind the value as it is written there.
 - events.csv is written for traced patients only.

@@ -27,7 +27,7 @@ def run_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the run by file name, in the columns `COLUMNS`.
 
-    The `flow` is needed where the simulation did not keep its single patients.
+    The `flow` is needed where the simulation did not store its single patients.
     """
     tables = {
         "strategies.csv": _strategies(summary, simulation.question.perspective.currency),

@@ -1,4 +1,4 @@
-"""What the printed answers of all sensitivity analyses have in common."""
+"""Common parts of the printed answers of all sensitivity analyses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAME_PATIENTS: Final = (
 def print_heading(
     console: Console, question: Question, analysis: str, *more: tuple[str, str]
 ) -> None:
-    """Print what was asked and how it was simulated."""
+    """Print the question and how it was simulated."""
     simulated = (
         f"{patients_in_words(question.patients)}, the same under each strategy and parameter set; "
         f"seed {question.seed}; core engine"
@@ -37,7 +37,7 @@ def print_heading(
 
 
 def print_notes(console: Console, *notes: str) -> None:
-    """Print what the reader has to know, and that this is no advice."""
+    """Print notes for the reader, and that this is no advice."""
     for note in (*notes, DISCLAIMER):
         print_paragraph(console, note)
 
@@ -78,7 +78,7 @@ def folded(label: str) -> str:
 
 
 def strategy_label(question: Question, name: str) -> str:
-    """Return how a strategy is called."""
+    """Return the label of a strategy."""
     return next(s.shown_name for s in question.scenario.strategies if s.name == name)
 
 

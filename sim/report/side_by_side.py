@@ -1,7 +1,7 @@
-"""Columns of text side by side: what happened to each of several lives on the same day.
+"""Columns of text side by side: the events of several lives on the same day.
 
-A line has words on the left and numbers on the right of its column. Where the two do not fit
-beside each other, the words are wrapped and the numbers follow; nothing is cut off.
+A line has words on the left and numbers on the right of its column. Where the two do not fit on one
+line, the words are wrapped and the numbers follow; nothing is cut off.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ APART: Final = 2
 
 
 class Line(NamedTuple):
-    """Words, numbers at the right edge, a style, and how far what is wrapped is set in."""
+    """Words, numbers at the right edge, a style, and the indent of wrapped lines."""
 
     words: str
     numbers: str = ""
@@ -32,7 +32,7 @@ class Line(NamedTuple):
 
 
 class Band(NamedTuple):
-    """A label in the margin, and the lines of each column beside it."""
+    """A label in the margin, and the lines of each column next to it."""
 
     label: str
     columns: Sequence[Sequence[Line]]

@@ -1,6 +1,6 @@
-"""Tables of numbers for a screen: columns that line up, split where the screen is too narrow.
+"""Tables of numbers for a screen: aligned columns, split where the screen is too narrow.
 
-The numbers of a column end at one place, so that units stand under units; their standard
+The numbers of a column end at one place, so that units are below units; their standard
 errors follow in parentheses. A table that is too wide puts its headings on several lines, and
 if that is not enough becomes several tables, so that no number is ever broken or cut off.
 """
@@ -29,7 +29,7 @@ SUBSTITUTES: Final = {
     "σ": "sigma",
     "·": "-",
 }
-"""What stands for a sign that the encoding of the output does not have."""
+"""Substitutes for signs that the encoding of the output lacks."""
 
 
 class Cell(NamedTuple):
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
 class Row(NamedTuple):
     """A label with a cell for each column; one without cells is a heading of its own.
 
-    A label may have several lines; the cells stand beside the first.
+    A label may have several lines; the cells are next to the first.
     """
 
     label: str
@@ -59,19 +59,19 @@ class Table(NamedTuple):
 
 
 class Sheet(Console):
-    """An output that is given tables and paragraphs whole, and lays them out itself."""
+    """An output that receives whole tables and paragraphs, and lays them out itself."""
 
     def add_table(self, table: Table) -> None:
-        """Take a table."""
+        """Add a table."""
         raise NotImplementedError
 
     def add_paragraph(self, text: str, name: str, style: str) -> None:
-        """Take text, with the name that stands before it where it has one."""
+        """Add text, after its name where it has one."""
         raise NotImplementedError
 
 
 def encodable(text: str, encoding: str) -> str:
-    """Return the text on one line, with substitutes for what `encoding` does not have."""
+    """Return the text on one line, with substitutes for signs that `encoding` lacks."""
 
     def shown(sign: str) -> str:
         if not sign.isprintable():

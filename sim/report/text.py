@@ -1,4 +1,4 @@
-"""The answer as it is printed: what was asked, what came out, how sure, what to cite."""
+"""The answer as it is printed: question, results, uncertainty, citations."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def print_paragraph(console: Console, text: str, name: str = "", style: str = ""
 
 
 def question_lines(question: Question) -> list[tuple[str, str]]:
-    """Return in words, with their names, who is treated, who pays, and for how long it counts."""
+    """Return in words, with their names, the population, the perspective and the horizon."""
     scenario = question.scenario
     population = question.catalogue.populations[scenario.population]
     costs, effects = question.discount_rates
@@ -121,7 +121,7 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
 
 
 def print_question(console: Console, question: Question, *simulated: tuple[str, str]) -> None:
-    """Print what was asked, then names and texts of how it was simulated."""
+    """Print the question, then names and texts of how it was simulated."""
     print_paragraph(console, question.scenario.title, style="bold")
     for name, text in (*question_lines(question), *simulated):
         print_paragraph(console, text, name)
@@ -129,7 +129,7 @@ def print_question(console: Console, question: Question, *simulated: tuple[str, 
 
 
 def print_scenario(console: Console, question: Question) -> None:
-    """Print what is asked, before anything has been simulated."""
+    """Print the question, before anything has been simulated."""
     own = own_values(question)
     count = f"{patients_in_words(question.patients)}, the same under each strategy; seed {question.seed}"
     print_question(

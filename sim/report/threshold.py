@@ -41,12 +41,12 @@ COLUMNS: Final = (
 )
 """Of threshold.csv, one row per flip; a threshold without one has a row without a value.
 
-- `value` is where another strategy becomes optimal, between `low` and `high`; `se` is its Monte
-  Carlo error.
+- `value` is the value at which another strategy becomes optimal, between `low` and `high`; `se` is
+  its Monte Carlo error.
 - `optimal_below` and `optimal_above` are the strategies on its two sides.
 - `base` is the parameter's own value.
 - Of a count the decision flips between two whole numbers: `value` is the first at which
-  `optimal_above` is optimal, `last_below` the one before, and there is no error of a place. Else
+  `optimal_above` is optimal, `last_below` the one before, and there is no error. Else
   `last_below` is empty.
 - `value`, `se`, `low`, `high`, `base` and `last_below` are in `unit`, `threshold` in `currency`
   per QALY.
@@ -72,7 +72,7 @@ def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
 
 
 def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
-    """Return what threshold.json holds after its heading."""
+    """Return the content of threshold.json after its heading."""
     return {
         "parameter": result.varied.name,
         "label": result.varied.label,
@@ -170,7 +170,7 @@ def _rows(result: ThresholdAnalysis, threshold: float) -> Iterator[Row]:
 
 
 def _place(flip: Flip) -> str:
-    """Say where a flip lies: ``between 2 and 3`` of a count."""
+    """Say where a flip is: ``between 2 and 3`` of a count."""
     if flip.is_jump:
         return f"between {flip.last_below:,.0f} and {flip.value:,.0f}"
     return f"{flip.value:,.4g}"

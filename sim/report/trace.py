@@ -15,7 +15,7 @@ from sim.simulation.run import Trace
 
 MONEY_DIGITS: Final = 2
 UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6)}
-"""Unit and decimals of what is not money."""
+"""Unit and decimals of accounts other than money."""
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
 SHOWN_APART: Final = (RandomDraw.SEX, RandomDraw.SALVAGE_LINE, RandomDraw.MRD_ONLY)
 """Characteristics with a place of their own in the description of a patient."""
@@ -23,7 +23,7 @@ REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remis
 
 
 def describe_patient(patient: Patient) -> str:
-    """Say who entered."""
+    """Describe the patient at entry."""
     traits = [
         facts.word
         for decision, facts in DRAWS.items()
@@ -43,7 +43,7 @@ def describe_patient(patient: Patient) -> str:
 
 
 def describe(event: Event, regimens: Sequence[str]) -> str:
-    """Say what happened."""
+    """Describe an event."""
     cycle, word = f"cycle {event.cycle + 1}", EVENTS[event.kind].word
     match event.kind:
         case EventKind.LINE_STARTED:
@@ -87,9 +87,9 @@ def _words(name: str) -> str:
 
 
 def lines(trace: Trace, currency: str) -> Iterator[str]:
-    """Yield the trace of a patient: who, each event with its day, then the ledger.
+    """Yield the trace of a patient: baseline, each event with its day, then the ledger.
 
-    The ledger is sorted by category and time, so that what belongs together stands together.
+    The ledger is sorted by category and time, so that related entries are together.
     Every entry is shown, and the entries add up to the totals.
     """
     yield f"Patient {trace.patient.number} under {_words(trace.strategy)}"
@@ -122,7 +122,7 @@ def _entry_line(entry: Entry, digits: int) -> str:
 
 
 def entry_name(entry: Entry) -> str:
-    """Say what an entry is for: what was done, or the health state."""
+    """Name the reason of an entry: a service, or the health state."""
     if entry.category in (Category.QALY_STATE, Category.LIFE):
         return _words(entry.state.value)
     return entry.what.replace("_", " ")

@@ -72,7 +72,7 @@ def two_way_table(result: TwoWay) -> pd.DataFrame:
 
 
 def two_way_summary(result: TwoWay) -> dict[str, Any]:
-    """Return what twoway.json holds after its heading."""
+    """Return the content of twoway.json after its heading."""
     return {
         "outcome": result.outcome.name,
         "strategy": result.strategy,

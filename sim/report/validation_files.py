@@ -56,7 +56,7 @@ def validation_files(found: Prediction) -> dict[str, str | bytes]:
 
 
 def counts(summary: pd.DataFrame) -> str:
-    """Say how many published values lie inside, by role."""
+    """Say how many published values are inside, by role."""
     parts = [
         f"{one.inside} of {one.endpoints} {ROLE_WORDS[str(one.group)]}"
         for one in summary.itertuples()
@@ -66,7 +66,7 @@ def counts(summary: pd.DataFrame) -> str:
 
 
 def validation_json(found: Prediction) -> str:
-    """Return summary and endpoints as JSON; what is not finite is null."""
+    """Return summary and endpoints as JSON; values that are not finite are null."""
     content = {
         "draws": found.validation.draws,
         "summary": _records(found.summary),

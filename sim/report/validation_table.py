@@ -1,4 +1,4 @@
-"""A validation as it is printed: every endpoint by study, then how many lie inside."""
+"""A validation as it is printed: every endpoint by study, then how many are inside."""
 
 from __future__ import annotations
 

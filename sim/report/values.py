@@ -1,4 +1,4 @@
-"""Numbers as result files hold them: what cannot be estimated is null in JSON and empty in tables."""
+"""Numbers in result files: values that cannot be estimated are null in JSON and empty in tables."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ COLUMNS: Final = (
 """Of voi.csv.
 
 - `kind` is ``everything`` (EVPI), ``group`` or ``parameter`` (EVPPI).
-- `value` is in currency per patient at `threshold`, with its standard error; `null` is what the
-  same regression finds where there is nothing to find, its upward bias, with the spread of that.
+- `value` is in currency per patient at `threshold`, with its standard error; `null` is the result
+  of the same regression where the true value is 0, its upward bias, with the spread of that.
 - `told_from_nothing`: the value exceeds `null` by twice its error.
 - `population_value` is for all patients of the decision horizon, discounted; empty unless their
   number was given.
@@ -106,14 +106,14 @@ def voi_table(found: ValueOfInformation, patients: Patients | None) -> pd.DataFr
                 rows.append(
                     (kind, part.name, _label(found, part), len(part.members))
                     + (threshold, worth.value, finite(worth.se), worth.null, finite(worth.null_se))
-                    + (worth.is_told_from_nothing,)
+                    + (worth.exceeds_bias,)
                     + (scaled(worth.value), scaled(worth.se), currency)
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def voi_summary(found: ValueOfInformation, patients: Patients | None) -> dict[str, Any]:
-    """Return what voi.json holds after its heading."""
+    """Return the content of voi.json after its heading."""
     return {
         "draws": found.psa.draws,
         "patients_of": "one draw",
@@ -166,7 +166,7 @@ def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
             "" if part in found.groups else part.name,
             worth.value,
             worth.se,
-            worth.is_told_from_nothing,
+            worth.exceeds_bias,
         )
         for part in [*found.groups, *found.parameters[:top]]
         for worth in (part.worth[threshold],)
@@ -226,7 +226,7 @@ def print_voi(
 
 
 def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
-    # A parameter goes by its name, which is unique and can be copied into a scenario.
+    # A parameter is shown by its name, which is unique and can be copied into a scenario.
     single = part.name in found.psa.parameters
     label = part.name if single else f"{_label(found, part)} ({len(part.members)})"
     return Row(label, [_cell(worth, symbol) for worth in part.worth.values()])
@@ -234,7 +234,7 @@ def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
 
 def _cell(worth: PartialInformation, symbol: str) -> Cell:
     cell = money(worth.value, worth.se, symbol)
-    return cell._replace(error=f"{cell.error}{' ' if worth.is_told_from_nothing else '*'}")
+    return cell._replace(error=f"{cell.error}{' ' if worth.exceeds_bias else '*'}")
 
 
 def _label(found: ValueOfInformation, part: Knowledge) -> str:
@@ -254,7 +254,7 @@ def _knowledge(found: ValueOfInformation, part: Knowledge) -> dict[str, Any]:
                 "se": finite(worth.se),
                 "null": worth.null,
                 "null_se": finite(worth.null_se),
-                "told_from_nothing": worth.is_told_from_nothing,
+                "told_from_nothing": worth.exceeds_bias,
             }
             for threshold, worth in part.worth.items()
         },

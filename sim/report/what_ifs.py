@@ -47,8 +47,8 @@ COLUMNS: Final = (
 - Columns beginning with ``change_`` are the what-if minus the scenario as it stands, with the
   error of that paired difference; those in money are empty where the currency or its year is
   another.
-- `notes` says what a what-if goes without, since it has no meaning there, and whether it changes
-  nothing that the scenario uses.
+- `notes` names the values that a what-if lacks, since they have no meaning there, and says whether
+  it changes nothing that the scenario uses.
 """
 
 
@@ -80,7 +80,7 @@ def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
 
 
 def matrix_summary(result: ScenarioMatrix) -> dict[str, Any]:
-    """Return what scenarios.json holds after its heading."""
+    """Return the content of scenarios.json after its heading."""
     return {
         "comparator": result.question.scenario.comparator_name,
         "what_ifs": [
@@ -131,7 +131,7 @@ def matrix_files(result: ScenarioMatrix) -> dict[str, str | bytes]:
 
 
 def print_matrix(console: Console, result: ScenarioMatrix) -> None:
-    """Print a table of the what-ifs for each strategy beside the comparator."""
+    """Print a table of the what-ifs for each strategy but the comparator."""
     question = result.question
     against = strategy_label(question, question.scenario.comparator_name)
     print_heading(console, question, f"{len(result.columns) - 1} what-ifs, against {against}")

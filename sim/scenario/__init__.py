@@ -1,1 +1,1 @@
-"""What the user asks: YAML files read into validated scenarios."""
+"""The user's questions: YAML files read into validated scenarios."""

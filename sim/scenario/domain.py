@@ -2,8 +2,8 @@
 
 Each parameter has the limits of its unit (`sim.catalog.units`). Beyond these, some parameters limit
 each other: shares of one whole add up to at most 1, a minimum is not above a maximum, a stay is not
-longer than its cycle. The rules stand here once, for scenarios, what-ifs, intervals of analyses and
-draws alike.
+longer than its cycle. The rules are defined here once, for scenarios, what-ifs, intervals of
+analyses and draws alike.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Numbers = Mapping[str, float]
 ROUNDING: Final = 1e-9
 """Of a sum of decimal numbers, relative to the limit."""
 SPREAD_OF_HEIGHTS: Final = 9.0
-"""No standard normal of a random number lies further out."""
+"""No standard normal of a random number is larger."""
 SHORTEST_INFUSION_DAYS: Final = 0.04
 """About an hour."""
 WORST_UTILITY: Final = -1.0
@@ -88,7 +88,7 @@ class AtMost(Rule):
         return (-math.inf, bound) if factor > 0.0 else (bound, math.inf)
 
     def settle(self, columns: dict[str, Array], numbers: Numbers) -> None:
-        """Scale the drawn terms that add, so that the sum meets the limit."""
+        """Scale the drawn terms that add, so that the sum reaches the limit."""
         drawn = [name for name, factor in self.terms.items() if factor > 0.0 and name in columns]
         if not drawn:
             return

@@ -1,9 +1,9 @@
 """Scenarios that extend others: a chain of files laid over each other.
 
-``extends: base.yaml`` starts from another file. Mappings are merged key by key; lists and
-single values of the child replace those of its parent; a parameter or a what-if that the child
-writes as null is taken out. Every value remembers the file and the line that it came from, and the
-perspective in whose money it was written.
+``extends: base.yaml`` starts from another file. Mappings are merged key by key; lists and single
+values of the child replace those of its parent; a parameter or a what-if that the child writes as
+null is taken out. Every value stores its file and line, and the perspective in whose money it was
+written.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ REMOVABLE: Final = (PARAMETERS, WHAT_IFS)
 class Origin:
     """Where a value was written; `rank` 0 is the scenario itself, 1 its parent, and so on.
 
-    `line` is 0 where it was not written in a file. `perspective` is the one in force where the value
-    was written: an amount is in its money. None says that the value is no amount, or whose is unknown.
+    `line` is 0 where it was not written in a file. `perspective` is the one in force where the
+    value was written: an amount is in its money. None where the value is no amount, or its
+    perspective is unknown.
     """
 
     file: str
@@ -98,7 +99,7 @@ def read_lineage(path: Path) -> Lineage:
     Raises
     ------
     UserError
-        When a file cannot be read, a parent is missing, or the chain bites its own tail.
+        When a file cannot be read, a parent is missing, or the chain is circular.
     """
     folder = path.parent
     document = read_yaml(path)
@@ -126,7 +127,7 @@ def read_lineage(path: Path) -> Lineage:
 
 
 def _note_perspectives(document: Document, perspectives: dict[str | None, object]) -> None:
-    """Note the perspectives that a document names: its own, and by name those of its what-ifs."""
+    """Record the perspectives that a document names: its own, and by name those of its what-ifs."""
     if PERSPECTIVE in document.data:
         perspectives[None] = document.data[PERSPECTIVE]
     what_ifs = document.data.get(WHAT_IFS)

@@ -1,7 +1,7 @@
 """The names and values that a scenario may use, looked up in the catalogue and in the model.
 
-A parameter is used by a scenario when its model or its prices read it. This is the one notion of
-"used": what a scenario may set, what analyses vary and what a run counts.
+A parameter is used by a scenario when its model or its prices read it. This is the one definition
+of "used", for scenarios, analyses and runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sim.scenario.schema import Scenario
 _WITHOUT_EFFECT: Final = frozenset(
     {"title", "description", "patients", "seed", "parameters", "what_ifs", "life_table"}
 )
-"""Keys on which it does not depend which parameters are used."""
+"""Keys that do not affect which parameters are used."""
 
 
 class Inputs:

@@ -1,4 +1,4 @@
-"""A resolved scenario written out, each value with the place that it came from."""
+"""A resolved scenario written out, each value with its origin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sim.catalog import Perspective
 
 Row = tuple[str, str]
-"""A line of YAML and where its value came from, or nothing."""
+"""A line of YAML and the origin of its value, or nothing."""
 
 WIDEST_VALUE: Final = 56
 _LONGEST_WHOLE: Final = 1e15
@@ -28,8 +28,8 @@ _PLAIN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9_+.%/,-]*( [A-Za-z0-9_+.%/,-]+)*")
 def listing(loaded: Loaded, inherited: Mapping[Steps, Row] | None = None) -> str:
     """Write the scenario as YAML, with the origin of every value in a comment.
 
-    `inherited` gives, for values that the scenario leaves to others, what they are (as YAML)
-    and whose they are. The text is itself a scenario that asks the same question.
+    `inherited` gives the values that the scenario leaves to others (as YAML) and their origins. The
+    text is itself a scenario of the same question.
     """
     scenario = loaded.scenario
     left_open: dict[Steps, Row] = {("comparator",): (written(scenario.comparator_name), DEFAULT)}
@@ -43,9 +43,9 @@ def listing(loaded: Loaded, inherited: Mapping[Steps, Row] | None = None) -> str
 
 
 def perspective_values(loaded: Loaded, perspective: Perspective) -> dict[Steps, Row]:
-    """Return what the scenario leaves to its perspective, in the form that `listing` takes.
+    """Return the values that the scenario leaves to its perspective, in the form for `listing`.
 
-    An override of the perspective's parameter comes from the scenario and is said to.
+    An override of the perspective's parameter has the scenario as its origin.
     """
     whose = f"perspective {perspective.name}"
     overrides = loaded.scenario.parameters

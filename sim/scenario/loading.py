@@ -37,7 +37,7 @@ _TABLE_SUFFIX: Final = ".csv"
 
 
 class NamedParameter(Protocol):
-    """What a scenario needs to know of a parameter of the catalogue."""
+    """The attributes of a catalogue parameter that a scenario needs."""
 
     @property
     def value(self) -> float:
@@ -52,7 +52,7 @@ class NamedParameter(Protocol):
 
 
 class Names(Protocol):
-    """What a scenario needs to know of the catalogue."""
+    """The contents of the catalogue that a scenario needs."""
 
     @property
     def populations(self) -> Mapping[str, object]:
@@ -97,7 +97,7 @@ class Loaded:
         return self.lineage.files[0]
 
     def origin(self, *path: str | int) -> str:
-        """Return ``file:line`` of the value at `path`, or ``default`` when nobody wrote it."""
+        """Return ``file:line`` of the value at `path`, or ``default`` when it was not written."""
         node = self.lineage.top.find(path)
         return DEFAULT if node is None else str(node.origin)
 

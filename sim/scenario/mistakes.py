@@ -1,4 +1,4 @@
-"""What is wrong with a scenario, in the user's words and in the order of the files."""
+"""The mistakes of a scenario, in the user's words and in the order of the files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _PARTS: Final[Mapping[str, type[BaseModel]]] = {
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong with the value at `path`."""
+    """One mistake in the value at `path`."""
 
     path: Steps
     problem: str
@@ -108,7 +108,7 @@ def keys_of(model: type[BaseModel]) -> list[str]:
 
 
 def _known_keys(path: Steps) -> list[str]:
-    """Return the keys that may stand where the unknown key of `path` stands."""
+    """Return the keys allowed in place of the unknown key of `path`."""
     if len(path) == 1:
         return [*keys_of(Scenario), EXTENDS]
     if path[0] == WHAT_IFS:
@@ -121,8 +121,7 @@ def mistakes_in(
 ) -> list[Mistake]:
     """Put every error of the schema into words.
 
-    `known_keys` says which keys may stand where an unknown key stands; it is given the path of
-    that key.
+    `known_keys` returns the keys allowed in place of an unknown key, given its path.
     """
     details = error.errors(include_url=False)
     # A list with a wrong item is also reported as too short: only the item matters.

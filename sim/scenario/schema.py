@@ -1,7 +1,7 @@
-"""The scenario: one question, and everything that has to be said to answer it.
+"""The scenario: one question, and every choice that is needed to answer it.
 
 Values are never converted: ``"10"`` is not a number, ``true`` is not 1, a whole number is
-accepted where a fraction is. ``None`` stands for "what the perspective says".
+accepted where a fraction is. ``None`` means the value of the perspective.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BROKEN_RULE: Final = "broken_rule"
 
 Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
-"""Whether results speak of the average of all studies, or predict one to come."""
+"""Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
@@ -49,7 +49,7 @@ def broken_rule(
 
 
 def repeated(values: Sequence[_Value]) -> Iterator[tuple[int, int, _Value]]:
-    """Yield place, first place and value of all that is among the values before it."""
+    """Yield place, first place and value of every value that repeats an earlier one."""
     for position, value in enumerate(values):
         first = values.index(value)
         if first < position:
@@ -57,7 +57,7 @@ def repeated(values: Sequence[_Value]) -> Iterator[tuple[int, int, _Value]]:
 
 
 def _horizon(value: Any) -> object:  # noqa: ANN401
-    """Let the word for a whole life or a number of years through, and nothing else."""
+    """Accept the word for a whole life or a number of years, and nothing else."""
     if value == LIFETIME:
         return value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -75,7 +75,7 @@ Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
 class _Part(BaseModel):
-    """What every part of a scenario keeps: no unknown key, no conversion, no change."""
+    """The rules of every part of a scenario: no unknown key, no conversion, no change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -117,11 +117,10 @@ class Switches(_Part):
 
 
 class WhatIf(_Part):
-    """The same question asked with some keys changed, as an extending file would change them.
+    """The same question with some keys changed, as an extending file would change them.
 
-    `factors` multiply the values of parameters, `shifts` are added to them. A key that is not
-    given keeps its value; what stands in the others is checked together with the scenario that
-    they change.
+    `factors` multiply the values of parameters, `shifts` are added to them. A key that is not given
+    has its old value; the others are checked together with the scenario that they change.
     """
 
     label: Name | None = None
@@ -152,7 +151,7 @@ class WhatIf(_Part):
 
 
 class Scenario(_Part):
-    """Which patients, which strategies, whose costs, for how long, with what assumptions."""
+    """A scenario: patients, strategies, perspective, horizon and assumptions."""
 
     title: Annotated[str, Field(min_length=1)]
     description: str = ""

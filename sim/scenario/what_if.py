@@ -85,7 +85,7 @@ def changed_by(top: Node, name: str, what_if: WhatIf, check: Check, values: Amou
 
 
 class _Move(NamedTuple):
-    """A factor or a shift of a parameter: its key, the value that it gives, and where it stands."""
+    """A factor or a shift of a parameter: its key, the value that it gives, and its place."""
 
     key: str
     parameter: str
@@ -103,7 +103,7 @@ def _moves(written: Node, values: Mapping[str, float]) -> Iterator[_Move]:
         for parameter, node in given.content.items():
             # An unknown name is found to be unknown by the check that follows.
             moved[parameter] = move(moved.get(parameter, 1.0), node.plain())
-            # A factor has no unit, so that its product is in the money of what it multiplies.
+            # A factor has no unit, so that its product is in the money of the parameter.
             money = None if key == FACTORS else node.origin.perspective
             origin = replace(node.origin, perspective=money)
             yield _Move(key, parameter, Node(moved[parameter], origin))
@@ -132,7 +132,7 @@ def _placed(name: str, mistake: Mistake) -> Mistake:
 
 
 def _in_words(mistake: Mistake) -> str:
-    """Say what is left out, and why in a few words."""
+    """Return the value that is left out, and why, in a few words."""
     return f"{mistake.path[-1]}: {mistake.problem.partition(':')[0].partition(';')[0]}"
 
 
@@ -155,7 +155,7 @@ def without(top: Node, mistakes: Sequence[Mistake]) -> Node:
 def mistakes_in_what_ifs(
     scenario: Scenario, top: Node, check: Check, values: Amounts
 ) -> Iterator[Mistake]:
-    """Find what is wrong with each what-if; the scenario itself is known to be right."""
+    """Find the mistakes of each what-if; the scenario itself is known to be right."""
     for name, what_if in scenario.what_ifs.items():
         changed = changed_by(top, name, what_if, check, values)
         yield from changed.mistakes

@@ -1,4 +1,4 @@
-"""What two questions ask differently, and whether their answers may stand in one analysis."""
+"""The differences between two questions, and whether one analysis may pool their answers."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from sim.simulation.question import Question
 MAY_DIFFER: Final = frozenset(
     {"title", "description", "patients", "seed", "strategies", "comparator", "what_ifs"}
 )
-"""Keys of scenarios whose strategies are alternatives nevertheless; all others must be equal."""
+"""Keys that may differ between scenarios that are pooled; all others must be equal."""
 COMPARATOR: Final = "comparator"
 THRESHOLDS: Final = "thresholds"
 PRICE: Final = "cost."
-"""How the names of the parameters begin that are a payer's own prices."""
+"""Prefixes of the parameters that are a payer's own prices."""
 ONE_BY_ONE: Final = frozenset({"strategies", "parameters"})
 UNSAID: Final = (MAY_DIFFER - {COMPARATOR}) | ONE_BY_ONE
-"""Words, what is made equal, what is compared one by one, and what is asked besides."""
+"""Texts, keys that are made equal, keys that are compared one by one, and other questions."""
 SCENARIO: Final = "scenario"
 STRATEGY: Final = "strategy"
 PARAMETER: Final = "parameter"
 DIGITS: Final = 8
-"""Of the hash by which the contents of two life tables are distinguished."""
+"""Of the hash that distinguishes the contents of two life tables."""
 
 
 @dataclass(frozen=True)
 class InputDifference:
     """A key of the scenarios, a strategy or a parameter that is not the same in all.
 
-    `values` are those of the scenarios, in their order; None where it has no part in one.
+    `values` are those of the scenarios, in their order; None where a scenario lacks it.
     """
 
     kind: str
@@ -44,10 +44,10 @@ class InputDifference:
 
 
 def input_differences(questions: Sequence[Question]) -> Iterator[InputDifference]:
-    """Yield what the questions ask differently: keys, then strategies, then parameters.
+    """Yield the differences between the questions: keys, then strategies, then parameters.
 
-    What a scenario leaves to its perspective is compared as the perspective says it. A parameter
-    is compared among the scenarios that use it.
+    A value that a scenario leaves to its perspective is compared as the perspective gives it. A
+    parameter is compared among the scenarios that use it.
     """
     for kind, tables in (
         (SCENARIO, [_keys(question) for question in questions]),
@@ -68,11 +68,10 @@ def same_money(one: Question, other: Question) -> bool:
 
 
 def not_poolable(questions: Sequence[Question]) -> tuple[str, ...]:
-    """Return what keeps the strategies of all questions out of one incremental analysis.
+    """Return the differences that exclude one incremental analysis of all questions.
 
-    They are alternatives of one model for the same people in the eyes of the same payer, or they
-    are not alternatives: nothing may differ but `MAY_DIFFER` and prices, the parameters
-    ``cost.*``.
+    Strategies are alternatives only in one model, for the same people and the same payer: nothing
+    may differ but `MAY_DIFFER` and prices, the parameters ``cost.*``.
     """
     found = input_differences(questions)
     return tuple(each.name for each in found if not _may_differ(each, questions))
@@ -113,7 +112,7 @@ def _keys(question: Question) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _LifeTables:
-    """Compared by what they hold, shown by their name."""
+    """Compared by their contents, shown by their name."""
 
     tables: tuple[LifeTable, LifeTable]
     shown: str = field(compare=False)
@@ -157,7 +156,7 @@ def _unit(questions: Sequence[Question], name: str) -> str:
 
 
 def input_unit(question: Question, name: str) -> str:
-    """Return what a parameter or a key is measured in; empty where its name says it or it has none."""
+    """Return the unit of a parameter or a key; empty where its name says it or it has none."""
     if name == THRESHOLDS:
         return per_qaly(question.perspective.currency)
     return question.parameters[name].unit if name in question.parameters else ""

@@ -1,7 +1,7 @@
-"""Several scenarios in the same patients: what was asked differently, and what it changes.
+"""Several scenarios in the same patients: the differences of their inputs and results.
 
-Patient i of every scenario has the same luck in every decision. Where the scenarios describe the
-same population, patient i also is the same person. Either way a difference between scenarios is
+Patient i of every scenario has the same number in every random draw. Where the scenarios describe
+the same population, patient i also is the same person. Either way a difference between scenarios is
 the mean of the differences within patients, and its error is that of those differences.
 """
 
@@ -36,7 +36,7 @@ ALL: Final = "all"
 
 @dataclass(frozen=True)
 class Side:
-    """One scenario of the comparison, and every patient's part in it.
+    """One scenario of the comparison, with the results of every patient.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Side:
     amounts
         Discounted, shape (patients, strategies, categories).
     flags
-        What happened, yes or no; shape (patients, strategies, flags).
+        Outcomes that are yes or no; shape (patients, strategies, flags).
     """
 
     name: str
@@ -79,7 +79,7 @@ class Side:
         return self.amounts[:, self.strategies.index(strategy), list(Category).index(category)]
 
     def flag(self, strategy: str, name: str) -> Array:
-        """Return 100 for each patient to whom it happened under a strategy, else 0."""
+        """Return 100 for each patient with the outcome under a strategy, else 0."""
         happened = self.flags[:, self.strategies.index(strategy), ROW.index(name)]
         return np.where(happened, 100.0, 0.0)
 
@@ -128,14 +128,14 @@ class Comparison:
     Attributes
     ----------
     inputs
-        What was asked differently.
+        The inputs that differ.
     differences
         Of each later scenario from the first.
     analyses
         The full incremental analysis of all strategies of all scenarios or, where that makes no
         sense, one of each scenario.
     separate_because
-        Why it makes none: what would have to be the same.
+        Why it makes none: the inputs that would have to be the same.
     """
 
     sides: tuple[Side, ...]
@@ -296,7 +296,7 @@ def _full_name(side: Side, strategy: str) -> str:
 
 
 class _Pooled(NamedTuple):
-    """A strategy of one scenario, or of several where no patient costs or gains anything else."""
+    """A strategy of one scenario, or of several where all patients have equal costs and effects."""
 
     totals: PatientTotals
     strategy: str

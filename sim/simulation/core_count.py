@@ -1,6 +1,6 @@
 """Counting in compiled code: the counterpart of `sim.simulation.tally.count_patient`.
 
-While a block of patients is counted, its sums stand on the clerk's desk, beside the amounts.
+While a block of patients is counted, its sums are on the clerk's desk, next to the amounts.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def put_away(desk: Data, sums: Sums, k: int) -> None:
 
 
 def close_accounts(desk: Data, s: int, column: int) -> None:
-    """Sum the patient's amounts under a strategy by account, beside the categories."""
+    """Sum the patient's amounts under a strategy by account, next to the categories."""
     for kind in range(2):
         amounts = desk.amounts[s, column, kind]
         cost, qaly = 0.0, 0.0
@@ -160,7 +160,7 @@ def count_impossible(counts: Counts, k: int, s: int, desk: Data, column: int) ->
         counts.impossible[k, s] += 1
 
 
-def keep_outcome(outcome: Data, row: Data) -> None:
+def store_outcome(outcome: Data, row: Data) -> None:
     """Fill the outcome row of a patient; the counterpart of `sim.engine.outcomes.outcome`."""
     for flag in range(FLAGS):
         row[flag] = float((outcome.marks >> flag) & 1)
@@ -176,7 +176,7 @@ def keep_outcome(outcome: Data, row: Data) -> None:
     row[EFS] = failure if responded else 0.0
 
 
-def keep_amounts(desk: Data, s: int, column: int, amounts: Data) -> None:
+def store_amounts(desk: Data, s: int, column: int, amounts: Data) -> None:
     """Copy the patient's amounts under a strategy, element by element: nothing is allocated."""
     for kind in range(2):
         for category in range(CATEGORIES):

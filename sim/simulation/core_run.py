@@ -40,7 +40,7 @@ from sim.simulation.tally import (
 from sim.simulation.unit import PatientRows, Room, Sets, new_room, unit_kernel
 
 UNITS_AHEAD = 4
-"""Units in work or waiting to be added up, per thread: what bounds the memory."""
+"""Units in work or waiting to be added up, per thread: this bounds the memory."""
 Rows = np.ndarray[Any, np.dtype[np.float64]]
 Sink = Callable[[int, Rows, Rows], None]
 """Takes the first patient's number, outcome rows and amounts of a unit, units in order."""
@@ -59,7 +59,7 @@ class Bound(NamedTuple):
 
 @dataclass(frozen=True)
 class Unit:
-    """What a unit of patients gives: its sums, and the patients when they are kept."""
+    """The results of a unit of patients: its sums, and its rows when they are stored."""
 
     patients: int
     sums: Sums
@@ -95,7 +95,7 @@ def run_core(
     progress: Callable[[int], None],
     sink: Sink | None,
 ) -> tuple[tuple[Arm, ...], Tally]:
-    """Simulate on the core engine; the arms are empty unless patients are kept."""
+    """Simulate on the core engine; the arms are empty unless patients are stored."""
     bound = bind(question)
     total = new_sums(bound.strategies)
     counts = [new_counts(bound.strategies, 1) for _ in range(workers(threads))]
@@ -158,7 +158,7 @@ def units(question: Question, bound: Bound, counts: list[Counts], *, keep: bool)
 
 
 def ready(bound: Bound) -> None:
-    """Have the compiled code at hand; say so when it has to be made first."""
+    """Load the compiled code; report when it has to be compiled first."""
     with first_compilation(sys.stderr):
         counts = new_counts(bound.strategies, 1)
         run_unit_in(new_room(bound.keys), counts, bound, 0, 0, 0, keep=False)
@@ -167,7 +167,7 @@ def ready(bound: Bound) -> None:
 def run_unit_in(
     room: Room, counts: Counts, bound: Bound, seed: int, first: int, count: int, *, keep: bool
 ) -> Unit:
-    """Move `count` patients from `first` on; they are added to the `counts`."""
+    """Simulate `count` patients from `first` on; they are added to the `counts`."""
     kept = new_patient_rows(count if keep else 0, bound.strategies)
     sums = new_sums(bound.strategies, 1)
     firsts = np.array([first])
@@ -176,7 +176,7 @@ def run_unit_in(
 
 
 def new_patient_rows(patients: int, strategies: int) -> PatientRows:
-    """Make room for the single patients."""
+    """Allocate the rows of single patients."""
     return PatientRows(
         rows=np.zeros((patients, strategies, len(ROW))),
         amounts=np.zeros((patients, strategies, 2, len(CATEGORIES))),

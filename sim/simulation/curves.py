@@ -15,7 +15,7 @@ from sim.simulation.tally import BINS_PER_MONTH
 
 LAST_MONTH: Final = 120
 LATEST_REMISSION_DAYS: Final = DAYS_PER_YEAR
-"""Where single patients were not kept: nobody enters the first remission later than this."""
+"""Where single patients were not stored: nobody enters the first remission later than this."""
 
 
 class Curve(NamedTuple):

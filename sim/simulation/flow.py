@@ -1,4 +1,4 @@
-"""Where patients went: counts of courses, from treatment through remission and allo-HCT."""
+"""Patient flow: counts of courses, from treatment through remission and allo-HCT."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sim.simulation.run import Simulation
 from sim.simulation.tally import DEATH, RELAPSE, ROW
 
 LANDMARK_MONTHS: Final = 60
-"""When it is asked who is alive and who is in remission; earlier where the horizon is."""
+"""Month at which survival and remission are assessed; earlier where the horizon is."""
 RESPONSES: Final = ("mrd_negative", "mrd_positive", "none")
 TRANSPLANTS: Final = ("in_remission", "later", "none")
 COURSES: Final = ("in_remission", "died_in_remission", "relapsed", "no_remission")
@@ -67,7 +67,7 @@ class Flow:
             self.counts[s] += counted(rows[:, s], self.months)
 
     def paths(self) -> list[Path]:
-        """Return the courses that a patient took, by strategy."""
+        """Return the courses with any patient, by strategy."""
         return [
             Path(
                 strategy,
@@ -85,7 +85,7 @@ class Flow:
 
 
 def flow_of(simulation: Simulation) -> Flow:
-    """Count the courses of a simulation whose single patients were kept."""
+    """Count the courses of a simulation whose single patients were stored."""
     flow = Flow(simulation.question)
     for s, arm in enumerate(simulation.arms):
         rows = arm.rows
@@ -117,7 +117,7 @@ def counted(rows: Array, months: float) -> npt.NDArray[np.int64]:
 
 
 def _first(words: tuple[str, ...], **conditions: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-    """Return the place among `words` of the first condition that holds, else of the last word."""
+    """Return the index in `words` of the first condition that is true, else of the last word."""
     return np.select(
         list(conditions.values()), [words.index(word) for word in conditions], len(words) - 1
     )

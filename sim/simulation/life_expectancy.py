@@ -1,4 +1,4 @@
-"""Life expectancy under a life table, and under a user's own beside the perspective's."""
+"""Life expectancy under a life table, and under a user's own next to the perspective's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SERIES_ABOVE: Final = 50.0
 SERIES_TERMS: Final = 30
 """The asymptotic series of the exponential integral is exact to rounding above 50."""
 SUSPICIOUS_FACTOR: Final = 1.5
-"""A life expectancy that differs by more than this factor is probably a mistake in the file.
+"""A life expectancy that differs by more than this factor probably is a mistake in the file.
 
 Probabilities of five years that are taken for yearly ones come to 1.7 in middle age.
 """
@@ -22,7 +22,7 @@ Probabilities of five years that are taken for yearly ones come to 1.7 in middle
 
 @dataclass(frozen=True)
 class OwnLifeTable:
-    """A user's life table beside the one of the perspective.
+    """A user's life table next to that of the perspective.
 
     Attributes
     ----------

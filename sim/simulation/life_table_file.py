@@ -1,4 +1,4 @@
-"""A life table that the user brings as a CSV file, in the measure that the file itself names."""
+"""A life table from the user's CSV file, in the measure that the file itself names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGE: Final = "age"
 UNIT: Final = "unit"
 YOUNGEST_ADULT_YEARS: Final = 18.0
 OLDEST_ROW_YEARS: Final = 85.0
-"""A table has to reach this age: later rows hold for all who are older."""
+"""A table has to reach this age: later rows apply to everyone older."""
 HIGHEST_RATE: Final = 3.0
 """Deaths per person-year. At no age do people die so fast; a rate per 1,000 is above it."""
 SCALES: Final = ((100.0, "percentages"), (1000.0, "deaths per 1,000"))
@@ -39,7 +39,7 @@ UNSAID: Final = (
 
 
 class _Row(NamedTuple):
-    """Age and the numbers of men and women, and where they stand."""
+    """Age, the numbers of men and women, and their line."""
 
     line: int
     age: float
@@ -47,7 +47,7 @@ class _Row(NamedTuple):
 
 
 class _Sheet(NamedTuple):
-    """What a file holds: the measure of its headings, that of its unit column, and its rows."""
+    """The content of a file: the measure of its headings, that of its unit column, and its rows."""
 
     path: Path
     heading: str
@@ -70,13 +70,13 @@ def read_life_table(
       where the last row is taken to be as long as the one before;
     - ``mx_male``, ``mx_female``: deaths per person-year; the hazard itself.
 
-    A column `unit` may say qx, nqx or mx, alike in every row: it says what columns headed
-    ``qx_`` hold, where that is qx or nqx, and may not contradict the others. Columns headed
+    A column `unit` may say qx, nqx or mx, alike in every row: it gives the measure of columns
+    headed ``qx_``, where that is qx or nqx, and may not contradict the others. Columns headed
     ``qx_`` without it must be of ages that rise by one year. Other columns are not read.
 
-    The hazard is constant from each age to the next, and that of the last row holds for all
-    older ages. A last row with probability 1, of the open interval, has the hazard of the row
-    before, if that is of 85 years or older.
+    The hazard is constant from each age to the next, and that of the last row applies to all older
+    ages. A last row with probability 1, of the open interval, has the hazard of the row before, if
+    that is of 85 years or older.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def _before_the_open_interval(sheet: _Sheet, column: str, hazard: float) -> floa
 
 
 def _out_of_range(sheet: _Sheet, measure: str, sex: int) -> str:
-    """Say what a value has to be, and which unit the file seems to be in."""
+    """Describe the values allowed, and the unit in which the file seems to be."""
     if measure == MX:
         problem, limit = f"a death rate per person-year is 0 to {HIGHEST_RATE:g}", HIGHEST_RATE
     else:

@@ -1,4 +1,4 @@
-"""What an outcome is measured in, by its name."""
+"""The unit of an outcome, by its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sim.economics.ledger import Account
 QALYS: Final = "QALYs"
 YEARS: Final = "years"
 ACCOUNT_UNITS: Final = {Account.QALY: QALYS, Account.LIFE_YEARS: YEARS}
-"""Of what is not money."""
+"""Of outcomes other than money."""
 
 
 def outcome_unit(name: str, currency: str, *, is_difference: bool = False) -> str:
@@ -31,7 +31,7 @@ def outcome_unit(name: str, currency: str, *, is_difference: bool = False) -> st
 
 
 def account_unit(account: Account, currency: str) -> str:
-    """Return what an account of the ledger is kept in."""
+    """Return the unit of an account of the ledger."""
     return ACCOUNT_UNITS.get(account, currency)
 
 

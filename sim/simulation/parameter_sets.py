@@ -1,4 +1,4 @@
-"""One question under many parameter sets: what uncertainty and sensitivity analyses ride on."""
+"""One question under many parameter sets, for uncertainty and sensitivity analyses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sim.simulation.tally import UNIT, Tally, add, new_counts, new_sums, of_set
 from sim.simulation.unit import Room, new_room
 
 TASKS_AHEAD: Final = 3
-"""Tasks in work or waiting, per thread: what bounds the memory."""
+"""Tasks in work or waiting, per thread: this bounds the memory."""
 MOST_SETS: Final = 16
 PATIENTS_OF_A_TASK: Final = 1 << 17
 """A task holds so many parameter sets that they have about as many patients."""
@@ -31,7 +31,7 @@ Numbered = tuple[Mapping[str, float], int]
 
 
 class Desk(NamedTuple):
-    """What a thread works with."""
+    """The working data of a thread."""
 
     room: Room
     rebinder: Rebinder
@@ -55,7 +55,7 @@ def run_sets(
     Parameters
     ----------
     question
-        What is asked; its overrides stay in force where a set says nothing.
+        The question; its overrides stay in force where a set has no value.
     sets
         Values by parameter name, set by set.
     first_patients

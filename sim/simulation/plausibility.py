@@ -1,7 +1,7 @@
-"""No impossible result: what a patient costs and gains is checked in every run.
+"""No impossible result: the costs and effects of each patient are checked in every run.
 
-The checks stand in `sim.simulation.tally.is_impossible`. They cost a comparison a number while patients
-are counted; only when one fails are patients simulated again, to name the first.
+The checks are in `sim.simulation.tally.is_impossible`. They take one comparison per number while
+patients are counted; only when one fails are patients simulated again, to name the first.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _KINDS: Final = ((UNDISCOUNTED, "undiscounted"), (DISCOUNTED, "discounted"))
 
 
 def refuse_impossible(question: Question, tally: Tally, first_patient: int = 0) -> None:
-    """Refuse results in which the costs, QALYs or days in hospital of a patient cannot be.
+    """Refuse results in which the costs, QALYs or days in hospital of a patient are impossible.
 
     Parameters
     ----------
     question, tally
-        What was asked, and what was counted.
+        The question and its counts.
     first_patient
         Number of the first patient who was counted.
 
@@ -76,7 +76,7 @@ def _first(question: Question, tally: Tally, first_patient: int) -> str:
 
 
 def _problem(amounts: Array) -> str:
-    """Say which amount of a patient cannot be."""
+    """Describe the impossible amount of a patient."""
     for kind, word in _KINDS:
         for category, amount in zip(CATEGORIES, amounts[kind].tolist(), strict=True):
             negative = category.account == Account.COST and amount < 0.0

@@ -1,4 +1,4 @@
-"""Where a result comes from: enough to make it again, nothing about the machine or its user."""
+"""The provenance of a result: enough to reproduce it, nothing about the machine or its user."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ def provenance(simulation: Simulation) -> dict[str, Any]:
 
 
 def fingerprint(question: Question) -> str:
-    """Hash what was asked: the resolved scenario, every parameter value and the life table.
+    """Hash the question: the resolved scenario, every parameter value and the life table.
 
-    The table goes in by its content, so that a file of the user's counts for what it held.
+    The table enters by its content, so that a user's file is identified by its content, not its
+    name.
     """
     unsaid = {"title", "description", "life_table", "what_ifs"}
     asked = question.scenario.model_dump(mode="json", exclude=unsaid)

@@ -37,9 +37,9 @@ from sim.simulation.life_table_file import read_life_table
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, with all numbers bound.
+    """A question, with all numbers bound.
 
-    Model and accounts are built when they are first looked at.
+    Model and accounts are built on first access.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Question:
     names
         How names are read, for all parameter sets of the question.
     used
-        Names that model and prices ask for; the same under any values.
+        Names that model and prices read; the same under any values.
     """
 
     loaded: Loaded
@@ -74,7 +74,7 @@ class Question:
 
     @property
     def perspective(self) -> Perspective:
-        """Whose costs and which rules of judgement."""
+        """The perspective: its costs and decision rules."""
         return self.catalogue.perspectives[self.scenario.perspective]
 
     @cached_property
@@ -94,7 +94,7 @@ class Question:
 
     @cached_property
     def model(self) -> Model:
-        """All that decides a patient's path."""
+        """The parameters of a patient's course."""
         return build(self.numbers, self.settings, self.plans, self.life_tables, self.names)
 
     @cached_property
@@ -104,7 +104,7 @@ class Question:
 
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
-        """Amounts of money per QALY that the answer is judged by."""
+        """Cost-effectiveness thresholds, in money per QALY."""
         return thresholds_of(self.scenario, self.numbers, self.values())
 
     @cached_property
@@ -119,7 +119,7 @@ class Question:
         return self.accounts.costs.annual_rate, self.accounts.effects.annual_rate
 
     def values(self) -> Values:
-        """Return the numbers as the model asks for them."""
+        """Return the numbers in the form that the model reads."""
         return Values(self.numbers, self.scenario.setting, self.names)
 
 

@@ -1,9 +1,9 @@
 """A question bound once, then bound again for one parameter set after another.
 
-Model and prices are made of parts, each of which reads a few named numbers and fills a place in
-the records that compiled code reads. A parameter set fills the parts whose numbers it changes,
-and those that the set before it in the same row had changed. What comes out is, bit for bit, what
-`sim.simulation.core_run.bind` writes for the same numbers.
+Model and prices are made of parts, each of which reads a few named numbers and fills a place in the
+records that compiled code reads. A parameter set fills the parts whose numbers it changes, and
+those that the set before it in the same row had changed. The result equals, bit for bit, that of
+`sim.simulation.core_run.bind` for the same numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sim.simulation.question import Question, with_numbers
 from sim.simulation.unit import Sets
 
 THRESHOLDS: Final = "perspective.threshold"
-"""What judges a result and does not make it."""
+"""Parameters that judge a result and do not change it."""
 
 Make = Callable[[Values], Any]
 Fill = Callable[["Row", Any], None]
@@ -49,12 +49,12 @@ class Part(NamedTuple):
 
 
 class Rebinder:
-    """Rows of records, each of which holds a question under a parameter set.
+    """Rows of records, each with a question under a parameter set.
 
     Parameters
     ----------
     question
-        What is asked; a set says nothing about the numbers that it leaves as they are.
+        The question; a set names only the numbers that it changes.
     rows
         How many parameter sets fit in at once.
 
@@ -116,7 +116,7 @@ class Rebinder:
         changed: set[int] = set()
         for name, value in numbers.items():
             if name not in before:
-                # A name of its own may stand for another in this setting.
+                # A name may be replaced by its variant in this setting.
                 changed = set(range(len(self._parts)))
                 break
             if before[name] != value:

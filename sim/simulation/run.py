@@ -1,4 +1,4 @@
-"""Run a question: move the patients, read their outcomes, keep their books, count."""
+"""Run a question: simulate the patients, read their outcomes, post their costs, count."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sim.simulation.tally import (
 )
 
 KEPT_AT_MOST: Final = 100_000
-"""The command line keeps the single patients up to this number, for exact medians."""
+"""The command line stores the single patients up to this number, for exact medians."""
 Engine = Literal["core", "reference"]
 Progress = Callable[[int], None]
 Sink = Callable[[int, np.ndarray[Any, Any], np.ndarray[Any, Any]], None]
@@ -54,7 +54,7 @@ class Trace:
 class Simulation:
     """A question and its simulated patients.
 
-    `arms` holds the single patients, when they were kept; `tally` what was counted of all.
+    `arms` holds the single patients, when they were stored; `tally` the counts of all.
     """
 
     question: Question
@@ -69,7 +69,7 @@ class Simulation:
         Raises
         ------
         LookupError
-            When the patients were not kept.
+            When the patients were not stored.
         """
         if not self.arms:
             message = "the single patients were not kept; run with keep_patients=True"
@@ -92,13 +92,13 @@ def run(
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     engine
-        ``core`` is compiled; ``reference`` is SimPy. Both run the same pathway.
+        ``core`` is compiled; ``reference`` is SimPy. Both run the same patient pathway.
     trace
-        Keep log and ledger of this many first patients.
+        Store log and ledger of this many first patients.
     keep_patients
-        Keep outcomes and amounts of every patient; memory then grows with their number.
+        Store outcomes and amounts of every patient; memory then grows with their number.
     threads
         Of the core engine; by default as many as there are processors. Results do not depend
         on it.
@@ -112,7 +112,7 @@ def run(
     Raises
     ------
     UserError
-        When costs, QALYs or days in hospital of a patient cannot be.
+        When costs, QALYs or days in hospital of a patient are impossible.
     """
     traces = tuple(_traces(question, min(trace, question.patients)))
     if engine == "reference":

@@ -79,7 +79,7 @@ class Summary:
 
 
 def summarise(simulation: Simulation) -> Summary:
-    """Estimate all that is reported from the simulated patients."""
+    """Estimate every reported quantity from the simulated patients."""
     arms, comparisons = estimates(simulation)
     analysis = frontier(
         FrontierStrategy(a.name, a.outcomes["cost"].mean, a.outcomes["qalys"].mean) for a in arms
@@ -166,7 +166,7 @@ def _outcomes(arm: Arm, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
 
 
 def _counted(tally: Tally, s: int, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
-    """Yield what `_outcomes` yields, from counts and sums."""
+    """Yield the outcomes of `_outcomes`, from counts and sums."""
     counts, n = tally.counts, tally.patients
     yield from counted.shares(tally, s, SHARES)
     yield from counted.cycles(tally, s)

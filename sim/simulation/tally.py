@@ -1,4 +1,4 @@
-"""What is counted over patients: sums, squares, paired differences, times in fine bins.
+"""The tally over patients: sums, squares, paired differences, times in fine bins.
 
 A tally does not grow with the number of patients. Sums are formed by the unit, a fixed number of
 patients in their order, and units are added in their order, so that they do not depend on
@@ -28,7 +28,7 @@ UNIT: Final = 4096
 BINS_PER_MONTH: Final = 16
 MONTHS: Final = 1200
 BINS: Final = BINS_PER_MONTH * MONTHS + 1
-"""The last bin holds what happens later or never."""
+"""The last bin holds events that happen later or never."""
 BIN_DAYS: Final = DAYS_PER_MONTH / BINS_PER_MONTH
 MOST_CYCLES: Final = 64
 TIMES: Final = np.dtype(np.int32)
@@ -94,7 +94,7 @@ class Counts(NamedTuple):
     deaths, failures, relapses
         By time of death, of failure (EFS) and, from remission on, of relapse or death (RFS).
     impossible
-        Patients whose amounts cannot be, see `is_impossible`.
+        Patients whose amounts are impossible, see `is_impossible`.
     """
 
     flags: Data
@@ -126,7 +126,7 @@ def add(mine: Sums | Counts, theirs: Sums | Counts) -> None:
 
 
 def clear(tally: Sums | Counts) -> None:
-    """Forget everything."""
+    """Set everything to zero."""
     for array in tally:
         array.fill(0)
 
@@ -150,7 +150,7 @@ def new_sums(strategies: int, *sets: int) -> Sums:
 
 
 def new_values(strategies: int) -> Data:
-    """Return room for the values of one patient."""
+    """Return an array for the values of one patient."""
     return np.zeros((strategies, 2, VALUES))
 
 
@@ -159,7 +159,7 @@ def new_counts(strategies: int, *sets: int) -> Counts:
     shape = (*sets, strategies)
 
     def times() -> Data:
-        # Most bins stay empty: memory that nobody writes to costs nothing.
+        # Most bins stay empty: memory that is never written to costs nothing.
         size = prod((*shape, BINS))
         room = mmap(-1, max(size, 1) * TIMES.itemsize)
         return np.frombuffer(room, TIMES, size).reshape((*shape, BINS))
@@ -179,14 +179,14 @@ def new_counts(strategies: int, *sets: int) -> Counts:
 
 
 def bin_of(days: float) -> int:
-    """Return the bin ``(k w, (k + 1) w]`` of a time; what is not above 0 falls into the first."""
+    """Return the bin ``(k w, (k + 1) w]`` of a time; a time not above 0 is in the first."""
     if days >= (BINS - 1) * BIN_DAYS:
         return BINS - 1
     return max(ceil(days / BIN_DAYS) - 1, 0)
 
 
 def is_impossible(amounts: Data, days_in_hospital: float, days_alive: float) -> bool:
-    """Return whether the amounts of a patient cannot be.
+    """Return whether the amounts of a patient are impossible.
 
     Costs are finite and not negative, QALYs are finite and no more than life-years, and days in
     hospital no more than days alive; each but for rounding.
@@ -224,7 +224,7 @@ def count_patient(
 ) -> None:
     """Add one patient: outcome row and amounts (undiscounted, discounted) by strategy.
 
-    The counterpart in compiled code stands in `sim.simulation.core_count`. `values` is room for a copy of
+    The counterpart in compiled code is `sim.simulation.core_count`. `values` is room for a copy of
     the amounts followed by their sums by account.
     """
     for s in range(rows.shape[0]):

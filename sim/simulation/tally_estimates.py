@@ -1,4 +1,4 @@
-"""Estimates from a tally, where the single patients were not kept.
+"""Estimates from a tally, where the single patients were not stored.
 
 The same quantities, by the same names, as `sim.simulation.summary` estimates from single patients;
 only medians differ, by less than a bin of 1/16 month.
@@ -80,7 +80,7 @@ def _at_rank(times: Array, cumulative: Array, rank: float) -> float:
     if place >= len(times) - 1:
         return math.inf
     if times[place] == 0:
-        # A rank of 0 lies before the first event.
+        # A rank of 0 is before the first event.
         return float(place / BINS_PER_MONTH)
     before = cumulative[place - 1] if place > 0 else 0
     within = min(max((rank - before) / times[place], 0.0), 1.0)

@@ -27,15 +27,15 @@ from sim.simulation.core_count import (
     count_amounts,
     count_impossible,
     count_outcome,
-    keep_amounts,
-    keep_outcome,
     lay_out,
     put_away,
+    store_amounts,
+    store_outcome,
 )
 from sim.simulation.tally import Counts, Sums
 
 ONCE_A_BLOCK: Final = (draw_ahead, precompute_block, lay_out, count_amounts, put_away)
-"""What the loop calls for a block of patients at once, compiled as functions of their own."""
+"""Called once for a block of patients, and compiled as separate functions."""
 
 
 class Sets(NamedTuple):
@@ -55,7 +55,7 @@ class Room(NamedTuple):
 
 
 class PatientRows(NamedTuple):
-    """Room for the single patients: outcome rows and amounts, or of length 0."""
+    """Arrays for the single patients: outcome rows and amounts, or of length 0."""
 
     rows: Data
     amounts: Data
@@ -82,10 +82,10 @@ def run_unit(
     comparator: int,
     most: int,
 ) -> None:
-    """Move `count` patients, from ``firsts`` of each parameter set on, through all strategies.
+    """Simulate `count` patients, from ``firsts`` of each parameter set on, under all strategies.
 
     They are added to the sums and counts of their set, `most` of them at once. Patients of the
-    first set are kept when there is room for them.
+    first set are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
     sets_here = firsts.shape[0]
@@ -96,7 +96,8 @@ def run_unit(
             same_as_before = k > 0 and firsts[k] == firsts[k - 1]
             shared = same_as_before or (k + 1 < sets_here and firsts[k] == firsts[k + 1])
             if not same_as_before:
-                # Who needs what depends on the set: shared draws are made for everyone.
+                # The subset that needs a draw depends on the set: shared draws are made for
+                # everyone.
                 draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
             world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
             precompute_block(world, body, keys, firsts[k] + done, block, shared)
@@ -120,8 +121,8 @@ def run_unit(
                     count_outcome(counts, k, s, body.outcome)
                     count_impossible(counts, k, s, desk, column)
                     if kept.rows.shape[0] > 0 and k == 0:
-                        keep_outcome(body.outcome, kept.rows[done + column, s])
-                        keep_amounts(desk, s, column, kept.amounts[done + column, s])
+                        store_outcome(body.outcome, kept.rows[done + column, s])
+                        store_amounts(desk, s, column, kept.amounts[done + column, s])
             count_amounts(desk, plans.shape[0], comparator, block)
             put_away(desk, sums, k)
         done += block

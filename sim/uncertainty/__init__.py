@@ -1,1 +1,1 @@
-"""How sure the answer is: draws of the parameters, and what they say of the decision."""
+"""The uncertainty of the answer: draws of the parameters, and the decision under them."""

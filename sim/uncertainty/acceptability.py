@@ -1,4 +1,4 @@
-"""Which strategy to choose at each threshold, how likely it is the best, and what a mistake costs.
+"""The best strategy at each threshold, the probability that it is the best, and expected losses.
 
 Costs and QALYs come as arrays of one row a draw of the parameters and one column a strategy. The
 net monetary benefit of a strategy in a draw is ``threshold * QALYs - cost``.
@@ -51,7 +51,7 @@ class Switch(NamedTuple):
 
 
 class AcceptabilityFrontier(NamedTuple):
-    """The best strategy by expected net benefit, and how likely it is the best.
+    """The best strategy by expected net benefit, and the probability that it is the best.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class AcceptabilityFrontier(NamedTuple):
         The share of draws in which it has the most net benefit, and the error of that share;
         shape (thresholds,).
     switches
-        Every threshold at which it changes, rising, also those outside the grid asked for.
+        Every threshold at which it changes, rising, also those outside the requested grid.
     """
 
     strategy: npt.NDArray[np.int64]
@@ -134,7 +134,7 @@ def ceaf(
 def switching_thresholds(
     mean_costs: npt.ArrayLike, mean_qalys: npt.ArrayLike
 ) -> tuple[Switch, ...]:
-    """Return where the strategy of the most expected net benefit changes, by rising threshold.
+    """Return the thresholds at which the strategy of the most expected net benefit changes, rising.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def switching_thresholds(
 def expected_loss(
     costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
 ) -> Estimates:
-    """Return what choosing each strategy is expected to forgo, in currency per patient.
+    """Return the expected loss of choosing each strategy, in currency per patient.
 
     ``mean(max over strategies of NMB - NMB)``, shape (thresholds, strategies). The least of a
     row belongs to the best strategy by expected net benefit and is the EVPI.
@@ -183,7 +183,7 @@ def net_benefits(
 
 def _full_analysis(costs: Array, qalys: Array) -> list[tuple[int, float | None]]:
     """Return the strategies of the frontier by rising cost: column and ICER, equals once."""
-    # Names in the order of the columns, so that the first of equal strategies stands first.
+    # Names in the order of the columns, so that the first of equal strategies comes first.
     width = len(str(len(costs)))
     rows = frontier(
         Strategy(f"{column:0{width}d}", float(cost), float(effect))

@@ -6,8 +6,8 @@ standard error S the work ``N (c0 + c1 n)`` is least at::
 
     n = sqrt(w / b * c0 / c1),  N = (b + w / n) / S^2
 
-Where the draws are given, n is what leaves Monte Carlo noise a wanted share q of the variance
-observed between draws, ``w / n = q (b + w / n)``, so ``n = w / b * (1 - q) / q``.
+Where the draws are given, n makes Monte Carlo noise a wanted share q of the variance observed
+between draws: ``w / n = q (b + w / n)``, so ``n = w / b * (1 - q) / q``.
 
 `b` and `w` come from a pilot. Work is counted in patients, not timed, so that the choice is the
 same on every machine.
@@ -35,9 +35,9 @@ Measured once, as processor time: 3.6 to 4.0 ms for a draw, from its parameters 
 3.0 µs for a patient of two strategies; 6.9 ms and 7 µs of five."""
 NOISE_SHARE: Final = 0.05
 RELATIVE_SE: Final = 0.025
-"""Wanted error of the mean in standard deviations between draws, where nothing is said."""
+"""Wanted error of the mean in standard deviations between draws, where none is given."""
 NAIVE_PATIENTS: Final = 10_000
-"""The customary round number, which the choice is held against."""
+"""The customary round number, with which the choice is compared."""
 FEWEST_PATIENTS: Final = 100
 FEWEST_DRAWS: Final = 100
 MOST_DRAWS: Final = 10**6
@@ -52,8 +52,8 @@ class Variances(NamedTuple):
     Attributes
     ----------
     strategy
-        Whose benefit: the one with the most at this threshold, apart from the comparator; the
-        only one's own benefit where there is no other.
+        The strategy with the most benefit at this threshold, apart from the comparator; the only
+        one where there is no other.
     threshold
         In currency per QALY.
     between
@@ -95,7 +95,7 @@ class Allocation(NamedTuple):
 
     @property
     def saved(self) -> float:
-        """The share of that work which is saved, 0 to 1; below 0 where this is more."""
+        """The share of that work saved, 0 to 1; below 0 where this is more work."""
         return 1.0 - work(self.draws, self.patients) / work(self.naive_draws, NAIVE_PATIENTS)
 
 
@@ -105,7 +105,7 @@ def work(draws: int, patients: int) -> float:
 
 
 def middle_threshold(psa: Psa) -> float:
-    """Return the middle one of the thresholds, the upper of two."""
+    """Return the middle threshold, the upper of two."""
     thresholds = sorted(psa.question.thresholds)
     return thresholds[len(thresholds) // 2]
 
@@ -114,7 +114,7 @@ def variances(psa: Psa) -> Variances:
     """Estimate both variances of the incremental net monetary benefit from a pilot.
 
     The variance between draws is not taken to be below its own standard error,
-    ``S^2 sqrt(2 / (N - 1))``, where the pilot could not tell it from none.
+    ``S^2 sqrt(2 / (N - 1))``, where the pilot could not distinguish it from 0.
     """
     threshold = middle_threshold(psa)
     benefit, errors = psa.inmb(threshold), psa.inmb_noise(threshold)
@@ -130,7 +130,7 @@ def variances(psa: Psa) -> Variances:
 
 
 def _benefit_alone(psa: Psa, threshold: float) -> tuple[Array, Array]:
-    """Return the net monetary benefit of a single strategy, and its noise at the most.
+    """Return the net monetary benefit of a single strategy, and an upper bound of its noise.
 
     The covariance of costs and QALYs, which is positive, is left out.
     """
@@ -146,12 +146,12 @@ def allocate(
     patients: int | None = None,
     se: float | None = None,
 ) -> Allocation:
-    """Choose what is None of draws and patients.
+    """Choose the number of draws or patients where it is None.
 
     Parameters
     ----------
     variance
-        What the pilot found.
+        The variances from the pilot.
     draws, patients
         Given numbers.
     se
@@ -209,7 +209,7 @@ def _patients_for(variance: Variances, draws: int, se: float | None) -> int:
 def _draws_for(variance: Variances, patients: int, se: float) -> int:
     observed = variance.between + variance.within / patients
     root = math.sqrt(observed) / se if se > 0.0 else 0.0
-    # Roots are compared, for a square may be beyond the numbers there are.
+    # Roots are compared, since a square may overflow.
     wanted = min(root, MOST_DRAWS) ** 2
     if wanted > MOST_DRAWS:
         raise UserError(f"needs more than {MOST_DRAWS:,} draws", key="--se", value=se)

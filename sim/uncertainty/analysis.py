@@ -1,4 +1,4 @@
-"""From what was asked for to results: look them up, choose the numbers, simulate."""
+"""From a question to results: look them up, choose the numbers, simulate."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers of draws and of patients per draw, and how they were chosen, where they were."""
+    """Numbers of draws and of patients per draw, and how they were chosen, if they were."""
 
     draws: int
     patients: int
@@ -46,7 +46,7 @@ class Size:
 def choose_size(
     question: Question, work: Work, *, draws: int | None, patients: int | None, se: float | None
 ) -> Size:
-    """Choose what is None of draws and patients, with a pilot (`sim.uncertainty.allocation`).
+    """Choose the number of draws or patients where it is None, by `sim.uncertainty.allocation`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a probabilistic analysis answers: means, intervals, probabilities, expected losses."""
+"""The answer of a probabilistic analysis: means, intervals, probabilities, expected losses."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Choice:
     probability_without_noise, probability_without_noise_se
         The same with the Monte Carlo noise of each draw taken out, and its error.
     loss, loss_se
-        What choosing the strategy is expected to forgo, in currency per patient; that of the
-        best strategy is the expected value of perfect information. The noise is taken out, but
-        for the error, which is that of the draws as they are.
+        The expected loss of choosing the strategy, in currency per patient; that of the best
+        strategy is the expected value of perfect information. The noise is taken out, but the error
+        is that of the draws as they are.
     """
 
     threshold: float
@@ -77,7 +77,7 @@ class Planned:
 class Answer:
     """The whole answer of a probabilistic analysis.
 
-    `outcomes` holds by strategy and by name what was found of each outcome of summary.json.
+    `outcomes` holds the result for each outcome of summary.json, by strategy and name.
     """
 
     psa: Psa
@@ -88,14 +88,14 @@ class Answer:
 
 
 def answer(psa: Psa, planned: Planned | None = None) -> Answer:
-    """Work out what the draws say.
+    """Analyse the draws.
 
     Parameters
     ----------
     psa
         At least two draws.
     planned
-        How the numbers were chosen, where they were.
+        How the numbers were chosen, if they were.
     """
     found = {name: _outcomes(psa, s) for s, name in enumerate(psa.strategies)}
     others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
@@ -166,7 +166,7 @@ def _choice(psa: Psa, threshold: float) -> Choice:
     probability = ceac(costs, qalys, [threshold])[0]
     benefit, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
     silent, silent_se = quiet_shares(benefit, noise)
-    # A benefit is the cost that it saves, whatever the threshold.
+    # With equal QALYs the benefit is the saving in cost, at any threshold.
     benefits = quiet(benefit, noise)
     saved = (-benefits, np.zeros_like(benefits), [0.0])
     return Choice(

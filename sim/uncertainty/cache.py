@@ -1,8 +1,8 @@
-"""Results kept for the user, so that the same question is not simulated twice.
+"""A cache of results, so that the same question is not simulated twice.
 
-They lie in ``$XDG_CACHE_HOME/blinsim/results``, by default in ``~/.cache``, each in a folder
-named by the hash of everything that it depends on. Without such a folder the program works as
-well, only slower; what is damaged there is removed (`sim.files.cache_folder`).
+They are in ``$XDG_CACHE_HOME/blinsim/results``, by default in ``~/.cache``, each in a folder named
+by the hash of all its inputs. Without such a folder the program only is slower; damaged files are
+removed (`sim.files.cache_folder`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DAMAGED: Final = "cached results were damaged; simulating again"
 
 
 class Entry(NamedTuple):
-    """A kept result: its key, what was asked of which version, and its size."""
+    """A cached result: its key, its question, the version of the program, and its size."""
 
     key: str
     scenario: str
@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 
 def find(question: Question, draws: int) -> Psa | None:
-    """Return the kept results of a question; None when there are none that are whole."""
+    """Return the cached results of a question; None when there are none that are whole."""
     folder = usable_folder(RESULTS)
     if folder is None:
         return None
@@ -67,7 +67,7 @@ def find(question: Question, draws: int) -> Psa | None:
 
 
 def keep(psa: Psa) -> None:
-    """Keep results; where that is not possible, or they are there by now, do without."""
+    """Cache results, unless that is impossible or they are cached by now."""
     folder = usable_folder(RESULTS)
     if folder is None:
         return
@@ -85,7 +85,7 @@ def keep(psa: Psa) -> None:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield what is kept, by scenario and number of draws."""
+    """Yield the cached results, by scenario and number of draws."""
     root = cache_folder()
     found = []
     for path in sorted((root / RESULTS).glob(f"*/{MANIFEST}")) if root is not None else []:
@@ -119,7 +119,7 @@ def size_of(folder: Path) -> int:
 
 
 def compiled_size() -> int:
-    """Return the bytes of the machine code that is kept beside the results."""
+    """Return the bytes of the machine code that is cached with the results."""
     root = cache_folder()
     if root is None:
         return 0
@@ -127,7 +127,7 @@ def compiled_size() -> int:
 
 
 def clear() -> None:
-    """Remove everything that is kept: results and machine code.
+    """Empty the cache: results and machine code.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is kept of each patient: one number per patient and strategy, by name.
+"""The stored columns of each patient: one number per patient and strategy, by name.
 
 Names are those of the outcomes in summary.json, so that a column's mean is the outcome there.
 """

@@ -1,4 +1,4 @@
-"""When an outcome does not vary: the one rule for all analyses that compare or divide spreads."""
+"""The one rule for an outcome that does not vary, for analyses that compare or divide spreads."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ from sim.uncertainty.shares import REST, wholes
 from sim.uncertainty.whole_numbers import allowed, quantile
 
 SMALLEST: Final = 2.0**-33
-"""Coordinates are kept this far from 0 and 1, where some quantiles are infinite."""
+"""Coordinates stay this far from 0 and 1, where some quantiles are infinite."""
 Map = Callable[[Array], dict[str, Array]]
 """From the coordinates of one part, (rows, coordinates), to values by parameter."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Coordinates that belong together, and what they give."""
+    """Coordinates that belong together, and the parameters that they give."""
 
     coordinates: tuple[str, ...]
     group: str
@@ -54,7 +54,7 @@ class Cube:
 
     @property
     def coordinates(self) -> list[str]:
-        """Names of the coordinates: parameters, and what stands for several."""
+        """Names of the coordinates: parameters, and names for several together."""
         return [name for part in self.parts for name in part.coordinates]
 
     @property

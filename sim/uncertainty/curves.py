@@ -1,4 +1,4 @@
-"""What a probabilistic analysis says at every threshold, and its draws on the plane, for figures.
+"""Curves of a probabilistic analysis over thresholds, and its draws on the plane, for figures.
 
 The Monte Carlo noise of each draw is taken out, as in `sim.uncertainty.noise`.
 """
@@ -103,7 +103,7 @@ def quiet_increments(psa: Psa, strategy: str) -> Array:
 
 
 def _power(matrix: Array, exponent: float) -> Array:
-    """Return a power of a symmetric matrix, with what is below 0 in it taken for 0."""
+    """Return a power of a symmetric matrix, with negative eigenvalues set to 0."""
     sizes, directions = np.linalg.eigh(matrix)
     kept = np.where(sizes > 0.0, np.maximum(sizes, 0.0), 0.0)
     raised = np.power(kept, exponent, out=np.zeros_like(kept), where=kept > 0.0)

@@ -34,11 +34,11 @@ HASH_BYTES: Final = 4
 
 @unique
 class Draw(IntEnum):
-    """What is drawn for a parameter set; the value is its place in the key of a random number.
+    """A random draw for a parameter set; the value is its number in the key.
 
-    The numbers stand apart from those of `sim.clinic.draws.RandomDraw`, which decide for
-    patients, and the number of the draw takes the place of the patient's. The last two are of
-    the regressions that read draws: simulated fits, and draws shuffled among each other.
+    The numbers differ from those of `sim.clinic.draws.RandomDraw`, which are for patients, and the
+    number of the draw replaces that of the patient. The last two are of the regressions that read
+    draws: simulated fits, and draws shuffled among each other.
     """
 
     PARAMETER = 0x10000
@@ -57,7 +57,7 @@ def draw_parameters(
     ``value = F^-1(u)`` with F the parameter's distribution and
     ``u = uniform(seed, draw, PARAMETER, hash of the name)``; shares of one whole are drawn
     together (`sim.uncertainty.shares`). Parameters of the joint posterior take the values of
-    one of its R rows, ``floor(u R)`` with one u per draw, so that they keep their correlation.
+    one of its R rows, ``floor(u R)`` with one u per draw, so that their correlation is preserved.
     A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
     the limit (`sim.scenario.domain`).
     Counts are drawn as whole numbers (`sim.uncertainty.whole_numbers`).
@@ -65,13 +65,13 @@ def draw_parameters(
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     draws
         Their number, at least 1.
     seed
         Below ``2**64``.
     posterior
-        Rows of the joint posterior; by default what the calibration left in the catalogue.
+        Rows of the joint posterior; by default those of the catalogue, from the calibration.
 
     Returns
     -------
@@ -105,10 +105,10 @@ def draw_parameters(
 
 
 def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
-    """Return the rows of the joint posterior with the columns that the question speaks of.
+    """Return the rows of the joint posterior with the columns that the question uses.
 
-    The effects of a study to come are left out where it speaks of the average study. By default
-    the rows are what the calibration left in the catalogue; None when there are none.
+    The effects of a study to come are left out where it is about the average study. By default the
+    rows are those of the catalogue, from the calibration; None when there are none.
     """
     fitted = load_posterior() if posterior is None else posterior
     if fitted is not None and question.scenario.study == AVERAGE:

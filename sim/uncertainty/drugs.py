@@ -1,4 +1,4 @@
-"""Which drug a regimen gives, and what its price is called."""
+"""The drug of a regimen, and the name of its price."""
 
 from __future__ import annotations
 

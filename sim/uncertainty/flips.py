@@ -1,4 +1,4 @@
-"""A place at which the decision changes, and the means that it is read from."""
+"""A value at which the decision changes, and the means behind it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Means(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """Where the decision changes, from the strategy below the value to the one above it.
+    """A value at which the decision changes, from the strategy below it to the one above.
 
     `se` is the Monte Carlo standard error of the value; `nan` where the net benefit has no slope.
     Of a count, `value` is the first whole number above the flip and `last_below` the one below
@@ -38,10 +38,10 @@ class Flip(NamedTuple):
 
     @property
     def is_jump(self) -> bool:
-        """Whether the flip lies between two whole numbers."""
+        """Whether the flip is between two whole numbers."""
         return not math.isnan(self.last_below)
 
     @property
     def place(self) -> float:
-        """Return where the flip is drawn: of a jump, in the middle."""
+        """Return the value at which the flip is plotted: of a jump, the middle."""
         return 0.5 * (self.last_below + self.value) if self.is_jump else self.value

@@ -1,9 +1,9 @@
 """Sobol indices: the share of the variance of an outcome that groups of inputs explain.
 
-The first-order index is what is gained by learning the group, ``V(E(Y | X_g)) / V(Y)``; the
-total index is what is left when everything else is known, ``E(V(Y | X_~g)) / V(Y)``. With
-independent inputs the first-order indices of all groups add up to at most 1, and what is missing
-is due to interactions between groups.
+The first-order index is the variance removed by learning the group, ``V(E(Y | X_g)) / V(Y)``; the
+total index is the variance left when everything else is known, ``E(V(Y | X_~g)) / V(Y)``. With
+independent inputs the first-order indices of all groups add up to at most 1, and the rest is due to
+interactions between groups.
 
 Source: Saltelli A et al., Comput Phys Commun 2010;181:259-70; computed by SALib (Herman J,
 Usher W, J Open Source Softw 2017;2:97).
@@ -28,7 +28,7 @@ RESAMPLES: Final = 1000
 
 
 def salib_seed(seed: int) -> int:
-    """Return a seed that SALib takes for one: 0 would be taken for none."""
+    """Return a seed that SALib accepts: it reads 0 as no seed."""
     return seed % (2**32 - 1) + 1
 
 

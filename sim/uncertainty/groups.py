@@ -1,4 +1,4 @@
-"""Groups of parameters that speak of one thing, for global sensitivity analysis."""
+"""Groups of related parameters, for global sensitivity analysis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it is worth to know more before deciding: the expected value of perfect information.
+"""The value of information before a decision: the expected value of perfect information.
 
 With the net monetary benefit (NMB) of each strategy in each draw of the parameters, at one
 threshold::
@@ -44,8 +44,8 @@ class PartialInformation(NamedTuple):
     value, se
         The EVPPI and its standard error: the finite draws, the regression and its bias.
     null, null_se
-        What the same regression finds when the draws of the group are shuffled among each other,
-        so that there is nothing to find: its upward bias, and the spread of that.
+        The result of the same regression when the draws of the group are shuffled among each other,
+        so that the true value is 0: its upward bias, and the spread of that.
     """
 
     value: float
@@ -54,7 +54,7 @@ class PartialInformation(NamedTuple):
     null_se: float
 
     @property
-    def is_told_from_nothing(self) -> bool:
+    def exceeds_bias(self) -> bool:
         """Whether the value exceeds its upward bias by twice its standard error."""
         return self.value - self.null > 2.0 * self.se
 
@@ -76,7 +76,7 @@ def evpi(costs: npt.ArrayLike, qalys: npt.ArrayLike, threshold: float) -> Estima
     threshold
         In currency per QALY.
 
-    The error is that of the mean over draws of what the best strategy on average forgoes.
+    The error is that of the mean over draws of the loss of the strategy that is best on average.
     """
     (benefits,) = net_benefits(costs, qalys, [threshold])
     return mean(benefits.max(axis=1) - benefits[:, _best(benefits)])
@@ -112,7 +112,7 @@ def evppi(
     seed
         Of the simulated fits and of the shuffles.
     nulls
-        What `shuffled` gives, where it is known from a group of as many members.
+        The result of `shuffled`, if it is known from a group of as many members.
 
     The value is the mean over fits simulated from the posterior of the regression. Its error is
     that of ``NMB of the decision by the fit - NMB of the best strategy on average`` over draws,
@@ -136,10 +136,10 @@ def shuffled(
     *,
     seed: int = 0,
 ) -> list[Null]:
-    """Return the EVPPI that the regression finds where the parameters tell nothing.
+    """Return the EVPPI that the regression finds where the parameters are uninformative.
 
     The draws of the group are shuffled as whole rows. The regression sees parameters by their
-    ranks, so the answer for one parameter holds for any other of as many distinct values.
+    ranks, so the answer for one parameter is valid for any other of as many distinct values.
     """
     with _one_thread():
         found, candidates = _prepared(parameters, costs, qalys, thresholds)
@@ -149,9 +149,9 @@ def shuffled(
 def effective_population(incidence_per_year: float, years: float, annual_rate: float) -> float:
     """Return the patients whose decisions the information improves, discounted.
 
-    ``incidence * integral of (1 + r)^-t dt`` from 0 to the decision horizon, in patients: how
-    many a year, for how many years, with an annual effective discount rate. The value of
-    information for the population is this number of times that for a patient.
+    ``incidence * integral of (1 + r)^-t dt`` from 0 to the decision horizon, in patients: so many a
+    year, for so many years, with an annual effective discount rate. The value of information for
+    the population is this number of times that for a patient.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _one_thread() -> AbstractContextManager[object]:
 
 @cache
 def _libraries() -> Any:  # noqa: ANN401 - it brings no types
-    """Return what controls the threads of linear algebra; to look for it takes time."""
+    """Return the controller of linear-algebra threads; finding it takes time."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -11,11 +11,11 @@ and of W. I(Q) is ``(p - 1{y <= Q})``, scaled to the bootstrap error of the quan
 exact without resampling: a weighted variance of the ordered draws.
 
 Pulled draws keep their shape, but noise is symmetric and has hidden some of the skewness g of
-the expectation; what an end is off by is, to the first order of Cornish and Fisher, ::
+the expectation; the error of an end is, to the first order of Cornish and Fisher, ::
 
     sqrt(B) (z^2 - 1) / 6 g (1 - k^3),  B = S^2 - W,  g = skewness of the draws / k^3
 
-As far as it is more than chance would give in normal draws it is part of the error.
+The part beyond chance in normal draws is added to the error.
 
 Source: Maritz JS, Jarrett RG, J Am Stat Assoc 1978;73:194-6 (error of a quantile); Hampel FR,
 J Am Stat Assoc 1974;69:383-93 (influence); Cornish EA, Fisher RA, Rev Inst Int Stat 1938;5:307-20.
@@ -37,15 +37,15 @@ FEWEST_DRAWS: Final = 100
 LARGEST_ERROR: Final = 0.1
 """Of an end, as a share of the interval's width, from which on the interval is not given."""
 MOST_NOISE: Final = 0.5
-"""Share of noise in the variance of the draws from which on the interval is not given: the shape
-of what is below the noise cannot be seen in any number of draws."""
+"""Share of noise in the variance of the draws from which on the interval is not given: the
+shape of the distribution below the noise cannot be seen in any number of draws."""
 SKEWED: Final = (NORMAL_97_5**2 - 1.0) / 6.0
-"""What a skewness of 1 moves both ends by, in standard deviations."""
+"""Shift of both ends by a skewness of 1, in standard deviations."""
 DENSITY: Final = math.exp(-0.5 * NORMAL_97_5**2) / math.sqrt(2.0 * math.pi)
 QUANTILE: Final = INTERVAL[0] * INTERVAL[1] / DENSITY**2
 """Variance of a quantile of normal draws, times their number, in their own variance."""
 FACTORS: Final = np.geomspace(1.0, 1e4, 801)
-"""By which the patients of a draw may have to be multiplied."""
+"""Factors by which the patients of a draw may have to be multiplied."""
 
 
 class Ends(NamedTuple):
@@ -78,7 +78,7 @@ class Moments(NamedTuple):
 
 
 def interval(values: Array, noise: Array, quiet: Array, moments: Moments) -> Ends:
-    """Return the 95 % interval of draws without their noise, where it can be told.
+    """Return the 95 % interval of draws without their noise, where it can be estimated.
 
     It is given for `FEWEST_DRAWS` draws or more with at most `MOST_NOISE` of noise, whose ends
     have errors of at most `LARGEST_ERROR` of its width. Of draws that are all the same it is that value, without error.
@@ -114,7 +114,7 @@ def quantile_error(values: Array, probability: float) -> float:
 
 @lru_cache(maxsize=4)
 def _weights(draws: int, probability: float) -> Array:
-    """Return how likely each ordered draw is the quantile of a resample of the draws."""
+    """Return the probability that each ordered draw is the quantile of a resample of the draws."""
     from scipy.special import betainc
 
     rank = (draws - 1) * probability + 1.0
@@ -139,7 +139,7 @@ def _sampling_error(values: Array, noise: Array, probability: float, moments: Mo
 
 
 def _shape_error(values: Array, moments: Moments) -> float:
-    """Return what an end is off by because the noise has hidden skewness, beyond chance."""
+    """Return the error of an end from skewness hidden by the noise, beyond chance."""
     kept = math.sqrt(max(1.0 - moments.within / moments.observed, 0.0))
     if kept == 0.0:
         return 0.0
@@ -151,7 +151,7 @@ def _shape_error(values: Array, moments: Moments) -> float:
 def _needed(
     draws: int, sampling: float, shape: float, width: float, moments: Moments
 ) -> dict[str, float]:
-    """Return by which factors there would have to be more draws, or more patients in each.
+    """Return the factors by which draws, or patients in each, would have to be increased.
 
     Errors are scaled from those found, as those of normal draws do (`_normal_error`); where the
     draws do not vary more than their noise, the variance of their expectation is taken to be the
@@ -164,7 +164,7 @@ def _needed(
     hidden = shape / width if width > 0.0 else 0.0
     left = LARGEST_ERROR**2 - hidden**2 if share <= MOST_NOISE else 0.0
     more_draws = max((found**2 / left) if left > 0.0 else math.inf, FEWEST_DRAWS / draws)
-    # A share that has come out low by chance would ask for too few patients.
+    # A share that is low by chance would give too few patients.
     likely = min(share * (1.0 + 2.0 * least), max(1.0 - least, share))
     shares = likely / (likely + (1.0 - likely) * FACTORS)
     skews = _hidden_skew(shares) / _hidden_skew(np.array(share)) if share > 0.0 else 0.0

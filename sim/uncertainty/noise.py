@@ -1,4 +1,4 @@
-"""What of the spread between draws is uncertainty, and what is Monte Carlo noise.
+"""The spread between draws, split into uncertainty and Monte Carlo noise.
 
 A draw's mean over n patients is its expectation plus noise. With N draws of patients of their
 own, means ``y_k`` and their squared Monte Carlo errors ``s_k^2``, one-way analysis of variance
@@ -31,12 +31,12 @@ from sim.uncertainty.intervals import NO_ENDS, Moments, interval
 
 
 class Split(NamedTuple):
-    """An outcome over draws, in its own unit; ``nan`` where it cannot be told.
+    """An outcome over draws, in its own unit; ``nan`` where it cannot be estimated.
 
     Attributes
     ----------
     mean, se
-        Over draws, and the standard error that number of draws and of patients leave it.
+        Over draws, with the standard error from finite numbers of draws and patients.
     between_sd
         Standard deviation of the expectation between draws, the noise taken out.
     noise_sd
@@ -66,7 +66,7 @@ class Split(NamedTuple):
 
     @property
     def has_interval(self) -> bool:
-        """Whether the ends of the interval can be told."""
+        """Whether the ends of the interval can be estimated."""
         return math.isfinite(self.low)
 
     @property

@@ -1,7 +1,7 @@
 """One-way analysis: one parameter at a time at the ends of its interval, all else at the base.
 
-Every parameter set is put to the same patients with the same luck, so what changes is the effect
-of the parameter alone: one that the model does not read changes nothing, bit for bit.
+Every parameter set is simulated in the same patients with common random numbers, so any change is
+the effect of the parameter alone: one that the model does not read changes nothing, bit for bit.
 
 Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic Evaluation,
 2006, chapter 4.
@@ -45,18 +45,18 @@ COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
-"""What is kept of each end."""
+"""The columns stored for each end."""
 
 
 class End(NamedTuple):
-    """What an end of a bar is asked with: its value, when it has one, and the question."""
+    """An end of a bar: its value, when it has one, and its question."""
 
     value: float | None
     ask: Callable[[], Question]
 
 
 class Factor(NamedTuple):
-    """What is varied, in one of `GROUPS`; a structural choice has a single end."""
+    """A factor that is varied, in one of `GROUPS`; a structural choice has a single end."""
 
     group: str
     name: str
@@ -66,11 +66,11 @@ class Factor(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An outcome at an end: its value, its change from the base, who is optimal there.
+    """An outcome at an end: its value, its change from the base, the optimal strategy there.
 
     `benefit` is how far the net benefit of the strategy moves from the base, in currency. `state`
-    says in words what holds at an end that has no value of the outcome, such as ``dominant``;
-    else it is empty.
+    describes in words an end at which the outcome has no value, such as ``dominant``; else it is
+    empty.
     """
 
     value: float | None
@@ -93,7 +93,7 @@ class Bar:
 
     @property
     def swing(self) -> float:
-        """Return how far the ends and the base lie apart; ``nan`` where an end has no outcome."""
+        """Return how far the ends and the base are apart; ``nan`` where an end has no outcome."""
         changes = [0.0, *(end.change.mean for end in self.ends)]
         return math.nan if any(map(math.isnan, changes)) else max(changes) - min(changes)
 
@@ -128,7 +128,7 @@ class Tornado:
     optimal
         The strategy with the most net benefit at `threshold` at the base.
     state
-        What holds at the base, in words, where the outcome has no value there.
+        The state at the base, in words, where the outcome has no value there.
     """
 
     question: Question
@@ -172,7 +172,7 @@ def tornado(
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     outcome
         A name of `sim.uncertainty.outcomes`, of `strategy` minus the comparator.
     threshold
@@ -186,12 +186,12 @@ def tornado(
     progress
         Called with 1 for each set that is finished; there is one for each end of `factors`.
     store
-        Keeps chunks of sets as they are finished; those that it has are not simulated again.
+        Stores chunks of sets as they are finished; those that it has are not simulated again.
 
     Raises
     ------
     UserError
-        When there is no such outcome or strategy, or nothing beside the comparator.
+        When there is no such outcome or strategy, or nothing but the comparator.
     """
     worth = middle_threshold(question) if threshold is None else threshold
     chosen = outcome_named(outcome, threshold=worth, currency=question.perspective.currency)
@@ -239,7 +239,7 @@ def _bars(listed: Sequence[Factor], rows: pd.DataFrame) -> list[Bar]:
 
 
 def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:
-    """Return what `tornado` varies."""
+    """Return the factors that `tornado` varies."""
     return [
         *_parameters(question, posterior),
         *_components(question, posterior),
@@ -248,13 +248,13 @@ def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:
 
 
 def middle_threshold(question: Question) -> float:
-    """Return the middle one of the thresholds, the upper of two."""
+    """Return the middle threshold, the upper of two."""
     ordered = sorted(question.thresholds)
     return ordered[len(ordered) // 2]
 
 
 def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str:
-    """Return the strategy that is compared: the one named, else the best beside the comparator.
+    """Return the strategy that is compared: the one named, else the best but the comparator.
 
     Raises
     ------
@@ -337,6 +337,6 @@ def _measured(
 
 
 def order(bar: Bar) -> tuple[int, bool, float, str]:
-    """Return what bars are sorted by: group, without a value first, then how far they move."""
+    """Return the sort key of bars: group, without a value first, then how far they move."""
     by = -bar.benefit_moved if bar.is_undefined else -bar.swing
     return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name

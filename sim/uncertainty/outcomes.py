@@ -1,4 +1,4 @@
-"""What a sensitivity analysis looks at: an outcome of a strategy minus that of the comparator.
+"""Outcomes of sensitivity analyses: an outcome of a strategy minus that of the comparator.
 
 Every outcome is read off the same patients under both strategies and comes with the influence of
 each patient on it: numbers whose mean is the outcome, up to a constant, and whose standard
@@ -65,7 +65,7 @@ def change(reading: Reading, base: Reading) -> Estimate:
     """Return the difference of an outcome between two parameter sets, with its paired error."""
     difference = reading.influence - base.influence
     moved = reading.value - base.value
-    # Also of a single patient it is certain that nothing changed.
+    # Even with a single patient it is certain that nothing changed.
     return Estimate(moved, _error(difference) if difference.any() else 0.0)
 
 
@@ -76,9 +76,9 @@ class Outcome:
     Attributes
     ----------
     name, label, unit
-        As in files, as in tables and figures, and what it is measured in.
+        As in files, as in tables and figures, and its unit.
     columns
-        What has to be kept of each patient.
+        Columns to be stored of each patient.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Outcome:
 
     @property
     def file_unit(self) -> str:
-        """The unit as files say it: an ICER is in currency per QALY."""
+        """The unit in files: an ICER is in currency per QALY."""
         return per_qaly(self.unit) if self.name == ICER else self.unit
 
     def read(self, pair: Pair) -> Reading:
@@ -160,7 +160,7 @@ def _net(threshold: float, scale: float, pair: Pair) -> Reading:
 
 
 def _icer(pair: Pair) -> Reading:
-    """Return the ratio where it is the price of a gain, else ``nan``."""
+    """Return the ratio where it is the cost of a gain, else ``nan``."""
     (cost, cost_there), (qalys, qalys_there) = pair[COST], pair[QALYS]
     cost_more, qalys_more = cost - cost_there, qalys - qalys_there
     costs, effects = mean(cost_more).mean, mean(qalys_more).mean

@@ -1,8 +1,7 @@
-"""Questions put to the same patients, one after the other, in threads.
+"""Questions simulated in the same patients, one after the other, in threads.
 
-Random numbers are keyed, so patient *i* of one question is patient *i* of every other that has
-the same seed: what differs between two samples is what the questions differ in, patient by
-patient.
+Random numbers are keyed, so patient *i* of one question is patient *i* of every other that has the
+same seed: two samples differ by the questions alone, patient by patient.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from sim.uncertainty.columns import known_columns
 from sim.uncertainty.outcomes import Pair
 
 AHEAD = 4
-"""Questions in work or waiting, per thread: what bounds the memory."""
+"""Questions in work or waiting, per thread: this bounds the memory."""
 Result = TypeVar("Result")
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was kept of the patients of one question.
+    """The stored columns of the patients of one question.
 
     Attributes
     ----------
@@ -74,8 +73,8 @@ def with_values(
 ) -> Question:
     """Return the question with some parameter values replaced, or of a changed scenario.
 
-    Values that were put in the place of the scenario's stay in force in the changed one, but for
-    amounts where it counts in other money and for parameters that it does not use.
+    Values that override the scenario's stay in force in the changed one, except amounts where it
+    has other money and parameters that it does not use.
     """
     if loaded is None:
         return with_numbers(question, values)
@@ -90,7 +89,7 @@ def with_values(
 
 
 def sample(question: Question, columns: Sequence[str]) -> Sample:
-    """Simulate the patients of a question on one thread and keep the `columns` of them."""
+    """Simulate the patients of a question on one thread and store their `columns`."""
     readers = {name: known_columns()[name] for name in dict.fromkeys(columns)}
     horizon = question.model.settings.horizon_days
     parts: dict[str, list[Array]] = {name: [] for name in readers}
@@ -114,14 +113,14 @@ def each_question(
     threads: int | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[Result]:
-    """Simulate each question and yield what `measure` makes of its sample, in their order.
+    """Simulate each question and yield the result of `measure` for its sample, in their order.
 
     Parameters
     ----------
     asked
-        Give the questions when called; the compiled code is to be at hand, see `sample`.
+        Return the questions when called; the compiled code must be loaded, see `sample`.
     columns
-        What is kept of each patient for `measure`.
+        Columns stored of each patient for `measure`.
     measure
         Called in the thread that simulated; its result should be small.
     threads
@@ -129,7 +128,7 @@ def each_question(
     progress
         Called with 1 for each question that is finished.
     """
-    # Loads the compiler, which who only reads results does not need.
+    # Imported here: reading results does not need the compiler.
     from sim.simulation.core_run import workers
 
     number = workers(threads)

@@ -1,8 +1,8 @@
 """The outcome of a question at points of the unit cube of its uncertain parameters.
 
-All points are put to the same patients. Their luck is part of every outcome alike and does not
-vary between points, but for how it acts together with the parameters; that rest is the noise
-that more patients take away.
+All points are simulated in the same patients. Their random numbers are part of every outcome alike
+and do not vary between points, but for their interaction with the parameters; that rest is noise
+that more patients reduce.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from sim.uncertainty.results import analysis_manifest
 from sim.uncertainty.sets import Sets, rows_of, sets_to_simulate
 
 CHUNK_POINTS: Final = 64
-"""Points that are kept together, where what is finished is kept on disk."""
+"""Points stored together, where finished work is stored on disk."""
 VALUE, SE = "value", "se"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is looked at, and over which uncertain parameters.
+    """The outcome analysed, and the uncertain parameters.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ def target(
     strategy: str | None,
     posterior: pd.DataFrame | None,
 ) -> Target:
-    """Return what the analysis of a question looks at.
+    """Return the target of the analysis of a question.
 
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     outcome, threshold, strategy
         As for `sim.uncertainty.one_way.tornado`.
     posterior
@@ -110,7 +110,7 @@ def outcomes_at(
     progress
         Called with 1 for each point that is finished.
     store
-        Keeps chunks of points as they are finished; those that it has are not simulated again.
+        Stores chunks of points as they are finished; those that it has are not simulated again.
     first_chunk
         The number in the store of the first chunk of these points.
 
@@ -154,9 +154,9 @@ def chunks_of(points: int) -> int:
 def manifest(
     looked_at: Target, analysis: str, draws: int, chunks: int, settings: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Say what was asked: what a folder of finished chunks is recognised by.
+    """Return the manifest that identifies a folder of finished chunks.
 
-    The key hashes everything that the results depend on: the question, the program, the analysis
+    The key hashes all inputs of the results: the question, the program, the analysis
     and its settings.
     """
     asked = {

@@ -1,9 +1,9 @@
-"""At which price of a drug a threshold is met, and how sure that is.
+"""The price of a drug at which a threshold is met, and its uncertainty.
 
-The price of a vial changes no patient's course, so what a strategy costs is a straight line of
-it, ``cost at price 0 + price * vials``, with vials discounted as their cost is. Results at two
-prices therefore tell those at every other price exactly; a third tells how the Monte Carlo noise
-depends on the price, which is a parabola. All three have the same draws and the same patients.
+The price of a vial changes no patient's course, so the cost of a strategy is linear in it, ``cost
+at price 0 + price * vials``, with vials discounted like their cost. Results at two prices therefore
+give those at every other price exactly; a third gives the Monte Carlo noise, which is quadratic in
+the price. All three have the same draws and the same patients.
 
 With the increments over the comparator of QALYs E, of costs at price 0 C and of vials V, the net
 benefit ``threshold * E - C - price * V`` is 0, and the ICER the threshold, at the price::
@@ -35,7 +35,7 @@ from sim.uncertainty.quiet_shares import best_shares, quiet_shares
 PRICES: Final = 101
 """Of the curve, from 0 on, equally far apart."""
 BEYOND: Final = 1.2
-"""The curve ends so far beyond the price of the scenario or the highest price that it finds."""
+"""The curve ends so far beyond the price of the scenario or the highest price found."""
 DRUG: Final = "cost.drug"
 DRUG_UNDISCOUNTED: Final = "cost_undiscounted.drug"
 CYCLES: Final = "cycles_mean"
@@ -52,8 +52,8 @@ class PriceLimit(NamedTuple):
         The threshold in currency per QALY.
     base, mean
         Of the deterministic run with its Monte Carlo error, and of the means over draws with the
-        error of draws and patients; in currency per vial. Below 0 where the drug would have to
-        be paid for being taken.
+        error of draws and patients; in currency per vial. Below 0 where even a free drug would be
+        too expensive.
     direction
         Whether the threshold is met at this price and below it, or above it.
     """
@@ -66,10 +66,10 @@ class PriceLimit(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """How likely a strategy is the most cost-effective at a price.
+    """The probability that a strategy is the most cost-effective at a price.
 
-    `share` of draws with its binomial error `se`, and the share once the Monte Carlo noise of
-    each draw is taken out, with the error of that; 0 to 1.
+    `share` of draws with its binomial error `se`, and the share without the Monte Carlo noise of
+    each draw, with its error; 0 to 1.
     """
 
     share: float
@@ -85,7 +85,7 @@ class PricedResults:
     Attributes
     ----------
     regimen, parameter
-        Whose drug, and the name of its price, which all regimens of the drug share.
+        The regimen of the drug, and the name of its price, which all regimens of the drug share.
     price
         That of the scenario, in currency per vial.
     step
@@ -117,7 +117,7 @@ class PricedResults:
 
     @property
     def holding(self) -> list[str]:
-        """Names of the strategies that hold a regimen of the drug."""
+        """Names of the strategies that contain a regimen of the drug."""
         drug = set(self.regimens)
         return [
             strategy.name
@@ -127,7 +127,7 @@ class PricedResults:
 
     @property
     def compared(self) -> list[str]:
-        """Names of the strategies that hold the drug where the comparator does not.
+        """Names of the strategies that contain the drug where the comparator does not.
 
         Where the comparator does, all other strategies.
         """
@@ -227,7 +227,7 @@ class PricedResults:
                 yield self.limit(strategy, threshold)
 
     def chances(self, threshold: float, price: float) -> dict[str, Chance]:
-        """Return how likely each strategy has the most net benefit of all at a price."""
+        """Return the probability that each strategy has the most net benefit at a price."""
         names = self.psa.strategies
         benefit, noise = self.inmb(threshold, price), self.inmb_noise(threshold, price)
         shares, silent = best_shares(benefit), quiet_shares(benefit, noise)
@@ -241,12 +241,12 @@ class PricedResults:
         return {name: Chance(*each) for name, each in zip(names, found, strict=True)}
 
     def curve(self) -> pd.DataFrame:
-        """Return by price how likely each strategy with the regimen is the most cost-effective.
+        """Return by price how likely each strategy with the drug is the most cost-effective.
 
         Columns: ``strategy``, ``threshold`` and ``price`` (currency per QALY and per vial),
         ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` and
-        ``without_noise_se`` (the share once the Monte Carlo noise of each draw is taken out, and
-        its error), ``currency``.
+        ``without_noise_se`` (the share without the Monte Carlo noise of each draw, and its error),
+        ``currency``.
         """
         rows = [
             (name, threshold, price, *chance)
@@ -271,7 +271,7 @@ class PricedResults:
         return [float(price) for price in np.linspace(0.0, top, PRICES)]
 
     def _parabola(self, values: list[Array], price: float) -> Array:
-        """Return the value at a price of what is a parabola through those at 0, 1 and 2 steps."""
+        """Interpolate a quadratic known at 0, 1 and 2 steps."""
         t = price / self.step
         none, one, two = values
         found = (1 - t) * (2 - t) / 2.0 * none + t * (2 - t) * one + t * (t - 1) / 2.0 * two
@@ -281,14 +281,14 @@ class PricedResults:
 def priced_results(
     question: Question, regimen: str, results: Callable[[Question], Psa]
 ) -> PricedResults:
-    """Put the question at three prices of a regimen's vial.
+    """Simulate the question at three prices of a regimen's vial.
 
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     regimen
-        Whose drug.
+        A regimen of the drug.
     results
         Simulates draws of a question, always the same draws in the same patients.
 

@@ -1,8 +1,8 @@
 """Principal components of a joint posterior: the directions in which it is widest.
 
 Parameters that were fitted together are correlated, so that moving one alone to the end of its
-interval can leave what the data allow. The first principal components of the standardised draws
-move all of them together, along the directions in which they vary most.
+interval can leave the region that the data allow. The first principal components of the
+standardised draws move all of them together, along the directions in which they vary most.
 
 Source: Jolliffe IT, Principal Component Analysis, 2nd edition, 2002, chapter 3.
 """
@@ -87,12 +87,12 @@ def components(posterior: pd.DataFrame) -> list[Component]:
 
 
 def moved_along(component: Component, base: dict[str, float], sds: float) -> dict[str, float]:
-    """Move the base values along a component, never beyond what is among the draws.
+    """Move the base values along a component, never beyond the range of the draws.
 
     Parameters
     ----------
     component
-        The direction; its bounds hold each parameter, or the base value where that lies outside.
+        The direction; its bounds limit each parameter, or the base value where that is outside.
     base
         Values by parameter.
     sds

@@ -1,10 +1,9 @@
 """Probabilistic sensitivity analysis: the question under many draws of its parameters.
 
 Draw k is simulated in patients of its own, those numbered ``k n`` to ``k n + n - 1``, the same
-under each strategy. Were they the same patients in every draw, their luck would be part of every
-result and no number of draws would take it out of a mean or a probability; with patients of
-their own the draws are independent, and what is Monte Carlo noise can be told from what is
-uncertainty (`sim.uncertainty.noise`).
+under each strategy. With common patients in every draw, their random numbers would be part of every
+result, and no number of draws would average them out; with patients of their own the draws are
+independent, and Monte Carlo noise can be separated from uncertainty (`sim.uncertainty.noise`).
 
 Source: O'Hagan A, Stevenson M, Madan J, Health Econ 2007;16:1009-23.
 """
@@ -33,18 +32,18 @@ COVARIANCE: Final = "increment_covariance:cost,qalys"
 PARAMETER: Final = "parameter:"
 INCREMENTS: Final = ("cost", "qalys", "life_years")
 CHUNK_DRAWS: Final = 25
-"""Draws that are kept together, where what is finished is kept on disk."""
+"""Draws stored together, where finished work is stored on disk."""
 DETERMINISTIC_PATIENTS_AT_MOST: Final = 250_000
 
 
 class Store(Protocol):
-    """Where finished chunks of draws are kept, so that an interrupted analysis can go on."""
+    """A store of finished chunks of draws, so that an interrupted analysis can go on."""
 
     def done(self) -> set[int]:
-        """Return the numbers of the chunks that are kept."""
+        """Return the numbers of the stored chunks."""
 
     def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
-        """Keep the outcomes of a chunk."""
+        """Store the outcomes of a chunk."""
 
     def read(self, chunk: int) -> pd.DataFrame:
         """Return the outcomes of a chunk."""
@@ -57,7 +56,7 @@ class Psa:
     Attributes
     ----------
     question
-        What was asked; its patients are those of one draw.
+        The question; its patients are those of one draw.
     parameters
         One row per draw, one column per uncertain parameter.
     outcomes
@@ -152,7 +151,7 @@ def run_psa(
     Parameters
     ----------
     question
-        What is asked; its own number of patients does not matter.
+        The question; its own number of patients does not matter.
     draws
         At least 1; draw k is the same for any number of them.
     patients
@@ -164,12 +163,12 @@ def run_psa(
     progress
         Called with the number of patients finished since the last call, strategies counted.
     store
-        Keeps chunks of draws as they are finished; those that it has are not simulated again.
+        Stores chunks of draws as they are finished; those that it has are not simulated again.
 
     Raises
     ------
     UserError
-        When nothing is uncertain, or a chunk cannot be kept.
+        When nothing is uncertain, or a chunk cannot be stored.
     """
     asked = replace(question, patients=patients, seed=question.seed if seed is None else seed)
     parameters = draw_parameters(asked, draws, asked.seed)
@@ -219,7 +218,7 @@ def _simulated(
     progress: Progress,
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the outcomes of each chunk."""
-    # Loads the compiler, which who only reads results does not need.
+    # Imported here: reading results does not need the compiler.
     from sim.simulation.parameter_sets import run_sets
 
     waiting = [k for chunk in chunks for k in _draws_of(chunk, len(parameters))]

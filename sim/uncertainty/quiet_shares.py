@@ -1,4 +1,4 @@
-"""How likely each strategy is the best once the Monte Carlo noise of each draw is taken out.
+"""The probability that each strategy is the best, without the Monte Carlo noise of each draw.
 
 Each strategy's benefits are pulled towards their mean (`sim.uncertainty.noise`) and draws are
 counted. How far they are pulled is itself estimated, so that the binomial error of a share is
@@ -32,7 +32,7 @@ def quiet(benefits: Array, noise: Array) -> Array:
 
 def best_shares(benefits: Array) -> Array:
     """Return the share of draws in which each strategy has the most benefit."""
-    # A benefit is the cost that it saves, whatever the threshold.
+    # With equal QALYs the benefit is the saving in cost, at any threshold.
     shares: Array = ceac(-benefits, np.zeros_like(benefits), [0.0])[0]
     return shares
 

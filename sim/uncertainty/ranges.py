@@ -33,16 +33,16 @@ class Range(NamedTuple):
         return whole_numbers.is_whole(self.unit)
 
     def values(self, count: int) -> list[float]:
-        """Return at most `count` values that may be looked at, ends included, evenly spread."""
+        """Return at most `count` allowed values, ends included, evenly spread."""
         return whole_numbers.values_between(self.unit, self.low, self.high, count)
 
 
 def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list[Range]:
     """Return the intervals of the uncertain parameters that the question uses, by name.
 
-    An interval is the range that the catalogue states, else from the 2.5 % to the 97.5 %
-    quantile, of the draws where a parameter was fitted. What the scenario sets is its own choice
-    and is not varied.
+    An interval is the range that the catalogue states, else from the 2.5 % to the 97.5 % quantile,
+    of the draws where a parameter was fitted. A value set by the scenario is its own choice and is
+    not varied.
     """
     fitted = set() if posterior is None else set(posterior.columns)
     return [
@@ -73,7 +73,7 @@ def is_uncertain(parameter: Parameter) -> bool:
 def range_of(question: Question, name: str, posterior: pd.DataFrame | None = None) -> Range:
     """Return the interval of a parameter; of one that is fixed, from 0 to twice its value.
 
-    It is cut off at what the parameter may be while all others are as they are.
+    It is limited to the values allowed while all others are as they are.
 
     Raises
     ------

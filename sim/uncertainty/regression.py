@@ -1,4 +1,4 @@
-"""What a result is expected to be, given some of the parameters: a regression over draws.
+"""The expectation of a result given some of the parameters: a regression over draws.
 
 Each parameter enters by a cubic spline of its normal scores, a group of parameters by the sum of
 their splines and, where the evidence is in favour, by products of pairs. With the standardised
@@ -8,8 +8,8 @@ columns ``X = U S V'`` and a target y around its mean, both over n draws::
     log evidence = -n/2 log(y'y - sum(w (U'y)^2)) + 1/2 sum(log(1 - w)),  w = S^2 / (S^2 + k)
     expected fit = U w U'y,  variance of the posterior = v U w U'
 
-The penalty k is that of the most evidence. The expected fit is too even, because the penalty takes
-some of the signal away; fits simulated from the posterior vary as much as the truth does.
+The penalty k is that of the most evidence. The expected fit is too even, because the penalty
+removes some of the signal; fits simulated from the posterior vary as much as the truth does.
 
 Source: Strong M, Oakley JE, Brennan A, Med Decis Making 2014;34:311-26 (regression of net benefit
 on parameters, posterior simulation of the fit); MacKay DJC, Neural Comput 1992;4:415-47 (evidence).
@@ -165,7 +165,7 @@ def _decomposed(columns: Array) -> Design:
 
 
 def _best(candidates: Sequence[Design], target: Array) -> _Chosen:
-    """Return what has the most evidence; `target` lies around 0."""
+    """Return the choice with the most evidence; `target` has mean 0."""
     return max((_most_evident(each, target) for each in candidates), key=lambda each: each.evidence)
 
 

@@ -1,4 +1,4 @@
-"""The results of a probabilistic analysis as files, and the key of what was asked."""
+"""The results of a probabilistic analysis as files, and the key of its inputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
 
 
 def content_key(question: Question, draws: int) -> str:
-    """Return a hash of everything that a result depends on.
+    """Return a hash of all inputs of a result.
 
     The resolved scenario with its parameter values, its seed and patients per draw; the number
     of draws; every source file of the program and of its catalogue; versions of packages.
@@ -48,7 +48,7 @@ def content_key(question: Question, draws: int) -> str:
 
 
 def manifest(question: Question, draws: int) -> dict[str, Any]:
-    """Say what was asked: what a folder of results is recognised by."""
+    """Return the manifest that identifies a results folder."""
     return {
         "program": "blinsim",
         "version": __version__,
@@ -67,21 +67,21 @@ def manifest(question: Question, draws: int) -> dict[str, Any]:
 def analysis_manifest(
     question: Question, analysis: str, settings: Mapping[str, object], *, chunks: int, chunk: int
 ) -> dict[str, Any]:
-    """Say what was asked of another analysis than a probabilistic one.
+    """Return the manifest of an analysis other than a probabilistic one.
 
-    The key hashes everything that its results depend on: the question, the program, the analysis
+    The key hashes all inputs of its results: the question, the program, the analysis
     and its settings.
 
     Parameters
     ----------
     question
-        What was asked.
+        The question.
     analysis
         Its name.
     settings
         Everything else that decides the results.
     chunks, chunk
-        In how many chunks finished work is kept, and of how many parameter sets each.
+        Number of chunks of finished work, and of parameter sets in each.
     """
     found = manifest(question, 0)
     del found["asked"]["draws"]
@@ -146,13 +146,13 @@ def parquet(table: pd.DataFrame) -> bytes:
 
 
 def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
-    """Return the table of a Parquet file whose bytes have been found to be as they were written."""
+    """Return the table of a Parquet file whose bytes have been verified."""
     found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
     return found
 
 
 def draws_table(psa: Psa) -> pd.DataFrame:
-    """Return outcomes with the drawn parameters beside them, the columns of psa.parquet."""
+    """Return outcomes with the drawn parameters, the columns of psa.parquet."""
     drawn = psa.parameters.add_prefix(PARAMETER)
     beside = drawn.loc[psa.outcomes["draw"]].reset_index(drop=True)
     return pd.concat([psa.outcomes, beside], axis=1)

@@ -43,11 +43,11 @@ AS_IT_STANDS: Final = "base"
 HEADING: Final = ("currency", "price_year", "threshold", "optimal")
 ESTIMATES: Final = (COST, QALYS, LIFE_YEARS, NMB, *(f"change_{name}" for name in CHANGES))
 GAIN: Final = ("covariance", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_se")))
-"""What is kept of a what-if: the heading, and of each strategy these numbers after its name."""
+"""Columns of a what-if: the heading, and for each strategy these numbers after its name."""
 
 
 class Gain(NamedTuple):
-    """What a strategy adds to the comparator.
+    """The increments of a strategy over the comparator.
 
     Attributes
     ----------
@@ -74,9 +74,9 @@ class Column:
     optimal
         The strategy with the most net benefit at `threshold`.
     gains
-        One for each strategy beside the comparator.
+        One for each strategy but the comparator.
     notes
-        What the what-if goes without, or that it changes nothing here, in words.
+        Values that the what-if lacks, or that it changes nothing here, in words.
     """
 
     name: str
@@ -115,7 +115,7 @@ def scenario_matrix(
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     threshold
         In currency per QALY, for what-ifs of the scenario's perspective too; by default the
         middle one of each perspective.
@@ -124,12 +124,12 @@ def scenario_matrix(
     progress
         Called with 1 for each what-if that is finished.
     store
-        Keeps each what-if as it is finished; those that it has are not simulated again.
+        Stores each what-if as it is finished; those that it has are not simulated again.
 
     Raises
     ------
     UserError
-        When the scenario has no what-ifs or no strategy beside the comparator.
+        When the scenario has no what-ifs or no strategy but the comparator.
     """
     _check(question)
     scenario = question.scenario
@@ -154,7 +154,7 @@ def scenario_matrix(
 
 
 def fingerprints(question: Question) -> dict[str, tuple[str, str]]:
-    """Return the label and the fingerprint of each what-if: what its results depend on.
+    """Return the label and the fingerprint of each what-if: a hash of its inputs.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def _asked(question: Question, name: str) -> Question:
 
 
 def _notes(question: Question, column: Column) -> Iterator[str]:
-    """Say what a what-if goes without, and whether it changes nothing."""
+    """Yield the values that a what-if lacks, and whether it changes nothing, in words."""
     for left_out in what_if(question.loaded, column.name, question.catalogue).left_out:
         yield f"without {left_out}"
     changes = [gain.changes.get(name) for gain in column.gains for name in CHANGES]
@@ -197,13 +197,13 @@ def _notes(question: Question, column: Column) -> Iterator[str]:
 
 
 def _others(question: Question) -> list[str]:
-    """Name the strategies beside the comparator."""
+    """Name the strategies but the comparator."""
     comparator = question.scenario.comparator_name
     return [name for name in strategy_names(question) if name != comparator]
 
 
 def _names(others: Sequence[str]) -> tuple[str, ...]:
-    """Name what is kept of a what-if: the columns of `_row`."""
+    """Name the stored columns of a what-if, those of `_row`."""
     gains = (f"{name}:{value}" for name in others for value in GAIN)
     return (*HEADING, *gains)
 

@@ -1,4 +1,4 @@
-"""Screening by the method of Morris: which inputs matter at all, with few model runs.
+"""Screening by the method of Morris: the influential inputs, with few model runs.
 
 Trajectories through the unit cube change one coordinate at a time by 2/3 of its range; the
 outcome's change divided by the step is an elementary effect. ``mu*``, the mean of their absolute
@@ -52,7 +52,7 @@ def morris_points(
 
 
 def quantiles_of(points: Array) -> Array:
-    """Return the probabilities that points stand for: from the 2.5 % to the 97.5 % quantile."""
+    """Return the probabilities at points: from the 2.5 % to the 97.5 % quantile."""
     return LOW + (HIGH - LOW) * points
 
 
@@ -127,7 +127,7 @@ class Screening:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the model is to be run, and for which inputs."""
+    """The points at which to run the model, and the inputs."""
 
     target: Target
     groups: list[str] | None
@@ -162,7 +162,7 @@ def screen(
     progress
         Called with 1 for each run that is finished.
     store
-        Keeps chunks of runs as they are finished.
+        Stores chunks of runs as they are finished.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""Parameter sets simulated in chunks, so that what is finished need not be simulated again.
+"""Parameter sets simulated in chunks, so that finished work need not be simulated again.
 
-Each set leaves one row of plain values. Finished chunks of rows are kept in a store, where there
+Each set leaves one row of plain values. Finished chunks of rows are written to a store, where there
 is one (`sim.uncertainty.store`); an interrupted analysis goes on with those that are missing and
 ends with the same rows, bit for bit.
 """
@@ -19,28 +19,28 @@ from sim.uncertainty.paired_runs import Progress, Sample, each_question
 from sim.uncertainty.psa import Store
 
 CHUNK_SETS: Final = 16
-"""Sets that are kept together unless an analysis says otherwise."""
+"""Sets stored together unless an analysis says otherwise."""
 Row = Sequence[float | str | None]
 
 
 @dataclass(frozen=True)
 class Sets:
-    """What is simulated, and what is read off each sample.
+    """The sets to simulate, and the values read off each sample.
 
     Attributes
     ----------
     count
-        How many sets there are.
+        The number of sets.
     ask
         From the place of a set, the first is 0, to its question.
     columns
-        What `measure` needs of each patient.
+        Columns that `measure` needs of each patient.
     measure
         From the sample of a set to its row; called in the thread that simulated.
     names
         Of the values of a row.
     chunk
-        Sets that are kept together.
+        Sets stored together.
     """
 
     count: int
@@ -52,7 +52,7 @@ class Sets:
 
     @property
     def chunks(self) -> int:
-        """In how many chunks the sets are kept."""
+        """The number of chunks of the sets."""
         return chunks_of(self.count, self.chunk)
 
     def members(self, chunk: int) -> range:
@@ -86,13 +86,13 @@ def rows_of(
     Parameters
     ----------
     sets
-        What is simulated.
+        The sets to simulate.
     threads
         Sets simulated at the same time; results do not depend on it.
     progress
         Called with 1 for each set that is finished.
     store
-        Keeps chunks as they are finished; those that it has are not simulated again.
+        Stores chunks as they are finished; those that it has are not simulated again.
     first_chunk
         The number in the store of the first chunk of these sets.
 

@@ -6,7 +6,7 @@ catalogue gives. It is drawn through independent gamma variables::
 
     g_i ~ Gamma(a_i, 1),  g_0 ~ Gamma(n - a_1 - … - a_m, 1),  share_i = g_i / (g_0 + … + g_m)
 
-where `g_0` is what is left of the whole, nothing when the shares are all of it.
+where `g_0` is the rest of the whole, 0 when the shares are all of it.
 
 Source: Briggs AH, Ades AE, Price MJ, Med Decis Making 2003;23:341-50.
 """
@@ -36,7 +36,7 @@ PARTS: Final = tuple(
 )
 """Names of shares of one whole: the groups of the pattern name the whole."""
 SAME_COUNT: Final = 1e-9
-"""How far the counts of two shares may lie apart, relative to each other, to be the same."""
+"""How far the counts of two shares may be apart, relative to each other, to be the same."""
 REST: Final = "rest"
 
 
@@ -47,7 +47,7 @@ class Whole:
     Attributes
     ----------
     name
-        What names the whole, also in the key of the random number of its rest.
+        Of the whole, also in the key of the random number of its rest.
     counts
         By the name of the share.
     rest
@@ -72,7 +72,7 @@ class Whole:
 def wholes(parameters: Mapping[str, Parameter]) -> Iterator[Whole]:
     """Yield every whole of which there are two shares or more with the same count of patients.
 
-    Shares whose beta distributions do not speak of the same count come from different sources
+    Shares whose beta distributions do not have the same count come from different sources
     or are assumed; they are left to be drawn one by one.
     """
     shares: dict[str, dict[str, Beta]] = defaultdict(dict)

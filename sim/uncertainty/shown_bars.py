@@ -1,4 +1,4 @@
-"""Which bars of a one-way analysis are shown, and under which titles."""
+"""The bars shown of a one-way analysis, and their titles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _unless_all_are_0(bars: Sequence[Bar]) -> tuple[Bar, ...]:
 
 
 def shown_sections(result: Tornado, top: int) -> list[Section]:
-    """Return what is shown: the first `top` bars of parameters, then the other groups.
+    """Return the bars shown: the first `top` bars of parameters, then the other groups.
 
     Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
     anything. Of bars that are all exactly 0 none is the widest, and none is shown.

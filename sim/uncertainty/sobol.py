@@ -1,4 +1,4 @@
-"""Sobol indices of the model: which groups of parameters the uncertainty of an outcome is due to."""
+"""Sobol indices of the model: the uncertainty of an outcome, by groups of parameters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Check(NamedTuple):
     table
         Its indices, as in `Sobol.table`.
     noise_share
-        Of the variance of the outcome over the points in the patients asked for: Monte Carlo
+        Of the variance of the outcome over the points in the requested patients: Monte Carlo
         noise that is not common to all points; ``nan`` where the outcome does not vary.
     """
 
@@ -72,7 +72,7 @@ class Sobol:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the model is to be run, and for which indices."""
+    """The points at which to run the model, and the indices."""
 
     target: Target
     groups: list[str] | None
@@ -87,7 +87,7 @@ class Plan:
 
     @property
     def chunks(self) -> int:
-        """Chunks in which they are kept."""
+        """Chunks in which they are stored."""
         return chunks_of(len(self.points)) * (2 if self.check else 1)
 
     def work(self, kept: set[int]) -> int:
@@ -131,7 +131,7 @@ def sobol(
     progress
         Called with the number of runs finished, those of the check counted twice.
     store
-        Keeps chunks of runs as they are finished.
+        Stores chunks of runs as they are finished.
 
     Raises
     ------

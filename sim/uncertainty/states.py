@@ -1,4 +1,4 @@
-"""What holds where an outcome has no value, in words, and the net benefit there."""
+"""The state where an outcome has no value, in words, and the net benefit there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sim.uncertainty.outcomes import ICER, Outcome
 from sim.uncertainty.paired_runs import Sample, strategy_names
 
 NO_VALUE: Final = "not reached"
-"""Of a median or a share that the patients do not tell."""
+"""Of a median or a share that cannot be estimated."""
 
 
 def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
@@ -23,7 +23,7 @@ def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
 
 
 def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> str:
-    """Say what holds where an outcome has no value: of an ICER, where it lies on the plane."""
+    """Describe a state in which an outcome has no value: of an ICER, its quadrant of the plane."""
     if math.isfinite(value):
         return ""
     if outcome.name != ICER:

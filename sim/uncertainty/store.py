@@ -1,9 +1,10 @@
 """A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
 
-Chunks of draws lie in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
-(`sim.files.checksum`) that binds it to its analysis and its number. Every file is written under another
-name, flushed to the disk and moved into place, so that whatever ends the program leaves whole
-files. The results of an earlier analysis in DIR stay until those of this one are complete.
+Chunks of draws are in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
+(`sim.files.checksum`) that binds it to its analysis and its number. Every file is written under
+another name, flushed to the disk and moved into place, so that only whole files are left however
+the program ends. The results of an earlier analysis in DIR stay until those of this one are
+complete.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LOCK: Final = ".lock"
 SUFFIX: Final = ".parquet"
 RESUME: Final = "--resume"
 NUMBERS: Final = ("draws", "patients", "seed")
-"""What a manifest says in whole numbers, where it says it."""
+"""Optional entries of a manifest that are whole numbers."""
 
 
 class Chunks:
@@ -45,12 +46,12 @@ class Chunks:
         return _finished(self.place)
 
     def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
-        """Keep the outcomes of a chunk.
+        """Store the outcomes of a chunk.
 
         Raises
         ------
         UserError
-            When it cannot be written; the other chunks are kept.
+            When it cannot be written; the other chunks stay.
         """
         with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
             write_durably(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
@@ -138,18 +139,18 @@ def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> N
 def opened(
     folder: Path, asked: Mapping[str, Any], names: tuple[str, ...], *, resume: bool
 ) -> Iterator[Chunks]:
-    """Open a folder for the chunks of an analysis, and nobody else meanwhile.
+    """Open a folder for the chunks of an analysis, and lock it.
 
     Parameters
     ----------
     folder
         Made when it is not there.
     asked
-        The manifest of what is asked (`sim.uncertainty.results.manifest`).
+        The manifest of the analysis (`sim.uncertainty.results.manifest`).
     names
         Files that the results will have.
     resume
-        Go on with what the folder has of the same analysis.
+        Go on with the folder's chunks of the same analysis.
 
     Raises
     ------
@@ -201,7 +202,7 @@ def _take(lock: BinaryIO, folder: Path) -> None:
 
 
 def _described(asked: Mapping[str, Any]) -> str:
-    """Say in words what was asked."""
+    """Describe an analysis in words."""
     of = f"{asked['draws']:,} draws of " if "draws" in asked else ""
     analysis = f"{asked['analysis']}, " if "analysis" in asked else ""
     return (
@@ -225,7 +226,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
-    """Whether the chunks are left from results that stand complete beside them."""
+    """Whether the chunks are left from results that are complete in the folder."""
     results = _manifest(folder)
     return results is not None and results["key"] == unfinished["key"]
 

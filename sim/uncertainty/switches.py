@@ -1,7 +1,7 @@
-"""Structural choices: what the answer would be had the model been built on another assumption.
+"""Structural choices: the answer of the model under another assumption.
 
-Each is the scenario with some of its keys changed. What is chosen already is left out; another
-switch of the scenario becomes a choice by a line in `CHOICES`.
+Each is the scenario with some of its keys changed. A choice that the scenario makes already is left
+out; another switch of the scenario becomes a choice by a line in `CHOICES`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NO_BACKGROUND_MORTALITY: Final = {"switches": {"background_mortality": False}}
 
 
 class Choice(NamedTuple):
-    """A structural assumption in the place of the scenario's."""
+    """A structural assumption instead of the scenario's."""
 
     name: str
     label: str
@@ -82,7 +82,7 @@ def alternatives(question: Question) -> Iterator[tuple[Choice, Question]]:
 
 
 def given_values(question: Question) -> dict[str, float]:
-    """Return the values that were put in the place of the scenario's."""
+    """Return the values that override the scenario's."""
     own = question.scenario.parameters
     return {
         name: value
@@ -92,7 +92,7 @@ def given_values(question: Question) -> dict[str, float]:
 
 
 def _bound(question: Question) -> tuple[object, ...]:
-    """Return everything that decides the answer, but for the patients and their luck."""
+    """Return all inputs of the answer, but for the patients and their random numbers."""
     books = question.accounts
     return (
         question.model,

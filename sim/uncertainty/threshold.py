@@ -1,8 +1,8 @@
 """Threshold analysis: the value of a parameter at which the decision flips.
 
-The patients and their luck are the same at every value, so the net benefit is a function of the
-parameter without noise, and where it changes its sign can be found to any precision. That place
-has the Monte Carlo error of the net benefit there, divided by its slope.
+The patients and their random numbers are the same at every value, so the net benefit is a function
+of the parameter without noise, and its root can be found to any precision. The root has the Monte
+Carlo error of the net benefit there, divided by its slope.
 
 A count has whole values only. The decision then flips from one whole number to the next: a jump,
 which has no slope, and no place between the two that could have an error.
@@ -38,14 +38,14 @@ from sim.uncertainty.ranges import Range
 from sim.uncertainty.sets import Sets, chunks_of, rows_of, sets_to_simulate
 
 GRID: Final = 17
-"""Values at which a flip is looked for before it is closed in on."""
+"""Values of the grid on which flips are bracketed."""
 LINEAR: Final = 1e-9
 """Departure from a straight line, relative to the size of costs and QALYs, that is rounding."""
 PRECISION: Final = 1e-6
 """Of the value of a flip, relative to the interval."""
 MOST_HALVINGS: Final = 60
 SEARCH: Final = 20
-"""About as many sets are simulated to close in on the flips at a threshold."""
+"""About as many sets are simulated to find the flips at a threshold."""
 SLOPE_WIDTH: Final = 0.05
 """The slope at a flip is taken over this share of the interval to either side."""
 
@@ -69,7 +69,7 @@ class ThresholdAnalysis:
     decisions
         By threshold.
     grid
-        Costs and QALYs at the values at which the decision was looked up, rising.
+        Costs and QALYs at the values of the grid, rising.
     flips
         By threshold, then by value.
     """
@@ -106,25 +106,25 @@ def threshold_analysis(
 ) -> ThresholdAnalysis:
     """Find every value in the interval at which another strategy becomes optimal.
 
-    The decision is looked up at `GRID` values; between two that differ the difference in net
-    benefit of their strategies is closed in on by the secant and by halving. Two flips between
-    two neighbouring values of the grid are not seen. Of a count only whole numbers are looked
-    at: all of them where there are `GRID` or fewer.
+    The decision is computed at `GRID` values; between two that differ, the root of the difference
+    in net benefit of their strategies is found by the secant and by halving. Two flips between two
+    neighbouring values of the grid are missed. Of a count only whole numbers are used: all of them
+    where there are `GRID` or fewer.
 
     Parameters
     ----------
     question
-        What is asked; its thresholds are all looked at.
+        The question; all its thresholds are analysed.
     varied
         The parameter and its interval.
     threads
         Sets simulated at the same time; results do not depend on it.
     progress
         Called with 1 for each of the `GRID` sets that is finished, and with `SEARCH` for each
-        threshold at which the flips have been closed in on.
+        threshold at which the flips have been found.
     store
-        Keeps chunks of the grid and then the flips at each threshold as they are finished; what
-        it has is not simulated again.
+        Stores chunks of the grid and then the flips at each threshold as they are finished; those
+        that it has are not simulated again.
     """
     base = means_at(question, question.numbers[varied.name], varied.name)
     grid = _grid(question, varied, threads, progress, store)
@@ -163,14 +163,14 @@ def _decisions(question: Question, at: tuple[Means, Means, Means]) -> dict[float
 
 
 def work(question: Question, varied: Range, kept: set[int]) -> int:
-    """Return the work that `threshold_analysis` has to do, in sets, but for what is kept."""
+    """Return the work left for `threshold_analysis`, in sets, without the stored chunks."""
     sets = len(varied.values(GRID))
     searches = (chunks_of(sets) + place for place in range(len(question.thresholds)))
     return sets_to_simulate(sets, kept) + SEARCH * sum(chunk not in kept for chunk in searches)
 
 
 def chunks(question: Question, varied: Range) -> int:
-    """Return in how many chunks the work is kept."""
+    """Return the number of chunks of the work."""
     return chunks_of(len(varied.values(GRID))) + len(question.thresholds)
 
 
@@ -223,7 +223,7 @@ class Search:
         yield Flip(threshold, where.value, error, names[before], names[after])
 
     def _root(self, low: Means, high: Means, threshold: float, before: int, after: int) -> Means:
-        """Return where the later strategy stops being worse: the secant, then halving."""
+        """Return the value from which the later strategy is not worse: the secant, then halving."""
         if self.linear:
             gaps = [_gap(means, threshold, after, before) for means in (low, high)]
             share = -gaps[0] / (gaps[1] - gaps[0])
@@ -301,7 +301,7 @@ def _gap(means: Means, threshold: float, one: int, other: int) -> float:
 
 
 def _secant(low: Means, high: Means, threshold: float, before: int, after: int) -> float | None:
-    """Return where the straight line crosses 0, when that is well inside the interval."""
+    """Return the root of the straight line, when it is well inside the interval."""
     left, right = (_gap(means, threshold, after, before) for means in (low, high))
     if right == left:
         return None
@@ -311,7 +311,7 @@ def _secant(low: Means, high: Means, threshold: float, before: int, after: int) 
 
 
 def _is_linear(grid: list[Means]) -> bool:
-    """Whether costs and QALYs lie on the straight lines through the ends."""
+    """Whether costs and QALYs are on the straight lines through the ends."""
     values = np.array([means.value for means in grid])
     if values[0] == values[-1]:
         return True

@@ -31,7 +31,7 @@ from sim.uncertainty.sets import Row, Sets, rows_of
 BENEFIT: Final = "net benefit:"
 GAIN: Final = ("gain", "se")
 OPTIMAL: Final = "optimal"
-"""Columns of what is kept of each point; the first stands before the name of a strategy."""
+"""Columns stored of each point; the first is the prefix of a strategy's name."""
 
 
 class Point(NamedTuple):
@@ -53,7 +53,7 @@ class TwoWay:
     outcome
         The incremental net benefit of `strategy`.
     x, y
-        What varies, over which interval; the grid has equal steps, but for counts, of which it
+        The parameters and their intervals; the grid has equal steps, but for counts, of which it
         has whole numbers only.
     points
         Row by row: all values of x at the first y, then at the next.
@@ -96,7 +96,7 @@ class TwoWay:
         """Return x, y and net benefits at about `most` values of each.
 
         Between the points of the grid benefits are linear, but along a count, where they are
-        those of the nearest whole number looked at, half a step beyond its ends.
+        those of the nearest whole number of the grid, half a step beyond its ends.
         """
         across = _refined(self.x, self.xs, most)
         upwards = _refined(self.y, self.ys, most)
@@ -121,7 +121,7 @@ def two_way(
     Parameters
     ----------
     question
-        What is asked.
+        The question.
     x, y
         Two different parameters and their intervals.
     steps
@@ -129,13 +129,13 @@ def two_way(
     threshold
         In currency per QALY; by default the middle one of the perspective.
     strategy
-        Whose gain over the comparator is reported; by default the best at the base.
+        The strategy whose gain over the comparator is reported; by default the best at the base.
     threads
         Sets simulated at the same time; results do not depend on it.
     progress
         Called with 1 for each set that is finished.
     store
-        Keeps chunks of sets as they are finished; those that it has are not simulated again.
+        Stores chunks of sets as they are finished; those that it has are not simulated again.
 
     Raises
     ------

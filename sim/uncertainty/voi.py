@@ -45,7 +45,7 @@ FEWEST_STRATEGIES: Final = 2
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What knowing a parameter or a group is worth, in currency per patient, by threshold."""
+    """The value of knowing a parameter or a group, in currency per patient, by threshold."""
 
     name: str
     members: tuple[str, ...]
@@ -54,18 +54,18 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class ValueOfInformation:
-    """What it is worth to know more.
+    """The value of information.
 
     Attributes
     ----------
     psa
-        The draws that it is read from.
+        The draws behind it.
     evpi
         By threshold, in currency per patient, the Monte Carlo noise of the draws taken out.
     curve
         The same over a grid: columns ``threshold``, ``evpi``, ``se``.
     groups, parameters
-        By falling worth at the threshold of the highest EVPI.
+        By falling value at the threshold of the highest EVPI.
     """
 
     psa: Psa
@@ -76,7 +76,7 @@ class ValueOfInformation:
 
     @property
     def leading_threshold(self) -> float:
-        """The threshold at which information is worth most."""
+        """The threshold at which the value of information is highest."""
         return leading(self.evpi)
 
 
@@ -100,7 +100,7 @@ def default_groups(question: Question, names: Iterable[str]) -> dict[str, list[s
 
 
 def matching(names: Sequence[str], group: str, patterns: Sequence[str]) -> list[str]:
-    """Return the parameters that fit one of the patterns, where ``*`` stands for anything.
+    """Return the parameters that fit one of the patterns, where ``*`` matches anything.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def value_of_information(
     *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ValueOfInformation:
-    """Work out the value of information.
+    """Compute the value of information.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def value_of_information(
     thresholds
         In currency per QALY.
     groups
-        What is learnt together.
+        Parameters that are learnt together.
     progress
         Called with 1 after each group and each parameter.
 
@@ -189,7 +189,7 @@ def _refuse_one_strategy(psa: Psa) -> None:
 def perfect(psa: Psa, threshold: float) -> Estimate:
     """Return the EVPI with the Monte Carlo noise of each draw taken out.
 
-    Noise makes strategies change places that would not, and would be paid for as information.
+    Noise changes the ranks of strategies, and would be counted as a value of information.
     The error is that of the draws as they are.
     """
     quiet = _worth(quiet_benefits(psa, threshold))
@@ -205,5 +205,5 @@ def evpi_by_threshold(psa: Psa, thresholds: Sequence[float]) -> pd.DataFrame:
 
 
 def _worth(benefits: Array) -> Estimate:
-    # A benefit is the cost that it saves, whatever the threshold.
+    # With equal QALYs the benefit is the saving in cost, at any threshold.
     return evpi(-benefits, np.zeros_like(benefits), 0.0)

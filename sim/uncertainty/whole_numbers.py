@@ -1,4 +1,4 @@
-"""Which values of a parameter may be looked at: of a count, whole numbers only."""
+"""The allowed values of a parameter: of a count, whole numbers only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nearest(values: Array) -> Array:
 
 
 def values_between(unit: str, low: float, high: float, count: int) -> list[float]:
-    """Return at most `count` values over an interval, ends included, as evenly as they can lie.
+    """Return at most `count` values over an interval, ends included, as evenly as possible.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def values_between(unit: str, low: float, high: float, count: int) -> list[float
 
 
 def within(unit: str, low: float, high: float) -> tuple[float, float]:
-    """Return the interval that may be looked at: of a count its first and last whole number.
+    """Return the allowed interval: of a count its first and last whole number.
 
     An interval between two whole numbers becomes the one that is nearest to its middle.
     """

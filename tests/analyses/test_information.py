@@ -149,7 +149,7 @@ def test_evppi_of_what_nothing_uses_is_zero_within_its_error(mean, members):
     other = np.random.default_rng(12).standard_normal((N, members))
     found = evppi(other, *results(difference), THRESHOLD)
     assert 0.0 <= found.value <= found.null + 3.0 * found.se
-    assert not found.is_told_from_nothing
+    assert not found.exceeds_bias
     # Less than 3 % of what knowing everything is worth where it is worth most.
     assert found.value < 0.03 * SCALE * unit_normal_loss(0.0, 1.0)
 

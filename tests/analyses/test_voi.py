@@ -244,7 +244,7 @@ def test_a_parameter_that_nothing_uses_is_worth_nothing(psa):
     unused = np.random.default_rng(3).standard_normal((psa.draws, 1))
     (found,) = evppi(unused, psa.values("cost"), psa.values("qalys"), [FLIP])
     assert 0.0 <= found.value <= found.null + 3.0 * found.se
-    assert not found.is_told_from_nothing
+    assert not found.exceeds_bias
     assert found.value < 0.1 * perfect(psa, FLIP).mean
 
 

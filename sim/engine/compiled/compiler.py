@@ -1,17 +1,16 @@
 """Compile the clinic's rules, from their own source, for the core engine.
 
-The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule
-and of every rule that it calls; nothing is written twice. What Python and compiled code must do
-in different ways is registered: `compiled_form_of` names the function that compiled code calls
-in place of a Python function. Members of an enumeration become plain numbers: their own, or
-their places where they have none.
+The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule and
+of every rule that it calls; nothing is written twice. Where Python and compiled code must differ,
+`compiled_form_of` registers the function that compiled code calls in place of a Python function.
+Members of an enumeration become plain numbers: their own, or their places where they have none.
 
 ``math.frexp`` and ``math.ldexp``, which take a number apart into its bits, are replaced by
 operations on the bits that give the same result for every normal number.
 
 Machine code is cached in a folder of the user whose name is a hash of all source files of the
-package, of numba's version and of the processor: code of another version can never run. What
-lies there is checked before it is loaded (`sim.engine.compiled.machine_code`).
+package, of numba's version and of the processor: code of another version can never run. Its files
+are verified before they are loaded (`sim.engine.compiled.machine_code`).
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ def unit_number(grid: Data) -> float:
 
 
 def _unit_number(grid: Data) -> float:
-    # 1 + grid / 2**52 has just these bits, and what is taken away leaves an exact difference.
+    # 1 + grid / 2**52 has just these bits, and the subtraction is exact.
     return _from_bits(np.int64(grid) | ONE_BITS) - BELOW_ONE
 
 
@@ -115,9 +114,9 @@ BIT_OPERATIONS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {
     ldexp: _ldexp,
     unit_number: _unit_number,
 }
-"""What has a form of its own only where numba compiles."""
+"""Functions that have a separate compiled form, while numba is switched on."""
 COMPILED_FORMS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {}
-"""What compiled code calls in place of a Python function; also where numba is switched off."""
+"""The compiled form of each Python function that has one; also where numba is switched off."""
 
 
 def compiled_form_of(function: Callable[..., Any]) -> Callable[[Function], Function]:
@@ -143,10 +142,10 @@ def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
 
 
 def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()) -> Data:
-    """Return the compiled form of an entry point; its machine code is kept for the next run.
+    """Return the compiled form of an entry point; its machine code is cached.
 
-    What it calls becomes part of it, but for the functions `called`: a call costs nothing where
-    it is rare, and one very large function takes very long to compile.
+    Its callees are inlined, but for the functions `called`: a rare call costs nothing, and one very
+    large function takes very long to compile.
     """
     copy = _with_compiled_calls(function, called)
     if _configuration.DISABLE_JIT:
@@ -179,7 +178,7 @@ def _with_compiled_calls(
 
 
 def _form_of(value: Any, within: Callable[..., Data]) -> Any:  # noqa: ANN401 - any global
-    """Return what compiled code has in place of a global value.
+    """Return the compiled form of a global value.
 
     The compiled form of a function may call the function itself.
     """
@@ -225,7 +224,7 @@ def source_hash() -> str:
 
 @contextmanager
 def first_compilation(stream: TextIO) -> Iterator[None]:
-    """Say on `stream` that code is being compiled, when no machine code of this source is kept."""
+    """Report on `stream` that code is being compiled, when none of this source is cached."""
     folder = use_cache_folder()
     if _configuration.DISABLE_JIT or (folder is not None and any(folder.glob(f"*{SUFFIX}"))):
         yield

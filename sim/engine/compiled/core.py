@@ -1,8 +1,8 @@
 """The core engine: blocks of patients through compiled code.
 
-It moves the same patients as `sim.engine.reference` and gives the same log for each; its parts
-stand in the modules ``core_*``. A block is drawn (`core_draws`), then what most of its patients
-need is worked out (`core_ahead`), then they live one by one (`core_life`).
+It simulates the same patients as `sim.engine.reference` and gives the same log for each. The draws
+of a block are made first (`draws`, `subsets`), then values that most of its patients need are
+precomputed (`precompute`), then the patients are simulated one by one (`life`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sim.engine.streams import blocks
 
 
 def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
-    """Return the keys that patients of the model are drawn with ahead."""
+    """Return the keys of the draws that are made ahead for patients of the model."""
     treated = [bool(strategy.regimens) for strategy in model.strategies]
     return keys_ahead(
         model.settings,
@@ -38,14 +38,14 @@ def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
 
 
 def prepare_block(world: Data, bodies: Data, keys: Data, first: int, count: int) -> None:
-    """Draw the `count` patients from `first` on, and precompute what most of them need."""
+    """Draw the `count` patients from `first` on, and precompute the values most of them need."""
     body = bodies[0]
     draw_ahead(world.seed, first, count, keys, body.drawn, False)
     precompute_block(world, body, keys, first, count, False)
 
 
 def one_log(world: Data, bodies: Data, number: int, column: int, strategy: int) -> Patient:
-    """Live one patient of the block; the log is left in the one body."""
+    """Simulate one patient of the block; the log is written into the one body."""
     body = bodies[0]
     body.number = number
     body.column = column
@@ -73,7 +73,7 @@ def kernels() -> tuple[Data, Data]:
 def simulate(
     model: Model, strategy: Strategy, *, seed: int, patients: int
 ) -> Iterator[tuple[Patient, list[Event]]]:
-    """Move `patients` patients through `strategy`; yield each with the log of events, in order.
+    """Simulate `patients` patients under `strategy`; yield each with the log of events, in order.
 
     The counterpart of `sim.engine.reference.simulate`, patient for patient.
     """
@@ -93,7 +93,7 @@ def simulate(
     )
     which = model.strategies.index(strategy)
     for first, count in blocks(patients, BLOCK):
-        # What is asked for and was not drawn must not pass for a number of another block.
+        # A number that was not drawn must not be taken from another block.
         body.drawn.fill(np.nan)
         prepare(world, bodies, keys, first, count)
         for column in range(count):

@@ -65,9 +65,9 @@ _LATER: Final = (
     *((grade, 0, cycle) for cycle in LATER_CYCLES for grade in _draws(Patients.IN_CYCLE)),
     *((decision, 1, 0) for decision in (*_draws(Patients.BETWEEN_LINES), *_OF_USUAL_CARE)),
 )
-"""Draws made ahead beyond the first occurrence: decision, line, cycle."""
+"""Draws made ahead beyond the first occurrence: random draw, line, cycle."""
 ROWS: Final = DECISIONS + len(_LATER)
-"""Rows of draws: the first occurrence of each decision by its number, then those of `_LATER`."""
+"""Rows of draws: the first occurrence of each random draw by its number, then those of `_LATER`."""
 
 UNIFORM: Final = int(Form.UNIFORM)
 EXPONENTIAL: Final = int(Form.EXPONENTIAL)
@@ -76,10 +76,10 @@ NORMAL: Final = int(Form.NORMAL)
 EVERYONE: Final = 0
 RESPONDERS: Final = 1
 RESCUED: Final = 2
-STRUCK: Final = 3
-"""From here on: those whom a kind of toxicity strikes in the first cycle."""
-LATER: Final = STRUCK + len(_KINDS) - 1
-"""Plus the number of a later cycle: those who may be given it."""
+WITH_TOXICITY: Final = 3
+"""From here on: the patients with a kind of toxicity in the first cycle."""
+LATER: Final = WITH_TOXICITY + len(_KINDS) - 1
+"""Plus the number of a later cycle: the patients who may be given it."""
 GROUPS: Final = LATER + CYCLES_AHEAD
 _SIZE: Final = (RandomDraw.WEIGHT, RandomDraw.HEIGHT)
 
@@ -134,14 +134,14 @@ def keys_ahead(
 
 
 def _group(decision: RandomDraw, line: int, cycle: int) -> int:
-    """Return the group of patients for whom a draw is made ahead."""
+    """Return the group of patients for which a draw is made ahead."""
     if cycle > 0:
         return LATER + cycle
     if line > 0:
         return RESCUED if decision in _IF_RESCUED else EVERYONE
     for place, kind in enumerate(_KINDS):
         if decision in (ONSET_DECISION[kind], DURATION_DECISION[kind]):
-            return STRUCK + place
+            return WITH_TOXICITY + place
     return RESPONDERS if decision in _IF_RESPONDING else EVERYONE
 
 
@@ -155,7 +155,7 @@ def place(line: int, cycle: int) -> int:
 
 
 def rows_ahead(keys: Data) -> Data:
-    """Return the row by decision and place of what `keys` draw ahead, or -1."""
+    """Return the row of each draw that `keys` make ahead, by draw and place, or -1."""
     rows = np.full((DECISIONS, PLACES), -1, dtype=np.int64)
     for decision, repeat, row, *_ in keys:
         rows[decision, place(*divmod(int(repeat), CYCLES_PER_LINE))] = row

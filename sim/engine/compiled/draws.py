@@ -1,7 +1,7 @@
 """Keyed uniforms in compiled code: the same bits as `sim.engine.streams`.
 
-What nearly every patient needs is drawn for a whole block at once, one decision a loop, which
-the compiler turns into vector instructions; the rest is drawn when it is asked for.
+Numbers that nearly every patient needs are drawn for a whole block at once, one random draw a loop,
+which the compiler turns into vector instructions; the others are drawn on demand.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def philox_round(
     k0: Data,
     k1: Data,
 ) -> tuple[Data, Data, Data, Data]:
-    """Apply one round of Philox4x32 (Salmon et al. 2011) to words that stand in 64 bits each.
+    """Apply one round of Philox4x32 (Salmon et al. 2011) to words that take 64 bits each.
 
-    What the upper halves hold is masked only where it would count, so that a vector keeps its
-    words in place from the first round to the last.
+    The upper halves are masked only where they would count, so that the words of a vector stay in
+    place from the first round to the last.
     """
     p, q = MULTIPLIER_0 * (a & LOW_WORD), MULTIPLIER_1 * (c & LOW_WORD)
     return (q >> WORD) ^ b ^ k0, q & LOW_WORD, (p >> WORD) ^ d ^ k1, p & LOW_WORD
@@ -75,8 +75,8 @@ def draw_ahead(
 ) -> None:
     """Fill ``drawn[row, column]`` for the `count` patients from `first` on.
 
-    Unless `everything` is wanted for everyone, only what everyone needs: the other groups are
-    drawn by `draw_listed`.
+    Unless `everything` is wanted for everyone, only the draws that everyone needs: those of the
+    other groups are made by `draw_listed`.
     """
     for i in range(keys.shape[0]):
         if everything or keys[i, 4] == EVERYONE:
@@ -116,7 +116,7 @@ def draw_listed(
 
 
 def transform(row: Data, count: int, form: int) -> None:
-    """Turn uniforms into the form in which a decision is kept."""
+    """Turn uniforms into the form in which a draw is stored."""
     if form == EXPONENTIAL:
         for column in range(count):
             row[column] = standard_exponential(row[column])

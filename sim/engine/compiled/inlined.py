@@ -1,8 +1,8 @@
 """A pipeline of numba for functions that compiled code alone calls, and that are inlined there.
 
-numba gives every function machine code of its own, though what is inlined everywhere never runs
-by itself. This pipeline stops before: a function is typed, lowered and optimised as always, and
-its optimised form is what its callers take in.
+numba gives every function machine code of its own, even one that is always inlined and never runs
+by itself. This pipeline stops before: a function is typed, lowered and optimised as always, and its
+callers inline the optimised form.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The compiled forms of what `sim.engine.patient_pathway` and `sim.engine.life` do in a way of their own.
+"""The compiled forms of the functions in which Python and compiled code differ.
 
-They look up what was drawn and worked out ahead for a block of patients. What was not is worked
-out as Python does it: a draw that nobody made ahead is never read.
+They look up the draws and values that were precomputed for a block of patients. Anything else is
+computed as in Python: a draw that was not made ahead is never read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sim.engine.compiled.draw_plan import CYCLES_AHEAD, place
 from sim.engine.compiled.draws import keyed_uniform
 from sim.engine.compiled.memory import (
     BACKGROUND_DEATH_DAYS,
-    LIFE_WORDS,
+    FRESH_WORDS,
     REFRACTORY_DAYS,
     RELAPSED_DAYS,
     person_in,
@@ -34,8 +34,8 @@ all_toxicities = plain.possible_toxicities
 
 
 def live(world: Data, body: Data, strategy: int) -> None:
-    """Live the patient at hand under a strategy, from entry to death or the horizon."""
-    for word in range(LIFE_WORDS):
+    """Simulate the current patient under a strategy, from entry to death or the horizon."""
+    for word in range(FRESH_WORDS):
         body.words[word] = body.fresh[word]
     body.events = 0
     clear(body.outcome)
@@ -53,7 +53,7 @@ def row_ahead(body: Data, decision: int, line: int, cycle: int) -> int:
 
 @compiled_form_of(plain.draw)
 def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
-    """Return the patient's uniform for a decision of this line (and cycle)."""
+    """Return the patient's uniform for a random draw of this line (and cycle)."""
     row = row_ahead(body, decision, body.line, cycle)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -62,7 +62,7 @@ def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
 
 @compiled_form_of(plain.draw_exponential)
 def draw_exponential(world: Data, body: Data, decision: int) -> float:
-    """Return the patient's standard exponential for a decision of this line."""
+    """Return the patient's standard exponential for a random draw of this line."""
     row = row_ahead(body, decision, body.line, 0)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -73,7 +73,7 @@ def draw_exponential(world: Data, body: Data, decision: int) -> float:
 
 @compiled_form_of(plain.draw_normal)
 def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
-    """Return the patient's standard normal for a decision of this line (and cycle)."""
+    """Return the patient's standard normal for a random draw of this line (and cycle)."""
     row = row_ahead(body, decision, body.line, cycle)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -84,7 +84,7 @@ def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float
 
 @compiled_form_of(plain.draw_at_entry)
 def draw_at_entry(world: Data, body: Data, decision: int) -> float:
-    """Return the patient's standard exponential for a decision that is drawn once, at entry."""
+    """Return the patient's standard exponential for a random draw that is made once, at entry."""
     row = row_ahead(body, decision, 0, 0)
     if row >= 0:
         return body.drawn[row, body.column]
@@ -95,7 +95,7 @@ def draw_at_entry(world: Data, body: Data, decision: int) -> float:
 def write(
     body: Data, kind: int, cycle: int = -1, detail: int = 0, grade: int = 0, value: float = 0.0
 ) -> None:
-    """Append an event to the log, and note what it says of the outcome."""
+    """Append an event to the log, and update the outcome."""
     event = body.log[body.events]
     event.time_days = body.now
     event.value = value
@@ -110,7 +110,7 @@ def write(
 
 @compiled_form_of(plain.person)
 def person(body: Data) -> Patient:
-    """Return the baseline of the patient at hand."""
+    """Return the baseline of the current patient."""
     return person_in(body, body.column)
 
 
@@ -118,7 +118,7 @@ def person(body: Data) -> Patient:
 def next_clock(clocks: Data) -> int:
     """Return the clock that is due first; at equal times the first in `Clock`."""
     # Pairs first, since a chain of comparisons would wait for each of them. Backwards and without
-    # a branch, since which clock is due cannot be foreseen.
+    # a branch, since the clock that is due cannot be predicted.
     smallest = min(
         min(min(clocks[0], clocks[1]), min(clocks[2], clocks[3])),
         min(min(clocks[4], clocks[5]), min(clocks[6], clocks[7])),
@@ -164,9 +164,9 @@ def rescue_chance(world: Data, body: Data) -> float:  # noqa: ARG001
 
 @compiled_form_of(plain.possible_toxicities)
 def possible_toxicities(world: Data, body: Data) -> int:
-    """Return the kinds of toxicity that were found to strike in this cycle, or all."""
+    """Return the kinds of toxicity that are known to occur in this cycle, or all."""
     if body.line == 0 and body.cycle < CYCLES_AHEAD:
-        return body.struck[body.strategy * CYCLES_AHEAD + body.cycle, body.column]
+        return body.occurring[body.strategy * CYCLES_AHEAD + body.cycle, body.column]
     return all_toxicities(world, body)
 
 

@@ -1,10 +1,10 @@
 """Machine code in the user's cache folder, checked before it is loaded.
 
-numba's own cache loads any file that lies in its place, and a wrong byte in machine code ends
-the process. Here each function and signature has one file, whose checksum is verified before
-anything in it is unpickled (`sim.files.cache_folder`). A file belongs to its key: the signature, the
-processor, the function and its source file. What the key leaves out must be in the name of the
-folder (`sim.engine.compiled.compiler.use_cache_folder`).
+numba's own cache loads any file in its place, and a wrong byte in machine code ends the process.
+Here each function and signature has one file, whose checksum is verified before anything in it is
+unpickled (`sim.files.cache_folder`). A file belongs to its key: the signature, the processor, the
+function and its source file. Anything that the key leaves out must be in the name of the folder
+(`sim.engine.compiled.compiler.use_cache_folder`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HASH_LENGTH: Final = 20
 
 
 class MachineCode:
-    """The cache of one function, in the form that a dispatcher of numba asks for."""
+    """The cache of one function, in the form that a numba dispatcher requires."""
 
     def __init__(self, function: Callable[..., Data], folder: Path) -> None:
         self.cache_path = str(folder)
@@ -50,12 +50,12 @@ class MachineCode:
         try:
             found, reduced = pickle.loads(content)
             return CompileResult._rebuild(target, *reduced) if found == key else None
-        except Exception:  # noqa: BLE001 - whatever this installation cannot load it can compile
+        except Exception:  # noqa: BLE001 - code that cannot be loaded can be compiled
             remove(path, DAMAGED)
             return None
 
     def save_overload(self, signature: Data, result: Data) -> None:
-        """Write the compiled function for a signature, where it can stand in a file; or do without."""
+        """Write the compiled function for a signature, where it can be cached; or do without."""
         if result.lifted or result.library.has_dynamic_globals:
             return
         key = self._key(signature, result.codegen)
@@ -76,7 +76,7 @@ class MachineCode:
 
 
 def use_cached_code(dispatcher: Data, folder: Path | None) -> None:
-    """Let a compiled function take its machine code from a folder; without one, do without."""
+    """Let a compiled function read its machine code from a folder; without one, do without."""
     function = dispatcher.py_func
     # The values in a closure are no part of the key, and there may be no source file.
     if folder is not None and function.__closure__ is None:

@@ -1,8 +1,8 @@
 """The working memory of the core engine: one record a thread, used again for every patient.
 
-Everything stands at a fixed place of one record, so that compiled code needs one address for all
-of it. Its first part is the record of `sim.engine.life.Life`, which a new life overwrites with
-the defaults.
+Everything is at a fixed place in one record, so that compiled code needs one address for all of it.
+Its first part is the record of `sim.engine.life.Life`, which a new life overwrites with the
+defaults.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sim.clinic.toxicity import Toxicity
 from sim.engine.compiled.draw_plan import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
 from sim.engine.compiled.records import NUMBERS, Records
 from sim.engine.data import Data
-from sim.engine.life import Life
+from sim.engine.life import FILLED_FIRST, Life
 from sim.engine.outcomes import OUTCOME
 
 BLOCK: Final = 256
@@ -48,7 +48,7 @@ BACKGROUND_DEATH_DAYS: Final = TRAITS
 REFRACTORY_DAYS: Final = TRAITS + 1
 RELAPSED_DAYS: Final = TRAITS + 2
 PEOPLE_ROWS: Final = TRAITS + 3
-"""Rows of what a block's patients are: baseline, then times that depend on nothing else."""
+"""Rows of a block's patients: baseline, then times that depend on nothing else."""
 
 EVENT: Final = np.dtype(
     [
@@ -64,8 +64,8 @@ EVENT: Final = np.dtype(
 )
 """A line of the log, with the fields of `sim.clinic.events.Event`.
 
-Those from `kind` to `grade`, which are mostly constants where an event is written, lie side by
-side, so that they are one store.
+Those from `kind` to `grade`, which are mostly constants where an event is written, are adjacent, so
+that they are one store.
 """
 
 
@@ -86,6 +86,7 @@ def vars_of(life: Life) -> dict[str, Any]:
 
 LIFE: Final = life_type()
 LIFE_WORDS: Final = LIFE.itemsize // 8
+FRESH_WORDS: Final = LIFE.fields[FILLED_FIRST][1] // 8  # type: ignore[index]
 OTHER: Final = np.dtype(
     [
         ("fresh", np.int64, (LIFE_WORDS,)),
@@ -97,9 +98,9 @@ OTHER: Final = np.dtype(
         ("drawn", np.float64, (ROWS, COLUMNS)),
         ("people", np.float64, (PEOPLE_ROWS, COLUMNS)),
         ("chances", np.float64, (MOST_STRATEGIES, COLUMNS)),
-        ("struck", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
+        ("occurring", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
         ("intervals", np.int64, (COLUMNS,)),
-        ("struck_first", np.int64, (COLUMNS,)),
+        ("occurring_first", np.int64, (COLUMNS,)),
         ("durations", np.float64, (MOST_KINDS, COLUMNS)),
         ("rescue_chances", np.float64, (2,)),
         ("listed", np.int64, (COLUMNS,)),
@@ -111,7 +112,7 @@ OTHER: Final = np.dtype(
 
 
 def body_type() -> np.dtype[Any]:
-    """Return the type of the working memory: a life, the same as ``words``, and all the rest."""
+    """Return the type of the working memory: a life, the same as ``words``, and the rest."""
     places: list[tuple[str, Any, int]] = [("words", (np.int64, (LIFE_WORDS,)), 0)]
     for start, part in ((0, LIFE), (LIFE.itemsize, OTHER)):
         fields: Any = part.fields
@@ -124,13 +125,14 @@ def body_type() -> np.dtype[Any]:
 
 
 BODY: Final = body_type()
-"""The patient at hand, and what is drawn and worked out for a block.
+"""The current patient, and the draws and precomputed values of a block.
 
-``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life.
-``chances`` holds the probability of response in the first line, by strategy; ``struck`` which
-toxicities strike there, a bit each, by strategy and cycle, and ``struck_first`` those of the first
-cycle under any strategy, and ``durations`` how long each lasts in days; ``rescue_chances`` is the
-probability of rescue without and with an earlier transplant. ``listed`` and ``scratch`` are columns with a common need and their draws.
+``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life. ``chances``
+holds the probability of response in the first line, by strategy; ``occurring`` its toxicities, a
+bit each, by strategy and cycle, ``occurring_first`` those of the first cycle under any strategy,
+and ``durations`` the duration of each in days; ``rescue_chances`` is the probability of rescue
+without and with an earlier transplant. ``listed`` and ``scratch`` are the columns of a subset and
+their draws.
 """
 
 
@@ -151,7 +153,7 @@ def person(body: Data) -> Patient:
 
 
 def person_in(body: Data, column: int) -> Patient:
-    """Return the baseline of the patient in a column; the number is that of the one at hand."""
+    """Return the baseline of the patient in a column; the number is that of the current patient."""
     return Patient(
         body.number,
         body.people[AGE, column],

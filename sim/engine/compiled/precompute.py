@@ -1,7 +1,7 @@
-"""What is worked out for a whole block of patients before the first of them lives.
+"""Values that are precomputed for a whole block of patients before the first is simulated.
 
 One loop a quantity, which the compiler turns into vector instructions. Each applies the clinic's
-own function to every patient, whether or not the value will be asked for.
+own function to every patient, whether or not the value will be used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sim.clinic.patient import (
     salvage_line,
     weight_at_entry,
 )
-from sim.clinic.toxicity import GRADE_DECISION, Toxicity, strikes
+from sim.clinic.toxicity import GRADE_DECISION, Toxicity, toxicity_occurs
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.compiled.draw_plan import CYCLES_AHEAD
 from sim.engine.compiled.memory import (
@@ -60,11 +60,11 @@ GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
 def precompute_block(
     world: Data, body: Data, keys: Data, first: int, count: int, everything: bool
 ) -> None:
-    """Work out for the `count` patients of the block what most of them need.
+    """Precompute, for the `count` patients of the block, the values that most of them need.
 
-    Unless `everything` has been drawn for everyone, what only some need is drawn for them.
+    Unless `everything` has been drawn for everyone, draws for subsets of them follow.
     """
-    meet(world, body, count)
+    precompute_baseline(world, body, count)
     if world.rules.background_mortality:
         precompute_background_death(world, body, count)
     else:
@@ -97,7 +97,7 @@ def precompute_block(
         precompute_later_toxicity(world, body, count)
 
 
-def meet(world: Data, body: Data, count: int) -> None:
+def precompute_baseline(world: Data, body: Data, count: int) -> None:
     """Draw the baseline; the counterpart of `sim.clinic.patient.baseline`."""
     population, people, drawn = world.rules.population, body.people, body.drawn
     for column in range(count):
@@ -166,7 +166,7 @@ def find_intervals(body: Data, count: int, row: int, knots: Data) -> None:
 
 
 def precompute_background_death(world: Data, body: Data, count: int) -> None:
-    """Work out background death without survivorship; see `background_death_days`."""
+    """Precompute background death without survivorship; see `background_death_days`."""
     table, people = world.life_table, body.people
     find_intervals(body, count, AGE, table.ages)
     for column in range(count):
@@ -181,7 +181,7 @@ def precompute_background_death(world: Data, body: Data, count: int) -> None:
 
 
 def precompute_leukaemic_death(world: Data, body: Data, count: int) -> None:
-    """Work out survival without response to the first line, and after a relapse from it."""
+    """Precompute survival without response to the first line, and after a relapse from it."""
     rules, people = world.rules, body.people
     for column in range(count):
         ratio = disease_hazard_ratio(
@@ -203,7 +203,7 @@ def precompute_leukaemic_death(world: Data, body: Data, count: int) -> None:
 
 
 def precompute_response(world: Data, body: Data, count: int, strategy: int) -> None:
-    """Work out the probability of response to the first line."""
+    """Precompute the probability of response to the first line."""
     rules, people = world.rules, body.people
     regimen = world.regimens[world.plans[strategy].regimens[0]]
     for column in range(count):
@@ -219,18 +219,18 @@ def precompute_response(world: Data, body: Data, count: int, strategy: int) -> N
 
 
 def precompute_first_toxicity(world: Data, body: Data, count: int) -> None:
-    """Note which toxicities strike in the first cycle, under each strategy and under any."""
+    """Flag the toxicities that occur in the first cycle, under each strategy and under any."""
     for column in range(count):
-        body.struck_first[column] = 0
+        body.occurring_first[column] = 0
     for strategy in range(world.plans.shape[0]):
         if world.plans[strategy].lines > 0:
             precompute_toxicity(world, body, count, strategy, 0)
             for column in range(count):
-                body.struck_first[column] |= body.struck[strategy * CYCLES_AHEAD, column]
+                body.occurring_first[column] |= body.occurring[strategy * CYCLES_AHEAD, column]
 
 
 def precompute_durations(world: Data, body: Data, count: int) -> None:
-    """Work out how long the toxicities of the first cycle last; they do so under any regimen."""
+    """Precompute durations of the toxicities of the first cycle, alike for all regimens."""
     for kind in range(KINDS):
         course = world.rules.courses[kind]
         for column in range(count):
@@ -238,7 +238,7 @@ def precompute_durations(world: Data, body: Data, count: int) -> None:
 
 
 def precompute_later_toxicity(world: Data, body: Data, count: int) -> None:
-    """Note which toxicities strike in the cycles after the first, under each strategy."""
+    """Flag the toxicities that occur in the cycles after the first, under each strategy."""
     for strategy in range(world.plans.shape[0]):
         if world.plans[strategy].lines > 0:
             for cycle in range(1, CYCLES_AHEAD):
@@ -246,16 +246,16 @@ def precompute_later_toxicity(world: Data, body: Data, count: int) -> None:
 
 
 def precompute_toxicity(world: Data, body: Data, count: int, strategy: int, cycle: int) -> None:
-    """Note which toxicities strike in a cycle of the first line, a bit each."""
+    """Flag the toxicities that occur in a cycle of the first line, a bit each."""
     regimen = world.regimens[world.plans[strategy].regimens[0]]
     row = strategy * CYCLES_AHEAD + cycle
     for column in range(count):
-        body.struck[row, column] = 0
+        body.occurring[row, column] = 0
     for kind in range(KINDS):
         decision = GRADE[kind]
         drawn_in = decision if cycle == 0 else body.rows[decision, cycle]
         for column in range(count):
-            hurt = strikes(
+            occurs = toxicity_occurs(
                 regimen.risks[kind], body.drawn[drawn_in, column], first_cycle=cycle == 0
             )
-            body.struck[row, column] |= (1 << kind) if hurt else 0
+            body.occurring[row, column] |= (1 << kind) if occurs else 0

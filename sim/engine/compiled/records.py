@@ -56,7 +56,7 @@ def fields(kind: type[Any]) -> list[tuple[str, type[float]]]:
 
 
 class Compiled(NamedTuple):
-    """A model in records: rules and regimens by parameter set, and what no set changes.
+    """A model in records: rules and regimens by parameter set, and the parts that no set changes.
 
     Attributes
     ----------

@@ -1,7 +1,8 @@
-"""What only some patients of a block need, drawn for those who are listed for it.
+"""Draws that only a subset of a block needs, made for the patients listed for them.
 
-Who may respond, be rescued or be hurt is known as soon as what everyone needs has been drawn. A list
-may hold patients who never ask for its draws, and holds all who do.
+The patients who may respond, be rescued or have a toxicity are known as soon as the draws that
+everyone needs have been made. A list may hold patients who never need its draws, and holds all who
+do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from sim.clinic import toxicity
 from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.toxicity import DURATION_DECISION, Toxicity
-from sim.engine.compiled.draw_plan import CYCLES_AHEAD, LATER, LINE_1, RESCUED, RESPONDERS, STRUCK
+from sim.engine.compiled.draw_plan import (
+    CYCLES_AHEAD,
+    LATER,
+    LINE_1,
+    RESCUED,
+    RESPONDERS,
+    WITH_TOXICITY,
+)
 from sim.engine.compiled.draws import draw_group, draw_listed
 from sim.engine.compiled.memory import MRD_ONLY
 from sim.engine.data import Data
@@ -33,15 +41,15 @@ def draw_for_subsets(
     one_line: bool,
     most_induction: int,
 ) -> None:
-    """Draw for some what not everyone needs.
+    """Draw the numbers that only a subset of the block can need.
 
-    Without treatment patients are rescued, and with a second line they respond, from where only
-    those listed would have the draws: then everyone has them.
+    Under a strategy without treatment or with a second line, patients who are not listed may need
+    some of these draws too: those are then made for everyone.
     """
     if world.rules.toxicity:
         for kind in range(KINDS):
-            some = list_struck(body, count, kind)
-            draw_listed(world.seed, first, keys, STRUCK + kind, body.listed, some, body)
+            some = list_with_toxicity(body, count, kind)
+            draw_listed(world.seed, first, keys, WITH_TOXICITY + kind, body.listed, some, body)
             precompute_listed_durations(world, body, kind, some)
     if one_line and not untreated:
         some = list_rescued(body, count)
@@ -60,12 +68,12 @@ def draw_for_subsets(
             draw_listed(world.seed, first, keys, LATER + cycle, body.listed, some, body)
 
 
-def list_struck(body: Data, count: int, kind: int) -> int:
-    """List the columns that a kind of toxicity strikes in the first cycle of any strategy."""
+def list_with_toxicity(body: Data, count: int, kind: int) -> int:
+    """List the columns with a kind of toxicity in the first cycle of any strategy."""
     listed = 0
     for column in range(count):
         body.listed[listed] = column
-        listed += (body.struck_first[column] >> kind) & 1
+        listed += (body.occurring_first[column] >> kind) & 1
     return listed
 
 
@@ -98,7 +106,7 @@ def list_rescued(body: Data, count: int) -> int:
 
 
 def precompute_listed_durations(world: Data, body: Data, kind: int, some: int) -> None:
-    """Work out how long a toxicity of the first cycle lasts in the columns listed."""
+    """Precompute the duration of a toxicity of the first cycle in the columns listed."""
     course = world.rules.courses[kind]
     for j in range(some):
         body.scratch[j] = body.drawn[DURATION[kind], body.listed[j]]

@@ -1,4 +1,4 @@
-"""Acceptability: how likely each strategy is the most cost-effective, against the threshold."""
+"""Acceptability: the probability that each strategy is the most cost-effective, by threshold."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def acceptability_figure(
     strategies
         Names in the order of the scenario, for the colours.
     labels
-        How they are shown, by name.
+        Their labels, by name.
     thresholds
         Marked by lines.
     switches
@@ -104,7 +104,7 @@ def _frontier(curve: pd.DataFrame, switches: Sequence[float]) -> tuple[Array, Ar
     grid, optimal = curve["threshold"].to_numpy(), curve["optimal"].to_numpy()
     inside = [switch for switch in switches if grid[0] < switch < grid[-1]]
     thresholds = np.union1d(grid, inside)
-    # A switch belongs to the strategies on both sides of it, also where it lies on the grid.
+    # A switch belongs to the strategies on both sides of it, also where it is on the grid.
     before = np.searchsorted(grid, thresholds, side="left")
     after = before.copy()
     turns = np.isin(thresholds, inside)

@@ -1,4 +1,4 @@
-"""What the figures share that draw something against the threshold of cost per QALY."""
+"""Common parts of figures with the threshold of cost per QALY as their axis."""
 
 from __future__ import annotations
 

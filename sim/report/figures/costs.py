@@ -32,14 +32,14 @@ def costs_figure(
     title: str,
     width_mm: float = WIDTH_MM,
 ) -> Figure:
-    """Draw a bar for each strategy, made up of what each category costs.
+    """Draw a bar for each strategy, stacked from the costs of each category.
 
     Parameters
     ----------
     amounts
         Columns ``strategy``, ``category``, ``amount`` in currency per patient.
     labels, categories
-        How strategies and categories are shown, by name, in their order.
+        Labels of strategies and categories, by name, in their order.
     symbol
         Of the currency.
     title
@@ -76,7 +76,7 @@ def costs_figure(
 
 
 def _stacked(axes: Axes, table: pd.DataFrame, categories: Mapping[str, str]) -> pd.Series[float]:
-    """Draw the categories, each from the end of the one before; return where the last ones end."""
+    """Draw the categories, each from the end of the one before; return the ends of the bars."""
     places = range(len(table))
     start = table.iloc[:, 0] * 0.0
     for colour, (name, label) in zip(PALETTE, categories.items(), strict=False):

@@ -1,4 +1,4 @@
-"""Predicted survival of the main cohorts beside what they published of their curves."""
+"""Predicted survival of the main cohorts with their published results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MARKS: Final[dict[str, dict[str, Any]]] = {
     "rfs": {"marker": "D", "markersize": 3.6},
 }
 OFFSETS: Final = {"os": 1.5, "rfs": -1.5}
-"""Per cent by which a median stands off the line of 50 %, so that both can be read."""
+"""Per cent by which a median is offset from the line of 50 %, so that both can be read."""
 TITLE: Final = 7.2
 TITLE_WIDTH: Final = 34
 CORNER: Final = (0.97, 0.95)

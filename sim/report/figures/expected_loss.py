@@ -1,4 +1,4 @@
-"""Expected loss: what choosing each strategy is expected to forgo, against the threshold."""
+"""Expected loss of choosing each strategy, against the threshold."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def expected_loss_figure(
     strategies
         Names in the order of the scenario, for the colours.
     labels
-        How they are shown, by name.
+        Their labels, by name.
     thresholds
         Marked by lines.
     symbol

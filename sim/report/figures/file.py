@@ -16,12 +16,12 @@ OPTION: Final = "--figure"
 
 
 def format_of(path: Path) -> str:
-    """Return the format that the ending of a file's name asks for.
+    """Return the format of a file by the ending of its name.
 
     Raises
     ------
     UserError
-        When it asks for none.
+        When the ending is of no known format.
     """
     ending = path.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
@@ -39,7 +39,7 @@ def write_figure(path: Path, figure: Figure) -> None:
     Raises
     ------
     UserError
-        When it cannot be written there; what was there before stays.
+        When it cannot be written there; a previous file stays.
     """
     content = rendered(figure, format_of(path))
     draft = path.with_name(f".{path.name}-{os.getpid()}")

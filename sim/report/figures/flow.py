@@ -1,4 +1,4 @@
-"""Where the patients of a strategy go: a flow diagram from treatment to a landmark."""
+"""The patient flow of a strategy: a diagram from treatment to a landmark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL: Final = 7.6
 BLEND: Final = 0.35
 BLUE, ORANGE, GREEN, LIGHT_BLUE = (COLOURS[place] for place in (0, 1, 2, 5))
 DARK: Final = "#4A4A4A"
-"""Colours say what is good news: of remission, of transplant, of relapse, of death."""
+"""Colours of good and bad news: of remission, of transplant, of relapse, of death."""
 
 
 class Node(NamedTuple):
@@ -74,7 +74,7 @@ HEADINGS: Final = (
 
 
 class Place(NamedTuple):
-    """Where a node is drawn: left edge, lower edge and height, in shares."""
+    """The place of a node: left edge, lower edge and height, in shares."""
 
     x: float
     bottom: float
@@ -89,7 +89,7 @@ def flow_figure(paths: pd.DataFrame, *, title: str, width_mm: float = WIDTH_MM) 
     paths
         Rows of flow.csv of one strategy.
     title
-        Of the figure: what the strategy is called.
+        Of the figure: the label of the strategy.
     width_mm
         Of the figure.
     """
@@ -116,7 +116,7 @@ def flow_figure(paths: pd.DataFrame, *, title: str, width_mm: float = WIDTH_MM) 
 
 
 def _frame(axes: Axes, places: dict[tuple[int, Node], Place], months: float, lowest: float) -> None:
-    """Write above each column what it shows, and leave room for everything."""
+    """Write a heading above each column, and leave room for everything."""
     top = max(place.bottom + place.height for place in places.values())
     bottom = min(*(place.bottom for place in places.values()), lowest)
     for column, heading in enumerate(HEADINGS):
@@ -193,9 +193,9 @@ def _band(x0: float, top0: float, x1: float, top1: float, share: float) -> Path:
 
 
 def _labels(axes: Axes, places: dict[tuple[int, Node], Place]) -> float:
-    """Write the nodes' names and shares beside them, apart from each other; return the lowest end.
+    """Write the nodes' names and shares next to them without overlap; return the lowest end.
 
-    A node that goes on under the same name keeps the label of its first column.
+    A node that goes on under the same name has its label in its first column.
     """
     lowest = 0.0
     said: set[Node] = set()
@@ -220,7 +220,7 @@ def _labels(axes: Axes, places: dict[tuple[int, Node], Place]) -> float:
 
 
 def _apart(centres: list[float], heights: list[float]) -> list[float]:
-    """Move falling centres of labels down where one would reach into the label above."""
+    """Move falling centres of labels down where one would overlap the label above."""
     moved: list[float] = []
     for centre, height in zip(centres, heights, strict=True):
         if moved:

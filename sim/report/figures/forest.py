@@ -1,4 +1,4 @@
-"""The forest of a validation: every published endpoint beside its prediction."""
+"""The forest of a validation: every published endpoint with its prediction."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PUBLISHED: Final[dict[str, Any]] = {"color": "black", "marker": "s", "markersize
 
 @dataclass(frozen=True)
 class Panel:
-    """A kind of number, its axis, and where it stands."""
+    """A kind of number, its axis, and its place."""
 
     kind: str
     title: str
@@ -70,7 +70,7 @@ def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
     table
         Columns of `sim.evidence.validation.COLUMNS` and `sim.report.endpoint_words.LABELS`.
     counts
-        What says how many lie inside, to stand above the legend.
+        Text above the legend: how many values are inside.
     """
     panels = [panel for panel in PANELS if (table["kind"] == panel.kind).any()]
     rows = {panel.kind: _rows(table[table["kind"] == panel.kind]) for panel in panels}

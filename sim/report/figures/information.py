@@ -1,4 +1,4 @@
-"""What information is worth: all of it against the threshold, and each part of it."""
+"""The value of information: all of it against the threshold, and each part of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ERROR_BARS: Final = {"ecolor": "black", "elinewidth": 0.7, "capsize": 1.5, "capt
 
 
 class Worth(NamedTuple):
-    """A bar: what is known, what that is worth with its error, and whether that is something.
+    """A bar: the inputs known, the value of that with its error, and whether it exceeds the bias.
 
     `name` is empty for a group.
     """
@@ -71,18 +71,18 @@ def evpi_figure(
 
 
 def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: float) -> Figure:
-    """Draw what each group or parameter is worth, with 95 % intervals.
+    """Draw the value of each group or parameter, with 95 % intervals.
 
     Parameters
     ----------
     bars
-        From the top down, groups first; those not told from nothing are drawn empty.
+        From the top down, groups first; those within the bias are drawn empty.
     symbol
         Of the currency.
     threshold
         In currency per QALY, for the title.
     evpi
-        What knowing everything is worth: a line.
+        The value of knowing everything: a line.
     """
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * (len(bars) + GAP))
     places = np.array([i + GAP * bool(bar.name) for i, bar in enumerate(bars)])
@@ -119,7 +119,7 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
     axes.xaxis.set_major_locator(MaxNLocator(TICKS))
     in_currency(axes.xaxis, symbol)
     axes.set_xlabel("EVPPI per patient, with 95 % interval")
-    # Short enough for the space beside the long names of parameters.
+    # Short enough for the space next to the long names of parameters.
     axes.set_title(f"EVPPI at {symbol}{threshold:,.0f} per QALY", pad=TITLE_PAD)
     handles = [
         Patch(facecolor=GROUP_COLOUR, edgecolor=GROUP_COLOUR, label="group"),

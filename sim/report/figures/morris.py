@@ -24,7 +24,7 @@ SMALL: Final = 6.5
 LABEL_WIDTH: Final = 44
 WIDTHS: Final = (1.0, 1.15)
 PLACES: Final = ((4.0, 3.0), (4.0, -8.0), (-9.0, 3.0), (-9.0, -8.0), (0.0, 6.0), (0.0, -11.0))
-"""Where the number of a point may stand, in points from it, the best first."""
+"""Allowed places of the number of a point, in points from it, the best first."""
 TICK: Final[dict[str, Any]] = {
     "fmt": "none",
     "ecolor": "black",
@@ -40,16 +40,16 @@ HEADINGS: Final = {
 
 
 def morris_figure(table: pd.DataFrame, target: Target, *, top: int) -> Figure:
-    """Draw the `top` inputs by mu*, with 95 % intervals, beside the plane of all.
+    """Draw the `top` inputs by mu*, with 95 % intervals, next to the plane of all.
 
     Parameters
     ----------
     table
         In the columns of morris.csv, the largest mu* first.
     target
-        What was looked at.
+        The outcome analysed.
     top
-        How many inputs are named.
+        Number of inputs named.
     """
     named = table.head(top)
     height = max(PLANE_MM, ROW_MM * len(named)) + FRAME_MM
@@ -113,7 +113,7 @@ def _heights(table: pd.DataFrame) -> str:
 
 
 def _number(axes: Axes, named: pd.DataFrame) -> None:
-    """Write the number of each point where there is room; others stand in the crowd."""
+    """Write the number of each point where there is room; others are left without."""
     taken: list[Any] = []
     heights = _heights(named)
     points = named[["mu_star", heights]].to_numpy(dtype=np.float64)

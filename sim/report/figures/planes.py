@@ -61,8 +61,8 @@ def plane_figure(
 ) -> Figure:
     """Draw increments in cost against increments in QALYs.
 
-    Each strategy has its draws, their mean and an ellipse that holds 95 % of them where they are
-    normal. A threshold is a line through the origin; what lies below it is worth its price.
+    Each strategy has its draws, their mean and an ellipse that contains 95 % of them where they are
+    normal. A threshold is a line through the origin; below it a strategy is cost-effective.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def plane_figure(
     strategies
         Names of all, in the order of the scenario, for the colours.
     comparator
-        How it is called.
+        Its label.
     thresholds
         In currency per QALY.
     symbol
@@ -160,7 +160,7 @@ def _limits(axes: Axes, clouds: Sequence[Cloud]) -> None:
 def _threshold(axes: Axes, threshold: float, label: str) -> None:
     axes.axline((0.0, 0.0), slope=threshold, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
     right, top = axes.get_xlim()[1], axes.get_ylim()[1]
-    # Where the line leaves the picture, on the side of more QALYs.
+    # Where the line leaves the axes, on the side of more QALYs.
     x = min(right, top / threshold)
     axes.annotate(
         label,

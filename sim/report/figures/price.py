@@ -34,7 +34,7 @@ def price_figure(
     symbol: str,
     width_mm: float = WIDTH_MM,
 ) -> Figure:
-    """Draw a panel for each strategy that holds the drug, with a curve for each threshold.
+    """Draw a panel for each strategy that contains the drug, with a curve for each threshold.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ def price_figure(
     limits
         Their base cases are marks on the axis, in the colour of the threshold.
     labels
-        How strategies are shown, by name.
+        Labels of strategies, by name.
     width_mm
         Of the figure.
     drug, price, symbol
-        Whose price, the scenario's price of a vial, and the sign of the currency.
+        The drug, the scenario's price of a vial, and the sign of the currency.
     """
     strategies = list(dict.fromkeys(curve["strategy"]))
     figure, panels = new_figure(

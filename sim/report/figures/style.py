@@ -1,7 +1,7 @@
-"""The look that all figures share, and how they are written.
+"""The style of all figures, and how they are written.
 
-Colours are those of Okabe and Ito (Color Universal Design, 2008), told apart by readers with any
-of the common kinds of colour blindness; a strategy keeps its colour in every figure of a report.
+Colours are those of Okabe and Ito (Color Universal Design, 2008), distinguishable with any of the
+common kinds of colour blindness; a strategy has the same colour in every figure of a report.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SETTINGS: Final = {
     "figure.constrained_layout.use": True,
     # The same drawing gives the same bytes.
     "svg.hashsalt": "blinsim",
-    # Labels are the words of users: a dollar sign starts no formula.
+    # Labels come from users: a dollar sign starts no formula.
     "text.parse_math": False,
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
@@ -64,7 +64,7 @@ SETTINGS: Final = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw in the shared look within this context."""
+    """Draw in the shared style within this context."""
     with mpl.rc_context(rc=SETTINGS):  # type: ignore[arg-type]  # the stub wants literal keys
         yield
 
@@ -84,7 +84,7 @@ def colour_of(strategies: Sequence[str]) -> dict[str, str]:
 
 
 def legend_columns(labels: Sequence[str], width_mm: float) -> int:
-    """Return how many entries of a legend stand side by side in a figure of this width."""
+    """Return the number of legend entries side by side in a figure of this width."""
     widest = LEGEND_KEY_MM + LEGEND_LETTER_MM * max((len(label) for label in labels), default=0)
     return max(1, min(len(labels), int(width_mm / widest)))
 

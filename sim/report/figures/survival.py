@@ -1,4 +1,4 @@
-"""Survival curves of the strategies, patients at risk below, published values beside them."""
+"""Survival curves of the strategies, patients at risk below, with published values."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def survival_figure(
     curves
         Rows of survival.csv of one endpoint.
     published
-        Medians lie at 50 %, landmarks at their month; lines through them are their intervals.
+        Medians are at 50 %, landmarks at their month; lines through them are their intervals.
     labels
-        How strategies are shown, by name, in the order of the scenario.
+        Labels of strategies, by name, in the order of the scenario.
     endpoint
         One of `TITLES`.
     width_mm

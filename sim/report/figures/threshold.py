@@ -24,7 +24,7 @@ FRAME_MM: Final = 30.0
 SMALL: Final = 7.0
 LEGEND_COLUMNS: Final = 3
 STRIP: Final = 0.035
-"""Height of the strip that shows who is optimal, as a share of a panel."""
+"""Height of the strip that shows the optimal strategy, as a share of a panel."""
 BELOW: Final = 0.2
 ABOVE: Final = 1.22
 """How far a panel reaches below and above its lines, for the strip and the value of a flip."""
@@ -41,8 +41,8 @@ FLIP: Final[dict[str, Any]] = {
 def threshold_figure(result: ThresholdAnalysis) -> Figure:
     """Draw a panel for each threshold, with a line for each strategy minus the comparator.
 
-    A strip below the lines has the colour of who is optimal. Marks stand where that changes, with
-    the 95 % interval of the Monte Carlo error of the value.
+    A strip below the lines has the colour of the optimal strategy. Marks are where that changes,
+    with the 95 % interval of the Monte Carlo error of the value.
     """
     question, varied = result.question, result.varied
     thresholds = list(result.decisions)
@@ -96,7 +96,7 @@ def _lines(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Seque
 
 
 def _strip(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Sequence[str]) -> None:
-    """Colour the parts between the flips by who is optimal there."""
+    """Colour the parts between the flips by the optimal strategy."""
     flips = result.flips_at(threshold)
     left, right = _limits(result)
     ends = [left, *(flip.place for flip in flips), right]

@@ -1,4 +1,4 @@
-"""The lives of one patient as bars over time, with what they cost below."""
+"""The lives of one patient as bars over time, with their costs below."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEVEL_MM: Final = 4.2
 MONEY_MM: Final = 44.0
 FRAME_MM: Final = 40.0
 LETTERS: Final = 104
-"""Letters of the title that stand beside each other."""
+"""Letters of the title in one line."""
 BAR_TOP, BAR_BOTTOM = 4.0, -4.0
 DRUG_TOP, DRUG_BOTTOM = -5.2, -8.2
 LANE_BOTTOM: Final = -11.0
@@ -211,7 +211,7 @@ def _drug(axes: Axes, course: Course, y: float, scale: Scale) -> None:
 def _labels(lane: Timeline, scale: Scale) -> list[Label]:
     """Place the labels above a bar, none over another: first the course, then toxicity.
 
-    Toxicity for which there is no room keeps its mark and goes without a label.
+    Toxicity for which there is no room has its mark and no label.
     """
     placed: list[Label] = []
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MOST_LEVELS)]
@@ -321,7 +321,7 @@ def _titles(figure: Figure, replayed: Replay, lanes: Sequence[Timeline]) -> None
 
 
 def _legend(lanes: Sequence[Timeline]) -> list[Any]:
-    """Return the key to what is in the picture, and to nothing else."""
+    """Return the legend of the elements drawn, and of no others."""
     states = {stay.state for lane in lanes for stay in lane.stays}
     marks = {event.kind for lane in lanes for event in lane.marks}
     keys: list[Any] = [

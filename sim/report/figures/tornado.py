@@ -45,7 +45,7 @@ SUBTITLE_PAD: Final = 16.0
 POINTS_FROM_BAR: Final = 3.0
 ROOM: Final = 0.16
 ROOM_FOR_NAMES: Final = 0.3
-"""Of the width of the bars, to either side of them, for what is written at their ends."""
+"""Of the width of the bars, to either side of them, for the texts at their ends."""
 FLIP_MARK: Final[dict[str, Any]] = {
     "marker": "D",
     "markersize": 4.0,
@@ -99,7 +99,7 @@ def tornado_figure(result: Tornado, *, top: int) -> Figure:
 
 
 def _places(sections: list[Section]) -> tuple[dict[str, float], list[float], float]:
-    """Return where titles and bars stand, in rows from the top, and the number of rows."""
+    """Return the places of titles and bars, in rows from the top, and the number of rows."""
     titles: dict[str, float] = {}
     places: list[float] = []
     row = 0.0
@@ -132,7 +132,7 @@ def _draw(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
         for end, colour in zip(bar.ends, _colours(bar), strict=True)
         if math.isfinite(end.outcome)
     ]
-    # Of two ends on one side the nearer stands before the farther.
+    # Of two ends on one side the nearer is in front of the farther.
     for end, colour in sorted(drawn, key=lambda each: -abs(each[0].outcome - base)):
         axes.barh(
             place,
@@ -168,7 +168,7 @@ def _colours(bar: Bar) -> tuple[str, ...]:
 
 
 def _end_texts(result: Tornado, bar: Bar) -> list[tuple[Found, str]]:
-    """Return what is written outside each end; two ends on one side share a text."""
+    """Return the text outside each end; two ends on one side share a text."""
     base = result.base.mean
     ends = [end for end in bar.ends if math.isfinite(end.outcome)]
     sides = {end.outcome < base for end in ends if end.outcome != base}
@@ -179,14 +179,14 @@ def _end_texts(result: Tornado, bar: Bar) -> list[tuple[Found, str]]:
 
 
 def _said(result: Tornado, end: Found) -> str:
-    """Return the value of an end, and who is optimal there where that is not told by the mark."""
+    """Return the value of an end, and its optimal strategy where the mark does not show it."""
     flipped = _named_flips(result) and end.optimal != result.optimal
     name = shown_name(result.question, end.optimal) if flipped else ""
     return ", ".join(text for text in (number(end.value), name) if text)
 
 
 def _named_flips(result: Tornado) -> bool:
-    """Whether there are more strategies than a mark can tell apart."""
+    """Whether there are more strategies than a mark can distinguish."""
     return len(result.question.scenario.strategies) > 2  # noqa: PLR2004 - one and another
 
 
@@ -209,7 +209,7 @@ def _write(axes: Axes, bar: Bar, end: Found, text: str, base: float, place: floa
 
 
 def _undefined(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
-    """Write at the base what holds at ends without an outcome, on the side that is free."""
+    """Write at the base the state of ends without an outcome, on the free side."""
     texts = [
         ", ".join(filter(None, (_said(result, end), end.state))) for end in bar.ends if end.state
     ]
@@ -264,7 +264,7 @@ def _frame(axes: Axes, result: Tornado, rows: float) -> None:
 
 
 def _reference(axes: Axes, result: Tornado) -> list[Line2D]:
-    """Draw where the two strategies are worth the same, when that is in sight."""
+    """Draw where the two strategies have equal net benefit, when that is within the axis."""
     name = result.outcome.name
     if name in (NMB, NHB):
         at, label = 0.0, "equal net benefit"

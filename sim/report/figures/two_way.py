@@ -1,4 +1,4 @@
-"""The map of a two-way analysis: who gains how much where, and where the decision changes."""
+"""The map of a two-way analysis: the gain in net benefit, and where the decision changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Area = np.ndarray[Any, np.dtype[np.bool_]]
 WIDTH_MM: Final = 150.0
 HEIGHT_MM: Final = 112.0
 COLOURS_FROM_LOSS_TO_GAIN: Final = "PuOr"
-"""Told apart in all common kinds of colour blindness; white where nothing is gained or lost."""
+"""Distinguishable with all common kinds of colour blindness; white where the gain is 0."""
 SMALL: Final = 7.0
 MOST_PLACES: Final = 400
 """Values of each parameter between which the map and the boundary are drawn."""
@@ -88,9 +88,9 @@ def _boundaries(axes: Axes, xs: Array, ys: Array, benefits: Array) -> None:
 
 
 def _names(axes: Axes, result: TwoWay, xs: Array, ys: Array, benefits: Array) -> list[Line2D]:
-    """Name who is optimal where there is most room.
+    """Name the optimal strategy where there is most room.
 
-    Returns what goes into the legend: the letters of areas that have no room for a name.
+    Returns the entries of the legend: the letters of areas that have no room for a name.
     """
     handles: list[Line2D] = []
     best = benefits.argmax(axis=-1)

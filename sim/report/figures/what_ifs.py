@@ -1,4 +1,4 @@
-"""The what-ifs of a scenario side by side: what a strategy gains in each, in QALYs."""
+"""The what-ifs of a scenario side by side: the gain of a strategy in each, in QALYs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ DOT: Final[dict[str, Any]] = {"marker": "o", "markersize": 4.5, "linestyle": ""}
 def what_ifs_figure(result: ScenarioMatrix) -> Figure:
     """Draw a panel for each strategy: its incremental net health benefit under each what-if.
 
-    Net health benefit is in QALYs, so that what-ifs of different currencies stand on one axis.
-    Intervals are 95 % intervals of the Monte Carlo error; the colour is that of who is optimal.
+    Net health benefit is in QALYs, so that what-ifs of different currencies share one axis.
+    Intervals are 95 % intervals of the Monte Carlo error; the colour is that of the optimal
+    strategy.
     """
     strategies = [gain.increment.strategy for gain in result.base.gains]
     rows = len(result.columns)

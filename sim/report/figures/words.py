@@ -21,7 +21,7 @@ DOTS: Final = " …"
 
 
 def number(value: float | None) -> str:
-    """Return a number as it stands in a figure; nothing for none."""
+    """Return a number as shown in a figure; empty for none."""
     if value is None:
         return ""
     text = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
@@ -72,7 +72,7 @@ def balanced(text: str, width: int, most: int = 2) -> str:
     width
         Signs of a line, at most.
     most
-        Lines, at most; what does not fit is left out and said to be.
+        Lines, at most; the rest is left out and marked as such.
     """
     shortened = textwrap.wrap(text, width, max_lines=most, placeholder=DOTS, break_on_hyphens=False)
     if len(shortened) <= 1:
@@ -88,7 +88,7 @@ def balanced(text: str, width: int, most: int = 2) -> str:
 
 
 def shown_name(question: Question, strategy: str) -> str:
-    """Return how a strategy is called."""
+    """Return the label of a strategy."""
     return next(s.shown_name for s in question.scenario.strategies if s.name == strategy)
 
 

@@ -1,4 +1,4 @@
-"""The analyses whose files lie beside those of a run, each read when it is that of the question."""
+"""The analyses whose files are next to those of a run, each read when it is of the question."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DRAWS: Final = (
     f"{INCREMENT_SE}qalys",
     COVARIANCE,
 )
-"""What is read of psa.parquet, for the plane and the curves."""
+"""Columns read from psa.parquet, for the plane and the curves."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,10 @@ class Followed:
 
 @dataclass(frozen=True)
 class Analyses:
-    """What was found beside a run; None where it was not run.
+    """The analyses found next to a run; None where one was not run.
 
-    `published` holds what cohorts of the same patients published, for the curves; `refused` names the files of analyses that belong to another question or version.
+    `published` holds published results of the same patients, for the curves; `refused` names the
+    files of analyses that belong to another question or version.
     """
 
     probabilistic: Probabilistic | None = None
@@ -130,7 +131,7 @@ class Analyses:
 
 
 def read_analyses(results: Results) -> Analyses:
-    """Read what lies in the folder of the results.
+    """Read the analyses in the folder of the results.
 
     Raises
     ------

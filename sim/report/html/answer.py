@@ -1,4 +1,4 @@
-"""The answer in sentences made from the results: what to choose, how sure, what would flip it."""
+"""The answer in sentences made from the results: choice, uncertainty, and its flips."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sim.uncertainty.one_way import STRUCTURE, Bar, Tornado
 DIGITS: Final = 2
 MOST_FLIPS: Final = 12
 BOUNDS: Final = {"at most": " or less", "at least": " or more", "does not matter": ""}
-"""What stands behind a price that meets a threshold, by the direction in which it goes on."""
+"""Words after a price that meets a threshold, by the direction in which it is met."""
 
 
 class Verdict(NamedTuple):
@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of the answer says."""
+    """Return the context of the section of the answer."""
     return {
         "headline": headline(results),
         "verdicts": [_verdict(results, analyses, t) for t in results.thresholds],
@@ -71,7 +71,7 @@ def headline(results: Results) -> str:
 
 
 def gain_sentence(results: Results, strategy: str) -> str:
-    """Say what a strategy gives and costs against the comparator."""
+    """Describe the gains and costs of a strategy against the comparator."""
     symbol, labels = results.symbol, results.labels
     qalys, years = (results.gain(strategy, name) for name in ("qalys", "life_years"))
     cost, icer = (results.gain(strategy, name) for name in ("cost", "icer"))
@@ -187,7 +187,7 @@ def _interval(split: dict[str, float | None], shown: Any) -> str:  # noqa: ANN40
 
 
 def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
-    """Say what would change the choice: threshold, prices, single inputs, better knowledge."""
+    """Describe changes of the choice: by threshold, prices, single inputs, better knowledge."""
     if not results.others:
         return
     yield from _threshold_flips(results)

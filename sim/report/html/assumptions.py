@@ -1,4 +1,4 @@
-"""What the answer rests on that is not an input, and what it cannot tell."""
+"""The assumptions of the answer that are not inputs, and its limits."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ SWITCHES: Final = {
         "What is left in a vial is thrown away, and paid for.",
     ),
 }
-"""What is assumed where a switch of the scenario is on, and where it is off."""
+"""The assumption where a switch of the scenario is on, and where it is off."""
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
-    """Return what the section of assumptions says."""
+    """Return the context of the section of assumptions."""
     statuses = results.tables["inputs.csv"]["status"]
     return {
         "chosen": _chosen(results),
@@ -67,7 +67,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
 
 
 def _chosen(results: Results) -> list[str]:
-    """Return what the scenario chose where it might have chosen otherwise."""
+    """Return the structural choices of the scenario."""
     scenario = results.question.scenario
     switches = scenario.switches
     chosen = [texts[0] if getattr(switches, name) else texts[1] for name, texts in SWITCHES.items()]

@@ -1,4 +1,4 @@
-"""The reporting standard CHEERS 2022, item by item: what the report says to it, and where.
+"""The reporting standard CHEERS 2022, item by item: the report's answer, and its section.
 
 Source: Husereau D et al., Consolidated Health Economic Evaluation Reporting Standards 2022, Value
 Health 2022;25:3-9. Topics are those of the standard, the words are ours.
@@ -46,7 +46,7 @@ def rows(results: Results, analyses: Analyses, titles: dict[str, str]) -> list[R
 
 
 def items(results: Results, analyses: Analyses) -> list[Item]:
-    """Return what the report says to each item, in the order of the standard."""
+    """Return the report's answer to each item, in the order of the standard."""
     return [
         *_opening(results),
         *_methods(results),

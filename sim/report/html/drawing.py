@@ -32,7 +32,7 @@ class Drawing:
     name
         Of its files, and the start of every id in its SVG.
     title, description
-        What a reader who does not see it is told.
+        The alternative text.
     make
         Draws it at a width in mm.
     """
@@ -51,8 +51,8 @@ class Drawing:
     def svg(self, width_mm: float) -> Markup:
         """Return the figure as an SVG element that fits into any page.
 
-        Ids begin with the figure's name, so that those of several figures differ; what
-        matplotlib would set for the whole page, or says about itself, is left out.
+        Ids begin with the figure's name, so that those of several figures differ; matplotlib's
+        settings for the whole page, and its notes about itself, are left out.
         """
         with styled():
             figure = self.make(width_mm)
@@ -60,7 +60,7 @@ class Drawing:
 
 
 def embedded(text: str, name: str, title: str, description: str) -> Markup:
-    """Return an SVG file as an element of a page, with ids of its own and words for who sees none."""
+    """Return an SVG file as an element of a page, with unique ids and alternative text."""
     text = _START.sub("", text, count=1)
     for pattern in (_METADATA, _COMMENT, _STYLE):
         text = pattern.sub("", text)

@@ -31,7 +31,7 @@ Row = tuple[str, list[Cell]]
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
-    """Return what the section of results says."""
+    """Return the context of the section of results."""
     return {
         "headings": list(results.labels.values()),
         "clinical": [
@@ -156,7 +156,7 @@ def _value(estimate: Estimate, digits: int | None, symbol: str) -> Cell:
 
 
 def _icer(results: Results, strategy: str) -> Cell:
-    """Show the ratio where it is a price: of a QALY gained, or of one given up."""
+    """Show the ratio where it is the cost of a QALY gained, or the saving of one given up."""
     qalys, cost = results.gain(strategy, "qalys"), results.gain(strategy, "cost")
     ratio = _value(results.gain(strategy, "icer"), None, results.symbol)
     if qalys.mean > 0.0 and cost.mean > 0.0:

@@ -1,4 +1,4 @@
-"""How many patients went where, per strategy."""
+"""The patient flow, per strategy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROWS: Final[tuple[tuple[str, dict[str, tuple[str, ...]]], ...]] = (
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of the flow says."""
+    """Return the context of the section of the flow."""
     table = results.tables["flow.csv"]
     paths = {name: table[table["strategy"] == name] for name in results.strategies}
     months = f"{table['months'].max():.0f}" if len(table) else ""
@@ -54,7 +54,9 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: AR
             return flow_figure(paths, title=label, width_mm=width)
 
         found.append(
-            Drawing(f"flow_{place}", f"Flow of patients, {label}", _told(paths, label), make)
+            Drawing(
+                f"flow_{place}", f"Flow of patients, {label}", _alternative_text(paths, label), make
+            )
         )
     return found
 
@@ -69,7 +71,7 @@ def _cell(paths: pd.DataFrame, chosen: dict[str, tuple[str, ...]]) -> tuple[str,
     return (percent(patients / total, 1) if total else "", f"{patients:,}")
 
 
-def _told(paths: pd.DataFrame, label: str) -> str:
+def _alternative_text(paths: pd.DataFrame, label: str) -> str:
     months = f"{paths['months'].max():.0f}"
     parts = [f"{text.format(months=months)}: {_cell(paths, chosen)[0]}" for text, chosen in ROWS]
     return f"Of the patients under {label}: {'; '.join(parts)}."

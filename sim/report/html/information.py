@@ -1,4 +1,4 @@
-"""What it is worth to know more before choosing."""
+"""The value of information before a choice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOP: Final = 15
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of the value of information says."""
+    """Return the context of the section of the value of information."""
     found = analyses.information
     if found is None:
         return {
@@ -33,7 +33,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     groups = rows[rows["kind"] == "group"].sort_values("value", ascending=False, kind="stable")
     single = rows[rows["kind"] == "parameter"]
     single = single.sort_values("value", ascending=False, kind="stable")
-    # A list of parameters that are worth nothing tells nothing.
+    # A list of parameters without value is uninformative.
     single = single[single["value"] > 0.0][:TOP]
     shown = pd.concat([groups, single])
     scale = Scale.over([0.0, *(shown["value"] + NORMAL_97_5 * shown["se"].fillna(0.0))])
@@ -86,7 +86,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
 
 
 def leading(found: Information) -> float:
-    """Return the threshold at which information is worth most: the one that is shown."""
+    """Return the threshold shown, at which the value of information is highest."""
     rows = _all(found)
     return float(max(rows, key=lambda row: row["value"])["threshold"])
 

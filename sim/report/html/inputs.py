@@ -24,7 +24,7 @@ UNSAID: Final = "fixed"
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
-    """Return what the section of inputs says."""
+    """Return the context of the section of inputs."""
     table = results.tables["inputs.csv"]
     references = References(results)
     counts = Counter(table["status"])

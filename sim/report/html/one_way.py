@@ -21,7 +21,7 @@ DIGITS: Final = 3
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of the tornado says."""
+    """Return the context of the section of the tornado."""
     found = analyses.one_way
     if found is None:
         return {

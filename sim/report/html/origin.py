@@ -1,4 +1,4 @@
-"""Where the results come from and what to cite."""
+"""The provenance of the results, and citations."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ ANALYSES: Final = {
     "explain": "One patient",
     "validate": "Validation",
 }
-"""Names of analyses that their command does not tell."""
+"""Names of analyses that differ from their command."""
 PACKAGES: Final = "packages"
 ANALYSIS: Final = "analysis"
 NAMES: Final = {"scenario_sha256": "SHA-256 of what was asked", "python": "Python"}
-"""Facts whose names are not told by their words."""
+"""Names of facts that their keys do not give."""
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of provenance says."""
+    """Return the context of the section of provenance."""
     references = References(results)
     summary = results.summary
     again = command(
@@ -55,7 +55,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 
 
 def _facts(results: Results) -> list[tuple[str, str]]:
-    """Return what is known of the run; an older folder may hold that of another command."""
+    """Return the facts of the run; an older folder may hold those of another command."""
     known = results.provenance
     if ANALYSIS in known or not results.belongs(known):
         return [("Provenance", "That of the run is not in the folder.")]
@@ -72,7 +72,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
 
 
 def _beside(results: Results, known: Mapping[str, Any]) -> dict[str, str]:
-    """Say with which version an analysis was made, and how many draws it has."""
+    """Return the version of an analysis and its number of draws."""
     version, commit = known.get("version"), known.get("commit")
     same = (version, commit) == tuple(
         results.provenance.get(name) for name in ("version", "commit")

@@ -43,7 +43,7 @@ Context = Callable[[Results, Analyses], dict[str, Any]]
 
 
 class Section(NamedTuple):
-    """A section: its id, which is the name of its template too, its title, what it says."""
+    """A section: its id, which also is the name of its template, its title, its context."""
 
     id: str
     title: str
@@ -140,7 +140,7 @@ def _source(environment: Environment, name: str) -> str:
 
 
 def _policy(script: str) -> str:
-    """Return the policy by which a browser loads nothing and runs nothing but this script."""
+    """Return the policy that lets a browser load nothing and run only this script."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "

@@ -1,4 +1,4 @@
-"""One virtual patient under every strategy: what happens, when, and what it comes to."""
+"""One virtual patient under every strategy: events, days and results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DIGITS: Final = 3
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of the patient says."""
+    """Return the context of the section of the patient."""
     found = analyses.followed
     if found is None:
         others = ["explain --find transplanted"]
@@ -37,7 +37,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "number": f"{number:,}",
         "who": describe_patient(Patient(**content["patient"])),
         "search": None if search is None else search["search"],
-        "figure": embedded(found.figure, NAME, TITLE, _told(found)),
+        "figure": embedded(found.figure, NAME, TITLE, _alternative_text(found)),
         "labels": [life["label"] for life in content["strategies"]],
         "totals": _totals(results, found),
         "partings": [
@@ -54,7 +54,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
-    """Return the lives for print; in the page they are the figure that lies in the folder."""
+    """Return the lives for print; in the page they are the figure in the folder."""
     found = analyses.followed
     if found is None:
         return []
@@ -65,7 +65,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
 
         return drawn_lives(replay(results.question, found.content["patient"]["number"]))
 
-    return [Drawing(NAME, TITLE, _told(found), make)]
+    return [Drawing(NAME, TITLE, _alternative_text(found), make)]
 
 
 def signed_text(text: str) -> str:
@@ -73,7 +73,7 @@ def signed_text(text: str) -> str:
     return text.replace(" -", f" {signed('-')}")
 
 
-def _told(found: Followed) -> str:
+def _alternative_text(found: Followed) -> str:
     ends = [
         f"{life['label']}: {life['events'][-1]['words']}" for life in found.content["strategies"]
     ]
@@ -81,7 +81,7 @@ def _told(found: Followed) -> str:
 
 
 def _totals(results: Results, found: Followed) -> list[tuple[str, list[str], bool]]:
-    """Return the rows of what the lives came to: a name, a text for each life, whether it is a sum."""
+    """Return the rows of results: a name, a text for each life, whether it is a sum."""
     lives = found.content["strategies"]
 
     def total(account: Account, kind: str) -> list[float]:
@@ -116,7 +116,7 @@ _NOTHING: Final = {"discounted": 0.0}
 
 
 def _events(found: Followed) -> list[tuple[str, list[list[str]]]]:
-    """Return by day what happens in each life."""
+    """Return the events of each life by day."""
     lives = found.content["strategies"]
     days = sorted({event["day"] for life in lives for event in life["events"]})
     return [

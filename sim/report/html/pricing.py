@@ -1,4 +1,4 @@
-"""At which price of a drug a threshold is met."""
+"""The price of a drug at which a threshold is met."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sim.uncertainty.psa import base_patients
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of prices says."""
+    """Return the context of the section of prices."""
     found = analyses.priced
     if found is None:
         regimens = regimens_with_vials(results.question)

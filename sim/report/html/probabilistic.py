@@ -26,7 +26,7 @@ from sim.uncertainty.psa import base_patients
 
 VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
 NOISY: Final = 0.1
-"""A share of noise in a difference that a reader should know of."""
+"""A share of noise in a difference that is reported."""
 
 
 class Interval(NamedTuple):
@@ -38,7 +38,7 @@ class Interval(NamedTuple):
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of the probabilistic analysis says."""
+    """Return the context of the section of the probabilistic analysis."""
     found = analyses.probabilistic
     if found is None:
         return {
@@ -156,7 +156,7 @@ def _in_words(results: Results, found: Probabilistic) -> tuple[str, str, str]:
 def _each(
     row: dict[str, Any], labels: Mapping[str, str], said: Callable[[dict[str, Any]], str]
 ) -> str:
-    """Say of each strategy what is known at a threshold."""
+    """Describe the results of each strategy at a threshold."""
     return ", ".join(f"{labels[each['name']]} {said(each)}" for each in row["strategies"])
 
 
@@ -195,7 +195,7 @@ def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[
 
 
 def _patients(found: Probabilistic) -> str:
-    """Return how many patients the run at the base values has."""
+    """Return the number of patients of the run at the base values."""
     return f"{base_patients(found.content['draws'], found.content['patients']):,}"
 
 

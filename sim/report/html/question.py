@@ -1,4 +1,4 @@
-"""What was asked: patients, strategies, perspective, horizon."""
+"""The question: patients, strategies, perspective, horizon."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STUDIES = {
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
-    """Return what the section of the question says."""
+    """Return the context of the section of the question."""
     question, summary = results.question, results.summary
     scenario, perspective = question.scenario, question.perspective
     population = question.catalogue.populations[scenario.population]

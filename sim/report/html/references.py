@@ -1,4 +1,4 @@
-"""The citations of a run, numbered in the order in which citations.txt has them."""
+"""The citations of a run, numbered in the order of citations.txt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ADDRESSES: Final = (
 
 
 class Reference(NamedTuple):
-    """A source: its number, what to cite, what rests on it, and where it is found."""
+    """A source: its number, its citation, the numbers that rest on it, and its address."""
 
     number: int
     citation: str
@@ -35,7 +35,7 @@ class References:
     Attributes
     ----------
     preamble
-        What the file says first.
+        The first words of the file.
     listed
         The citations.
     own
@@ -50,7 +50,7 @@ class References:
         self._numbers = {each.citation: each.number for each in self.listed}
 
     def of(self, keys: str) -> list[Mention]:
-        """Return the sources of an input, whose keys stand in inputs.csv."""
+        """Return the sources of an input, whose keys are in inputs.csv."""
         return [self._mention(key.strip()) for key in keys.split(";") if key.strip()]
 
     def _mention(self, key: str) -> Mention:
@@ -62,7 +62,7 @@ class References:
 
 
 def _read(text: str) -> tuple[str, list[Reference]]:
-    """Read citations.txt: paragraphs of a citation and, indented, of what rests on it."""
+    """Read citations.txt: paragraphs of a citation and, indented, the numbers that rest on it."""
     blocks = [block.splitlines() for block in re.split(r"\n\s*\n", text) if block.strip()]
     preamble = " ".join(" ".join(block) for block in blocks[:1])
     found = []

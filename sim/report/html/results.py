@@ -30,14 +30,14 @@ TABLES: Final = (
     "inputs.csv",
 )
 BESIDE: Final = "provenance_"
-"""How the names of the files begin that hold the provenance of analyses beside a run."""
+"""Start of the names of files with the provenance of analyses next to a run."""
 WORDS: Final[Mapping[str, type]] = {"strategy": str, "comparator": str}
 """Columns that hold names, which may look like numbers."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a run of the question wrote.
+    """The files of a run of the question.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Results:
     tables
         The other files, by name.
     beside
-        Provenance of each analysis beside the run, with its ``name``.
+        Provenance of each analysis next to the run, with its ``name``.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Results:
 
     @property
     def labels(self) -> dict[str, str]:
-        """How strategies are shown, by name, in the order of the run."""
+        """Labels of strategies, by name, in the order of the run."""
         return {each["name"]: each["label"] for each in self.summary["strategies"]}
 
     @property

@@ -31,19 +31,19 @@ class Scale:
         return cls(low - margin, high + margin, is_log)
 
     def at(self, value: float) -> float:
-        """Return where a value lies, in per cent of the width; values beyond an end lie there."""
+        """Return the place of a value, in per cent of the width; never beyond an end."""
         if self.is_log:
             value = math.log(value) if value > 0.0 else -math.inf
         share = (value - self.low) / (self.high - self.low)
         return round(PERCENT * min(max(share, 0.0), 1.0), 2)
 
     def bar(self, start: float, end: float) -> tuple[float, float]:
-        """Return where a bar between two values begins, and how long it is."""
+        """Return the start and the length of a bar between two values."""
         left, right = sorted((self.at(start), self.at(end)))
         return left, round(right - left, 2)
 
     def ticks(self, shown: Callable[[float], str]) -> list[tuple[float, str]]:
-        """Return round values along the scale: where they lie, and how they are shown."""
+        """Return round values along the scale: their places and their texts."""
         from matplotlib.ticker import LogLocator, MaxNLocator
 
         low, high = self.low, self.high

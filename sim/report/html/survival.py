@@ -1,4 +1,4 @@
-"""Survival curves with numbers at risk, and what was published of the same patients."""
+"""Survival curves with numbers at risk, and published results of the same patients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEDIANS: Final = {"os": "os_median_months", "rfs": "rfs_median_months"}
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
-    """Return what the section of survival says."""
+    """Return the context of the section of survival."""
     return {
         "headings": list(results.labels.values()),
         "rows": _rows(results),
@@ -65,7 +65,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
 
 
 def _drawn(known: Sequence[Published]) -> list[Published]:
-    """Leave out what was only described where the same endpoint was fitted or held out."""
+    """Leave out described results where the same endpoint was fitted or held out."""
     used = {(p.strategy, p.endpoint, p.months) for p in known if p.role != "described"}
     return [
         p for p in known if p.role != "described" or (p.strategy, p.endpoint, p.months) not in used
@@ -126,7 +126,7 @@ def _interval(each: Published) -> str:
 
 
 def _model(results: Results, each: Published) -> Estimate:
-    """Return what the model gives for a published value."""
+    """Return the model's estimate of a published value."""
     if each.months is None:
         return results.outcome(each.strategy, MEDIANS[each.curve])
     table = results.tables["survival.csv"]

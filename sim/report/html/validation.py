@@ -1,4 +1,4 @@
-"""Published endpoints beside what the calibrated model predicts for cohorts of their size."""
+"""Published endpoints with the predictions of the calibrated model for cohorts of their size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENDS: Final = ("published", "low", "high", "predicted", "predicted_low", "predic
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
-    """Return what the section of validation says."""
+    """Return the context of the section of validation."""
     table = analyses.validation
     if table is None:
         return {

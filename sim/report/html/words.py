@@ -1,4 +1,4 @@
-"""Numbers and names as they stand in the sentences of the report."""
+"""Numbers and names in the sentences of the report."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def spaced(name: str) -> str:
 
 
 def command(question: Question, name: str, *arguments: str) -> str:
-    """Return the command line that makes something of the scenario."""
+    """Return the command line of a command on the scenario."""
     # Without its folder: a report says nothing about the machine that it was made on.
     file = Path(question.loaded.file).name
     return shlex.join(["python", "-m", "sim", name, file, *arguments])
