@@ -47,6 +47,9 @@ def live(world: Data, body: Data, strategy: int) -> None:
 
 def row_ahead(body: Data, decision: int, line: int, cycle: int) -> int:
     """Return the row of a draw that was made ahead, or -1."""
+    if line == 0 and cycle == 0:
+        # The row of a first occurrence is the number of the draw: no need to wait for the table.
+        return decision if body.rows[decision, 0] >= 0 else -1
     where = place(line, cycle)
     return body.rows[decision, where] if where >= 0 else -1
 
