@@ -21,7 +21,7 @@ from sim.economics.price_records import MOST_BAGS, SPAN, SPAN_BITS, SPANS, sum_o
 from sim.economics.utilities import Decrement
 from sim.engine.compiled.compiler import compiled_form_of
 from sim.engine.compiled.memory import BLOCK, MOST_STRATEGIES
-from sim.engine.compiled.records import LINES
+from sim.engine.compiled.records import LINES, NUMBERS
 from sim.engine.data import Data
 
 CATEGORIES: Final = len(Category)
@@ -37,7 +37,7 @@ SHORT: Final = 0.02
 YEARS_PER_DAY: Final = 1.0 / DAYS_PER_YEAR
 WITHIN_SPAN: Final = SPAN - 1
 
-_NUMBERS: Final = {float: np.float64, int: np.int64, State: np.int64}
+_NUMBERS: Final = {**NUMBERS, State: np.int64}
 DESK: Final = np.dtype(
     [
         *(

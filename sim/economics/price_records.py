@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from sim.clinic.arithmetic import expm1
-from sim.clinic.infusion import Schedule
 from sim.economics.discounting import Discounting, factor_at
 from sim.economics.posting import Accounts
 from sim.economics.prices import (
@@ -22,7 +21,7 @@ from sim.economics.prices import (
     Tablets,
 )
 from sim.economics.utilities import OLDEST_AGE, Decrements, Norms, StateUtilities
-from sim.engine.compiled.records import Records, fields, new_records
+from sim.engine.compiled.records import Records, new_records, record_type
 from sim.engine.data import Data
 
 TABLES_KEPT: Final = 8
@@ -37,7 +36,7 @@ MOST_BAGS: Final = 64
 
 TARIFF: Final = np.dtype(
     [
-        ("prices", fields(Prices)),
+        ("prices", record_type(Prices)),
         ("decrements", np.float64, (len(Decrements._fields),)),
         ("utilities", np.float64, (len(StateUtilities._fields),)),
         ("usual_care_days", np.float64),
@@ -61,10 +60,10 @@ TARIFF: Final = np.dtype(
 REGIMEN_TARIFF: Final = np.dtype(
     [
         ("delivery", np.int64),
-        ("stay", fields(Stay)),
-        ("tablets", fields(Tablets)),
-        ("infusion", [*fields(InfusionDrug)[:-1], ("schedule", fields(Schedule))]),
-        ("injection", fields(InjectedDrug)),
+        ("stay", record_type(Stay)),
+        ("tablets", record_type(Tablets)),
+        ("infusion", record_type(InfusionDrug)),
+        ("injection", record_type(InjectedDrug)),
         ("course", [("price_per_cycle", np.float64)]),
         ("bag_sums", np.float64, (MOST_BAGS,)),
     ],

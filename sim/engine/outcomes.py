@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
-
-import numpy as np
+from typing import Final, NamedTuple
 
 from sim.clinic.events import Event, EventKind
 from sim.clinic.toxicity import SEVERE, Toxicity
@@ -74,21 +72,6 @@ class Noted:
     relapse_days: float = NEVER
     death_days: float = NEVER
     end_days: float = 0.0
-
-
-OUTCOME: Final[np.dtype[Any]] = np.dtype(
-    [
-        ("marks", np.int64),
-        ("cycles", np.int64),
-        ("cause", np.int64),
-        ("remission_days", np.float64),
-        ("relapse_days", np.float64),
-        ("death_days", np.float64),
-        ("end_days", np.float64),
-    ],
-    align=True,
-)
-"""`Noted` as a record."""
 
 
 def clear(noted: Noted) -> None:

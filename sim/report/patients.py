@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sim.engine.outcomes import FLAGS
 from sim.errors import UserError
 from sim.simulation.run import Sink
-from sim.simulation.tally import CATEGORIES, DISCOUNTED, FLAGS, ROW, UNDISCOUNTED
+from sim.simulation.tally import CATEGORIES, DISCOUNTED, ROW, UNDISCOUNTED
 
 OPTION: Final = "--patients-out"
 WHOLE: Final = frozenset({"cycles_first_line", "cause_of_death"})

@@ -11,8 +11,9 @@ import numpy as np
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category, State
 from sim.engine.model import Strategy
+from sim.engine.outcomes import FLAGS
 from sim.simulation.question import Question
-from sim.simulation.tally import CATEGORIES, DISCOUNTED, FLAGS, ROW, UNDISCOUNTED
+from sim.simulation.tally import CATEGORIES, DISCOUNTED, ROW, UNDISCOUNTED
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,6 +18,7 @@ from sim.economics.estimates import Array, Estimate
 from sim.economics.full_analysis import AnalysedStrategy, analyse
 from sim.economics.incremental import Increment, PatientTotals, increment, paired_difference
 from sim.economics.ledger import COST_CATEGORIES, Account, Category
+from sim.engine.outcomes import FLAGS
 from sim.simulation.comparability import (
     InputDifference,
     input_differences,
@@ -27,7 +28,7 @@ from sim.simulation.comparability import (
 from sim.simulation.question import Question
 from sim.simulation.run import KEPT_AT_MOST, run
 from sim.simulation.summary import SHARES, Summary, summarise
-from sim.simulation.tally import DISCOUNTED, FLAGS, ROW
+from sim.simulation.tally import DISCOUNTED, ROW
 
 SCENARIO_SEPARATOR: Final = ": "
 """Between the name of a scenario and that of its strategy, where both are needed."""

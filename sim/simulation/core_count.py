@@ -10,7 +10,7 @@ from typing import Final
 from sim.clinic.units import NEVER
 from sim.economics.posting_compiled import CATEGORIES, WIDTH
 from sim.engine.data import Data
-from sim.engine.outcomes import ALIVE
+from sim.engine.outcomes import ALIVE, FLAGS
 from sim.simulation.tally import (
     ACCOUNT_OF,
     CAUSE,
@@ -22,7 +22,6 @@ from sim.simulation.tally import (
     DISCOUNTED,
     EFS,
     END,
-    FLAGS,
     MOST_CYCLES,
     QALY,
     RELAPSE,

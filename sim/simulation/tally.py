@@ -21,7 +21,7 @@ from sim.clinic.units import DAYS_PER_MONTH, NEVER
 from sim.economics.ledger import Account, Category, State
 from sim.engine.compiled.records import LINES
 from sim.engine.data import Data
-from sim.engine.outcomes import ALIVE, Outcome
+from sim.engine.outcomes import ALIVE, FLAGS, Outcome
 
 UNIT: Final = 4096
 """Patients of a unit."""
@@ -35,8 +35,6 @@ TIMES: Final = np.dtype(np.int32)
 """How many patients fall into a bin."""
 
 ROW: Final = (*Outcome._fields, "rfs_days", "efs_days")
-FLAGS: Final = 9
-"""The first columns of a row are yes or no."""
 CYCLES: Final = ROW.index("cycles_first_line")
 REMISSION: Final = ROW.index("remission_days")
 RELAPSE: Final = ROW.index("relapse_days")

@@ -6,24 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.clinic.infusion import Schedule
 from sim.clinic.toxicity import Action, Toxicity, infusion_action, resume_day
-from tests.support.infusion_layout import Episode, Segment, segments
-
-BLINATUMOMAB = Schedule(
-    first_cycle_days=42.0,
-    cycle_days=42.0,
-    maintenance_cycle_days=84.0,
-    infusion_days=28.0,
-    step_days=7.0,
-    step_dose_mcg_per_day=9.0,
-    full_dose_mcg_per_day=28.0,
-    induction_cycles=2.0,
-    consolidation_cycles=3.0,
-    maintenance_cycles=4.0,
-    consolidation_probability=0.7,
-    maintenance_probability=0.4,
-)
+from tests.support.infusion_layout import BLINATUMOMAB, Episode, Segment, segments
 
 
 def episode(kind, severity, onset, days, *, seizures_before=0, seizure=False):

@@ -5,26 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.clinic.draws import RandomDraw
-from sim.clinic.infusion import Schedule
 from sim.economics.bags import bags, vials
 from sim.economics.prices import InfusionDrug
 from tests.support.hand_ledger import live, somebody
-from tests.support.infusion_layout import segments
+from tests.support.infusion_layout import BLINATUMOMAB, segments
 
-BLINATUMOMAB = Schedule(
-    first_cycle_days=42.0,
-    cycle_days=42.0,
-    maintenance_cycle_days=84.0,
-    infusion_days=28.0,
-    step_days=7.0,
-    step_dose_mcg_per_day=9.0,
-    full_dose_mcg_per_day=28.0,
-    induction_cycles=2.0,
-    consolidation_cycles=3.0,
-    maintenance_cycles=4.0,
-    consolidation_probability=0.7,
-    maintenance_probability=0.4,
-)
 VIAL_MCG = 35.0
 
 # Bag interval in hours; the content in mcg of every bag, and the whole vials of 35 mcg for

@@ -2,8 +2,23 @@
 
 from typing import NamedTuple
 
-from sim.clinic.infusion import MOST_SEGMENTS, lay_segments
+from sim.clinic.infusion import MOST_SEGMENTS, Schedule, lay_segments
 from sim.clinic.toxicity import Action, Toxicity
+
+BLINATUMOMAB = Schedule(
+    first_cycle_days=42.0,
+    cycle_days=42.0,
+    maintenance_cycle_days=84.0,
+    infusion_days=28.0,
+    step_days=7.0,
+    step_dose_mcg_per_day=9.0,
+    full_dose_mcg_per_day=28.0,
+    induction_cycles=2.0,
+    consolidation_cycles=3.0,
+    maintenance_cycles=4.0,
+    consolidation_probability=0.7,
+    maintenance_probability=0.4,
+)
 
 
 class Episode(NamedTuple):

@@ -18,7 +18,7 @@ from sim.engine.compiled.draw_plan import CYCLES_AHEAD, DECISIONS, PLACES, ROWS,
 from sim.engine.compiled.records import NUMBERS, Records
 from sim.engine.data import Data
 from sim.engine.life import FILLED_FIRST, Life
-from sim.engine.outcomes import OUTCOME
+from sim.engine.outcomes import Noted
 
 BLOCK: Final = 256
 """Patients whose draws are made at once; results do not depend on it."""
@@ -69,22 +69,23 @@ that they are one store.
 """
 
 
-def life_type() -> np.dtype[Any]:
-    """Return the record type of a `Life`: a number for a number, a row for a list."""
+def state_type(state: Life | Noted) -> np.dtype[Any]:
+    """Return the record type of a state: a number for a number, a row for a list."""
     fields: list[Any] = []
-    for name, value in vars_of(Life()).items():
+    for name, value in vars_of(state).items():
         one = value[0] if isinstance(value, list) else value
         shape = ((len(value),),) if isinstance(value, list) else ()
         fields.append((name, NUMBERS[type(one)], *shape))
     return np.dtype(fields, align=True)
 
 
-def vars_of(life: Life) -> dict[str, Any]:
-    """Return the fields of a life with their values."""
-    return {each.name: getattr(life, each.name) for each in dataclass_fields(Life)}
+def vars_of(state: Life | Noted) -> dict[str, Any]:
+    """Return the fields of a state with their values."""
+    return {each.name: getattr(state, each.name) for each in dataclass_fields(state)}
 
 
-LIFE: Final = life_type()
+LIFE: Final = state_type(Life())
+OUTCOME: Final = state_type(Noted())
 LIFE_WORDS: Final = LIFE.itemsize // 8
 FRESH_WORDS: Final = LIFE.fields[FILLED_FIRST][1] // 8  # type: ignore[index]
 OTHER: Final = np.dtype(

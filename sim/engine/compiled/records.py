@@ -50,11 +50,6 @@ REGIMEN: Final = record_type(Regimen)
 PLAN: Final = record_type(Plan)
 
 
-def fields(kind: type[Any]) -> list[tuple[str, type[float]]]:
-    """Return the record fields of a named tuple of numbers."""
-    return [(name, np.float64) for name in kind._fields]
-
-
 class Compiled(NamedTuple):
     """A model in records: rules and regimens by parameter set, and the parts that no set changes.
 
