@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from bench.workloads import MAIN
+from sim.analyses.shared.outcomes import change, outcome_named
+from sim.analyses.shared.paired_runs import sample, with_values
+from sim.analyses.tornado.analysis import middle_threshold
 from sim.simulation.question import ask
-from sim.uncertainty.one_way import middle_threshold
-from sim.uncertainty.outcomes import change, outcome_named
-from sim.uncertainty.paired_runs import sample, with_values
 
 PATIENTS = (1_000, 10_000)
 SEEDS = range(10)

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from sim.api.comparison import CompareResult, compare
-    from sim.api.information import VoiResult, voi
-    from sim.api.patient import ExplainResult, explain
-    from sim.api.pricing import PriceResult, price
-    from sim.api.probabilistic import PsaResult, psa
-    from sim.api.result import Picture, Result
-    from sim.api.scenario import Scenario
-    from sim.api.sensitivity import SobolResult, TornadoResult, sobol, tornado
-    from sim.api.simulated import RunResult, run
+    from sim.analyses.compare.result import CompareResult, compare
+    from sim.analyses.explain.result import ExplainResult, explain
+    from sim.analyses.price.result import PriceResult, price
+    from sim.analyses.psa.result import PsaResult, psa
+    from sim.analyses.run.result import RunResult, run
+    from sim.analyses.shared.result import Picture, Result
+    from sim.analyses.shared.scenario import Scenario
+    from sim.analyses.shared.sensitivity_results import SobolResult, TornadoResult, sobol, tornado
+    from sim.analyses.voi.result import VoiResult, voi
     from sim.errors import UserError
 
 __all__ = [
@@ -54,15 +54,15 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "sim.api.comparison": ("CompareResult", "compare"),
-    "sim.api.information": ("VoiResult", "voi"),
-    "sim.api.patient": ("ExplainResult", "explain"),
-    "sim.api.pricing": ("PriceResult", "price"),
-    "sim.api.probabilistic": ("PsaResult", "psa"),
-    "sim.api.result": ("Picture", "Result"),
-    "sim.api.scenario": ("Scenario",),
-    "sim.api.sensitivity": ("SobolResult", "TornadoResult", "sobol", "tornado"),
-    "sim.api.simulated": ("RunResult", "run"),
+    "sim.analyses.compare.result": ("CompareResult", "compare"),
+    "sim.analyses.voi.result": ("VoiResult", "voi"),
+    "sim.analyses.explain.result": ("ExplainResult", "explain"),
+    "sim.analyses.price.result": ("PriceResult", "price"),
+    "sim.analyses.psa.result": ("PsaResult", "psa"),
+    "sim.analyses.shared.result": ("Picture", "Result"),
+    "sim.analyses.shared.scenario": ("Scenario",),
+    "sim.analyses.shared.sensitivity_results": ("SobolResult", "TornadoResult", "sobol", "tornado"),
+    "sim.analyses.run.result": ("RunResult", "run"),
     "sim.errors": ("UserError",),
 }
 

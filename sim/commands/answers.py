@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sim.api.result import Result
-    from sim.api.scenario import Changes, Scenario
+    from sim.analyses.shared.result import Result
+    from sim.analyses.shared.scenario import Changes, Scenario
 
 
 def asked(path: Path, *, patients: int | None = None, seed: int | None = None) -> Scenario:
     """Read a scenario; `patients` and `seed` replace its own."""
-    from sim.api.scenario import Scenario
+    from sim.analyses.shared.scenario import Scenario
 
     changes: Changes = {}
     if patients is not None:
@@ -45,7 +45,7 @@ def show(
     also: Sequence[str] = (),
 ) -> None:
     """Write the files, unless they are written already, then print the answer and `also` lines."""
-    from sim.report.text import console_for, print_lines
+    from sim.layout.text import console_for, print_lines
 
     if out is not None and not is_written:
         found.write(out)

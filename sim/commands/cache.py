@@ -18,9 +18,9 @@ def cache(clear: bool) -> None:
     Results are found again by a hash of all that they depend on: scenario, catalogue, program,
     seed, draws and patients. Removing them costs nothing but time.
     """
+    from sim.analyses.psa import cache as kept
     from sim.errors import UserError
     from sim.files.cache_folder import cache_folder
-    from sim.uncertainty import cache as kept
 
     folder = cache_folder()
     if folder is None:

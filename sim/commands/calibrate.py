@@ -40,10 +40,10 @@ def calibrate(
     from sim.evidence.register import load_register
     from sim.evidence.results import DRAWS, NAMES, result_texts
     from sim.files.results_folder import check_folder, write_folder
-    from sim.report import text
-    from sim.report.calibration_text import print_fit
-    from sim.report.installation import check_installation, install_draws
-    from sim.report.progress import patients_progress
+    from sim.layout import text
+    from sim.layout.calibration_text import print_fit
+    from sim.layout.installation import check_installation, install_draws
+    from sim.layout.progress import patients_progress
 
     folder = protocol.parent / RESULTS if out is None else out
     if install and quick:

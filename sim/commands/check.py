@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sim.commands.options import scenario_argument
-from sim.report.cells import patients_in_words
+from sim.layout.cells import patients_in_words
 
 
 @click.command()
@@ -17,7 +17,7 @@ def check(scenario: Path) -> None:
 
     What it names is read too: the life tables of the scenario and of its what-ifs.
     """
-    from sim.report.life_table import life_table_lines
+    from sim.layout.life_table import life_table_lines
     from sim.scenario.loading import what_if
     from sim.simulation.question import ask, prepare
 

@@ -17,6 +17,6 @@ def evidence(study: str | None, role: str | None, as_csv: bool) -> None:
 
     Without STUDY, the studies; with one, its arms and all its endpoints with their sources.
     """
-    from sim.report.evidence_table import show_evidence
+    from sim.layout.evidence_table import show_evidence
 
     show_evidence(study, role, as_csv)

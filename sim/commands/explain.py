@@ -78,7 +78,7 @@ def explain(
     """
     from sim import ExplainResult
     from sim import explain as explained
-    from sim.report.figures.file import format_of, write_figure
+    from sim.layout.figure_file import format_of, write_figure
 
     if figure is not None:
         format_of(figure)

@@ -73,15 +73,21 @@ def morris(
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.api.work import check_store, enough_memory, finished, kept_chunks, sets_progress
+    from sim.analyses.morris import analysis
+    from sim.analyses.shared import global_sensitivity_tables as report
+    from sim.analyses.shared.files import in_bytes
+    from sim.analyses.shared.points import chunks_of, manifest, points_to_simulate, target
+    from sim.analyses.shared.work import (
+        check_store,
+        enough_memory,
+        finished,
+        kept_chunks,
+        sets_progress,
+    )
     from sim.files.results_folder import beside_others
-    from sim.report import global_sensitivity as report
-    from sim.report import text
-    from sim.report.analysis_files import in_bytes
+    from sim.layout import text
+    from sim.simulation.parameter_draws import fitted_draws
     from sim.simulation.question import ask
-    from sim.uncertainty import screening as analysis
-    from sim.uncertainty.draws import fitted_draws
-    from sim.uncertainty.points import chunks_of, manifest, points_to_simulate, target
 
     check_store(report.MORRIS_NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)

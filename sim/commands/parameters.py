@@ -20,6 +20,6 @@ def parameters(filter_text: str | None, scenario: Path | None, as_csv: bool) -> 
 
     FILTER keeps those that have this text in their name, label, source or status.
     """
-    from sim.report.parameter_table import show_parameters
+    from sim.layout.parameter_table import show_parameters
 
     show_parameters(filter_text, scenario, as_csv)

@@ -12,7 +12,7 @@ from sim.commands.options import patients_option, scenario_argument, seed_option
 from sim.errors import UserError
 
 if TYPE_CHECKING:
-    from sim.api.scenario import Scenario
+    from sim.analyses.shared.scenario import Scenario
 
 ALL: Final = "all"
 KINDS: Final = ("psa", "tornado", "voi", "price", "explain")
@@ -145,7 +145,7 @@ def _write_results(
 def _write_price(scenario: Scenario, folder: Path, threads: int | None) -> None:
     """Write the price of the first drug that comes in vials, where there is one."""
     import sim
-    from sim.report.html.pricing import regimens_with_vials
+    from sim.report.pricing import regimens_with_vials
 
     for regimen in regimens_with_vials(scenario.question)[:1]:
         sim.price(scenario, regimen, threads=threads).write(folder)
@@ -177,9 +177,9 @@ def write_report(question: Any, folder: Path, path: Path, figures: Path | None) 
     """Write the report on a folder of results, and its figures on request."""
     from sim.files.results_folder import write_folder
     from sim.files.single_file import write_file
-    from sim.report.html.analyses import read_analyses
-    from sim.report.html.page import figure_files, page
-    from sim.report.html.results import read_results
+    from sim.report.analyses import read_analyses
+    from sim.report.page import figure_files, page
+    from sim.report.results import read_results
 
     results = read_results(folder, question)
     analyses = read_analyses(results)

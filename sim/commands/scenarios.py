@@ -44,15 +44,15 @@ def scenarios(
 
     A what-if is a key below 'what_ifs' with a label and the keys of the scenario that it changes.
     """
-    from sim.api.work import check_store, finished, kept_chunks, sets_progress
+    from sim.analyses.shared.files import in_bytes
+    from sim.analyses.shared.results import analysis_manifest
+    from sim.analyses.shared.sets import sets_to_simulate
+    from sim.analyses.shared.work import check_store, finished, kept_chunks, sets_progress
+    from sim.analyses.what_ifs import tables as report
+    from sim.analyses.what_ifs.analysis import fingerprints, scenario_matrix
     from sim.files.results_folder import beside_others
-    from sim.report import text
-    from sim.report import what_ifs as report
-    from sim.report.analysis_files import in_bytes
+    from sim.layout import text
     from sim.simulation.question import ask
-    from sim.uncertainty.results import analysis_manifest
-    from sim.uncertainty.scenario_matrix import fingerprints, scenario_matrix
-    from sim.uncertainty.sets import sets_to_simulate
 
     check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)

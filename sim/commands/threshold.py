@@ -52,17 +52,17 @@ def threshold(
 
     It is looked for at each threshold of the perspective, or said that there is none.
     """
-    from sim.api.work import check_store, finished, kept_chunks, sets_progress
+    from sim.analyses.shared.files import in_bytes
+    from sim.analyses.shared.ranges import asked_range
+    from sim.analyses.shared.results import analysis_manifest
+    from sim.analyses.shared.sets import CHUNK_SETS
+    from sim.analyses.shared.work import check_store, finished, kept_chunks, sets_progress
+    from sim.analyses.threshold import analysis
+    from sim.analyses.threshold import tables as report
     from sim.files.results_folder import beside_others
-    from sim.report import text
-    from sim.report import threshold as report
-    from sim.report.analysis_files import in_bytes
+    from sim.layout import text
+    from sim.simulation.parameter_draws import fitted_draws
     from sim.simulation.question import ask
-    from sim.uncertainty import threshold as analysis
-    from sim.uncertainty.draws import fitted_draws
-    from sim.uncertainty.ranges import asked_range
-    from sim.uncertainty.results import analysis_manifest
-    from sim.uncertainty.sets import CHUNK_SETS
 
     check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)

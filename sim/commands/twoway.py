@@ -25,8 +25,8 @@ from sim.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from sim.analyses.twoway.analysis import TwoWay
     from sim.simulation.question import Question
-    from sim.uncertainty.two_way import TwoWay
 
 FEWEST_STEPS = 2
 MOST_STEPS = 201
@@ -76,12 +76,12 @@ def twoway(
     threads: int | None,
 ) -> None:
     """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
-    from sim.api.work import check_store
-    from sim.report import text
-    from sim.report import two_way as report
+    from sim.analyses.shared.ranges import asked_range
+    from sim.analyses.shared.work import check_store
+    from sim.analyses.twoway import tables as report
+    from sim.layout import text
+    from sim.simulation.parameter_draws import fitted_draws
     from sim.simulation.question import ask
-    from sim.uncertainty.draws import fitted_draws
-    from sim.uncertainty.ranges import asked_range
 
     check_store(report.NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
@@ -114,13 +114,13 @@ def _simulated(
     threads: int | None,
 ) -> TwoWay:
     """Return the analysis with these settings, with its files in the folder `out`."""
-    from sim.api.work import finished, kept_chunks, sets_progress
+    from sim.analyses.shared.files import in_bytes
+    from sim.analyses.shared.results import analysis_manifest
+    from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
+    from sim.analyses.shared.work import finished, kept_chunks, sets_progress
+    from sim.analyses.twoway import tables as report
+    from sim.analyses.twoway.analysis import grid_points, two_way
     from sim.files.results_folder import beside_others
-    from sim.report import two_way as report
-    from sim.report.analysis_files import in_bytes
-    from sim.uncertainty.results import analysis_manifest
-    from sim.uncertainty.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-    from sim.uncertainty.two_way import grid_points, two_way
 
     points = grid_points(settings["x"], settings["y"], settings["steps"])
     asked = partial(

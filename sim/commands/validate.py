@@ -47,10 +47,12 @@ def validate(
     Each cohort is simulated with draws of the installed posterior; a published value should lie
     inside 95 of 100 predicted 95 % intervals, which hold the sampling error of its size.
     """
+    from sim.analyses.validate import tables as validation_files
+    from sim.analyses.validate import text as validation_table
     from sim.evidence.prediction import predict
     from sim.files.results_folder import check_folder, write_analysis
-    from sim.report import text, validation_files, validation_table
-    from sim.report.progress import patients_progress
+    from sim.layout import text
+    from sim.layout.progress import patients_progress
 
     if out is not None:
         check_folder(out, validation_files.NAMES)

@@ -21,7 +21,7 @@ from sim.evidence.observables import logit_of
 from sim.evidence.protocol import Protocol
 from sim.evidence.sampler import Posterior, correlation, curves
 from sim.evidence.targets import Target
-from sim.uncertainty.draws import Draw, stable_hash
+from sim.simulation.parameter_draws import Draw, stable_hash
 
 LEVEL: Final = 0.9
 PATIENTS: Final = 20_000

@@ -24,7 +24,7 @@ from sim.evidence.protocol import COHORTS, Prior
 from sim.evidence.register import find_folder
 from sim.evidence.sampler import worst
 from sim.evidence.targets import NORMAL_97_5
-from sim.uncertainty.draws import Draw, stable_hash
+from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.version import __version__
 
 DIGITS: Final = 6

@@ -24,9 +24,9 @@ from sim.evidence.register import Register
 from sim.evidence.results import ENDS
 from sim.evidence.study import Study
 from sim.evidence.targets import NORMAL_97_5, Target
+from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.tally import BINS_PER_MONTH, Tally
-from sim.uncertainty.draws import Draw, stable_hash
 
 COLUMNS: Final = (
     "study",

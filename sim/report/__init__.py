@@ -1,1 +1,1 @@
-"""Tables and files of results; nothing is computed here."""
+"""The report: a page of results, analyses and their provenance."""

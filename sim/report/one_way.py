@@ -1,278 +1,127 @@
-"""A one-way analysis as files and as it is printed."""
+"""The tornado: one input at a time at the ends of its range."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import math
+from typing import Any, Final
 
-import pandas as pd
-from rich.console import Console
+from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
+from sim.analyses.tornado.shown_bars import shown_sections
+from sim.analyses.tornado.tables import NO_PARAMETER, NOTHING_CHANGES, why_undefined
+from sim.economics.estimates import NORMAL_97_5
+from sim.report.analyses import Analyses
+from sim.report.drawing import Drawing
+from sim.report.results import Results
+from sim.report.scale import Scale
+from sim.report.words import commands, fixed, money, plain
 
-from sim.report.analysis_files import (
-    analysis_files,
-    names_of,
-    summary_json,
-)
-from sim.report.sensitivity_text import (
-    SAME_PATIENTS,
-    amount,
-    estimate_cell,
-    folded,
-    money,
-    plain_number,
-    print_heading,
-    print_notes,
-    strategy_label,
-)
-from sim.report.table import Cell, Row, Table, print_table
-from sim.report.values import estimate_json, finite
-from sim.uncertainty.constant import DOES_NOT_VARY
-from sim.uncertainty.one_way import COMPONENT, FITTED, PARAMETER, STRUCTURE, Bar, Found, Tornado
-from sim.uncertainty.outcomes import ICER
-from sim.uncertainty.shown_bars import shown_sections
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-ANALYSIS: Final = "tornado"
-NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "group",
-    "parameter",
-    "label",
-    "unit",
-    "low",
-    "high",
-    "base",
-    "outcome_low",
-    "outcome_high",
-    "se_low",
-    "se_high",
-    "optimal_low",
-    "optimal_high",
-    "state_low",
-    "state_high",
-    "benefit_low",
-    "benefit_high",
-    "swing",
-    "within_error",
-    "flips",
-    "outcome_unit",
-)
-"""Of tornado.csv, one row per bar.
-
-- `group` is one of ``parameter``, ``fitted parameter`` (varied between quantiles of the joint
-  posterior), ``fitted together`` (moved along a principal component of it, whose `low` and `high`
-  are in standard deviations) and ``structure``, which has one alternative only: its columns end
-  in ``_low``.
-- `unit` is that of `low` and `high`, `outcome_unit` that of outcomes, their errors and `swing`.
-- `base` and `outcome_*` are the outcome of the strategy minus that of the comparator; `se_*` is
-  the Monte Carlo error of the change from the base, in the same patients.
-- `optimal_*` is the strategy with the most net benefit there; `flips` says that it is another
-  one than at the base.
-- `state_*` describes an end at which the outcome has no value, such as ``dominant`` for an ICER;
-  `benefit_*` is how far the net benefit of the strategy moves from the base, in currency. Bars with
-  such an end come first, by that.
-- `swing` is how far the ends and the base are apart; `within_error` says that no end differs from
-  the base by more than 1.96 errors.
-"""
-NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
-NO_PARAMETER: Final = (
-    f"{DOES_NOT_VARY.capitalize()} with any parameter: structural choices alone change it."
-)
-WITHIN: Final = "~"
-FLIPPED: Final = "*"
+TOP: Final = 20
+"""Parameters that are shown; tornado.csv holds all."""
+DIGITS: Final = 3
 
 
-def tornado_table(result: Tornado) -> pd.DataFrame:
-    """Return the bars in the columns `COLUMNS`."""
-    unit = result.outcome.file_unit
-    rows = [
-        (
-            bar.group,
-            bar.name,
-            bar.label,
-            bar.unit,
-            *_pair(bar, lambda end: end.value),
-            result.base.mean,
-            *_pair(bar, lambda end: finite(end.outcome)),
-            *_pair(bar, lambda end: finite(end.change.se)),
-            *_pair(bar, lambda end: end.optimal),
-            *_pair(bar, lambda end: end.state or None),
-            *_pair(bar, lambda end: finite(end.benefit)),
-            finite(bar.swing),
-            bar.within_error,
-            result.flips(bar),
-            unit,
-        )
-        for bar in result.bars
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _pair(bar: Bar, read: Any) -> tuple[Any, Any]:  # noqa: ANN401
-    found = [read(end) for end in bar.ends]
-    return found[0], found[1] if len(found) > 1 else None
-
-
-def tornado_summary(result: Tornado) -> dict[str, Any]:
-    """Return the content of tornado.json after its heading."""
+def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+    """Return the context of the section of the tornado."""
+    found = analyses.one_way
+    if found is None:
+        return {
+            "found": False,
+            "commands": commands(results.question, ["tornado"]),
+            "refused": analyses.refused.get("one_way"),
+        }
+    if found.is_constant:
+        return {"found": True, "unchanged": NOTHING_CHANGES, "drawings": []}
+    sections = shown_sections(found, TOP)
+    bars = [bar for section in sections for bar in section.bars]
+    scale = Scale.over(_reach(found, bars))
+    shown = _shown(results, found)
+    labels = results.labels
     return {
-        "outcome": result.outcome.name,
-        "strategy": result.strategy,
-        "comparator": result.question.scenario.comparator_name,
-        "threshold": result.threshold,
-        "optimal": result.optimal,
-        "base": estimate_json(result.base),
-        "state": result.state or None,
-        "bars": [
-            {
-                "group": bar.group,
-                "parameter": bar.name,
-                "label": bar.label,
-                "unit": bar.unit,
-                "swing": finite(bar.swing),
-                "within_error": bar.within_error,
-                "flips": result.flips(bar),
-                "ends": [
-                    {
-                        "value": end.value,
-                        "outcome": finite(end.outcome),
-                        "change": estimate_json(end.change),
-                        "optimal": end.optimal,
-                        "state": end.state or None,
-                        "benefit_change": finite(end.benefit),
-                    }
-                    for end in bar.ends
-                ],
-            }
-            for bar in result.bars
+        "found": True,
+        "unchanged": "",
+        "fixed": NO_PARAMETER if found.is_fixed else "",
+        "outcome": found.outcome.label,
+        "strategy": labels[found.strategy],
+        "comparator": labels[results.comparator],
+        "base": found.state or shown(found.base.mean),
+        "base_at": None if found.state else scale.at(found.base.mean),
+        "undefined": sum(bar.is_undefined for bar in found.bars),
+        "why_undefined": why_undefined(found),
+        "zero_at": scale.at(0.0) if scale.low < 0.0 < scale.high else None,
+        "ticks": scale.ticks(shown),
+        "sections": [
+            (section.title, [_row(results, found, bar, scale) for bar in section.bars])
+            for section in sections
         ],
+        "varied": sum(len(bar.ends) > 1 for bar in found.bars),
+        "without": sum(bar.swing == 0.0 for bar in found.bars),
+        "small": sum(bar.within_error and bar.swing > 0.0 for bar in found.bars),
+        "flips": sum(found.flips(bar) for bar in found.bars),
+        "drawings": [],
     }
 
 
-def tornado_json(result: Tornado) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, tornado_summary(result))
+def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: ARG001
+    """Return the tornado for print; in the page it is a table of bars."""
+    from sim.analyses.tornado.figure import tornado_figure
 
-
-def tornado_files(result: Tornado, top: int) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name; the figure shows the `top` widest bars."""
-    table, summary = tornado_table(result), tornado_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_tornado(result, top))
-
-
-def drawn_tornado(result: Tornado, top: int) -> Figure:
-    """Return the figure of the analysis."""
-    from sim.report.figures.style import styled
-    from sim.report.figures.tornado import tornado_figure
-
-    with styled():
-        return tornado_figure(result, top=top)
-
-
-def print_tornado(console: Console, result: Tornado, top: int) -> None:
-    """Print the `top` widest bars and the structural choices."""
-    question = result.question
-    against = strategy_label(question, question.scenario.comparator_name)
-    print_heading(
-        console,
-        question,
-        f"{result.outcome.label}: {strategy_label(question, result.strategy)} against {against}; "
-        f"optimal at {money(question, result.threshold)} per QALY: "
-        f"{strategy_label(question, result.optimal)}",
-        ("Base", result.state or "".join(estimate_cell(result.outcome, result.base))),
-    )
-    if result.is_constant:
-        print_notes(console, f"{NOTHING_CHANGES} {SAME_PATIENTS}")
-        return
-    for title, bars in shown_sections(result, top):
-        if bars[0].group == STRUCTURE:
-            rows = [_choice(result, bar) for bar in bars]
-            headings = ["Outcome", "Change (its error)", "Optimal"]
-        else:
-            rows = [_bar(result, bar) for bar in bars]
-            headings = ["Interval", "Outcome at low", "Outcome at high", "Swing"]
-        first = "First" if any(bar.is_undefined for bar in bars) else "Widest"
-        widest = f"{first} {len(bars)} of {_varied(result)} (error of the change)"
-        print_table(console, Table(title or widest, headings, [rows]))
-    print_notes(console, *_notes(result))
-
-
-def _varied(result: Tornado) -> int:
-    return sum(1 for bar in result.bars if bar.group in (PARAMETER, FITTED))
-
-
-def _bar(result: Tornado, bar: Bar) -> Row:
-    unit = f", {bar.unit}" if bar.unit and bar.unit not in bar.label else ""
-    interval = Cell(" to ".join(plain_number(end.value) for end in bar.ends))
-    mark = WITHIN if bar.within_error else ""
-    swing = amount(result.outcome, bar.swing, mark=mark)
-    found = [_end(result, end) for end in bar.ends]
-    return Row(folded(f"{bar.label}{unit}"), [interval, *found, swing])
-
-
-def _end(result: Tornado, end: Found) -> Cell:
-    mark = FLIPPED if end.optimal != result.optimal else ""
-    if end.state:
-        return Cell(f"{mark}{end.state}")
-    return amount(result.outcome, end.outcome, end.change.se, mark=mark)
-
-
-def _choice(result: Tornado, bar: Bar) -> Row:
-    (end,) = bar.ends
-    mark = FLIPPED if end.optimal != result.optimal else ""
-    change = amount(
-        result.outcome, end.change.mean, end.change.se, mark=WITHIN if bar.within_error else ""
-    )
-    optimal = Cell(strategy_label(result.question, end.optimal))
-    outcome = (
-        Cell(f"{mark}{end.state}") if end.state else amount(result.outcome, end.outcome, mark=mark)
-    )
-    return Row(folded(bar.label), [outcome, change, optimal])
-
-
-def _notes(result: Tornado) -> list[str]:
-    without = sum(bar.swing == 0.0 for bar in result.bars)
-    small = sum(bar.within_error and bar.swing > 0.0 for bar in result.bars)
-    flips = [_flip(result, bar) for bar in result.bars if result.flips(bar)]
-    notes = [NO_PARAMETER] if result.is_fixed else []
-    notes += [
-        f"{SAME_PATIENTS} Errors are those of the change from the base, patient by patient.",
-        (
-            f"{without} of {len(result.bars)} bars are exactly 0: the parameter changes nothing for "
-            f"any patient here. {small} more are smaller than 1.96 of their errors ({WITHIN})."
-        ),
-        f"Another strategy is optimal ({FLIPPED}) at an end of {len(flips)} bars"
-        + (f": {'; '.join(flips)}." if flips else "."),
-    ]
-    components = sum(bar.group == COMPONENT for bar in result.bars)
-    if components:
-        notes.append(
-            f"{components} components, directions of the joint posterior that hold 95 % of its "
-            "variance, were varied over 1.96 standard deviations (sd); the widest are shown."
+    found = analyses.one_way
+    if found is None:
+        return []
+    return [
+        Drawing(
+            "tornado",
+            "One-way sensitivity analysis",
+            found.outcome.label,
+            lambda _: tornado_figure(found, top=TOP),
         )
-    undefined = sum(bar.is_undefined for bar in result.bars)
-    if undefined:
-        notes.append(
-            f"{undefined} bars have no outcome at an end, and come first: {why_undefined(result)}. "
-            "They are in the order of how far net benefit moves."
-        )
-    return notes
-
-
-def why_undefined(result: Tornado) -> str:
-    """Say why an outcome may have no value."""
-    if result.outcome.name == ICER:
-        return "an ICER exists only for a strategy that is more effective and costlier"
-    return "it cannot be told from these patients"
-
-
-def _flip(result: Tornado, bar: Bar) -> str:
-    """Say which strategy is optimal instead, and at which end."""
-    ends = [
-        f"{strategy_label(result.question, end.optimal)}"
-        + ("" if end.value is None else f" at {plain_number(end.value)}")
-        for end in bar.ends
-        if end.optimal != result.optimal
     ]
-    return f"{bar.label} ({', '.join(ends)})"
+
+
+def _reach(found: Tornado, bars: list[Bar]) -> list[float]:
+    ends = [end for bar in bars for end in bar.ends if math.isfinite(end.outcome)]
+    errors = [NORMAL_97_5 * end.change.se if end.change.se > 0.0 else 0.0 for end in ends]
+    base = [] if found.state else [found.base.mean]
+    return [
+        *base,
+        *(end.outcome - error for end, error in zip(ends, errors, strict=True)),
+        *(end.outcome + error for end, error in zip(ends, errors, strict=True)),
+    ]
+
+
+def _row(results: Results, found: Tornado, bar: Bar, scale: Scale) -> dict[str, Any]:
+    shown = _shown(results, found)
+    unit = "" if not bar.unit or bar.unit.lower() in bar.label.lower() else f" {bar.unit}"
+    values = [plain(end.value) for end in bar.ends if end.value is not None]
+    marks = []
+    for end, kind in zip(bar.ends, ("low", "high"), strict=False):
+        if not math.isfinite(end.outcome):
+            continue
+        error = NORMAL_97_5 * end.change.se if end.change.se > 0.0 else 0.0
+        marks.append(
+            {
+                "kind": "choice" if bar.group == STRUCTURE else kind,
+                "bar": scale.bar(end.outcome if found.state else found.base.mean, end.outcome),
+                "end": scale.at(end.outcome),
+                "error": scale.bar(end.outcome - error, end.outcome + error) if error else None,
+                "flips": end.optimal != found.optimal,
+            }
+        )
+    outcomes = [end.state or shown(end.outcome) for end in bar.ends]
+    chosen = dict.fromkeys(
+        results.labels[end.optimal] for end in bar.ends if end.optimal != found.optimal
+    )
+    return {
+        "label": bar.label,
+        "range": f"{' to '.join(values)}{unit}" if values else "",
+        "marks": marks,
+        "outcomes": outcomes,
+        "within_error": bar.within_error,
+        "flips": ", ".join(chosen),
+    }
+
+
+def _shown(results: Results, found: Tornado) -> Any:  # noqa: ANN401 - a function
+    if found.outcome.unit == results.summary["currency"]:
+        return lambda value: money(value, results.symbol)
+    return lambda value: fixed(value, DIGITS)

@@ -6,14 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sim.economics.frontier import Strategy, optimal
-from sim.uncertainty.acceptability import (
+from sim.analyses.psa.acceptability import (
     ceac,
     ceaf,
     expected_loss,
     share_errors,
     switching_thresholds,
 )
+from sim.economics.frontier import Strategy, optimal
 
 # Four draws of three strategies, counted by hand at 0, 20 000 and 50 000 per QALY.
 COSTS = np.array([[10e3, 30e3, 90e3], [10e3, 40e3, 80e3], [20e3, 30e3, 90e3], [10e3, 30e3, 70e3]])

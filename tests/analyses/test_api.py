@@ -27,7 +27,7 @@ from sim import (
     voi,
 )
 from sim.cli import commands
-from sim.report.text import DISCLAIMER
+from sim.layout.text import DISCLAIMER
 from tests.support.places import ROOT
 from tests.support.programs import contents
 

@@ -9,25 +9,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.errors import UserError
-from sim.report.global_sensitivity import (
+from sim.analyses.morris import analysis as screening
+from sim.analyses.morris.analysis import morris_of
+from sim.analyses.shared.cube import cube
+from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
+from sim.analyses.shared.global_sensitivity_tables import (
     MORRIS_COLUMNS,
     SOBOL_COLUMNS,
     morris_table,
     sobol_json,
     sobol_table,
 )
+from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
+from sim.analyses.shared.store import opened
+from sim.analyses.sobol import analysis as sobol
+from sim.errors import UserError
+from sim.simulation.parameter_draws import fitted_draws, uncertain
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.uncertainty import screening, sobol
-from sim.uncertainty.cube import cube
-from sim.uncertainty.draws import fitted_draws, uncertain
-from sim.uncertainty.global_sensitivity import salib_seed, sobol_of, sobol_points
-from sim.uncertainty.groups import FITTED
-from sim.uncertainty.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
-from sim.uncertainty.screening import morris_of
-from sim.uncertainty.store import opened
 from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"

@@ -10,16 +10,16 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.linear_model import BayesianRidge
 
-from sim.uncertainty.acceptability import expected_loss
-from sim.uncertainty.information import (
+from sim.analyses.psa.acceptability import expected_loss
+from sim.analyses.voi.information import (
     Null,
     effective_population,
     evpi,
     evpi_curve,
     shuffled,
 )
-from sim.uncertainty.information import evppi as evppi_at
-from sim.uncertainty.regression import designs, fit, normal_scores
+from sim.analyses.voi.information import evppi as evppi_at
+from sim.analyses.voi.regression import designs, fit, normal_scores
 
 THRESHOLD = 50_000.0
 SCALE = 10_000.0

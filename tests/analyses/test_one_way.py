@@ -12,29 +12,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from sim.economics.estimates import Estimate
-from sim.economics.ledger import Account
-from sim.errors import UserError
-from sim.report.one_way import (
+from sim.analyses.shared.columns import known_columns
+from sim.analyses.shared.outcomes import change, outcome_named, outcome_names
+from sim.analyses.shared.paired_runs import sample, with_values
+from sim.analyses.shared.principal import NORMAL_97_5, components, moved_along
+from sim.analyses.shared.ranges import asked_range, range_of
+from sim.analyses.shared.switches import CHOICES
+from sim.analyses.tornado import analysis as one_way
+from sim.analyses.tornado.analysis import (
+    COMPONENT,
+    FITTED,
+    PARAMETER,
+    STRUCTURE,
+    Bar,
+    Found,
+    tornado,
+)
+from sim.analyses.tornado.shown_bars import shown_sections
+from sim.analyses.tornado.tables import (
     COLUMNS,
     print_tornado,
     tornado_files,
     tornado_json,
     tornado_table,
 )
+from sim.economics.estimates import Estimate
+from sim.economics.ledger import Account
+from sim.errors import UserError
 from sim.scenario.schema import Switches
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.uncertainty import one_way
-from sim.uncertainty.columns import known_columns
-from sim.uncertainty.one_way import COMPONENT, FITTED, PARAMETER, STRUCTURE, Bar, Found, tornado
-from sim.uncertainty.outcomes import change, outcome_named, outcome_names
-from sim.uncertainty.paired_runs import sample, with_values
-from sim.uncertainty.principal import NORMAL_97_5, components, moved_along
-from sim.uncertainty.ranges import asked_range, range_of
-from sim.uncertainty.shown_bars import shown_sections
-from sim.uncertainty.switches import CHOICES
 from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"

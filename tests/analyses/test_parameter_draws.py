@@ -19,9 +19,9 @@ from sim.catalog.posterior import load_posterior
 from sim.clinic.draws import RandomDraw
 from sim.engine.streams import uniform
 from sim.errors import UserError
-from sim.uncertainty import draws as module
-from sim.uncertainty.draws import Draw, draw_parameters, stable_hash
-from sim.uncertainty.shares import wholes
+from sim.simulation import parameter_draws as module
+from sim.simulation.parameter_draws import Draw, draw_parameters, stable_hash
+from sim.simulation.shares import wholes
 
 N = 4000
 STAY = re.compile(r"hospital\.salvage_chemotherapy\.\w+_cycle_days")

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.price import tables as report
+from sim.analyses.price.analysis import priced_results
+from sim.analyses.price.drugs import price_parameter
+from sim.analyses.psa.acceptability import ceac
+from sim.analyses.psa.analysis import Work
+from sim.analyses.psa.draws_run import run_psa
 from sim.cli import commands
 from sim.economics.ledger import Category
 from sim.errors import UserError
-from sim.report import price as report
-from sim.report.figures.style import styled
+from sim.layout.style import styled
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.uncertainty.acceptability import ceac
-from sim.uncertainty.analysis import Work
-from sim.uncertainty.drugs import price_parameter
-from sim.uncertainty.price import priced_results
-from sim.uncertainty.psa import run_psa
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -290,7 +290,7 @@ def test_a_mistake_ends_with_one_message():
 
 
 def test_the_figure_has_a_panel_for_each_strategy_and_a_line_for_each_threshold(priced):
-    from sim.report.figures.price import price_figure
+    from sim.analyses.price.figure import price_figure
 
     found = priced(*CASES[2])
     labels = {name: name for name in found.psa.strategies}

@@ -6,15 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.catalog.distribution import Distribution
-from sim.economics.ledger import Account
-from sim.simulation import tally_estimates as counted
-from sim.simulation.parameter_sets import run_sets
-from sim.simulation.question import with_numbers
-from sim.simulation.run import run
-from sim.simulation.summary import summarise
-from sim.uncertainty.answer import answer
-from sim.uncertainty.psa import (
+from sim.analyses.psa.answer import answer
+from sim.analyses.psa.draws_run import (
     CHUNK_DRAWS,
     COVARIANCE,
     INCREMENT_SE,
@@ -22,6 +15,13 @@ from sim.uncertainty.psa import (
     patients_to_simulate,
     run_psa,
 )
+from sim.catalog.distribution import Distribution
+from sim.economics.ledger import Account
+from sim.simulation import tally_estimates as counted
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 
 DRAWS = 30
 PATIENTS = 60

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.errors import UserError
-from sim.uncertainty.allocation import (
+from sim.analyses.psa.allocation import (
     DRAW_WORK,
     FEWEST_DRAWS,
     FEWEST_PATIENTS,
@@ -22,9 +21,10 @@ from sim.uncertainty.allocation import (
     variances,
     work,
 )
-from sim.uncertainty.answer import answer
-from sim.uncertainty.noise import split, without_noise
-from sim.uncertainty.psa import run_psa
+from sim.analyses.psa.answer import answer
+from sim.analyses.psa.draws_run import run_psa
+from sim.analyses.psa.noise import split, without_noise
+from sim.errors import UserError
 
 
 def patients(draws, count, between, within, seed=1):

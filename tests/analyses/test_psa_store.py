@@ -13,12 +13,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.psa import analysis, cache
+from sim.analyses.psa.tables import DRAWN_COLUMNS, NAMES, SUMMARY
+from sim.analyses.shared import results, store
 from sim.cli import commands
 from sim.engine.compiled.compiler import use_cache_folder
 from sim.files.provenance import source_hash
-from sim.report.psa_files import DRAWN_COLUMNS, NAMES, SUMMARY
 from sim.simulation import parameter_sets
-from sim.uncertainty import analysis, cache, results, store
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
 
@@ -50,7 +51,7 @@ def plain_figures():
         return suffix.encode() + b"".join(lines)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("sim.report.figures.style.rendered", rendered)
+        patched.setattr("sim.layout.style.rendered", rendered)
         yield
 
 

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.shared import paired_runs as same_patients
+from sim.analyses.shared import sets, store
+from sim.analyses.shared.sets import Sets, chunks_of, rows_of, sets_to_simulate
+from sim.analyses.threshold import analysis as threshold
 from sim.cli import commands
-from sim.report.figures import style
-from sim.uncertainty import paired_runs as same_patients
-from sim.uncertainty import sets, store, threshold
-from sim.uncertainty.sets import Sets, chunks_of, rows_of, sets_to_simulate
+from sim.layout import style
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
 

@@ -7,15 +7,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from sim.analyses.shared.ranges import asked_range
+from sim.analyses.threshold.analysis import GRID, PRECISION, SEARCH, threshold_analysis, work
+from sim.analyses.threshold.tables import threshold_table
+from sim.analyses.twoway.analysis import two_way
+from sim.analyses.twoway.tables import COLUMNS, two_way_table
 from sim.errors import UserError
-from sim.report.threshold import threshold_table
-from sim.report.two_way import COLUMNS, two_way_table
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.uncertainty.ranges import asked_range
-from sim.uncertainty.threshold import GRID, PRECISION, SEARCH, threshold_analysis, work
-from sim.uncertainty.two_way import two_way
 from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"

@@ -12,13 +12,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.analyses.morris.analysis import morris_of
+from sim.analyses.psa.noise import split
+from sim.analyses.shared.constant import is_constant
+from sim.analyses.shared.global_sensitivity import sobol_of
+from sim.analyses.tornado.analysis import Bar, Found, order
 from sim.cli import commands
 from sim.economics.estimates import Estimate
-from sim.uncertainty.constant import is_constant
-from sim.uncertainty.global_sensitivity import sobol_of
-from sim.uncertainty.noise import split
-from sim.uncertainty.one_way import Bar, Found, order
-from sim.uncertainty.screening import morris_of
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"

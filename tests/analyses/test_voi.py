@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim.cli import commands
-from sim.errors import UserError
-from sim.report import psa_figures
-from sim.report import voi as report
-from sim.uncertainty.acceptability import ceac, ceaf, switching_thresholds
-from sim.uncertainty.curves import acceptability_curves, quiet_increments, threshold_grid
-from sim.uncertainty.information import evppi
-from sim.uncertainty.noise import split
-from sim.uncertainty.psa import COVARIANCE, run_psa
-from sim.uncertainty.voi import (
+from sim.analyses.psa import figures as psa_figures
+from sim.analyses.psa.acceptability import ceac, ceaf, switching_thresholds
+from sim.analyses.psa.curves import acceptability_curves, quiet_increments, threshold_grid
+from sim.analyses.psa.draws_run import COVARIANCE, run_psa
+from sim.analyses.psa.noise import split
+from sim.analyses.voi import tables as report
+from sim.analyses.voi.analysis import (
     default_groups,
     leading,
     matching,
     perfect,
     value_of_information,
 )
+from sim.analyses.voi.information import evppi
+from sim.cli import commands
+from sim.errors import UserError
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -220,8 +220,8 @@ def test_mistakes_end_with_one_message(arguments, problem):
 
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
-    from sim.report.figures.acceptability import FRONTIER_WIDTH
-    from sim.report.psa_figures import CURVES, drawn_psa
+    from sim.analyses.psa.acceptability_figure import FRONTIER_WIDTH
+    from sim.analyses.psa.figures import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several)[CURVES].axes
     black = [line for line in axes.lines if line.get_linewidth() == FRONTIER_WIDTH]

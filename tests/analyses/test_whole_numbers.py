@@ -13,14 +13,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.analyses.shared.cube import cube
+from sim.analyses.shared.ranges import Range, range_of
+from sim.analyses.threshold import analysis as threshold
+from sim.analyses.tornado.analysis import factors
 from sim.catalog.distribution import Lognormal, Uniform
 from sim.cli import commands
+from sim.simulation import parameter_draws as draws
 from sim.simulation.question import ask
-from sim.uncertainty import draws, threshold
-from sim.uncertainty.cube import cube
-from sim.uncertainty.one_way import factors
-from sim.uncertainty.ranges import Range, range_of
-from sim.uncertainty.whole_numbers import quantile, values_between, within
+from sim.simulation.whole_numbers import quantile, values_between, within
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -176,7 +177,7 @@ def test_a_range_with_fractions_is_refused():
 
 
 def test_refined_benefits_of_a_count_are_those_of_the_nearest_whole_number():
-    from sim.uncertainty.two_way import two_way
+    from sim.analyses.twoway.analysis import two_way
 
     question = ask(MAIN, patients=20)
     x = range_of(question, INDUCTION)

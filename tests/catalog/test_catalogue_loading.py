@@ -15,7 +15,7 @@ from sim.catalog import loading as catalogue_loading
 from sim.catalog.arithmetic import evaluate
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Uniform, distribution_around
 from sim.errors import UserError
-from sim.report import parameter_table
+from sim.layout import parameter_table
 
 FILES = {
     "sources.yaml": """\

@@ -2,6 +2,8 @@
 
 import pytest
 
+from sim.analyses.explain.draws import ENTRY
+from sim.analyses.explain.figure import MARKERS
 from sim.clinic.draws import (
     DRAWS,
     Chance,
@@ -19,11 +21,9 @@ from sim.clinic.patient import Patient
 from sim.clinic.toxicity import DURATION_DECISION, GRADE_DECISION, ONSET_DECISION
 from sim.economics.clerk import UNPRICED
 from sim.engine.compiled.draw_plan import keys_ahead
+from sim.layout.trace import describe
 from sim.replay.divergence import behind
 from sim.replay.replay import ENDS, replay
-from sim.report.decisions import ENTRY
-from sim.report.figures.timelines import MARKERS
-from sim.report.trace import describe
 
 N = 250
 FORMS = {

@@ -14,15 +14,16 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 from rich.console import Console
 
+from sim.analyses.explain import tables as explain_files
+from sim.analyses.explain.draws import ENTRY, held, shape, words
+from sim.analyses.explain.text import print_explanation
 from sim.cli import commands
 from sim.clinic.events import EventKind
+from sim.layout import text
+from sim.layout.trace import describe
 from sim.replay.recorder import Comparison, Draw
 from sim.replay.replay import replay
 from sim.replay.search import Found
-from sim.report import explain_files, text
-from sim.report.decisions import ENTRY, held, shape, words
-from sim.report.explain import print_explanation
-from sim.report.trace import describe
 from sim.simulation.question import ask
 from sim.simulation.run import run as simulate
 from tests.support.places import ROOT
@@ -305,8 +306,8 @@ def test_a_figure_has_the_format_of_its_name(tmp_path, ending):
 
 def test_the_figure_shows_what_the_log_holds():
     """Every mark and label of the patient bridged and relapsed, and the totals of the ledger."""
-    from sim.report.figures.style import styled
-    from sim.report.figures.timelines import timelines_figure
+    from sim.analyses.explain.figure import timelines_figure
+    from sim.layout.style import styled
 
     replayed = replayed_patient(MAIN, 33)
     with styled():

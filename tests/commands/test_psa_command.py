@@ -10,11 +10,12 @@ import yaml
 from click.testing import CliRunner
 from rich.console import Console
 
+from sim.analyses.psa import text as psa_text
+from sim.analyses.psa.allocation import DRAW_WORK
+from sim.analyses.psa.answer import answer
+from sim.analyses.psa.draws_run import run_psa
 from sim.cli import commands
-from sim.report import psa_text, text
-from sim.uncertainty.allocation import DRAW_WORK
-from sim.uncertainty.answer import answer
-from sim.uncertainty.psa import run_psa
+from sim.layout import text
 from tests.support.places import ROOT
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))

@@ -14,12 +14,13 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 from rich.console import Console
 
+from sim.analyses.run import tables as files
 from sim.cli import commands
 from sim.commands import options
 from sim.economics.ledger import COST_CATEGORIES
-from sim.report import files, progress, text
-from sim.report.table import Cell, Row, Table, encodable, print_table
-from sim.report.trace import lines
+from sim.layout import progress, text
+from sim.layout.table import Cell, Row, Table, encodable, print_table
+from sim.layout.trace import lines
 from sim.scenario import schema
 from sim.simulation import core_run
 from sim.simulation import run as study

@@ -13,9 +13,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.shared import global_sensitivity_tables as global_sensitivity
+from sim.analyses.threshold import tables as threshold
+from sim.analyses.tornado import tables as one_way
+from sim.analyses.twoway import tables as two_way
+from sim.analyses.what_ifs import tables as what_ifs
 from sim.cli import commands
-from sim.report import global_sensitivity, one_way, threshold, two_way, what_ifs
-from sim.report.text import DISCLAIMER
+from sim.layout.text import DISCLAIMER
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.validate import tables as validation_files
+from sim.analyses.validate.curves_figure import curves_figure
+from sim.analyses.validate.forest_figure import MISSED, PANELS, forest_figure
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.cli import commands
 from sim.evidence import prediction, results
 from sim.evidence.prediction import predict
 from sim.evidence.validation import COLUMNS, LAST_MONTH, SUMMARY_COLUMNS
-from sim.report import validation_files
-from sim.report.endpoint_words import labelled
-from sim.report.figures.curves import curves_figure
-from sim.report.figures.forest import MISSED, PANELS, forest_figure
-from sim.report.figures.style import styled
+from sim.layout.endpoint_words import labelled
+from sim.layout.style import styled
 from tests.support.places import ROOT
 
 CALIBRATION = ROOT / "calibration"

@@ -14,7 +14,7 @@ from sim.commands import evidence as evidence_command
 from sim.errors import UserError
 from sim.evidence import register as evidence_register
 from sim.evidence.register import load_register
-from sim.report import evidence_table
+from sim.layout import evidence_table
 
 GOOD = """\
 study: "Trial: antibody or chemotherapy"

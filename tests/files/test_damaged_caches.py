@@ -14,14 +14,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.analyses.psa import cache
+from sim.analyses.shared.results import content_key
 from sim.cli import commands
 from sim.engine.compiled import compiler as compiled
 from sim.engine.compiled import machine_code
 from sim.evidence import wave_cache as kept
 from sim.files import cache_folder
 from sim.files.checksum import Damaged, verified, with_checksum
-from sim.uncertainty import cache
-from sim.uncertainty.results import content_key
 from tests.support import damage
 from tests.support.cache_reader import hashed, some_results
 from tests.support.places import ROOT, SUPPORT, TESTS

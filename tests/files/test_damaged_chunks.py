@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.analyses.shared import store
+from sim.analyses.shared.results import parquet
 from sim.errors import UserError
-from sim.uncertainty import store
-from sim.uncertainty.results import parquet
 from tests.support import damage
 
 ASKED = {

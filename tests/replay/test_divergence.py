@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from sim.analyses.explain.divergences import sentences
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
 from sim.clinic.toxicity import Toxicity
@@ -17,7 +18,6 @@ from sim.replay.divergence import (
     first_drawn_difference,
 )
 from sim.replay.replay import replay, replay_life
-from sim.report.divergences import sentences
 from sim.simulation.question import with_numbers
 from tests.support.hand_ledger import NOTHING_HAPPENS, ScriptedStreams, somebody
 

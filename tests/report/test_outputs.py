@@ -19,12 +19,12 @@ import pytest
 import yaml
 
 import sim
+from sim.analyses.run.tables import NAMES, check_output, summary_json, write
 from sim.errors import UserError
 from sim.files.provenance import commit
 from sim.files.results_folder import write_folder
-from sim.report.citations import PROGRAM, citations, published_sources, sources_used
-from sim.report.files import NAMES, check_output, summary_json, write
-from sim.report.run_columns import COLUMNS
+from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
+from sim.layout.run_columns import COLUMNS
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import ask
 from sim.simulation.run import run

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import sim
 import sim.report
 from sim.cli import commands
-from sim.report.html.cheers import STANDARD
-from sim.report.html.page import SECTIONS
+from sim.report.cheers import STANDARD
+from sim.report.page import SECTIONS
 from tests.support.report_pages import SCENARIO, asked, page_of, read, section
 
 LARGEST = 5_000_000
@@ -230,7 +230,7 @@ def test_words_of_a_scenario_are_text_and_nothing_else(tmp_path):
     title = "<script>alert(1)</script> & <b>bold</b>"
     scenario = asked().with_(title=title, patients=50)
     sim.run(scenario, threads=1).write(tmp_path / "results")
-    results = sim.report.html.results.read_results(tmp_path / "results", scenario.question)
-    tree = read(sim.report.html.page.page(results, sim.report.html.analyses.Analyses()))
+    results = sim.report.results.read_results(tmp_path / "results", scenario.question)
+    tree = read(sim.report.page.page(results, sim.report.analyses.Analyses()))
     assert tree.all("h1")[0].text == title
     assert len(tree.all("script")) == 1

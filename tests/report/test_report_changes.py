@@ -8,7 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from sim.report.html.words import MINUS
+from sim.report.words import MINUS
 from tests.support.report_pages import page_of, read, section
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import sim
 import sim.report
-from sim.report.html.words import MINUS, money, percent, plain, probability
+from sim.report.words import MINUS, money, percent, plain, probability
 
 PACKAGE = Path(sim.report.__file__).parent
 TEMPLATES = sorted((PACKAGE / "templates").glob("*.j2"))

@@ -9,25 +9,26 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from sim.report.figures.morris import morris_figure
-from sim.report.figures.sobol import sobol_figure
-from sim.report.figures.style import styled
-from sim.report.figures.threshold import threshold_figure
-from sim.report.figures.tornado import tornado_figure
-from sim.report.figures.two_way import two_way_figure
-from sim.report.figures.what_ifs import what_ifs_figure
-from sim.report.figures.words import balanced
-from sim.report.global_sensitivity import morris_table
+from sim.analyses.morris import analysis as screening
+from sim.analyses.morris.figure import morris_figure
+from sim.analyses.shared.figure_words import balanced
+from sim.analyses.shared.global_sensitivity_tables import morris_table
+from sim.analyses.shared.points import target
+from sim.analyses.shared.ranges import asked_range
+from sim.analyses.sobol import analysis as sobol
+from sim.analyses.sobol.figure import sobol_figure
+from sim.analyses.threshold.analysis import threshold_analysis
+from sim.analyses.threshold.figure import threshold_figure
+from sim.analyses.tornado.analysis import tornado
+from sim.analyses.tornado.figure import tornado_figure
+from sim.analyses.tornado.shown_bars import shown_sections
+from sim.analyses.twoway.analysis import two_way
+from sim.analyses.twoway.figure import two_way_figure
+from sim.analyses.what_ifs.analysis import scenario_matrix
+from sim.analyses.what_ifs.figure import what_ifs_figure
+from sim.layout.style import styled
+from sim.simulation.parameter_draws import fitted_draws
 from sim.simulation.question import ask
-from sim.uncertainty import screening, sobol
-from sim.uncertainty.draws import fitted_draws
-from sim.uncertainty.one_way import tornado
-from sim.uncertainty.points import target
-from sim.uncertainty.ranges import asked_range
-from sim.uncertainty.scenario_matrix import scenario_matrix
-from sim.uncertainty.shown_bars import shown_sections
-from sim.uncertainty.threshold import threshold_analysis
-from sim.uncertainty.two_way import two_way
 from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"

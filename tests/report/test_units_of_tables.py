@@ -2,19 +2,25 @@
 
 import pytest
 
+from sim.analyses.compare import tables as comparison_files
+from sim.analyses.compare.tables import comparison_tables
+from sim.analyses.explain import tables as explain_files
+from sim.analyses.price import tables as price
+from sim.analyses.shared.global_sensitivity_tables import MORRIS_COLUMNS
+from sim.analyses.threshold import tables as threshold
+from sim.analyses.tornado.tables import COLUMNS as TORNADO
+from sim.analyses.twoway import tables as two_way
+from sim.analyses.voi import tables as voi
+from sim.analyses.what_ifs.analysis import scenario_matrix
+from sim.analyses.what_ifs.tables import COLUMNS as WHAT_IFS
+from sim.analyses.what_ifs.tables import matrix_table
 from sim.economics.ledger import Account
-from sim.report import comparison_files, explain_files, price, run_columns, threshold, two_way, voi
-from sim.report.comparison_files import comparison_tables
-from sim.report.global_sensitivity import MORRIS_COLUMNS
-from sim.report.one_way import COLUMNS as TORNADO
-from sim.report.run_tables import run_tables
-from sim.report.what_ifs import COLUMNS as WHAT_IFS
-from sim.report.what_ifs import matrix_table
+from sim.layout import run_columns
+from sim.layout.run_tables import run_tables
 from sim.simulation.comparison import compare
 from sim.simulation.outcome_units import account_unit, outcome_unit
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.uncertainty.scenario_matrix import scenario_matrix
 
 DOCUMENTED = {
     **run_columns.COLUMNS,

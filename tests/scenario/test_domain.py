@@ -11,20 +11,20 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim.analyses.shared.ranges import range_of
+from sim.analyses.tornado.analysis import tornado
 from sim.catalog import load_catalogue
 from sim.catalog.posterior import load_posterior
 from sim.catalog.units import UNITS
 from sim.cli import commands
 from sim.errors import UserError
 from sim.scenario.domain import AtMost, SomeShare, allowed_interval, settle
+from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import ask as read_question
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
 from sim.simulation.tally import CATEGORIES, CATEGORY_COLUMNS, is_impossible
-from sim.uncertainty.draws import draw_parameters
-from sim.uncertainty.one_way import tornado
-from sim.uncertainty.ranges import range_of
 from tests.conftest import BASES, SCENARIOS
 
 STAY = "hospital.salvage_chemotherapy.first_cycle_days"

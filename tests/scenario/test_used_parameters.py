@@ -8,13 +8,13 @@ import io
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.what_ifs.analysis import scenario_matrix
 from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.errors import UserError
 from sim.scenario.inputs import Inputs
 from sim.scenario.loading import load_scenario
 from sim.simulation.question import ask as read_question
-from sim.uncertainty.scenario_matrix import scenario_matrix
 from tests.conftest import SCENARIOS
 
 CATALOGUE = load_catalogue()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.analyses.what_ifs.analysis import AS_IT_STANDS, scenario_matrix
 from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.scenario.listing import listing
@@ -16,7 +17,6 @@ from sim.simulation.provenance import fingerprint
 from sim.simulation.question import ask, prepare
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.uncertainty.scenario_matrix import AS_IT_STANDS, scenario_matrix
 from tests.support.places import SCENARIOS
 
 CATALOGUE = load_catalogue()

@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from sim.analyses.compare import tables as comparison_files
+from sim.analyses.compare.text import print_comparison
 from sim.cli import commands
 from sim.economics.estimates import Estimate
 from sim.economics.frontier import Strategy, frontier
-from sim.report import comparison_files
-from sim.report.comparison_table import print_comparison
 from sim.simulation.comparison import compare, scenario_names
 from sim.simulation.run import run
 from sim.simulation.summary import summarise

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.report.files import write
+from sim.analyses.run.tables import write
 from sim.simulation.flow import COURSES, RESPONSES, STATES, TRANSPLANTS, Flow, counted, flow_of
 from sim.simulation.question import ask
 from sim.simulation.run import run

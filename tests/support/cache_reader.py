@@ -16,11 +16,11 @@ from functools import cache as once
 import numpy as np
 import pandas as pd
 
+from sim.analyses.psa import cache
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.shared.results import content_key, result_files
 from sim.engine.compiled.compiler import use_cache_folder
 from sim.simulation.question import ask
-from sim.uncertainty import cache
-from sim.uncertainty.psa import Psa
-from sim.uncertainty.results import content_key, result_files
 from tests.support.places import ROOT
 from tests.support.small_kernel import answers
 

@@ -7,9 +7,9 @@ from functools import cache
 from html.parser import HTMLParser
 
 import sim
-from sim.report.html.analyses import read_analyses
-from sim.report.html.page import page
-from sim.report.html.results import read_results
+from sim.report.analyses import read_analyses
+from sim.report.page import page
+from sim.report.results import read_results
 from tests.support.places import ROOT
 
 SCENARIO = ROOT / "scenarios" / "first_salvage.yaml"

@@ -1,0 +1,1 @@
+"""A folder for each analysis, under the name of its command."""

@@ -1,0 +1,122 @@
+"""``price``: the price of a drug at which a threshold is met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sim.analyses.price import tables as report
+from sim.analyses.price.analysis import PricedResults, priced_results
+from sim.analyses.price.drugs import price_parameter
+from sim.analyses.psa.analysis import Work, results
+from sim.analyses.psa.result import chosen_size
+from sim.analyses.shared.arguments import threads_given
+from sim.analyses.shared.result import Result
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.wording import rename_options
+from sim.layout.progress import patients_progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+
+class PriceResult(Result):
+    """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
+
+    COMMAND = "price"
+    FILES = report.NAMES
+    FIGURES = (report.CURVE,)
+
+    def __init__(self, scenario: Scenario, found: PricedResults) -> None:
+        super().__init__(scenario)
+        self._found = found
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {report.ANALYSIS: self.prices, report.CURVE: self.curve}
+
+    @property
+    def prices(self) -> pd.DataFrame:
+        """A row per strategy, threshold and basis, as in price.csv (`sim.analyses.price.tables.COLUMNS`).
+
+        Columns ``strategy``, ``comparator``, ``threshold``, ``basis`` (``base_case`` or
+        ``mean_over_draws``), ``price_per_vial`` with its ``se`` in currency, ``direction``,
+        ``change_percent``, the cost of a cycle at that price, and ``currency``.
+        """
+        return report.price_table(self._found)
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """The probability of being the most cost-effective by price, as in price_curve.csv.
+
+        Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
+        ``se``, ``without_noise``, ``without_noise_se``, ``currency``.
+        """
+        return self._found.curve()
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        return report.price_files(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return report.price_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the prices at every threshold."""
+        report.print_price(console, self._found)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return report.drawn_price(self._found)
+
+
+@rename_options
+def price(
+    scenario: Scenario,
+    regimen: str,
+    *,
+    draws: int | None = None,
+    patients: int | None = None,
+    cached: bool = True,
+    threads: int | None = None,
+) -> PriceResult:
+    """Find the price per vial at which the strategies of a scenario meet each threshold.
+
+    In the base case, over draws of the uncertain parameters, and as a curve of the probability of
+    being cost-effective against the price. Exact for the simulated patients: the price changes the
+    cost of a strategy, and no patient's course.
+
+    Parameters
+    ----------
+    scenario
+        The question; its own number of patients does not matter.
+    regimen
+        A regimen of the scenario with a drug that comes in vials.
+    draws, patients, cached, threads
+        As for `psa`.
+
+    Raises
+    ------
+    UserError
+        When there is no such regimen, its drug does not come in vials or its price is uncertain, or
+        an argument is not allowed.
+
+    Examples
+    --------
+    >>> from sim import Scenario, price
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> found = price(scenario, "blinatumomab", draws=4, patients=50, cached=False)
+    >>> found.prices["direction"].unique().tolist()
+    ['at most']
+    """
+    question = scenario.question
+    price_parameter(question, regimen)
+    work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    size = chosen_size(question, work, draws=draws, patients=patients)
+    asked = replace(question, patients=size.patients)
+    found = priced_results(asked, regimen, lambda each: results(each, size.draws, work))
+    return PriceResult(scenario, found)

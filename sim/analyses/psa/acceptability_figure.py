@@ -1,0 +1,114 @@
+"""Acceptability: the probability that each strategy is the most cost-effective, by threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sim.analyses.shared.against_threshold import BAND, threshold_axis
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import NORMAL_97_5, Array
+from sim.layout.style import colour_of, legend_columns, new_figure
+
+WIDTH_MM: Final = 160.0
+HEIGHT_MM: Final = 100.0
+FRONTIER_WIDTH: Final = 4.0
+TOP: Final = 102.0
+SMALL: Final = 7.0
+FRONTIER: Final = "frontier (CEAF)"
+
+
+def acceptability_figure(
+    curves: pd.DataFrame,
+    strategies: Sequence[str],
+    labels: dict[str, str],
+    thresholds: Sequence[float],
+    switches: Sequence[float],
+    *,
+    symbol: str,
+    width_mm: float = WIDTH_MM,
+) -> Figure:
+    """Draw acceptability curves, and their frontier as a black line beneath them.
+
+    The frontier is the curve of the strategy with the most expected net benefit.
+
+    Parameters
+    ----------
+    curves
+        `sim.analyses.psa.curves.acceptability_curves`; the probability is that without noise.
+    strategies
+        Names in the order of the scenario, for the colours.
+    labels
+        Their labels, by name.
+    thresholds
+        Marked by lines.
+    switches
+        Thresholds at which the optimal strategy changes; the frontier breaks there.
+    symbol
+        Of the currency.
+    width_mm
+        Of the figure.
+    """
+    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
+    colours = colour_of(strategies)
+    for name in strategies:
+        curve = curves[curves["strategy"] == name]
+        _curve(axes, curve, colours[name], labels[name], switches)
+    for switch in switches:
+        if switch <= float(curves["threshold"].max()):
+            axes.annotate(
+                f"{symbol}{switch:,.0f}",
+                (switch, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="bottom",
+                fontsize=SMALL,
+            )
+            axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
+    axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label=FRONTIER)
+    threshold_axis(axes, curves, thresholds, symbol)
+    axes.set_ylim(0.0, TOP)
+    axes.set_ylabel("Probability most cost-effective, %")
+    axes.set_title("Acceptability curves and their frontier", pad=14.0)
+    columns = legend_columns([*labels.values(), FRONTIER], width_mm)
+    figure.legend(loc="outside lower center", ncols=columns)
+    return figure
+
+
+def _curve(
+    axes: Axes, curve: pd.DataFrame, colour: str, label: str, switches: Sequence[float]
+) -> None:
+    share, error = (
+        PERCENT * curve["without_noise"],
+        PERCENT * NORMAL_97_5 * curve["without_noise_se"],
+    )
+    low, high = (share - error).clip(lower=0.0), (share + error).clip(upper=PERCENT)
+    axes.fill_between(curve["threshold"], low, high, color=colour, alpha=BAND, linewidth=0.0)
+    axes.plot(
+        *_frontier(curve, switches),
+        color="black",
+        linewidth=FRONTIER_WIDTH,
+        solid_capstyle="butt",
+        zorder=1,
+    )
+    axes.plot(curve["threshold"], share, color=colour, label=label, zorder=2)
+
+
+def _frontier(curve: pd.DataFrame, switches: Sequence[float]) -> tuple[Array, Array]:
+    """Return the curve where it is the frontier, from switch to switch; nan elsewhere."""
+    grid, optimal = curve["threshold"].to_numpy(), curve["optimal"].to_numpy()
+    inside = [switch for switch in switches if grid[0] < switch < grid[-1]]
+    thresholds = np.union1d(grid, inside)
+    # A switch belongs to the strategies on both sides of it, also where it is on the grid.
+    before = np.searchsorted(grid, thresholds, side="left")
+    after = before.copy()
+    turns = np.isin(thresholds, inside)
+    before[turns] -= 1
+    after[turns] = np.searchsorted(grid, thresholds[turns], side="right")
+    shares = np.interp(thresholds, grid, PERCENT * curve["without_noise"])
+    return thresholds, np.where(optimal[before] | optimal[after], shares, np.nan)

@@ -1,0 +1,73 @@
+"""The figures of a probabilistic analysis, and the table behind one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sim.analyses.psa.acceptability import switching_thresholds
+from sim.analyses.psa.curves import acceptability_curves, quiet_increments
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.shared.files import FIGURE_FORMATS
+from sim.layout.cells import SYMBOLS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLANE: Final = "plane"
+CURVES: Final = "acceptability"
+LOSSES: Final = "expected_loss"
+NAMES: Final = (
+    f"{CURVES}.csv",
+    *(f"{figure}.{suffix}" for figure in (PLANE, CURVES, LOSSES) for suffix in FIGURE_FORMATS),
+)
+"""The columns of acceptability.csv are those of `sim.analyses.psa.curves.acceptability_curves`."""
+
+
+def psa_figures(psa: Psa) -> dict[str, bytes]:
+    """Return the files by name; none where there is nothing to choose."""
+    from sim.layout.style import rendered
+
+    if len(psa.strategies) == 1:
+        return {}
+    curves = acceptability_curves(psa)
+    files = {f"{CURVES}.csv": curves.to_csv(index=False, lineterminator="\n").encode()}
+    return files | {
+        f"{name}.{suffix}": rendered(figure, suffix)
+        for name, figure in drawn_psa(psa).items()
+        for suffix in FIGURE_FORMATS
+    }
+
+
+def drawn_psa(psa: Psa) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more."""
+    from sim.analyses.psa.acceptability_figure import acceptability_figure
+    from sim.analyses.psa.expected_loss_figure import expected_loss_figure
+    from sim.analyses.psa.plane_figure import Cloud, plane_figure
+    from sim.layout.style import styled
+
+    names, question = psa.strategies, psa.question
+    comparator = names[psa.comparator]
+    labels = {each.name: each.shown_name for each in question.scenario.strategies}
+    symbol = SYMBOLS[question.perspective.currency]
+    means = [psa.values(column).mean(axis=0) for column in ("cost", "qalys")]
+    clouds = [
+        Cloud(name, labels[name], *quiet_increments(psa, name).T)
+        for name in names
+        if name != comparator
+    ]
+    curves = acceptability_curves(psa)
+    with styled():
+        return {
+            PLANE: plane_figure(
+                clouds, names, labels[comparator], question.thresholds, symbol=symbol
+            ),
+            CURVES: acceptability_figure(
+                curves,
+                names,
+                labels,
+                question.thresholds,
+                [switch.threshold for switch in switching_thresholds(*means)],
+                symbol=symbol,
+            ),
+            LOSSES: expected_loss_figure(curves, names, labels, question.thresholds, symbol=symbol),
+        }

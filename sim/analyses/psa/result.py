@@ -1,0 +1,220 @@
+"""``psa``: answer a scenario under the uncertainty of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from sim.analyses.psa import figures as psa_figures
+from sim.analyses.psa import tables as psa_files
+from sim.analyses.psa import text as psa_text
+from sim.analyses.psa.analysis import Size, Work, choose_size, results
+from sim.analyses.psa.answer import Answer, answer
+from sim.analyses.psa.curves import acceptability_curves
+from sim.analyses.shared.arguments import positive, threads_given, whole
+from sim.analyses.shared.result import Result
+from sim.analyses.shared.results import MANIFEST, draws_table, manifest, manifest_text
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.store import Chunks, check_unfinished, opened
+from sim.analyses.shared.wording import rename_options
+from sim.errors import UserError
+from sim.files.results_folder import beside_others
+from sim.layout.progress import patients_progress
+from sim.layout.run_tables import inputs_table
+from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
+from sim.simulation.question import Question
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+
+class PsaResult(Result):
+    """Outcomes under draws of the uncertain parameters, and the decision under them.
+
+    Figures are ``acceptability``, the curves with their frontier, ``plane``, the
+    cost-effectiveness plane, and ``expected_loss``.
+    """
+
+    COMMAND = "psa"
+    FILES = psa_files.NAMES
+    FIGURES = (psa_figures.CURVES, psa_figures.PLANE, psa_figures.LOSSES)
+
+    def __init__(self, scenario: Scenario, found: Answer) -> None:
+        super().__init__(scenario)
+        self._answer = found
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        psa = self._answer.psa
+        return {
+            "psa": draws_table(psa),
+            "deterministic": psa.deterministic,
+            "psa_inputs": psa_files.drawn_table(psa),
+            psa_figures.CURVES: acceptability_curves(psa),
+            "inputs": inputs_table(psa.question),
+        }
+
+    @property
+    def draws(self) -> pd.DataFrame:
+        """Outcomes of every strategy in every draw, as in psa.parquet.
+
+        Columns ``draw``, ``strategy``, a column per outcome of summary.json, its Monte Carlo error
+        in ``se:OUTCOME``, and the drawn value of each parameter in ``parameter:NAME``.
+        """
+        return draws_table(self._answer.psa)
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """How each uncertain parameter was drawn, as in psa_inputs.csv.
+
+        Columns ``name``, ``label``, ``unit``, ``status``, ``distribution``, ``value`` (of a
+        deterministic run), and ``mean``, ``sd``, ``low``, ``high`` of the draws.
+        """
+        return psa_files.drawn_table(self._answer.psa)
+
+    @property
+    def ceac(self) -> pd.DataFrame:
+        """Acceptability curves and expected losses over thresholds, as in acceptability.csv.
+
+        Columns ``strategy``, ``threshold`` (currency per QALY), ``probability`` with its ``se``,
+        ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient) with its
+        ``expected_loss_se``, ``currency``.
+        """
+        return acceptability_curves(self._answer.psa)
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        psa = self._answer.psa
+        found = psa_files.psa_files(self._answer)
+        return {**found, MANIFEST: manifest_text(manifest(psa.question, psa.draws), found)}
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return psa_files.psa_json(self._answer)
+
+    def print_to(self, console: Console) -> None:
+        """Print the answer."""
+        psa_text.print_psa(console, self._answer)
+
+    def _draw(self, name: str) -> Figure:
+        if len(self.scenario.strategies) == 1:
+            raise UserError("needs a strategy beside the comparator", key="strategies")
+        return psa_figures.drawn_psa(self._answer.psa)[name]
+
+
+@rename_options
+def psa(
+    scenario: Scenario,
+    *,
+    draws: int | None = None,
+    patients: int | None = None,
+    se: float | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    cached: bool = True,
+    threads: int | None = None,
+) -> PsaResult:
+    """Answer a scenario under the uncertainty of its inputs: probabilistic sensitivity analysis.
+
+    Each draw gives every uncertain parameter a value from its distribution and simulates patients
+    of its own, the same under each strategy.
+
+    Parameters
+    ----------
+    scenario
+        The question; its own number of patients does not matter.
+    draws
+        Of the uncertain parameters; chosen by a small pilot unless given.
+    patients
+        Of each draw under each strategy, likewise.
+    se
+        Wanted standard error of the mean net monetary benefit at the middle threshold, in
+        currency; by default 2.5 % of its standard deviation between draws.
+    out
+        Write the files into this folder, and meanwhile store finished work in it.
+    resume
+        Go on with unfinished work in that folder.
+    cached
+        Use cached results, and cache these.
+    threads
+        By default as many as there are processors; results do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, or the folder cannot be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, psa
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> found = psa(scenario, draws=10, patients=50, cached=False)
+    >>> found.draws.groupby("strategy", sort=False).size().to_dict()
+    {'salvage_chemotherapy': 10, 'blinatumomab': 10}
+    """
+    folder = None if out is None else Path(out)
+    if se is not None:
+        positive("--se", se, LARGEST_AMOUNT)
+    question = scenario.question
+    _check_folder(folder, resume=resume)
+    work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    size = chosen_size(question, work, draws=draws, patients=patients, se=se)
+    return PsaResult(scenario, _answered(question, size, work, folder, resume=resume))
+
+
+def _answered(
+    question: Question, size: Size, work: Work, folder: Path | None, *, resume: bool
+) -> Answer:
+    """Return the answer, with its files in the folder if there is one."""
+    asked = replace(question, patients=size.patients)
+    with _chunks(asked, size.draws, folder, resume=resume) as chunks:
+        found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
+        if chunks is not None:
+            chunks.finish(
+                beside_others(chunks.folder, PsaResult.COMMAND, psa_files.psa_files(found))
+            )
+    return found
+
+
+def _check_folder(folder: Path | None, *, resume: bool) -> None:
+    """Refuse a folder that cannot take the results, or none where one is to be continued."""
+    if folder is not None:
+        check_unfinished(folder, psa_files.NAMES, resume=resume)
+    elif resume:
+        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+
+
+def chosen_size(
+    question: Question,
+    work: Work,
+    *,
+    draws: int | None,
+    patients: int | None,
+    se: float | None = None,
+) -> Size:
+    """Return the numbers of draws and patients, chosen where they are None.
+
+    Raises
+    ------
+    UserError
+        When they are not allowed.
+    """
+    for name, value, most in (("draws", draws, MOST_DRAWS), ("patients", patients, MOST_PATIENTS)):
+        if value is not None:
+            whole(name, value, FEWEST_DRAWS, most)
+    return choose_size(question, work, draws=draws, patients=patients, se=se)
+
+
+def _chunks(
+    question: Question, draws: int, folder: Path | None, *, resume: bool
+) -> AbstractContextManager[Chunks | None]:
+    if folder is None:
+        return nullcontext()
+    return opened(folder, manifest(question, draws), psa_files.NAMES, resume=resume)

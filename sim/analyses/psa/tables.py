@@ -1,0 +1,231 @@
+"""The files of a probabilistic analysis. Their names and columns are part of the interface."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sim.analyses.psa import figures as psa_figures
+from sim.analyses.psa.allocation import NAIVE_PATIENTS, rounded_up
+from sim.analyses.psa.answer import Answer, Choice, Gain, Planned
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.psa.intervals import INTERVAL, quantile_error
+from sim.analyses.psa.noise import Split
+from sim.analyses.run.tables import INDENT
+from sim.analyses.shared.results import DETERMINISTIC, MANIFEST, TABLE, result_files
+from sim.economics.incremental import Increment
+from sim.layout.citations import citations
+from sim.layout.run_tables import inputs_table
+from sim.layout.values import estimate_json, finite
+from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.run import Simulation
+
+SUMMARY: Final = "psa.json"
+DRAWN: Final = "psa_inputs.csv"
+DRAWN_COLUMNS: Final = (
+    "name",
+    "label",
+    "unit",
+    "status",
+    "distribution",
+    "value",
+    "mean",
+    "sd",
+    "low",
+    "low_se",
+    "high",
+    "high_se",
+)
+"""Of psa_inputs.csv: `value` is that of a deterministic run, the rest is of the draws, with
+`low` and `high` their 2.5 % and 97.5 % quantiles and the errors of these as estimates of those of
+the distribution. The columns of psa.parquet are those of
+`sim.analyses.psa.draws_run.Psa.outcomes`, then ``parameter:NAME`` of each drawn parameter."""
+
+NAMES: Final = (
+    TABLE,
+    DETERMINISTIC,
+    SUMMARY,
+    DRAWN,
+    "inputs.csv",
+    "provenance.json",
+    "citations.txt",
+    *psa_figures.NAMES,
+    MANIFEST,
+)
+
+
+def psa_files(answer: Answer) -> dict[str, bytes]:
+    """Return the files of an analysis by name, all but the manifest."""
+    psa = answer.psa
+    texts = {
+        SUMMARY: psa_json(answer),
+        DRAWN: _csv(drawn_table(psa)),
+        "inputs.csv": _csv(inputs_table(psa.question)),
+        "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
+        "citations.txt": citations(psa.question),
+    }
+    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    return files | psa_figures.psa_figures(psa)
+
+
+def psa_json(answer: Answer) -> str:
+    """Return the answer as JSON text; values that cannot be estimated are null."""
+    psa = answer.psa
+    question = psa.question
+    scenario = question.scenario
+    labels = {s.name: s.shown_name for s in scenario.strategies}
+    content = {
+        "scenario": Path(question.loaded.file).stem,
+        "title": scenario.title,
+        "population": scenario.population,
+        "setting": scenario.setting,
+        "perspective": scenario.perspective,
+        "currency": question.perspective.currency,
+        "price_year": question.perspective.price_year,
+        "thresholds": list(question.thresholds),
+        "draws": psa.draws,
+        "patients": question.patients,
+        "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
+        "parameters_drawn": len(psa.parameters.columns),
+        "chosen": _planned(answer.planned),
+        "strategies": [
+            {
+                "name": name,
+                "label": labels[name],
+                "outcomes": {
+                    outcome: {
+                        **_split(psa, found),
+                        "deterministic": estimate_json(psa.expected(outcome)[s]),
+                    }
+                    for outcome, found in answer.outcomes[name].items()
+                },
+            }
+            for s, name in enumerate(psa.strategies)
+        ],
+        "increments": [_gain(psa, gain) for gain in answer.gains],
+        "decision": [_choice(choice, psa.strategies) for choice in answer.choices],
+    }
+    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def drawn_table(psa: Psa) -> pd.DataFrame:
+    """Describe the draws of each parameter, in the columns `DRAWN_COLUMNS`."""
+    rows = []
+    for name, values in psa.parameters.items():
+        parameter = psa.question.parameters[str(name)]
+        drawn = values.to_numpy(dtype=np.float64)
+        low, high = np.quantile(drawn, INTERVAL)
+        low_se, high_se = (quantile_error(drawn, p) for p in INTERVAL)
+        rows.append(
+            (
+                name,
+                parameter.label,
+                parameter.unit,
+                parameter.status,
+                str(parameter.distribution),
+                parameter.value,
+                values.mean(),
+                values.std(),
+                low,
+                low_se,
+                high,
+                high_se,
+            )
+        )
+    return pd.DataFrame(rows, columns=list(DRAWN_COLUMNS))
+
+
+def _provenance(psa: Psa) -> dict[str, Any]:
+    found = provenance(Simulation(psa.question, (), (), "core"))
+    return {**found, "analysis": "psa", "draws": psa.draws, "patients_of": "one draw"}
+
+
+def _planned(planned: Planned | None) -> dict[str, Any] | None:
+    if planned is None:
+        return None
+    variances, allocation = planned.variances, planned.allocation
+    return {
+        "strategy": variances.strategy,
+        "threshold": variances.threshold,
+        "between_draws_sd": math.sqrt(variances.between),
+        "between_patients_sd": math.sqrt(variances.within),
+        "expected_se": allocation.se,
+        "expected_noise_share": allocation.noise_share,
+        "customary_draws": allocation.naive_draws,
+        "customary_patients": NAIVE_PATIENTS,
+        "customary_expected_se": allocation.naive_se,
+        "work_saved": allocation.saved,
+    }
+
+
+def _gain(psa: Psa, gain: Gain) -> dict[str, Any]:
+    base = gain.deterministic
+    return {
+        "strategy": gain.increment.strategy,
+        "comparator": gain.increment.comparator,
+        **{
+            name: {**_split(psa, found), "deterministic": estimate_json(getattr(base, name))}
+            for name, found in gain.splits.items()
+        },
+        **_ratio(gain.increment),
+        "deterministic": _ratio(base),
+        "nmb": {
+            f"{threshold:g}": {
+                **_split(psa, found),
+                "deterministic": estimate_json(base.nmb(threshold)),
+            }
+            for threshold, found in gain.nmb.items()
+        },
+    }
+
+
+def _ratio(increment: Increment) -> dict[str, Any]:
+    error = increment.icer_se
+    return {
+        "icer": increment.icer,
+        "icer_se": finite(error),
+        "quadrant": increment.quadrant,
+    }
+
+
+def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
+    return {
+        "threshold": choice.threshold,
+        "strategies": [
+            {
+                "name": name,
+                "probability": {
+                    "mean": choice.probability[s],
+                    "se": choice.probability_se[s],
+                    "without_noise": choice.probability_without_noise[s],
+                    "without_noise_se": finite(choice.probability_without_noise_se[s]),
+                },
+                "expected_loss": {"mean": choice.loss[s], "se": finite(choice.loss_se[s])},
+            }
+            for s, name in enumerate(strategies)
+        ],
+    }
+
+
+def _split(psa: Psa, found: Split) -> dict[str, Any]:
+    """Return a split; where there is no interval, also the numbers that would give one."""
+    known = {name: finite(value) for name, value in found._asdict().items()}
+    factors = {"draws": known.pop("more_draws"), "patients": known.pop("more_patients")}
+    if found.has_interval or not math.isfinite(found.mean):
+        return {**known, "interval_needs": None}
+    now = {"draws": psa.draws, "patients": psa.question.patients}
+    needs = {
+        name: None if factor is None else rounded_up(factor * now[name])
+        for name, factor in factors.items()
+    }
+    return {**known, "interval_needs": needs}
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")

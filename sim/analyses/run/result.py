@@ -1,0 +1,274 @@
+"""``run``: simulate a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from sim.analyses.run import tables as files
+from sim.analyses.shared.arguments import threads_given, whole, word
+from sim.analyses.shared.result import Result
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.wording import rename_options
+from sim.errors import UserError
+from sim.layout.run_columns import COLUMNS
+from sim.simulation import run as study
+from sim.simulation.flow import Flow
+from sim.simulation.run import KEPT_AT_MOST, Engine, Simulation, Sink
+from sim.simulation.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+Endpoint = Literal["os", "rfs"]
+
+
+class RunResult(Result):
+    """The simulated patients of a scenario, and their results.
+
+    Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
+    the prices of the perspective; QALYs, life-years and costs are discounted unless their name
+    says otherwise. The columns are those of `sim.layout.run_columns.COLUMNS`.
+    """
+
+    COMMAND = "run"
+    FILES = files.NAMES
+    FIGURES = get_args(Endpoint)
+
+    def __init__(
+        self, scenario: Scenario, simulation: Simulation, summary: Summary, flow: Flow | None
+    ) -> None:
+        super().__init__(scenario)
+        self._simulation = simulation
+        self._summary = summary
+        self._flow = flow
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        from sim.layout.run_tables import run_tables
+
+        found = run_tables(self._simulation, self._summary, self._flow)
+        return {name.removesuffix(".csv"): table for name, table in found.items()}
+
+    @property
+    def strategies(self) -> pd.DataFrame:
+        """Outcomes of each strategy: ``strategy``, ``outcome``, ``mean``, ``se``, ``unit``.
+
+        Outcomes are named with their unit, as in summary.json: ``life_years``, ``qalys``,
+        ``cost``, ``cost.drug``, ``response_percent``, ``os_median_months`` and more.
+        """
+        return self.tables["strategies"]
+
+    @property
+    def increments(self) -> pd.DataFrame:
+        """Differences from the comparator in the same patients.
+
+        Columns ``strategy``, ``comparator``, ``outcome`` (``cost``, ``qalys``, ``life_years``,
+        ``icer`` in currency per QALY, ``nmb_at_50000`` in currency, ...), ``mean``, ``se``,
+        ``unit``.
+        """
+        return self.tables["increments"]
+
+    @property
+    def survival(self) -> pd.DataFrame:
+        """Survival by month: ``strategy``, ``endpoint``, ``months``, ``survival_percent``, ``at_risk``.
+
+        Endpoints are ``os``, ``efs`` and, of the responders of the first line, ``rfs``.
+        """
+        return self.tables["survival"]
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """Costs, QALYs and life-years per patient, by where they come from.
+
+        Columns ``strategy``, ``account``, ``category``, ``line``, ``state``, ``undiscounted`` and
+        ``discounted``, which add up to the totals, ``unit``.
+        """
+        return self.tables["ledger"]
+
+    @property
+    def flow(self) -> pd.DataFrame:
+        """Numbers of patients by course, at 60 months or at the end of the horizon.
+
+        Columns ``strategy``, ``response``, ``transplant``, ``course``, ``state``, ``months``,
+        ``patients``.
+        """
+        return self.tables["flow"]
+
+    @property
+    def inputs(self) -> pd.DataFrame:
+        """The numbers that were used, with unit, status and source; those of the scenario are `changed`."""
+        return self.tables["inputs"]
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """The events of the traced patients: ``strategy``, ``patient``, ``day``, ``event``, ...
+
+        Empty unless patients were traced.
+        """
+        import pandas as pd
+
+        return self.tables.get("events", pd.DataFrame(columns=list(COLUMNS["events.csv"])))
+
+    @property
+    def patients(self) -> pd.DataFrame:
+        """Every patient under every strategy: outcomes, times and amounts.
+
+        Columns ``strategy``, ``patient``, the outcomes (days since entry, infinite where it did not
+        happen), and ``account.category`` for each category of the ledger.
+
+        Raises
+        ------
+        UserError
+            When there were more than 100,000 patients: write them with ``patients_out``.
+        """
+        from sim.analyses.run.patients import patients_table
+
+        arms = self._simulation.arms
+        if not arms:
+            raise UserError(
+                f"only up to {KEPT_AT_MOST:,} patients are kept; write them to a file",
+                key="patients_out",
+            )
+        rows = [arm.rows for arm in arms]
+        amounts = [np.stack([arm.undiscounted, arm.discounted], axis=1) for arm in arms]
+        table = patients_table(
+            0,
+            np.stack(rows, axis=1),
+            np.stack(amounts, axis=1),
+            self.scenario.strategies,
+        )
+        found: pd.DataFrame = table.to_pandas()
+        return found
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        return files.run_files(self._simulation, self._summary, self._flow)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return files.summary_json(self._simulation, self._summary)
+
+    def print_to(self, console: Console) -> None:
+        """Print the answer, then log and ledger of the traced patients."""
+        from sim.layout import text, trace
+
+        question = self._simulation.question
+        text.print_answer(console, self._simulation, self._summary)
+        for traced in sorted(self._simulation.traces, key=lambda each: each.patient.number):
+            shown = trace.lines(traced, question.perspective.currency)
+            text.print_lines(console, ["", *shown])
+
+    def _draw(self, name: str) -> Figure:
+        from sim.analyses.run.survival_figure import survival_figure
+        from sim.layout.style import styled
+
+        labels = {arm.name: arm.label for arm in self._summary.arms}
+        survival = self.survival
+        with styled():
+            return survival_figure(
+                survival[survival["endpoint"] == name], (), labels, endpoint=name
+            )
+
+
+@rename_options
+def run(
+    scenario: Scenario,
+    *,
+    engine: Engine = "core",
+    trace: int = 0,
+    patients_out: str | Path | None = None,
+    threads: int | None = None,
+) -> RunResult:
+    """Simulate every strategy of a scenario in the same patients.
+
+    Parameters
+    ----------
+    scenario
+        The question.
+    engine
+        ``core`` is compiled, ``reference`` the specification; they give the same answer.
+    trace
+        Store log and ledger of this many first patients, for `RunResult.events`.
+    patients_out
+        Write every patient's outcome and amounts into this Parquet file.
+    threads
+        By default as many as there are processors; results do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, the patients do not fit into memory, or the file cannot
+        be written.
+
+    Examples
+    --------
+    >>> from sim import Scenario, run
+    >>> found = run(Scenario.load("scenarios/first_salvage.yaml").with_(patients=200))
+    >>> list(found.strategies.columns)
+    ['strategy', 'outcome', 'mean', 'se', 'unit']
+    >>> found.increments.query("outcome == 'qalys'")["comparator"].item()
+    'salvage_chemotherapy'
+    """
+    word("engine", engine, get_args(Engine))
+    return _simulated(scenario, engine, whole("trace", trace, 0), patients_out, threads)
+
+
+def _simulated(
+    scenario: Scenario,
+    engine: Engine,
+    trace: int,
+    patients_out: str | Path | None,
+    threads: int | None,
+) -> RunResult:
+    from sim.analyses.shared.work import enough_memory
+    from sim.layout.progress import patients_progress
+
+    question = scenario.question
+    keeps = question.patients <= KEPT_AT_MOST
+    flow = None if keeps else Flow(question)
+    with (
+        enough_memory(question),
+        patients_progress(question.patients * len(question.model.strategies)) as advance,
+        _patients_file(patients_out, scenario) as file,
+    ):
+        sinks = [sink for sink in (file, flow) if sink is not None]
+        simulation = study.run(
+            question,
+            engine=engine,
+            trace=trace,
+            keep_patients=keeps,
+            threads=threads_given(threads),
+            progress=advance,
+            sink=_each(sinks) if sinks else None,
+        )
+        summary = summarise(simulation)
+    return RunResult(scenario, simulation, summary, flow)
+
+
+def _each(sinks: Sequence[Sink]) -> Sink:
+    """Return a sink that gives each of the sinks every unit."""
+
+    def take(*unit: Any) -> None:  # noqa: ANN401
+        for sink in sinks:
+            sink(*unit)
+
+    return take
+
+
+def _patients_file(
+    path: str | Path | None, scenario: Scenario
+) -> AbstractContextManager[Sink | None]:
+    """Open the file of the single patients; None without a path."""
+    if path is None:
+        return nullcontext()
+    from sim.analyses.run.patients import PatientsFile
+
+    return PatientsFile(Path(path), scenario.strategies)

@@ -1,0 +1,1 @@
+"""What several analyses share: ranges, draws, paired runs, chunks, result classes."""

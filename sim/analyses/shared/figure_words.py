@@ -1,0 +1,98 @@
+"""Words and numbers along the axes of figures."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Final
+
+from matplotlib.axis import Axis
+from matplotlib.ticker import MaxNLocator
+
+from sim.analyses.shared.outcomes import Outcome
+from sim.layout.cells import SYMBOLS
+from sim.layout.style import in_currency
+from sim.simulation.question import Question
+
+if TYPE_CHECKING:
+    from sim.analyses.shared.ranges import Range
+
+THOUSAND: Final = 1000.0
+DOTS: Final = " …"
+
+
+def number(value: float | None) -> str:
+    """Return a number as shown in a figure; empty for none."""
+    if value is None:
+        return ""
+    text = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def amount(outcome: Outcome, value: float) -> str:
+    """Return a value of an outcome, with the sign of its currency where it has one."""
+    if outcome.unit not in SYMBOLS:
+        return number(value)
+    sign = "−" if round(value) < 0 else ""
+    return f"{sign}{SYMBOLS[outcome.unit]}{abs(value):,.0f}"
+
+
+def in_unit(axis: Axis, outcome: Outcome) -> None:
+    """Write the numbers along an axis in the unit of an outcome."""
+    if outcome.unit in SYMBOLS:
+        in_currency(axis, SYMBOLS[outcome.unit])
+    else:
+        axis.set_major_formatter(lambda value, _: number(value))
+
+
+def axis_label(outcome: Outcome, question: Question) -> str:
+    """Return an outcome and its unit; of money also its year."""
+    year = f"{question.perspective.price_year} " if outcome.unit in SYMBOLS else ""
+    return f"{outcome.label}, {year}{outcome.unit}"
+
+
+def named(varied: Range) -> str:
+    """Return the label of a parameter and its unit, unless the label says it."""
+    said = varied.unit.lower() in varied.label.lower()
+    return varied.label if said else f"{varied.label}, {varied.unit}"
+
+
+def whole_ticks(axis: Axis, varied: Range) -> None:
+    """Put ticks at whole numbers only, along the axis of a count."""
+    if varied.is_whole:
+        axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def balanced(text: str, width: int, most: int = 2) -> str:
+    """Break text into lines of about the same length.
+
+    Parameters
+    ----------
+    text
+        Of words.
+    width
+        Signs of a line, at most.
+    most
+        Lines, at most; the rest is left out and marked as such.
+    """
+    shortened = textwrap.wrap(text, width, max_lines=most, placeholder=DOTS, break_on_hyphens=False)
+    if len(shortened) <= 1:
+        return text
+    whole = " ".join(shortened)
+    narrowest = min(width, -(-len(whole) // len(shortened)))
+    return next(
+        "\n".join(lines)
+        for narrower in range(narrowest, width + 1)
+        for lines in (textwrap.wrap(whole, narrower, break_on_hyphens=False),)
+        if len(lines) <= len(shortened)
+    )
+
+
+def shown_name(question: Question, strategy: str) -> str:
+    """Return the label of a strategy."""
+    return next(s.shown_name for s in question.scenario.strategies if s.name == strategy)
+
+
+def against(question: Question, strategy: str) -> str:
+    """Return which strategy is compared with which."""
+    comparator = question.scenario.comparator_name
+    return f"{shown_name(question, strategy)} against {shown_name(question, comparator)}"

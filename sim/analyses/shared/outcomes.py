@@ -1,0 +1,191 @@
+"""Outcomes of sensitivity analyses: an outcome of a strategy minus that of the comparator.
+
+Every outcome is read off the same patients under both strategies and comes with the influence of
+each patient on it: numbers whose mean is the outcome, up to a constant, and whose standard
+deviation divided by ``sqrt(n)`` is its Monte Carlo error. Influences of two parameter sets are
+those of the same patients, so the error of a change is that of their paired difference::
+
+    se(change) = sd(influence - base influence) / sqrt(n)
+
+It is exactly 0 where nothing changes for any patient.
+
+Source: Hampel FR, J Am Stat Assoc 1974;69:383-93 (influence of an observation on an estimate).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from sim.analyses.shared.columns import PER_ARM, known_columns
+from sim.clinic.units import DAYS_PER_MONTH
+from sim.economics.estimates import Array, Estimate, mean, median
+from sim.errors import UserError
+from sim.simulation.outcome_units import outcome_unit, per_qaly
+
+Pair = Mapping[str, tuple[Array, Array]]
+"""By column: the patients under the strategy and under the comparator."""
+COST: Final = "cost"
+QALYS: Final = "qalys"
+NMB: Final = "nmb"
+NHB: Final = "nhb"
+ICER: Final = "icer"
+MEDIANS: Final = {"os_median_months": "death_days", "rfs_median_months": "rfs_days"}
+ALIASES: Final = {"qaly": QALYS, "costs": COST, "ly": "life_years"}
+HALF: Final = 0.5
+WRITTEN: Final = {
+    "qalys": "QALYs",
+    "os": "OS",
+    "rfs": "RFS",
+    "efs": "EFS",
+    "hct": "allo-HCT",
+    "mrd": "MRD",
+    "crs": "CRS",
+}
+
+
+class Reading(NamedTuple):
+    """An outcome and the influence of each patient on it."""
+
+    value: float
+    influence: Array
+
+    @property
+    def se(self) -> float:
+        """The Monte Carlo standard error; ``nan`` where it cannot be estimated."""
+        return _error(self.influence)
+
+
+def change(reading: Reading, base: Reading) -> Estimate:
+    """Return the difference of an outcome between two parameter sets, with its paired error."""
+    difference = reading.influence - base.influence
+    moved = reading.value - base.value
+    # Even with a single patient it is certain that nothing changed.
+    return Estimate(moved, _error(difference) if difference.any() else 0.0)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A named outcome.
+
+    Attributes
+    ----------
+    name, label, unit
+        As in files, as in tables and figures, and its unit.
+    columns
+        Columns to be stored of each patient.
+    """
+
+    name: str
+    label: str
+    unit: str
+    columns: tuple[str, ...]
+    reader: Callable[[Pair], Reading]
+
+    @property
+    def file_unit(self) -> str:
+        """The unit in files: an ICER is in currency per QALY."""
+        return per_qaly(self.unit) if self.name == ICER else self.unit
+
+    def read(self, pair: Pair) -> Reading:
+        """Return the outcome of strategy minus comparator and each patient's influence."""
+        return self.reader(pair)
+
+
+def outcome_named(name: str, *, threshold: float, currency: str) -> Outcome:
+    """Return the outcome of a name; `threshold` is in `currency` per QALY.
+
+    Raises
+    ------
+    UserError
+        When there is no such outcome.
+    """
+    name = ALIASES.get(name, name)
+    if name == NMB:
+        label = f"Incremental net monetary benefit at {threshold:,.0f} {currency} per QALY"
+        return Outcome(name, label, currency, (COST, QALYS), partial(_net, threshold, 1.0))
+    if name == NHB:
+        label = f"Incremental net health benefit at {threshold:,.0f} {currency} per QALY"
+        reader = partial(_net, threshold, threshold)
+        return Outcome(name, label, "QALYs", (COST, QALYS), reader)
+    if name == ICER:
+        label = "Incremental cost per QALY"
+        return Outcome(name, label, currency, (COST, QALYS), _icer)
+    if name in MEDIANS:
+        column = MEDIANS[name]
+        label = f"Difference in {_words(name)}"
+        return Outcome(name, label, "months", (column,), partial(_medians, column))
+    if name in known_columns() and name not in PER_ARM:
+        unit = outcome_unit(name, currency, is_difference=True)
+        return Outcome(name, f"Difference in {_words(name)}", unit, (name,), partial(_mean, name))
+    raise UserError("no such outcome", key="--outcome", value=name, choices=outcome_names())
+
+
+def outcome_names() -> tuple[str, ...]:
+    """Return the names of all outcomes."""
+    plain = tuple(name for name in known_columns() if name not in PER_ARM)
+    return (NMB, NHB, ICER, *plain, *MEDIANS)
+
+
+def _words(name: str) -> str:
+    text = name.removesuffix("_percent").removesuffix("_months")
+    text = text.replace("_undiscounted", " (undiscounted)").replace(".", ", ")
+    return " ".join(WRITTEN.get(word, word) for word in text.replace("_", " ").split())
+
+
+def _error(influence: Array) -> float:
+    if len(influence) <= 1 or not np.isfinite(influence).all():
+        return math.nan
+    return mean(influence).se
+
+
+def _mean(column: str, pair: Pair) -> Reading:
+    ours, theirs = pair[column]
+    difference = ours - theirs
+    if not np.isfinite(difference).all():
+        return Reading(math.nan, np.full(len(difference), math.nan))
+    return Reading(mean(difference).mean, difference)
+
+
+def _net(threshold: float, scale: float, pair: Pair) -> Reading:
+    (cost, cost_there), (qalys, qalys_there) = pair[COST], pair[QALYS]
+    cost_more, qalys_more = cost - cost_there, qalys - qalys_there
+    value = threshold * mean(qalys_more).mean - mean(cost_more).mean
+    return Reading(value / scale, (threshold * qalys_more - cost_more) / scale)
+
+
+def _icer(pair: Pair) -> Reading:
+    """Return the ratio where it is the cost of a gain, else ``nan``."""
+    (cost, cost_there), (qalys, qalys_there) = pair[COST], pair[QALYS]
+    cost_more, qalys_more = cost - cost_there, qalys - qalys_there
+    costs, effects = mean(cost_more).mean, mean(qalys_more).mean
+    if not (effects > 0.0 and costs > 0.0):
+        return Reading(math.nan, np.full(len(cost), math.nan))
+    ratio = costs / effects
+    return Reading(ratio, (cost_more - ratio * qalys_more) / effects)
+
+
+def _medians(column: str, pair: Pair) -> Reading:
+    ours, theirs = (_median(times) for times in pair[column])
+    return Reading(ours.value - theirs.value, ours.influence - theirs.influence)
+
+
+def _median(times_days: Array) -> Reading:
+    """Return a median in months; its influences have the error that `median` estimates.
+
+    ``(1{T > m} - 1/2) / f(m)``, with the density f at the median m from Woodruff's interval;
+    patients without a time (``nan``) have no influence.
+    """
+    counted = ~np.isnan(times_days)
+    found = median(times_days[counted])
+    n, r = len(times_days), int(np.count_nonzero(counted))
+    if r == 0:
+        return Reading(math.nan, np.full(n, math.nan))
+    scale = found.se * n / (HALF * math.sqrt(r)) / DAYS_PER_MONTH
+    influence = np.where(counted, scale * ((times_days > found.mean) - HALF), 0.0)
+    return Reading(found.mean / DAYS_PER_MONTH, influence)

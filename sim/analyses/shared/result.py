@@ -1,0 +1,174 @@
+"""The interface of every result in Python: tables, figures, files, and the answer in words."""
+
+from __future__ import annotations
+
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.wording import rename_options
+from sim.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+PIXELS_PER_INCH: Final = 96.0
+"""Of a browser, in which a figure has the size that it has in print."""
+
+
+class Picture:
+    """A figure as shown in a notebook.
+
+    Attributes
+    ----------
+    figure
+        The matplotlib figure.
+    """
+
+    def __init__(self, figure: Figure, description: str) -> None:
+        self.figure = figure
+        self._description = description
+
+    def __repr__(self) -> str:
+        return f"<Picture: {self._description}>"
+
+    def _repr_mimebundle_(
+        self,
+        include: object = None,  # noqa: ARG002 - IPython's own signature
+        exclude: object = None,  # noqa: ARG002
+    ) -> tuple[dict[str, object], dict[str, dict[str, int]]]:
+        """Return the picture, and the size at which it is shown."""
+        from sim.layout.style import rendered
+
+        width, height = (
+            round(PIXELS_PER_INCH * inches) for inches in self.figure.get_size_inches()
+        )
+        data: dict[str, object] = {
+            "image/png": rendered(self.figure, "png"),
+            "text/plain": repr(self),
+        }
+        return data, {"image/png": {"width": width, "height": height}}
+
+
+class Result(ABC):
+    """The answer to a question.
+
+    In a notebook it shows the output of the command of the same name; `str` returns that text.
+
+    Attributes
+    ----------
+    scenario
+        The question.
+    """
+
+    COMMAND: ClassVar[str]
+    """The command that gives the same answer."""
+    FILES: ClassVar[tuple[str, ...]]
+    """Names of the files that `write` may write."""
+    FIGURES: ClassVar[tuple[str, ...]] = ()
+    """Names of the figures, the first of which is shown by default."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+
+    @property
+    @abstractmethod
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+
+    @abstractmethod
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name: those that the command writes."""
+
+    @abstractmethod
+    def json(self) -> str:
+        """Return the summary as JSON text: the output of the command with ``--json``."""
+
+    @abstractmethod
+    def print_to(self, console: Console) -> None:
+        """Print the answer as the command does."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary as plain data: the output of the command with ``--json``."""
+        found: dict[str, Any] = json.loads(self.json())
+        return found
+
+    @rename_options
+    def write(self, folder: str | Path) -> None:
+        """Write the files that the command writes, whole or not at all.
+
+        Parameters
+        ----------
+        folder
+            Made when it is not there. Files of an earlier result in it are replaced, others left
+            alone. One folder may hold a run and analyses, for a report; ``provenance.json`` is
+            then that of the run, and that of an analysis is ``provenance_COMMAND.json``.
+
+        Raises
+        ------
+        UserError
+            When it cannot be written; it is then as it was.
+        """
+        from sim.files.results_folder import write_analysis
+
+        write_analysis(Path(folder), self.COMMAND, self.files(), self.FILES)
+
+    @rename_options
+    def figure(self, name: str | None = None) -> Figure:
+        """Return a figure, to be changed or saved.
+
+        Parameters
+        ----------
+        name
+            One of `FIGURES`; by default the first.
+
+        Raises
+        ------
+        UserError
+            When there is no such figure.
+        """
+        return self._draw(self._chosen(name))
+
+    @rename_options
+    def plot(self, name: str | None = None) -> Picture:
+        """Return a figure as shown in a notebook; parameters and errors as for `figure`."""
+        chosen = self._chosen(name)
+        return Picture(self._draw(chosen), f"{chosen} of {self.scenario.name}")
+
+    def _chosen(self, name: str | None) -> str:
+        if not self.FIGURES or name not in (None, *self.FIGURES):
+            raise UserError("has no such figure", key="name", value=name, choices=self.FIGURES)
+        return self.FIGURES[0] if name is None else name
+
+    def _draw(self, name: str) -> Figure:
+        raise NotImplementedError(name)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.scenario.name}>"
+
+    def __str__(self) -> str:
+        from rich.console import Console
+
+        from sim.layout.text import WIDTH_IN_A_PIPE
+
+        stream = io.StringIO()
+        console = Console(
+            file=stream, width=WIDTH_IN_A_PIPE, highlight=False, markup=False, emoji=False
+        )
+        self.print_to(console)
+        return stream.getvalue()
+
+    def _repr_html_(self) -> str:
+        """Return the answer, for a notebook."""
+        from sim.layout.hypertext import Hypertext
+
+        page = Hypertext()
+        self.print_to(page)
+        return page.text()

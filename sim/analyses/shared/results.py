@@ -1,0 +1,158 @@
+"""The results of a probabilistic analysis as files, and the key of its inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sim.analyses.psa.draws_run import CHUNK_DRAWS, PARAMETER, Psa
+from sim.files.provenance import source_hash
+from sim.simulation.provenance import fingerprint
+from sim.simulation.question import Question
+from sim.version import __version__
+
+TABLE: Final = "psa.parquet"
+DETERMINISTIC: Final = "deterministic.parquet"
+MANIFEST: Final = "manifest.json"
+INDENT: Final = 2
+PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
+"""A new version of one of these may change the last digit of a result or the bytes of a file."""
+
+
+def content_key(question: Question, draws: int) -> str:
+    """Return a hash of all inputs of a result.
+
+    The resolved scenario with its parameter values, its seed and patients per draw; the number
+    of draws; every source file of the program and of its catalogue; versions of packages.
+    """
+    content = {
+        "scenario": fingerprint(question),
+        "thresholds": question.thresholds,
+        "draws": draws,
+        "source": source_hash(),
+        "version": __version__,
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def manifest(question: Question, draws: int) -> dict[str, Any]:
+    """Return the manifest that identifies a results folder."""
+    return {
+        "program": "blinsim",
+        "version": __version__,
+        "key": content_key(question, draws),
+        "asked": {
+            "scenario": Path(question.loaded.file).name,
+            "draws": draws,
+            "patients": question.patients,
+            "seed": question.seed,
+        },
+        "chunk_draws": CHUNK_DRAWS,
+        "chunks": -(-draws // CHUNK_DRAWS),
+    }
+
+
+def analysis_manifest(
+    question: Question, analysis: str, settings: Mapping[str, object], *, chunks: int, chunk: int
+) -> dict[str, Any]:
+    """Return the manifest of an analysis other than a probabilistic one.
+
+    The key hashes all inputs of its results: the question, the program, the analysis
+    and its settings.
+
+    Parameters
+    ----------
+    question
+        The question.
+    analysis
+        Its name.
+    settings
+        Everything else that decides the results.
+    chunks, chunk
+        Number of chunks of finished work, and of parameter sets in each.
+    """
+    found = manifest(question, 0)
+    del found["asked"]["draws"]
+    asked = {**found["asked"], "analysis": analysis, **settings}
+    text = json.dumps({"asked": asked, "key": found["key"]}, sort_keys=True)
+    return {
+        **found,
+        "key": hashlib.sha256(text.encode()).hexdigest(),
+        "asked": asked,
+        "chunk_draws": chunk,
+        "chunks": chunks,
+    }
+
+
+def manifest_text(content: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """Return the manifest of finished results, with the hash of each file."""
+    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    return (json.dumps({**content, "files": hashes}, indent=INDENT) + "\n").encode()
+
+
+def result_files(psa: Psa) -> dict[str, bytes]:
+    """Return the tables of the results by file name."""
+    return {TABLE: parquet(draws_table(psa)), DETERMINISTIC: parquet(psa.deterministic)}
+
+
+def read_results(
+    content_of: Callable[[str], bytes | memoryview], question: Question, draws: int
+) -> Psa | None:
+    """Read the results of this question from files, by the content of the file of a name.
+
+    None where there are none, where they are those of another question, or where a file is not
+    as it was written.
+    """
+    try:
+        found = json.loads(bytes(content_of(MANIFEST)))
+        if found["key"] != content_key(question, draws):
+            return None
+        files = {name: content_of(name) for name in found["files"]}
+        for name, content in files.items():
+            if hashlib.sha256(content).hexdigest() != found["files"][name]:
+                return None
+        table, deterministic = (read_parquet(files[name]) for name in (TABLE, DETERMINISTIC))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
+        return None
+    drawn = [name for name in table.columns if name.startswith(PARAMETER)]
+    parameters = table.groupby("draw")[drawn].first()
+    parameters.columns = parameters.columns.str.removeprefix(PARAMETER)
+    return Psa(
+        question=question,
+        parameters=parameters,
+        outcomes=table.drop(columns=drawn),
+        deterministic=deterministic,
+    )
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
+    stream = io.BytesIO()
+    plain = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(plain, stream, compression="zstd", write_page_checksum=True)
+    return stream.getvalue()
+
+
+def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
+    """Return the table of a Parquet file whose bytes have been verified."""
+    found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
+    return found
+
+
+def draws_table(psa: Psa) -> pd.DataFrame:
+    """Return outcomes with the drawn parameters, the columns of psa.parquet."""
+    drawn = psa.parameters.add_prefix(PARAMETER)
+    beside = drawn.loc[psa.outcomes["draw"]].reset_index(drop=True)
+    return pd.concat([psa.outcomes, beside], axis=1)

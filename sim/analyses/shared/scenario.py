@@ -1,0 +1,219 @@
+"""A scenario in Python: read from a file, changed, inspected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
+
+from sim.analyses.shared.wording import rename_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.catalog import Catalogue
+    from sim.scenario.loading import Loaded
+    from sim.simulation.question import Question
+
+CHANGED_BY: Final = "with_"
+
+
+class Changes(TypedDict, total=False):
+    """The keys of a scenario file, as `Scenario.with_` takes them."""
+
+    title: str
+    description: str
+    population: str
+    patients: int
+    seed: int
+    setting: Literal["trial", "real_world"]
+    study: Literal["average", "new"]
+    perspective: str
+    horizon_years: float | Literal["lifetime"]
+    discounting: Mapping[str, float | None]
+    thresholds: Sequence[float] | None
+    comparator: str | None
+    strategies: Sequence[Mapping[str, object]]
+    parameters: Mapping[str, float]
+    switches: Mapping[str, bool | float | None]
+    life_table: str | Path | None
+
+
+class Scenario:
+    """A question: patients, strategies and perspective. It never changes.
+
+    Examples
+    --------
+    >>> from sim import Scenario
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> scenario.strategies
+    ('salvage_chemotherapy', 'blinatumomab')
+    """
+
+    def __init__(self, loaded: Loaded, catalogue: Catalogue) -> None:
+        self._loaded = loaded
+        self._catalogue = catalogue
+
+    @staticmethod
+    @rename_options
+    def load(path: str | Path) -> Scenario:
+        """Read and check a scenario.
+
+        Parameters
+        ----------
+        path
+            Of a YAML file.
+
+        Raises
+        ------
+        UserError
+            When the file cannot be read or something in it is wrong, with file, line, key and the
+            nearest name that there is.
+
+        Examples
+        --------
+        >>> from sim import Scenario
+        >>> Scenario.load("scenarios/tower.yaml").name
+        'tower'
+        """
+        from sim.catalog import load_catalogue
+        from sim.scenario.loading import load_scenario
+
+        catalogue = load_catalogue()
+        return Scenario(load_scenario(Path(path), catalogue), catalogue)
+
+    @rename_options
+    def with_(self, **changes: Unpack[Changes]) -> Scenario:
+        """Return the scenario with some of its keys changed; this one stays as it is.
+
+        Parameters
+        ----------
+        **changes
+            Keys of a scenario file with their values. Those that hold keys themselves
+            (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. Further
+            questions of this scenario, as what-ifs, are left out. The path of a life table is
+            relative to the working folder.
+
+        Raises
+        ------
+        UserError
+            When a key, a name or a value is not allowed, as in a file.
+
+        Examples
+        --------
+        >>> from sim import Scenario
+        >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+        >>> half = scenario.with_(patients=500, parameters={"cost.blinatumomab.vial": 2584.5})
+        >>> half.patients
+        500
+        """
+        from sim.scenario.inheritance import Origin
+        from sim.scenario.loading import changed_scenario
+
+        origin = Origin(CHANGED_BY, 0, 0, Path())
+        loaded = changed_scenario(self._loaded, _plain(changes), self._catalogue, origin)
+        return Scenario(loaded, self._catalogue)
+
+    @property
+    def file(self) -> str:
+        """The file it was read from."""
+        return self._loaded.file
+
+    @property
+    def name(self) -> str:
+        """The name of the file, without its suffix."""
+        return Path(self.file).stem
+
+    @property
+    def title(self) -> str:
+        """The question in words."""
+        return self._loaded.scenario.title
+
+    @property
+    def patients(self) -> int:
+        """Patients under each strategy."""
+        return self._loaded.scenario.patients
+
+    @property
+    def seed(self) -> int:
+        """Seed of the random numbers."""
+        return self._loaded.scenario.seed
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names of the strategies, in their order."""
+        return tuple(strategy.name for strategy in self._loaded.scenario.strategies)
+
+    @property
+    def comparator(self) -> str:
+        """The strategy that the others are compared with."""
+        return self._loaded.scenario.comparator_name
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Thresholds of cost per QALY, in the currency of the perspective."""
+        return self.question.thresholds
+
+    @cached_property
+    def question(self) -> Question:
+        """The scenario bound to the catalogue, as the analyses take it."""
+        from sim.simulation.question import prepare
+
+        return prepare(self._loaded, self._catalogue, overrides={})
+
+    @property
+    def parameters(self) -> pd.DataFrame:
+        """Every number that the scenario may use, with its distribution and its source.
+
+        The columns are those of ``python -m sim parameters --csv``
+        (`sim.layout.parameter_table.CSV_COLUMNS`), among them ``name``, ``label``, ``value`` in
+        ``unit``, ``scenario_value`` where the scenario overrides it,
+        ``distribution``, ``status``, ``source`` and ``place``.
+
+        Examples
+        --------
+        >>> from sim import Scenario
+        >>> parameters = Scenario.load("scenarios/first_salvage.yaml").parameters
+        >>> parameters.set_index("name").loc["cost.blinatumomab.vial", "unit"]
+        'USD'
+        """
+        from sim.layout.parameter_table import parameters_frame
+
+        return parameters_frame(self._catalogue, self._loaded.scenario)
+
+    def __repr__(self) -> str:
+        count = len(self.strategies)
+        return (
+            f"<Scenario {self.name}: {count} {'strategy' if count == 1 else 'strategies'}, "
+            f"{self.patients:,} patients, seed {self.seed}>"
+        )
+
+    def __str__(self) -> str:
+        """Return the scenario as YAML, with the origin of every value: the output of ``show``."""
+        from sim.scenario.listing import listing, perspective_values
+
+        perspective = self._catalogue.perspectives[self._loaded.scenario.perspective]
+        return listing(self._loaded, perspective_values(self._loaded, perspective))
+
+    def _repr_html_(self) -> str:
+        """Return the question, for a notebook."""
+        from sim.layout.hypertext import Hypertext
+        from sim.layout.text import print_scenario
+
+        page = Hypertext()
+        print_scenario(page, self.question)
+        return page.text()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Return a value as read from a YAML file."""
+    if isinstance(value, Mapping):
+        return {key: _plain(below) for key, below in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):  # an array or a number of numpy
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

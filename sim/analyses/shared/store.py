@@ -1,0 +1,241 @@
+"""A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
+
+Chunks of draws are in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
+(`sim.files.checksum`) that binds it to its analysis and its number. Every file is written under
+another name, flushed to the disk and moved into place, so that only whole files are left however
+the program ends. The results of an earlier analysis in DIR stay until those of this one are
+complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import pandas as pd
+
+from sim.analyses.shared.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
+from sim.errors import UserError
+from sim.files.checksum import Damaged, verified, with_checksum
+from sim.files.results_folder import OPTION, check_folder
+from sim.files.single_file import DRAFT, flush_folder, write_durably, write_flushed
+
+CHUNKS: Final = "chunks"
+LOCK: Final = ".lock"
+SUFFIX: Final = ".parquet"
+RESUME: Final = "--resume"
+NUMBERS: Final = ("draws", "patients", "seed")
+"""Optional entries of a manifest that are whole numbers."""
+
+
+class Chunks:
+    """The finished chunks of an analysis in a folder; open it with `opened`."""
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any], *, resume: bool) -> None:
+        self.folder = folder
+        self.resume = resume
+        self.place = folder / CHUNKS
+        self.asked = asked
+
+    def done(self) -> set[int]:
+        """Return the numbers of the finished chunks."""
+        return _finished(self.place)
+
+    def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
+        """Store the outcomes of a chunk.
+
+        Raises
+        ------
+        UserError
+            When it cannot be written; the other chunks stay.
+        """
+        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
+            write_durably(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
+
+    def read(self, chunk: int) -> pd.DataFrame:
+        """Return the outcomes of a chunk.
+
+        Raises
+        ------
+        UserError
+            When the file is damaged, or is that of another chunk or analysis.
+        """
+        try:
+            return read_parquet(verified(self._name(chunk), self._path(chunk).read_bytes()))
+        except (OSError, Damaged):
+            problem = f"is damaged; remove it and continue with {RESUME}"
+            raise UserError(problem, file=self._path(chunk)) from None
+
+    def finish(self, files: Mapping[str, bytes]) -> None:
+        """Put the files of the complete results into the folder, and drop the chunks.
+
+        The manifest comes last: with it the results are complete.
+
+        Raises
+        ------
+        UserError
+            When they cannot be written; the folder's earlier results are then as they were.
+        """
+        everything = {**files, MANIFEST: manifest_text(self.asked, files)}
+        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
+            drafts = {name: self.place / f"{DRAFT}{name}" for name in everything}
+            try:
+                for name, draft in drafts.items():
+                    write_flushed(draft, everything[name])
+                for name, draft in drafts.items():
+                    draft.replace(self.folder / name)
+            finally:
+                for draft in drafts.values():
+                    draft.unlink(missing_ok=True)
+            flush_folder(self.folder)
+            self.drop()
+
+    def drop(self) -> None:
+        """Remove the chunks: the lock last, and the manifest before it."""
+        names = [path.name for path in self.place.iterdir()]
+        last = [name for name in (MANIFEST, LOCK) if name in names]
+        for name in [*sorted(set(names) - set(last)), *last]:
+            (self.place / name).unlink()
+        self.place.rmdir()
+
+    def _name(self, chunk: int) -> str:
+        return f"{self.asked['key']}/{chunk}"
+
+    def _path(self, chunk: int) -> Path:
+        return self.place / f"{chunk:05d}{SUFFIX}"
+
+
+def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> None:
+    """Refuse a folder that cannot take the results, or holds the beginning of others.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written, or holds an unfinished analysis and `resume` is false.
+    """
+    check_folder(folder, names)
+    place = folder / CHUNKS
+    if not place.exists():
+        return
+    found = _manifest(place)
+    if found is None:
+        if not place.is_dir() or any(not path.name.startswith(".") for path in place.iterdir()):
+            raise UserError("is in the way of unfinished results", key=OPTION, value=str(place))
+    elif not resume and not _is_complete(folder, found):
+        raise UserError(
+            f"holds an unfinished analysis: {len(_finished(place))} of "
+            f"{found['chunks']} chunks of {_described(found['asked'])}; continue it with {RESUME}, "
+            f"or remove its folder '{CHUNKS}'",
+            key=OPTION,
+            value=str(folder),
+        )
+
+
+@contextmanager
+def opened(
+    folder: Path, asked: Mapping[str, Any], names: tuple[str, ...], *, resume: bool
+) -> Iterator[Chunks]:
+    """Open a folder for the chunks of an analysis, and lock it.
+
+    Parameters
+    ----------
+    folder
+        Made when it is not there.
+    asked
+        The manifest of the analysis (`sim.analyses.shared.results.manifest`).
+    names
+        Files that the results will have.
+    resume
+        Go on with the folder's chunks of the same analysis.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written, is in use, or holds the beginning of another analysis.
+    """
+    check_unfinished(folder, names, resume=resume)
+    chunks = Chunks(folder, asked, resume=resume)
+    with _as_user_error(folder):
+        chunks.place.mkdir(parents=True, exist_ok=True)
+        lock = (chunks.place / LOCK).open("wb")
+    with lock:
+        _take(lock, folder)
+        found = _manifest(chunks.place)
+        if found is not None and found["key"] != asked["key"]:
+            if not _is_complete(folder, found):
+                raise UserError(
+                    f"holds an unfinished analysis that is not this one; remove its folder '{CHUNKS}'",
+                    key=OPTION,
+                    value=str(folder),
+                )
+            found = None
+        with _as_user_error(folder):
+            for path in chunks.place.iterdir():
+                if path.name != LOCK and (found is None or path.name.startswith(DRAFT)):
+                    path.unlink()
+            if found is None:
+                write_durably(
+                    chunks.place / MANIFEST, (json.dumps(asked, indent=INDENT) + "\n").encode()
+                )
+        yield chunks
+
+
+def _finished(place: Path) -> set[int]:
+    """Return the numbers of the chunks in a folder; copies under other names are none."""
+    names = (path.stem for path in place.glob(f"*{SUFFIX}"))
+    return {int(name) for name in names if name.isdecimal()}
+
+
+def _take(lock: BinaryIO, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        problem = "is in use: another analysis is writing into it"
+        raise UserError(problem, key=OPTION, value=str(folder)) from None
+    except OSError:
+        # A disk without locks: the user sees to it that there is one writer.
+        return
+
+
+def _described(asked: Mapping[str, Any]) -> str:
+    """Describe an analysis in words."""
+    of = f"{asked['draws']:,} draws of " if "draws" in asked else ""
+    analysis = f"{asked['analysis']}, " if "analysis" in asked else ""
+    return (
+        f"{asked['scenario']}, {analysis}{of}{asked['patients']:,} patients, seed {asked['seed']}"
+    )
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = (
+        isinstance(found, dict)
+        and {"key", "asked", "chunks"} <= found.keys()
+        and isinstance(found["asked"], dict)
+        and {"scenario", "patients", "seed"} <= found["asked"].keys()
+        and all(isinstance(found["asked"].get(name, 0), int) for name in NUMBERS)
+    )
+    return found if whole else None
+
+
+def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
+    """Whether the chunks are left from results that are complete in the folder."""
+    results = _manifest(folder)
+    return results is not None and results["key"] == unfinished["key"]
+
+
+@contextmanager
+def _as_user_error(folder: Path, kept: str = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        problem = f"cannot be written: {reason}" + (f"; {kept}" if kept else "")
+        raise UserError(problem, key=OPTION, value=str(folder)) from None

@@ -1,0 +1,87 @@
+"""Common parts of the printed answers of all sensitivity analyses."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Final
+
+from rich.console import Console
+
+from sim.analyses.shared.outcomes import Outcome
+from sim.economics.estimates import Estimate
+from sim.layout.cells import NOTHING, SYMBOLS, patients_in_words
+from sim.layout.table import Cell
+from sim.layout.text import DISCLAIMER, print_paragraph, print_question
+from sim.simulation.question import Question
+
+THOUSAND: Final = 1000.0
+LABEL_WIDTH: Final = 46
+INDENT: Final = "  "
+DIGITS: Final = {"QALYs": 3, "years": 3, "percentage points": 2, "months": 2, "cycles": 3}
+SAME_PATIENTS: Final = (
+    "Every parameter set was put to the same patients with the same luck. Standard errors are "
+    "Monte Carlo errors only."
+)
+
+
+def print_heading(
+    console: Console, question: Question, analysis: str, *more: tuple[str, str]
+) -> None:
+    """Print the question and how it was simulated."""
+    simulated = (
+        f"{patients_in_words(question.patients)}, the same under each strategy and parameter set; "
+        f"seed {question.seed}; core engine"
+    )
+    print_question(console, question, ("Simulated", simulated), ("Analysis", analysis), *more)
+
+
+def print_notes(console: Console, *notes: str) -> None:
+    """Print notes for the reader, and that this is no advice."""
+    for note in (*notes, DISCLAIMER):
+        print_paragraph(console, note)
+
+
+def amount(outcome: Outcome, value: float, error: float = math.nan, mark: str = "") -> Cell:
+    """Show a value of an outcome in its unit, and its error."""
+    if not math.isfinite(value):
+        return Cell(NOTHING)
+    shown = "" if math.isnan(error) else f" ({_plain(outcome, error)})"
+    if outcome.unit in SYMBOLS:
+        sign = "-" if round(value) < 0 else ""
+        return Cell(f"{mark}{sign}{SYMBOLS[outcome.unit]}{abs(value):,.0f}", shown)
+    return Cell(f"{mark}{_plain(outcome, value)}", shown)
+
+
+def estimate_cell(outcome: Outcome, estimate: Estimate) -> Cell:
+    """Show an estimate of an outcome."""
+    return amount(outcome, estimate.mean, estimate.se)
+
+
+def _plain(outcome: Outcome, value: float) -> str:
+    if outcome.unit in SYMBOLS:
+        return f"{value:,.0f}"
+    return f"{value:.{DIGITS[outcome.unit]}f}"
+
+
+def plain_number(value: float | None) -> str:
+    """Return a parameter's value with three digits, or all of a large one."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
+
+
+def folded(label: str) -> str:
+    """Return a label on as many lines as leave room for numbers, the later ones indented."""
+    lines = textwrap.wrap(label, LABEL_WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def strategy_label(question: Question, name: str) -> str:
+    """Return the label of a strategy."""
+    return next(s.shown_name for s in question.scenario.strategies if s.name == name)
+
+
+def money(question: Question, value: float) -> str:
+    """Return an amount in the currency of the perspective."""
+    return f"{SYMBOLS[question.perspective.currency]}{value:,.0f}"

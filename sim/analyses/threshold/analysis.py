@@ -1,0 +1,326 @@
+"""Threshold analysis: the value of a parameter at which the decision flips.
+
+The patients and their random numbers are the same at every value, so the net benefit is a function
+of the parameter without noise, and its root can be found to any precision. The root has the Monte
+Carlo error of the net benefit there, divided by its slope.
+
+A count has whole values only. The decision then flips from one whole number to the next: a jump,
+which has no slope, and no place between the two that could have an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sim.analyses.psa.draws_run import Store
+from sim.analyses.shared.constant import is_constant
+from sim.analyses.shared.outcomes import COST, QALYS
+from sim.analyses.shared.paired_runs import (
+    Progress,
+    Sample,
+    sample,
+    strategy_names,
+    with_values,
+)
+from sim.analyses.shared.ranges import Range
+from sim.analyses.shared.sets import Sets, chunks_of, rows_of, sets_to_simulate
+from sim.analyses.threshold.flips import Flip, Means
+from sim.economics.estimates import Array, mean
+from sim.simulation.core_run import workers
+from sim.simulation.question import Question
+
+GRID: Final = 17
+"""Values of the grid on which flips are bracketed."""
+LINEAR: Final = 1e-9
+"""Departure from a straight line, relative to the size of costs and QALYs, that is rounding."""
+PRECISION: Final = 1e-6
+"""Of the value of a flip, relative to the interval."""
+MOST_HALVINGS: Final = 60
+SEARCH: Final = 20
+"""About as many sets are simulated to find the flips at a threshold."""
+SLOPE_WIDTH: Final = 0.05
+"""The slope at a flip is taken over this share of the interval to either side."""
+
+
+class Decision(NamedTuple):
+    """The optimal strategy at the low end of the interval, at the base and at the high end."""
+
+    low: str
+    base: str
+    high: str
+
+
+@dataclass(frozen=True)
+class ThresholdAnalysis:
+    """Flips of the decision over an interval of one parameter.
+
+    Attributes
+    ----------
+    linear
+        Whether costs and QALYs are straight lines of the parameter, and the flips exact.
+    decisions
+        By threshold.
+    grid
+        Costs and QALYs at the values of the grid, rising.
+    flips
+        By threshold, then by value.
+    """
+
+    question: Question
+    varied: Range
+    linear: bool
+    decisions: dict[float, Decision]
+    grid: tuple[Means, ...]
+    flips: tuple[Flip, ...]
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the parameter changes neither costs nor QALYs of any strategy."""
+        amounts = (
+            [getattr(means, kind)[place] for means in self.grid]
+            for kind in ("cost", "qalys")
+            for place in range(len(self.grid[0].cost))
+        )
+        return all(map(is_constant, amounts))
+
+    def flips_at(self, threshold: float) -> list[Flip]:
+        """Return the flips at a threshold, rising."""
+        return [flip for flip in self.flips if flip.threshold == threshold]
+
+
+def threshold_analysis(
+    question: Question,
+    varied: Range,
+    *,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+    store: Store | None = None,
+) -> ThresholdAnalysis:
+    """Find every value in the interval at which another strategy becomes optimal.
+
+    The decision is computed at `GRID` values; between two that differ, the root of the difference
+    in net benefit of their strategies is found by the secant and by halving. Two flips between two
+    neighbouring values of the grid are missed. Of a count only whole numbers are used: all of them
+    where there are `GRID` or fewer.
+
+    Parameters
+    ----------
+    question
+        The question; all its thresholds are analysed.
+    varied
+        The parameter and its interval.
+    threads
+        Sets simulated at the same time; results do not depend on it.
+    progress
+        Called with 1 for each of the `GRID` sets that is finished, and with `SEARCH` for each
+        threshold at which the flips have been found.
+    store
+        Stores chunks of the grid and then the flips at each threshold as they are finished; those
+        that it has are not simulated again.
+    """
+    base = means_at(question, question.numbers[varied.name], varied.name)
+    grid = _grid(question, varied, threads, progress, store)
+    linear = _is_linear(grid)
+    search = Search(question, varied, linear)
+    kept = store.done() if store is not None else set()
+    first = chunks_of(len(grid))
+
+    def flips_at(place: int) -> list[Flip]:
+        chunk = first + place
+        if store is not None and chunk in kept:
+            return [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
+        return list(search.flips(grid, question.thresholds[place]))
+
+    flips: list[Flip] = []
+    with ThreadPoolExecutor(workers(threads)) as pool:
+        places = range(len(question.thresholds))
+        for place, found in zip(places, pool.map(flips_at, places), strict=True):
+            chunk = first + place
+            flips += found
+            if chunk not in kept:
+                if store is not None:
+                    store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
+                progress(SEARCH)
+    decisions = _decisions(question, (grid[0], base, grid[-1]))
+    return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
+
+
+def _decisions(question: Question, at: tuple[Means, Means, Means]) -> dict[float, Decision]:
+    """Return the optimal strategies at the low end, the base and the high end, by threshold."""
+    names = strategy_names(question)
+    return {
+        threshold: Decision(*(names[_best(means, threshold)] for means in at))
+        for threshold in question.thresholds
+    }
+
+
+def work(question: Question, varied: Range, kept: set[int]) -> int:
+    """Return the work left for `threshold_analysis`, in sets, without the stored chunks."""
+    sets = len(varied.values(GRID))
+    searches = (chunks_of(sets) + place for place in range(len(question.thresholds)))
+    return sets_to_simulate(sets, kept) + SEARCH * sum(chunk not in kept for chunk in searches)
+
+
+def chunks(question: Question, varied: Range) -> int:
+    """Return the number of chunks of the work."""
+    return chunks_of(len(varied.values(GRID))) + len(question.thresholds)
+
+
+def means_at(question: Question, value: float, name: str) -> Means:
+    """Simulate the question with the parameter at a value."""
+    return Means(value, *_means(sample(_asking(question, name, value), ())))
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for flips in one parameter."""
+
+    question: Question
+    varied: Range
+    linear: bool
+
+    def flips(self, grid: list[Means], threshold: float) -> Iterator[Flip]:
+        """Yield the flips between neighbouring values of the grid."""
+        between = self._between_counts if self.varied.is_whole else self._between
+        for low, high in pairwise(grid):
+            yield from between(low, high, threshold)
+
+    def _between_counts(self, low: Means, high: Means, threshold: float) -> Iterator[Flip]:
+        """Halve the whole numbers between two until the decision jumps from one to the next."""
+        before, after = (_best(means, threshold) for means in (low, high))
+        if before == after:
+            return
+        if high.value - low.value <= 1.0:
+            names = strategy_names(self.question)
+            sides = (names[before], names[after])
+            yield Flip(threshold, high.value, math.nan, *sides, last_below=low.value)
+            return
+        middle = self._simulated(math.floor(0.5 * (low.value + high.value)))
+        yield from self._between_counts(low, middle, threshold)
+        yield from self._between_counts(middle, high, threshold)
+
+    def _between(self, low: Means, high: Means, threshold: float) -> Iterator[Flip]:
+        before, after = (_best(means, threshold) for means in (low, high))
+        if before == after:
+            return
+        where = self._root(low, high, threshold, before, after)
+        best = _best(where, threshold)
+        if best not in (before, after) and _gap(where, threshold, best, before) > 0.0:
+            # A third strategy is optimal in between.
+            yield from self._between(low, where, threshold)
+            yield from self._between(where, high, threshold)
+            return
+        names = strategy_names(self.question)
+        error = self._error(where.value, threshold, before, after)
+        yield Flip(threshold, where.value, error, names[before], names[after])
+
+    def _root(self, low: Means, high: Means, threshold: float, before: int, after: int) -> Means:
+        """Return the value from which the later strategy is not worse: the secant, then halving."""
+        if self.linear:
+            gaps = [_gap(means, threshold, after, before) for means in (low, high)]
+            share = -gaps[0] / (gaps[1] - gaps[0])
+            return self._simulated(low.value + share * (high.value - low.value))
+        width = PRECISION * (self.varied.high - self.varied.low)
+        for halvings in range(MOST_HALVINGS):
+            if high.value - low.value <= width:
+                break
+            at = 0.5 * (low.value + high.value)
+            if halvings % 2 == 0:
+                at = _secant(low, high, threshold, before, after) or at
+            middle = self._simulated(at)
+            if _gap(middle, threshold, after, before) > 0.0:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _error(self, value: float, threshold: float, before: int, after: int) -> float:
+        """Return the error of the net benefit's difference at a flip, divided by its slope."""
+        step = SLOPE_WIDTH * (self.varied.high - self.varied.low)
+        low, high = max(value - step, self.varied.low), min(value + step, self.varied.high)
+        rise = _gap(self._simulated(high), threshold, after, before)
+        rise -= _gap(self._simulated(low), threshold, after, before)
+        found = sample(_asking(self.question, self.varied.name, value), (COST, QALYS))
+        cost, qalys = found.columns[COST], found.columns[QALYS]
+        gain = threshold * (qalys[:, after] - qalys[:, before])
+        gain -= cost[:, after] - cost[:, before]
+        slope = rise / (high - low)
+        return mean(gain).se / abs(slope) if slope else math.nan
+
+    def _simulated(self, value: float) -> Means:
+        return means_at(self.question, value, self.varied.name)
+
+
+def _grid(
+    question: Question,
+    varied: Range,
+    threads: int | None,
+    progress: Progress,
+    store: Store | None,
+) -> list[Means]:
+    values = varied.values(GRID)
+    strategies = strategy_names(question)
+    costs, qalys = ([f"{kind}:{name}" for name in strategies] for kind in (COST, QALYS))
+    sets = Sets(
+        count=len(values),
+        ask=lambda place: _asking(question, varied.name, values[place]),
+        columns=(),
+        measure=lambda found: [*found.cost.tolist(), *found.qalys.tolist()],
+        names=(*costs, *qalys),
+    )
+    rows = rows_of(sets, threads=threads, progress=progress, store=store)
+    return [
+        Means(*row)
+        for row in zip(values, rows[costs].to_numpy(), rows[qalys].to_numpy(), strict=True)
+    ]
+
+
+def _asking(question: Question, name: str, value: float) -> Question:
+    return with_values(question, {name: value})
+
+
+def _means(found: Sample) -> tuple[Array, Array]:
+    return found.cost, found.qalys
+
+
+def _best(means: Means, threshold: float) -> int:
+    return int(np.argmax(means.net_benefits(threshold)))
+
+
+def _gap(means: Means, threshold: float, one: int, other: int) -> float:
+    benefits = means.net_benefits(threshold)
+    return float(benefits[one] - benefits[other])
+
+
+def _secant(low: Means, high: Means, threshold: float, before: int, after: int) -> float | None:
+    """Return the root of the straight line, when it is well inside the interval."""
+    left, right = (_gap(means, threshold, after, before) for means in (low, high))
+    if right == left:
+        return None
+    at = low.value - left * (high.value - low.value) / (right - left)
+    margin = SLOPE_WIDTH * (high.value - low.value)
+    return at if low.value + margin < at < high.value - margin else None
+
+
+def _is_linear(grid: list[Means]) -> bool:
+    """Whether costs and QALYs are on the straight lines through the ends."""
+    values = np.array([means.value for means in grid])
+    if values[0] == values[-1]:
+        return True
+    share = ((values - values[0]) / (values[-1] - values[0]))[:, None]
+    for amounts in (
+        np.array([means.cost for means in grid]),
+        np.array([means.qalys for means in grid]),
+    ):
+        line = amounts[0] + share * (amounts[-1] - amounts[0])
+        if np.abs(amounts - line).max() > LINEAR * np.abs(amounts).max():
+            return False
+    return True

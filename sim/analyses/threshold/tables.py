@@ -1,0 +1,176 @@
+"""A threshold analysis as files and as it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pandas as pd
+from rich.console import Console
+
+from sim.analyses.shared.constant import DOES_NOT_VARY
+from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.text import (
+    SAME_PATIENTS,
+    money,
+    plain_number,
+    print_heading,
+    print_notes,
+    strategy_label,
+)
+from sim.analyses.threshold.analysis import ThresholdAnalysis
+from sim.analyses.threshold.flips import Flip
+from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.values import finite
+
+ANALYSIS: Final = "threshold"
+NAMES: Final = names_of(ANALYSIS)
+COLUMNS: Final = (
+    "parameter",
+    "threshold",
+    "value",
+    "se",
+    "optimal_below",
+    "optimal_above",
+    "low",
+    "high",
+    "base",
+    "last_below",
+    "unit",
+    "currency",
+)
+"""Of threshold.csv, one row per flip; a threshold without one has a row without a value.
+
+- `value` is the value at which another strategy becomes optimal, between `low` and `high`; `se` is
+  its Monte Carlo error.
+- `optimal_below` and `optimal_above` are the strategies on its two sides.
+- `base` is the parameter's own value.
+- Of a count the decision flips between two whole numbers: `value` is the first at which
+  `optimal_above` is optimal, `last_below` the one before, and there is no error. Else
+  `last_below` is empty.
+- `value`, `se`, `low`, `high`, `base` and `last_below` are in `unit`, `threshold` in `currency`
+  per QALY.
+"""
+
+
+def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
+    """Return the flips in the columns `COLUMNS`."""
+    base = result.question.numbers[result.varied.name]
+    units = (result.varied.unit, result.question.perspective.currency)
+    ends = (result.varied.low, result.varied.high, base)
+    rows: list[tuple[Any, ...]] = []
+    for threshold, decision in result.decisions.items():
+        flips = result.flips_at(threshold)
+        place = (result.varied.name, threshold)
+        rows += [
+            (*place, f.value, finite(f.se), f.below, f.above, *ends, finite(f.last_below), *units)
+            for f in flips
+        ]
+        if not flips:
+            rows.append((*place, None, None, decision.low, decision.high, *ends, None, *units))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
+    """Return the content of threshold.json after its heading."""
+    return {
+        "parameter": result.varied.name,
+        "label": result.varied.label,
+        "unit": result.varied.unit,
+        "low": result.varied.low,
+        "high": result.varied.high,
+        "base": result.question.numbers[result.varied.name],
+        "linear": result.linear,
+        "varies": not result.is_constant,
+        "decisions": [
+            {
+                "threshold": threshold,
+                "optimal_at_low": decision.low,
+                "optimal_at_base": decision.base,
+                "optimal_at_high": decision.high,
+                "flips": [
+                    {
+                        "value": flip.value,
+                        "se": finite(flip.se),
+                        "below": flip.below,
+                        "above": flip.above,
+                        "last_below": finite(flip.last_below),
+                    }
+                    for flip in result.flips_at(threshold)
+                ],
+            }
+            for threshold, decision in result.decisions.items()
+        ],
+    }
+
+
+def threshold_json(result: ThresholdAnalysis) -> str:
+    """Return the whole analysis as JSON text."""
+    return summary_json(result.question, ANALYSIS, threshold_summary(result))
+
+
+def threshold_files(result: ThresholdAnalysis) -> dict[str, str | bytes]:
+    """Return the files of the analysis by name."""
+    from sim.analyses.threshold.figure import threshold_figure
+    from sim.layout.style import styled
+
+    with styled():
+        figure = threshold_figure(result)
+    table, summary = threshold_table(result), threshold_summary(result)
+    return analysis_files(result.question, ANALYSIS, table, summary, figure)
+
+
+def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
+    """Print where the decision flips at each threshold."""
+    question, varied = result.question, result.varied
+    unit = "" if varied.unit in varied.label else f", {varied.unit}"
+    base = plain_number(question.numbers[varied.name])
+    interval = f"{plain_number(varied.low)} to {plain_number(varied.high)}"
+    print_heading(console, question, f"{varied.label}{unit}: {base}, varied from {interval}")
+    rows = [row for threshold in result.decisions for row in _rows(result, threshold)]
+    headings = ["Flips at (error)", "Optimal below", "Optimal above"]
+    print_table(console, Table("Threshold per QALY", headings, [rows]))
+    how = _how(result)
+    notes = [f"{SAME_PATIENTS} {how}"]
+    still = [threshold for threshold in result.decisions if not result.flips_at(threshold)]
+    if still:
+        notes.append(
+            f"Nothing flips from {interval} at {', '.join(money(question, each) for each in still)} "
+            "per QALY; --range LO,HI looks elsewhere."
+        )
+    print_notes(console, *notes)
+
+
+def _how(result: ThresholdAnalysis) -> str:
+    """Say how the flips were found."""
+    if result.is_constant:
+        return f"{DOES_NOT_VARY.capitalize()}: this parameter changes no cost and no QALY here."
+    if result.varied.is_whole:
+        return "Only whole numbers were looked at: a flip is a jump from one to the next."
+    return (
+        "Costs and QALYs are straight lines of this parameter, so the values are exact for these "
+        "patients."
+        if result.linear
+        else "The decision was looked up at 17 values; where it differs between neighbours, the "
+        "flip was closed in on to a millionth of the interval."
+    )
+
+
+def _rows(result: ThresholdAnalysis, threshold: float) -> Iterator[Row]:
+    question = result.question
+    label = money(question, threshold)
+    flips = result.flips_at(threshold)
+    if not flips:
+        optimal = strategy_label(question, result.decisions[threshold].base)
+        yield Row(label, [Cell("no flip"), Cell(optimal), Cell(optimal)])
+    for flip in flips:
+        error = "" if finite(flip.se) is None else f" ({plain_number(flip.se)})"
+        sides = [Cell(strategy_label(question, name)) for name in (flip.below, flip.above)]
+        yield Row(label, [Cell(_place(flip), error), *sides])
+
+
+def _place(flip: Flip) -> str:
+    """Say where a flip is: ``between 2 and 3`` of a count."""
+    if flip.is_jump:
+        return f"between {flip.last_below:,.0f} and {flip.value:,.0f}"
+    return f"{flip.value:,.4g}"

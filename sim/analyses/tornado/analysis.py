@@ -1,0 +1,342 @@
+"""One-way analysis: one parameter at a time at the ends of its interval, all else at the base.
+
+Every parameter set is simulated in the same patients with common random numbers, so any change is
+the effect of the parameter alone: one that the model does not read changes nothing, bit for bit.
+
+Source: Briggs A, Claxton K, Sculpher M, Decision Modelling for Health Economic Evaluation,
+2006, chapter 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sim.analyses.psa.draws_run import Store
+from sim.analyses.shared.constant import is_constant
+from sim.analyses.shared.outcomes import Outcome, Reading, change, outcome_named
+from sim.analyses.shared.paired_runs import (
+    Progress,
+    Sample,
+    sample,
+    strategy_names,
+    with_values,
+)
+from sim.analyses.shared.principal import NORMAL_97_5, Component, components, moved_along
+from sim.analyses.shared.ranges import shown_label, uncertain_ranges
+from sim.analyses.shared.sets import Row, Sets, rows_of
+from sim.analyses.shared.switches import alternatives
+from sim.analyses.tornado.states import benefit_of, state_of
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import Estimate
+from sim.errors import UserError
+from sim.simulation.question import Question
+from sim.simulation.whole_numbers import allowed
+
+PARAMETER: Final = "parameter"
+FITTED: Final = "fitted parameter"
+COMPONENT: Final = "fitted together"
+STRUCTURE: Final = "structure"
+GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
+ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
+"""The columns stored for each end."""
+
+
+class End(NamedTuple):
+    """An end of a bar: its value, when it has one, and its question."""
+
+    value: float | None
+    ask: Callable[[], Question]
+
+
+class Factor(NamedTuple):
+    """A factor that is varied, in one of `GROUPS`; a structural choice has a single end."""
+
+    group: str
+    name: str
+    label: str
+    unit: str
+    ends: tuple[End, ...]
+
+
+class Found(NamedTuple):
+    """An outcome at an end: its value, its change from the base, the optimal strategy there.
+
+    `benefit` is how far the net benefit of the strategy moves from the base, in currency. `state`
+    describes in words an end at which the outcome has no value, such as ``dominant``; else it is
+    empty.
+    """
+
+    value: float | None
+    outcome: float
+    change: Estimate
+    optimal: str
+    benefit: float = math.nan
+    state: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A factor with the outcome at its ends: low and high, or the one of a structural choice."""
+
+    group: str
+    name: str
+    label: str
+    unit: str
+    ends: tuple[Found, ...]
+
+    @property
+    def swing(self) -> float:
+        """Return how far the ends and the base are apart; ``nan`` where an end has no outcome."""
+        changes = [0.0, *(end.change.mean for end in self.ends)]
+        return math.nan if any(map(math.isnan, changes)) else max(changes) - min(changes)
+
+    @property
+    def is_undefined(self) -> bool:
+        """Whether an end, or the base, has no value of the outcome."""
+        return math.isnan(self.swing)
+
+    @property
+    def benefit_moved(self) -> float:
+        """Return how far the net benefit moves at most; 0 where it is not known."""
+        moved = (abs(end.benefit) for end in self.ends)
+        return max((each for each in moved if not math.isnan(each)), default=0.0)
+
+    @property
+    def within_error(self) -> bool:
+        """Whether no end differs from the base by more than 1.96 of its own errors."""
+        return all(abs(end.change.mean) <= NORMAL_97_5 * end.change.se for end in self.ends)
+
+
+@dataclass(frozen=True)
+class Tornado:
+    """A one-way analysis: the base, then the bars by group.
+
+    Bars with an end at which the outcome has no value come first, those at which net benefit
+    moves most before others; then the widest.
+
+    Attributes
+    ----------
+    base
+        The outcome at the base, with its Monte Carlo error.
+    optimal
+        The strategy with the most net benefit at `threshold` at the base.
+    state
+        The state at the base, in words, where the outcome has no value there.
+    """
+
+    question: Question
+    outcome: Outcome
+    strategy: str
+    threshold: float
+    base: Estimate
+    optimal: str
+    bars: tuple[Bar, ...]
+    state: str = ""
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the outcome is the same at the base and at every end."""
+        values = [self.base.mean, *(end.outcome for bar in self.bars for end in bar.ends)]
+        return is_constant(values)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether no parameter changes the outcome, whatever structural choices do."""
+        return all(bar.swing == 0.0 for bar in self.bars if bar.group != STRUCTURE)
+
+    def flips(self, bar: Bar) -> bool:
+        """Whether another strategy is optimal at an end of the bar."""
+        return any(end.optimal != self.optimal for end in bar.ends)
+
+
+def tornado(
+    question: Question,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    posterior: pd.DataFrame | None = None,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+    store: Store | None = None,
+) -> Tornado:
+    """Vary every uncertain parameter of the question and every structural choice, one by one.
+
+    Parameters
+    ----------
+    question
+        The question.
+    outcome
+        A name of `sim.analyses.shared.outcomes`, of `strategy` minus the comparator.
+    threshold
+        In currency per QALY, of the net benefit; by default the middle one of the perspective.
+    strategy
+        By default the one with the most net benefit, the comparator left out.
+    posterior
+        Draws of the parameters that were fitted together.
+    threads
+        Sets simulated at the same time; results do not depend on it.
+    progress
+        Called with 1 for each set that is finished; there is one for each end of `factors`.
+    store
+        Stores chunks of sets as they are finished; those that it has are not simulated again.
+
+    Raises
+    ------
+    UserError
+        When there is no such outcome or strategy, or nothing but the comparator.
+    """
+    worth = middle_threshold(question) if threshold is None else threshold
+    chosen = outcome_named(outcome, threshold=worth, currency=question.perspective.currency)
+    base = sample(question, chosen.columns)
+    name = chosen_strategy(base, worth, strategy)
+    reading = chosen.read(base.pair(name))
+    listed = factors(question, posterior)
+    measure = partial(_measured, chosen, name, worth, (reading, benefit_of(base, name, worth)))
+    sets = _sets(listed, chosen, measure)
+    rows = rows_of(sets, threads=threads, progress=progress, store=store)
+    return Tornado(
+        question=question,
+        outcome=chosen,
+        strategy=name,
+        threshold=worth,
+        base=Estimate(reading.value, reading.se),
+        optimal=base.optimal(worth),
+        bars=tuple(sorted(_bars(listed, rows), key=order)),
+        state=state_of(chosen, base, name, reading.value),
+    )
+
+
+def _sets(listed: Sequence[Factor], outcome: Outcome, measure: Callable[[Sample], Row]) -> Sets:
+    """Return the parameter sets at the ends of the factors."""
+    ends = [end for factor in listed for end in factor.ends]
+    return Sets(
+        count=len(ends),
+        ask=lambda place: ends[place].ask(),
+        columns=outcome.columns,
+        measure=measure,
+        names=ROW,
+    )
+
+
+def _bars(listed: Sequence[Factor], rows: pd.DataFrame) -> list[Bar]:
+    """Return a bar for each factor from the rows of its ends."""
+    ends = [end for factor in listed for end in factor.ends]
+    found = (
+        Found(end.value, outcome, Estimate(moved, se), optimal, benefit, state)
+        for end, (outcome, moved, se, optimal, benefit, state) in zip(
+            ends, rows[list(ROW)].itertuples(index=False), strict=True
+        )
+    )
+    return [Bar(*factor[:-1], ends=tuple(next(found) for _ in factor.ends)) for factor in listed]
+
+
+def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:
+    """Return the factors that `tornado` varies."""
+    return [
+        *_parameters(question, posterior),
+        *_components(question, posterior),
+        *_structure(question),
+    ]
+
+
+def middle_threshold(question: Question) -> float:
+    """Return the middle threshold, the upper of two."""
+    ordered = sorted(question.thresholds)
+    return ordered[len(ordered) // 2]
+
+
+def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str:
+    """Return the strategy that is compared: the one named, else the best but the comparator.
+
+    Raises
+    ------
+    UserError
+        When it is not among the strategies, or is the comparator.
+    """
+    comparator = base.question.scenario.comparator_name
+    names = strategy_names(base.question)
+    others = [name for name in names if name != comparator]
+    if not others:
+        raise UserError(
+            "needs a strategy beside the comparator",
+            file=base.question.loaded.file,
+            key="strategies",
+        )
+    if strategy is None:
+        benefits = dict(zip(names, base.net_benefits(threshold).tolist(), strict=True))
+        return max(others, key=lambda name: benefits[name])
+    if strategy not in others:
+        problem = "is the comparator" if strategy == comparator else "no such strategy"
+        raise UserError(problem, key="--strategy", value=strategy, choices=others)
+    return strategy
+
+
+def _parameters(question: Question, posterior: pd.DataFrame | None) -> Iterator[Factor]:
+    fitted = set() if posterior is None else set(posterior.columns)
+    for one in uncertain_ranges(question, posterior):
+        ends = tuple(
+            End(value, partial(with_values, question, {one.name: value}))
+            for value in (one.low, one.high)
+        )
+        group = FITTED if one.name in fitted else PARAMETER
+        yield Factor(group, one.name, one.label, one.unit, ends)
+
+
+def _components(question: Question, posterior: pd.DataFrame | None) -> Iterator[Factor]:
+    if posterior is None:
+        return
+    used = posterior[[name for name in posterior.columns if name in question.used]]
+    base = {str(name): question.numbers[str(name)] for name in used.columns}
+    for number, component in enumerate(components(used), start=1):
+        ends = tuple(
+            End(sds, partial(with_values, question, _along(question, component, base, sds)))
+            for sds in (-NORMAL_97_5, NORMAL_97_5)
+        )
+        share = f"{PERCENT * component.variance_share:.0f} %"
+        strongest = shown_label(question, component.strongest)
+        label = f"Component {number} ({share}), mostly: {strongest}"
+        yield Factor(COMPONENT, f"component_{number}", label, "sd", ends)
+
+
+def _along(
+    question: Question, component: Component, base: dict[str, float], sds: float
+) -> dict[str, float]:
+    moved = {name: np.array(value) for name, value in moved_along(component, base, sds).items()}
+    return {name: float(value) for name, value in allowed(question.parameters, moved).items()}
+
+
+def _structure(question: Question) -> Iterator[Factor]:
+    for choice, asked in alternatives(question):
+        yield Factor(STRUCTURE, choice.name, choice.label, "", (End(None, partial(_same, asked)),))
+
+
+def _same(question: Question) -> Question:
+    return question
+
+
+def _measured(
+    outcome: Outcome, strategy: str, threshold: float, base: tuple[Reading, float], found: Sample
+) -> Row:
+    reading = outcome.read(found.pair(strategy))
+    there, benefit_there = base
+    return (
+        reading.value,
+        *change(reading, there),
+        found.optimal(threshold),
+        benefit_of(found, strategy, threshold) - benefit_there,
+        state_of(outcome, found, strategy, reading.value),
+    )
+
+
+def order(bar: Bar) -> tuple[int, bool, float, str]:
+    """Return the sort key of bars: group, without a value first, then how far they move."""
+    by = -bar.benefit_moved if bar.is_undefined else -bar.swing
+    return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name

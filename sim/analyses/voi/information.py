@@ -1,0 +1,234 @@
+"""The value of information before a decision: the expected value of perfect information.
+
+With the net monetary benefit (NMB) of each strategy in each draw of the parameters, at one
+threshold::
+
+    EVPI          = E[max over strategies of NMB] - max over strategies of E[NMB]
+    EVPPI(group)  = E[max over strategies of E[NMB | group]] - max over strategies of E[NMB]
+
+both in currency per patient. The inner expectation is a regression of the differences in NMB
+against the first strategy on the parameters of the group, over the draws.
+
+Source: Strong M, Oakley JE, Brennan A, Med Decis Making 2014;34:311-26; Rothery C et al., Value
+Health 2020;23:277-86 (ISPOR good practices); Luedtke AR, van der Laan MJ, Ann Stat
+2016;44:713-42 (influence of a draw on the mean under the best decision).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.analyses.psa.acceptability import Estimates, net_benefits
+from sim.analyses.voi.regression import Design, designs, fit
+from sim.clinic.units import DAYS_PER_YEAR
+from sim.economics.discounting import Discounting
+from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, mean
+from sim.engine.streams import uniforms
+from sim.simulation.parameter_draws import Draw
+
+SHUFFLES: Final = 10
+
+
+class PartialInformation(NamedTuple):
+    """The value of knowing a group of parameters, in currency per patient.
+
+    Attributes
+    ----------
+    value, se
+        The EVPPI and its standard error: the finite draws, the regression and its bias.
+    null, null_se
+        The result of the same regression when the draws of the group are shuffled among each other,
+        so that the true value is 0: its upward bias, and the spread of that.
+    """
+
+    value: float
+    se: float
+    null: float
+    null_se: float
+
+    @property
+    def exceeds_bias(self) -> bool:
+        """Whether the value exceeds its upward bias by twice its standard error."""
+        return self.value - self.null > 2.0 * self.se
+
+
+class Null(NamedTuple):
+    """Mean and standard deviation of the EVPPI of shuffled parameters."""
+
+    mean: float
+    sd: float
+
+
+def evpi(costs: npt.ArrayLike, qalys: npt.ArrayLike, threshold: float) -> Estimate:
+    """Return the expected value of perfect information, in currency per patient.
+
+    Parameters
+    ----------
+    costs, qalys
+        In currency and in QALYs; shape (draws, strategies).
+    threshold
+        In currency per QALY.
+
+    The error is that of the mean over draws of the loss of the strategy that is best on average.
+    """
+    (benefits,) = net_benefits(costs, qalys, [threshold])
+    return mean(benefits.max(axis=1) - benefits[:, _best(benefits)])
+
+
+def evpi_curve(costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike) -> Estimates:
+    """Return `evpi` at each threshold; both arrays have the shape (thresholds,)."""
+    grid = np.asarray(thresholds, dtype=np.float64)
+    found = np.array([evpi(costs, qalys, float(threshold)) for threshold in grid])
+    found = found.reshape(len(grid), len(NOT_ESTIMABLE))
+    return Estimates(found[:, 0], found[:, 1])
+
+
+def evppi(
+    parameters: npt.ArrayLike,
+    costs: npt.ArrayLike,
+    qalys: npt.ArrayLike,
+    thresholds: npt.ArrayLike,
+    *,
+    seed: int = 0,
+    nulls: Sequence[Null] | None = None,
+) -> list[PartialInformation]:
+    """Return the expected value of perfect information on a group of parameters.
+
+    Parameters
+    ----------
+    parameters
+        The draws of the group; shape (draws, members).
+    costs, qalys
+        As for `evpi`.
+    thresholds
+        In currency per QALY; there is a result for each.
+    seed
+        Of the simulated fits and of the shuffles.
+    nulls
+        The result of `shuffled`, if it is known from a group of as many members.
+
+    The value is the mean over fits simulated from the posterior of the regression. Its error is
+    that of ``NMB of the decision by the fit - NMB of the best strategy on average`` over draws,
+    or the spread over the simulated fits where that is larger, with the spread of the null in
+    quadrature.
+    """
+    with _one_thread():
+        found, candidates = _prepared(parameters, costs, qalys, thresholds)
+        known = _shuffled(candidates, found, seed) if nulls is None else nulls
+        return [
+            _partial(candidates, benefits, seed, null)
+            for benefits, null in zip(found, known, strict=True)
+        ]
+
+
+def shuffled(
+    parameters: npt.ArrayLike,
+    costs: npt.ArrayLike,
+    qalys: npt.ArrayLike,
+    thresholds: npt.ArrayLike,
+    *,
+    seed: int = 0,
+) -> list[Null]:
+    """Return the EVPPI that the regression finds where the parameters are uninformative.
+
+    The draws of the group are shuffled as whole rows. The regression sees parameters by their
+    ranks, so the answer for one parameter is valid for any other of as many distinct values.
+    """
+    with _one_thread():
+        found, candidates = _prepared(parameters, costs, qalys, thresholds)
+        return _shuffled(candidates, found, seed)
+
+
+def effective_population(incidence_per_year: float, years: float, annual_rate: float) -> float:
+    """Return the patients whose decisions the information improves, discounted.
+
+    ``incidence * integral of (1 + r)^-t dt`` from 0 to the decision horizon, in patients: so many a
+    year, for so many years, with an annual effective discount rate. The value of information for
+    the population is this number of times that for a patient.
+
+    Raises
+    ------
+    ValueError
+        Where a number is negative or not finite.
+    """
+    for number in (incidence_per_year, years):
+        if not (math.isfinite(number) and number >= 0.0):
+            message = f"incidence and years are finite numbers of at least 0: {number}"
+            raise ValueError(message)
+    days = Discounting(annual_rate).days(0.0, years * DAYS_PER_YEAR)
+    return incidence_per_year * days / DAYS_PER_YEAR
+
+
+def _prepared(
+    parameters: npt.ArrayLike, costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike
+) -> tuple[list[Array], list[Design]]:
+    """Return the net benefits at each threshold, and the designs of the group."""
+    found = list(net_benefits(costs, qalys, thresholds))
+    return found, designs(parameters, np.column_stack([_differences(each) for each in found]))
+
+
+def _partial(
+    candidates: Sequence[Design], benefits: Array, seed: int, null: Null
+) -> PartialInformation:
+    values, expected = _simulated(candidates, _differences(benefits), seed)
+    decided = np.take_along_axis(benefits, _with_reference(expected).argmax(axis=1)[:, None], 1)
+    gain = mean(decided[:, 0] - benefits[:, _best(benefits)])
+    error = math.hypot(max(gain.se, float(values.std(ddof=1))), null.sd)
+    return PartialInformation(float(values.mean()), error, null.mean, null.sd)
+
+
+def _shuffled(candidates: Sequence[Design], found: Sequence[Array], seed: int) -> list[Null]:
+    nulls = []
+    for benefits in found:
+        values = []
+        for shuffle in range(SHUFFLES):
+            # To shuffle the results is to shuffle the parameters the other way round.
+            numbers = uniforms(seed, 0, len(benefits), Draw.SHUFFLE, shuffle)
+            order = np.argsort(numbers, kind="stable")
+            values.append(_simulated(candidates, _differences(benefits)[order], seed)[0].mean())
+        nulls.append(Null(float(np.mean(values)), float(np.std(values, ddof=1))))
+    return nulls
+
+
+def _simulated(candidates: Sequence[Design], differences: Array, seed: int) -> tuple[Array, Array]:
+    """Return the EVPPI of each simulated fit, and the expected differences of each draw."""
+    if not differences.shape[1]:
+        return np.zeros(2), differences
+    fitted = fit(candidates, differences, seed=seed)
+    # The reference strategy differs from itself by 0.
+    best = np.maximum(fitted.simulated.max(axis=2), 0.0).mean(axis=1)
+    alone = np.maximum(fitted.simulated.mean(axis=1).max(axis=1), 0.0)
+    return np.maximum(best - alone, 0.0), fitted.expected
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    # Many small systems: threads would only wait for each other, and change the last digits.
+    limits: AbstractContextManager[object] = _libraries().limit(limits=1)
+    return limits
+
+
+@cache
+def _libraries() -> Any:  # noqa: ANN401 - it brings no types
+    """Return the controller of linear-algebra threads; finding it takes time."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _differences(benefits: Array) -> Array:
+    return benefits[:, 1:] - benefits[:, :1]
+
+
+def _with_reference(differences: Array) -> Array:
+    return np.column_stack([np.zeros(len(differences)), differences])
+
+
+def _best(benefits: Array) -> int:
+    return int(benefits.mean(axis=0).argmax())

@@ -1,0 +1,181 @@
+"""``voi``: the value of information before a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sim.analyses.psa.analysis import Work, results
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.psa.result import chosen_size
+from sim.analyses.shared.arguments import positive, threads_given, whole
+from sim.analyses.shared.result import Result
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.sensitivity_results import TOP
+from sim.analyses.shared.wording import rename_options
+from sim.analyses.voi import tables as report
+from sim.analyses.voi.analysis import (
+    ValueOfInformation,
+    default_groups,
+    matching,
+    value_of_information,
+)
+from sim.errors import UserError
+from sim.layout.progress import patients_progress, steps_progress
+from sim.limits import LARGEST_AMOUNT, LONGEST_DECISION_YEARS, MOST_PATIENTS
+from sim.simulation.question import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+
+class VoiResult(Result):
+    """The value of knowing everything, groups of parameters, and each parameter.
+
+    Figures are ``evpi``, against the threshold, and ``evppi``, of groups and parameters.
+    """
+
+    COMMAND = "voi"
+    FILES = report.NAMES
+    FIGURES = (report.CURVE, report.BARS)
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        found: ValueOfInformation,
+        population: report.Patients | None,
+        top: int,
+    ) -> None:
+        super().__init__(scenario)
+        self._found = found
+        self._population = population
+        self._top = top
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {report.ANALYSIS: self.values, report.CURVE: self.evpi}
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """A row per threshold of everything, each group and each parameter, as in voi.csv.
+
+        Columns ``kind``, ``name``, ``label``, ``members``, ``threshold``, ``value`` with its ``se``
+        (currency per patient), ``null`` with ``null_se`` (the result where the true value is 0),
+        ``told_from_nothing``, ``population_value``, ``population_se``, ``currency``.
+        """
+        return report.voi_table(self._found, self._population)
+
+    @property
+    def evpi(self) -> pd.DataFrame:
+        """The EVPI by ``threshold``: ``evpi`` and ``se`` per patient, in ``currency``."""
+        return self._found.curve
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        return report.voi_files(self._found, self._population, self._top)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return report.voi_json(self._found, self._population)
+
+    def print_to(self, console: Console) -> None:
+        """Print the EVPI, then groups and parameters."""
+        report.print_voi(console, self._found, self._population, self._top)
+
+    def _draw(self, name: str) -> Figure:
+        return report.drawn_voi(self._found, self._top)[name]
+
+
+@rename_options
+def voi(
+    scenario: Scenario,
+    *,
+    draws: int | None = None,
+    patients: int | None = None,
+    thresholds: Sequence[float] | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    incidence: float | None = None,
+    years: float | None = None,
+    top: int = TOP,
+    cached: bool = True,
+    threads: int | None = None,
+) -> VoiResult:
+    """Estimate the value of information before a choice between the strategies of a scenario.
+
+    The expected value of perfect information, on everything (EVPI), on groups of parameters and on
+    each of them (EVPPI), read from the draws of a probabilistic analysis.
+
+    Parameters
+    ----------
+    scenario
+        The question; its own number of patients does not matter.
+    draws, patients, cached, threads
+        As for `psa`.
+    thresholds
+        Currency per QALY; by default those of the scenario.
+    groups
+        Patterns of the parameters that are learnt together, where ``*`` matches anything, by the
+        name of the group: ``{"survival": ["relapse.*", "disease.*"]}``. By default costs,
+        utilities, toxicity, transplant, relapse, response and others.
+    incidence, years
+        Patients a year who face the choice, and for how many years it is made; with them the value
+        to all patients is given.
+    top
+        Parameters that are shown; the table holds all.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, no parameter fits a pattern, or there is no choice to
+        inform.
+
+    Examples
+    --------
+    >>> from sim import Scenario, voi
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> found = voi(scenario, draws=60, patients=50, groups={"prices": ["cost.*"]}, cached=False)
+    >>> found.values["kind"].unique().tolist()
+    ['everything', 'group', 'parameter']
+    """
+    question = scenario.question
+    population = _population(question, incidence, years)
+    shown = whole("top", top, 1)
+    asked = tuple(
+        positive("thresholds", each, LARGEST_AMOUNT) for each in thresholds or question.thresholds
+    )
+    work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    size = chosen_size(question, work, draws=draws, patients=patients)
+    psa = results(replace(question, patients=size.patients), size.draws, work)
+    return VoiResult(scenario, _valued(psa, asked, groups or {}), population, shown)
+
+
+def _valued(
+    psa: Psa, thresholds: tuple[float, ...], groups: Mapping[str, Sequence[str]]
+) -> ValueOfInformation:
+    """Return the value of information on groups of parameters, by default `default_groups`."""
+    names = [str(name) for name in psa.parameters.columns]
+    learnt = {name: matching(names, name, fits) for name, fits in groups.items()}
+    learnt = learnt or default_groups(psa.question, names)
+    with steps_progress(len(names) + len(learnt), "valuing information") as advance:
+        return value_of_information(psa, thresholds, learnt, progress=advance)
+
+
+def _population(
+    question: Question, incidence: float | None, years: float | None
+) -> report.Patients | None:
+    if incidence is None and years is None:
+        return None
+    if incidence is None or years is None:
+        raise UserError(
+            "the value to the population needs both --incidence and --years",
+            key="--incidence" if incidence is None else "--years",
+        )
+    return report.Patients(
+        question,
+        positive("--incidence", incidence, MOST_PATIENTS),
+        positive("--years", years, LONGEST_DECISION_YEARS),
+    )

@@ -1,0 +1,1 @@
+"""The analysis `what_ifs`: what it computes, its result, tables, text and figure."""

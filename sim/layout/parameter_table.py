@@ -1,0 +1,262 @@
+"""The parameters of the catalogue as a table to read and as a file to work with."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sim.catalog import Catalogue, Parameter, load_catalogue
+from sim.catalog.parameter import STATUSES
+from sim.errors import UserError
+from sim.layout.plain import write_plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.scenario.schema import Scenario
+
+COLUMNS: Final = (
+    "from",
+    "name",
+    "value",
+    "distribution, 95 % interval",
+    "status",
+    "source",
+    "place",
+)
+CSV_COLUMNS: Final = (
+    "from",
+    "name",
+    "label",
+    "value",
+    "unit",
+    "scenario_value",
+    "distribution",
+    "interval_low",
+    "interval_high",
+    "range_low",
+    "range_high",
+    "status",
+    "source",
+    "citation",
+    "place",
+    "derivation",
+    "arithmetic",
+    "note",
+    "price_year",
+    "amount",
+    "file",
+    "line",
+)
+"""Of ``--csv``: `from` is the file of the catalogue, `value` the catalogue's, `scenario_value` that
+of the scenario instead. `interval_*` are quantiles of the distribution, `range_*` the ends of a
+one-way analysis. `amount` is in the prices of `price_year`."""
+_THOUSAND: Final = 1000.0
+_NEAREST_SHOWN: Final = 5
+_STATUS_STYLES: Final = {"assumption": "yellow", "provisional": "bold red"}
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A parameter with its sources in words, and the value of a scenario that overrides it."""
+
+    parameter: Parameter
+    short_sources: str
+    citations: str
+    scenario_value: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """Name the file: populations, and perspectives, define the same names."""
+        return Path(self.parameter.file).stem
+
+
+def show_parameters(filter_text: str | None, scenario: Path | None, as_csv: bool) -> None:
+    """Write the parameters to standard output: a table, or all fields `as_csv`.
+
+    Only those are shown that the `scenario` uses, when there is one, and that have
+    `filter_text` in their name, label, source, status or file name, whatever the case.
+
+    Raises
+    ------
+    UserError
+        When no parameter has the text, or the scenario has a mistake.
+    """
+    catalogue = load_catalogue()
+    listed = _listed(catalogue, None if scenario is None else _asked(scenario, catalogue))
+    chosen = listed if filter_text is None else _matching(listed, filter_text)
+    if as_csv:
+        _write_csv(chosen)
+    elif sys.stdout.isatty():
+        _print_table(chosen)
+    else:
+        _write_plain(chosen)
+
+
+def parameters_frame(catalogue: Catalogue, scenario: Scenario) -> pd.DataFrame:
+    """Return the parameters that a scenario may use, in the columns `CSV_COLUMNS`."""
+    import pandas as pd
+
+    rows = _csv_rows(_listed(catalogue, scenario))
+    frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
+    return frame.astype({"scenario_value": "float64", "amount": "float64", "price_year": "Int64"})
+
+
+def _asked(scenario: Path, catalogue: Catalogue) -> Scenario:
+    from sim.scenario.loading import load_scenario
+
+    return load_scenario(scenario, catalogue).scenario
+
+
+def _listed(catalogue: Catalogue, asked: Scenario | None) -> list[_Listed]:
+    from sim.scenario.inputs import Inputs
+
+    parameters = list(catalogue.parameters())
+    values: Mapping[str, float] = {}
+    if asked is not None:
+        used = Inputs(catalogue).used(asked)
+        parameters, values = list(used.values()), asked.parameters
+    names = _short_names(catalogue)
+    return [
+        _Listed(
+            parameter,
+            short_sources="; ".join(names[key] for key in parameter.sources),
+            citations=" ".join(catalogue.sources[key].citation for key in parameter.sources),
+            scenario_value=values.get(parameter.name),
+        )
+        for parameter in parameters
+    ]
+
+
+def _short_names(catalogue: Catalogue) -> dict[str, str]:
+    """Name each source by its author and year, and by its key too where these are shared."""
+    shared = Counter(source.short for source in catalogue.sources.values())
+    return {
+        key: source.short if shared[source.short] == 1 else f"{source.short} ({key})"
+        for key, source in catalogue.sources.items()
+    }
+
+
+def _matching(listed: Sequence[_Listed], text: str) -> list[_Listed]:
+    wanted = text.casefold()
+    chosen = [item for item in listed if wanted in _searched_text(item).casefold()]
+    if not chosen:
+        problem = f"no parameter has '{text}' in its name, label, source or status"
+        near = _nearest_names(text, [item.parameter.name for item in listed])
+        raise UserError(f"{problem}; the nearest names: {', '.join(near)}" if near else problem)
+    return chosen
+
+
+def _searched_text(item: _Listed) -> str:
+    parameter = item.parameter
+    fields = (parameter.name, parameter.label, parameter.status, item.origin)
+    return "\n".join([*fields, *parameter.sources, item.short_sources, item.citations])
+
+
+def _nearest_names(text: str, names: Sequence[str]) -> list[str]:
+    # Someone who looks for "relpase" means a word of a name, not a whole name.
+    words: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        for word in {name, *name.split("."), *name.replace(".", "_").split("_")}:
+            words.setdefault(word, []).append(name)
+    close = difflib.get_close_matches(text.casefold(), words, n=_NEAREST_SHOWN)
+    found = dict.fromkeys(name for word in close for name in words[word])
+    return list(found)[:_NEAREST_SHOWN]
+
+
+def _shown_number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.4g}"
+
+
+def _cells(item: _Listed) -> tuple[str, ...]:
+    parameter = item.parameter
+    value = f"{_shown_number(parameter.value)} {parameter.unit}"
+    if item.scenario_value is not None:
+        value = f"{_shown_number(item.scenario_value)} (catalogue: {value})"
+    distribution = str(parameter.distribution)
+    low, high = parameter.distribution.interval()
+    if low < high:
+        distribution += f", {_shown_number(low)} to {_shown_number(high)}"
+    return (
+        item.origin,
+        parameter.name,
+        value,
+        distribution,
+        parameter.status,
+        item.short_sources,
+        parameter.place,
+    )
+
+
+def _summary(chosen: Sequence[_Listed]) -> str:
+    counts = Counter(item.parameter.status for item in chosen)
+    parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
+    noun = "parameter" if len(chosen) == 1 else "parameters"
+    return f"{len(chosen)} {noun}: {', '.join(parts)}"
+
+
+def _print_table(chosen: Sequence[_Listed]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("name\nfrom", "value\ndistribution, 95 % interval", "status", "source\nplace"):
+        table.add_column(heading, overflow="fold")
+    for item in chosen:
+        origin, name, value, distribution, status, source, place = _cells(item)
+        table.add_row(
+            Text.assemble(name, "\n", (origin, "dim")),
+            Text.assemble(value, "\n", (distribution, "dim")),
+            Text(status, _STATUS_STYLES.get(status, "")),
+            Text.assemble(source, "\n", (place, "dim")),
+        )
+    console = Console()
+    console.print(table)
+    console.print(Text(_summary(chosen)))
+
+
+def _write_plain(chosen: Sequence[_Listed]) -> None:
+    write_plain([COLUMNS, *(_cells(item) for item in chosen)])
+    sys.stdout.write(_summary(chosen) + "\n")
+
+
+def _write_csv(chosen: Sequence[_Listed]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    writer.writerows(_csv_rows(chosen))
+
+
+def _csv_rows(chosen: Sequence[_Listed]) -> Iterator[tuple[object, ...]]:
+    for item in chosen:
+        parameter = item.parameter
+        yield (
+            item.origin,
+            parameter.name,
+            parameter.label,
+            parameter.value,
+            parameter.unit,
+            item.scenario_value,
+            str(parameter.distribution),
+            *parameter.distribution.interval(),
+            parameter.low,
+            parameter.high,
+            parameter.status,
+            "; ".join(parameter.sources),
+            item.citations,
+            parameter.place,
+            parameter.derivation,
+            parameter.arithmetic,
+            parameter.note,
+            parameter.price_year,
+            parameter.amount,
+            parameter.file,
+            parameter.line,
+        )

@@ -1,0 +1,156 @@
+"""The tables of a run, in the columns of `sim.layout.run_columns.COLUMNS`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.ledger import State
+from sim.layout.run_columns import COLUMNS
+from sim.layout.trace import describe
+from sim.layout.values import estimate_row
+from sim.simulation.curves import curves
+from sim.simulation.flow import Flow, flow_of
+from sim.simulation.outcome_units import account_unit, outcome_unit
+from sim.simulation.question import Question
+from sim.simulation.run import Simulation, Trace
+from sim.simulation.summary import Summary
+from sim.simulation.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
+
+
+def run_tables(
+    simulation: Simulation, summary: Summary, flow: Flow | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the run by file name, in the columns `COLUMNS`.
+
+    The `flow` is needed where the simulation did not store its single patients.
+    """
+    tables = {
+        "strategies.csv": _strategies(summary, simulation.question.perspective.currency),
+        "increments.csv": _increments(summary, simulation.question.perspective.currency),
+        "survival.csv": _survival(simulation),
+        "ledger.csv": _ledger(simulation),
+        "flow.csv": pd.DataFrame(
+            (flow or flow_of(simulation)).paths(), columns=list(COLUMNS["flow.csv"])
+        ),
+        "inputs.csv": inputs_table(simulation.question),
+    }
+    if simulation.traces:
+        tables["events.csv"] = _events(simulation.traces)
+    return tables
+
+
+def _strategies(summary: Summary, currency: str) -> pd.DataFrame:
+    rows = [
+        (arm.name, name, *estimate_row(value), outcome_unit(name, currency))
+        for arm in summary.arms
+        for name, value in arm.outcomes.items()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["strategies.csv"]))
+
+
+def _increments(summary: Summary, currency: str) -> pd.DataFrame:
+    rows: list[tuple[str, str, str, float | None, float | None, str]] = []
+    for comparison in summary.comparisons:
+        gain = comparison.increment
+        estimates = {"cost": gain.cost, "qalys": gain.qalys, "life_years": gain.life_years}
+        estimates |= {f"cost.{n}": value for n, value in comparison.cost_categories.items()}
+        if gain.icer is not None and gain.icer_se is not None:
+            estimates["icer"] = Estimate(gain.icer, gain.icer_se)
+        else:
+            estimates["icer"] = NOT_ESTIMABLE
+        estimates |= {f"nmb_at_{t:g}": value for t, value in comparison.nmb.items()}
+        names = (gain.strategy, gain.comparator)
+        rows += [
+            (*names, outcome, *estimate_row(value), outcome_unit(outcome, currency))
+            for outcome, value in estimates.items()
+        ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
+
+
+def _survival(simulation: Simulation) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "strategy": curve.strategy,
+                "endpoint": curve.endpoint,
+                "months": range(len(curve.at_risk)),
+                "survival_percent": PERCENT * curve.at_risk / curve.patients
+                if curve.patients
+                else math.nan,
+                "at_risk": curve.at_risk,
+            }
+        )
+        for curve in curves(simulation)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _ledger(simulation: Simulation) -> pd.DataFrame:
+    n, currency = simulation.question.patients, simulation.question.perspective.currency
+    rows = [
+        (
+            strategy.name,
+            category.account.value,
+            category.label,
+            line + 1,
+            state.value,
+            cell[UNDISCOUNTED] / n,
+            cell[DISCOUNTED] / n,
+            account_unit(category.account, currency),
+        )
+        for strategy, cells in zip(
+            simulation.question.model.strategies, simulation.tally.sums.cells, strict=True
+        )
+        for category, by_line in zip(CATEGORIES, cells, strict=True)
+        for line, by_state in enumerate(by_line)
+        for state, cell in zip(State, by_state, strict=True)
+        if cell.any()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["ledger.csv"]))
+
+
+def inputs_table(question: Question) -> pd.DataFrame:
+    """Return the parameters that the question uses, in the columns of inputs.csv."""
+    rows = [
+        (
+            name,
+            parameter.label,
+            question.numbers[name],
+            parameter.unit,
+            parameter.status,
+            "; ".join(parameter.sources),
+            parameter.place,
+            question.numbers[name] != parameter.value,
+            parameter.low,
+            parameter.high,
+            str(parameter.distribution),
+            parameter.arithmetic,
+            parameter.derivation,
+            parameter.note,
+        )
+        for name in sorted(question.used)
+        for parameter in (question.parameters[name],)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["inputs.csv"]))
+
+
+def _events(traces: Sequence[Trace]) -> pd.DataFrame:
+    rows = [
+        (
+            trace.strategy,
+            trace.patient.number,
+            event.time_days,
+            event.kind.name.lower(),
+            event.line + 1,
+            event.cycle + 1 if event.cycle >= 0 else pd.NA,
+            describe(event, trace.regimens),
+        )
+        for trace in traces
+        for event in trace.log
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS["events.csv"]))

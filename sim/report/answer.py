@@ -1,0 +1,311 @@
+"""The answer in sentences made from the results: choice, uncertainty, and its flips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
+from sim.analyses.voi.tables import EVERYTHING
+from sim.economics.estimates import NORMAL_97_5, Estimate
+from sim.report.analyses import Analyses
+from sim.report.probabilistic import probability_with_error, with_errors
+from sim.report.results import Results
+from sim.report.words import (
+    INTERVAL,
+    commands,
+    listed,
+    money,
+    money_with_error,
+    percent,
+    plain,
+    with_error,
+)
+
+DIGITS: Final = 2
+MOST_FLIPS: Final = 12
+BOUNDS: Final = {"at most": " or less", "at least": " or more", "does not matter": ""}
+"""Words after a price that meets a threshold, by the direction in which it is met."""
+
+
+class Verdict(NamedTuple):
+    """The choice at a threshold."""
+
+    threshold: str
+    best: str
+    gain: str
+    probability: str
+
+
+def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+    """Return the context of the section of the answer."""
+    return {
+        "headline": headline(results),
+        "verdicts": [_verdict(results, analyses, t) for t in results.thresholds],
+        "gains": [gain_sentence(results, name) for name in results.others],
+        "sure": list(sure_sentences(results, analyses)),
+        "flips": list(flip_sentences(results, analyses)),
+        "has_probability": analyses.probabilistic is not None,
+    }
+
+
+def best_at(results: Results, threshold: float) -> str:
+    """Return the strategy of the most net monetary benefit; of equals the first."""
+    return max(results.strategies, key=lambda name: results.benefit(name, threshold).mean)
+
+
+def headline(results: Results) -> str:
+    """Say which strategy gives the most net benefit at which thresholds."""
+    labels = results.labels
+    if not results.others:
+        return f"{labels[results.strategies[0]]} is the only strategy; there is nothing to choose."
+    chosen: dict[str, list[str]] = {}
+    for threshold in results.thresholds:
+        chosen.setdefault(best_at(results, threshold), []).append(money(threshold, results.symbol))
+    if len(chosen) == 1:
+        ((best, amounts),) = chosen.items()
+        return f"{labels[best]} gives the most net benefit at {listed(amounts)} per QALY."
+    parts = [f"at {listed(amounts)} per QALY {labels[best]}" for best, amounts in chosen.items()]
+    return f"The most net benefit gives {'; '.join(parts)}."
+
+
+def gain_sentence(results: Results, strategy: str) -> str:
+    """Describe the gains and costs of a strategy against the comparator."""
+    symbol, labels = results.symbol, results.labels
+    qalys, years = (results.gain(strategy, name) for name in ("qalys", "life_years"))
+    cost, icer = (results.gain(strategy, name) for name in ("cost", "icer"))
+    more, less = _more(qalys, "fewer"), _more(cost, "less")
+    start = (
+        f"Per patient, {labels[strategy]} gives {_amount(qalys)} QALYs {more} than "
+        f"{labels[results.comparator]}, {_amount(years)} life-years {_more(years, 'fewer')}, and costs "
+        f"{money_with_error(_size(cost), symbol)} {less}"
+    )
+    ratio = money_with_error(icer, symbol)
+    if qalys.mean > 0.0 and cost.mean > 0.0:
+        return f"{start}: {ratio} per QALY gained, {_beside(results, icer.mean)}."
+    if qalys.mean < 0.0 and cost.mean < 0.0:
+        return f"{start}: {ratio} saved per QALY given up, {_beside(results, icer.mean)}."
+    if qalys.mean == 0.0 and cost.mean == 0.0:
+        return f"{start}: nothing differs."
+    word = "dominates" if qalys.mean >= 0.0 else "is dominated by"
+    return f"{start}: {labels[strategy]} {word} {labels[results.comparator]}."
+
+
+def _size(estimate: Estimate) -> Estimate:
+    return Estimate(abs(estimate.mean), estimate.se)
+
+
+def _amount(estimate: Estimate) -> str:
+    return with_error(_size(estimate), DIGITS)
+
+
+def _more(estimate: Estimate, less: str) -> str:
+    return less if estimate.mean < 0.0 else "more"
+
+
+def _beside(results: Results, ratio: float) -> str:
+    below = [t for t in results.thresholds if t < ratio]
+    above = [t for t in results.thresholds if t >= ratio]
+    if not below:
+        return f"below the lowest threshold, {money(above[0], results.symbol)}"
+    if not above:
+        return f"above the highest threshold, {money(below[-1], results.symbol)}"
+    low, high = (money(amount, results.symbol) for amount in (below[-1], above[0]))
+    return f"between the thresholds {low} and {high}"
+
+
+def _verdict(results: Results, analyses: Analyses, threshold: float) -> Verdict:
+    best = best_at(results, threshold)
+    rivals = [name for name in results.strategies if name != best]
+    gain = ""
+    if rivals:
+        second = max(rivals, key=lambda name: results.benefit(name, threshold).mean)
+        lead = results.benefit(best, threshold).mean - results.benefit(second, threshold).mean
+        gain = f"{money(lead, results.symbol)} over {results.labels[second]}"
+        if _close(results, best, second, threshold):
+            gain += ", within the Monte Carlo error"
+    return Verdict(
+        money(threshold, results.symbol),
+        results.labels[best],
+        gain,
+        _probability(analyses, best, threshold),
+    )
+
+
+def _close(results: Results, best: str, second: str, threshold: float) -> bool:
+    """Whether the lead is smaller than its error, where one of both is the comparator."""
+    pair = {best, second}
+    if results.comparator not in pair:
+        return False
+    (other,) = pair - {results.comparator}
+    benefit = results.benefit(other, threshold)
+    return abs(benefit.mean) <= NORMAL_97_5 * benefit.se
+
+
+def _probability(analyses: Analyses, strategy: str, threshold: float) -> str:
+    found = analyses.probabilistic
+    if found is None:
+        return ""
+    for choice in found.content["decision"]:
+        if choice["threshold"] == threshold:
+            share = next(s for s in choice["strategies"] if s["name"] == strategy)
+            return probability_with_error(share["probability"])
+    return ""
+
+
+def sure_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
+    """Say how far the uncertainty of the inputs moves the answer."""
+    found = analyses.probabilistic
+    if found is None:
+        yield (
+            "The standard errors above are those of the simulation only. How far the uncertainty of "
+            f"the inputs reaches has not been worked out; run: {_hint(results, 'psa')}"
+        )
+        return
+    content = found.content
+    yield from (
+        f"Over {content['draws']:,} draws of {content['parameters_drawn']} uncertain inputs, "
+        f"{results.labels[gain['strategy']]} gives {_interval(gain['qalys'], plain)} more QALYs than "
+        f"{results.labels[gain['comparator']]} and costs "
+        f"{_interval(gain['cost'], lambda value: money(value, results.symbol))} more."
+        for gain in content["increments"]
+    )
+    if results.others:
+        yield (
+            "The probabilities in the table are the shares of draws in which the strategy gives the "
+            "most net benefit, with the noise of the simulation taken out."
+        )
+
+
+def _interval(split: dict[str, float | None], shown: Any) -> str:  # noqa: ANN401
+    mean = math.nan if split["mean"] is None else split["mean"]
+    named = "" if split["low"] is None or split["low_se"] == split["high_se"] == 0.0 else INTERVAL
+    return (
+        f"{shown(mean)} ({' '.join(part for part in (named, with_errors(split, shown)) if part)})"
+    )
+
+
+def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
+    """Describe changes of the choice: by threshold, prices, single inputs, better knowledge."""
+    if not results.others:
+        return
+    yield from _threshold_flips(results)
+    yield from _price_flips(results, analyses)
+    if analyses.one_way is None:
+        yield (
+            "Which input or assumption alone would change the choice has not been worked out; run: "
+            f"{_hint(results, 'tornado')}"
+        )
+    else:
+        yield from _one_way_flips(results, analyses.one_way)
+    if analyses.information is not None:
+        worth = analyses.information.table
+        known = [
+            f"{money(row['value'], results.symbol)} at {money(row['threshold'], results.symbol)}"
+            for row in worth[worth["kind"] == EVERYTHING].to_dict("records")
+        ]
+        yield (
+            "Better knowledge: to know every input exactly before choosing would be worth, per "
+            f"patient, {listed(known)} per QALY."
+        )
+
+
+def _threshold_flips(results: Results) -> Iterator[str]:
+    steps = [row for row in results.summary["frontier"] if row["icer"] is not None]
+    if not steps:
+        best = results.labels[results.summary["frontier"][0]["name"]]
+        yield f"{best} is cheapest and most effective: no threshold changes the choice."
+    for row in steps:
+        limits = row.get("icer_interval")
+        interval = ""
+        if limits is not None:
+            low, high = (money(end, results.symbol) for end in limits)
+            interval = f" ({INTERVAL} of the simulation {low} to {high})"
+        against = row.get("against")
+        instead = "" if against is None else f" instead of {results.labels[against]}"
+        yield (
+            f"The threshold: from {money(row['icer'], results.symbol)} per QALY upwards{interval}, "
+            f"{results.labels[row['name']]} gives the most net benefit{instead}."
+        )
+
+
+def _price_flips(results: Results, analyses: Analyses) -> Iterator[str]:
+    if analyses.priced is None:
+        return
+    symbol, price = results.symbol, float(analyses.priced.content["price"])
+    regimen = analyses.priced.content["regimen"]
+    drug = results.question.catalogue.regimens[regimen].label
+    for strategy in dict.fromkeys(limit.strategy for limit in analyses.priced.limits):
+        parts = []
+        for limit in analyses.priced.limits:
+            if limit.strategy != strategy:
+                continue
+            threshold = money(limit.threshold, symbol)
+            change = f", {percent(limit.base.mean / price - 1.0)}" if price > 0.0 else ""
+            parts.append(
+                f"{threshold} at {money(limit.base.mean, symbol)}{BOUNDS[limit.direction]} "
+                f"(SE\u00a0{money(limit.base.se, symbol)}{change})"
+                if limit.base.mean > 0.0
+                else f"{threshold} at no price"
+            )
+        yield (
+            f"The price of {drug}, {money(price, symbol)} a vial here: against "
+            f"{results.labels[results.comparator]}, {results.labels[strategy]} meets a threshold of "
+            f"{listed(parts)}."
+        )
+
+
+def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
+    at = f"at {money(tornado.threshold, results.symbol)} per QALY"
+    flips = [bar for bar in tornado.bars if tornado.flips(bar)]
+    varied = sum(len(bar.ends) > 1 for bar in tornado.bars)
+    structural = sum(bar.group == STRUCTURE for bar in tornado.bars)
+    if flips:
+        names = [_flip(results, tornado, bar) for bar in flips[:MOST_FLIPS]]
+        more = f", and {len(flips) - MOST_FLIPS} more" if len(flips) > MOST_FLIPS else ""
+        yield f"One thing alone changes the choice {at}: {'; '.join(names)}{more}."
+    else:
+        yield (
+            f"No single one of {varied} inputs, at either end of its range, and none of "
+            f"{structural} structural choices changes the choice {at}."
+        )
+    if tornado.is_constant:
+        return
+    undefined = [bar for bar in tornado.bars if bar.is_undefined and not tornado.state]
+    if undefined:
+        first = max(undefined, key=lambda bar: bar.benefit_moved)
+        states = dict.fromkeys(end.state for end in first.ends if end.state)
+        yield (
+            f"{len(undefined)} inputs or choices leave the outcome without a value at an end; of these net "
+            f"benefit moves most with {_named(first)}: {results.labels[tornado.strategy]} is then "
+            f"{listed(states)}."
+        )
+    told = [bar for bar in tornado.bars if not math.isnan(bar.swing)]
+    if told:
+        widest = max(told, key=lambda bar: bar.swing)
+        swing = widest.swing
+        amount = (
+            money(swing, results.symbol)
+            if tornado.outcome.unit == results.summary["currency"]
+            else f"{plain(swing)} {tornado.outcome.unit}"
+        )
+        yield f"What moves the answer most is {_named(widest)}: by {amount} over its range."
+
+
+def _named(bar: Bar) -> str:
+    label = bar.label
+    ends = [end.value for end in bar.ends if end.value is not None]
+    if len(ends) < len(("low", "high")):
+        return f"“{label}”"
+    unit = "" if bar.unit.lower() in label.lower() else f" {bar.unit}"
+    return f"“{label}” ({plain(ends[0])} to {plain(ends[1])}{unit})"
+
+
+def _flip(results: Results, tornado: Tornado, bar: Bar) -> str:
+    chosen = dict.fromkeys(end.optimal for end in bar.ends if end.optimal != tornado.optimal)
+    return f"{_named(bar)}, towards {listed(results.labels[name] for name in chosen)}"
+
+
+def _hint(results: Results, name: str) -> str:
+    return commands(results.question, [name])[0]

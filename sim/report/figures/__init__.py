@@ -1,1 +1,0 @@
-"""Figures for print, one kind a module; each is drawn from result tables and computes nothing."""

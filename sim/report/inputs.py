@@ -1,0 +1,66 @@
+"""Every input with its value, range, source and status."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+import pandas as pd
+
+from sim.catalog.parameter import STATUSES
+from sim.report.analyses import Analyses
+from sim.report.references import References
+from sim.report.results import Results
+from sim.report.words import plain
+
+MEANINGS: Final = {
+    "evidence": "read from a source",
+    "calibrated": "fitted to published cohorts",
+    "assumption": "decided by the authors of the model",
+    "provisional": "standing in until it is calibrated",
+}
+UNSAID: Final = "fixed"
+"""A distribution that needs no words."""
+
+
+def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
+    """Return the context of the section of inputs."""
+    table = results.tables["inputs.csv"]
+    references = References(results)
+    counts = Counter(table["status"])
+    return {
+        "total": f"{len(table)}",
+        "statuses": [
+            {"name": status, "meaning": MEANINGS[status], "count": counts[status]}
+            for status in STATUSES
+            if counts[status]
+        ],
+        "rows": [_row(row, references) for row in table.to_dict("records")],
+    }
+
+
+def _row(row: dict[Any, Any], references: References) -> dict[str, Any]:
+    low, high = row["low"], row["high"]
+    has_range = not (pd.isna(low) or pd.isna(high)) and low < high
+    changed = bool(row["changed"])
+    details = [
+        ("Distribution", row["distribution"]),
+        ("Place in the source", row["place"]),
+        ("Arithmetic", row["arithmetic"]),
+        ("Derivation", row["derivation"]),
+        ("Note", row["note"]),
+    ]
+    said = [(name, str(text)) for name, text in details if not pd.isna(text)]
+    return {
+        "label": row["label"],
+        "name": row["name"],
+        "details": said,
+        "hover": " · ".join(f"{name}: {text}" for name, text in said),
+        "value": plain(float(row["value"])),
+        "number": float(row["value"]),
+        "unit": row["unit"],
+        "range": f"{plain(float(low))} to {plain(float(high))}" if has_range else "",
+        "status": row["status"],
+        "changed": changed,
+        "sources": references.of(str(row["source"])),
+    }

@@ -1,0 +1,91 @@
+"""The price of a drug at which a threshold is met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.analyses.price.tables import LINEAR, NEVER
+from sim.analyses.psa.draws_run import base_patients
+from sim.report.analyses import Analyses
+from sim.report.drawing import Drawing
+from sim.report.results import Results
+from sim.report.words import commands, money, money_with_error, percent
+from sim.simulation.question import Question
+
+
+def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+    """Return the context of the section of prices."""
+    found = analyses.priced
+    if found is None:
+        regimens = regimens_with_vials(results.question)
+        return {
+            "found": False,
+            "commands": commands(results.question, [f"price --regimen {regimens[0]}"])
+            if regimens
+            else [],
+            "refused": analyses.refused.get("priced"),
+        }
+    symbol, price = results.symbol, float(found.content["price"])
+    rows = [
+        {
+            "strategy": results.labels[limit.strategy],
+            "threshold": money(limit.threshold, symbol),
+            "direction": limit.direction,
+            "base": money_with_error(limit.base, symbol),
+            "change": percent(limit.base.mean / price - 1.0)
+            if price > 0.0 and limit.base.mean >= 0.0
+            else "",
+            "mean": money_with_error(limit.mean, symbol),
+        }
+        for limit in found.limits
+    ]
+    return {
+        "found": True,
+        "drug": results.question.catalogue.regimens[found.content["regimen"]].label,
+        "price": money(price, symbol),
+        "comparator": results.labels[results.comparator],
+        "rows": rows,
+        "draws": f"{found.content['draws']:,}",
+        "base_patients": f"{base_patients(found.content['draws'], found.content['patients']):,}",
+        "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
+        "drawings": [drawing.name for drawing in drawings(results, analyses)],
+    }
+
+
+def regimens_with_vials(question: Question) -> list[str]:
+    """Name the regimens of a scenario whose drug has a price per vial."""
+    return [
+        name for name in question.scenario.regimens if f"cost.{name}.vial" in question.parameters
+    ]
+
+
+def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+    """Return the probability of being cost-effective against the price."""
+    from sim.analyses.price.figure import price_figure
+
+    found = analyses.priced
+    if found is None:
+        return []
+    drug = results.question.catalogue.regimens[found.content["regimen"]].label
+
+    def make(width: float) -> Any:  # noqa: ANN401
+        return price_figure(
+            found.curve,
+            found.limits,
+            results.labels,
+            drug=drug,
+            price=float(found.content["price"]),
+            symbol=results.symbol,
+            width_mm=width,
+        )
+
+    told = [
+        f"{results.labels[limit.strategy]} meets {money(limit.threshold, results.symbol)} per QALY "
+        f"at {limit.direction} {money(limit.base.mean, results.symbol)} a vial"
+        for limit in found.limits
+    ]
+    return [
+        Drawing(
+            "price_curve", f"Cost-effectiveness against the price of {drug}", "; ".join(told), make
+        )
+    ]

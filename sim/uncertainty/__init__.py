@@ -1,1 +1,0 @@
-"""The uncertainty of the answer: draws of the parameters, and the decision under them."""
