@@ -27,12 +27,12 @@ LONGEST_FUNCTION_LINES = 60
 CHANGE_HEADINGS = {"Added", "Changed", "Fixed", "Changes results"}
 
 # The package from the bottom up: a layer imports itself and those before it. `__init__` stands for
-# `from sim import ...`, which gives what `sim.api` offers.
+# `from sim import ...`, which offers the functions of `sim.analyses` and their results.
 LAYERS = (
     *("errors", "limits", "version", "files"),
     *("catalog", "clinic", "engine", "economics", "scenario"),
-    *("simulation", "replay", "uncertainty", "evidence"),
-    *("report", "api", "__init__", "commands", "cli", "__main__"),
+    *("simulation", "replay", "evidence"),
+    *("layout", "analyses", "report", "__init__", "commands", "cli", "__main__"),
 )
 # What some layers may not import, although it is below them or no part of the package.
 FORBIDDEN_IMPORTS = {

@@ -75,23 +75,17 @@ def morris(
     """
     from sim.analyses.morris import analysis
     from sim.analyses.shared import global_sensitivity_tables as report
+    from sim.analyses.shared import work
     from sim.analyses.shared.files import in_bytes
     from sim.analyses.shared.points import chunks_of, manifest, points_to_simulate, target
-    from sim.analyses.shared.work import (
-        check_store,
-        enough_memory,
-        finished,
-        kept_chunks,
-        sets_progress,
-    )
     from sim.files.results_folder import beside_others
     from sim.layout import text
     from sim.simulation.parameter_draws import fitted_draws
     from sim.simulation.question import ask
 
-    check_store(report.MORRIS_NAMES, out, resume=resume)
+    work.check_store(report.MORRIS_NAMES, out, resume=resume)
     question = ask(scenario, patients=patients, seed=seed)
-    with enough_memory(question):
+    with work.enough_memory(question):
         looked_at = target(
             question,
             outcome=outcome,
@@ -103,8 +97,10 @@ def morris(
     runs = len(planned.points)
     settings = {"groups": groups, "top": top}
     asked = partial(manifest, looked_at, report.MORRIS, trajectories, chunks_of(runs), settings)
-    with resumable(out), kept_chunks(asked, report.MORRIS, out, resume=resume) as store:
-        with sets_progress(question, points_to_simulate(runs, finished(store))) as advance:
+    with resumable(out), work.kept_chunks(asked, report.MORRIS, out, resume=resume) as store:
+        with work.sets_progress(
+            question, points_to_simulate(runs, work.finished(store))
+        ) as advance:
             found = analysis.screen(planned, threads=threads, progress=advance, store=store)
         if store is not None:
             files = in_bytes(report.morris_files(found, top))

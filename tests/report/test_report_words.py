@@ -15,7 +15,7 @@ from sim.report.words import MINUS, money, percent, plain, probability
 
 PACKAGE = Path(sim.report.__file__).parent
 TEMPLATES = sorted((PACKAGE / "templates").glob("*.j2"))
-MODULES = sorted((PACKAGE / "html").glob("*.py"))
+MODULES = sorted(PACKAGE.glob("*.py"))
 NUMBER = re.compile(r"\d")
 MARKUP = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}|<[^>]*>", re.DOTALL)
 
