@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sim.analyses.run.result import RunResult, run
     from sim.analyses.shared.result import Picture, Result
     from sim.analyses.shared.scenario import Scenario
-    from sim.analyses.shared.sensitivity_results import SobolResult, TornadoResult, sobol, tornado
+    from sim.analyses.sobol.result import SobolResult, sobol
+    from sim.analyses.tornado.result import TornadoResult, tornado
     from sim.analyses.voi.result import VoiResult, voi
     from sim.errors import UserError
 
@@ -61,8 +62,9 @@ _MODULES: Final = {
     "sim.analyses.psa.result": ("PsaResult", "psa"),
     "sim.analyses.shared.result": ("Picture", "Result"),
     "sim.analyses.shared.scenario": ("Scenario",),
-    "sim.analyses.shared.sensitivity_results": ("SobolResult", "TornadoResult", "sobol", "tornado"),
     "sim.analyses.run.result": ("RunResult", "run"),
+    "sim.analyses.sobol.result": ("SobolResult", "sobol"),
+    "sim.analyses.tornado.result": ("TornadoResult", "tornado"),
     "sim.errors": ("UserError",),
 }
 

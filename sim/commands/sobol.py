@@ -23,7 +23,7 @@ from sim.commands.options import (
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
 if TYPE_CHECKING:
-    from sim.analyses.shared.sensitivity_results import Groups
+    from sim.analyses.shared.arguments import Groups
 
 
 @click.command()

@@ -6,9 +6,15 @@ import math
 import operator
 import sys
 from collections.abc import Iterable
+from typing import Final, Literal
 
 from sim.errors import UserError
 from sim.limits import MOST_THREADS
+
+TOP: Final = 20
+"""Inputs that are shown by default."""
+Groups = Literal["default", "none"]
+"""Whether related parameters are grouped, or each is taken alone."""
 
 
 def whole(name: str, value: int, low: int, high: int | None = None) -> int:

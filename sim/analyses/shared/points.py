@@ -21,9 +21,11 @@ from sim.analyses.shared.outcomes import Outcome, outcome_named
 from sim.analyses.shared.paired_runs import Progress, Sample, sample, with_values
 from sim.analyses.shared.results import analysis_manifest
 from sim.analyses.shared.sets import Sets, rows_of, sets_to_simulate
+from sim.analyses.shared.work import enough_memory
 from sim.analyses.tornado.analysis import chosen_strategy, middle_threshold
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
+from sim.simulation.parameter_draws import fitted_draws
 from sim.simulation.question import Question
 
 CHUNK_POINTS: Final = 64
@@ -80,6 +82,26 @@ def target(
     reading = chosen.read(base.pair(name))
     found = Estimate(reading.value, reading.se)
     return Target(question, chosen, name, worth, found, cube(question, posterior))
+
+
+def fitted_target(
+    question: Question, *, outcome: str, threshold: float | None, strategy: str | None
+) -> Target:
+    """Return the target of a question with the posterior of the catalogue; see `target`.
+
+    Raises
+    ------
+    UserError
+        As for `target`, and when the patients do not fit into memory.
+    """
+    with enough_memory(question):
+        return target(
+            question,
+            outcome=outcome,
+            threshold=threshold,
+            strategy=strategy,
+            posterior=fitted_draws(question),
+        )
 
 
 def with_twice_the_patients(looked_at: Target) -> Target:

@@ -35,14 +35,22 @@ def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], Non
         yield lambda finished: advance(finished * each)
 
 
-def check_store(names: tuple[str, ...], out: Path | None, *, resume: bool) -> None:
-    """Refuse a folder that cannot take the files, or none where one is to be continued."""
+def check_store(names: tuple[str, ...], out: str | Path | None, *, resume: bool) -> Path | None:
+    """Return the folder of the results, if there is one.
+
+    Raises
+    ------
+    UserError
+        When it cannot take files of these names, or there is none to be continued.
+    """
     from sim.files.results_folder import check_folder
 
     if out is not None:
-        check_folder(out, names)
-    elif resume:
+        check_folder(Path(out), names)
+        return Path(out)
+    if resume:
         raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+    return None
 
 
 @contextmanager

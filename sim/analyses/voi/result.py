@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.result import chosen_size
-from sim.analyses.shared.arguments import positive, threads_given, whole
+from sim.analyses.shared.arguments import TOP, positive, threads_given, whole
 from sim.analyses.shared.result import Result
 from sim.analyses.shared.scenario import Scenario
-from sim.analyses.shared.sensitivity_results import TOP
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.voi import tables as report
 from sim.analyses.voi.analysis import (

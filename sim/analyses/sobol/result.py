@@ -1,0 +1,139 @@
+"""``sobol``: divide the uncertainty of an outcome among groups of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from sim.analyses.shared import global_sensitivity_tables as tables
+from sim.analyses.shared.arguments import Groups, positive, threads_given, whole, word
+from sim.analyses.shared.points import fitted_target, manifest
+from sim.analyses.shared.results import MANIFEST
+from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.work import check_store
+from sim.analyses.sobol import analysis
+from sim.analyses.sobol.analysis import Sobol
+from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+
+class SobolResult(ResumableResult[Sobol]):
+    """Shares of the variance of an outcome that are due to groups of parameters."""
+
+    COMMAND = "sobol"
+    FILES = (*tables.SOBOL_NAMES, MANIFEST)
+    FIGURES = (tables.SOBOL,)
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {tables.SOBOL: self.indices}
+
+    @property
+    def indices(self) -> pd.DataFrame:
+        """A row per group, as in sobol.csv (`sim.analyses.shared.global_sensitivity_tables.SOBOL_COLUMNS`).
+
+        Columns ``group``, the number of its ``parameters``, ``first_order`` and ``total`` (shares of
+        the variance) with the half-widths of their 95 % intervals in ``first_order_ci`` and
+        ``total_ci``; those ending in ``_check`` are from twice the patients.
+        """
+        return tables.sobol_table(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return tables.sobol_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the indices of every group."""
+        tables.print_sobol(console, self._found)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return tables.drawn_sobol(self._found)
+
+
+@rename_options
+def sobol(
+    scenario: Scenario,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    groups: Groups = "default",
+    draws: int = 256,
+    check: bool = False,
+    out: str | Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> SobolResult:
+    """Divide the uncertainty of an outcome among groups of parameters of a scenario.
+
+    All uncertain parameters vary together. The first-order index of a group is the share of the
+    variance that learning it would remove, the total index the share left when all else is known.
+
+    Parameters
+    ----------
+    scenario
+        The question.
+    outcome, threshold, strategy
+        As for `tornado`.
+    groups
+        ``default`` groups related parameters, ``none`` takes each alone.
+    draws
+        Points of the Sobol sequence, a power of 2; the model is run ``draws (groups + 2)`` times.
+    check
+        Repeat with twice the patients: do the indices change?
+    out
+        Write the files into this folder, and meanwhile store finished work in it.
+    resume
+        Go on with unfinished work in that folder.
+    threads
+        By default as many as there are processors; results do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, the outcome is not defined at a point, or the folder cannot
+        be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, sobol
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> sobol(scenario, draws=2).indices.columns[:2].to_list()
+    ['group', 'parameters']
+    """
+    worth = None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
+    word("groups", groups, get_args(Groups))
+    points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
+    folder = check_store(tables.SOBOL_NAMES, out, resume=resume)
+    looked_at = fitted_target(
+        scenario.question, outcome=outcome, threshold=worth, strategy=strategy
+    )
+    planned = analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
+    divided = _planned(planned, {"groups": groups, "check": check}, threads_given(threads))
+    return SobolResult(scenario, divided, divided.run(folder, resume=resume))
+
+
+def _planned(
+    planned: analysis.Plan, settings: dict[str, object], threads: int | None
+) -> Resumable[Sobol]:
+    """Return the analysis with these settings, ready to run."""
+    looked_at = planned.target
+    return Resumable(
+        looked_at.question,
+        tables.SOBOL,
+        manifest=partial(
+            manifest, looked_at, tables.SOBOL, planned.draws, planned.chunks, settings
+        ),
+        left=planned.work,
+        simulate=partial(analysis.sobol, planned, threads=threads),
+        files=tables.sobol_files,
+    )

@@ -1,0 +1,152 @@
+"""``tornado``: vary one parameter at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.analyses.shared.arguments import TOP, positive, threads_given, whole
+from sim.analyses.shared.results import MANIFEST, analysis_manifest
+from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
+from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.work import check_store
+from sim.analyses.tornado import analysis, tables
+from sim.analyses.tornado.analysis import Tornado
+from sim.limits import LARGEST_AMOUNT
+from sim.simulation.parameter_draws import fitted_draws
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+    from sim.simulation.question import Question
+
+
+class TornadoResult(ResumableResult[Tornado]):
+    """An outcome at both ends of every parameter's interval, and under other structures."""
+
+    COMMAND = "tornado"
+    FILES = (*tables.NAMES, MANIFEST)
+    FIGURES = (tables.ANALYSIS,)
+
+    def __init__(
+        self, scenario: Scenario, varied: Resumable[Tornado], found: Tornado, top: int
+    ) -> None:
+        super().__init__(scenario, varied, found)
+        self._top = top
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {tables.ANALYSIS: self.bars}
+
+    @property
+    def bars(self) -> pd.DataFrame:
+        """A row per bar, as in tornado.csv (`sim.analyses.tornado.tables.COLUMNS`).
+
+        Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
+        ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
+        the Monte Carlo errors of the changes (``se_low``, ``se_high``), the optimal strategy there,
+        the ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
+        """
+        return tables.tornado_table(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return tables.tornado_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the widest bars and the structural choices."""
+        tables.print_tornado(console, self._found, self._top)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return tables.drawn_tornado(self._found, self._top)
+
+
+@rename_options
+def tornado(
+    scenario: Scenario,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    top: int = TOP,
+    out: str | Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> TornadoResult:
+    """Vary every uncertain parameter of a scenario alone, and every structural choice.
+
+    Parameters go to the ends of their intervals, all others stay at the base. All sets are
+    simulated in the same patients with common random numbers, so a parameter without effect changes
+    exactly nothing.
+
+    Parameters
+    ----------
+    scenario
+        The question.
+    outcome
+        Of the strategy minus the comparator: ``nmb``, ``nhb``, ``icer``, ``qalys``, ``cost``,
+        ``life_years`` or any outcome of summary.json.
+    threshold
+        Currency per QALY, of the net benefit; by default the middle one of the perspective.
+    strategy
+        Compared with the comparator; by default the best of the others at the base.
+    top
+        Bars that are shown; the table holds all.
+    out
+        Write the files into this folder, and meanwhile store finished work in it.
+    resume
+        Go on with unfinished work in that folder.
+    threads
+        By default as many as there are processors; results do not depend on it.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, there is nothing but the comparator, or the folder
+        cannot be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, tornado
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> found = tornado(scenario, outcome="qalys")
+    >>> bool((found.bars["swing"] >= 0.0).all())
+    True
+    """
+    worth = None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
+    shown = whole("top", top, 1)
+    folder = check_store(tables.NAMES, out, resume=resume)
+    settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
+    varied = _planned(scenario.question, settings, threads_given(threads))
+    return TornadoResult(scenario, varied, varied.run(folder, resume=resume), shown)
+
+
+def _planned(
+    question: Question, settings: dict[str, Any], threads: int | None
+) -> Resumable[Tornado]:
+    """Return the analysis with these settings, ready to run."""
+    posterior = fitted_draws(question)
+    sets = sum(len(factor.ends) for factor in analysis.factors(question, posterior))
+    options = {name: value for name, value in settings.items() if name != "top"}
+    return Resumable(
+        question,
+        tables.ANALYSIS,
+        manifest=partial(
+            analysis_manifest,
+            *(question, tables.ANALYSIS, settings),
+            chunks=chunks_of(sets),
+            chunk=CHUNK_SETS,
+        ),
+        left=partial(sets_to_simulate, sets),
+        simulate=partial(
+            analysis.tornado, question, **options, posterior=posterior, threads=threads
+        ),
+        files=partial(tables.tornado_files, top=settings["top"]),
+    )
