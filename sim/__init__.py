@@ -4,11 +4,14 @@ From Python::
 
     from sim import Scenario, run
 
-    scenario = Scenario.load("scenarios/first_salvage.yaml")
-    answer = run(scenario)
+    answer = run("scenarios/first_salvage.yaml")
     answer.increments
 
-The functions correspond to the commands of the same names, and write the same files.
+    scenario = Scenario.load("scenarios/first_salvage.yaml")
+    run(scenario.with_(horizon_years=5)).increments
+
+The functions correspond to the commands of the same names, with the same options, and write the
+same files.
 """
 
 from __future__ import annotations
@@ -21,19 +24,25 @@ from sim.version import __version__ as __version__
 if TYPE_CHECKING:
     from sim.analyses.compare.result import CompareResult, compare
     from sim.analyses.explain.result import ExplainResult, explain
+    from sim.analyses.morris.result import MorrisResult, morris
     from sim.analyses.price.result import PriceResult, price
     from sim.analyses.psa.result import PsaResult, psa
     from sim.analyses.run.result import RunResult, run
     from sim.analyses.shared.result import Picture, Result
     from sim.analyses.shared.scenario import Scenario
     from sim.analyses.sobol.result import SobolResult, sobol
+    from sim.analyses.threshold.result import ThresholdResult, threshold
     from sim.analyses.tornado.result import TornadoResult, tornado
+    from sim.analyses.twoway.result import TwowayResult, twoway
+    from sim.analyses.validate.result import ValidateResult, validate
     from sim.analyses.voi.result import VoiResult, voi
+    from sim.analyses.what_ifs.result import WhatIfResult, what_if
     from sim.errors import UserError
 
 __all__ = [
     "CompareResult",
     "ExplainResult",
+    "MorrisResult",
     "Picture",
     "PriceResult",
     "PsaResult",
@@ -41,30 +50,44 @@ __all__ = [
     "RunResult",
     "Scenario",
     "SobolResult",
+    "ThresholdResult",
     "TornadoResult",
+    "TwowayResult",
     "UserError",
+    "ValidateResult",
     "VoiResult",
+    "WhatIfResult",
     "compare",
     "explain",
+    "morris",
     "price",
     "psa",
     "run",
     "sobol",
+    "threshold",
     "tornado",
+    "twoway",
+    "validate",
     "voi",
+    "what_if",
 ]
 
 _MODULES: Final = {
     "sim.analyses.compare.result": ("CompareResult", "compare"),
-    "sim.analyses.voi.result": ("VoiResult", "voi"),
     "sim.analyses.explain.result": ("ExplainResult", "explain"),
+    "sim.analyses.morris.result": ("MorrisResult", "morris"),
     "sim.analyses.price.result": ("PriceResult", "price"),
     "sim.analyses.psa.result": ("PsaResult", "psa"),
+    "sim.analyses.run.result": ("RunResult", "run"),
     "sim.analyses.shared.result": ("Picture", "Result"),
     "sim.analyses.shared.scenario": ("Scenario",),
-    "sim.analyses.run.result": ("RunResult", "run"),
     "sim.analyses.sobol.result": ("SobolResult", "sobol"),
+    "sim.analyses.threshold.result": ("ThresholdResult", "threshold"),
     "sim.analyses.tornado.result": ("TornadoResult", "tornado"),
+    "sim.analyses.twoway.result": ("TwowayResult", "twoway"),
+    "sim.analyses.validate.result": ("ValidateResult", "validate"),
+    "sim.analyses.voi.result": ("VoiResult", "voi"),
+    "sim.analyses.what_ifs.result": ("WhatIfResult", "what_if"),
     "sim.errors": ("UserError",),
 }
 

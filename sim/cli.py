@@ -23,28 +23,30 @@ QUOTE: Final = "'"
 COLLECT_EVERY: Final = 200_000
 """Objects made between two searches for unreachable ones; Python's own 700 are for less memory."""
 COMMANDS: Final = {
-    "run": "Simulate a scenario and print its answer.",
+    "run": "Simulate every strategy of a scenario in the same patients.",
     "report": "Write a scenario's results as one HTML file.",
-    "compare": "Put scenarios side by side in the same patients.",
+    "compare": "Compare scenarios: their differences, and the effects of these.",
     "psa": "Answer a scenario under the uncertainty of its inputs.",
-    "price": "Find the price of a drug at which a threshold is met.",
-    "voi": "Say what it is worth to know more before choosing.",
+    "price": "Find the price per vial at which strategies meet each threshold.",
+    "voi": "Estimate the value of information before a choice.",
     "tornado": "Vary one parameter at a time.",
     "twoway": "Vary two parameters over a grid.",
-    "threshold": "Find the value of a parameter at which the decision flips.",
-    "sobol": "Say which groups of parameters the uncertainty is due to.",
-    "morris": "Screen all parameters for those that matter.",
-    "scenarios": "Answer the what-ifs of a scenario side by side.",
+    "threshold": "Find the value of a parameter at which another strategy becomes optimal.",
+    "sobol": "Divide the uncertainty of an outcome among groups of parameters.",
+    "morris": "Screen the uncertain parameters for the influential ones.",
+    "what-if": "Answer the what-ifs of a scenario side by side.",
     "check": "Say whether a scenario is valid, and if not, where and why.",
     "show": "Print a scenario with every default filled in and the origin of every value.",
     "parameters": "List the numbers of the model with their sources.",
     "calibrate": "Fit the model to what cohorts published.",
-    "validate": "Predict what cohorts published, fitted or not, with the fitted model.",
+    "validate": "Predict the published endpoints of studies with the fitted model.",
     "evidence": "List what cohorts published, with source and place.",
     "explain": "Follow one patient through every strategy, number by number.",
     "cache": "List what is kept between runs, or remove it.",
 }
 """Name and one line of help; a command is the function of its name in ``sim.commands.NAME``."""
+ALIASES: Final = {"scenarios": "what-if"}
+"""Former names of commands, which still work."""
 
 
 class _Mistake(click.ClickException):
@@ -94,7 +96,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; for an unknown one, name the nearest."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args[0] not in {*COMMANDS, *ALIASES} and not args[0].startswith("-"):
             close = nearest(args[0], COMMANDS)
             meant = "" if close is None else f"; did you mean '{close}'?"
             ctx.fail(f"No such command '{args[0]}'{meant}")
@@ -102,9 +104,11 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return a command, or None when there is none of this name."""
-        if cmd_name not in COMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"sim.commands.{cmd_name}"), cmd_name)
+        function = name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"sim.commands.{function}"), function)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

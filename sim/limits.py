@@ -14,3 +14,11 @@ FEWEST_DRAWS: Final = 2
 """Of draws and of patients per draw: one has no spread."""
 MOST_DRAWS: Final = 10**6
 MOST_SOBOL_DRAWS: Final = 2**14
+FEWEST_STEPS: Final = 2
+MOST_STEPS: Final = 201
+"""Of a two-way analysis: the values of each parameter, the ends included."""
+FEWEST_TRAJECTORIES: Final = 2
+MOST_TRAJECTORIES: Final = 10_000
+FEWEST_PREDICTIONS: Final = 50
+"""Of draws with which a cohort is predicted: fewer give no 95 % intervals."""
+MOST_PREDICTIONS: Final = 10**5

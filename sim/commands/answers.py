@@ -1,4 +1,4 @@
-"""From a scenario file to an answer on the screen and in a folder, shared by the commands."""
+"""An answer on the screen, shared by the commands."""
 
 from __future__ import annotations
 
@@ -12,28 +12,6 @@ import click
 
 if TYPE_CHECKING:
     from sim.analyses.shared.result import Result
-    from sim.analyses.shared.scenario import Changes, Scenario
-
-
-def asked(path: Path, *, patients: int | None = None, seed: int | None = None) -> Scenario:
-    """Read a scenario; `patients` and `seed` replace its own."""
-    from sim.analyses.shared.scenario import Scenario
-
-    changes: Changes = {}
-    if patients is not None:
-        changes["patients"] = patients
-    if seed is not None:
-        changes["seed"] = seed
-    scenario = Scenario.load(path)
-    return scenario.with_(**changes) if changes else scenario
-
-
-def check_out(out: Path | None, kind: type[Result]) -> None:
-    """Refuse a folder that cannot take the files of a result, before hours go into it."""
-    from sim.files.results_folder import check_folder
-
-    if out is not None:
-        check_folder(out, kind.FILES)
 
 
 def show(
@@ -41,14 +19,11 @@ def show(
     out: Path | None,
     *,
     as_json: bool,
-    is_written: bool = False,
     also: Sequence[str] = (),
 ) -> None:
-    """Write the files, unless they are written already, then print the answer and `also` lines."""
+    """Print the answer, the lines of `also` and the folder into which the files were written."""
     from sim.layout.text import console_for, print_lines
 
-    if out is not None and not is_written:
-        found.write(out)
     if as_json:
         click.echo(found.json(), nl=False)
         return

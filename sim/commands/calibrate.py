@@ -32,7 +32,7 @@ def calibrate(
     """Fit the model to published endpoints as PROTOCOL says.
 
     Cohorts are simulated at points of a design, a surface is put through their endpoints, and
-    the joint posterior is drawn from. What was simulated is kept in your cache folder: an
+    the joint posterior is drawn from. Simulations are kept in your cache folder: an
     interrupted fit goes on where it stopped when it is started again.
     """
     from sim.evidence.calibration import calibrate as fit_protocol

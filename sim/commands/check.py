@@ -15,7 +15,7 @@ from sim.layout.cells import patients_in_words
 def check(scenario: Path) -> None:
     """Say whether SCENARIO is valid, and if not, where and why.
 
-    What it names is read too: the life tables of the scenario and of its what-ifs.
+    The life tables that the scenario and its what-ifs name are read too.
     """
     from sim.layout.life_table import life_table_lines
     from sim.scenario.loading import what_if

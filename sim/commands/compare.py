@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sim.commands.answers import asked, check_out, show
+from sim.commands.answers import show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -31,16 +31,14 @@ def compare(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Put SCENARIOS side by side: what differs between them, and what that changes.
+    """Compare SCENARIOS: their differences, and the effects of these.
 
-    All are simulated in the same patients, with the number and the seed of the first scenario
-    unless they are given. Differences from the first scenario are paired by patient. Where the
-    scenarios differ in nothing but strategies and prices (cost.*), all strategies of all
-    scenarios stand in one full incremental analysis.
+    All are simulated in the same patients, with the number and the seed of the first unless they
+    are given. Differences from the first are paired by patient. Where the scenarios differ in
+    nothing but strategies and prices (parameters cost.*), all strategies of all scenarios are in
+    one full incremental analysis.
     """
-    from sim import CompareResult
-    from sim import compare as compared
+    from sim import compare as answered
 
-    questions = [asked(path, patients=patients, seed=seed) for path in scenarios]
-    check_out(out, CompareResult)
-    show(compared(*questions, threads=threads), out, as_json=as_json)
+    found = answered(*scenarios, patients=patients, seed=seed, out=out, threads=threads)
+    show(found, out, as_json=as_json)

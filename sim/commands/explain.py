@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from sim.commands.answers import asked, check_out, show
+from sim.commands.answers import show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -73,23 +73,23 @@ def explain(
 ) -> None:
     """Follow one patient of SCENARIO through every strategy, number by number.
 
-    The same virtual patient side by side: each event with its day, what was drawn and against
-    what chance, each entry of the ledger, and where and why the lives part.
+    The same virtual patient side by side: each event with its day, each random draw with its
+    probability, each entry of the ledger, and where and why the lives diverge.
     """
-    from sim import ExplainResult
-    from sim import explain as explained
+    from sim import explain as answered
     from sim.layout.figure_file import format_of, write_figure
 
     if figure is not None:
         format_of(figure)
-    check_out(out, ExplainResult)
-    found = explained(
-        asked(scenario, seed=seed),
+    found = answered(
+        scenario,
         patient,
         find=wanted,
         among=among,
         engine=engine,
         entries=entries,
+        seed=seed,
+        out=out,
     )
     if figure is not None:
         write_figure(figure, found.figure())

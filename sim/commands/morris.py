@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sim.commands.answers import resumable
+from sim.commands.answers import resumable, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -22,9 +21,10 @@ from sim.commands.options import (
     threshold_option,
     top_option,
 )
+from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
 
-FEWEST_TRAJECTORIES = 2
-MOST_TRAJECTORIES = 10_000
+if TYPE_CHECKING:
+    from sim.analyses.shared.arguments import Groups
 
 
 @click.command()
@@ -59,7 +59,7 @@ def morris(
     outcome: str,
     threshold: float | None,
     strategy: str | None,
-    groups: str,
+    groups: Groups,
     trajectories: int,
     top: int,
     patients: int | None,
@@ -69,46 +69,25 @@ def morris(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Screen all uncertain parameters of SCENARIO for those that matter, with few runs.
+    """Screen the uncertain parameters of SCENARIO for the influential ones, with few runs.
 
     The method of Morris changes one input after the other along random trajectories.
     """
-    from sim.analyses.morris import analysis
-    from sim.analyses.shared import global_sensitivity_tables as report
-    from sim.analyses.shared import work
-    from sim.analyses.shared.files import in_bytes
-    from sim.analyses.shared.points import chunks_of, manifest, points_to_simulate, target
-    from sim.files.results_folder import beside_others
-    from sim.layout import text
-    from sim.simulation.parameter_draws import fitted_draws
-    from sim.simulation.question import ask
+    from sim import morris as answered
 
-    work.check_store(report.MORRIS_NAMES, out, resume=resume)
-    question = ask(scenario, patients=patients, seed=seed)
-    with work.enough_memory(question):
-        looked_at = target(
-            question,
+    with resumable(out):
+        found = answered(
+            scenario,
             outcome=outcome,
             threshold=threshold,
             strategy=strategy,
-            posterior=fitted_draws(question),
+            groups=groups,
+            trajectories=trajectories,
+            top=top,
+            patients=patients,
+            seed=seed,
+            out=out,
+            resume=resume,
+            threads=threads,
         )
-    planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
-    runs = len(planned.points)
-    settings = {"groups": groups, "top": top}
-    asked = partial(manifest, looked_at, report.MORRIS, trajectories, chunks_of(runs), settings)
-    with resumable(out), work.kept_chunks(asked, report.MORRIS, out, resume=resume) as store:
-        with work.sets_progress(
-            question, points_to_simulate(runs, work.finished(store))
-        ) as advance:
-            found = analysis.screen(planned, threads=threads, progress=advance, store=store)
-        if store is not None:
-            files = in_bytes(report.morris_files(found, top))
-            store.finish(beside_others(store.folder, report.MORRIS, files))
-    if as_json:
-        click.echo(report.morris_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_morris(console, found, top)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    show(found, out, as_json=as_json)

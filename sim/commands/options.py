@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from sim.analyses.shared.arguments import TOP
 from sim.limits import (
     FEWEST_DRAWS,
     LARGEST_AMOUNT,
@@ -101,19 +102,19 @@ outcome_option = click.option(
     metavar="NAME",
     default="nmb",
     show_default=True,
-    help="What is looked at: nmb, nhb, icer, qalys, cost, life_years or any outcome of "
-    "summary.json, of the strategy minus the comparator.",
+    help="Of the strategy minus the comparator: nmb, nhb, icer, qalys, cost, life_years or any "
+    "outcome of summary.json.",
 )
 top_option = click.option(
     "--top",
     metavar="K",
     type=click.IntRange(1),
-    default=20,
+    default=TOP,
     show_default=True,
     help="Inputs that are printed and drawn; the files hold all.",
 )
 resume_option = click.option(
-    "--resume", is_flag=True, help="Continue what is unfinished in the folder of --out."
+    "--resume", is_flag=True, help="Continue the unfinished work in the folder of --out."
 )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sim.commands.answers import asked, check_out, show
+from sim.commands.answers import show
 from sim.commands.options import (
     draws_option,
     json_option,
@@ -42,18 +42,22 @@ def price(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Find the price per vial at which SCENARIO's strategies meet each threshold.
+    """Find the price per vial at which the strategies of SCENARIO meet each threshold.
 
-    In the base case, over draws of the uncertain parameters, and as a curve of the probability
-    of being cost-effective against the price. Exact for the simulated patients: the price changes
-    what a strategy costs, and no patient's course.
+    In the base case, over draws of the uncertain parameters, and as a curve of the probability of
+    being cost-effective against the price. Exact for the simulated patients: the price changes the
+    cost of a strategy, and no patient's course.
     """
-    from sim import PriceResult
-    from sim import price as priced
+    from sim import price as answered
 
-    question = asked(scenario, seed=seed)
-    check_out(out, PriceResult)
-    found = priced(
-        question, regimen, draws=draws, patients=patients, cached=not no_cache, threads=threads
+    found = answered(
+        scenario,
+        regimen,
+        draws=draws,
+        patients=patients,
+        seed=seed,
+        out=out,
+        cached=not no_cache,
+        threads=threads,
     )
     show(found, out, as_json=as_json)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sim.commands.answers import asked, resumable, show
+from sim.commands.answers import resumable, show
 from sim.commands.options import (
     amount,
     draws_option,
@@ -14,6 +14,7 @@ from sim.commands.options import (
     no_cache_option,
     out_option,
     patients_per_draw_option,
+    resume_option,
     scenario_argument,
     seed_option,
     threads_option,
@@ -33,7 +34,7 @@ from sim.commands.options import (
 )
 @seed_option
 @out_option
-@click.option("--resume", is_flag=True, help="Continue what is unfinished in the folder of --out.")
+@resume_option
 @no_cache_option
 @json_option
 @threads_option
@@ -57,16 +58,16 @@ def psa(
     """
     from sim import psa as answered
 
-    question = asked(scenario, seed=seed)
     with resumable(out):
         found = answered(
-            question,
+            scenario,
             draws=draws,
             patients=patients,
             se=se,
+            seed=seed,
             out=out,
             resume=resume,
             cached=not no_cache,
             threads=threads,
         )
-    show(found, out, as_json=as_json, is_written=True)
+    show(found, out, as_json=as_json)

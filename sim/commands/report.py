@@ -86,11 +86,11 @@ def report(
 ) -> None:
     """Write the results of SCENARIO as one HTML file that needs nothing else.
 
-    It says what was asked and answered, how sure the answer is and what would flip it, with
-    every input and its source. What was not run is named with the command that runs it;
-    --with all runs everything, in about two minutes.
+    Question, answer, its uncertainty and the changes that would flip it, with every input and its
+    source. An analysis that was not run is named with the command that runs it; --with all runs
+    everything, in about two minutes.
     """
-    from sim.commands.answers import asked
+    from sim.analyses.shared.scenario import asked
     from sim.files.results_folder import check_folder
     from sim.files.single_file import check_file
 

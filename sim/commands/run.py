@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import click
 
-from sim.commands.answers import asked, check_out, show
+from sim.commands.answers import show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -67,22 +67,27 @@ def run(
     engine: Engine,
     threads: int | None,
 ) -> None:
-    """Simulate SCENARIO and print its answer.
+    """Simulate every strategy of SCENARIO in the same patients.
 
-    Every patient lives under every strategy, with the same luck. Each result has its Monte
-    Carlo standard error. The same scenario, seed and version give the same files, byte for byte.
+    Each patient is simulated under every strategy with the same random numbers, and each result
+    has its Monte Carlo standard error. The same scenario, seed and version give the same files,
+    byte for byte.
     """
-    from sim import RunResult
-    from sim import run as simulated
+    from sim import run as answered
     from sim.commands.report import write_report
     from sim.files.single_file import check_file
 
-    question = asked(scenario, patients=patients, seed=seed)
-    check_out(out, RunResult)
     if report is not None:
         check_file(report, REPORT)
-    found = simulated(
-        question, engine=engine, trace=trace, patients_out=patients_out, threads=threads
+    found = answered(
+        scenario,
+        patients=patients,
+        seed=seed,
+        engine=engine,
+        trace=trace,
+        patients_out=patients_out,
+        out=out,
+        threads=threads,
     )
     show(found, out, as_json=as_json)
     if report is None:
@@ -91,6 +96,6 @@ def run(
         place = out or Path(temporary) / "results"
         if out is None:
             found.write(place)
-        write_report(question.question, place, report, None)
+        write_report(found.scenario.question, place, report, None)
     if not as_json:
         click.echo(f"Report: {report}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.commands.answers import asked, resumable, show
+from sim.commands.answers import resumable, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -70,25 +70,26 @@ def sobol(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Say which groups of parameters of SCENARIO the uncertainty of an outcome is due to.
+    """Divide the uncertainty of an outcome among groups of parameters of SCENARIO.
 
     All uncertain parameters vary together. The first-order index of a group is the share of the
-    variance that learning it would take away, the total index what is left when all else is known.
+    variance that learning it would remove, the total index the share left when all else is known.
     """
-    from sim import sobol as shared_out
+    from sim import sobol as answered
 
-    question = asked(scenario, patients=patients, seed=seed)
     with resumable(out):
-        found = shared_out(
-            question,
+        found = answered(
+            scenario,
             outcome=outcome,
             threshold=threshold,
             strategy=strategy,
             groups=groups,
             draws=draws,
             check=check,
+            patients=patients,
+            seed=seed,
             out=out,
             resume=resume,
             threads=threads,
         )
-    show(found, out, as_json=as_json, is_written=True)
+    show(found, out, as_json=as_json)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from functools import partial
 from pathlib import Path
 
 import click
 
-from sim.commands.answers import resumable
+from sim.commands.answers import resumable, show
 from sim.commands.options import (
     Interval,
     json_option,
@@ -50,41 +48,20 @@ def threshold(
 ) -> None:
     """Find the value of a parameter at which another strategy of SCENARIO becomes optimal.
 
-    It is looked for at each threshold of the perspective, or said that there is none.
+    It is looked for at each threshold of the perspective. All values are simulated in the same
+    patients with common random numbers.
     """
-    from sim.analyses.shared.files import in_bytes
-    from sim.analyses.shared.ranges import asked_range
-    from sim.analyses.shared.results import analysis_manifest
-    from sim.analyses.shared.sets import CHUNK_SETS
-    from sim.analyses.shared.work import check_store, finished, kept_chunks, sets_progress
-    from sim.analyses.threshold import analysis
-    from sim.analyses.threshold import tables as report
-    from sim.files.results_folder import beside_others
-    from sim.layout import text
-    from sim.simulation.parameter_draws import fitted_draws
-    from sim.simulation.question import ask
+    from sim import threshold as answered
 
-    check_store(report.NAMES, out, resume=resume)
-    question = ask(scenario, patients=patients, seed=seed)
-    varied = asked_range(question, parameter, ends, fitted_draws(question), "--parameter")
-    asked = partial(
-        analysis_manifest,
-        *(question, report.ANALYSIS, {"varied": varied}),
-        chunks=analysis.chunks(question, varied),
-        chunk=CHUNK_SETS,
-    )
-    with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
-        with sets_progress(question, analysis.work(question, varied, finished(store))) as advance:
-            found = analysis.threshold_analysis(
-                question, varied, threads=threads, progress=advance, store=store
-            )
-        if store is not None:
-            files = in_bytes(report.threshold_files(found))
-            store.finish(beside_others(store.folder, report.ANALYSIS, files))
-    if as_json:
-        click.echo(report.threshold_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_threshold(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    with resumable(out):
+        found = answered(
+            scenario,
+            parameter,
+            range=ends,
+            patients=patients,
+            seed=seed,
+            out=out,
+            resume=resume,
+            threads=threads,
+        )
+    show(found, out, as_json=as_json)

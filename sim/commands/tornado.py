@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sim.commands.answers import asked, resumable, show
+from sim.commands.answers import resumable, show
 from sim.commands.options import (
     json_option,
     out_option,
@@ -49,21 +49,23 @@ def tornado(
 ) -> None:
     """Vary every uncertain parameter of SCENARIO alone, and every structural choice.
 
-    Parameters go to the ends of their intervals, all others stay at the base. All sets are put to
-    the same patients with the same luck, so a parameter without effect changes exactly nothing.
+    Parameters go to the ends of their intervals, all others stay at the base. All sets are
+    simulated in the same patients with common random numbers, so a parameter without effect
+    changes exactly nothing.
     """
-    from sim import tornado as varied
+    from sim import tornado as answered
 
-    question = asked(scenario, patients=patients, seed=seed)
     with resumable(out):
-        found = varied(
-            question,
+        found = answered(
+            scenario,
             outcome=outcome,
             threshold=threshold,
             strategy=strategy,
             top=top,
+            patients=patients,
+            seed=seed,
             out=out,
             resume=resume,
             threads=threads,
         )
-    show(found, out, as_json=as_json, is_written=True)
+    show(found, out, as_json=as_json)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from sim.commands.answers import resumable
+from sim.commands.answers import resumable, show
 from sim.commands.options import (
     Interval,
     json_option,
@@ -23,13 +19,7 @@ from sim.commands.options import (
     threads_option,
     threshold_option,
 )
-
-if TYPE_CHECKING:
-    from sim.analyses.twoway.analysis import TwoWay
-    from sim.simulation.question import Question
-
-FEWEST_STEPS = 2
-MOST_STEPS = 201
+from sim.limits import FEWEST_STEPS, MOST_STEPS
 
 
 @click.command()
@@ -75,64 +65,26 @@ def twoway(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Vary two parameters of SCENARIO over a grid: who is optimal where, by how much."""
-    from sim.analyses.shared.ranges import asked_range
-    from sim.analyses.shared.work import check_store
-    from sim.analyses.twoway import tables as report
-    from sim.layout import text
-    from sim.simulation.parameter_draws import fitted_draws
-    from sim.simulation.question import ask
+    """Vary two parameters of SCENARIO over a grid, with the optimal strategy at each point.
 
-    check_store(report.NAMES, out, resume=resume)
-    question = ask(scenario, patients=patients, seed=seed)
-    posterior = fitted_draws(question)
-    across = asked_range(question, x, x_range, posterior, "--x")
-    upwards = asked_range(question, y, y_range, posterior, "--y")
-    settings = {
-        "x": across,
-        "y": upwards,
-        "steps": steps,
-        "threshold": threshold,
-        "strategy": strategy,
-    }
-    found = _simulated(question, settings, out, resume=resume, threads=threads)
-    if as_json:
-        click.echo(report.two_way_json(found), nl=False)
-        return
-    console = text.console_for(sys.stdout.isatty())
-    report.print_two_way(console, found)
-    if out is not None:
-        text.print_lines(console, [f"Files: {out}"])
+    All points are simulated in the same patients with common random numbers.
+    """
+    from sim import twoway as answered
 
-
-def _simulated(
-    question: Question,
-    settings: Mapping[str, Any],
-    out: Path | None,
-    *,
-    resume: bool,
-    threads: int | None,
-) -> TwoWay:
-    """Return the analysis with these settings, with its files in the folder `out`."""
-    from sim.analyses.shared.files import in_bytes
-    from sim.analyses.shared.results import analysis_manifest
-    from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-    from sim.analyses.shared.work import finished, kept_chunks, sets_progress
-    from sim.analyses.twoway import tables as report
-    from sim.analyses.twoway.analysis import grid_points, two_way
-    from sim.files.results_folder import beside_others
-
-    points = grid_points(settings["x"], settings["y"], settings["steps"])
-    asked = partial(
-        analysis_manifest,
-        *(question, report.ANALYSIS, settings),
-        chunks=chunks_of(points),
-        chunk=CHUNK_SETS,
-    )
-    with resumable(out), kept_chunks(asked, report.ANALYSIS, out, resume=resume) as store:
-        with sets_progress(question, sets_to_simulate(points, finished(store))) as advance:
-            found = two_way(question, **settings, threads=threads, progress=advance, store=store)
-        if store is not None:
-            files = in_bytes(report.two_way_files(found))
-            store.finish(beside_others(store.folder, report.ANALYSIS, files))
-    return found
+    with resumable(out):
+        found = answered(
+            scenario,
+            x,
+            y,
+            steps=steps,
+            x_range=x_range,
+            y_range=y_range,
+            threshold=threshold,
+            strategy=strategy,
+            patients=patients,
+            seed=seed,
+            out=out,
+            resume=resume,
+            threads=threads,
+        )
+    show(found, out, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sim.commands.answers import asked, check_out, show
+from sim.commands.answers import show
 from sim.commands.options import (
     amount,
     draws_option,
@@ -96,22 +96,19 @@ def voi(
     as_json: bool,
     threads: int | None,
 ) -> None:
-    """Say what it is worth to know more before choosing a strategy of SCENARIO.
+    """Estimate the value of information before a choice between the strategies of SCENARIO.
 
     The expected value of perfect information, on everything (EVPI), on groups of parameters and
     on each of them (EVPPI), read from the draws of a probabilistic analysis.
     """
-    from sim import VoiResult
-    from sim import voi as valued
+    from sim import voi as answered
     from sim.errors import UserError
 
     for name, number in Counter(name for name, _ in groups).items():
         if number > 1:
             raise UserError("is the name of two groups", key="--group", value=name)
-    question = asked(scenario, seed=seed)
-    check_out(out, VoiResult)
-    found = valued(
-        question,
+    found = answered(
+        scenario,
         draws=draws,
         patients=patients,
         thresholds=thresholds or None,
@@ -119,6 +116,8 @@ def voi(
         incidence=incidence,
         years=years,
         top=top,
+        seed=seed,
+        out=out,
         cached=not no_cache,
         threads=threads,
     )

@@ -158,12 +158,14 @@ def changed_scenario(
     origin: Origin | None = None,
     *,
     leave_out: bool = False,
+    keep_what_ifs: bool = False,
 ) -> Loaded:
     """Return the scenario with some keys changed, mappings merged and all else replaced.
 
     The changes have the `origin` of the whole scenario unless another is given. An amount among
     them is in the money of the changed scenario's perspective. A value of the scenario that has no
-    meaning in the changed one is a mistake, or left out if `leave_out` says so.
+    meaning in the changed one is a mistake, or left out if `leave_out` says so. What-ifs are left
+    out, since they may not fit the changed scenario, unless `keep_what_ifs` says that they do.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def changed_scenario(
         When the changed scenario is not a valid one.
     """
     names = _names(catalogue)
-    top = without_what_ifs(loaded.lineage.top)
+    top = loaded.lineage.top if keep_what_ifs else without_what_ifs(loaded.lineage.top)
     perspective = changes.get(PERSPECTIVE, loaded.scenario.perspective)
     here = replace(origin or top.origin, perspective=perspective)
     changed = laid_over(top, written(dict(changes), here))

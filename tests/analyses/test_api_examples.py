@@ -25,6 +25,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sim import PsaResult, Scenario, UserError, compare, explain, psa, run, sobol, tornado, voi, price
+from sim import morris, threshold, twoway, validate, what_if
 
 
 def analyse(path: Path) -> pd.DataFrame:
@@ -46,6 +47,12 @@ def analyse(path: Path) -> pd.DataFrame:
         sobol(cheap, groups="none", draws=4)
         price(cheap, "blinatumomab")
         voi(cheap, groups={"prices": ["cost.*"]})
+        vial = "cost.blinatumomab.vial"
+        twoway(cheap, vial, "relapse.sigma", steps=2, x_range=(0.0, 1.0)).grid.head()
+        threshold(path, vial, range=(0.0, 1.0)).flips.head()
+        morris(cheap, groups="default", trajectories=2).effects.head()
+        what_if(str(path), patients=10).what_ifs.head()
+        validate("tower", draws=50).to_dict()["draws"]
         print(explain(cheap, find="transplanted").patient + 1)
     except UserError as error:
         print(error.key, error.problem)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.analyses.compare import tables as comparison_files
 from sim.analyses.compare import text as comparison_table
 from sim.analyses.shared.arguments import threads_given
-from sim.analyses.shared.result import Result
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import enough_memory
 from sim.errors import UserError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 FEWEST_SCENARIOS = 2
 
 
-class CompareResult(Result):
+class CompareResult(ScenarioResult):
     """The differences between scenarios, and their effects in the same patients.
 
     The columns are those of `sim.analyses.compare.tables.COLUMNS`.
@@ -102,7 +103,12 @@ class CompareResult(Result):
 
 @rename_options
 def compare(
-    *scenarios: Scenario, names: Sequence[str] | None = None, threads: int | None = None
+    *scenarios: Asked,
+    names: Sequence[str] | None = None,
+    patients: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    threads: int | None = None,
 ) -> CompareResult:
     """Compare scenarios: their differences, and the effects of these.
 
@@ -114,9 +120,13 @@ def compare(
     Parameters
     ----------
     *scenarios
-        Two or more.
+        Two or more, or the paths of their files.
     names
         Their names, all different; by default those of their files.
+    patients, seed
+        Instead of those of the first.
+    out
+        Write the files into this folder.
     threads
         By default as many as there are processors; results do not depend on it.
 
@@ -134,22 +144,26 @@ def compare(
     >>> found.changes.query("scenario == 'half price'")["value"].item()
     2584.5
     """
-    for each in scenarios:
-        if not isinstance(each, Scenario):
-            raise UserError(
-                "must be scenarios, one after the other", key="scenarios", value=type(each).__name__
-            )
+    chosen = [_asked(each, patients, seed) for each in scenarios]
     if len(scenarios) < FEWEST_SCENARIOS:
         raise UserError(
             "needs two scenarios or more to compare",
             key="scenarios",
-            value=scenarios[0].file if scenarios else None,
+            value=chosen[0].file if chosen else None,
         )
     if names is not None and (len(names) != len(scenarios) or len(set(names)) != len(names)):
         raise UserError("must be as many as the scenarios, all different", key="names", value=names)
-    questions = aligned([scenario.question for scenario in scenarios])
-    patients = questions[0].patients
-    size = sum(patients * len(each.model.strategies) for each in questions)
+    folder = folder_of(CompareResult, out)
+    questions = aligned([scenario.question for scenario in chosen])
+    size = sum(questions[0].patients * len(each.model.strategies) for each in questions)
     with enough_memory(questions[0]), patients_progress(size) as advance:
         found = compared(questions, names=names, threads=threads_given(threads), progress=advance)
-    return CompareResult(scenarios[0], found)
+    return written(CompareResult(chosen[0], found), folder)
+
+
+def _asked(scenario: Asked, patients: int | None, seed: int | None) -> Scenario:
+    if not isinstance(scenario, Scenario | str | Path):
+        raise UserError(
+            "must be scenarios, one after the other", key="scenarios", value=type(scenario).__name__
+        )
+    return asked(scenario, patients=patients, seed=seed)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from sim.analyses.explain import tables as explain_files
 from sim.analyses.explain.text import print_explanation
 from sim.analyses.shared.arguments import whole, word
-from sim.analyses.shared.result import Result
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.layout.progress import patients_progress
@@ -30,7 +31,7 @@ FIRST_FEW: Final = 5
 LIVES: Final = "lives"
 
 
-class ExplainResult(Result):
+class ExplainResult(ScenarioResult):
     """One patient under every strategy: each event with its draws, each entry of the ledger.
 
     The columns are those of `sim.analyses.explain.tables.COLUMNS`.
@@ -102,13 +103,15 @@ class ExplainResult(Result):
 
 @rename_options
 def explain(
-    scenario: Scenario,
+    scenario: Asked,
     patient: int | None = None,
     *,
     find: str | None = None,
     among: int | None = None,
     engine: Engine = "reference",
     entries: bool = False,
+    seed: int | None = None,
+    out: str | Path | None = None,
 ) -> ExplainResult:
     """Follow one patient of a scenario through every strategy, number by number.
 
@@ -118,7 +121,7 @@ def explain(
     Parameters
     ----------
     scenario
-        The question.
+        The question, or the path of its file.
     patient
         Number of the patient, from 0; a number beyond the scenario's is as good as any. By default
         the first, or the first that is found.
@@ -132,6 +135,8 @@ def explain(
         With ``core`` the core engine runs too, and must agree in every event and amount.
     entries
         Print every entry of the ledger on its own line.
+    seed, out
+        As for `run`.
 
     Raises
     ------
@@ -146,16 +151,24 @@ def explain(
     >>> explain(scenario, 7).events.query("event == 0")["kind"].to_list()
     ['entry', 'entry']
     """
+    _check(patient, find, among)
+    word("engine", engine, get_args(Engine))
+    folder = folder_of(ExplainResult, out)
+    chosen = asked(scenario, seed=seed)
+    question = asked(chosen, patients=among).question
+    found = None if find is None else _search(question, find)
+    number = found.patients[0] if found is not None else patient or 0
+    number = whole("patient", number, 0, MOST_PATIENTS - 1)
+    replayed = _replayed(question, number, engine)
+    return written(ExplainResult(chosen, replayed, found, entries=entries), folder)
+
+
+def _check(patient: int | None, find: str | None, among: int | None) -> None:
+    """Refuse options that have no meaning together."""
     if patient is not None and find is not None:
         raise UserError("--patient and --find exclude each other", key="--patient", value=patient)
     if among is not None and find is None:
         raise UserError("says how many --find looks through: give --find", key="--among")
-    word("engine", engine, get_args(Engine))
-    question = scenario.question if among is None else scenario.with_(patients=among).question
-    found = None if find is None else _search(question, find)
-    number = found.patients[0] if found is not None else patient or 0
-    number = whole("patient", number, 0, MOST_PATIENTS - 1)
-    return ExplainResult(scenario, _replayed(question, number, engine), found, entries=entries)
 
 
 def _replayed(question: Question, number: int, engine: Engine) -> Replay:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.analyses.price import tables as report
@@ -12,8 +13,8 @@ from sim.analyses.price.drugs import price_parameter
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import threads_given
-from sim.analyses.shared.result import Result
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.wording import rename_options
 from sim.layout.progress import patients_progress
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PriceResult(Result):
+class PriceResult(ScenarioResult):
     """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
 
     COMMAND = "price"
@@ -76,11 +77,13 @@ class PriceResult(Result):
 
 @rename_options
 def price(
-    scenario: Scenario,
+    scenario: Asked,
     regimen: str,
     *,
     draws: int | None = None,
     patients: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
     cached: bool = True,
     threads: int | None = None,
 ) -> PriceResult:
@@ -93,11 +96,13 @@ def price(
     Parameters
     ----------
     scenario
-        The question; its own number of patients does not matter.
+        The question, or the path of its file; its own number of patients does not matter.
     regimen
         A regimen of the scenario with a drug that comes in vials.
-    draws, patients, cached, threads
+    draws, patients, seed, cached, threads
         As for `psa`.
+    out
+        Write the files into this folder.
 
     Raises
     ------
@@ -113,10 +118,12 @@ def price(
     >>> found.prices["direction"].unique().tolist()
     ['at most']
     """
-    question = scenario.question
+    chosen = asked(scenario, seed=seed)
+    question = chosen.question
+    folder = folder_of(PriceResult, out)
     price_parameter(question, regimen)
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients)
-    asked = replace(question, patients=size.patients)
-    found = priced_results(asked, regimen, lambda each: results(each, size.draws, work))
-    return PriceResult(scenario, found)
+    sized = replace(question, patients=size.patients)
+    found = priced_results(sized, regimen, lambda each: results(each, size.draws, work))
+    return written(PriceResult(chosen, found), folder)

@@ -17,9 +17,9 @@ from sim.analyses.psa.analysis import Size, Work, choose_size, results
 from sim.analyses.psa.answer import Answer, answer
 from sim.analyses.psa.curves import acceptability_curves
 from sim.analyses.shared.arguments import positive, threads_given, whole
-from sim.analyses.shared.result import Result
+from sim.analyses.shared.result import ScenarioResult
 from sim.analyses.shared.results import MANIFEST, draws_table, manifest, manifest_text
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PsaResult(Result):
+class PsaResult(ScenarioResult):
     """Outcomes under draws of the uncertain parameters, and the decision under them.
 
     Figures are ``acceptability``, the curves with their frontier, ``plane``, the
@@ -111,11 +111,12 @@ class PsaResult(Result):
 
 @rename_options
 def psa(
-    scenario: Scenario,
+    scenario: Asked,
     *,
     draws: int | None = None,
     patients: int | None = None,
     se: float | None = None,
+    seed: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     cached: bool = True,
@@ -129,7 +130,7 @@ def psa(
     Parameters
     ----------
     scenario
-        The question; its own number of patients does not matter.
+        The question, or the path of its file; its own number of patients does not matter.
     draws
         Of the uncertain parameters; chosen by a small pilot unless given.
     patients
@@ -137,10 +138,10 @@ def psa(
     se
         Wanted standard error of the mean net monetary benefit at the middle threshold, in
         currency; by default 2.5 % of its standard deviation between draws.
-    out
-        Write the files into this folder, and meanwhile store finished work in it.
-    resume
-        Go on with unfinished work in that folder.
+    seed
+        Instead of the scenario's own.
+    out, resume
+        Write the files into this folder, and meanwhile finished work; go on with that.
     cached
         Use cached results, and cache these.
     threads
@@ -159,14 +160,15 @@ def psa(
     >>> found.draws.groupby("strategy", sort=False).size().to_dict()
     {'salvage_chemotherapy': 10, 'blinatumomab': 10}
     """
+    chosen = asked(scenario, seed=seed)
     folder = None if out is None else Path(out)
     if se is not None:
         positive("--se", se, LARGEST_AMOUNT)
-    question = scenario.question
+    question = chosen.question
     _check_folder(folder, resume=resume)
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients, se=se)
-    return PsaResult(scenario, _answered(question, size, work, folder, resume=resume))
+    return PsaResult(chosen, _answered(question, size, work, folder, resume=resume))
 
 
 def _answered(

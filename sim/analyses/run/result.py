@@ -11,8 +11,8 @@ import numpy as np
 
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import threads_given, whole, word
-from sim.analyses.shared.result import Result
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.layout.run_columns import COLUMNS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Endpoint = Literal["os", "rfs"]
 
 
-class RunResult(Result):
+class RunResult(ScenarioResult):
     """The simulated patients of a scenario, and their results.
 
     Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
@@ -180,11 +180,14 @@ class RunResult(Result):
 
 @rename_options
 def run(
-    scenario: Scenario,
+    scenario: Asked,
     *,
+    patients: int | None = None,
+    seed: int | None = None,
     engine: Engine = "core",
     trace: int = 0,
     patients_out: str | Path | None = None,
+    out: str | Path | None = None,
     threads: int | None = None,
 ) -> RunResult:
     """Simulate every strategy of a scenario in the same patients.
@@ -192,13 +195,17 @@ def run(
     Parameters
     ----------
     scenario
-        The question.
+        The question, or the path of its file.
+    patients, seed
+        Instead of the scenario's own.
     engine
         ``core`` is compiled, ``reference`` the specification; they give the same answer.
     trace
         Store log and ledger of this many first patients, for `RunResult.events`.
     patients_out
         Write every patient's outcome and amounts into this Parquet file.
+    out
+        Write the files into this folder.
     threads
         By default as many as there are processors; results do not depend on it.
 
@@ -217,8 +224,11 @@ def run(
     >>> found.increments.query("outcome == 'qalys'")["comparator"].item()
     'salvage_chemotherapy'
     """
+    question = asked(scenario, patients=patients, seed=seed)
     word("engine", engine, get_args(Engine))
-    return _simulated(scenario, engine, whole("trace", trace, 0), patients_out, threads)
+    folder = folder_of(RunResult, out)
+    found = _simulated(question, engine, whole("trace", trace, 0), patients_out, threads)
+    return written(found, folder)
 
 
 def _simulated(

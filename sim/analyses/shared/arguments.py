@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
 from sim.errors import UserError
-from sim.limits import MOST_THREADS
+from sim.limits import LARGEST_AMOUNT, MOST_THREADS
 
 TOP: Final = 20
 """Inputs that are shown by default."""
@@ -52,6 +52,26 @@ def positive(name: str, value: float, high: float = math.inf) -> float:
         problem = f"must be at most {high:,.0f}" if is_too_much else "must be a number above 0"
         raise UserError(problem, key=name, value=value)
     return number
+
+
+def threshold_given(threshold: float | None) -> float | None:
+    """Return a threshold in currency per QALY, or None for that of the perspective."""
+    return None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
+
+
+def two_numbers(name: str, values: Sequence[float]) -> tuple[float, float]:
+    """Return two numbers.
+
+    Raises
+    ------
+    UserError
+        When they are not two, or not numbers.
+    """
+    try:
+        low, high = (float(value) for value in values)
+    except (TypeError, ValueError):
+        raise UserError("must be two numbers", key=name, value=values) from None
+    return low, high
 
 
 def word(name: str, value: str, choices: Iterable[str]) -> str:

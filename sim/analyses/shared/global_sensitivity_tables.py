@@ -201,20 +201,24 @@ def morris_json(result: Screening) -> str:
 
 def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure names the `top` inputs."""
+    table, summary = morris_table(result), morris_summary(result)
+    figure = drawn_morris(result, top)
+    return analysis_files(result.target.question, MORRIS, table, summary, figure)
+
+
+def drawn_morris(result: Screening, top: int) -> Figure:
+    """Return the figure of the analysis; it names the `top` inputs."""
     from sim.analyses.morris.figure import morris_figure
     from sim.analyses.shared.figure_words import against
     from sim.analyses.shared.words_only import words_figure
     from sim.layout.style import styled
 
-    table, summary = morris_table(result), morris_summary(result)
     looked_at = result.target
     with styled():
         if result.is_constant:
             title = against(looked_at.question, looked_at.strategy)
-            figure = words_figure(title, _nothing(looked_at, NO_EFFECTS))
-        else:
-            figure = morris_figure(table, looked_at, top=top)
-    return analysis_files(result.target.question, MORRIS, table, summary, figure)
+            return words_figure(title, _nothing(looked_at, NO_EFFECTS))
+        return morris_figure(morris_table(result), looked_at, top=top)
 
 
 def print_morris(console: Console, result: Screening, top: int) -> None:

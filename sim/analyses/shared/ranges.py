@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from sim.analyses.shared.arguments import two_numbers
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
@@ -121,15 +122,16 @@ def asked_range(
         return range_of(question, name, posterior)
     key = "--range" if option == "--parameter" else f"{option}-range"
     parameter = question.parameters[name]
-    for value in ends:
+    low, high = two_numbers(key, ends)
+    for value in (low, high):
         problem = parameter.check(value)
         if problem is None:
             problem = broken_rule(question.rules, {**question.numbers, name: value}, name)
         if problem is not None:
             raise UserError(f"{name}: {problem}", key=key, value=value)
-    if not ends[0] < ends[1]:
-        raise UserError("the second number must be above the first", key=key, value=ends)
-    return Range(name, shown_label(question, name), parameter.unit, *ends)
+    if not low < high:
+        raise UserError("the second number must be above the first", key=key, value=(low, high))
+    return Range(name, shown_label(question, name), parameter.unit, low, high)
 
 
 def _around(value: float, parameter: Parameter) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from sim.analyses.shared.scenario import Scenario
 from sim.analyses.shared.wording import rename_options
@@ -60,22 +60,21 @@ class Result(ABC):
     """The answer to a question.
 
     In a notebook it shows the output of the command of the same name; `str` returns that text.
-
-    Attributes
-    ----------
-    scenario
-        The question.
     """
 
     COMMAND: ClassVar[str]
     """The command that gives the same answer."""
+    ANALYSIS: ClassVar[str | None] = None
+    """The analysis as its files name it, where it is not the command."""
     FILES: ClassVar[tuple[str, ...]]
     """Names of the files that `write` may write."""
     FIGURES: ClassVar[tuple[str, ...]] = ()
     """Names of the figures, the first of which is shown by default."""
 
-    def __init__(self, scenario: Scenario) -> None:
-        self.scenario = scenario
+    @property
+    @abstractmethod
+    def _subject(self) -> str:
+        """The name of the question, in a few words."""
 
     @property
     @abstractmethod
@@ -97,6 +96,10 @@ class Result(ABC):
     @property
     def summary(self) -> dict[str, Any]:
         """The summary as plain data: the output of the command with ``--json``."""
+        return self.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as plain data: the output of the command with ``--json``."""
         found: dict[str, Any] = json.loads(self.json())
         return found
 
@@ -118,7 +121,7 @@ class Result(ABC):
         """
         from sim.files.results_folder import write_analysis
 
-        write_analysis(Path(folder), self.COMMAND, self.files(), self.FILES)
+        write_analysis(Path(folder), self.ANALYSIS or self.COMMAND, self.files(), self.FILES)
 
     @rename_options
     def figure(self, name: str | None = None) -> Figure:
@@ -140,7 +143,7 @@ class Result(ABC):
     def plot(self, name: str | None = None) -> Picture:
         """Return a figure as shown in a notebook; parameters and errors as for `figure`."""
         chosen = self._chosen(name)
-        return Picture(self._draw(chosen), f"{chosen} of {self.scenario.name}")
+        return Picture(self._draw(chosen), f"{chosen} of {self._subject}")
 
     def _chosen(self, name: str | None) -> str:
         if not self.FIGURES or name not in (None, *self.FIGURES):
@@ -151,7 +154,7 @@ class Result(ABC):
         raise NotImplementedError(name)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.scenario.name}>"
+        return f"<{type(self).__name__} of {self._subject}>"
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -172,3 +175,47 @@ class Result(ABC):
         page = Hypertext()
         self.print_to(page)
         return page.text()
+
+
+class ScenarioResult(Result):
+    """The answer to the question of a scenario.
+
+    Attributes
+    ----------
+    scenario
+        The question.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+
+    @property
+    def _subject(self) -> str:
+        """The name of the scenario."""
+        return self.scenario.name
+
+
+_Found = TypeVar("_Found", bound=Result)
+
+
+def folder_of(kind: type[Result], out: str | Path | None) -> Path | None:
+    """Return the folder for the files of a result, if there is one.
+
+    Raises
+    ------
+    UserError
+        When it cannot take them: better known before hours go into the result.
+    """
+    from sim.files.results_folder import check_folder
+
+    if out is None:
+        return None
+    check_folder(Path(out), kind.FILES)
+    return Path(out)
+
+
+def written(found: _Found, folder: Path | None) -> _Found:
+    """Return a result, with its files in the folder if there is one."""
+    if folder is not None:
+        found.write(folder)
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sim.analyses.shared.files import in_bytes
-from sim.analyses.shared.result import Result
+from sim.analyses.shared.result import ScenarioResult
 from sim.analyses.shared.results import MANIFEST, manifest_text
 from sim.analyses.shared.work import finished, kept_chunks, sets_progress
 from sim.files.results_folder import beside_others
@@ -64,7 +64,7 @@ class Resumable(Generic[Found]):
         return found
 
 
-class ResumableResult(Result, Generic[Found]):
+class ResumableResult(ScenarioResult, Generic[Found]):
     """The results of such an analysis."""
 
     def __init__(self, scenario: Scenario, analysis: Resumable[Found], found: Found) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
 from sim.analyses.shared.wording import rename_options
+from sim.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from sim.simulation.question import Question
 
 CHANGED_BY: Final = "with_"
+SIZES: Final = frozenset({"patients", "seed"})
+"""Changes of the simulation alone, not of the question."""
 
 
 class Changes(TypedDict, total=False):
@@ -91,8 +94,8 @@ class Scenario:
         ----------
         **changes
             Keys of a scenario file with their values. Those that hold keys themselves
-            (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. Further
-            questions of this scenario, as what-ifs, are left out. The path of a life table is
+            (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. What-ifs
+            are left out, unless only ``patients`` and ``seed`` change. The path of a life table is
             relative to the working folder.
 
         Raises
@@ -112,7 +115,13 @@ class Scenario:
         from sim.scenario.loading import changed_scenario
 
         origin = Origin(CHANGED_BY, 0, 0, Path())
-        loaded = changed_scenario(self._loaded, _plain(changes), self._catalogue, origin)
+        loaded = changed_scenario(
+            self._loaded,
+            _plain(changes),
+            self._catalogue,
+            origin,
+            keep_what_ifs=changes.keys() <= SIZES,
+        )
         return Scenario(loaded, self._catalogue)
 
     @property
@@ -204,6 +213,32 @@ class Scenario:
         page = Hypertext()
         print_scenario(page, self.question)
         return page.text()
+
+
+Asked = Scenario | str | Path
+"""A scenario, or the path of its file."""
+
+
+def asked(scenario: Asked, *, patients: int | None = None, seed: int | None = None) -> Scenario:
+    """Return a scenario, read from its file if need be; `patients` and `seed` replace its own.
+
+    Raises
+    ------
+    UserError
+        When it is neither a scenario nor the path of one, the file cannot be read or is wrong, or a
+        number is not allowed.
+    """
+    if not isinstance(scenario, Scenario | str | Path):
+        raise UserError(
+            "must be a scenario or the path of one", key="scenario", value=type(scenario).__name__
+        )
+    found = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
+    changes: Changes = {}
+    if patients is not None:
+        changes["patients"] = patients
+    if seed is not None:
+        changes["seed"] = seed
+    return found.with_(**changes) if changes else found
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

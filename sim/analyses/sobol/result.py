@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sim.analyses.shared import global_sensitivity_tables as tables
-from sim.analyses.shared.arguments import Groups, positive, threads_given, whole, word
+from sim.analyses.shared.arguments import Groups, threads_given, threshold_given, whole, word
 from sim.analyses.shared.points import fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.sobol import analysis
 from sim.analyses.sobol.analysis import Sobol
-from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_SOBOL_DRAWS
+from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +61,7 @@ class SobolResult(ResumableResult[Sobol]):
 
 @rename_options
 def sobol(
-    scenario: Scenario,
+    scenario: Asked,
     *,
     outcome: str = "nmb",
     threshold: float | None = None,
@@ -69,6 +69,8 @@ def sobol(
     groups: Groups = "default",
     draws: int = 256,
     check: bool = False,
+    patients: int | None = None,
+    seed: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     threads: int | None = None,
@@ -81,7 +83,7 @@ def sobol(
     Parameters
     ----------
     scenario
-        The question.
+        The question, or the path of its file.
     outcome, threshold, strategy
         As for `tornado`.
     groups
@@ -90,12 +92,8 @@ def sobol(
         Points of the Sobol sequence, a power of 2; the model is run ``draws (groups + 2)`` times.
     check
         Repeat with twice the patients: do the indices change?
-    out
-        Write the files into this folder, and meanwhile store finished work in it.
-    resume
-        Go on with unfinished work in that folder.
-    threads
-        By default as many as there are processors; results do not depend on it.
+    patients, seed, out, resume, threads
+        As for `tornado`.
 
     Raises
     ------
@@ -110,16 +108,15 @@ def sobol(
     >>> sobol(scenario, draws=2).indices.columns[:2].to_list()
     ['group', 'parameters']
     """
-    worth = None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
+    chosen = asked(scenario, patients=patients, seed=seed)
+    worth = threshold_given(threshold)
     word("groups", groups, get_args(Groups))
     points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
     folder = check_store(tables.SOBOL_NAMES, out, resume=resume)
-    looked_at = fitted_target(
-        scenario.question, outcome=outcome, threshold=worth, strategy=strategy
-    )
+    looked_at = fitted_target(chosen.question, outcome=outcome, threshold=worth, strategy=strategy)
     planned = analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
     divided = _planned(planned, {"groups": groups, "check": check}, threads_given(threads))
-    return SobolResult(scenario, divided, divided.run(folder, resume=resume))
+    return SobolResult(chosen, divided, divided.run(folder, resume=resume))
 
 
 def _planned(

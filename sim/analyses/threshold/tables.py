@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -22,6 +22,9 @@ from sim.analyses.threshold.analysis import ThresholdAnalysis
 from sim.analyses.threshold.flips import Flip
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import finite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSIS: Final = "threshold"
 NAMES: Final = names_of(ANALYSIS)
@@ -111,13 +114,17 @@ def threshold_json(result: ThresholdAnalysis) -> str:
 
 def threshold_files(result: ThresholdAnalysis) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
+    table, summary = threshold_table(result), threshold_summary(result)
+    return analysis_files(result.question, ANALYSIS, table, summary, drawn_threshold(result))
+
+
+def drawn_threshold(result: ThresholdAnalysis) -> Figure:
+    """Return the figure of the analysis."""
     from sim.analyses.threshold.figure import threshold_figure
     from sim.layout.style import styled
 
     with styled():
-        figure = threshold_figure(result)
-    table, summary = threshold_table(result), threshold_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, figure)
+        return threshold_figure(result)
 
 
 def print_threshold(console: Console, result: ThresholdAnalysis) -> None:

@@ -7,16 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.analyses.shared.arguments import TOP, positive, threads_given, whole
+from sim.analyses.shared.arguments import TOP, threads_given, threshold_given, whole
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
 from sim.analyses.tornado.analysis import Tornado
-from sim.limits import LARGEST_AMOUNT
 from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
@@ -70,12 +69,14 @@ class TornadoResult(ResumableResult[Tornado]):
 
 @rename_options
 def tornado(
-    scenario: Scenario,
+    scenario: Asked,
     *,
     outcome: str = "nmb",
     threshold: float | None = None,
     strategy: str | None = None,
     top: int = TOP,
+    patients: int | None = None,
+    seed: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     threads: int | None = None,
@@ -89,7 +90,7 @@ def tornado(
     Parameters
     ----------
     scenario
-        The question.
+        The question, or the path of its file.
     outcome
         Of the strategy minus the comparator: ``nmb``, ``nhb``, ``icer``, ``qalys``, ``cost``,
         ``life_years`` or any outcome of summary.json.
@@ -99,10 +100,10 @@ def tornado(
         Compared with the comparator; by default the best of the others at the base.
     top
         Bars that are shown; the table holds all.
-    out
-        Write the files into this folder, and meanwhile store finished work in it.
-    resume
-        Go on with unfinished work in that folder.
+    patients, seed
+        Instead of the scenario's own.
+    out, resume
+        Write the files into this folder, and meanwhile finished work; go on with that.
     threads
         By default as many as there are processors; results do not depend on it.
 
@@ -120,12 +121,13 @@ def tornado(
     >>> bool((found.bars["swing"] >= 0.0).all())
     True
     """
-    worth = None if threshold is None else positive("--threshold", threshold, LARGEST_AMOUNT)
+    chosen = asked(scenario, patients=patients, seed=seed)
+    worth = threshold_given(threshold)
     shown = whole("top", top, 1)
     folder = check_store(tables.NAMES, out, resume=resume)
     settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
-    varied = _planned(scenario.question, settings, threads_given(threads))
-    return TornadoResult(scenario, varied, varied.run(folder, resume=resume), shown)
+    varied = _planned(chosen.question, settings, threads_given(threads))
+    return TornadoResult(chosen, varied, varied.run(folder, resume=resume), shown)
 
 
 def _planned(

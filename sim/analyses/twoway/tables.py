@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -23,6 +23,9 @@ from sim.analyses.shared.text import (
 from sim.analyses.twoway.analysis import Point, TwoWay
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import finite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSIS: Final = "twoway"
 NAMES: Final = names_of(ANALYSIS)
@@ -102,13 +105,17 @@ def two_way_json(result: TwoWay) -> str:
 
 def two_way_files(result: TwoWay) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
+    table, summary = two_way_table(result), two_way_summary(result)
+    return analysis_files(result.question, ANALYSIS, table, summary, drawn_two_way(result))
+
+
+def drawn_two_way(result: TwoWay) -> Figure:
+    """Return the figure of the analysis."""
     from sim.analyses.twoway.figure import two_way_figure
     from sim.layout.style import styled
 
     with styled():
-        figure = two_way_figure(result)
-    table, summary = two_way_table(result), two_way_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, figure)
+        return two_way_figure(result)
 
 
 def print_two_way(console: Console, result: TwoWay) -> None:

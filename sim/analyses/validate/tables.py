@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from sim.evidence.prediction import Prediction
 from sim.layout.endpoint_words import labelled
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 INDENT: Final = 2
 DIGITS: Final = 6
-TABLE: Final = "validation.csv"
-SUMMARY: Final = "validation.json"
+VALIDATION: Final = "validation"
+TABLE: Final = f"{VALIDATION}.csv"
+SUMMARY: Final = f"{VALIDATION}.json"
 FOREST: Final = "validation_forest"
 CURVES: Final = "validation_curves"
 FORMATS: Final = {FOREST: ("svg", "png", "pdf"), CURVES: ("svg", "png")}
@@ -32,15 +36,8 @@ ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 def validation_files(found: Prediction) -> dict[str, str | bytes]:
     """Return the files of a validation by name."""
-    from sim.analyses.validate.curves_figure import curves_figure
-    from sim.analyses.validate.forest_figure import forest_figure
-    from sim.layout.style import rendered, styled
+    from sim.layout.style import rendered
 
-    table = labelled(found.validation, found.register)
-    with styled():
-        figures = {FOREST: forest_figure(table, counts(found.summary))}
-        if found.validation.curves:
-            figures[CURVES] = curves_figure(found.validation, table)
     return {
         TABLE: found.validation.table.to_csv(
             index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"
@@ -48,11 +45,25 @@ def validation_files(found: Prediction) -> dict[str, str | bytes]:
         SUMMARY: validation_json(found),
         **{
             f"{name}.{suffix}": rendered(figure, suffix)
-            for name, figure in figures.items()
+            for name, figure in drawn_validation(found).items()
             for suffix in FORMATS[name]
         },
         PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
     }
+
+
+def drawn_validation(found: Prediction) -> dict[str, Figure]:
+    """Return the figures by name; that of the curves only where a study has some."""
+    from sim.analyses.validate.curves_figure import curves_figure
+    from sim.analyses.validate.forest_figure import forest_figure
+    from sim.layout.style import styled
+
+    table = labelled(found.validation, found.register)
+    with styled():
+        figures = {FOREST: forest_figure(table, counts(found.summary))}
+        if found.validation.curves:
+            figures[CURVES] = curves_figure(found.validation, table)
+    return figures
 
 
 def counts(summary: pd.DataFrame) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import TOP, positive, threads_given, whole
-from sim.analyses.shared.result import Result
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.voi import tables as report
 from sim.analyses.voi.analysis import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class VoiResult(Result):
+class VoiResult(ScenarioResult):
     """The value of knowing everything, groups of parameters, and each parameter.
 
     Figures are ``evpi``, against the threshold, and ``evppi``, of groups and parameters.
@@ -91,15 +92,17 @@ class VoiResult(Result):
 
 @rename_options
 def voi(
-    scenario: Scenario,
+    scenario: Asked,
     *,
     draws: int | None = None,
     patients: int | None = None,
+    seed: int | None = None,
     thresholds: Sequence[float] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     incidence: float | None = None,
     years: float | None = None,
     top: int = TOP,
+    out: str | Path | None = None,
     cached: bool = True,
     threads: int | None = None,
 ) -> VoiResult:
@@ -111,8 +114,8 @@ def voi(
     Parameters
     ----------
     scenario
-        The question; its own number of patients does not matter.
-    draws, patients, cached, threads
+        The question, or the path of its file; its own number of patients does not matter.
+    draws, patients, seed, cached, threads
         As for `psa`.
     thresholds
         Currency per QALY; by default those of the scenario.
@@ -123,14 +126,13 @@ def voi(
     incidence, years
         Patients a year who face the choice, and for how many years it is made; with them the value
         to all patients is given.
-    top
-        Parameters that are shown; the table holds all.
+    top, out
+        Parameters that are shown; the folder into which the files are written.
 
     Raises
     ------
     UserError
-        When an argument is not allowed, no parameter fits a pattern, or there is no choice to
-        inform.
+        When an argument is not allowed, nothing fits a pattern, or there is no choice to inform.
 
     Examples
     --------
@@ -140,16 +142,25 @@ def voi(
     >>> found.values["kind"].unique().tolist()
     ['everything', 'group', 'parameter']
     """
-    question = scenario.question
-    population = _population(question, incidence, years)
+    chosen = asked(scenario, seed=seed)
+    folder = folder_of(VoiResult, out)
+    population = _population(chosen.question, incidence, years)
     shown = whole("top", top, 1)
-    asked = tuple(
-        positive("thresholds", each, LARGEST_AMOUNT) for each in thresholds or question.thresholds
-    )
+    worth = _amounts(thresholds or chosen.thresholds)
     work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    psa = _drawn(chosen.question, draws, patients, work)
+    found = _valued(psa, worth, groups or {})
+    return written(VoiResult(chosen, found, population, shown), folder)
+
+
+def _amounts(thresholds: Sequence[float]) -> tuple[float, ...]:
+    return tuple(positive("thresholds", each, LARGEST_AMOUNT) for each in thresholds)
+
+
+def _drawn(question: Question, draws: int | None, patients: int | None, work: Work) -> Psa:
+    """Return a probabilistic analysis, its size chosen where it is not given."""
     size = chosen_size(question, work, draws=draws, patients=patients)
-    psa = results(replace(question, patients=size.patients), size.draws, work)
-    return VoiResult(scenario, _valued(psa, asked, groups or {}), population, shown)
+    return results(replace(question, patients=size.patients), size.draws, work)
 
 
 def _valued(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -23,6 +23,9 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.layout.cells import NOTHING, SYMBOLS
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import estimate_json, finite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 ANALYSIS: Final = "scenarios"
 NAMES: Final = names_of(ANALYSIS)
@@ -121,13 +124,17 @@ def matrix_json(result: ScenarioMatrix) -> str:
 
 def matrix_files(result: ScenarioMatrix) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
+    table, summary = matrix_table(result), matrix_summary(result)
+    return analysis_files(result.question, ANALYSIS, table, summary, drawn_matrix(result))
+
+
+def drawn_matrix(result: ScenarioMatrix) -> Figure:
+    """Return the figure of the analysis."""
     from sim.analyses.what_ifs.figure import what_ifs_figure
     from sim.layout.style import styled
 
     with styled():
-        figure = what_ifs_figure(result)
-    table, summary = matrix_table(result), matrix_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, figure)
+        return what_ifs_figure(result)
 
 
 def print_matrix(console: Console, result: ScenarioMatrix) -> None:

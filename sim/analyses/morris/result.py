@@ -1,0 +1,140 @@
+"""``morris``: screen the uncertain parameters for the influential ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from sim.analyses.morris import analysis
+from sim.analyses.morris.analysis import Screening
+from sim.analyses.shared import global_sensitivity_tables as tables
+from sim.analyses.shared.arguments import TOP, Groups, threads_given, threshold_given, whole, word
+from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
+from sim.analyses.shared.results import MANIFEST
+from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.work import check_store
+from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+
+class MorrisResult(ResumableResult[Screening]):
+    """Elementary effects of every uncertain parameter on an outcome."""
+
+    COMMAND = "morris"
+    FILES = (*tables.MORRIS_NAMES, MANIFEST)
+    FIGURES = (tables.MORRIS,)
+
+    def __init__(
+        self, scenario: Scenario, screening: Resumable[Screening], found: Screening, top: int
+    ) -> None:
+        super().__init__(scenario, screening, found)
+        self._top = top
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {tables.MORRIS: self.effects}
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """A row per input, the most influential first, as in morris.csv.
+
+        Columns ``input``, ``label``, the mean size ``mu_star`` of the changes of the outcome over
+        the range of the input with the half-width ``mu_star_ci`` of its 95 % interval, their mean
+        ``mu`` and standard deviation ``sigma``, all in ``unit``.
+        """
+        return tables.morris_table(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return tables.morris_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the inputs with the largest effects."""
+        tables.print_morris(console, self._found, self._top)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return tables.drawn_morris(self._found, self._top)
+
+
+@rename_options
+def morris(
+    scenario: Asked,
+    *,
+    outcome: str = "nmb",
+    threshold: float | None = None,
+    strategy: str | None = None,
+    groups: Groups = "none",
+    trajectories: int = 10,
+    top: int = TOP,
+    patients: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> MorrisResult:
+    """Screen the uncertain parameters of a scenario for the influential ones, with few runs.
+
+    The method of Morris changes one input after the other along random trajectories.
+
+    Parameters
+    ----------
+    scenario
+        The question, or the path of its file.
+    groups
+        ``default`` groups related parameters, ``none`` takes each alone.
+    trajectories
+        Elementary effects of each input; the model is run ``trajectories (inputs + 1)`` times.
+    outcome, threshold, strategy, top, patients, seed, out, resume, threads
+        As for `tornado`.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, the outcome is not defined at a point, or the folder cannot
+        be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, morris
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> morris(scenario, groups="default", trajectories=2).effects["mu_star"].min() >= 0.0
+    True
+    """
+    chosen = asked(scenario, patients=patients, seed=seed)
+    worth = threshold_given(threshold)
+    word("groups", groups, get_args(Groups))
+    count = whole("trajectories", trajectories, FEWEST_TRAJECTORIES, MOST_TRAJECTORIES)
+    shown = whole("top", top, 1)
+    folder = check_store(tables.MORRIS_NAMES, out, resume=resume)
+    looked_at = fitted_target(chosen.question, outcome=outcome, threshold=worth, strategy=strategy)
+    planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=count)
+    screening = _planned(planned, groups, shown, threads_given(threads))
+    return MorrisResult(chosen, screening, screening.run(folder, resume=resume), shown)
+
+
+def _planned(
+    planned: analysis.Plan, groups: Groups, top: int, threads: int | None
+) -> Resumable[Screening]:
+    """Return the screening with these settings, ready to run."""
+    runs = len(planned.points)
+    return Resumable(
+        planned.target.question,
+        tables.MORRIS,
+        manifest=partial(
+            manifest,
+            *(planned.target, tables.MORRIS, planned.trajectories, chunks_of(runs)),
+            {"groups": groups, "top": top},
+        ),
+        left=partial(points_to_simulate, runs),
+        simulate=partial(analysis.screen, planned, threads=threads),
+        files=partial(tables.morris_files, top=top),
+    )

@@ -1,0 +1,131 @@
+"""``threshold``: find the value of a parameter at which the decision flips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sim.analyses.shared.arguments import threads_given
+from sim.analyses.shared.ranges import Range, asked_range
+from sim.analyses.shared.results import MANIFEST, analysis_manifest
+from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.sets import CHUNK_SETS
+from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.work import check_store
+from sim.analyses.threshold import analysis, tables
+from sim.analyses.threshold.analysis import ThresholdAnalysis
+from sim.simulation.parameter_draws import fitted_draws
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+    from sim.simulation.question import Question
+
+
+class ThresholdResult(ResumableResult[ThresholdAnalysis]):
+    """The values of a parameter at which another strategy becomes optimal."""
+
+    COMMAND = "threshold"
+    FILES = (*tables.NAMES, MANIFEST)
+    FIGURES = (tables.ANALYSIS,)
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {tables.ANALYSIS: self.flips}
+
+    @property
+    def flips(self) -> pd.DataFrame:
+        """A row per flip, as in threshold.csv (`sim.analyses.threshold.tables.COLUMNS`).
+
+        Columns ``parameter``, ``threshold`` (``currency`` per QALY), the ``value`` of the flip with
+        its Monte Carlo error ``se`` (in ``unit``), ``optimal_below`` and ``optimal_above``, the ends
+        of the interval ``low`` and ``high``, the ``base``, and of a count ``last_below``. A
+        threshold without a flip has a row without a value.
+        """
+        return tables.threshold_table(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return tables.threshold_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print where the decision flips at each threshold."""
+        tables.print_threshold(console, self._found)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return tables.drawn_threshold(self._found)
+
+
+@rename_options
+def threshold(
+    scenario: Asked,
+    parameter: str,
+    *,
+    range: tuple[float, float] | None = None,
+    patients: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> ThresholdResult:
+    """Find the value of a parameter at which another strategy of a scenario becomes optimal.
+
+    It is looked for at each threshold of the perspective. All values are simulated in the same
+    patients with common random numbers.
+
+    Parameters
+    ----------
+    scenario
+        The question, or the path of its file.
+    parameter
+        The name of the parameter that is varied.
+    range
+        Where to look; by default its interval, of a fixed parameter from 0 to twice its value.
+    patients, seed, out, resume, threads
+        As for `tornado`.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, the scenario uses no such parameter, or the folder cannot
+        be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, threshold
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> found = threshold(scenario, "cost.blinatumomab.vial", range=(0.0, 20_000.0))
+    >>> found.flips["parameter"].unique().tolist()
+    ['cost.blinatumomab.vial']
+    """
+    chosen = asked(scenario, patients=patients, seed=seed)
+    folder = check_store(tables.NAMES, out, resume=resume)
+    question = chosen.question
+    varied = asked_range(question, parameter, range, fitted_draws(question), "--parameter")
+    search = _planned(question, varied, threads_given(threads))
+    return ThresholdResult(chosen, search, search.run(folder, resume=resume))
+
+
+def _planned(
+    question: Question, varied: Range, threads: int | None
+) -> Resumable[ThresholdAnalysis]:
+    """Return the search over this interval, ready to run."""
+    return Resumable(
+        question,
+        tables.ANALYSIS,
+        manifest=partial(
+            analysis_manifest,
+            *(question, tables.ANALYSIS, {"varied": varied}),
+            chunks=analysis.chunks(question, varied),
+            chunk=CHUNK_SETS,
+        ),
+        left=partial(analysis.work, question, varied),
+        simulate=partial(analysis.threshold_analysis, question, varied, threads=threads),
+        files=tables.threshold_files,
+    )

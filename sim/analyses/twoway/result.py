@@ -1,0 +1,145 @@
+"""``twoway``: vary two parameters over a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.analyses.shared.arguments import threads_given, threshold_given, whole
+from sim.analyses.shared.ranges import asked_range
+from sim.analyses.shared.results import MANIFEST, analysis_manifest
+from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
+from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.work import check_store
+from sim.analyses.twoway import analysis, tables
+from sim.analyses.twoway.analysis import TwoWay
+from sim.limits import FEWEST_STEPS, MOST_STEPS
+from sim.simulation.parameter_draws import fitted_draws
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+    from sim.simulation.question import Question
+
+
+class TwowayResult(ResumableResult[TwoWay]):
+    """Net benefits of every strategy over a grid of values of two parameters."""
+
+    COMMAND = "twoway"
+    FILES = (*tables.NAMES, MANIFEST)
+    FIGURES = (tables.ANALYSIS,)
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {tables.ANALYSIS: self.grid}
+
+    @property
+    def grid(self) -> pd.DataFrame:
+        """A row per point and strategy, as in twoway.csv (`sim.analyses.twoway.tables.COLUMNS`).
+
+        Columns ``x`` and ``y`` (in ``x_unit`` and ``y_unit``), ``strategy``, its net monetary
+        benefit ``nmb`` and the difference ``inmb`` from the comparator's with its ``inmb_se`` (in
+        ``currency``), and whether it is ``optimal`` there.
+        """
+        return tables.two_way_table(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return tables.two_way_json(self._found)
+
+    def print_to(self, console: Console) -> None:
+        """Print the gain over the grid."""
+        tables.print_two_way(console, self._found)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return tables.drawn_two_way(self._found)
+
+
+@rename_options
+def twoway(
+    scenario: Asked,
+    x: str,
+    y: str,
+    *,
+    steps: int = 11,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    threshold: float | None = None,
+    strategy: str | None = None,
+    patients: int | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+) -> TwowayResult:
+    """Vary two parameters of a scenario over a grid, with the optimal strategy at each point.
+
+    All points are simulated in the same patients with common random numbers.
+
+    Parameters
+    ----------
+    scenario
+        The question, or the path of its file.
+    x, y
+        Names of the parameters, across and upwards.
+    steps
+        Values of each, the ends included; of a count whole numbers, at most so many.
+    x_range, y_range
+        The ends; by default those of the parameter's interval, of a fixed parameter 0 and twice its
+        value.
+    threshold, strategy, patients, seed, out, resume, threads
+        As for `tornado`.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed or the folder cannot be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, twoway
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
+    >>> found = twoway(scenario, "cost.blinatumomab.vial", "cost.inpatient_day", steps=2)
+    >>> found.grid.groupby(["x", "y"]).size().tolist()
+    [2, 2, 2, 2]
+    """
+    chosen = asked(scenario, patients=patients, seed=seed)
+    folder = check_store(tables.NAMES, out, resume=resume)
+    question = chosen.question
+    posterior = fitted_draws(question)
+    settings = {
+        "x": asked_range(question, x, x_range, posterior, "--x"),
+        "y": asked_range(question, y, y_range, posterior, "--y"),
+        "steps": whole("steps", steps, FEWEST_STEPS, MOST_STEPS),
+        "threshold": threshold_given(threshold),
+        "strategy": strategy,
+    }
+    varied = _planned(question, settings, threads_given(threads))
+    return TwowayResult(chosen, varied, varied.run(folder, resume=resume))
+
+
+def _planned(
+    question: Question, settings: dict[str, Any], threads: int | None
+) -> Resumable[TwoWay]:
+    """Return the analysis with these settings, ready to run."""
+    points = analysis.grid_points(settings["x"], settings["y"], settings["steps"])
+    return Resumable(
+        question,
+        tables.ANALYSIS,
+        manifest=partial(
+            analysis_manifest,
+            *(question, tables.ANALYSIS, settings),
+            chunks=chunks_of(points),
+            chunk=CHUNK_SETS,
+        ),
+        left=partial(sets_to_simulate, points),
+        simulate=partial(analysis.two_way, question, **settings, threads=threads),
+        files=tables.two_way_files,
+    )
