@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
-from sim.analyses.tornado.shown_bars import shown_sections
+from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado, shown_sections
 from sim.analyses.tornado.tables import NO_PARAMETER, NOTHING_CHANGES, why_undefined
 from sim.economics.estimates import NORMAL_97_5
 from sim.report.analyses import Analyses

@@ -81,8 +81,7 @@ def _is_missing(content: Mapping[str, Any]) -> bool:
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
     """Return the plane, the acceptability curves and the expected losses, where there is a choice."""
-    from sim.analyses.psa.acceptability_figure import acceptability_figure
-    from sim.analyses.psa.expected_loss_figure import expected_loss_figure
+    from sim.analyses.psa.curves_figure import acceptability_figure, expected_loss_figure
     from sim.analyses.psa.plane_figure import Cloud, plane_figure
 
     found = analyses.probabilistic

@@ -26,9 +26,9 @@ from sim.analyses.tornado.analysis import (
     STRUCTURE,
     Bar,
     Found,
+    shown_sections,
     tornado,
 )
-from sim.analyses.tornado.shown_bars import shown_sections
 from sim.analyses.tornado.tables import (
     COLUMNS,
     print_tornado,

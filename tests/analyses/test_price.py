@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import priced_results
-from sim.analyses.price.drugs import price_parameter
+from sim.analyses.price.analysis import price_parameter, priced_results
 from sim.analyses.psa.acceptability import ceac
 from sim.analyses.psa.analysis import Work
 from sim.analyses.psa.draws_run import run_psa

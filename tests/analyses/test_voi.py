@@ -220,7 +220,7 @@ def test_mistakes_end_with_one_message(arguments, problem):
 
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
-    from sim.analyses.psa.acceptability_figure import FRONTIER_WIDTH
+    from sim.analyses.psa.curves_figure import FRONTIER_WIDTH
     from sim.analyses.psa.figures import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several)[CURVES].axes

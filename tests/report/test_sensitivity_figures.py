@@ -19,9 +19,8 @@ from sim.analyses.sobol import analysis as sobol
 from sim.analyses.sobol.figure import sobol_figure
 from sim.analyses.threshold.analysis import threshold_analysis
 from sim.analyses.threshold.figure import threshold_figure
-from sim.analyses.tornado.analysis import tornado
+from sim.analyses.tornado.analysis import shown_sections, tornado
 from sim.analyses.tornado.figure import tornado_figure
-from sim.analyses.tornado.shown_bars import shown_sections
 from sim.analyses.twoway.analysis import two_way
 from sim.analyses.twoway.figure import two_way_figure
 from sim.analyses.what_ifs.analysis import scenario_matrix

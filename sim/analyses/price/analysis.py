@@ -22,13 +22,12 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.analyses.price.drugs import drug_of, price_parameter
-from sim.analyses.psa.acceptability import share_errors
+from sim.analyses.psa.acceptability import best_shares, quiet_shares, share_errors
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, Psa
 from sim.analyses.psa.noise import split
-from sim.analyses.psa.quiet_shares import best_shares, quiet_shares
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
+from sim.economics.prices import InfusionDrug, InjectedDrug
 from sim.errors import UserError
 from sim.simulation.question import Question, with_numbers
 
@@ -312,3 +311,39 @@ def priced_results(
 def _at(question: Question, parameter: str, price: float) -> Question:
     asked = with_numbers(question, {**question.numbers, parameter: price})
     return replace(asked, patients=question.patients, seed=question.seed)
+
+
+def price_parameter(question: Question, regimen: str) -> str:
+    """Return the name of the price of a regimen's vial, which all regimens of its drug share.
+
+    Raises
+    ------
+    UserError
+        When no strategy holds the regimen, its drug does not come in vials, or there is nothing
+        to compare it with.
+    """
+    if len(question.scenario.strategies) == 1:
+        raise UserError(
+            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
+        )
+    if regimen not in question.scenario.regimens:
+        raise UserError(
+            "no strategy of the scenario holds this regimen",
+            file=question.loaded.file,
+            key="--regimen",
+            value=regimen,
+            choices=question.scenario.regimens,
+        )
+    drug = question.accounts.price_list.regimens[regimen].drug
+    if not isinstance(drug, InfusionDrug | InjectedDrug):
+        raise UserError(
+            "is a mixture of generic drugs, priced by the cycle and not by the vial",
+            key="--regimen",
+            value=regimen,
+        )
+    return f"cost.{drug_of(question, regimen)}.vial"
+
+
+def drug_of(question: Question, regimen: str) -> str:
+    """Return the regimen that names the vial of the drug."""
+    return question.catalogue.regimens[regimen].drug

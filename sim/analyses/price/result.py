@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import PricedResults, priced_results
-from sim.analyses.price.drugs import price_parameter
+from sim.analyses.price.analysis import PricedResults, price_parameter, priced_results
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import threads_given

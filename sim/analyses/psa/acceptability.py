@@ -4,7 +4,9 @@ Costs and QALYs come as arrays of one row a draw of the parameters and one colum
 net monetary benefit of a strategy in a draw is ``threshold * QALYs - cost``.
 
 Source: Fenwick E, Claxton K, Sculpher M, Health Econ 2001;10:779-87 (acceptability curves and
-their frontier); Alarid-Escudero F et al., Value Health 2019;22:611-8 (expected loss curves).
+their frontier); Alarid-Escudero F et al., Value Health 2019;22:611-8 (expected loss curves);
+Efron B, The Jackknife, the Bootstrap and Other Resampling Plans, 1982, chapter 3 (errors of shares
+without Monte Carlo noise).
 """
 
 from __future__ import annotations
@@ -17,11 +19,14 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sim.analyses.psa.noise import without_noise
 from sim.economics.estimates import Array
 from sim.economics.frontier import Strategy, frontier
 
 DRAWS_BY_STRATEGIES: Final = 2
 """Dimensions of an array of costs or QALYs."""
+GROUPS: Final = 20
+"""Of draws, each left out in turn; as many as there are draws, where these are fewer."""
 
 
 class Estimates(NamedTuple):
@@ -221,3 +226,44 @@ def _checked(
         message = "costs and QALYs must be finite"
         raise ValueError(message)
     return cost, effect, grid
+
+
+def quiet(benefits: Array, noise: Array) -> Array:
+    """Return benefits without noise; all of the shape (draws, strategies)."""
+    columns = (without_noise(*pair) for pair in zip(benefits.T, noise.T, strict=True))
+    return np.column_stack(list(columns))
+
+
+def best_shares(benefits: Array) -> Array:
+    """Return the share of draws in which each strategy has the most benefit."""
+    # With equal QALYs the benefit is the saving in cost, at any threshold.
+    shares: Array = ceac(-benefits, np.zeros_like(benefits), [0.0])[0]
+    return shares
+
+
+def quiet_shares(benefits: Array, noise: Array) -> Estimates:
+    """Return the share of draws in which each strategy is best without noise, and its error.
+
+    Each strategy's benefits are pulled towards their mean (`sim.analyses.psa.noise`) and draws are
+    counted. How far they are pulled is itself estimated, so that the binomial error of a share is
+    too small; the error here is that of the jackknife over `GROUPS` groups of draws::
+
+        sqrt((G - 1) / G * sum((share without group g - their mean)^2))
+
+    Parameters
+    ----------
+    benefits, noise
+        Net monetary benefits and their Monte Carlo variances; shape (draws, strategies).
+
+    Both arrays have the shape (strategies,); of a single draw there is no error (``nan``).
+    """
+    shares = best_shares(quiet(benefits, noise))
+    draws = len(benefits)
+    if draws == 1:
+        return Estimates(shares, np.full_like(shares, math.nan))
+    groups = min(GROUPS, draws)
+    group = np.arange(draws) % groups
+    left = [group != g for g in range(groups)]
+    without = np.array([best_shares(quiet(benefits[rest], noise[rest])) for rest in left])
+    spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+    return Estimates(shares, np.sqrt((groups - 1.0) / groups * spread))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.analyses.psa.acceptability import ceac, expected_loss, share_errors
+from sim.analyses.psa.acceptability import ceac, expected_loss, quiet, quiet_shares, share_errors
 from sim.analyses.psa.allocation import Allocation, Variances
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, INCREMENTS, SE, Psa
 from sim.analyses.psa.noise import Split, split
-from sim.analyses.psa.quiet_shares import quiet, quiet_shares
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 

@@ -15,11 +15,12 @@ from sim.analyses.psa.acceptability import (
     ceac,
     ceaf,
     expected_loss,
+    quiet,
+    quiet_shares,
     share_errors,
     switching_thresholds,
 )
 from sim.analyses.psa.draws_run import COVARIANCE, Psa
-from sim.analyses.psa.quiet_shares import quiet, quiet_shares
 from sim.economics.estimates import Array
 
 CURVE_STEPS: Final = 100

@@ -40,8 +40,7 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
 
 def drawn_psa(psa: Psa) -> dict[str, Figure]:
     """Return the figures by name; there are two strategies or more."""
-    from sim.analyses.psa.acceptability_figure import acceptability_figure
-    from sim.analyses.psa.expected_loss_figure import expected_loss_figure
+    from sim.analyses.psa.curves_figure import acceptability_figure, expected_loss_figure
     from sim.analyses.psa.plane_figure import Cloud, plane_figure
     from sim.layout.style import styled
 

@@ -1,4 +1,4 @@
-"""Words and numbers along the axes of figures."""
+"""Words and numbers along the axes of figures, and in the place of one with nothing to draw."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sim.analyses.shared.outcomes import Outcome
 from sim.layout.cells import SYMBOLS
-from sim.layout.style import in_currency
+from sim.layout.style import in_currency, new_figure
 from sim.simulation.question import Question
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 THOUSAND: Final = 1000.0
 DOTS: Final = " …"
+WIDTH_MM: Final = 130.0
+HEIGHT_MM: Final = 40.0
+LINE: Final = 70
+"""Of a figure that has nothing to draw, and of a line of its words."""
 
 
 def number(value: float | None) -> str:
@@ -96,3 +101,13 @@ def against(question: Question, strategy: str) -> str:
     """Return which strategy is compared with which."""
     comparator = question.scenario.comparator_name
     return f"{shown_name(question, strategy)} against {shown_name(question, comparator)}"
+
+
+def words_figure(title: str, text: str) -> Figure:
+    """Return a figure that says why there is none."""
+    figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
+    axes.set_axis_off()
+    axes.set_title(title)
+    said = "\n".join(textwrap.wrap(text, LINE))
+    axes.text(0.0, 0.7, said, transform=axes.transAxes, va="top", fontsize=8.0)
+    return figure

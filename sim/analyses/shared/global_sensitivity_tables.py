@@ -100,8 +100,7 @@ def sobol_files(result: Sobol) -> dict[str, str | bytes]:
 
 def drawn_sobol(result: Sobol) -> Figure:
     """Return the figure of the analysis."""
-    from sim.analyses.shared.figure_words import against
-    from sim.analyses.shared.words_only import words_figure
+    from sim.analyses.shared.figure_words import against, words_figure
     from sim.analyses.sobol.figure import sobol_figure
     from sim.layout.style import styled
 
@@ -209,8 +208,7 @@ def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
 def drawn_morris(result: Screening, top: int) -> Figure:
     """Return the figure of the analysis; it names the `top` inputs."""
     from sim.analyses.morris.figure import morris_figure
-    from sim.analyses.shared.figure_words import against
-    from sim.analyses.shared.words_only import words_figure
+    from sim.analyses.shared.figure_words import against, words_figure
     from sim.layout.style import styled
 
     looked_at = result.target

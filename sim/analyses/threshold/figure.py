@@ -13,8 +13,7 @@ from matplotlib.lines import Line2D
 
 from sim.analyses.shared.figure_words import named, number, shown_name, whole_ticks
 from sim.analyses.shared.principal import NORMAL_97_5
-from sim.analyses.threshold.analysis import ThresholdAnalysis
-from sim.analyses.threshold.flips import Flip
+from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, in_currency, new_figure
 

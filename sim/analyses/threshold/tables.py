@@ -18,8 +18,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.threshold.analysis import ThresholdAnalysis
-from sim.analyses.threshold.flips import Flip
+from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import finite
 

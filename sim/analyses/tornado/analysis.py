@@ -20,7 +20,7 @@ import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.constant import is_constant
-from sim.analyses.shared.outcomes import Outcome, Reading, change, outcome_named
+from sim.analyses.shared.outcomes import ICER, Outcome, Reading, change, outcome_named
 from sim.analyses.shared.paired_runs import (
     Progress,
     Sample,
@@ -32,9 +32,9 @@ from sim.analyses.shared.principal import NORMAL_97_5, Component, components, mo
 from sim.analyses.shared.ranges import shown_label, uncertain_ranges
 from sim.analyses.shared.sets import Row, Sets, rows_of
 from sim.analyses.shared.switches import alternatives
-from sim.analyses.tornado.states import benefit_of, state_of
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.simulation.question import Question
 from sim.simulation.whole_numbers import allowed
@@ -46,6 +46,9 @@ STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
 """The columns stored for each end."""
+NO_VALUE: Final = "not reached"
+"""Of a median or a share that cannot be estimated."""
+COMPONENTS_SHOWN: Final = 5
 
 
 class End(NamedTuple):
@@ -340,3 +343,58 @@ def order(bar: Bar) -> tuple[int, bool, float, str]:
     """Return the sort key of bars: group, without a value first, then how far they move."""
     by = -bar.benefit_moved if bar.is_undefined else -bar.swing
     return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name
+
+
+def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
+    """Return the incremental net monetary benefit of a strategy, in currency."""
+    benefits = dict(
+        zip(strategy_names(found.question), found.net_benefits(threshold).tolist(), strict=True)
+    )
+    return float(benefits[strategy] - benefits[found.question.scenario.comparator_name])
+
+
+def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> str:
+    """Describe a state in which an outcome has no value: of an ICER, its quadrant of the plane."""
+    if math.isfinite(value):
+        return ""
+    if outcome.name != ICER:
+        return NO_VALUE
+    names = strategy_names(found.question)
+    ours, theirs = (
+        names.index(name) for name in (strategy, found.question.scenario.comparator_name)
+    )
+    cost, qalys = (
+        Estimate(float(amounts[ours] - amounts[theirs]), math.nan)
+        for amounts in (found.cost, found.qalys)
+    )
+    comparator = names[theirs]
+    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
+
+
+class Section(NamedTuple):
+    """Bars that are shown together under a title; the first section has none."""
+
+    title: str
+    bars: tuple[Bar, ...]
+
+
+def _unless_all_are_0(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+    return () if all(bar.swing == 0.0 for bar in bars) else tuple(bars)
+
+
+def shown_sections(result: Tornado, top: int) -> list[Section]:
+    """Return the bars shown: the first `top` bars of parameters, then the other groups.
+
+    Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
+    anything. Of bars that are all exactly 0 none is the widest, and none is shown.
+    """
+    bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
+    widest = sorted(bars, key=lambda bar: order(bar)[1:])[:top]
+    together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
+    choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
+    sections = (
+        Section("", _unless_all_are_0(widest)),
+        Section("Components of the fit (share of its variance)", _unless_all_are_0(together)),
+        Section("Structural choices", tuple(choices)),
+    )
+    return [section for section in sections if section.bars]

@@ -20,12 +20,11 @@ from sim.analyses.shared.figure_words import (
     in_unit,
     number,
     shown_name,
+    words_figure,
 )
 from sim.analyses.shared.outcomes import ICER, NHB, NMB
 from sim.analyses.shared.principal import NORMAL_97_5
-from sim.analyses.shared.words_only import words_figure
-from sim.analyses.tornado.analysis import STRUCTURE, Bar, Found, Tornado
-from sim.analyses.tornado.shown_bars import Section, shown_sections
+from sim.analyses.tornado.analysis import STRUCTURE, Bar, Found, Section, Tornado, shown_sections
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import COLOURS, GREY, new_figure
 

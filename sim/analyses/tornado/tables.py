@@ -33,8 +33,8 @@ from sim.analyses.tornado.analysis import (
     Bar,
     Found,
     Tornado,
+    shown_sections,
 )
-from sim.analyses.tornado.shown_bars import shown_sections
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import estimate_json, finite
 

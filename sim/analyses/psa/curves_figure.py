@@ -1,4 +1,4 @@
-"""Acceptability: the probability that each strategy is the most cost-effective, by threshold."""
+"""Curves over the threshold: probability of being the most cost-effective, and expected loss."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sim.analyses.shared.against_threshold import BAND, threshold_axis
+from sim.analyses.shared.against_threshold import BAND, money_axis, money_curve, threshold_axis
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5, Array
 from sim.layout.style import colour_of, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 100.0
-FRONTIER_WIDTH: Final = 4.0
+BOLD: Final = 4.0
+"""Width of the frontier and of the least loss, beneath the other curves."""
 TOP: Final = 102.0
 SMALL: Final = 7.0
 FRONTIER: Final = "frontier (CEAF)"
+LEAST: Final = "least loss: EVPI"
 
 
 def acceptability_figure(
@@ -70,7 +72,7 @@ def acceptability_figure(
                 fontsize=SMALL,
             )
             axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
-    axes.plot([], [], color="black", linewidth=FRONTIER_WIDTH, label=FRONTIER)
+    axes.plot([], [], color="black", linewidth=BOLD, label=FRONTIER)
     threshold_axis(axes, curves, thresholds, symbol)
     axes.set_ylim(0.0, TOP)
     axes.set_ylabel("Probability most cost-effective, %")
@@ -92,7 +94,7 @@ def _curve(
     axes.plot(
         *_frontier(curve, switches),
         color="black",
-        linewidth=FRONTIER_WIDTH,
+        linewidth=BOLD,
         solid_capstyle="butt",
         zorder=1,
     )
@@ -112,3 +114,54 @@ def _frontier(curve: pd.DataFrame, switches: Sequence[float]) -> tuple[Array, Ar
     after[turns] = np.searchsorted(grid, thresholds[turns], side="right")
     shares = np.interp(thresholds, grid, PERCENT * curve["without_noise"])
     return thresholds, np.where(optimal[before] | optimal[after], shares, np.nan)
+
+
+def expected_loss_figure(
+    curves: pd.DataFrame,
+    strategies: Sequence[str],
+    labels: dict[str, str],
+    thresholds: Sequence[float],
+    *,
+    symbol: str,
+    width_mm: float = WIDTH_MM,
+) -> Figure:
+    """Draw expected losses with their 95 % intervals, and the least of them as a black line beneath.
+
+    The strategy of the least expected loss is that of the most expected net benefit, and its loss
+    is the expected value of perfect information.
+
+    Parameters
+    ----------
+    curves
+        `sim.analyses.psa.curves.acceptability_curves`.
+    strategies
+        Names in the order of the scenario, for the colours.
+    labels
+        Their labels, by name.
+    thresholds
+        Marked by lines.
+    symbol
+        Of the currency.
+    width_mm
+        Of the figure.
+    """
+    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
+    colours = colour_of(strategies)
+    least = curves.groupby("threshold")["expected_loss"].min()
+    axes.plot(least.index, least, color="black", linewidth=BOLD, label=LEAST, zorder=1)
+    for name in strategies:
+        curve = curves[curves["strategy"] == name]
+        money_curve(
+            axes,
+            curve,
+            "expected_loss",
+            "expected_loss_se",
+            colour=colours[name],
+            label=labels[name],
+        )
+    threshold_axis(axes, curves, thresholds, symbol)
+    money_axis(axes, "Expected loss per patient", symbol)
+    axes.set_title("Expected loss")
+    columns = legend_columns([*labels.values(), LEAST], width_mm)
+    figure.legend(loc="outside lower center", ncols=columns)
+    return figure
