@@ -11,19 +11,16 @@ import pytest
 
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.analysis import morris_of
+from sim.analyses.morris.tables import COLUMNS as MORRIS_COLUMNS
+from sim.analyses.morris.tables import morris_table
 from sim.analyses.shared.cube import cube
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
-from sim.analyses.shared.global_sensitivity_tables import (
-    MORRIS_COLUMNS,
-    SOBOL_COLUMNS,
-    morris_table,
-    sobol_json,
-    sobol_table,
-)
 from sim.analyses.shared.groups import FITTED
 from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
+from sim.analyses.sobol.tables import COLUMNS as SOBOL_COLUMNS
+from sim.analyses.sobol.tables import sobol_json, sobol_table
 from sim.errors import UserError
 from sim.simulation.parameter_draws import fitted_draws, uncertain
 from sim.simulation.question import ask, with_numbers

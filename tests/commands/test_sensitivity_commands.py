@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.shared import global_sensitivity_tables as global_sensitivity
+from sim.analyses.morris import tables as morris
+from sim.analyses.sobol import tables as sobol
 from sim.analyses.threshold import tables as threshold
 from sim.analyses.tornado import tables as one_way
 from sim.analyses.twoway import tables as two_way
@@ -29,11 +30,11 @@ COMMANDS = {
     "tornado": ((), one_way.NAMES, one_way.COLUMNS),
     "twoway": (GRID, two_way.NAMES, two_way.COLUMNS),
     "threshold": (VIAL, threshold.NAMES, threshold.COLUMNS),
-    "sobol": (("--draws", 2), global_sensitivity.SOBOL_NAMES, global_sensitivity.SOBOL_COLUMNS),
+    "sobol": (("--draws", 2), sobol.NAMES, sobol.COLUMNS),
     "morris": (
         ("--trajectories", 2, "--groups", "default"),
-        global_sensitivity.MORRIS_NAMES,
-        global_sensitivity.MORRIS_COLUMNS,
+        morris.NAMES,
+        morris.COLUMNS,
     ),
     "scenarios": ((), what_ifs.NAMES, what_ifs.COLUMNS),
 }

@@ -11,8 +11,8 @@ from matplotlib.text import Text
 
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.figure import morris_figure
+from sim.analyses.morris.tables import morris_table
 from sim.analyses.shared.figure_words import balanced
-from sim.analyses.shared.global_sensitivity_tables import morris_table
 from sim.analyses.shared.points import target
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.sobol import analysis as sobol

@@ -5,8 +5,8 @@ import pytest
 from sim.analyses.compare import tables as comparison_files
 from sim.analyses.compare.tables import comparison_tables
 from sim.analyses.explain import tables as explain_files
+from sim.analyses.morris.tables import COLUMNS as MORRIS_COLUMNS
 from sim.analyses.price import tables as price
-from sim.analyses.shared.global_sensitivity_tables import MORRIS_COLUMNS
 from sim.analyses.threshold import tables as threshold
 from sim.analyses.tornado.tables import COLUMNS as TORNADO
 from sim.analyses.twoway import tables as two_way

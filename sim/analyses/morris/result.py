@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from sim.analyses.morris import analysis
+from sim.analyses.morris import analysis, tables
 from sim.analyses.morris.analysis import Screening
-from sim.analyses.shared import global_sensitivity_tables as tables
 from sim.analyses.shared.arguments import TOP, Groups, threads_given, threshold_given, whole, word
 from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
 from sim.analyses.shared.results import MANIFEST
@@ -29,8 +28,8 @@ class MorrisResult(ResumableResult[Screening]):
     """Elementary effects of every uncertain parameter on an outcome."""
 
     COMMAND = "morris"
-    FILES = (*tables.MORRIS_NAMES, MANIFEST)
-    FIGURES = (tables.MORRIS,)
+    FILES = (*tables.NAMES, MANIFEST)
+    FIGURES = (tables.ANALYSIS,)
 
     def __init__(
         self, scenario: Scenario, screening: Resumable[Screening], found: Screening, top: int
@@ -41,13 +40,13 @@ class MorrisResult(ResumableResult[Screening]):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {tables.MORRIS: self.effects}
+        return {tables.ANALYSIS: self.effects}
 
     @property
     def effects(self) -> pd.DataFrame:
-        """A row per input, the most influential first, as in morris.csv.
+        """A row per input, as in morris.csv (`sim.analyses.morris.tables.COLUMNS`).
 
-        Columns ``input``, ``label``, the mean size ``mu_star`` of the changes of the outcome over
+        The most influential is first. Columns ``input``, ``label``, the mean size ``mu_star`` of the changes of the outcome over
         the range of the input with the half-width ``mu_star_ci`` of its 95 % interval, their mean
         ``mu`` and standard deviation ``sigma``, all in ``unit``.
         """
@@ -114,7 +113,7 @@ def morris(
     word("groups", groups, get_args(Groups))
     count = whole("trajectories", trajectories, FEWEST_TRAJECTORIES, MOST_TRAJECTORIES)
     shown = whole("top", top, 1)
-    folder = check_store(tables.MORRIS_NAMES, out, resume=resume)
+    folder = check_store(tables.NAMES, out, resume=resume)
     looked_at = fitted_target(chosen.question, outcome=outcome, threshold=worth, strategy=strategy)
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=count)
     screening = _planned(planned, groups, shown, threads_given(threads))
@@ -128,10 +127,10 @@ def _planned(
     runs = len(planned.points)
     return Resumable(
         planned.target.question,
-        tables.MORRIS,
+        tables.ANALYSIS,
         manifest=partial(
             manifest,
-            *(planned.target, tables.MORRIS, planned.trajectories, chunks_of(runs)),
+            *(planned.target, tables.ANALYSIS, planned.trajectories, chunks_of(runs)),
             {"groups": groups, "top": top},
         ),
         left=partial(points_to_simulate, runs),

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from sim.analyses.shared import global_sensitivity_tables as tables
 from sim.analyses.shared.arguments import Groups, threads_given, threshold_given, whole, word
 from sim.analyses.shared.points import fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
@@ -15,7 +14,7 @@ from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
-from sim.analyses.sobol import analysis
+from sim.analyses.sobol import analysis, tables
 from sim.analyses.sobol.analysis import Sobol
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
@@ -29,17 +28,17 @@ class SobolResult(ResumableResult[Sobol]):
     """Shares of the variance of an outcome that are due to groups of parameters."""
 
     COMMAND = "sobol"
-    FILES = (*tables.SOBOL_NAMES, MANIFEST)
-    FIGURES = (tables.SOBOL,)
+    FILES = (*tables.NAMES, MANIFEST)
+    FIGURES = (tables.ANALYSIS,)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {tables.SOBOL: self.indices}
+        return {tables.ANALYSIS: self.indices}
 
     @property
     def indices(self) -> pd.DataFrame:
-        """A row per group, as in sobol.csv (`sim.analyses.shared.global_sensitivity_tables.SOBOL_COLUMNS`).
+        """A row per group, as in sobol.csv (`sim.analyses.sobol.tables.COLUMNS`).
 
         Columns ``group``, the number of its ``parameters``, ``first_order`` and ``total`` (shares of
         the variance) with the half-widths of their 95 % intervals in ``first_order_ci`` and
@@ -112,7 +111,7 @@ def sobol(
     worth = threshold_given(threshold)
     word("groups", groups, get_args(Groups))
     points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
-    folder = check_store(tables.SOBOL_NAMES, out, resume=resume)
+    folder = check_store(tables.NAMES, out, resume=resume)
     looked_at = fitted_target(chosen.question, outcome=outcome, threshold=worth, strategy=strategy)
     planned = analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
     divided = _planned(planned, {"groups": groups, "check": check}, threads_given(threads))
@@ -126,9 +125,9 @@ def _planned(
     looked_at = planned.target
     return Resumable(
         looked_at.question,
-        tables.SOBOL,
+        tables.ANALYSIS,
         manifest=partial(
-            manifest, looked_at, tables.SOBOL, planned.draws, planned.chunks, settings
+            manifest, looked_at, tables.ANALYSIS, planned.draws, planned.chunks, settings
         ),
         left=planned.work,
         simulate=partial(analysis.sobol, planned, threads=threads),

@@ -1,0 +1,118 @@
+"""A screening by the method of Morris as files and as it is printed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+from rich.console import Console
+
+from sim.analyses.morris.analysis import EFFECTS, Screening
+from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
+from sim.analyses.shared.points import Target
+from sim.analyses.shared.ranges import shown_label
+from sim.analyses.shared.text import SAME_PATIENTS, amount, folded, print_notes
+from sim.layout.table import Row, Table, print_table
+from sim.layout.values import finite
+from sim.simulation.shares import REST, wholes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ANALYSIS: Final = "morris"
+NAMES: Final = names_of(ANALYSIS)
+COLUMNS: Final = ("input", "label", *EFFECTS, "unit")
+"""Of morris.csv, one row per input, the largest `mu_star` first, in the `unit` of the outcome."""
+NO_EFFECTS: Final = "no effects and no ranks"
+
+
+def morris_table(result: Screening) -> pd.DataFrame:
+    """Return the effects in the columns `COLUMNS`."""
+    table = result.table.rename_axis("input").reset_index()
+    table.insert(1, "label", [_label(result.target, str(name)) for name in table["input"]])
+    table["unit"] = result.target.outcome.file_unit
+    return table[list(COLUMNS)]
+
+
+def morris_summary(result: Screening) -> dict[str, Any]:
+    """Return the content of morris.json after its heading."""
+    records = [
+        {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
+        for row in morris_table(result).to_dict(orient="records")
+    ]
+    return {
+        **target_summary(result.target),
+        "varies": not result.is_constant,
+        "trajectories": result.trajectories,
+        "runs": result.runs,
+        "inputs": records,
+    }
+
+
+def morris_json(result: Screening) -> str:
+    """Return the whole analysis as JSON text."""
+    return summary_json(result.target.question, ANALYSIS, morris_summary(result))
+
+
+def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
+    """Return the files of the analysis by name; the figure names the `top` inputs."""
+    table, summary = morris_table(result), morris_summary(result)
+    figure = drawn_morris(result, top)
+    return analysis_files(result.target.question, ANALYSIS, table, summary, figure)
+
+
+def drawn_morris(result: Screening, top: int) -> Figure:
+    """Return the figure of the analysis; it names the `top` inputs."""
+    from sim.analyses.morris.figure import morris_figure
+    from sim.analyses.shared.figure_words import against, words_figure
+    from sim.layout.style import styled
+
+    looked_at = result.target
+    with styled():
+        if result.is_constant:
+            title = against(looked_at.question, looked_at.strategy)
+            return words_figure(title, nothing(looked_at, NO_EFFECTS))
+        return morris_figure(morris_table(result), looked_at, top=top)
+
+
+def print_morris(console: Console, result: Screening, top: int) -> None:
+    """Print the inputs with the largest effects, or that there are none."""
+    heading(console, result.target)
+    if result.is_constant:
+        print_notes(console, nothing(result.target, NO_EFFECTS), *fixed(result.target))
+        return
+    outcome = result.target.outcome
+    rows = [
+        Row(
+            folded(_label(result.target, str(name))),
+            [
+                amount(outcome, row["mu_star"], row["mu_star_ci"]),
+                amount(outcome, row["mu"]),
+                amount(outcome, row["sigma"]),
+            ],
+        )
+        for name, row in result.table.head(top).iterrows()
+    ]
+    headings = ["mu* (95 % +/-)", "mu", "sigma"]
+    print_table(console, Table(f"First {len(rows)} of {len(result.table)}", headings, [rows]))
+    without = int((result.table["mu_star"] == 0.0).sum())
+    print_notes(
+        console,
+        "mu* is the mean size of the change of the outcome over the range of an input, from its "
+        "2.5 % to its 97.5 % quantile; mu is its mean with its sign; sigma shows curvature and "
+        "interaction.",
+        f"{result.trajectories} trajectories, {result.runs:,} runs. {SAME_PATIENTS} {without} "
+        "inputs change nothing for any patient.",
+        *fixed(result.target),
+    )
+
+
+def _label(target: Target, name: str) -> str:
+    if name in target.question.parameters:
+        return shown_label(target.question, name)
+    for whole in wholes(target.question.parameters):
+        if name == f"{whole.name}.{REST}":
+            members = (shown_label(target.question, member) for member in whole.counts)
+            return f"Rest beside: {'; '.join(members)}"
+    return name
