@@ -1,1 +1,1 @@
-"""The analysis `compare`: what it computes, its result, tables, text and figure."""
+"""The analysis `compare`: method, result, tables, text and figure."""

@@ -1,1 +1,1 @@
-"""The analysis `explain`: what it computes, its result, tables, text and figure."""
+"""The analysis `explain`: method, result, tables, text and figure."""

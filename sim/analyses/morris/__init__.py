@@ -1,1 +1,1 @@
-"""The analysis `morris`: what it computes, its result, tables, text and figure."""
+"""The analysis `morris`: method, result, tables, text and figure."""

@@ -1,1 +1,1 @@
-"""The analysis `price`: what it computes, its result, tables, text and figure."""
+"""The analysis `price`: method, result, tables, text and figure."""

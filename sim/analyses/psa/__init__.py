@@ -1,1 +1,1 @@
-"""The analysis `psa`: what it computes, its result, tables, text and figure."""
+"""The analysis `psa`: method, result, tables, text and figure."""

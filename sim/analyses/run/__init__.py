@@ -1,1 +1,1 @@
-"""The analysis `run`: what it computes, its result, tables, text and figure."""
+"""The analysis `run`: method, result, tables, text and figure."""

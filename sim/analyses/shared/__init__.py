@@ -1,1 +1,1 @@
-"""What several analyses share: ranges, draws, paired runs, chunks, result classes."""
+"""Common parts of the analyses: ranges, draws, paired runs, chunks, result classes."""

@@ -1,1 +1,1 @@
-"""The analysis `sobol`: what it computes, its result, tables, text and figure."""
+"""The analysis `sobol`: method, result, tables, text and figure."""

@@ -1,1 +1,1 @@
-"""The analysis `threshold`: what it computes, its result, tables, text and figure."""
+"""The analysis `threshold`: method, result, tables, text and figure."""

@@ -1,1 +1,1 @@
-"""The analysis `tornado`: what it computes, its result, tables, text and figure."""
+"""The analysis `tornado`: method, result, tables, text and figure."""

@@ -1,1 +1,1 @@
-"""The analysis `twoway`: what it computes, its result, tables, text and figure."""
+"""The analysis `twoway`: method, result, tables, text and figure."""

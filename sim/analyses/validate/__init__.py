@@ -1,1 +1,1 @@
-"""The analysis `validate`: what it computes, its result, tables, text and figure."""
+"""The analysis `validate`: method, result, tables, text and figure."""

@@ -1,1 +1,1 @@
-"""The analysis `voi`: what it computes, its result, tables, text and figure."""
+"""The analysis `voi`: method, result, tables, text and figure."""

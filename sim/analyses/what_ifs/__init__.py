@@ -1,1 +1,1 @@
-"""The analysis `what_ifs`: what it computes, its result, tables, text and figure."""
+"""The analysis `what_ifs`: method, result, tables, text and figure."""
