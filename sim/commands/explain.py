@@ -76,11 +76,14 @@ def explain(
     The same virtual patient side by side: each event with its day, each random draw with its
     probability, each entry of the ledger, and where and why the lives diverge.
     """
+    from sim import ExplainResult
     from sim import explain as answered
+    from sim.analyses.shared.result import folder_of, written
     from sim.layout.figure_file import format_of, write_figure
 
     if figure is not None:
         format_of(figure)
+    folder = folder_of(ExplainResult, out)
     found = answered(
         scenario,
         patient,
@@ -89,8 +92,13 @@ def explain(
         engine=engine,
         entries=entries,
         seed=seed,
-        out=out,
     )
     if figure is not None:
+        # Before the folder, so that a figure that cannot be written leaves no files behind.
         write_figure(figure, found.figure())
-    show(found, out, as_json=as_json, also=[f"Figure: {figure}"] if figure is not None else [])
+    show(
+        written(found, folder),
+        out,
+        as_json=as_json,
+        also=[f"Figure: {figure}"] if figure is not None else [],
+    )
