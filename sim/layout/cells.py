@@ -19,8 +19,16 @@ def number(estimate: Estimate, digits: int) -> Cell:
     """Show an estimate with so many digits after the point."""
     if not math.isfinite(estimate.mean):
         return Cell("not reached" if math.isinf(estimate.mean) else NOTHING)
-    error = "" if math.isnan(estimate.se) else f" ({estimate.se:.{digits}f})"
-    return Cell(f"{estimate.mean:.{digits}f}", error)
+    return Cell(f"{estimate.mean:.{digits}f}", _error(estimate.se, digits))
+
+
+def _error(se: float, digits: int) -> str:
+    if math.isnan(se):
+        return ""
+    smallest = 10.0**-digits
+    if 0.0 < se < smallest / 2.0:
+        return f" (<{smallest:.{digits}f})"
+    return f" ({se:.{digits}f})"
 
 
 def money(amount: float, error: float, symbol: str) -> Cell:

@@ -175,7 +175,7 @@ def _probabilistic(results: Results, content: Mapping[str, Any]) -> Probabilisti
         raise UserError(f"cannot be read ({error})", file=path) from None
     draws = pd.DataFrame(index=outcomes["draw"].unique())
     asked = replace(results.question, patients=content["patients"], seed=content["seed"])
-    psa = Psa(asked, draws, outcomes, pd.DataFrame())
+    psa = Psa(asked, draws, outcomes, pd.DataFrame(), content["base_case_patients"])
     curves = results.folder / "acceptability.csv"
     return Probabilistic(
         content, psa, read_table(curves) if curves.exists() else acceptability_curves(psa)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sim.analyses.price.tables import LINEAR, NEVER
-from sim.analyses.psa.draws_run import base_patients
 from sim.report.analyses import Analyses
 from sim.report.drawing import Drawing
 from sim.report.results import Results
@@ -46,7 +45,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "comparator": results.labels[results.comparator],
         "rows": rows,
         "draws": f"{found.content['draws']:,}",
-        "base_patients": f"{base_patients(found.content['draws'], found.content['patients']):,}",
+        "base_patients": f"{found.content['base_case_patients']:,}",
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
         "drawings": [drawing.name for drawing in drawings(results, analyses)],
     }

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sim.analyses.psa.draws_run import base_patients
 from sim.analyses.psa.text import CONSTANT, LOSS, MEANS, NO_INTERVAL, OUTCOMES, SHOWN, WHY
 from sim.clinic.units import PERCENT
 from sim.report.analyses import Analyses, Probabilistic
@@ -195,7 +194,7 @@ def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[
 
 def _patients(found: Probabilistic) -> str:
     """Return the number of patients of the run at the base values."""
-    return f"{base_patients(found.content['draws'], found.content['patients']):,}"
+    return f"{found.content['base_case_patients']:,}"
 
 
 def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -13,7 +13,7 @@ from sim.analyses.shared.arguments import TOP, Groups, threads_given, threshold_
 from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
@@ -109,7 +109,7 @@ def morris(
     >>> bool((found.effects["mu_star"] >= 0.0).all())
     True
     """
-    chosen = asked(scenario, patients=patients, seed=seed)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     worth = threshold_given(threshold)
     word("groups", groups, get_args(Groups))
     count = whole("trajectories", trajectories, FEWEST_TRAJECTORIES, MOST_TRAJECTORIES)

@@ -18,6 +18,7 @@ from sim.analyses.psa.draws_run import Psa, patients_to_simulate, run_psa
 from sim.analyses.shared.results import read_results
 from sim.analyses.shared.store import Chunks
 from sim.errors import UserError
+from sim.limits import FEWEST_DRAWS
 from sim.simulation.question import Question
 from sim.simulation.run import Progress
 
@@ -61,7 +62,9 @@ def choose_size(
                 value=se,
             )
         return Size(draws, patients)
-    pilot = results(replace(question, patients=PILOT_PATIENTS), PILOT_DRAWS, work)
+    pilot = results(
+        replace(question, patients=PILOT_PATIENTS), PILOT_DRAWS, work, base_patients=FEWEST_DRAWS
+    )
     found = variances(pilot)
     allocation = allocate(found, draws=draws, patients=patients, se=se)
     return Size(allocation.draws, allocation.patients, Planned(found, allocation))
@@ -72,6 +75,7 @@ def results(
     draws: int,
     work: Work,
     *,
+    base_patients: int | None = None,
     chunks: Chunks | None = None,
 ) -> Psa:
     """Return the results of a question, whose patients are those of one draw.
@@ -79,18 +83,21 @@ def results(
     They come from the cache, from complete results in the folder of the `chunks`, or else from
     simulating the draws that the chunks lack.
     """
-    found = cache.find(question, draws) if work.cached else None
+    base = base_patients or question.scenario.patients
+    found = cache.find(question, draws, base) if work.cached else None
     if found is None and chunks is not None and chunks.resume:
         folder = chunks.folder
-        found = read_results(lambda name: (folder / name).read_bytes(), question, draws)
+        found = read_results(lambda name: (folder / name).read_bytes(), question, draws, base)
     if found is not None:
         return found
     kept = chunks.done() if chunks is not None else set()
-    with work.bar(patients_to_simulate(question, draws, question.patients, kept)) as progress:
+    patients = patients_to_simulate(question, draws, question.patients, base, kept)
+    with work.bar(patients) as progress:
         psa = run_psa(
             question,
             draws,
             patients=question.patients,
+            base_patients=base,
             threads=work.threads,
             progress=progress,
             store=chunks,

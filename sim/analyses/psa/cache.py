@@ -52,15 +52,15 @@ class Entry(NamedTuple):
     bytes: int
 
 
-def find(question: Question, draws: int) -> Psa | None:
+def find(question: Question, draws: int, base_patients: int) -> Psa | None:
     """Return the cached results of a question; None when there are none that are whole."""
     folder = usable_folder(RESULTS)
     if folder is None:
         return None
-    place = folder / content_key(question, draws)
+    place = folder / content_key(question, draws, base_patients)
     if not os.path.lexists(place):
         return None
-    found = read_results(lambda name: read(place / name), question, draws)
+    found = read_results(lambda name: read(place / name), question, draws, base_patients)
     if found is None:
         remove(place, DAMAGED)
     return found
@@ -71,7 +71,7 @@ def keep(psa: Psa) -> None:
     folder = usable_folder(RESULTS)
     if folder is None:
         return
-    asked = manifest(psa.question, psa.draws)
+    asked = manifest(psa.question, psa.draws, psa.base_patients)
     files = result_files(psa)
     try:
         with tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder) as draft:

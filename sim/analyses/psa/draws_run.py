@@ -33,7 +33,6 @@ PARAMETER: Final = "parameter:"
 INCREMENTS: Final = ("cost", "qalys", "life_years")
 CHUNK_DRAWS: Final = 25
 """Draws stored together, where finished work is stored on disk."""
-DETERMINISTIC_PATIENTS_AT_MOST: Final = 250_000
 
 
 class Store(Protocol):
@@ -64,24 +63,22 @@ class Psa:
         outcome of summary.json, then the columns named by `SE`, `INCREMENT_SE` and `COVARIANCE`;
         increments are empty in the rows of the comparator.
     deterministic
-        The same columns but ``draw`` for a run with the parameters' own values, in the patients
-        of all draws together, at most the first 250,000: one row per strategy.
+        The same columns but ``draw`` for a run with the parameters' own values: one row per
+        strategy.
+    base_patients
+        Of the deterministic run: the scenario's own number, so that it is the base case of ``run``.
     """
 
     question: Question
     parameters: pd.DataFrame
     outcomes: pd.DataFrame
     deterministic: pd.DataFrame
+    base_patients: int
 
     @property
     def draws(self) -> int:
         """The number of draws."""
         return len(self.parameters)
-
-    @property
-    def base_patients(self) -> int:
-        """The number of patients of the deterministic run."""
-        return base_patients(self.draws, self.question.patients)
 
     @property
     def strategies(self) -> list[str]:
@@ -141,6 +138,7 @@ def run_psa(
     draws: int,
     *,
     patients: int,
+    base_patients: int | None = None,
     seed: int | None = None,
     threads: int | None = None,
     progress: Progress = lambda _: None,
@@ -156,6 +154,8 @@ def run_psa(
         At least 1; draw k is the same for any number of them.
     patients
         Of each draw, at least 2 for a Monte Carlo error.
+    base_patients
+        Of the deterministic run; by default the scenario's own number.
     seed
         Of patients and parameters; by default the question's.
     threads
@@ -180,7 +180,8 @@ def run_psa(
             tables[chunk] = table
         else:
             store.keep(chunk, table)
-    whole = replace(asked, patients=base_patients(draws, patients))
+    base_patients = base_patients or asked.scenario.patients
+    whole = replace(asked, patients=base_patients)
     base = run(whole, keep_patients=False, threads=threads, progress=progress)
     if store is not None:
         tables = {chunk: store.read(chunk) for chunk in sorted(store.done())}
@@ -189,21 +190,18 @@ def run_psa(
         parameters=parameters,
         outcomes=pd.concat([tables[c] for c in sorted(tables)], ignore_index=True),
         deterministic=pd.DataFrame(_rows(base)),
+        base_patients=base_patients,
     )
 
 
-def patients_to_simulate(question: Question, draws: int, patients: int, kept: set[int]) -> int:
+def patients_to_simulate(
+    question: Question, draws: int, patients: int, base_patients: int, kept: set[int]
+) -> int:
     """Return how many patients `run_psa` simulates, strategies counted."""
     waiting = sum(
         len(_draws_of(c, draws)) for c in range(-(-draws // CHUNK_DRAWS)) if c not in kept
     )
-    base = base_patients(draws, patients)
-    return (waiting * patients + base) * len(question.model.strategies)
-
-
-def base_patients(draws: int, patients: int) -> int:
-    """Return the patients of the deterministic run: those of all draws, at most 250,000."""
-    return min(draws * patients, DETERMINISTIC_PATIENTS_AT_MOST)
+    return (waiting * patients + base_patients) * len(question.model.strategies)
 
 
 def _draws_of(chunk: int, draws: int) -> range:

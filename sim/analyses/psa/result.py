@@ -92,8 +92,9 @@ class PsaResult(ScenarioResult):
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
         psa = self._answer.psa
+        asked = manifest(psa.question, psa.draws, psa.base_patients)
         found = psa_files.psa_files(self._answer)
-        return {**found, MANIFEST: manifest_text(manifest(psa.question, psa.draws), found)}
+        return {**found, MANIFEST: manifest_text(asked, found)}
 
     def json(self) -> str:
         """Return the summary as JSON text."""
@@ -219,4 +220,5 @@ def _chunks(
 ) -> AbstractContextManager[Chunks | None]:
     if folder is None:
         return nullcontext()
-    return opened(folder, manifest(question, draws), psa_files.NAMES, resume=resume)
+    asked = manifest(question, draws, question.scenario.patients)
+    return opened(folder, asked, psa_files.NAMES, resume=resume)

@@ -90,6 +90,7 @@ def psa_json(answer: Answer) -> str:
         "thresholds": list(question.thresholds),
         "draws": psa.draws,
         "patients": question.patients,
+        "base_case_patients": psa.base_patients,
         "seed": question.seed,
         "scenario_sha256": fingerprint(question),
         "parameters_drawn": len(psa.parameters.columns),

@@ -29,16 +29,18 @@ PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
 """A new version of one of these may change the last digit of a result or the bytes of a file."""
 
 
-def content_key(question: Question, draws: int) -> str:
+def content_key(question: Question, draws: int, base_patients: int) -> str:
     """Return a hash of all inputs of a result.
 
     The resolved scenario with its parameter values, its seed and patients per draw; the number
-    of draws; every source file of the program and of its catalogue; versions of packages.
+    of draws; patients of the base case; every source file of the program and of its catalogue;
+    versions of packages.
     """
     content = {
         "scenario": fingerprint(question),
         "thresholds": question.thresholds,
         "draws": draws,
+        "base_patients": base_patients,
         "source": source_hash(),
         "version": __version__,
         "python": platform.python_version(),
@@ -47,12 +49,12 @@ def content_key(question: Question, draws: int) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def manifest(question: Question, draws: int) -> dict[str, Any]:
+def manifest(question: Question, draws: int, base_patients: int) -> dict[str, Any]:
     """Return the manifest that identifies a results folder."""
     return {
         "program": "blinsim",
         "version": __version__,
-        "key": content_key(question, draws),
+        "key": content_key(question, draws, base_patients),
         "asked": {
             "scenario": Path(question.loaded.file).name,
             "draws": draws,
@@ -83,7 +85,7 @@ def analysis_manifest(
     chunks, chunk
         Number of chunks of finished work, and of parameter sets in each.
     """
-    found = manifest(question, 0)
+    found = manifest(question, 0, 0)
     del found["asked"]["draws"]
     asked = {**found["asked"], "analysis": analysis, **settings}
     text = json.dumps({"asked": asked, "key": found["key"]}, sort_keys=True)
@@ -108,7 +110,10 @@ def result_files(psa: Psa) -> dict[str, bytes]:
 
 
 def read_results(
-    content_of: Callable[[str], bytes | memoryview], question: Question, draws: int
+    content_of: Callable[[str], bytes | memoryview],
+    question: Question,
+    draws: int,
+    base_patients: int,
 ) -> Psa | None:
     """Read the results of this question from files, by the content of the file of a name.
 
@@ -117,7 +122,7 @@ def read_results(
     """
     try:
         found = json.loads(bytes(content_of(MANIFEST)))
-        if found["key"] != content_key(question, draws):
+        if found["key"] != content_key(question, draws, base_patients):
             return None
         files = {name: content_of(name) for name in found["files"]}
         for name, content in files.items():
@@ -134,6 +139,7 @@ def read_results(
         parameters=parameters,
         outcomes=table.drop(columns=drawn),
         deterministic=deterministic,
+        base_patients=base_patients,
     )
 
 

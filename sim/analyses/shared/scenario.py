@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
+from sim.limits import MOST_PATIENTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,8 +220,26 @@ Asked = Scenario | str | Path
 """A scenario, or the path of its file."""
 
 
-def asked(scenario: Asked, *, patients: int | None = None, seed: int | None = None) -> Scenario:
+SOME_SETS_PATIENTS: Final = 100_000
+"""Of each what-if, of which a scenario has some ten, each a result of its own."""
+MANY_SETS_PATIENTS: Final = 10_000
+"""Of each parameter set, where there are hundreds of them and none is the headline.
+
+All sets are simulated in the same patients, so the error of a difference between two of them is
+much smaller than that of an outcome.
+"""
+
+
+def asked(
+    scenario: Asked,
+    *,
+    patients: int | None = None,
+    seed: int | None = None,
+    at_most: int = MOST_PATIENTS,
+) -> Scenario:
     """Return a scenario, read from its file if need be; `patients` and `seed` replace its own.
+
+    Without `patients` it has its own number, but not more than `at_most`.
 
     Raises
     ------
@@ -234,8 +253,8 @@ def asked(scenario: Asked, *, patients: int | None = None, seed: int | None = No
         )
     found = scenario if isinstance(scenario, Scenario) else Scenario.load(scenario)
     changes: Changes = {}
-    if patients is not None:
-        changes["patients"] = patients
+    if patients is not None or found.patients > at_most:
+        changes["patients"] = at_most if patients is None else patients
     if seed is not None:
         changes["seed"] = seed
     return found.with_(**changes) if changes else found

@@ -11,7 +11,7 @@ from sim.analyses.shared.arguments import Groups, threads_given, threshold_given
 from sim.analyses.shared.points import fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.sobol import analysis, tables
@@ -107,7 +107,7 @@ def sobol(
     >>> sobol(scenario, draws=2).indices.columns[:2].to_list()
     ['group', 'parameters']
     """
-    chosen = asked(scenario, patients=patients, seed=seed)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     worth = threshold_given(threshold)
     word("groups", groups, get_args(Groups))
     points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)

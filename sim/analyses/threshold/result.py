@@ -11,7 +11,7 @@ from sim.analyses.shared.arguments import threads_given
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
@@ -104,7 +104,7 @@ def threshold(
     >>> found.flips["parameter"].unique().tolist()
     ['cost.blinatumomab.vial']
     """
-    chosen = asked(scenario, patients=patients, seed=seed)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     folder = check_store(tables.NAMES, out, resume=resume)
     question = chosen.question
     varied = asked_range(question, parameter, range, fitted_draws(question), "--parameter")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sim.analyses.shared.arguments import TOP, threads_given, threshold_given, whole
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
@@ -100,7 +100,9 @@ def tornado(
         Compared with the comparator; by default the best of the others at the base.
     top
         Bars that are shown; the table holds all.
-    patients, seed
+    patients
+        Of each parameter set; by default the scenario's number, at most 10,000.
+    seed
         Instead of the scenario's own.
     out, resume
         Write the files into this folder, and meanwhile finished work; go on with that.
@@ -121,7 +123,7 @@ def tornado(
     >>> bool((found.bars["swing"] >= 0.0).all())
     True
     """
-    chosen = asked(scenario, patients=patients, seed=seed)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     worth = threshold_given(threshold)
     shown = whole("top", top, 1)
     folder = check_store(tables.NAMES, out, resume=resume)

@@ -11,7 +11,7 @@ from sim.analyses.shared.arguments import threads_given, threshold_given, whole
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
@@ -110,7 +110,7 @@ def twoway(
     >>> found.grid.groupby(["x", "y"]).size().tolist()
     [2, 2, 2, 2]
     """
-    chosen = asked(scenario, patients=patients, seed=seed)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     folder = check_store(tables.NAMES, out, resume=resume)
     question = chosen.question
     posterior = fitted_draws(question)

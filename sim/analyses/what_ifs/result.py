@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sim.analyses.shared.arguments import threads_given, threshold_given
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import sets_to_simulate
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
@@ -83,7 +83,9 @@ def what_if(
         The question, or the path of its file.
     threshold
         Currency per QALY, of the net benefit; by default the middle one of each perspective.
-    patients, seed, out, resume, threads
+    patients
+        Of each what-if; by default the scenario's number, at most 100,000.
+    seed, out, resume, threads
         As for `tornado`.
 
     Raises
@@ -99,7 +101,7 @@ def what_if(
     >>> found.what_ifs["what_if"].iloc[0]
     'base'
     """
-    chosen = asked(scenario, patients=patients, seed=seed)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=SOME_SETS_PATIENTS)
     worth = threshold_given(threshold)
     folder = check_store(tables.NAMES, out, resume=resume)
     matrix = _planned(chosen.question, worth, threads_given(threads))
