@@ -137,12 +137,8 @@ class Catalogue:
         for part in (self.populations, self.regimens, self.perspectives):
             for name, holder in part.items():
                 # A population that extends another repeats the parameters that it did not change.
-                own = (
-                    each
-                    for each in holder.parameters.values()
-                    if each.file.endswith(f"/{name}.yaml")
-                )
-                yield from own
+                own = f"/{name}.yaml"
+                yield from (each for each in holder.parameters.values() if each.file.endswith(own))
 
 
 def _find(parts: Mapping[str, _Part], kind: str, name: str) -> _Part:

@@ -93,8 +93,8 @@ class _Listed(Part):
     parameters: Mapping[str, Mapping[str, Any]]
 
 
-class Spread(Part):
-    """A distribution as written: its family, and the keys of one of the alternatives in `FORMS`."""
+class WrittenDistribution(Part):
+    """The family of a distribution, and the keys of one of its alternatives in `FORMS`."""
 
     family: Annotated[str, one_of(FORMS)]
     why: Text | None = None
@@ -152,7 +152,7 @@ class Entry(Part):
     label: Text
     value: Annotated[Amount, PlainValidator(_amount)]
     unit: Annotated[str, one_of(UNITS)]
-    distribution: Spread
+    distribution: WrittenDistribution
     range: Pair | None = None
     source: SourceKeys
     place: Text
@@ -186,10 +186,8 @@ class Entry(Part):
         """Return the factor from the prices of the entry to those of its perspective."""
         currency, year = UNITS[self.unit].currency, self.price_year
         if currency is not None and (prices is None or prices.currency != currency):
-            reason = (
-                f"the perspective is in {prices.currency}" if prices else "this is no perspective"
-            )
-            raise broken_rule(("unit",), f"has no place here: {reason}", self.unit)
+            reason = f"perspective is in {prices.currency}" if prices else "file is no perspective"
+            raise broken_rule(("unit",), f"has no place here: this {reason}", self.unit)
         if year is not None and currency is None:
             raise broken_rule(("price_year",), "is only for amounts of money", year)
         if not self.inflate:
@@ -201,9 +199,8 @@ class Entry(Part):
         years = [str(known) for known in prices.index.values]
         for each, key in ((year, "price_year"), (prices.year, "inflate")):
             if str(each) not in years:
-                raise broken_rule(
-                    (key,), f"is not in the index '{prices.index.label}'", str(each), years
-                )
+                problem = f"is not in the index '{prices.index.label}'"
+                raise broken_rule((key,), problem, str(each), years)
         return prices.index.factor(year, prices.year)
 
 

@@ -329,7 +329,7 @@ MISTAKES = [
     (FIRST, "= 119/271", "= 319/271", 8, "a value in 'probability' must be a finite number at least 0 and at most 1"),
     (FIRST, "population.female", "cost.female", 6, "start with 'population.'"),
     (FIRST, "name: first", "name: frist", 1, "must be the name of the file (got 'frist'); did you mean 'first'?"),
-    (FIRST, "unit: probability", "unit: USD", 9, "has no place here: this is no perspective"),
+    (FIRST, "unit: probability", "unit: USD", 9, "has no place here: this file is no perspective"),
     (FIRST, "unit: probability", "unit: probability\n    price_year: 2004", 10, "is only for amounts of money"),
     (FIRST, "defaults:", "default:", 4, "unknown key (got 'default'); did you mean 'defaults'?"),
     (FIRST, "parameters:", "params:", 5, "unknown key (got 'params'); did you mean 'parameters'?"),
@@ -359,7 +359,7 @@ MISTAKES = [
     (CHEMO, "chemotherapy.cycle_days", "chemo.cycle_days", 9, "start with 'chemotherapy.'"),
     # Perspectives and prices
     (PAYER, "currency: USD", "currency: EUR", 4, "Allowed: GBP, USD"),
-    (PAYER, "currency: USD", "currency: GBP", 9, "has no place here: the perspective is in GBP"),
+    (PAYER, "currency: USD", "currency: GBP", 9, "has no place here: this perspective is in GBP"),
     (PAYER, "life_table: us", "life_table: usa", 7, "did you mean 'us'?"),
     (PAYER, "price_index: us_medical", "price_index: uk_medical", 6, "did you mean 'us_medical_care_cpi'?"),
     (PAYER, "price_index: us_medical_care_cpi\n", "", 13, "needs a 'price_index' in the perspective"),
