@@ -286,7 +286,7 @@ def test_layer_imports_nothing_forbidden(layer: str) -> None:
         ("import yaml", ["yaml"]),
         ("def f():\n    import numpy.linalg", ["numpy.linalg"]),
         ("from sim import catalog", ["sim.catalog"]),
-        ("from sim.catalog.entry import Entry", ["sim.catalog.entry.Entry"]),
+        ("from sim.catalog.parameter import Parameter", ["sim.catalog.parameter.Parameter"]),
         ("from sim.clinic.units import DAYS_PER_YEAR\nimport math\nimport yamllike", []),
     ],
 )

@@ -4,64 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import Field, InstanceOf
 
 from sim.catalog.life_table import LifeTable
 from sim.catalog.parameter import Parameter
 from sim.catalog.price_index import PriceIndex
 from sim.catalog.source import Source
+from sim.catalog.units import CURRENCIES
+from sim.catalog.values import Text, one_of
 from sim.errors import UserError
+from sim.files.schema import Part
 
 ALWAYS_NEEDED: Final = ("usual_care", "supportive_care")
 """Regimens that any strategy can end in, so that every run needs their parameters."""
+REGIMEN_KINDS: Final = ("continuous_infusion", "chemotherapy", "injections", "care")
+TARGETS: Final = ("cd19", "cd22", "none")
 
 _Part = TypeVar("_Part")
 
 
-@dataclass(frozen=True)
-class Population:
-    """The patients treated: the baseline table of a cohort."""
+class WithParameters(Part):
+    """A file of parameters; `defaults` are the values of keys that its entries leave out."""
 
-    name: str
-    label: str
-    description: str
-    parameters: Mapping[str, Parameter]
-    file: str
+    defaults: Mapping[str, Any] = Field(default_factory=dict)
+    parameters: Mapping[str, InstanceOf[Parameter]] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Regimen:
+class Topic(WithParameters):
+    """Clinical parameters of one topic."""
+
+    topic: Text
+
+
+class Named(WithParameters):
+    """The fields that populations, regimens and perspectives share; `name` is that of the file."""
+
+    name: Text
+    label: Text
+    description: Text
+
+
+class Population(Named):
+    """The patients treated: the baseline table of a cohort; it may extend another."""
+
+    extends: Text | None = None
+
+
+class Regimen(Named):
     """The treatment given; response is relative to `response_reference`, when there is one.
 
     `drug` is the regimen that names vial, price and bags of the drug: itself, or another regimen
     that gives the same drug in another way.
     """
 
-    name: str
-    label: str
-    kind: str
-    target: str
-    response_reference: str | None
-    drug: str
-    description: str
-    parameters: Mapping[str, Parameter]
-    file: str
+    kind: Annotated[str, one_of(REGIMEN_KINDS)]
+    target: Annotated[str, one_of(TARGETS)]
+    response_reference: Text | None = None
+    drug: Text
 
 
-@dataclass(frozen=True)
-class Perspective:
+class Perspective(Named):
     """A payer's perspective: a country's prices, utilities, discount rates and life table."""
 
-    name: str
-    label: str
-    country: str
-    currency: str
+    country: Text
+    currency: Annotated[str, one_of(CURRENCIES)]
     price_year: int
-    price_index: str | None
-    life_table: str
-    description: str
-    parameters: Mapping[str, Parameter]
-    file: str
+    price_index: Text | None = None
+    life_table: Text
 
     @property
     def money(self) -> str:
@@ -124,9 +135,10 @@ class Catalogue:
         """
         yield from self.clinical.values()
         for part in (self.populations, self.regimens, self.perspectives):
-            for holder in part.values():
+            for name, holder in part.items():
                 # A population that extends another repeats the parameters that it did not change.
-                yield from (each for each in holder.parameters.values() if each.file == holder.file)
+                own = f"/{name}.yaml"
+                yield from (each for each in holder.parameters.values() if each.file.endswith(own))
 
 
 def _find(parts: Mapping[str, _Part], kind: str, name: str) -> _Part:

@@ -2,77 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Annotated, Final, Self
 
-from sim.catalog.fields import Fields
+from pydantic import Field, model_validator
+
 from sim.catalog.parameter import STATUSES
-from sim.catalog.source import Source, read_source_keys
-from sim.files.documents import Document
+from sim.catalog.source import SourceKeys
+from sim.catalog.values import Numbers, Positive, Text, one_of
+from sim.files.schema import Part, broken_rule
 
 FEWEST_KNOTS: Final = 2
 HAZARD_UNITS: Final = ("per person-year",)
-_KEYS: Final = (
-    "name",
-    "label",
-    "source",
-    "place",
-    "derivation",
-    "status",
-    "note",
-    "unit",
-    "ages",
-    "male",
-    "female",
-)
+Hazards = Annotated[tuple[Positive, ...], Field(strict=False)]
 
 
-@dataclass(frozen=True)
-class LifeTable:
+class LifeTable(Part):
     """Hazard of death per person-year at knot `ages` in years; its log is linear between."""
 
-    name: str
-    label: str
-    sources: tuple[str, ...]
-    place: str
-    derivation: str | None
-    status: str
-    note: str | None
-    unit: str
-    ages: tuple[float, ...]
-    male: tuple[float, ...]
-    female: tuple[float, ...]
-    file: str
+    name: Text
+    label: Text
+    sources: SourceKeys = Field(alias="source")
+    place: Text
+    derivation: Text | None = None
+    status: Annotated[str, one_of(STATUSES)]
+    note: Text | None = None
+    unit: Annotated[str, one_of(HAZARD_UNITS)]
+    ages: Numbers
+    male: Hazards
+    female: Hazards
 
-
-def read_life_table(document: Document, sources: dict[str, Source]) -> LifeTable:
-    """Read the life table of `document`."""
-    fields = Fields(document)
-    fields.only(_KEYS)
-    ages = fields.numbers("ages")
-    if len(ages) < FEWEST_KNOTS or any(low >= high for low, high in pairwise(ages)):
-        raise fields.error("must be two ages or more, each above the one before", "ages")
-    return LifeTable(
-        name=fields.text("name"),
-        label=fields.text("label"),
-        sources=read_source_keys(fields, sources),
-        place=fields.text("place"),
-        derivation=fields.optional_text("derivation"),
-        status=fields.choice("status", STATUSES),
-        note=fields.optional_text("note"),
-        unit=fields.choice("unit", HAZARD_UNITS),
-        ages=ages,
-        male=_hazards(fields, "male", len(ages)),
-        female=_hazards(fields, "female", len(ages)),
-        file=document.file,
-    )
-
-
-def _hazards(fields: Fields, sex: str, knots: int) -> tuple[float, ...]:
-    hazards = fields.numbers(sex)
-    if len(hazards) != knots:
-        raise fields.error(f"must hold one hazard for each of the {knots} ages", sex)
-    if min(hazards) <= 0.0:
-        raise fields.error("must hold hazards above 0", sex)
-    return hazards
+    @model_validator(mode="after")
+    def _knots_go_together(self) -> Self:
+        if len(self.ages) < FEWEST_KNOTS or any(low >= high for low, high in pairwise(self.ages)):
+            raise broken_rule(("ages",), "must be two ages or more, each above the one before")
+        for sex, hazards in (("male", self.male), ("female", self.female)):
+            if len(hazards) != len(self.ages):
+                problem = f"must hold one hazard for each of the {len(self.ages)} ages"
+                raise broken_rule((sex,), problem)
+        return self

@@ -6,35 +6,39 @@ clinical parameters, regimen, population and perspective, in folders of those na
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sim.catalog.catalogue import Catalogue, Perspective, Population, Regimen
+from sim.catalog.catalogue import (
+    Catalogue,
+    Named,
+    Perspective,
+    Population,
+    Regimen,
+    Topic,
+    WithParameters,
+)
 from sim.catalog.draws import Draws, read_draws
-from sim.catalog.entry import Prices, read_parameters
-from sim.catalog.fields import Fields
-from sim.catalog.life_table import LifeTable, read_life_table
-from sim.catalog.parameter import Parameter
-from sim.catalog.price_index import PriceIndex, read_price_indices
-from sim.catalog.source import Source, read_sources
-from sim.catalog.units import CURRENCIES
+from sim.catalog.life_table import LifeTable
+from sim.catalog.parameter import PARAMETERS, Parameter, Prices, read_parameters
+from sim.catalog.price_index import IndexFile, PriceIndex
+from sim.catalog.source import Source, SourceFile
 from sim.errors import UserError
 from sim.files.documents import Document, read_yaml
+from sim.files.schema import Mistake, first_of, validated
 
 POSTERIOR: Final = "posterior/adult_rr.csv"
 SHOWN_ROOT: Final = "sim/catalog/data"
 """How messages name the folder of the catalogue, wherever the package is installed."""
 
-REGIMEN_KINDS: Final = ("continuous_infusion", "chemotherapy", "injections", "care")
-TARGETS: Final = ("cd19", "cd22", "none")
 POPULATION_PREFIXES: Final = ("population.",)
 PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.")
 
-_Named = TypeVar("_Named", Perspective, LifeTable)
+_Head = TypeVar("_Head", bound=WithParameters)
 
 
 @cache
@@ -52,17 +56,22 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
         With file, line and key, at the first mistake in the data.
     """
     folder = _Folder(root, str(root) if shown_as is None else shown_as)
-    sources = read_sources(folder.read("sources.yaml"))
-    indices = read_price_indices(folder.read("price_indices.yaml"), sources)
-    tables = _by_name(folder.documents("life_tables"), lambda read: read_life_table(read, sources))
-    populations = _read_populations(folder, sources)
-    perspectives = _by_name(
-        folder.documents("perspectives"),
-        lambda read: _perspective(read, sources, indices, tables),
-    )
+    document = folder.read("sources.yaml")
+    sources = validated(SourceFile, document.data, document).sources
+    document = folder.read("price_indices.yaml")
+    indices = validated(IndexFile, document.data, document, context=sources).indices
+    tables = {
+        name: _life_table(document, sources)
+        for name, document in folder.documents("life_tables").items()
+    }
+    populations = _populations(folder.documents("populations"), sources)
+    perspectives = {
+        name: _perspective(document, sources, indices, tables)
+        for name, document in folder.documents("perspectives").items()
+    }
     draws = read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}")
-    regimens = _read_regimens(folder, sources, draws)
-    clinical = _read_clinical(folder, sources, draws)
+    regimens = _regimens(folder.documents("regimens"), sources, draws)
+    clinical = _clinical(folder.documents("clinical"), sources, draws)
     _refuse_shared_names(clinical, regimens, populations, perspectives)
     return Catalogue(populations, regimens, perspectives, clinical, sources, tables, indices)
 
@@ -75,52 +84,59 @@ class _Folder:
     def read(self, place: str) -> Document:
         return read_yaml(self.root / place, f"{self.shown_as}/{place}")
 
-    def documents(self, kind: str) -> Iterator[Document]:
-        for path in sorted((self.root / kind).glob("*.yaml")):
-            yield self.read(f"{kind}/{path.name}")
+    def documents(self, kind: str) -> dict[str, Document]:
+        """Read the files of a kind, by their names without ending."""
+        paths = sorted((self.root / kind).glob("*.yaml"))
+        return {path.stem: self.read(f"{kind}/{path.name}") for path in paths}
 
 
-def _by_name(
-    documents: Iterator[Document], read: Callable[[Document], _Named]
-) -> dict[str, _Named]:
-    named = {}
-    for document in documents:
-        part = read(document)
-        _require_file_name(Fields(document))
-        named[part.name] = part
-    return named
+def _require(
+    key: str,
+    name: str | None,
+    known: Collection[str],
+    document: Document,
+    problem: str = "is not known",
+) -> None:
+    if name is not None and name not in known:
+        raise first_of([Mistake((key,), problem, name, known)], document)
 
 
-def _require_file_name(fields: Fields) -> None:
-    stem = Path(fields.document.file).stem
-    if fields.text("name") != stem:
-        raise fields.error(f"must be the name of the file, '{stem}'", "name", fields.text("name"))
+def _require_file_name(name: str, document: Document) -> None:
+    stem = Path(document.file).stem
+    _require("name", name, [stem], document, "must be the name of the file")
 
 
-def _read_populations(folder: _Folder, sources: Mapping[str, Source]) -> dict[str, Population]:
+def _head(model: type[_Head], document: Document, **given: object) -> _Head:
+    """Return what a file says before its parameters."""
+    written = {key: value for key, value in document.data.items() if key != PARAMETERS}
+    head = validated(model, {**written, **given}, document)
+    if isinstance(head, Named):
+        _require_file_name(head.name, document)
+    return head
+
+
+def _life_table(document: Document, sources: Mapping[str, Source]) -> LifeTable:
+    table = validated(LifeTable, document.data, document, context=sources)
+    _require_file_name(table.name, document)
+    return table
+
+
+def _populations(
+    documents: Mapping[str, Document], sources: Mapping[str, Source]
+) -> dict[str, Population]:
     """Read the populations; one that extends another holds only its differences from it."""
-    documents = {Path(each.file).stem: each for each in folder.documents("populations")}
+    heads = {name: _head(Population, document) for name, document in documents.items()}
+    complete = [name for name, head in heads.items() if head.extends is None]
     own = {}
     for name, document in documents.items():
-        fields = Fields(document)
-        fields.only(("name", "label", "description", "extends", "defaults", "parameters"))
-        fields.text("label")
-        fields.text("description")
+        _require("extends", heads[name].extends, complete, document)
         own[name] = read_parameters(document, sources, POPULATION_PREFIXES)
-        _require_file_name(fields)
-    populations = {}
-    for name, document in documents.items():
-        fields = Fields(document)
-        complete = [other for other in documents if "extends" not in documents[other].data]
-        base = fields.optional_choice("extends", complete)
-        populations[name] = Population(
-            name=name,
-            label=fields.text("label"),
-            description=fields.text("description"),
-            parameters={**({} if base is None else own[base]), **own[name]},
-            file=document.file,
+    return {
+        name: head.model_copy(
+            update={PARAMETERS: {**(own[head.extends] if head.extends else {}), **own[name]}}
         )
-    return populations
+        for name, head in heads.items()
+    }
 
 
 def _perspective(
@@ -129,88 +145,37 @@ def _perspective(
     indices: Mapping[str, PriceIndex],
     life_tables: Mapping[str, LifeTable],
 ) -> Perspective:
-    fields = Fields(document)
-    fields.only(
-        (
-            "name",
-            "label",
-            "country",
-            "currency",
-            "price_year",
-            "price_index",
-            "life_table",
-            "description",
-            "defaults",
-            "parameters",
-        )
-    )
-    currency = fields.choice("currency", CURRENCIES)
-    year = fields.year("price_year")
-    index = fields.optional_choice("price_index", indices)
-    prices = Prices(currency, year, None if index is None else indices[index])
-    return Perspective(
-        name=fields.text("name"),
-        label=fields.text("label"),
-        country=fields.text("country"),
-        currency=currency,
-        price_year=year,
-        price_index=index,
-        life_table=fields.choice("life_table", life_tables),
-        description=fields.text("description"),
-        parameters=read_parameters(document, sources, PERSPECTIVE_PREFIXES, prices),
-        file=document.file,
-    )
+    head = _head(Perspective, document)
+    _require("price_index", head.price_index, indices, document)
+    _require("life_table", head.life_table, life_tables, document)
+    index = None if head.price_index is None else indices[head.price_index]
+    prices = Prices(head.currency, head.price_year, index)
+    parameters = read_parameters(document, sources, PERSPECTIVE_PREFIXES, prices)
+    return head.model_copy(update={PARAMETERS: parameters})
 
 
-def _read_regimens(
-    folder: _Folder, sources: Mapping[str, Source], draws: Draws
+def _regimens(
+    documents: Mapping[str, Document], sources: Mapping[str, Source], draws: Draws
 ) -> dict[str, Regimen]:
-    documents = list(folder.documents("regimens"))
-    names = [Path(document.file).stem for document in documents]
     regimens = {}
-    for document in documents:
-        fields = Fields(document)
-        fields.only(
-            (
-                "name",
-                "label",
-                "kind",
-                "target",
-                "response_reference",
-                "drug",
-                "description",
-                "defaults",
-                "parameters",
-            )
-        )
-        _require_file_name(fields)
-        name = fields.text("name")
-        regimens[name] = Regimen(
-            name=name,
-            label=fields.text("label"),
-            kind=fields.choice("kind", REGIMEN_KINDS),
-            target=fields.choice("target", TARGETS),
-            response_reference=fields.optional_choice("response_reference", names),
-            drug=fields.optional_choice("drug", names) or name,
-            description=fields.text("description"),
-            parameters=read_parameters(document, sources, (f"{name}.",), draws=draws),
-            file=document.file,
-        )
+    for name, document in documents.items():
+        head = _head(Regimen, document, drug=document.data.get("drug") or name)
+        _require("response_reference", head.response_reference, documents, document)
+        _require("drug", head.drug, documents, document)
+        parameters = read_parameters(document, sources, (f"{name}.",), draws=draws)
+        regimens[name] = head.model_copy(update={PARAMETERS: parameters})
     return regimens
 
 
-def _read_clinical(
-    folder: _Folder, sources: Mapping[str, Source], draws: Draws
+def _clinical(
+    documents: Mapping[str, Document], sources: Mapping[str, Source], draws: Draws
 ) -> dict[str, Parameter]:
     clinical: dict[str, Parameter] = {}
-    for document in folder.documents("clinical"):
-        fields = Fields(document)
-        fields.only(("topic", "defaults", "parameters"))
-        fields.text("topic")
-        for name, parameter in read_parameters(document, sources, draws=draws).items():
-            if name in clinical:
-                raise _written_twice(parameter, clinical[name])
-            clinical[name] = parameter
+    for document in documents.values():
+        _head(Topic, document)
+        parameters = read_parameters(document, sources, draws=draws)
+        _refuse_seen(clinical, parameters)
+        clinical.update(parameters)
     return clinical
 
 

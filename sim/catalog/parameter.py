@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Annotated, Any, Final, NamedTuple, Self
 
-from sim.catalog.distribution import Distribution
+from pydantic import PlainValidator, model_validator
+
+from sim.catalog.distribution import FORMS, Distribution, Posterior, distribution_around
+from sim.catalog.draws import Draws
+from sim.catalog.price_index import PriceIndex
+from sim.catalog.source import Source, SourceKeys
 from sim.catalog.units import UNITS
+from sim.catalog.values import Number, Pair, Text, number, one_of, sum_behind
+from sim.files.documents import Document, Steps
+from sim.files.schema import Mistake, Part, broken_rule, first_of, reported, validated
 
 STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional")
 """Read from a source; fitted to sources; decided by us; a placeholder until calibration."""
+POSTERIOR: Final = "posterior"
+CALIBRATED: Final = "calibrated"
+MIDDLE: Final = 0.5
+PARAMETERS: Final = "parameters"
+DEFAULTS: Final = "defaults"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_MONEY_KEYS: Final = frozenset({"sd", "ci", "low", "high"})
+"""Keys of a distribution that are amounts themselves, so that they inflate with the value."""
 
 
 @dataclass(frozen=True)
@@ -58,3 +78,209 @@ class Parameter:
     def check(self, value: float) -> str | None:
         """Return a sentence that says why `value` is not allowed here, or None when it is."""
         return UNITS[self.unit].check(value)
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The money of a perspective: its currency and the year whose prices it states."""
+
+    currency: str
+    year: int
+    index: PriceIndex | None
+
+
+class _Listed(Part):
+    parameters: Mapping[str, Mapping[str, Any]]
+
+
+class WrittenDistribution(Part):
+    """The family of a distribution, and the keys of one of its alternatives in `FORMS`."""
+
+    family: Annotated[str, one_of(FORMS)]
+    why: Text | None = None
+    alpha: Number | None = None
+    beta: Number | None = None
+    sd: Number | None = None
+    cv: Number | None = None
+    sigma: Number | None = None
+    ci: Pair | None = None
+    low: Number | None = None
+    high: Number | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys that have a value, without the family."""
+        return {key: value for key, value in self if key != "family" and value is not None}
+
+    @model_validator(mode="after")
+    def _keys_are_those_of_the_family(self) -> Self:
+        forms = FORMS[self.family]
+        if self.given.keys() not in [set(form) for form in forms]:
+            allowed = " or ".join(" and ".join(f"'{key}'" for key in form) for form in forms)
+            problem = f"a {self.family} distribution takes {allowed or 'nothing'}"
+            raise broken_rule((), problem)
+        return self
+
+    def around(self, value: float, factor: float) -> Distribution:
+        """Return the distribution around a value that was inflated by `factor`."""
+        spread = {key: number for key, number in self.given.items() if key != "why"}
+        for key in _MONEY_KEYS & spread.keys():
+            given = spread[key]
+            spread[key] = _times(given, factor) if isinstance(given, tuple) else given * factor
+        try:
+            return distribution_around(value, self.family, spread, self.why or "")
+        except ValueError as error:
+            raise broken_rule(("distribution",), str(error)) from None
+
+
+class Amount(NamedTuple):
+    """A number as written and the arithmetic behind it; NaN for the median of the posterior."""
+
+    number: float
+    arithmetic: str | None
+
+
+def _amount(value: Any) -> Amount:  # noqa: ANN401
+    if value == POSTERIOR:
+        return Amount(math.nan, None)
+    return Amount(number(value), sum_behind(value))
+
+
+class Entry(Part):
+    """A parameter as written; the value `POSTERIOR` is the median of the parameter's draws."""
+
+    label: Text
+    value: Annotated[Amount, PlainValidator(_amount)]
+    unit: Annotated[str, one_of(UNITS)]
+    distribution: WrittenDistribution
+    range: Pair | None = None
+    source: SourceKeys
+    place: Text
+    derivation: Text | None = None
+    status: Annotated[str, one_of(STATUSES)]
+    note: Text | None = None
+    price_year: int | None = None
+    inflate: bool = False
+
+    @model_validator(mode="after")
+    def _calibrated_is_from_the_posterior(self) -> Self:
+        is_posterior = math.isnan(self.value.number)
+        if (self.distribution.family == POSTERIOR) != is_posterior:
+            goes = f"goes with 'distribution: {{family: {POSTERIOR}}}', and it with that"
+            raise broken_rule(("value",), f"'{POSTERIOR}' {goes}")
+        if (self.status == CALIBRATED) != is_posterior:
+            problem = f"'{CALIBRATED}' goes with the value '{POSTERIOR}', and it with that"
+            raise broken_rule(("status",), problem, self.status)
+        return self
+
+    def fitted(self, name: str, draws: Draws) -> Posterior | None:
+        """Return the marginal posterior of a calibrated parameter, None for any other."""
+        if not math.isnan(self.value.number):
+            return None
+        if name not in draws:
+            problem = "has no column among the posterior's draws"
+            raise broken_rule(("value",), problem, name, draws)
+        return Posterior.of(draws[name])
+
+    def inflation(self, prices: Prices | None) -> float:
+        """Return the factor from the prices of the entry to those of its perspective."""
+        currency, year = UNITS[self.unit].currency, self.price_year
+        if currency is not None and (prices is None or prices.currency != currency):
+            reason = f"perspective is in {prices.currency}" if prices else "file is no perspective"
+            raise broken_rule(("unit",), f"has no place here: this {reason}", self.unit)
+        if year is not None and currency is None:
+            raise broken_rule(("price_year",), "is only for amounts of money", year)
+        if not self.inflate:
+            return 1.0
+        if year is None or prices is None:
+            raise broken_rule(("inflate",), "needs the 'price_year' of an amount of money", True)
+        if prices.index is None:
+            raise broken_rule(("inflate",), "needs a 'price_index' in the perspective", True)
+        years = [str(known) for known in prices.index.values]
+        for each, key in ((year, "price_year"), (prices.year, "inflate")):
+            if str(each) not in years:
+                problem = f"is not in the index '{prices.index.label}'"
+                raise broken_rule((key,), problem, str(each), years)
+        return prices.index.factor(year, prices.year)
+
+
+def read_parameters(
+    document: Document,
+    sources: Mapping[str, Source],
+    prefixes: tuple[str, ...] = (),
+    prices: Prices | None = None,
+    draws: Draws | None = None,
+) -> dict[str, Parameter]:
+    """Read the ``parameters`` of `document`, with its ``defaults`` for keys left out.
+
+    A key written as ``null`` is absent, and no default takes its place. Every name must start with
+    one of `prefixes`, when there are any. Amounts of money are allowed only where `prices` names
+    their currency and year.
+
+    Raises
+    ------
+    UserError
+        At the first entry with a key or value that is not allowed.
+    """
+    defaults = document.data.get(DEFAULTS, {})
+    written = {key: value for key, value in document.data.items() if key == PARAMETERS}
+    parameters = {}
+    for name, own in validated(_Listed, written, document).parameters.items():
+        _check_name(name, prefixes, document)
+        with reported(Entry, document, partial(_place, document, name)):
+            entry = Entry.model_validate({**defaults, **own}, context=sources)
+            parameters[name] = _parameter(name, entry, document, prices, draws or {})
+    return parameters
+
+
+def _check_name(name: str, prefixes: tuple[str, ...], document: Document) -> None:
+    if _NAME.fullmatch(name) is None or not name.startswith(prefixes or ("",)):
+        allowed = " or ".join(f"'{prefix}'" for prefix in prefixes)
+        start = f", start with {allowed}" if prefixes else ""
+        problem = f"a name must be lower-case words joined by dots{start}"
+        raise first_of([Mistake((PARAMETERS, name), problem)], document)
+
+
+def _place(document: Document, name: str, path: Steps) -> Steps:
+    """Return where the value at `path` in an entry was written: there, or among the defaults."""
+    first = path[:1]
+    if document.knows(DEFAULTS, *first) and not document.knows(PARAMETERS, name, *first):
+        return DEFAULTS, *path
+    return PARAMETERS, name, *path
+
+
+def _parameter(
+    name: str, entry: Entry, document: Document, prices: Prices | None, draws: Draws
+) -> Parameter:
+    factor = entry.inflation(prices)
+    fitted = entry.fitted(name, draws)
+    amount = entry.value.number if fitted is None else fitted.quantile(MIDDLE)
+    value = amount * factor
+    for each in (value, *((fitted.draws[0], fitted.draws[-1]) if fitted else ())):
+        problem = UNITS[entry.unit].check(each)
+        if problem is not None:
+            raise broken_rule(("value",), problem, each)
+    if entry.range is not None and not entry.range[0] <= amount <= entry.range[1]:
+        raise broken_rule(("range",), f"does not hold the value {amount:.6g}", list(entry.range))
+    return Parameter(
+        name=name,
+        label=entry.label,
+        value=value,
+        unit=entry.unit,
+        distribution=fitted or entry.distribution.around(value, factor),
+        stated_range=None if entry.range is None else _times(entry.range, factor),
+        sources=entry.source,
+        place=entry.place,
+        derivation=entry.derivation,
+        arithmetic=entry.value.arithmetic,
+        status=entry.status,
+        note=entry.note,
+        price_year=entry.price_year,
+        amount=amount,
+        file=document.file,
+        line=document.line(PARAMETERS, name),
+    )
+
+
+def _times(pair: tuple[float, float], factor: float) -> tuple[float, float]:
+    return pair[0] * factor, pair[1] * factor

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated
 
-from sim.catalog.fields import Fields
-from sim.catalog.source import Source, read_source_keys
-from sim.files.documents import Document
+from pydantic import BeforeValidator, Field
 
-_KEYS: Final = ("label", "unit", "source", "place", "note", "values")
+from sim.catalog.source import SourceKeys
+from sim.catalog.values import Positive, Text
+from sim.files.schema import Part, broken_rule
 
 
-@dataclass(frozen=True)
-class PriceIndex:
+def _year(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise broken_rule((), "must be a year such as 2020")
+    return int(text)
+
+
+class PriceIndex(Part):
     """The level of prices by calendar year; only ratios of levels have a meaning."""
 
-    name: str
-    label: str
-    unit: str
-    sources: tuple[str, ...]
-    place: str
-    note: str | None
-    values: Mapping[int, float]
+    label: Text
+    unit: Text
+    sources: SourceKeys = Field(alias="source")
+    place: Text
+    note: Text | None = None
+    values: Mapping[Annotated[int, BeforeValidator(_year)], Positive]
 
     def factor(self, from_year: int, to_year: int) -> float:
         """Return ``index[to_year] / index[from_year]``.
@@ -36,30 +39,7 @@ class PriceIndex:
         return self.values[to_year] / self.values[from_year]
 
 
-def read_price_indices(document: Document, sources: Mapping[str, Source]) -> dict[str, PriceIndex]:
-    """Read the price indices of `document` by their name."""
-    top = Fields(document)
-    top.only(("indices",))
-    listed = top.nested("indices")
-    return {name: _read_index(name, listed.nested(name), sources) for name in listed}
+class IndexFile(Part):
+    """The file of the price indices, by their name."""
 
-
-def _read_index(name: str, fields: Fields, sources: Mapping[str, Source]) -> PriceIndex:
-    fields.only(_KEYS)
-    levels = fields.nested("values")
-    values = {}
-    for year in levels:
-        if not (year.isascii() and year.isdigit()):
-            raise levels.error("must be a year such as 2020", year)
-        values[int(year)] = levels.number(year)
-        if values[int(year)] <= 0.0:
-            raise levels.error("must be above 0", year, values[int(year)])
-    return PriceIndex(
-        name=name,
-        label=fields.text("label"),
-        unit=fields.text("unit"),
-        sources=read_source_keys(fields, sources),
-        place=fields.text("place"),
-        note=fields.optional_text("note"),
-        values=values,
-    )
+    indices: Mapping[str, PriceIndex]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from sim.catalog.fields import Fields
-from sim.files.documents import Document
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from sim.catalog.values import Text, one_of
+from sim.files.schema import Part, broken_rule
 
 LONGEST_SHORT_NAME: Final = 36
 INTERNAL: Final = "internal"
@@ -23,18 +24,15 @@ KINDS: Final = (
     "model",
     INTERNAL,
 )
-_KEYS: Final = ("citation", "year", "doi", "kind")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Part):
     """One source; `doi` is a DOI, a PubMed number or an address, `kind` one of `KINDS`."""
 
-    key: str
-    citation: str
-    year: int | None
-    doi: str | None
-    kind: str
+    citation: Text
+    year: int | None = None
+    doi: Text | None = None
+    kind: Annotated[str, one_of(KINDS)]
 
     @property
     def short(self) -> str:
@@ -45,34 +43,24 @@ class Source:
         return f"{name} {self.year}" if self.year else name
 
 
-def read_sources(document: Document) -> dict[str, Source]:
-    """Read the sources of `document` by their key."""
-    top = Fields(document)
-    top.only(("sources",))
-    listed = top.nested("sources")
-    sources = {}
-    for key in listed:
-        entry = listed.nested(key)
-        entry.only(_KEYS)
-        sources[key] = Source(
-            key=key,
-            citation=entry.text("citation"),
-            year=entry.optional_year("year"),
-            doi=entry.optional_text("doi"),
-            kind=entry.choice("kind", KINDS),
-        )
-    return sources
+class SourceFile(Part):
+    """The file of the sources, by their key."""
+
+    sources: Mapping[str, Source]
 
 
-def read_source_keys(fields: Fields, sources: Mapping[str, Source]) -> tuple[str, ...]:
-    """Read the key ``source`` of an entry: one key of `sources` or a list of them."""
-    written = fields.get("source")
-    if written is None:
-        raise fields.error("is missing", "source")
-    keys = written if isinstance(written, list) else [written]
-    if not keys:
-        raise fields.error("is empty", "source")
+def _known(keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    sources: Mapping[str, Source] = info.context or {}
     for key in keys:
-        if not isinstance(key, str) or key not in sources:
-            raise fields.error("is not a known source", "source", key, sources)
-    return tuple(keys)
+        if key not in sources:
+            raise broken_rule((), "is not a known source", key, sources)
+    return keys
+
+
+SourceKeys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda written: written if isinstance(written, list | None) else [written]),
+    Field(min_length=1, strict=False),
+    AfterValidator(_known),
+]
+"""One key of a source or a list of them; the context of the validation holds the sources."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from sim.catalog import Parameter, load_catalogue
-from sim.errors import NOT_GIVEN, UserError
 from sim.evidence.observables import known
 from sim.evidence.study import Endpoint, Study
-from sim.files.documents import Document, Steps, dotted, exists, read_yaml
+from sim.files.documents import Steps, exists, read_yaml
+from sim.files.schema import Mistake, Part, first_of, validated
 from sim.scenario.loading import load_scenario
-from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
 
 COHORTS: Final = "cohorts"
 FARTHEST: Final = 8.0
@@ -26,13 +25,7 @@ Count = Annotated[int, Field(ge=1)]
 Reason = Annotated[str, Field(min_length=1)]
 
 
-class _Part(BaseModel):
-    """The rules of every part of a protocol: no unknown key, no conversion, no change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Prior(_Part):
+class Prior(Part):
     """Normal on `scale`, around `mean` (natural scale) with `sd` (on the scale)."""
 
     scale: Scale
@@ -54,7 +47,7 @@ class Prior(_Part):
         return 1.0 / (1.0 + math.exp(-x)) if self.scale == "logit" else x
 
 
-class Heterogeneity(_Part):
+class Heterogeneity(Part):
     """Heterogeneity between studies: its parameters, and the scale of its prior.
 
     An effect is added to a log odds ratio and multiplies a hazard ratio by its exponential; its
@@ -66,14 +59,14 @@ class Heterogeneity(_Part):
     why: Reason
 
 
-class Weight(_Part):
+class Weight(Part):
     """The power of a study's likelihood."""
 
     weight: Annotated[float, Field(gt=0, le=1)]
     why: Reason
 
 
-class CohortPlan(_Part):
+class CohortPlan(Part):
     """The scenario of a cohort and the arms of a study; `endpoints` when not for all of them."""
 
     scenario: str
@@ -82,14 +75,14 @@ class CohortPlan(_Part):
     endpoints: Annotated[tuple[str, ...], Field(strict=False)] | None = None
 
 
-class Design(_Part):
+class Design(Part):
     """Points per wave, and their spread around the posterior of the wave before."""
 
     waves: Annotated[tuple[Count, ...], Field(min_length=1, strict=False)]
     spread: Positive
 
 
-class SamplerPlan(_Part):
+class SamplerPlan(Part):
     """Chains of the sampler, with steps of warm-up and draws each."""
 
     chains: Count
@@ -97,7 +90,7 @@ class SamplerPlan(_Part):
     samples: Count
 
 
-class Protocol(_Part):
+class Protocol(Part):
     """All inputs of a fit but the evidence itself."""
 
     title: str
@@ -114,16 +107,6 @@ class Protocol(_Part):
         return self.weights[study].weight if study in self.weights else 1.0
 
 
-PARTS: Final[Mapping[str, type[BaseModel]]] = {
-    "design": Design,
-    "sampler": SamplerPlan,
-    "weights": Weight,
-    "heterogeneity": Heterogeneity,
-    "cohorts": CohortPlan,
-    "priors": Prior,
-}
-
-
 def load_protocol(path: Path, register: Mapping[str, Study] | None = None) -> Protocol:
     """Read the protocol at `path`; its cohorts are in the folder `COHORTS` next to it.
 
@@ -134,33 +117,12 @@ def load_protocol(path: Path, register: Mapping[str, Study] | None = None) -> Pr
         there is a `register`, in its names from register, catalogue and cohorts.
     """
     document = read_yaml(path)
-    try:
-        protocol = Protocol.model_validate(document.data)
-    except ValidationError as error:
-        raise _first(mistakes_in(error, _known_keys), document) from None
+    protocol = validated(Protocol, document.data, document)
     if register is not None:
         wrong = list(wrong_names(protocol, register, path.parent / COHORTS))
         if wrong:
-            raise _first(wrong, document)
+            raise first_of(wrong, document)
     return protocol
-
-
-def _known_keys(path: Steps) -> list[str]:
-    """Return the keys allowed in place of the unknown key of `path`."""
-    return keys_of(Protocol if len(path) == 1 else PARTS[str(path[0])])
-
-
-def _first(mistakes: Sequence[Mistake], document: Document) -> UserError:
-    """Return the first mistake of the file; a missing key may be there, misspelt, and is last."""
-    mistake = min(mistakes, key=lambda each: (each.is_missing, document.line(*each.path)))
-    return UserError(
-        mistake.problem,
-        file=document.file,
-        line=document.line(*mistake.path),
-        key=dotted(mistake.path) or None,
-        value=NOT_GIVEN if mistake.value is None else mistake.value,
-        choices=mistake.choices,
-    )
 
 
 def wrong_names(

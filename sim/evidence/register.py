@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Final
 
 from sim.catalog import load_catalogue
-from sim.errors import NOT_GIVEN, UserError
+from sim.errors import UserError
 from sim.evidence.study import Arm, Endpoint, Study, Text
-from sim.files.documents import Document, Steps, dotted, exists, read_yaml
-from sim.scenario.mistakes import Mistake, keys_of, mistakes_in
+from sim.files.documents import Document, exists, read_yaml
+from sim.files.schema import Mistake, Part, first_of, validated
 
 __all__ = ["Arm", "Endpoint", "Register", "Source", "Study", "find_folder", "load_register"]
 
@@ -25,13 +23,10 @@ FOLDER: Final = Path("calibration") / "evidence"
 SOURCES: Final = "sources.yaml"
 
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
-class Source(BaseModel):
+class Source(Part):
     """A source to cite; `address` is a DOI, a PubMed number or the like, when there is one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     citation: Text
     address: Text | None = None
@@ -116,7 +111,9 @@ def load_register(folder: Path | None = None) -> Register:
         for other in study.overlaps:
             if other == name or other not in studies:
                 problem, others = "is no other study of the register", set(studies) - {name}
-                raise _error(Mistake(("overlaps", other), problem, other, others), documents[name])
+                raise first_of(
+                    [Mistake(("overlaps", other), problem, other, others)], documents[name]
+                )
     return Register(studies, sources)
 
 
@@ -131,46 +128,15 @@ def _read_sources(path: Path, shown: str) -> dict[str, Source]:
     document = read_yaml(path, shown)
     for key, written in document.data.items():
         if key in sources:
-            raise _error(Mistake((key,), "is in the catalogue already"), document)
-        sources[key] = _validated(Source, written, document, (key,))
+            raise first_of([Mistake((key,), "is in the catalogue already")], document)
+        sources[key] = validated(Source, written, document, (key,))
     return sources
 
 
 def _read_study(document: Document, sources: Mapping[str, Source]) -> Study:
-    study = _validated(Study, document.data, document)
+    study = validated(Study, document.data, document)
     for number, key in enumerate(study.sources):
         if key not in sources:
             problem = f"is neither in {SOURCES} nor in the catalogue"
-            raise _error(Mistake(("sources", number), problem, key, sources), document)
+            raise first_of([Mistake(("sources", number), problem, key, sources)], document)
     return study
-
-
-def _validated(model: type[_Model], data: object, document: Document, top: Steps = ()) -> _Model:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        mistakes = mistakes_in(error, lambda path: _known_keys(model, path))
-    # A missing key comes last, because the key that was meant is often there, misspelt.
-    first = min(mistakes, key=lambda m: (m.is_missing, document.line(*top, *m.path)))
-    place = (*top, *first.path)
-    raise _error(
-        Mistake(place, first.problem, first.value, first.choices, first.is_missing), document
-    )
-
-
-def _known_keys(model: type[BaseModel], path: Steps) -> list[str]:
-    """Return the keys allowed in place of the unknown key of `path`."""
-    if len(path) == 1:
-        return keys_of(model)
-    return keys_of(Arm if path[0] == "arms" else Endpoint)
-
-
-def _error(mistake: Mistake, document: Document) -> UserError:
-    return UserError(
-        mistake.problem,
-        file=document.file,
-        line=document.line(*mistake.path),
-        key=dotted(mistake.path) or None,
-        value=NOT_GIVEN if mistake.value is None else mistake.value,
-        choices=mistake.choices,
-    )

@@ -10,14 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sim.evidence.precision import (
@@ -40,7 +33,7 @@ from sim.evidence.vocabulary import (
     Kind,
     kind_of,
 )
-from sim.scenario.schema import broken_rule
+from sim.files.schema import Part, broken_rule
 
 LOWEST_LEVEL: Final = 50.0
 USUAL_LEVEL: Final = 95.0
@@ -120,13 +113,7 @@ Quote = Annotated[Text, AfterValidator(_one_line)]
 Baseline = Annotated[Mapping[str, float], AfterValidator(_baseline)]
 
 
-class _Part(BaseModel):
-    """The rules of every part of a study: no unknown key, no conversion, no change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Arm(_Part):
+class Arm(Part):
     """Patients who were treated alike, their number if published, and their characteristics."""
 
     label: Text
@@ -142,7 +129,7 @@ class Arm(_Part):
         return self
 
 
-class Endpoint(_Part):
+class Endpoint(Part):
     """One published number: its patients, meaning, precision, place and role.
 
     `value` is None for a median that was not reached. `role` says whether the model is fitted
@@ -278,7 +265,7 @@ class Endpoint(_Part):
         return self
 
 
-class Study(_Part):
+class Study(Part):
     """The publication of one study; `study` is its title."""
 
     study: Text

@@ -2,8 +2,8 @@
 
 A file in it is used only when it is whole, is the one that was written under its name, and belongs
 to the user alone; otherwise it is removed, and made again when it is needed. A folder that another
-user owns or can write into is not used at all. Files come into place complete, by renaming, so that
-programs that run at the same time never see half of one.
+user owns or can write into is not used at all. Files come into place complete (`sim.files.atomic`),
+so that programs that run at the same time never see half of one.
 """
 
 from __future__ import annotations
@@ -13,26 +13,28 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
+from sim.files import atomic
 from sim.files.checksum import Damaged, verified, with_checksum
 
 PROGRAM: Final = "blinsim"
-DRAFT: Final = ".draft-"
-FOR_THE_USER_ALONE: Final = 0o700
 WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cache_folder() -> Path | None:
     """Return the user's cache folder of this program; None when the user has no home."""
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PROGRAM
+        place = platformdirs.user_cache_path(PROGRAM, appauthor=False)
     except RuntimeError:
         return None
+    return place if place.is_absolute() else None
 
 
 def usable_folder(*names: str) -> Path | None:
@@ -99,14 +101,21 @@ def write(path: Path, content: bytes) -> None:
     OSError
         When it cannot be written.
     """
-    handle, draft = tempfile.mkstemp(prefix=DRAFT, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(with_checksum(_name(path), content))
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    atomic.write_file(path, with_checksum(_name(path), content), private=True)
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a folder of files that `read` returns, as `write` does.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written, or is there by now.
+    """
+    checked = {
+        name: with_checksum(_name(folder / name), content) for name, content in contents.items()
+    }
+    atomic.write_new_folder(folder, checked, private=True)
 
 
 def remove(path: Path, said: str) -> None:
@@ -158,7 +167,7 @@ def _make(folder: Path) -> None:
         if not stat.S_ISDIR(status.st_mode):
             folder.unlink(missing_ok=True)
             say_once(f"the cache was damaged: {folder} was not a folder; it is made anew")
-    folder.mkdir(mode=FOR_THE_USER_ALONE, exist_ok=True)
+    folder.mkdir(mode=atomic.FOR_THE_USER_ALONE, exist_ok=True)
     # A folder that somebody else made in between is noticed here.
     _refuse(_of_others(folder.stat()))
     if not os.access(folder, os.R_OK | os.X_OK):

@@ -1,29 +1,25 @@
-"""A folder of results, written whole or not at all.
-
-Files are written into a hidden folder on the same disk and moved into place when all of them
-are complete. A run that fails or is interrupted leaves the previous files, and nothing else.
-"""
+"""A folder of results, written whole or not at all (`sim.files.atomic`), next to those of others."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
 from sim.errors import UserError
+from sim.files.atomic import Content, drafts_in, write_new_folder
 from sim.files.documents import exists
+from sim.files.single_file import refused_as
 
 OPTION: Final = "--out"
-STAGING: Final = ".blinsim-"
 PROBE: Final = ".blinsim-probe-"
 """An empty folder that is made to see whether one can be."""
 PROVENANCE: Final = "provenance.json"
 OF_A_RUN: Final = "summary.json"
-Content = TypeVar("Content")
+_Content = TypeVar("_Content")
 
 
 def check_folder(folder: Path, names: Collection[str]) -> None:
@@ -35,7 +31,7 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
         When `folder` is a file, a name in it is taken by a folder, or it or its nearest
         existing parent cannot be written.
     """
-    with _as_user_error(folder):
+    with refused_as(OPTION, folder):
         real = folder.resolve()
         if exists(real) and not real.is_dir():
             raise _wrong(folder, "is a file, not a folder")
@@ -55,7 +51,7 @@ def check_folder(folder: Path, names: Collection[str]) -> None:
                 left.rmdir()
 
 
-def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Collection[str]) -> None:
+def write_folder(folder: Path, contents: Mapping[str, Content], names: Collection[str]) -> None:
     """Write `contents` by file name, text in UTF-8, into `folder`, which is made when it is not there.
 
     Every file in it that has one of `names` is replaced or, if it is not written this time,
@@ -68,29 +64,20 @@ def write_folder(folder: Path, contents: Mapping[str, str | bytes], names: Colle
         When the folder cannot be written; it is then as it was.
     """
     check_folder(folder, names)
-    with _as_user_error(folder):
+    with refused_as(OPTION, folder):
         real = folder.resolve()
-        is_new = not real.exists()
-        if is_new:
+        if not real.exists():
             real.parent.mkdir(parents=True, exist_ok=True)
-        # Inside an existing folder, which may be a disk of its own or all that may be written.
-        staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=real.parent if is_new else real))
-        try:
-            # A temporary folder is for its owner alone; the one made in it is as any other.
-            fresh = staging / "new"
-            fresh.mkdir()
-            for name, content in contents.items():
-                (fresh / name).write_bytes(encoded(content))
-            if is_new:
-                fresh.rename(real)
-            else:
-                _exchange(fresh, real, staging / "old", names)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            write_new_folder(real, contents)
+            return
+        # Inside the folder, which may be a disk of its own or all that may be written.
+        with drafts_in(real) as drafts:
+            write_new_folder(drafts / "new", contents)
+            _exchange(drafts / "new", real, drafts / "old", names)
 
 
 def write_analysis(
-    folder: Path, analysis: str, contents: Mapping[str, str | bytes], names: Collection[str]
+    folder: Path, analysis: str, contents: Mapping[str, Content], names: Collection[str]
 ) -> None:
     """Write the files of an analysis as `write_folder` does, next to those of others.
 
@@ -110,8 +97,8 @@ def write_analysis(
 
 
 def beside_others(
-    folder: Path, analysis: str, contents: Mapping[str, Content]
-) -> dict[str, Content]:
+    folder: Path, analysis: str, contents: Mapping[str, _Content]
+) -> dict[str, _Content]:
     """Return files of an analysis under the names that they have in a folder.
 
     ``provenance.json`` is that of the run in it, or else of the first analysis; that of
@@ -144,11 +131,6 @@ def _analysis_in(folder: Path) -> str | None:
     return analysis if isinstance(analysis, str) and analysis.isidentifier() else None
 
 
-def encoded(content: str | bytes) -> bytes:
-    """Return text in UTF-8, and bytes as they are."""
-    return content.encode() if isinstance(content, str) else content
-
-
 def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> None:
     """Move the fresh files in and those that they replace out; undo it all on any failure."""
     incoming = sorted(path.name for path in fresh.iterdir())
@@ -166,16 +148,6 @@ def _exchange(fresh: Path, folder: Path, old: Path, names: Collection[str]) -> N
         for path in old.iterdir():
             path.rename(folder / path.name)
         raise
-
-
-@contextmanager
-def _as_user_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:
-        # A loop of links is a RuntimeError, a zero byte in a name a ValueError.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _wrong(folder, f"cannot be written: {reason}") from None
 
 
 def _wrong(folder: Path, problem: str) -> UserError:

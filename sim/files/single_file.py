@@ -1,15 +1,14 @@
-"""A single file, written whole or not at all."""
+"""A file that the user names in an option."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from sim.errors import UserError
-
-DRAFT: Final = ".draft-"
-"""Start of the name of a file that is not complete yet."""
+from sim.files import atomic
 
 
 def check_file(path: Path, option: str) -> None:
@@ -32,64 +31,27 @@ def check_file(path: Path, option: str) -> None:
         raise UserError("lies in a folder that cannot be written", key=option, value=str(path))
 
 
-def write_file(path: Path, text: str, option: str) -> None:
-    """Write `text` in UTF-8; folders on the way are made.
+def write_file(path: Path, content: atomic.Content, option: str) -> None:
+    """Write a file whole or not at all, text in UTF-8; folders on the way are made.
 
     Raises
     ------
     UserError
         When it cannot be written there; a previous file stays.
     """
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
+    with refused_as(option, path):
         check_file(path, option)
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(text, encoding="utf-8", newline="\n")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
+        atomic.write_file(path, content)
+
+
+@contextmanager
+def refused_as(option: str, path: Path, more: str = "") -> Iterator[None]:
+    """Say that the system refuses to write what an option names; `more` follows the reason."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        # A loop of links is a RuntimeError, a zero byte in a name a ValueError.
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"cannot be written: {reason}", key=option, value=str(path)) from None
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file, on the disk for good when this returns, whole or not at all.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
-    draft = path.with_name(f"{DRAFT}{path.name}")
-    write_flushed(draft, content)
-    draft.replace(path)
-    flush_folder(path.parent)
-
-
-def write_flushed(path: Path, content: bytes) -> None:
-    """Write a file and flush it to the disk; an incomplete one is removed.
-
-    Raises
-    ------
-    OSError
-        When it cannot be written.
-    """
-    try:
-        with path.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush a folder to the disk: a renamed file is safe when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        problem = f"cannot be written: {reason}" + (f"; {more}" if more else "")
+        raise UserError(problem, key=option, value=str(path)) from None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import UserError
+from sim.files.single_file import write_file
 from sim.layout.style import FORMATS, rendered
 
 if TYPE_CHECKING:
@@ -41,17 +41,4 @@ def write_figure(path: Path, figure: Figure) -> None:
     UserError
         When it cannot be written there; a previous file stays.
     """
-    content = rendered(figure, format_of(path))
-    draft = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "is a folder, not a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_bytes(content)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"cannot be written: {reason}", key=OPTION, value=str(path)) from None
+    write_file(path, rendered(figure, format_of(path)), OPTION)

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from sim.catalog import Catalogue, load_catalogue
 from sim.errors import nearest
 from sim.files.documents import Steps, exists, missing_file
+from sim.files.schema import Mistake, mistakes_in
 from sim.scenario.inheritance import (
+    EXTENDS,
     PARAMETERS,
     PERSPECTIVE,
     Lineage,
@@ -23,7 +25,7 @@ from sim.scenario.inheritance import (
     written,
 )
 from sim.scenario.inputs import Inputs
-from sim.scenario.mistakes import Mistake, first_of, mistakes_in
+from sim.scenario.mistakes import first_of
 from sim.scenario.schema import LATER_CARE, Scenario
 from sim.scenario.what_if import (
     changed_by,
@@ -195,7 +197,7 @@ def _check(top: Node, catalogue: Names) -> tuple[Scenario | None, list[Mistake]]
     try:
         scenario = Scenario.model_validate(top.plain())
     except ValidationError as error:
-        return None, mistakes_in(error)
+        return None, mistakes_in(error, Scenario, [EXTENDS])
     return scenario, list(_unknown_names(scenario, top, catalogue))
 
 

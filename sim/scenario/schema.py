@@ -1,7 +1,6 @@
 """The scenario: one question, and every choice that is needed to answer it.
 
-Values are never converted: ``"10"`` is not a number, ``true`` is not 1, a whole number is
-accepted where a fraction is. ``None`` means the value of the perspective.
+``None`` means the value of the perspective.
 """
 
 from __future__ import annotations
@@ -10,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PlainValidator,
     SerializerFunctionWrapHandler,
@@ -20,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sim.files.schema import Part, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
 
 LONGEST_HORIZON_YEARS: Final = 100
@@ -28,8 +26,6 @@ MOST_REGIMENS: Final = 6
 LONGEST_NAME: Final = 80
 LIFETIME: Final = "lifetime"
 WHAT_IFS: Final = "what_ifs"
-BROKEN_RULE: Final = "broken_rule"
-"""Type of the validation errors that concern more than one field; see `broken_rule`."""
 
 Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
@@ -38,14 +34,6 @@ LaterCare = Literal["usual_care", "supportive_care"]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
-
-
-def broken_rule(
-    path: tuple[str | int, ...], problem: str, value: object, choices: tuple[str, ...] = ()
-) -> PydanticCustomError:
-    """Say that the `value` at `path` breaks a rule across fields, and how."""
-    context: dict[str, Any] = {"path": path, "value": value, "choices": choices}
-    return PydanticCustomError(BROKEN_RULE, "{problem}", {"problem": problem, **context})
 
 
 def repeated(values: Sequence[_Value]) -> Iterator[tuple[int, int, _Value]]:
@@ -74,13 +62,7 @@ Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
-class _Part(BaseModel):
-    """The rules of every part of a scenario: no unknown key, no conversion, no change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Strategy(_Part):
+class Strategy(Part):
     """A sequence of regimens, one line of treatment each, and the care after the last."""
 
     name: Name
@@ -95,14 +77,14 @@ class Strategy(_Part):
         return self.label or self.name
 
 
-class Discounting(_Part):
+class Discounting(Part):
     """Annual effective discount rates; ``None`` is the perspective's."""
 
     costs: Rate | None = None
     effects: Rate | None = None
 
 
-class Switches(_Part):
+class Switches(Part):
     """Structural assumptions that can be chosen, or turned on or off."""
 
     background_mortality: bool = True
@@ -116,7 +98,7 @@ class Switches(_Part):
     vial_sharing: bool = False
 
 
-class WhatIf(_Part):
+class WhatIf(Part):
     """The same question with some keys changed, as an extending file would change them.
 
     `factors` multiply the values of parameters, `shifts` are added to them. A key that is not given
@@ -150,7 +132,7 @@ class WhatIf(_Part):
         return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
 
 
-class Scenario(_Part):
+class Scenario(Part):
     """A scenario: patients, strategies, perspective, horizon and assumptions."""
 
     title: Annotated[str, Field(min_length=1)]

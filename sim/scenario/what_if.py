@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from sim.files.documents import Steps
+from sim.files.schema import Mistake
 from sim.scenario.inheritance import PARAMETERS, Node, laid_over
-from sim.scenario.mistakes import Mistake
 from sim.scenario.schema import WHAT_IFS, Scenario, WhatIf
 
 FACTORS: Final = "factors"

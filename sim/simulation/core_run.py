@@ -126,7 +126,10 @@ def run_core(
 
 def workers(threads: int | None) -> int:
     """Return the number of threads to use."""
-    return threads or len(os.sched_getaffinity(0))
+    if threads:
+        return threads
+    # The processors that this program may use, where the system says so.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def units(question: Question, bound: Bound, counts: list[Counts], *, keep: bool) -> Iterator[Unit]:

@@ -114,12 +114,16 @@ def test_every_written_entry_is_tested():
 
 
 def test_every_file_is_loaded():
-    holders = (CATALOGUE.populations, CATALOGUE.regimens, CATALOGUE.perspectives)
-    loaded = {part.file for parts in holders for part in parts.values()}
-    loaded |= {table.file for table in CATALOGUE.life_tables.values()}
-    loaded |= {entry.file for entry in ENTRIES}
-    loaded |= {f"sim/catalog/data/{name}.yaml" for name in ("sources", "price_indices")}
-    assert {path.relative_to(ROOT).as_posix() for path in FILES} == loaded
+    named = {
+        "populations": CATALOGUE.populations,
+        "regimens": CATALOGUE.regimens,
+        "perspectives": CATALOGUE.perspectives,
+        "life_tables": CATALOGUE.life_tables,
+    }
+    loaded = {f"{folder}/{name}.yaml" for folder, parts in named.items() for name in parts}
+    loaded |= {entry.file.removeprefix("sim/catalog/data/") for entry in ENTRIES}
+    loaded |= {"sources.yaml", "price_indices.yaml"}
+    assert {path.relative_to(ROOT / "sim/catalog/data").as_posix() for path in FILES} == loaded
 
 
 def test_every_source_is_used():

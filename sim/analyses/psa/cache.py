@@ -1,15 +1,14 @@
 """A cache of results, so that the same question is not simulated twice.
 
-They are in ``$XDG_CACHE_HOME/blinsim/results``, by default in ``~/.cache``, each in a folder named
-by the hash of all its inputs. Without such a folder the program only is slower; damaged files are
-removed (`sim.files.cache_folder`).
+They are in the folder ``results`` of `sim.files.cache_folder.cache_folder`, each in a folder named by
+the hash of all its inputs. Without such a folder the program only is slower; damaged files are
+removed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,14 +24,12 @@ from sim.analyses.shared.results import (
     result_files,
 )
 from sim.files.cache_folder import (
-    DRAFT,
-    FOR_THE_USER_ALONE,
     cache_folder,
     delete,
     read,
     remove,
     usable_folder,
-    write,
+    write_folder,
 )
 from sim.simulation.question import Question
 
@@ -73,15 +70,8 @@ def keep(psa: Psa) -> None:
         return
     asked = manifest(psa.question, psa.draws, psa.base_patients)
     files = result_files(psa)
-    try:
-        with tempfile.TemporaryDirectory(prefix=DRAFT, dir=folder) as draft:
-            whole = Path(draft) / asked["key"]
-            whole.mkdir(mode=FOR_THE_USER_ALONE)
-            for name, content in {**files, MANIFEST: manifest_text(asked, files)}.items():
-                write(whole / name, content)
-            whole.rename(folder / whole.name)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_folder(folder / asked["key"], {**files, MANIFEST: manifest_text(asked, files)})
 
 
 def entries() -> Iterator[Entry]:

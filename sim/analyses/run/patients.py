@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.engine.outcomes import FLAGS
-from sim.errors import UserError
+from sim.files.atomic import writing
+from sim.files.single_file import check_file, refused_as
 from sim.simulation.run import Sink
 from sim.simulation.tally import CATEGORIES, DISCOUNTED, ROW, UNDISCOUNTED
 
@@ -82,58 +82,36 @@ def patients_table(
     return pa.table(data, schema=pa.schema(columns()))
 
 
-class PatientsFile:
-    """Writes patients as they come; the file appears under its name when all are written."""
+@contextmanager
+def patients_file(path: Path, strategies: tuple[str, ...]) -> Iterator[Sink]:
+    """Open the file of the patients, which comes into place when all of them are written.
 
-    def __init__(self, path: Path, strategies: tuple[str, ...]) -> None:
-        self.path = path
-        self.strategies = strategies
-        self.schema = pa.schema(columns())
+    Yields a function that writes a unit: number of the first patient, outcomes (patient, strategy,
+    outcome) and amounts (patient, strategy, kind, category).
 
-    def __enter__(self) -> Sink:
-        """Open a temporary file in the same folder; return a function to which patients are passed.
+    Raises
+    ------
+    UserError
+        When it cannot be written there; a previous file stays.
+    """
+    with ExitStack() as opened:
+        with refused_as(OPTION, path):
+            check_file(path, OPTION)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = opened.enter_context(writing(path))
+            writer = pq.ParquetWriter(stream, pa.schema(columns()), compression="zstd")
 
-        Raises
-        ------
-        UserError
-            When it cannot be written there.
-        """
+        def write(first: int, rows: np.ndarray[Any, Any], amounts: np.ndarray[Any, Any]) -> None:
+            table = patients_table(first, rows, amounts, strategies)
+            with refused_as(OPTION, path):
+                writer.write_table(table)
+
         try:
-            if self.path.is_dir():
-                raise IsADirectoryError(21, "is a folder, not a file")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._draft = self.path.with_name(f".{self.path.name}-{os.getpid()}")
-            self._stream = self._draft.open("xb")
-        except OSError as error:
-            raise self._refused(error) from None
-        self._writer = pq.ParquetWriter(self._stream, self.schema, compression="zstd")
-        return self.write
-
-    def write(self, first: int, rows: np.ndarray[Any, Any], amounts: np.ndarray[Any, Any]) -> None:
-        """Write a unit: (patient, strategy, outcome) and (patient, strategy, kind, category)."""
-        try:
-            self._writer.write_table(patients_table(first, rows, amounts, self.strategies))
-        except OSError as error:
-            raise self._refused(error) from None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Move the complete file into place; after an error remove it."""
-        try:
-            self._writer.close()
-            self._stream.close()
-            if kind is None:
-                self._draft.replace(self.path)
-        except OSError as problem:
-            if kind is None:
-                raise self._refused(problem) from None
-        finally:
-            self._draft.unlink(missing_ok=True)
-
-    def _refused(self, error: OSError) -> UserError:
-        reason = error.strerror or str(error)
-        return UserError(f"cannot be written: {reason}", key=OPTION, value=str(self.path))
+            yield write
+        except BaseException:
+            with suppress(OSError):
+                writer.close()
+            raise
+        with refused_as(OPTION, path):
+            writer.close()
+            opened.close()

@@ -279,6 +279,6 @@ def _patients_file(
     """Open the file of the single patients; None without a path."""
     if path is None:
         return nullcontext()
-    from sim.analyses.run.patients import PatientsFile
+    from sim.analyses.run.patients import patients_file
 
-    return PatientsFile(Path(path), scenario.strategies)
+    return patients_file(Path(path), scenario.strategies)

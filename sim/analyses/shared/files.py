@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from sim.files.results_folder import encoded
+from sim.files.atomic import encoded
 from sim.layout.citations import citations
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question

@@ -1,33 +1,34 @@
 """A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
 
 Chunks of draws are in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
-(`sim.files.checksum`) that binds it to its analysis and its number. Every file is written under
-another name, flushed to the disk and moved into place, so that only whole files are left however
-the program ends. The results of an earlier analysis in DIR stay until those of this one are
-complete.
+(`sim.files.checksum`) that binds it to its analysis and its number. Files come into place complete
+and flushed to the disk (`sim.files.atomic`), so that only whole files are left however the program
+ends. The results of an earlier analysis in DIR stay until those of this one are complete.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 import pandas as pd
 
 from sim.analyses.shared.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
 from sim.errors import UserError
+from sim.files.atomic import DRAFT, write_file, write_files
+from sim.files.cache_folder import delete
 from sim.files.checksum import Damaged, verified, with_checksum
 from sim.files.results_folder import OPTION, check_folder
-from sim.files.single_file import DRAFT, flush_folder, write_durably, write_flushed
+from sim.files.single_file import refused_as
 
 CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"
 SUFFIX: Final = ".parquet"
 RESUME: Final = "--resume"
+KEPT: Final = f"what is finished is kept: continue with {RESUME}"
 NUMBERS: Final = ("draws", "patients", "seed")
 """Optional entries of a manifest that are whole numbers."""
 
@@ -53,8 +54,9 @@ class Chunks:
         UserError
             When it cannot be written; the other chunks stay.
         """
-        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
-            write_durably(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
+        content = with_checksum(self._name(chunk), parquet(outcomes))
+        with refused_as(OPTION, self.folder, KEPT):
+            write_file(self._path(chunk), content, lasting=True)
 
     def read(self, chunk: int) -> pd.DataFrame:
         """Return the outcomes of a chunk.
@@ -81,17 +83,8 @@ class Chunks:
             When they cannot be written; the folder's earlier results are then as they were.
         """
         everything = {**files, MANIFEST: manifest_text(self.asked, files)}
-        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
-            drafts = {name: self.place / f"{DRAFT}{name}" for name in everything}
-            try:
-                for name, draft in drafts.items():
-                    write_flushed(draft, everything[name])
-                for name, draft in drafts.items():
-                    draft.replace(self.folder / name)
-            finally:
-                for draft in drafts.values():
-                    draft.unlink(missing_ok=True)
-            flush_folder(self.folder)
+        with refused_as(OPTION, self.folder, KEPT):
+            write_files(self.folder, everything, lasting=True, place=self.place)
             self.drop()
 
     def drop(self) -> None:
@@ -159,11 +152,9 @@ def opened(
     """
     check_unfinished(folder, names, resume=resume)
     chunks = Chunks(folder, asked, resume=resume)
-    with _as_user_error(folder):
+    with refused_as(OPTION, folder):
         chunks.place.mkdir(parents=True, exist_ok=True)
-        lock = (chunks.place / LOCK).open("wb")
-    with lock:
-        _take(lock, folder)
+    with _locked(chunks.place / LOCK, folder):
         found = _manifest(chunks.place)
         if found is not None and found["key"] != asked["key"]:
             if not _is_complete(folder, found):
@@ -173,14 +164,13 @@ def opened(
                     value=str(folder),
                 )
             found = None
-        with _as_user_error(folder):
+        with refused_as(OPTION, folder):
             for path in chunks.place.iterdir():
                 if path.name != LOCK and (found is None or path.name.startswith(DRAFT)):
-                    path.unlink()
+                    delete(path)
             if found is None:
-                write_durably(
-                    chunks.place / MANIFEST, (json.dumps(asked, indent=INDENT) + "\n").encode()
-                )
+                text = json.dumps(asked, indent=INDENT) + "\n"
+                write_file(chunks.place / MANIFEST, text, lasting=True)
         yield chunks
 
 
@@ -190,15 +180,22 @@ def _finished(place: Path) -> set[int]:
     return {int(name) for name in names if name.isdecimal()}
 
 
-def _take(lock: BinaryIO, folder: Path) -> None:
+@contextmanager
+def _locked(path: Path, folder: Path) -> Iterator[None]:
+    # Imported here, because it would delay the start of every command.
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, blocking=False)
+    with refused_as(OPTION, folder):
+        try:
+            lock.acquire()
+        except Timeout:
+            problem = "is in use: another analysis is writing into it"
+            raise UserError(problem, key=OPTION, value=str(folder)) from None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        problem = "is in use: another analysis is writing into it"
-        raise UserError(problem, key=OPTION, value=str(folder)) from None
-    except OSError:
-        # A disk without locks: the user sees to it that there is one writer.
-        return
+        yield
+    finally:
+        lock.release()
 
 
 def _described(asked: Mapping[str, Any]) -> str:
@@ -229,13 +226,3 @@ def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
     """Whether the chunks are left from results that are complete in the folder."""
     results = _manifest(folder)
     return results is not None and results["key"] == unfinished["key"]
-
-
-@contextmanager
-def _as_user_error(folder: Path, kept: str = "") -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        problem = f"cannot be written: {reason}" + (f"; {kept}" if kept else "")
-        raise UserError(problem, key=OPTION, value=str(folder)) from None
