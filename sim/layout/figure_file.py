@@ -1,18 +1,35 @@
-"""A figure as a single file, written whole or not at all."""
+"""Figures as files: every figure in every format; one alone is written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import UserError
-from sim.layout.style import FORMATS, rendered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPTION: Final = "--figure"
+FORMATS: Final = ("svg", "png", "pdf")
+
+
+def figure_names(figures: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the files of figures."""
+    return tuple(f"{name}.{suffix}" for name in figures for suffix in FORMATS)
+
+
+def figure_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
+    """Return the files of figures by name, each figure in all `FORMATS`."""
+    from sim.layout.style import rendered
+
+    return {
+        f"{name}.{suffix}": rendered(figure, suffix)
+        for name, figure in figures.items()
+        for suffix in FORMATS
+    }
 
 
 def format_of(path: Path) -> str:
@@ -41,6 +58,8 @@ def write_figure(path: Path, figure: Figure) -> None:
     UserError
         When it cannot be written there; a previous file stays.
     """
+    from sim.layout.style import rendered
+
     content = rendered(figure, format_of(path))
     draft = path.with_name(f".{path.name}-{os.getpid()}")
     try:

@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from sim.layout.cells import money_text, typeset
+
 MM_PER_INCH: Final = 25.4
-FORMATS: Final = ("svg", "png", "pdf")
 DPI: Final = 200
 COLOURS: Final = (
     "#0072B2",
@@ -90,7 +91,7 @@ def legend_columns(labels: Sequence[str], width_mm: float) -> int:
 
 
 def rendered(figure: Figure, format_name: str) -> bytes:
-    """Return the figure as a file of one of `FORMATS`: the same drawing, the same bytes."""
+    """Return the figure as a file of a format: the same drawing, the same bytes."""
     metadata = {
         "svg": {"Date": None, "Creator": "blinsim"},
         "png": {"Software": "blinsim"},
@@ -104,9 +105,4 @@ def rendered(figure: Figure, format_name: str) -> bytes:
 
 def in_currency(axis: Axis, symbol: str) -> None:
     """Write the numbers along an axis as amounts of money."""
-
-    def shown(value: float, _: float) -> str:
-        sign = "−" if value < 0.0 else ""
-        return f"{sign}{symbol}{abs(value):,.0f}"
-
-    axis.set_major_formatter(shown)
+    axis.set_major_formatter(lambda value, _: typeset(money_text(value, symbol)))

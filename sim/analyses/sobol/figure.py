@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim.analyses.shared.figure_words import against
+from sim.analyses.shared.text import against
 from sim.analyses.sobol.analysis import Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.style import COLOURS, new_figure

@@ -11,7 +11,14 @@ from rich.console import Console
 from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.global_sensitivity import INDICES
 from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
-from sim.analyses.shared.text import SAME_PATIENTS, amount, estimate_cell, folded, print_notes
+from sim.analyses.shared.text import (
+    SAME_PATIENTS,
+    against,
+    amount,
+    estimate_cell,
+    folded,
+    print_notes,
+)
 from sim.analyses.sobol.analysis import Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.table import Cell, Row, Table, print_table
@@ -79,7 +86,7 @@ def sobol_files(result: Sobol) -> dict[str, str | bytes]:
 
 def drawn_sobol(result: Sobol) -> Figure:
     """Return the figure of the analysis."""
-    from sim.analyses.shared.figure_words import against, words_figure
+    from sim.analyses.shared.figure_words import words_figure
     from sim.analyses.sobol.figure import sobol_figure
     from sim.layout.style import styled
 

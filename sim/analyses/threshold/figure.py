@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim.analyses.shared.figure_words import named, number, shown_name, whole_ticks
+from sim.analyses.shared.figure_words import named, number, whole_ticks
 from sim.analyses.shared.principal import NORMAL_97_5
+from sim.analyses.shared.text import strategy_label
 from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, in_currency, new_figure
@@ -64,7 +65,7 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
         axes.set_title(f"At {symbol}{threshold:,.0f} per QALY")
     panels[-1].set_xlabel(named(varied))
-    comparator = shown_name(question, question.scenario.comparator_name)
+    comparator = strategy_label(question, question.scenario.comparator_name)
     figure.supylabel(
         f"Net monetary benefit against {comparator}, {question.perspective.price_year} "
         f"{question.perspective.currency}",
@@ -146,7 +147,7 @@ def _said(flip: Flip) -> str:
 
 def _legend(result: ThresholdAnalysis, names: Sequence[str]) -> list[Line2D]:
     handles = [
-        Line2D([], [], color=colour, label=shown_name(result.question, name))
+        Line2D([], [], color=colour, label=strategy_label(result.question, name))
         for name, colour in colour_of(names).items()
     ]
     base = result.question.numbers[result.varied.name]

@@ -12,15 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import distance_transform_edt
 
-from sim.analyses.shared.figure_words import (
-    against,
-    axis_label,
-    in_unit,
-    named,
-    number,
-    shown_name,
-    whole_ticks,
-)
+from sim.analyses.shared.figure_words import axis_label, in_unit, named, number, whole_ticks
+from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.tornado.figure import FLIP_MARK, WHITE_GROUND
 from sim.analyses.twoway.analysis import TwoWay
 from sim.economics.estimates import Array
@@ -95,7 +88,7 @@ def _names(axes: Axes, result: TwoWay, xs: Array, ys: Array, benefits: Array) ->
     handles: list[Line2D] = []
     best = benefits.argmax(axis=-1)
     for s, name in enumerate(result.strategies):
-        said = f"{shown_name(result.question, name)} optimal"
+        said = f"{strategy_label(result.question, name)} optimal"
         letter = ascii_uppercase[len(handles)]
         for text in (said.replace(" optimal", "\noptimal"), letter):
             place = _roomiest(best == s, text)

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import (
-    FIGURE_FORMATS,
-    analysis_files,
-    names_of,
-    summary_json,
-)
+from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes
 from sim.analyses.voi.analysis import Knowledge, ValueOfInformation
 from sim.analyses.voi.information import PartialInformation, effective_population
 from sim.layout.cells import SYMBOLS, money, patients_in_words
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.layout.values import estimate_json, finite
@@ -31,7 +27,7 @@ BARS: Final = "evppi"
 NAMES: Final = (
     *names_of(ANALYSIS, figure=False),
     f"{CURVE}.csv",
-    *(f"{figure}.{suffix}" for figure in (CURVE, BARS) for suffix in FIGURE_FORMATS),
+    *figure_names((CURVE, BARS)),
 )
 EVERYTHING: Final = "everything"
 COLUMNS: Final = (
@@ -141,16 +137,10 @@ def voi_files(
     found: ValueOfInformation, patients: Patients | None, top: int
 ) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure shows the `top` parameters."""
-    from sim.layout.style import rendered
-
     table, summary = voi_table(found, patients), voi_summary(found, patients)
     files = analysis_files(found.psa.question, ANALYSIS, table, summary)
     files[f"{CURVE}.csv"] = found.curve.to_csv(index=False, lineterminator="\n")
-    return files | {
-        f"{name}.{suffix}": rendered(figure, suffix)
-        for name, figure in drawn_voi(found, top).items()
-        for suffix in FIGURE_FORMATS
-    }
+    return files | figure_files(drawn_voi(found, top))
 
 
 def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
