@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,6 +17,7 @@ MINUS: Final = "−"
 """In figures; on a screen a hyphen, which can be copied and searched."""
 THOUSAND: Final = 1000.0
 MOST_DIGITS: Final = 6
+_HYPHEN: Final = re.compile(r"(?<!\w)-(?=[\d$£])")
 GAINING: Final[Quadrant] = "more effective and costlier"
 SAVING: Final[Quadrant] = "less effective and cheaper"
 
@@ -45,8 +47,8 @@ def short_texts(values: Sequence[float]) -> list[str]:
 
 
 def typeset(text: str) -> str:
-    """Return numbers with true minus signs, for figures."""
-    return text.replace("-", MINUS)
+    """Return text with true minus signs before its numbers, for figures."""
+    return _HYPHEN.sub(MINUS, text)
 
 
 def number(estimate: Estimate, digits: int) -> Cell:

@@ -23,11 +23,12 @@ def figure_names(figures: Iterable[str]) -> tuple[str, ...]:
 
 def figure_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
     """Return the files of figures by name, each figure in all `FORMATS`."""
-    from sim.layout.style import rendered
+    from sim.layout.style import laid_out, rendered
 
     return {
         f"{name}.{suffix}": rendered(figure, suffix)
         for name, figure in figures.items()
+        for figure in (laid_out(figure),)
         for suffix in FORMATS
     }
 

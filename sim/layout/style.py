@@ -34,6 +34,8 @@ LEGEND_KEY_MM: Final = 12.0
 LEGEND_LETTER_MM: Final = 1.75
 GREY: Final = "#6E6E6E"
 LIGHT_GREY: Final = "#D9D9D9"
+WHITE_GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
+"""Behind words on a drawing."""
 SETTINGS: Final = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -88,6 +90,14 @@ def legend_columns(labels: Sequence[str], width_mm: float) -> int:
     """Return the number of legend entries side by side in a figure of this width."""
     widest = LEGEND_KEY_MM + LEGEND_LETTER_MM * max((len(label) for label in labels), default=0)
     return max(1, min(len(labels), int(width_mm / widest)))
+
+
+def laid_out(figure: Figure) -> Figure:
+    """Return the figure with its parts in their final places, found once for all formats."""
+    with styled():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def rendered(figure: Figure, format_name: str) -> bytes:

@@ -52,7 +52,12 @@ def drawn_psa(psa: Psa) -> dict[str, Figure]:
     with styled():
         return {
             PLANE: plane_figure(
-                clouds, names, labels[comparator], question.thresholds, symbol=symbol
+                clouds,
+                names,
+                labels[comparator],
+                question.thresholds,
+                symbol=symbol,
+                year=question.perspective.price_year,
             ),
             CURVES: acceptability_figure(
                 curves,

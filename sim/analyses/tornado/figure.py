@@ -32,7 +32,7 @@ from sim.analyses.tornado.analysis import (
     shown_sections,
 )
 from sim.layout.cells import typeset
-from sim.layout.style import COLOURS, GREY, new_figure
+from sim.layout.style import COLOURS, GREY, WHITE_GROUND, new_figure
 
 WIDTH_MM: Final = 190.0
 ROW_MM: Final = 6.8
@@ -62,7 +62,6 @@ FLIP_MARK: Final[dict[str, Any]] = {
     "markeredgewidth": 0.9,
     "linestyle": "",
 }
-WHITE_GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}
 BOX: Final = {"edgecolor": GREY, "linewidth": 0.5, "pad": 1.2}
 
 

@@ -14,10 +14,10 @@ from scipy.ndimage import distance_transform_edt
 
 from sim.analyses.shared.figure_words import axis_label, in_unit, named, number, whole_ticks
 from sim.analyses.shared.text import against, strategy_label
-from sim.analyses.tornado.figure import FLIP_MARK, WHITE_GROUND
+from sim.analyses.tornado.figure import FLIP_MARK
 from sim.analyses.twoway.analysis import TwoWay
 from sim.economics.estimates import Array
-from sim.layout.style import new_figure
+from sim.layout.style import WHITE_GROUND, new_figure
 
 Area = np.ndarray[Any, np.dtype[np.bool_]]
 WIDTH_MM: Final = 150.0
