@@ -21,7 +21,7 @@ ELLIPSE_SHARE: Final = 0.95
 DOT: Final = 5.0
 MOST_DOTS: Final = 3000
 """More only darken the cloud; the ellipse is that of all."""
-TITLE_PAD: Final = 22.0
+TITLE_PAD: Final = 18.0
 ROOM: Final = 0.08
 FAINTEST: Final = 0.2
 FLAT: Final = 180.0

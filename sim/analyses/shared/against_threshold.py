@@ -20,8 +20,9 @@ def threshold_axis(
     axes: Axes, curve: pd.DataFrame, thresholds: Sequence[float], symbol: str
 ) -> None:
     """Let the horizontal axis be the column ``threshold``, with lines at the scenario's own."""
-    for threshold in thresholds:
-        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0)
+    for place, threshold in enumerate(thresholds):
+        label = "thresholds of the scenario" if place == 0 else None
+        axes.axvline(threshold, color=GREY, linestyle="--", linewidth=0.8, zorder=0, label=label)
     axes.set_xlim(0.0, float(curve["threshold"].max()))
     axes.grid(axis="y")
     in_currency(axes.xaxis, symbol)

@@ -20,7 +20,7 @@ HEIGHT_MM: Final = 105.0
 ROOM: Final = 0.18
 SMALL: Final = 7.0
 MARK: Final = 11.0
-TITLE_PAD: Final = 22.0
+TITLE_PAD: Final = 18.0
 
 
 class Place(NamedTuple):

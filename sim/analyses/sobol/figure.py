@@ -47,8 +47,11 @@ def sobol_figure(result: Sobol) -> Figure:
     axes.axvline(0.0, color="black", linewidth=0.8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel(f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}")
-    axes.set_title(against(result.target.question, result.target.strategy))
+    axes.set_xlabel(
+        f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}\n"
+        f"{against(result.target.question, result.target.strategy)}"
+    )
+    axes.set_title("Share of the variance by group of inputs")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 

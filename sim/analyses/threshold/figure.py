@@ -25,6 +25,8 @@ SMALL: Final = 7.0
 LEGEND_COLUMNS: Final = 3
 STRIP: Final = 0.035
 """Height of the strip that shows the optimal strategy, as a share of a panel."""
+BEYOND: Final = 0.025
+"""Of the interval, to either side of it, so that a base at its end is seen."""
 BELOW: Final = 0.2
 ABOVE: Final = 1.22
 """How far a panel reaches below and above its lines, for the strip and the value of a flip."""
@@ -77,9 +79,10 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
 
 
 def _limits(result: ThresholdAnalysis) -> tuple[float, float]:
-    """Return the ends of the axis: of a count half a step beyond its whole numbers."""
-    beyond = 0.5 if result.varied.is_whole else 0.0
-    return result.varied.low - beyond, result.varied.high + beyond
+    """Return the ends of the axis, beyond those of the interval: of a count half a step."""
+    varied = result.varied
+    beyond = 0.5 if varied.is_whole else BEYOND * (varied.high - varied.low)
+    return varied.low - beyond, varied.high + beyond
 
 
 def _lines(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Sequence[str]) -> None:
@@ -106,11 +109,10 @@ def _strip(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Seque
         axes.axvspan(start, end, 0.0, STRIP, color=colours[name], linewidth=0.0)
     axes.annotate(
         "optimal",
-        (1.0, STRIP),
+        (0.0, STRIP),
         xycoords="axes fraction",
-        xytext=(0.0, 1.0),
+        xytext=(3.0, 1.0),
         textcoords="offset points",
-        ha="right",
         fontsize=SMALL,
         color=GREY,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -11,7 +12,7 @@ from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes
 from sim.analyses.voi.analysis import Knowledge, ValueOfInformation
 from sim.analyses.voi.information import PartialInformation, effective_population
-from sim.layout.cells import SYMBOLS, money, patients_in_words
+from sim.layout.cells import SYMBOLS, money, money_text, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
@@ -203,16 +204,29 @@ def print_voi(
     print_table(
         console, Table("Expected value of perfect information (standard error)", headings, [rows])
     )
+    groups, parameters = _told(found.groups), _told(found.parameters)
     for title, parts in (
-        ("EVPPI per patient of groups", found.groups),
-        (
-            f"… of the {min(top, len(found.parameters))} parameters worth most",
-            found.parameters[:top],
-        ),
+        ("EVPPI per patient of groups", groups),
+        ("EVPPI per patient of the parameters worth most", parameters[:top]),
     ):
-        body = [_row(found, part, symbol) for part in parts]
-        print_table(console, Table(f"{title} (standard error)", headings, [body]))
-    print_notes(console, EXPLAINED, METHOD)
+        if parts:
+            body = [_row(found, part, symbol) for part in parts]
+            print_table(console, Table(f"{title} (standard error)", headings, [body]))
+    peak = found.curve.iloc[int(found.curve["evpi"].to_numpy().argmax())]
+    told = (
+        f"{len(groups)} of {len(found.groups)} groups and {len(parameters)} of "
+        f"{len(found.parameters)} parameters are shown: those whose value exceeds its noise."
+        if groups or parameters
+        else "Nothing to learn at these thresholds: no group and no parameter is worth more than "
+        "the noise of its estimate."
+    )
+    where = f"{money_text(peak['evpi'], symbol)} at {money_text(peak['threshold'], symbol)}"
+    print_notes(console, f"{told} EVPI peaks at {where} per QALY.", EXPLAINED, METHOD)
+
+
+def _told(parts: Sequence[Knowledge]) -> list[Knowledge]:
+    """Return the parts that are told from nothing at a threshold."""
+    return [part for part in parts if any(worth.exceeds_bias for worth in part.worth.values())]
 
 
 def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
