@@ -99,7 +99,7 @@ class CompareResult(ScenarioResult):
         """Return the summary as JSON text."""
         return comparison_files.comparison_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the scenarios side by side."""
         comparison_table.print_comparison(console, self._found)
 

@@ -155,7 +155,7 @@ class RunResult(ScenarioResult):
         """Return the summary as JSON text."""
         return files.summary_json(self._simulation, self._summary)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the answer, then log and ledger of the traced patients."""
         from sim.layout import text, trace
 

@@ -209,6 +209,23 @@ class ScenarioResult(Result):
         """The name of the scenario."""
         return self.scenario.name
 
+    def print_to(self, console: Console) -> None:
+        """Print the answer as the command does, and the commands that may follow."""
+        from sim.analyses.shared.next_steps import print_next
+
+        self._print(console)
+        if len(self.scenario.strategies) > 1:
+            print_next(console, self.COMMAND, {"SCENARIO": self.scenario.file, **self._next_words})
+
+    @abstractmethod
+    def _print(self, console: Console) -> None:
+        """Print the answer alone."""
+
+    @property
+    def _next_words(self) -> Mapping[str, str]:
+        """The words of the commands that follow, see `sim.analyses.shared.next_steps`."""
+        return {}
+
 
 _Found = TypeVar("_Found", bound=Result)
 

@@ -70,9 +70,17 @@ class TornadoResult(ResumableResult[Tornado]):
         """Return the summary as JSON text."""
         return tables.tornado_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the widest bars and the structural choices."""
         tables.print_tornado(console, self._found, self._top, components=self._components)
+
+    @property
+    def _next_words(self) -> Mapping[str, str]:
+        """The parameter of the widest bar, if there is one."""
+        alone = (analysis.PARAMETER, analysis.FITTED)
+        bars = [bar for bar in self._found.bars if bar.group in alone and bar.swing > 0.0]
+        widest = max(bars, key=lambda bar: bar.swing, default=None)
+        return {} if widest is None else {"WIDEST": widest.name}
 
     def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
         return tables.drawn_tornado(self._found, self._top, components=self._components)
