@@ -66,7 +66,8 @@ def _rows(result: Sobol) -> pd.DataFrame:
     """Return the indices of the groups; topics of the fitted parameters follow these."""
     parts = []
     for name in result.table.index[:GROUPS_SHOWN]:
-        parts.append(result.table.loc[[name]])
+        shown = f"{name}, not fitted" if name in result.fitted.index else name
+        parts.append(result.table.loc[[name]].rename(index={name: shown}))
         if name == FITTED:
             topics = result.fitted.rename(
                 columns={"share": "first_order", "share_ci": "first_order_ci"}

@@ -220,6 +220,8 @@ def print_voi(
         else "Nothing to learn at these thresholds: no group and no parameter is worth more than "
         "the noise of its estimate."
     )
+    noisy = [_named(found, part) for part in found.groups if part not in groups]
+    told += f" Within their noise: {', '.join(noisy)}." if noisy else ""
     where = f"{money_text(peak['evpi'], symbol)} at {money_text(peak['threshold'], symbol)}"
     print_notes(console, f"{told} EVPI peaks at {where} per QALY.", EXPLAINED, METHOD)
 
@@ -232,8 +234,12 @@ def _told(parts: Sequence[Knowledge]) -> list[Knowledge]:
 def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
     # A parameter is shown by its name, which is unique and can be copied into a scenario.
     single = part.name in found.psa.parameters
-    label = part.name if single else f"{_label(found, part)} ({len(part.members)})"
+    label = part.name if single else _named(found, part)
     return Row(label, [_cell(worth, symbol) for worth in part.worth.values()])
+
+
+def _named(found: ValueOfInformation, group: Knowledge) -> str:
+    return f"{_label(found, group)} ({len(group.members)})"
 
 
 def _cell(worth: PartialInformation, symbol: str) -> Cell:
