@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sim.analyses.shared.arguments import BARS
 from sim.commands.answers import resumable, show
 from sim.commands.options import (
     json_option,
@@ -18,7 +19,6 @@ from sim.commands.options import (
     strategy_option,
     threads_option,
     threshold_option,
-    top_option,
 )
 
 
@@ -27,7 +27,19 @@ from sim.commands.options import (
 @outcome_option
 @threshold_option
 @strategy_option
-@top_option
+@click.option(
+    "--top",
+    metavar="K",
+    type=click.IntRange(1),
+    default=BARS,
+    show_default=True,
+    help="Bars, and structural choices, that are printed and drawn; the files hold all.",
+)
+@click.option(
+    "--components",
+    is_flag=True,
+    help="Show the principal components of the fitted parameters as well.",
+)
 @patients_option
 @seed_option
 @out_option
@@ -40,6 +52,7 @@ def tornado(
     threshold: float | None,
     strategy: str | None,
     top: int,
+    components: bool,
     patients: int | None,
     seed: int | None,
     out: Path | None,
@@ -62,6 +75,7 @@ def tornado(
             threshold=threshold,
             strategy=strategy,
             top=top,
+            components=components,
             patients=patients,
             seed=seed,
             out=out,

@@ -1,8 +1,10 @@
-"""Estimates as cells of a table: a number in its unit, and its standard error."""
+"""Numbers and money in words, and estimates as cells of a table with their standard error."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from sim.economics.estimates import Estimate
@@ -11,8 +13,42 @@ from sim.layout.table import Cell
 
 SYMBOLS: Final = {"USD": "$", "GBP": "£"}
 NOTHING: Final = "–"
+MINUS: Final = "−"
+"""In figures; on a screen a hyphen, which can be copied and searched."""
+THOUSAND: Final = 1000.0
+MOST_DIGITS: Final = 6
+_HYPHEN: Final = re.compile(r"(?<!\w)-(?=[\d$£])")
 GAINING: Final[Quadrant] = "more effective and costlier"
 SAVING: Final[Quadrant] = "less effective and cheaper"
+
+
+def number_text(value: float | None) -> str:
+    """Return a number with three digits, or all of a large one; empty for none."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
+
+
+def money_text(amount: float, symbol: str) -> str:
+    """Return an amount in whole units of the currency: ``-$1,234``."""
+    return f"{'-' if round(amount) < 0 else ''}{symbol}{abs(amount):,.0f}"
+
+
+def short_texts(values: Sequence[float]) -> list[str]:
+    """Return numbers with as few digits, from two, as tell them apart: ``0.09``, ``12``, ``4,478``."""
+    for digits in range(2, MOST_DIGITS):
+        rounded = [float(f"{value:.{digits}g}") for value in values]
+        if len(set(rounded)) == len(set(values)):
+            break
+    return [
+        f"{value:,.0f}" if abs(value) >= THOUSAND / 10.0 else f"{short:g}"
+        for value, short in zip(values, rounded, strict=True)
+    ]
+
+
+def typeset(text: str) -> str:
+    """Return text with true minus signs before its numbers, for figures."""
+    return _HYPHEN.sub(MINUS, text)
 
 
 def number(estimate: Estimate, digits: int) -> Cell:
@@ -33,9 +69,8 @@ def _error(se: float, digits: int) -> str:
 
 def money(amount: float, error: float, symbol: str) -> Cell:
     """Show an amount in whole units of the currency."""
-    sign = "-" if round(amount) < 0 else ""
     shown = "" if math.isnan(error) else f" ({error:,.0f})"
-    return Cell(f"{sign}{symbol}{abs(amount):,.0f}", shown)
+    return Cell(money_text(amount, symbol), shown)
 
 
 def icer(gain: Increment, symbol: str) -> Cell:

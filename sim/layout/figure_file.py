@@ -1,18 +1,36 @@
-"""A figure as a single file, written whole or not at all."""
+"""Figures as files: every figure in every format; one alone is written whole or not at all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import UserError
 from sim.files.single_file import write_file
-from sim.layout.style import FORMATS, rendered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPTION: Final = "--figure"
+FORMATS: Final = ("svg", "png", "pdf")
+
+
+def figure_names(figures: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the files of figures."""
+    return tuple(f"{name}.{suffix}" for name in figures for suffix in FORMATS)
+
+
+def figure_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
+    """Return the files of figures by name, each figure in all `FORMATS`."""
+    from sim.layout.style import laid_out, rendered
+
+    return {
+        f"{name}.{suffix}": rendered(figure, suffix)
+        for name, figure in figures.items()
+        for figure in (laid_out(figure),)
+        for suffix in FORMATS
+    }
 
 
 def format_of(path: Path) -> str:
@@ -41,4 +59,6 @@ def write_figure(path: Path, figure: Figure) -> None:
     UserError
         When it cannot be written there; a previous file stays.
     """
+    from sim.layout.style import rendered
+
     write_file(path, rendered(figure, format_of(path)), OPTION)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from sim.economics.ledger import State
 from sim.layout.run_columns import COLUMNS
 from sim.layout.trace import describe
 from sim.layout.values import estimate_row
-from sim.simulation.curves import curves
+from sim.simulation.curves import Curve, curves
 from sim.simulation.flow import Flow, flow_of
 from sim.simulation.outcome_units import account_unit, outcome_unit
 from sim.simulation.question import Question
@@ -32,7 +32,7 @@ def run_tables(
     tables = {
         "strategies.csv": _strategies(summary, simulation.question.perspective.currency),
         "increments.csv": _increments(summary, simulation.question.perspective.currency),
-        "survival.csv": _survival(simulation),
+        "survival.csv": survival_table(curves(simulation)),
         "ledger.csv": _ledger(simulation),
         "flow.csv": pd.DataFrame(
             (flow or flow_of(simulation)).paths(), columns=list(COLUMNS["flow.csv"])
@@ -72,7 +72,8 @@ def _increments(summary: Summary, currency: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
 
 
-def _survival(simulation: Simulation) -> pd.DataFrame:
+def survival_table(found: Iterable[Curve]) -> pd.DataFrame:
+    """Return the curves in the columns of survival.csv."""
     frames = [
         pd.DataFrame(
             {
@@ -85,7 +86,7 @@ def _survival(simulation: Simulation) -> pd.DataFrame:
                 "at_risk": curve.at_risk,
             }
         )
-        for curve in curves(simulation)
+        for curve in found
     ]
     return pd.concat(frames, ignore_index=True)
 

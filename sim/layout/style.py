@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
+from sim.layout.cells import money_text, typeset
+
 MM_PER_INCH: Final = 25.4
-FORMATS: Final = ("svg", "png", "pdf")
 DPI: Final = 200
 COLOURS: Final = (
     "#0072B2",
@@ -33,6 +34,8 @@ LEGEND_KEY_MM: Final = 12.0
 LEGEND_LETTER_MM: Final = 1.75
 GREY: Final = "#6E6E6E"
 LIGHT_GREY: Final = "#D9D9D9"
+WHITE_GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8}
+"""Behind words on a drawing."""
 SETTINGS: Final = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -89,8 +92,16 @@ def legend_columns(labels: Sequence[str], width_mm: float) -> int:
     return max(1, min(len(labels), int(width_mm / widest)))
 
 
+def laid_out(figure: Figure) -> Figure:
+    """Return the figure with its parts in their final places, found once for all formats."""
+    with styled():
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
 def rendered(figure: Figure, format_name: str) -> bytes:
-    """Return the figure as a file of one of `FORMATS`: the same drawing, the same bytes."""
+    """Return the figure as a file of a format: the same drawing, the same bytes."""
     metadata = {
         "svg": {"Date": None, "Creator": "blinsim"},
         "png": {"Software": "blinsim"},
@@ -104,9 +115,4 @@ def rendered(figure: Figure, format_name: str) -> bytes:
 
 def in_currency(axis: Axis, symbol: str) -> None:
     """Write the numbers along an axis as amounts of money."""
-
-    def shown(value: float, _: float) -> str:
-        sign = "−" if value < 0.0 else ""
-        return f"{sign}{symbol}{abs(value):,.0f}"
-
-    axis.set_major_formatter(shown)
+    axis.set_major_formatter(lambda value, _: typeset(money_text(value, symbol)))

@@ -28,6 +28,7 @@ SUBSTITUTES: Final = {
     "─": "-",
     "σ": "sigma",
     "·": "-",
+    "█": "#",
 }
 """Substitutes for signs that the encoding of the output lacks."""
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
-from sim.layout.style import FORMATS, rendered, styled
+from sim.layout.figure_file import figure_files
+from sim.layout.style import rendered, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ class Drawing:
         """Return the figure in every format by file name."""
         with styled():
             figure = self.make(width_mm)
-        return {f"{self.name}.{suffix}": rendered(figure, suffix) for suffix in FORMATS}
+        return figure_files({self.name: figure})
 
     def svg(self, width_mm: float) -> Markup:
         """Return the figure as an SVG element that fits into any page.

@@ -25,6 +25,7 @@ from sim.simulation.comparability import (
     not_poolable,
     same_money,
 )
+from sim.simulation.curves import Curve, curves
 from sim.simulation.question import Question
 from sim.simulation.run import KEPT_AT_MOST, run
 from sim.simulation.summary import SHARES, Summary, summarise
@@ -47,6 +48,8 @@ class Side:
         Discounted, shape (patients, strategies, categories).
     flags
         Outcomes that are yes or no; shape (patients, strategies, flags).
+    curves
+        Survival under each strategy.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Side:
     summary: Summary
     amounts: Array
     flags: np.ndarray[Any, np.dtype[np.bool_]]
+    curves: tuple[Curve, ...]
 
     @property
     def strategies(self) -> list[str]:
@@ -223,7 +227,8 @@ def _simulated(
         progress=progress,
         sink=keep,
     )
-    return Side(name, question, summarise(simulation), amounts, flags)
+    found = tuple(curves(simulation))
+    return Side(name, question, summarise(simulation), amounts, flags, found)
 
 
 def _differences(sides: Sequence[Side]) -> Iterator[Difference]:

@@ -31,6 +31,7 @@ from sim import (
     voi,
     what_if,
 )
+from sim.analyses.shared.result import SYNONYMS
 from sim.cli import commands
 from sim.layout.text import DISCLAIMER
 from tests.support.places import ROOT
@@ -259,10 +260,32 @@ def test_every_figure_is_drawn_and_shown_as_wide_as_in_print(name, found):
 
 
 def test_a_figure_that_is_not_there_is_refused(found):
-    with pytest.raises(UserError, match="did you mean 'os'"):
-        found("run").plot("oss")
+    with pytest.raises(UserError, match="did you mean 'flow'"):
+        found("run").plot("floww")
+    names = "costs, flow, frontier, survival_os, survival_rfs"
+    with pytest.raises(UserError, match=f"has no such figure .* Allowed: {names}"):
+        found("run").plot("nothing")
     with pytest.raises(UserError, match="has no such figure"):
-        found("compare").plot()
+        found("compare").plot("costs")
+
+
+@pytest.mark.parametrize(
+    ("name", "usual", "figure"),
+    [
+        ("run", "survival", "survival_os"),
+        ("run", "rfs", "survival_rfs"),
+        ("psa", "CEAC", "acceptability"),
+        ("compare", "os", "survival_os"),
+    ],
+)
+def test_a_figure_has_its_usual_name_as_well(name, usual, figure, found):
+    assert repr(found(name).plot(usual)) == repr(found(name).plot(figure))
+
+
+def test_every_usual_name_is_of_a_figure(found):
+    drawn = {figure for name in EVERY for figure in found(name).FIGURES}
+    assert set(SYNONYMS.values()) <= drawn
+    assert not set(SYNONYMS) & drawn
 
 
 # Changes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,11 @@ from sim.analyses.morris.tables import COLUMNS as MORRIS_COLUMNS
 from sim.analyses.morris.tables import morris_table
 from sim.analyses.shared.cube import cube
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
-from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.groups import FITTED, group_of
 from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
+from sim.analyses.sobol.shapley import shapley_effects
 from sim.analyses.sobol.tables import COLUMNS as SOBOL_COLUMNS
 from sim.analyses.sobol.tables import sobol_json, sobol_table
 from sim.errors import UserError
@@ -310,3 +312,93 @@ def test_first_order_indices_of_the_model_add_up_and_hold_when_the_points_double
         for index in ("first_order", "total"):
             moved = (other.table[index] - small.table[index]).abs()
             assert moved.max() <= 0.05, index
+
+
+# What fitted parameters explain, by topic.
+
+
+def normal_draws(covariance, points):
+    root = np.linalg.cholesky(np.asarray(covariance))
+    return np.random.default_rng(4).standard_normal((points, len(root))) @ root.T
+
+
+def effects(b, covariance, topics, points=200_000, noise=0.0, draws=None):
+    """Return the Shapley effects of a linear function of normal inputs, times its variance."""
+    x = normal_draws(covariance, points) if draws is None else draws
+    rest = noise * np.random.default_rng(5).standard_normal(len(x))
+    y = x @ np.asarray(b) + rest
+    names = [f"x{i}" for i in range(len(b))]
+    table = pd.DataFrame(np.asarray(covariance), index=names, columns=names)
+    found = shapley_effects(y, pd.DataFrame(x, columns=names), table, topics, seed=1)
+    return (found["share"] * y.var(ddof=1)).to_dict(), found
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    monkeypatch.setattr("sim.analyses.sobol.shapley.RESAMPLES", 3)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_effects_of_two_correlated_inputs_have_their_closed_form():
+    """Iooss and Prieur 2019: b1² s1² (1 - r²/2) + r b1 b2 s1 s2 + b2² s2² r²/2, and so for 2."""
+    b1, b2, s1, s2, r = 2.0, -1.0, 1.0, 3.0, 0.6
+    found, _ = effects([b1, b2], [[s1**2, r * s1 * s2], [r * s1 * s2, s2**2]], ["one", "two"])
+    shared = r * b1 * b2 * s1 * s2
+    one = (b1 * s1) ** 2 * (1.0 - r**2 / 2.0) + shared + (b2 * s2) ** 2 * r**2 / 2.0
+    two = (b2 * s2) ** 2 * (1.0 - r**2 / 2.0) + shared + (b1 * s1) ** 2 * r**2 / 2.0
+    assert found == pytest.approx({"one": one, "two": two}, abs=0.02)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_effects_of_topics_are_averages_over_the_orders_of_learning():
+    """Conditional variances of a normal vector by Schur complements, order by order."""
+    root = np.array([[1.0, 0, 0, 0, 0], [0.5, 1, 0, 0, 0], [0, 0.7, 1, 0, 0], [0.3, 0, 0.4, 1, 0]])
+    covariance = np.vstack([root, [0.0, 0.2, 0.1, 0.8, 1.0]])
+    covariance = covariance @ covariance.T
+    b = np.array([1.0, 2.0, -1.0, 0.5, 1.5])
+    topics = ["red", "blue", "red", "green", "blue"]
+    places = {name: [i for i, of in enumerate(topics) if of == name] for name in set(topics)}
+
+    def left(known):
+        """Return the variance of b'X that is left when some of X is known."""
+        other = [i for i in range(5) if i not in known]
+        inner, across = covariance[np.ix_(known, known)], covariance[np.ix_(other, known)]
+        rest = covariance[np.ix_(other, other)] - across @ np.linalg.solve(inner, across.T)
+        return b[other] @ rest @ b[other]
+
+    wanted = dict.fromkeys(places, 0.0)
+    for order in permutations(places):
+        known = []
+        for name in order:
+            before = left(known)
+            known = known + places[name]
+            wanted[name] += (before - left(known)) / 6.0
+    found, table = effects(b, covariance, topics)
+    assert found == pytest.approx(wanted, rel=0.02)
+    assert table["share"].sum() == pytest.approx(1.0, abs=1e-3)
+    assert table["parameters"].to_dict() == {"red": 2, "blue": 2, "green": 1}
+
+
+def test_effects_are_not_inflated_by_many_parameters_and_few_points():
+    """Thirty parameters without effect in 100 points: without a correction they seem to explain 24 %."""
+    x = normal_draws(np.eye(31), 100)
+    topics = ["real"] + ["idle"] * 30
+    _, table = effects([1.0] + [0.0] * 30, np.eye(31), topics, draws=x, noise=2.0)
+    assert abs(table["share"]["idle"]) < 0.12
+    assert table["share"]["real"] == pytest.approx(0.2, abs=table["share_ci"]["real"])
+
+
+def test_too_few_points_give_no_effects():
+    x = normal_draws(np.eye(4), 11)
+    assert effects([1.0] * 4, np.eye(4), ["a", "a", "b", "b"], draws=x)[1].empty
+
+
+def test_topics_of_the_fitted_parameters_are_those_of_the_question(question):
+    looked_at = target(question, **SETTINGS | {"posterior": fitted_draws(question)})
+    found = sobol.sobol(sobol.plan(looked_at, grouped=True, draws=64, check=False))
+    (part,) = (part for part in looked_at.cube.parts if part.group == FITTED)
+    fitted = list(part.values(np.array([[0.5]])))
+    assert found.fitted["parameters"].sum() == len(fitted) > 30
+    assert set(found.fitted.index) == {group_of(name) for name in fitted}
+    content = json.loads(sobol_json(found))
+    assert [row["topic"] for row in content["fitted"]] == found.fitted.index.to_list()

@@ -440,7 +440,7 @@ def test_a_decision_that_flips_is_marked():
     for bar in flips:
         assert {end.optimal for end in bar.ends} != {found.optimal}
     printed = io.StringIO()
-    print_tornado(Console(file=printed, width=120), found, 20)
+    print_tornado(Console(file=printed, width=120), found, 20, components=False)
     shown = " ".join(printed.getvalue().split())
     assert f"is optimal (*) at an end of {len(flips)} bars" in shown
     assert "Blinatumomab, vial (Blinatumomab at 3,179)" in shown

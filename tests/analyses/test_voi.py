@@ -220,11 +220,11 @@ def test_mistakes_end_with_one_message(arguments, problem):
 
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
-    from sim.analyses.psa.curves_figure import BOLD
+    from sim.analyses.psa.curves_figure import BROAD
     from sim.analyses.psa.figures import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several)[CURVES].axes
-    black = [line for line in axes.lines if line.get_linewidth() == BOLD]
+    black = [line for line in axes.lines if line.get_color() == BROAD["color"]]
     drawn = [
         np.asarray(line.get_xdata())[~np.isnan(np.asarray(line.get_ydata(), dtype=float))]
         for line in black

@@ -487,3 +487,35 @@ def test_help_explains_the_options():
     assert result.exit_code == 0
     for option in ("--patients N", "--seed S", "--out DIR", "--json", "--trace K"):
         assert option in result.stdout
+
+
+# What may follow
+
+
+def test_the_answer_ends_with_the_commands_that_may_follow():
+    last = " ".join(run(MAIN).stdout.partition("Next: ")[2].split())
+    assert last == f"python -m sim psa {MAIN}; python -m sim tornado {MAIN}"
+    assert "Next:" not in run(MAIN, "--json").stdout
+
+
+def test_nothing_follows_where_there_is_nothing_to_choose(tmp_path):
+    alone = tmp_path / "alone.yaml"
+    alone.write_text(
+        f"extends: {MAIN}\nstrategies:\n  - name: alone\n    sequence: [blinatumomab]\n"
+        "    then: usual_care\ncomparator: null\n"
+    )
+    shown = run(alone)
+    assert shown.exit_code == 0, shown.output
+    assert "Next:" not in shown.stdout
+
+
+def test_printing_does_not_load_the_plotting_library():
+    code = (
+        "import sys; from sim.cli import commands; "
+        f"commands(['run', {str(MAIN)!r}, '--patients', '20'], standalone_mode=False); "
+        "assert 'matplotlib' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr

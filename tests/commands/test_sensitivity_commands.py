@@ -56,7 +56,8 @@ def test_a_command_prints_its_answer_and_says_what_it_is_not(command):
     result = plain(command)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
-    assert " ".join(result.stdout.split()).endswith(DISCLAIMER)
+    assert f"{DISCLAIMER}\n" in result.stdout
+    assert result.stdout.splitlines()[-1].startswith((DISCLAIMER, "Next: python -m sim "))
     assert "Standard errors are Monte Carlo errors" in " ".join(result.stdout.split())
     assert " nan" not in result.stdout
 
@@ -107,7 +108,9 @@ def test_a_column_of_the_tornado_is_the_number_that_is_printed(tmp_path):
     result = invoke("tornado", "--out", tmp_path, "--top", 3, "--outcome", "cost")
     table = pd.read_csv(tmp_path / "tornado.csv")
     widest = table[table["group"] == "parameter"].nlargest(1, "swing").iloc[0]
-    (line,) = [row for row in result.stdout.splitlines() if row.startswith(widest["label"])][:1]
+    (line,) = [
+        row for row in result.stdout.splitlines() if row.startswith(f"E {widest['label']}:")
+    ][:1]
     assert f"${abs(widest['outcome_low']):,.0f}" in line
     assert "Widest 3 of" in result.stdout
 

@@ -19,11 +19,13 @@ import pytest
 import yaml
 
 import sim
+from sim.analyses.run.result import RunResult
 from sim.analyses.run.tables import NAMES, check_output, summary_json, write
 from sim.errors import UserError
 from sim.files.provenance import commit
 from sim.files.results_folder import write_folder
 from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
+from sim.layout.figure_file import figure_names
 from sim.layout.run_columns import COLUMNS
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import ask
@@ -36,7 +38,8 @@ MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 SEVERAL = ROOT / "scenarios" / "blinatumomab_then_inotuzumab.yaml"
 N = 200
 TABLES = sorted(set(COLUMNS) - {"events.csv"})
-FOLDER_OF_A_RUN = {*TABLES, "summary.json", "provenance.json", "citations.txt"}
+FIGURES = set(figure_names(RunResult.FIGURES))
+FOLDER_OF_A_RUN = {*TABLES, *FIGURES, "summary.json", "provenance.json", "citations.txt"}
 
 
 class Answer:
@@ -92,8 +95,20 @@ def test_columns_are_the_documented_ones(answer, name):
     assert {len(row) for row in rows} == {len(header)}
 
 
+def texts(folder):
+    return [path for path in folder.iterdir() if path.suffix in {".csv", ".json", ".txt"}]
+
+
+def test_every_figure_is_there_in_every_format(answer):
+    starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+    assert len(FIGURES) == 3 * len(RunResult.FIGURES) == 15
+    for name in FIGURES:
+        path = answer.folder / name
+        assert path.read_bytes().startswith(starts[path.suffix])
+
+
 def test_files_end_with_one_newline_and_hold_no_carriage_return(answer):
-    for path in answer.folder.iterdir():
+    for path in texts(answer.folder):
         content = path.read_bytes()
         assert content.endswith(b"\n")
         assert not content.endswith(b"\n\n")
@@ -411,7 +426,8 @@ def test_provenance_is_enough_to_make_the_run_again(answer):
 
 
 def test_no_file_tells_of_the_machine_or_its_user(answer):
-    text = "\n".join(path.read_text(encoding="utf-8") for path in answer.folder.iterdir())
+    written = [*texts(answer.folder), *answer.folder.glob("*.svg")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in written)
     for secret in {str(ROOT), str(answer.folder.parent), str(Path.home()), socket.gethostname()}:
         assert secret not in text
     said = json.dumps(answer.json("provenance.json"))

@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from sim import run
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.figure import morris_figure
 from sim.analyses.morris.tables import morris_table
@@ -23,8 +24,10 @@ from sim.analyses.tornado.analysis import shown_sections, tornado
 from sim.analyses.tornado.figure import tornado_figure
 from sim.analyses.twoway.analysis import two_way
 from sim.analyses.twoway.figure import two_way_figure
+from sim.analyses.voi.figure import Worth, evppi_figure
 from sim.analyses.what_ifs.analysis import scenario_matrix
 from sim.analyses.what_ifs.figure import what_ifs_figure
+from sim.layout.cells import short_texts, typeset
 from sim.layout.style import styled
 from sim.simulation.parameter_draws import fitted_draws
 from sim.simulation.question import ask
@@ -80,7 +83,16 @@ def drawn_threshold(path):
     return threshold_figure(threshold_analysis(question, varied(question, VIAL, 0.0, 8000.0)))
 
 
+def drawn_run_of_several(name):
+    found = run(SEVERAL, patients=300)
+    assert {row.status for row in found._summary.frontier} > {"frontier"}
+    return found.figure(name)
+
+
 FIGURES = {
+    "frontier of several": lambda: drawn_run_of_several("frontier"),
+    "survival of several": lambda: drawn_run_of_several("survival"),
+    "costs of several": lambda: drawn_run_of_several("costs"),
     "tornado": lambda: drawn_tornado()[1],
     "tornado of an ICER": lambda: drawn_tornado(outcome="icer")[1],
     "tornado of a percentage": lambda: drawn_tornado(outcome="hct_ever_percent", top=5)[1],
@@ -177,9 +189,14 @@ def test_a_tornado_says_base_unit_and_who_is_optimal_where():
         found, figure = drawn_tornado(SEVERAL, threshold=150_000.0)
     said = [text.get_text() for text in texts(figure)]
     assert f"base −${-found.base.mean:,.0f}" in said
-    assert "Optimal at the base, at $150,000 per QALY: Chemotherapy" in said
+    whole = " ".join(" ".join(said).split())
+    assert "Optimal at the base, at $150,000 per QALY: Chemotherapy" in whole
     assert "Incremental net monetary benefit at 150,000 USD per QALY, 2022 USD" in said
-    assert "3,179, Blinatumomab" in said
+    assert "Incremental net monetary benefit at 150,000 USD per QALY, one input at a time" in said
+    assert "Blinatumomab, vial: 3,179 to 5,169 USD" in said
+    assert "Blinatumomab" in said
+    assert "A assumption, C calibrated, E evidence" in said
+    assert {"A", "C", "E"} <= set(said)
     assert "another strategy is optimal" in said
     with styled():
         _, figure = drawn_tornado(threshold=150_000.0)
@@ -207,6 +224,55 @@ def test_an_area_without_room_for_its_name_has_a_letter():
         said = [text.get_text() for text in texts(small)]
     assert "Blinatumomab\noptimal" not in said
     assert "Salvage chemotherapy\noptimal" in said
+
+
+def test_components_of_the_fit_are_drawn_only_when_asked_for():
+    with styled():
+        found, figure = drawn_tornado()
+        asked_for = tornado_figure(found, top=5, components=True)
+    assert not [text for text in texts(figure) if "Component" in text.get_text()]
+    assert [text for text in texts(asked_for) if "Component" in text.get_text()]
+
+
+def test_icers_stand_beside_net_benefit_and_nothing_else():
+    with styled():
+        found, figure = drawn_tornado()
+        _, other = drawn_tornado(outcome="hct_ever_percent", top=5)
+    said = [text.get_text() for text in texts(figure)]
+    (widest,) = shown_sections(found, 1)[0].bars
+    low, high = (end.icer / 1000.0 for end in widest.ends)
+    assert f"{low:,.0f} | {high:,.0f}" in said
+    assert not [text for text in texts(other) if "ICER" in text.get_text()]
+
+
+def test_information_within_its_noise_is_not_drawn():
+    bars = [Worth("Costs", "", 900.0, 10.0, True), Worth("Age", "age", 1.0, 5.0, False)]
+    with styled():
+        drawn = evppi_figure(bars, symbol="$", threshold=1e5, evpi=1000.0)
+        nothing = evppi_figure(bars[1:], symbol="$", threshold=1e5, evpi=1000.0)
+    said = [text.get_text() for text in texts(drawn)]
+    assert "Costs" in said
+    assert "Age" not in said
+    assert not nothing.axes[0].patches
+    assert "worth more than the noise" in " ".join(text.get_text() for text in texts(nothing))
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((0.0899, 0.3812), ["0.09", "0.38"]),
+        ((0.981, 0.984), ["0.981", "0.984"]),
+        ((-1.25, 99.6), ["-1.2", "100"]),
+        ((2029.4, 123456.0), ["2,029", "123,456"]),
+        ((7.0, 7.0), ["7", "7"]),
+    ],
+)
+def test_ends_of_an_interval_have_as_few_digits_as_tell_them_apart(values, shown):
+    assert short_texts(values) == shown
+
+
+def test_only_numbers_get_a_minus_sign():
+    assert typeset("MRD-negative: -0.5 to -$3") == "MRD-negative: −0.5 to −$3"
 
 
 @pytest.mark.parametrize(

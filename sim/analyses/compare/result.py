@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim.analyses.compare import figures
 from sim.analyses.compare import tables as comparison_files
 from sim.analyses.compare import text as comparison_table
 from sim.analyses.shared.arguments import threads_given
@@ -20,6 +21,7 @@ from sim.simulation.comparison import compare as compared
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from rich.console import Console
 
 FEWEST_SCENARIOS = 2
@@ -33,6 +35,7 @@ class CompareResult(ScenarioResult):
 
     COMMAND = "compare"
     FILES = comparison_files.NAMES
+    FIGURES = figures.NAMES
 
     def __init__(self, scenario: Scenario, found: Comparison) -> None:
         super().__init__(scenario)
@@ -96,9 +99,12 @@ class CompareResult(ScenarioResult):
         """Return the summary as JSON text."""
         return comparison_files.comparison_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the scenarios side by side."""
         comparison_table.print_comparison(console, self._found)
+
+    def _draw(self, name: str) -> Figure:
+        return figures.drawn_comparison(name, self._found)
 
 
 @rename_options

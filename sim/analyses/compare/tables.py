@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import pandas as pd
 
+from sim.analyses.compare import figures
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
 from sim.economics.incremental import Increment
 from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.values import estimate_json, estimate_row, finite
 from sim.simulation.comparability import input_unit
 from sim.simulation.comparison import Analysis, Comparison, Side
@@ -76,7 +78,8 @@ COLUMNS: Final = {
 - changes.csv holds the inputs that differ; `unit` is that of `value` in its scenario, and `value`
   is empty where a scenario lacks it.
 """
-NAMES: Final = ("comparison.json", "provenance.json", "citations.txt", *COLUMNS)
+TEXTS: Final = ("comparison.json", "provenance.json", "citations.txt")
+NAMES: Final = (*TEXTS, *COLUMNS, *figure_names(figures.NAMES))
 
 
 def comparison_json(comparison: Comparison) -> str:
@@ -130,9 +133,9 @@ def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame(rows, columns=list(COLUMNS[name])) for name, rows in tables.items()}
 
 
-def comparison_files(comparison: Comparison) -> dict[str, str]:
+def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
     """Return the files of the comparison by name."""
-    texts = {
+    texts: dict[str, str | bytes] = {
         name: table.to_csv(index=False, lineterminator="\n")
         for name, table in comparison_tables(comparison).items()
     }
@@ -143,7 +146,8 @@ def comparison_files(comparison: Comparison) -> dict[str, str]:
     ]
     texts["provenance.json"] = json.dumps({"scenarios": origins}, indent=INDENT) + "\n"
     texts["citations.txt"] = citations(*(side.question for side in comparison.sides))
-    return texts
+    drawn = {name: figures.drawn_comparison(name, comparison) for name in figures.NAMES}
+    return texts | figure_files(drawn)
 
 
 def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:

@@ -93,7 +93,7 @@ class ExplainResult(ScenarioResult):
         """Return the explanation as JSON text."""
         return explain_files.explain_json(self._retelling, self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the explanation."""
         print_explanation(console, self._retelling, self._found, every_entry=self._entries)
 

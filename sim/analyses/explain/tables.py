@@ -18,6 +18,7 @@ from sim.analyses.run.tables import INDENT
 from sim.clinic.patient import Patient
 from sim.economics.ledger import Account
 from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.text import WIDTH_IN_A_PIPE
 from sim.layout.trace import describe, entry_name
 from sim.layout.values import finite
@@ -81,11 +82,14 @@ COLUMNS: Final = {
 - `undiscounted_so_far` and `discounted_so_far` are totals of the account, this entry included;
   the last of them is the patient's result. All amounts of a row are in its `unit`.
 """
-TEXTS: Final = ("explain.json", "explain.txt", "explain.svg", "provenance.json", "citations.txt")
-NAMES: Final = (*TEXTS, *COLUMNS)
+ANALYSIS: Final = "explain"
+TEXTS: Final = ("explain.json", "explain.txt", "provenance.json", "citations.txt")
+NAMES: Final = (*TEXTS, *figure_names([ANALYSIS]), *COLUMNS)
 
 
-def explain_files(replayed: Replay, found: Found | None, *, every_entry: bool) -> dict[str, str]:
+def explain_files(
+    replayed: Replay, found: Found | None, *, every_entry: bool
+) -> dict[str, str | bytes]:
     """Return the files of an explanation by name."""
     question = replayed.question
     origin = provenance(Simulation(question, (), (), replayed.engine))
@@ -97,9 +101,9 @@ def explain_files(replayed: Replay, found: Found | None, *, every_entry: bool) -
     return {
         "explain.json": explain_json(replayed, found),
         "explain.txt": _text(replayed, found, every_entry=every_entry),
-        "explain.svg": _picture(replayed),
         "provenance.json": json.dumps(origin, indent=INDENT) + "\n",
         "citations.txt": citations(question),
+        **figure_files({ANALYSIS: drawn_lives(replayed)}),
         **tables,
     }
 
@@ -142,12 +146,6 @@ def drawn_lives(replayed: Replay) -> Figure:
 
     with styled():
         return timelines_figure(replayed)
-
-
-def _picture(replayed: Replay) -> str:
-    from sim.layout.style import rendered
-
-    return rendered(drawn_lives(replayed), "svg").decode()
 
 
 def explain_json(replayed: Replay, found: Found | None) -> str:

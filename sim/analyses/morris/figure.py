@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from sim.analyses.shared.figure_words import against, axis_label, balanced, in_unit
+from sim.analyses.shared.figure_words import axis_label, balanced, in_unit
 from sim.analyses.shared.points import Target
+from sim.analyses.shared.text import against
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH
 
 WIDTH_MM: Final = 190.0
@@ -23,6 +24,8 @@ ROOM: Final = 0.08
 SMALL: Final = 6.5
 LABEL_WIDTH: Final = 44
 WIDTHS: Final = (1.0, 1.15)
+CLEAR: Final = 2.0
+"""Pixels around a number that are free of other numbers and points."""
 PLACES: Final = ((4.0, 3.0), (4.0, -8.0), (-9.0, 3.0), (-9.0, -8.0), (0.0, 6.0), (0.0, -11.0))
 """Allowed places of the number of a point, in points from it, the best first."""
 TICK: Final[dict[str, Any]] = {
@@ -62,7 +65,7 @@ def morris_figure(table: pd.DataFrame, target: Target, *, top: int) -> Figure:
     _sizes(sizes, named, target)
     _plane(plane, table, len(named), target)
     figure.draw_without_rendering()
-    _number(plane, named)
+    _number(plane, table, len(named))
     return figure
 
 
@@ -112,16 +115,16 @@ def _heights(table: pd.DataFrame) -> str:
     return SIGMA if bool(table[SIGMA].notna().all()) else "mu_star_ci"
 
 
-def _number(axes: Axes, named: pd.DataFrame) -> None:
-    """Write the number of each point where there is room; others are left without."""
+def _number(axes: Axes, table: pd.DataFrame, named: int) -> None:
+    """Write the number of each point that has room for it; others are left without."""
     taken: list[Any] = []
-    heights = _heights(named)
-    points = named[["mu_star", heights]].to_numpy(dtype=np.float64)
-    dots = axes.transData.transform(points)
+    heights = _heights(table)
+    points = table.head(named)[["mu_star", heights]].to_numpy(dtype=np.float64)
+    dots = axes.transData.transform(table[["mu_star", heights]].to_numpy(dtype=np.float64))
     for place, point in enumerate(points, start=1):
         for shift in PLACES:
             text = _written(axes, place, point, shift)
-            box = text.get_window_extent()
+            box = text.get_window_extent().padded(CLEAR)
             crowded = any(box.overlaps(other) for other in taken)
             covers = any(box.contains(*dot) for dot in dots)
             inside = all(axes.bbox.contains(*corner) for corner in box.corners())

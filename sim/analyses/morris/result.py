@@ -56,7 +56,7 @@ class MorrisResult(ResumableResult[Screening]):
         """Return the summary as JSON text."""
         return tables.morris_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the inputs with the largest effects."""
         tables.print_morris(console, self._found, self._top)
 

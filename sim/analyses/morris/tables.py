@@ -12,7 +12,7 @@ from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import shown_label
-from sim.analyses.shared.text import SAME_PATIENTS, amount, folded, print_notes
+from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
 from sim.layout.table import Row, Table, print_table
 from sim.layout.values import finite
 from sim.simulation.shares import REST, wholes
@@ -65,7 +65,7 @@ def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
 def drawn_morris(result: Screening, top: int) -> Figure:
     """Return the figure of the analysis; it names the `top` inputs."""
     from sim.analyses.morris.figure import morris_figure
-    from sim.analyses.shared.figure_words import against, words_figure
+    from sim.analyses.shared.figure_words import words_figure
     from sim.layout.style import styled
 
     looked_at = result.target

@@ -66,7 +66,7 @@ class PriceResult(ScenarioResult):
         """Return the summary as JSON text."""
         return report.price_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the prices at every threshold."""
         report.print_price(console, self._found)
 

@@ -10,16 +10,12 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.price.analysis import Chance, PricedResults, PriceLimit
-from sim.analyses.shared.files import (
-    FIGURE_FORMATS,
-    analysis_files,
-    names_of,
-    summary_json,
-)
+from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.layout.cells import NOTHING, SYMBOLS, money, patients_in_words
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.layout.values import estimate_json, finite
@@ -32,7 +28,7 @@ CURVE: Final = "price_curve"
 NAMES: Final = (
     *names_of(ANALYSIS, figure=False),
     f"{CURVE}.csv",
-    *(f"{CURVE}.{suffix}" for suffix in FIGURE_FORMATS),
+    *figure_names([CURVE]),
 )
 COLUMNS: Final = (
     "strategy",
@@ -140,13 +136,10 @@ def price_json(found: PricedResults) -> str:
 
 def price_files(found: PricedResults) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
-    from sim.layout.style import rendered
-
     question = found.psa.question
     files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
     files[f"{CURVE}.csv"] = found.curve().to_csv(index=False, lineterminator="\n")
-    figure = drawn_price(found)
-    return files | {f"{CURVE}.{suffix}": rendered(figure, suffix) for suffix in FIGURE_FORMATS}
+    return files | figure_files({CURVE: drawn_price(found)})
 
 
 def drawn_price(found: PricedResults) -> Figure:

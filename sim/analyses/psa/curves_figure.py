@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,14 @@ from sim.layout.style import colour_of, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 100.0
-BOLD: Final = 4.0
-"""Width of the frontier and of the least loss, beneath the other curves."""
+BROAD: Final[dict[str, Any]] = {"color": "#A8A8A8", "linewidth": 5.0}
+"""The frontier and the least loss, beneath the other curves."""
 TOP: Final = 102.0
 SMALL: Final = 7.0
 FRONTIER: Final = "frontier (CEAF)"
 LEAST: Final = "least loss: EVPI"
+CHANGES: Final = "another strategy has most net benefit"
+SWITCH: Final[dict[str, Any]] = {"color": "black", "linestyle": ":", "linewidth": 0.9}
 
 
 def acceptability_figure(
@@ -35,7 +37,7 @@ def acceptability_figure(
     symbol: str,
     width_mm: float = WIDTH_MM,
 ) -> Figure:
-    """Draw acceptability curves, and their frontier as a black line beneath them.
+    """Draw acceptability curves, and their frontier as a broad line beneath them.
 
     The frontier is the curve of the strategy with the most expected net benefit.
 
@@ -71,14 +73,15 @@ def acceptability_figure(
                 va="bottom",
                 fontsize=SMALL,
             )
-            axes.axvline(switch, color="black", linestyle=":", linewidth=0.9, zorder=0)
-    axes.plot([], [], color="black", linewidth=BOLD, label=FRONTIER)
+            axes.axvline(switch, zorder=0, **SWITCH)
+    axes.plot([], [], **BROAD, label=FRONTIER)
+    if switches:
+        axes.plot([], [], **SWITCH, label=CHANGES)
     threshold_axis(axes, curves, thresholds, symbol)
     axes.set_ylim(0.0, TOP)
     axes.set_ylabel("Probability most cost-effective, %")
     axes.set_title("Acceptability curves and their frontier", pad=14.0)
-    columns = legend_columns([*labels.values(), FRONTIER], width_mm)
-    figure.legend(loc="outside lower center", ncols=columns)
+    _legend(figure, axes, width_mm)
     return figure
 
 
@@ -93,8 +96,7 @@ def _curve(
     axes.fill_between(curve["threshold"], low, high, color=colour, alpha=BAND, linewidth=0.0)
     axes.plot(
         *_frontier(curve, switches),
-        color="black",
-        linewidth=BOLD,
+        **BROAD,
         solid_capstyle="butt",
         zorder=1,
     )
@@ -125,7 +127,7 @@ def expected_loss_figure(
     symbol: str,
     width_mm: float = WIDTH_MM,
 ) -> Figure:
-    """Draw expected losses with their 95 % intervals, and the least of them as a black line beneath.
+    """Draw expected losses with their 95 % intervals, and the least as a broad line beneath.
 
     The strategy of the least expected loss is that of the most expected net benefit, and its loss
     is the expected value of perfect information.
@@ -148,7 +150,7 @@ def expected_loss_figure(
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
     least = curves.groupby("threshold")["expected_loss"].min()
-    axes.plot(least.index, least, color="black", linewidth=BOLD, label=LEAST, zorder=1)
+    axes.plot(least.index, least, label=LEAST, zorder=1, **BROAD)
     for name in strategies:
         curve = curves[curves["strategy"] == name]
         money_curve(
@@ -162,6 +164,10 @@ def expected_loss_figure(
     threshold_axis(axes, curves, thresholds, symbol)
     money_axis(axes, "Expected loss per patient", symbol)
     axes.set_title("Expected loss")
-    columns = legend_columns([*labels.values(), LEAST], width_mm)
-    figure.legend(loc="outside lower center", ncols=columns)
+    _legend(figure, axes, width_mm)
     return figure
+
+
+def _legend(figure: Figure, axes: Axes, width_mm: float) -> None:
+    labels = [str(label) for label in axes.get_legend_handles_labels()[1]]
+    figure.legend(loc="outside lower center", ncols=legend_columns(labels, width_mm))

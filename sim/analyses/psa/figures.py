@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from sim.analyses.psa.acceptability import switching_thresholds
 from sim.analyses.psa.curves import acceptability_curves, quiet_increments
 from sim.analyses.psa.draws_run import Psa
-from sim.analyses.shared.files import FIGURE_FORMATS
 from sim.layout.cells import SYMBOLS
+from sim.layout.figure_file import figure_files, figure_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,24 +18,18 @@ CURVES: Final = "acceptability"
 LOSSES: Final = "expected_loss"
 NAMES: Final = (
     f"{CURVES}.csv",
-    *(f"{figure}.{suffix}" for figure in (PLANE, CURVES, LOSSES) for suffix in FIGURE_FORMATS),
+    *figure_names((PLANE, CURVES, LOSSES)),
 )
 """The columns of acceptability.csv are those of `sim.analyses.psa.curves.acceptability_curves`."""
 
 
 def psa_figures(psa: Psa) -> dict[str, bytes]:
     """Return the files by name; none where there is nothing to choose."""
-    from sim.layout.style import rendered
-
     if len(psa.strategies) == 1:
         return {}
     curves = acceptability_curves(psa)
     files = {f"{CURVES}.csv": curves.to_csv(index=False, lineterminator="\n").encode()}
-    return files | {
-        f"{name}.{suffix}": rendered(figure, suffix)
-        for name, figure in drawn_psa(psa).items()
-        for suffix in FIGURE_FORMATS
-    }
+    return files | figure_files(drawn_psa(psa))
 
 
 def drawn_psa(psa: Psa) -> dict[str, Figure]:
@@ -58,7 +52,12 @@ def drawn_psa(psa: Psa) -> dict[str, Figure]:
     with styled():
         return {
             PLANE: plane_figure(
-                clouds, names, labels[comparator], question.thresholds, symbol=symbol
+                clouds,
+                names,
+                labels[comparator],
+                question.thresholds,
+                symbol=symbol,
+                year=question.perspective.price_year,
             ),
             CURVES: acceptability_figure(
                 curves,

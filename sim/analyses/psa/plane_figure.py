@@ -11,15 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
+from sim.analyses.shared.against_threshold import threshold_line
 from sim.economics.estimates import Array
-from sim.layout.style import (
-    GREY,
-    LIGHT_GREY,
-    colour_of,
-    in_currency,
-    legend_columns,
-    new_figure,
-)
+from sim.layout.style import colour_of, in_currency, legend_columns, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 115.0
@@ -27,7 +21,7 @@ ELLIPSE_SHARE: Final = 0.95
 DOT: Final = 5.0
 MOST_DOTS: Final = 3000
 """More only darken the cloud; the ellipse is that of all."""
-SMALL: Final = 7.0
+TITLE_PAD: Final = 18.0
 ROOM: Final = 0.08
 FAINTEST: Final = 0.2
 FLAT: Final = 180.0
@@ -57,6 +51,7 @@ def plane_figure(
     thresholds: Sequence[float],
     *,
     symbol: str,
+    year: int | None = None,
     width_mm: float = WIDTH_MM,
 ) -> Figure:
     """Draw increments in cost against increments in QALYs.
@@ -74,31 +69,32 @@ def plane_figure(
         Its label.
     thresholds
         In currency per QALY.
-    symbol
-        Of the currency.
+    symbol, year
+        Of the currency and of its prices.
     width_mm
         Of the figure.
     """
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
     colours = colour_of(strategies)
     for cloud in clouds:
-        _draw(axes, cloud, colours[cloud.name])
+        _draw(axes, cloud, colours[cloud.name], _opacity(len(cloud.qalys)) / len(clouds))
     _limits(axes, clouds)
     for threshold in thresholds:
-        _threshold(axes, threshold, f"{symbol}{threshold:,.0f}")
+        threshold_line(axes, threshold, symbol)
     axes.axhline(0.0, color="black", linewidth=0.8, zorder=1)
     axes.axvline(0.0, color="black", linewidth=0.8, zorder=1)
     in_currency(axes.yaxis, symbol)
     axes.set_xlabel(f"Incremental QALYs against {comparator}")
-    axes.set_ylabel(f"Incremental cost against {comparator}")
-    axes.set_title("Cost-effectiveness plane")
+    money = f", {symbol} of {year}" if year is not None else ""
+    axes.set_ylabel(f"Incremental cost against {comparator}{money}")
+    axes.set_title("Cost-effectiveness plane", pad=TITLE_PAD)
     columns = legend_columns([cloud.label for cloud in clouds], width_mm)
     title = "Mean, draws and 95 % ellipse of"
     figure.legend(loc="outside lower center", ncols=columns, title=title)
     return figure
 
 
-def _draw(axes: Axes, cloud: Cloud, colour: str) -> None:
+def _draw(axes: Axes, cloud: Cloud, colour: str, opacity: float) -> None:
     """Draw the draws of a strategy, the ellipse of most of them and their mean."""
     dots = slice(0, MOST_DOTS)
     axes.scatter(
@@ -106,7 +102,7 @@ def _draw(axes: Axes, cloud: Cloud, colour: str) -> None:
         cloud.cost[dots],
         s=DOT,
         color=colour,
-        alpha=_opacity(len(cloud.qalys)),
+        alpha=opacity,
         linewidths=0.0,
         rasterized=True,
     )
@@ -155,22 +151,3 @@ def _limits(axes: Axes, clouds: Sequence[Cloud]) -> None:
         low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
         margin = ROOM * (high - low or 1.0)
         set_limits(low - margin, high + margin)
-
-
-def _threshold(axes: Axes, threshold: float, label: str) -> None:
-    axes.axline((0.0, 0.0), slope=threshold, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-    right, top = axes.get_xlim()[1], axes.get_ylim()[1]
-    # Where the line leaves the axes, on the side of more QALYs.
-    x = min(right, top / threshold)
-    axes.annotate(
-        label,
-        (x, x * threshold),
-        xytext=(-2.0, -3.0),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=SMALL,
-        color=GREY,
-        bbox={"facecolor": "white", "edgecolor": LIGHT_GREY, "linewidth": 0.4, "pad": 1.2},
-        zorder=6,
-    )

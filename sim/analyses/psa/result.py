@@ -100,7 +100,7 @@ class PsaResult(ScenarioResult):
         """Return the summary as JSON text."""
         return psa_files.psa_json(self._answer)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the answer."""
         psa_text.print_psa(console, self._answer)
 

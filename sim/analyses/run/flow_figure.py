@@ -1,8 +1,9 @@
-"""The patient flow of a strategy: a diagram from treatment to a landmark."""
+"""The patient flow of strategies: diagrams from treatment to a landmark."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -13,7 +14,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
 from sim.clinic.units import PERCENT
-from sim.layout.style import COLOURS, GREY, LIGHT_GREY, new_figure
+from sim.layout.style import COLOURS, GREY, LIGHT_GREY, WHITE_GROUND, new_figure
 
 WIDTH_MM: Final = 160.0
 HEIGHT_MM: Final = 84.0
@@ -27,9 +28,10 @@ MARGIN: Final = 0.03
 LAST_LABEL: Final = 0.42
 SMALL: Final = 7.6
 BLEND: Final = 0.35
-BLUE, ORANGE, GREEN, LIGHT_BLUE = (COLOURS[place] for place in (0, 1, 2, 5))
+BLUE, VERMILLION, GREEN, AMBER, LIGHT_BLUE = (COLOURS[place] for place in (0, 1, 2, 4, 5))
+LIGHT_AMBER: Final = "#F3D9A0"
 DARK: Final = "#4A4A4A"
-"""Colours of good and bad news: of remission, of transplant, of relapse, of death."""
+"""Blue is remission, amber transplant, vermillion relapse, green life and dark grey death."""
 
 
 class Node(NamedTuple):
@@ -45,12 +47,12 @@ RESPONSES: Final = {
     "mrd_positive": Node("Remission,\nMRD-positive", LIGHT_BLUE),
     "none": Node("No remission", LIGHT_GREY),
 }
-TRANSPLANTED: Final = Node("Allo-HCT in\nremission", GREEN)
-WITHOUT: Final = Node("No allo-HCT\nin remission", LIGHT_BLUE)
+TRANSPLANTED: Final = Node("Allo-HCT in\nremission", AMBER)
+WITHOUT: Final = Node("No allo-HCT\nin remission", LIGHT_AMBER)
 COURSES: Final = {
     "in_remission": Node("Still in\nremission", BLUE),
     "died_in_remission": Node("Died in\nremission", DARK),
-    "relapsed": Node("Relapsed", ORANGE),
+    "relapsed": Node("Relapsed", VERMILLION),
     "no_remission": Node("No remission", LIGHT_GREY),
 }
 STATES: Final = {"alive": Node("Alive", GREEN), "dead": Node("Dead", DARK)}
@@ -94,6 +96,27 @@ def flow_figure(paths: pd.DataFrame, *, title: str, width_mm: float = WIDTH_MM) 
         Of the figure.
     """
     figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
+    _flow(axes, paths, title)
+    return figure
+
+
+def flows_figure(paths: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Draw the courses under each strategy, one below the other.
+
+    Parameters
+    ----------
+    paths
+        Rows of flow.csv.
+    labels
+        Labels of strategies, by name, in the order of the scenario.
+    """
+    figure, panels = new_figure(WIDTH_MM, HEIGHT_MM * len(labels), rows=len(labels))
+    for axes, (name, label) in zip(panels, labels.items(), strict=True):
+        _flow(axes, paths[paths["strategy"] == name], label)
+    return figure
+
+
+def _flow(axes: Axes, paths: pd.DataFrame, title: str) -> None:
     total = float(paths["patients"].sum()) or 1.0
     steps: Counter[tuple[int, Node, Node]] = Counter()
     sizes: Counter[tuple[int, Node]] = Counter()
@@ -112,7 +135,6 @@ def flow_figure(paths: pd.DataFrame, *, title: str, width_mm: float = WIDTH_MM) 
     lowest = _labels(axes, places)
     _frame(axes, places, float(paths["months"].max()), lowest)
     axes.set_title(title)
-    return figure
 
 
 def _frame(axes: Axes, places: dict[tuple[int, Node], Place], months: float, lowest: float) -> None:
@@ -193,16 +215,10 @@ def _band(x0: float, top0: float, x1: float, top1: float, share: float) -> Path:
 
 
 def _labels(axes: Axes, places: dict[tuple[int, Node], Place]) -> float:
-    """Write the nodes' names and shares next to them without overlap; return the lowest end.
-
-    A node that goes on under the same name has its label in its first column.
-    """
+    """Write the nodes' names and shares next to them without overlap; return the lowest end."""
     lowest = 0.0
-    said: set[Node] = set()
     for column in range(len(ORDER)):
         nodes = [(node, place) for (c, node), place in places.items() if c == column]
-        nodes = [each for each in nodes if each[0] not in said or column == 0]
-        said.update(node for node, _ in nodes)
         heights = [LINE_HEIGHT * (node.label.count("\n") + 2) for node, _ in nodes]
         centres = _apart([place.bottom + place.height / 2.0 for _, place in nodes], heights)
         for (node, place), centre, height in zip(nodes, centres, heights, strict=True):
@@ -215,6 +231,7 @@ def _labels(axes: Axes, places: dict[tuple[int, Node], Place]) -> float:
                 va="center",
                 ha="left",
                 linespacing=1.05,
+                bbox=WHITE_GROUND,
             )
     return lowest
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from sim.analyses.run import figures
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import threads_given, whole, word
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
-Endpoint = Literal["os", "rfs"]
-
 
 class RunResult(ScenarioResult):
     """The simulated patients of a scenario, and their results.
@@ -39,7 +38,7 @@ class RunResult(ScenarioResult):
 
     COMMAND = "run"
     FILES = files.NAMES
-    FIGURES = get_args(Endpoint)
+    FIGURES = figures.NAMES
 
     def __init__(
         self, scenario: Scenario, simulation: Simulation, summary: Summary, flow: Flow | None
@@ -156,7 +155,7 @@ class RunResult(ScenarioResult):
         """Return the summary as JSON text."""
         return files.summary_json(self._simulation, self._summary)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the answer, then log and ledger of the traced patients."""
         from sim.layout import text, trace
 
@@ -167,15 +166,10 @@ class RunResult(ScenarioResult):
             text.print_lines(console, ["", *shown])
 
     def _draw(self, name: str) -> Figure:
-        from sim.analyses.run.survival_figure import survival_figure
-        from sim.layout.style import styled
+        from sim.layout.run_tables import run_tables
 
-        labels = {arm.name: arm.label for arm in self._summary.arms}
-        survival = self.survival
-        with styled():
-            return survival_figure(
-                survival[survival["endpoint"] == name], (), labels, endpoint=name
-            )
+        tables = run_tables(self._simulation, self._summary, self._flow)
+        return figures.drawn_run(name, self._simulation.question, self._summary, tables)
 
 
 @rename_options

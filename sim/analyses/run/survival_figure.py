@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.clinic.units import PERCENT
-from sim.layout.style import GREY, colour_of, legend_columns, new_figure
+from sim.economics.estimates import Array
+from sim.layout.style import GREY, LIGHT_GREY, colour_of, new_figure
 
 WIDTH_MM: Final = 160.0
 CURVE_MM: Final = 66.0
 TITLES: Final = {"os": "Overall survival", "rfs": "Relapse-free survival of responders"}
 ROW_MM: Final = 4.3
 RISK_FRAME_MM: Final = 3.0
-LEGEND_MM: Final = 9.0
+LEGEND_MM: Final = 6.0
 HALF: Final = 50.0
 TICK_MONTHS: Final = 12
-LONG: Final = 84
-"""With more months than this, ticks are two years apart."""
+EARLY_MONTHS: Final = 36
+"""Most happens before; what comes later is drawn smaller, by this factor."""
+SMALLER: Final = 4.0
+LATE_TICK_MONTHS: Final = 30
+LATE_TICKS_FROM: Final = 60
 SMALL: Final = 7.0
 TOP: Final = 102.0
-SWATCH: Final = 0.03
+SWATCH: Final = 0.06
 NAME_SHARE: Final = 0.42
 """Where, within its two lines, a strategy's name ends."""
 NUMBER_SHARE: Final = 0.52
@@ -80,7 +85,7 @@ def survival_figure(
         Of the figure.
     """
     rows = 2 * len(labels)
-    height = CURVE_MM + LEGEND_MM + RISK_FRAME_MM + ROW_MM * rows
+    height = CURVE_MM + (LEGEND_MM if published else 0.0) + RISK_FRAME_MM + ROW_MM * rows
     figure, (axes, risk) = new_figure(width_mm, height, rows=2)
     axes.get_gridspec().set_height_ratios([CURVE_MM, RISK_FRAME_MM + ROW_MM * rows])  # type: ignore[union-attr]  # axes of a grid have one
     colours = colour_of(list(labels))
@@ -90,21 +95,34 @@ def survival_figure(
         axes.plot(curve["months"], curve["survival_percent"], color=colours[name], label=label)
     for point in published:
         _point(axes, point, colours[point.strategy], last)
-    ticks = list(range(0, last + 1, TICK_MONTHS * (2 if last > LONG else 1)))
+    ticks = [
+        *range(0, min(last, EARLY_MONTHS) + 1, TICK_MONTHS),
+        *range(LATE_TICKS_FROM, last + 1, LATE_TICK_MONTHS),
+    ]
     _frame(axes, ticks, last, endpoint)
     _at_risk(risk, curves, labels, colours, ticks, last)
-    handles: list[Line2D] = [
-        line for line in axes.get_lines() if line.get_label() in labels.values()
-    ]
     if published:
-        handles.append(
-            Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linewidth=1.0)
-        )
-        handles[-1].set_label("published, with interval")
-    names = [str(handle.get_label()) for handle in handles]
-    columns = legend_columns(names, width_mm)
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+        look: dict[str, Any] = {"color": GREY, "marker": "o", "markerfacecolor": "white"}
+        handle = Line2D([], [], linewidth=1.0, label="published, with interval", **look)
+        figure.legend(handles=[handle], loc="outside lower center")
     return figure
+
+
+def _months(axes: Axes, last: int) -> None:
+    """Let the horizontal axis be months, the later ones smaller."""
+
+    def drawn(months: Array) -> Array:
+        return np.where(
+            months > EARLY_MONTHS, EARLY_MONTHS + (months - EARLY_MONTHS) / SMALLER, months
+        )
+
+    def months(place: Array) -> Array:
+        return np.where(
+            place > EARLY_MONTHS, EARLY_MONTHS + (place - EARLY_MONTHS) * SMALLER, place
+        )
+
+    axes.set_xscale("function", functions=(drawn, months))
+    axes.set_xlim(0.0, max(last, 1))
 
 
 def _point(axes: Axes, point: Point, colour: str, last: int) -> None:
@@ -134,13 +152,23 @@ def _point(axes: Axes, point: Point, colour: str, last: int) -> None:
 
 def _frame(axes: Axes, ticks: list[int], last: int, endpoint: str) -> None:
     axes.set_title(TITLES[endpoint])
-    axes.set_xlim(0.0, max(last, 1))
+    _months(axes, last)
     axes.set_ylim(0.0, TOP)
     axes.set_xticks(ticks)
     axes.grid(axis="y")
     axes.set_ylabel(f"{endpoint.upper()}, %")
     start = "remission" if endpoint == "rfs" else "entry"
     axes.set_xlabel(f"Months since {start}")
+    if last > EARLY_MONTHS:
+        axes.axvspan(EARLY_MONTHS, last, color=LIGHT_GREY, alpha=0.35, linewidth=0.0, zorder=0)
+        axes.text(
+            *(last, TOP - 3.0),
+            f"time drawn {SMALLER:.0f} times\nsmaller after month {EARLY_MONTHS} ",
+            fontsize=SMALL,
+            color=GREY,
+            ha="right",
+            va="top",
+        )
     axes.set_yticks([0.0, PERCENT / 4.0, HALF, 3.0 * PERCENT / 4.0, PERCENT])
 
 
@@ -154,14 +182,14 @@ def _at_risk(
 ) -> None:
     """Write the numbers at risk below the ticks, strategy by strategy under its name."""
     axes.set_axis_off()
-    axes.set_xlim(0.0, max(last, 1))
+    _months(axes, last)
     axes.set_ylim(len(labels), 0.0)
     for row, (name, label) in enumerate(labels.items()):
         curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
-        axes.plot([0.0, SWATCH * last], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
+        axes.plot([0.0, SWATCH * EARLY_MONTHS], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
         axes.text(
-            *(1.5 * SWATCH * last, row + NAME_SHARE),
-            f"At risk: {label}",
+            *(1.5 * SWATCH * EARLY_MONTHS, row + NAME_SHARE),
+            f"{label}, at risk",
             fontsize=SMALL,
             va="bottom",
         )

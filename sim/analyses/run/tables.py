@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from sim.analyses.run import figures
 from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.life_table import life_table_json
 from sim.layout.run_columns import COLUMNS
 from sim.layout.values import estimate_json, finite
@@ -19,7 +21,7 @@ from sim.simulation.summary import Comparison, Summary
 INDENT: Final = 2
 
 TEXTS: Final = ("summary.json", "provenance.json", "citations.txt")
-NAMES: Final = (*TEXTS, *COLUMNS)
+NAMES: Final = (*TEXTS, *COLUMNS, *figure_names(figures.NAMES))
 """Every name that a run may write: files of an earlier run under these names are removed."""
 
 
@@ -103,19 +105,27 @@ def check_output(folder: Path) -> None:
     check_folder(folder, NAMES)
 
 
-def run_files(simulation: Simulation, summary: Summary, flow: Flow | None = None) -> dict[str, str]:
+def run_files(
+    simulation: Simulation, summary: Summary, flow: Flow | None = None
+) -> dict[str, str | bytes]:
     """Return the files of the run by name; the `flow` as for `run_tables`."""
     from sim.layout.run_tables import run_tables
 
-    texts = {
+    texts: dict[str, str | bytes] = {
         "summary.json": summary_json(simulation, summary),
         "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
         "citations.txt": citations(simulation.question),
     }
     tables = run_tables(simulation, summary, flow)
-    return texts | {
-        name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()
+    drawn = {
+        name: figures.drawn_run(name, simulation.question, summary, tables)
+        for name in figures.NAMES
     }
+    return (
+        texts
+        | {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
+        | figure_files(drawn)
+    )
 
 
 def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | None = None) -> None:

@@ -13,6 +13,8 @@ from sim.limits import LARGEST_AMOUNT, MOST_THREADS
 
 TOP: Final = 20
 """Inputs that are shown by default."""
+BARS: Final = 10
+"""Bars, and structural choices, that a tornado shows by default."""
 Groups = Literal["default", "none"]
 """Whether related parameters are grouped, or each is taken alone."""
 

@@ -10,35 +10,33 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sim.analyses.shared.outcomes import Outcome
-from sim.layout.cells import SYMBOLS
+from sim.analyses.shared.text import with_unit
+from sim.layout.cells import SYMBOLS, money_text, number_text, typeset
 from sim.layout.style import in_currency, new_figure
 from sim.simulation.question import Question
 
 if TYPE_CHECKING:
     from sim.analyses.shared.ranges import Range
 
-THOUSAND: Final = 1000.0
 DOTS: Final = " …"
 WIDTH_MM: Final = 130.0
 HEIGHT_MM: Final = 40.0
 LINE: Final = 70
 """Of a figure that has nothing to draw, and of a line of its words."""
+AXIS_LABEL: Final = 52
+"""Letters of a line beside an axis, which is no longer than the axis."""
 
 
 def number(value: float | None) -> str:
     """Return a number as shown in a figure; empty for none."""
-    if value is None:
-        return ""
-    text = f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
-    return text.replace("-", "−")
+    return typeset(number_text(value))
 
 
 def amount(outcome: Outcome, value: float) -> str:
     """Return a value of an outcome, with the sign of its currency where it has one."""
     if outcome.unit not in SYMBOLS:
         return number(value)
-    sign = "−" if round(value) < 0 else ""
-    return f"{sign}{SYMBOLS[outcome.unit]}{abs(value):,.0f}"
+    return typeset(money_text(value, SYMBOLS[outcome.unit]))
 
 
 def in_unit(axis: Axis, outcome: Outcome) -> None:
@@ -57,8 +55,7 @@ def axis_label(outcome: Outcome, question: Question) -> str:
 
 def named(varied: Range) -> str:
     """Return the label of a parameter and its unit, unless the label says it."""
-    said = varied.unit.lower() in varied.label.lower()
-    return varied.label if said else f"{varied.label}, {varied.unit}"
+    return balanced(with_unit(varied.label, varied.unit), AXIS_LABEL)
 
 
 def whole_ticks(axis: Axis, varied: Range) -> None:
@@ -90,17 +87,6 @@ def balanced(text: str, width: int, most: int = 2) -> str:
         for lines in (textwrap.wrap(whole, narrower, break_on_hyphens=False),)
         if len(lines) <= len(shortened)
     )
-
-
-def shown_name(question: Question, strategy: str) -> str:
-    """Return the label of a strategy."""
-    return next(s.shown_name for s in question.scenario.strategies if s.name == strategy)
-
-
-def against(question: Question, strategy: str) -> str:
-    """Return which strategy is compared with which."""
-    comparator = question.scenario.comparator_name
-    return f"{shown_name(question, strategy)} against {shown_name(question, comparator)}"
 
 
 def words_figure(title: str, text: str) -> Figure:

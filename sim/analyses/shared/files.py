@@ -11,6 +11,7 @@ import pandas as pd
 
 from sim.files.atomic import encoded
 from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 
 INDENT: Final = 2
 SHARED: Final = ("provenance.json", "citations.txt")
-FIGURE_FORMATS: Final = ("svg", "png", "pdf")
 
 
 def names_of(analysis: str, *, figure: bool = True) -> tuple[str, ...]:
     """Return the names of the files of an analysis."""
-    figures = tuple(f"{analysis}.{suffix}" for suffix in FIGURE_FORMATS) if figure else ()
+    figures = figure_names([analysis]) if figure else ()
     return (f"{analysis}.csv", f"{analysis}.json", *figures, *SHARED)
 
 
@@ -49,7 +49,7 @@ def analysis_files(
     summary
         The content of the JSON file after the heading.
     figure
-        Drawn in all `FIGURE_FORMATS`.
+        Under the same name, in all formats.
     """
     settings = {key: value for key, value in summary.items() if not isinstance(value, list | dict)}
     origin = provenance(Simulation(question, (), (), "core")) | {"analysis": analysis} | settings
@@ -60,9 +60,7 @@ def analysis_files(
         "citations.txt": citations(question),
     }
     if figure is not None:
-        from sim.layout.style import rendered
-
-        files |= {f"{analysis}.{suffix}": rendered(figure, suffix) for suffix in FIGURE_FORMATS}
+        files |= figure_files({analysis: figure})
     return files
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from sim.analyses.shared.constant import DOES_NOT_VARY
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import decided, shown_label
-from sim.analyses.shared.text import estimate_cell, print_heading, strategy_label
+from sim.analyses.shared.text import against, estimate_cell, print_heading
 from sim.layout.values import estimate_json
 
 
@@ -31,9 +31,8 @@ def fixed(target: Target) -> list[str]:
 def heading(console: Console, target: Target) -> None:
     """Print the question, the outcome and the strategies compared."""
     question = target.question
-    against = strategy_label(question, question.scenario.comparator_name)
-    ours = strategy_label(question, target.strategy)
-    print_heading(console, question, f"{target.outcome.label}: {ours} against {against}")
+    text = f"{target.outcome.label}: {against(question, target.strategy)}"
+    print_heading(console, question, text)
 
 
 def target_summary(target: Target) -> dict[str, Any]:

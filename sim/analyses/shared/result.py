@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 PIXELS_PER_INCH: Final = 96.0
 """Of a browser, in which a figure has the size that it has in print."""
+SYNONYMS: Final = {
+    "survival": "survival_os",
+    "os": "survival_os",
+    "rfs": "survival_rfs",
+    "cost": "costs",
+    "sankey": "flow",
+    "efficiency_frontier": "frontier",
+    "ce_plane": "plane",
+    "ceac": "acceptability",
+    "ceaf": "acceptability",
+    "loss": "expected_loss",
+    "elc": "expected_loss",
+}
+"""Usual names of figures."""
 
 
 class Picture:
@@ -130,7 +144,7 @@ class Result(ABC):
         Parameters
         ----------
         name
-            One of `FIGURES`; by default the first.
+            One of `FIGURES`, or a usual name of one: `SYNONYMS`; by default the first.
 
         Raises
         ------
@@ -146,9 +160,10 @@ class Result(ABC):
         return Picture(self._draw(chosen), f"{chosen} of {self._subject}")
 
     def _chosen(self, name: str | None) -> str:
-        if not self.FIGURES or name not in (None, *self.FIGURES):
+        meant = SYNONYMS.get(str(name).lower(), name)
+        if not self.FIGURES or meant not in (None, *self.FIGURES):
             raise UserError("has no such figure", key="name", value=name, choices=self.FIGURES)
-        return self.FIGURES[0] if name is None else name
+        return meant or self.FIGURES[0]
 
     def _draw(self, name: str) -> Figure:
         raise NotImplementedError(name)
@@ -193,6 +208,23 @@ class ScenarioResult(Result):
     def _subject(self) -> str:
         """The name of the scenario."""
         return self.scenario.name
+
+    def print_to(self, console: Console) -> None:
+        """Print the answer as the command does, and the commands that may follow."""
+        from sim.analyses.shared.next_steps import print_next
+
+        self._print(console)
+        if len(self.scenario.strategies) > 1:
+            print_next(console, self.COMMAND, {"SCENARIO": self.scenario.file, **self._next_words})
+
+    @abstractmethod
+    def _print(self, console: Console) -> None:
+        """Print the answer alone."""
+
+    @property
+    def _next_words(self) -> Mapping[str, str]:
+        """The words of the commands that follow, see `sim.analyses.shared.next_steps`."""
+        return {}
 
 
 _Found = TypeVar("_Found", bound=Result)

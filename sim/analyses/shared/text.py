@@ -10,12 +10,11 @@ from rich.console import Console
 
 from sim.analyses.shared.outcomes import Outcome
 from sim.economics.estimates import Estimate
-from sim.layout.cells import NOTHING, SYMBOLS, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, money_text, patients_in_words
 from sim.layout.table import Cell
 from sim.layout.text import DISCLAIMER, print_paragraph, print_question
 from sim.simulation.question import Question
 
-THOUSAND: Final = 1000.0
 LABEL_WIDTH: Final = 46
 INDENT: Final = "  "
 DIGITS: Final = {"QALYs": 3, "years": 3, "percentage points": 2, "months": 2, "cycles": 3}
@@ -48,8 +47,7 @@ def amount(outcome: Outcome, value: float, error: float = math.nan, mark: str = 
         return Cell(NOTHING)
     shown = "" if math.isnan(error) else f" ({_plain(outcome, error)})"
     if outcome.unit in SYMBOLS:
-        sign = "-" if round(value) < 0 else ""
-        return Cell(f"{mark}{sign}{SYMBOLS[outcome.unit]}{abs(value):,.0f}", shown)
+        return Cell(f"{mark}{money_text(value, SYMBOLS[outcome.unit])}", shown)
     return Cell(f"{mark}{_plain(outcome, value)}", shown)
 
 
@@ -64,13 +62,6 @@ def _plain(outcome: Outcome, value: float) -> str:
     return f"{value:.{DIGITS[outcome.unit]}f}"
 
 
-def plain_number(value: float | None) -> str:
-    """Return a parameter's value with three digits, or all of a large one."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
-
-
 def folded(label: str) -> str:
     """Return a label on as many lines as leave room for numbers, the later ones indented."""
     lines = textwrap.wrap(label, LABEL_WIDTH, subsequent_indent=INDENT, break_on_hyphens=False)
@@ -82,6 +73,18 @@ def strategy_label(question: Question, name: str) -> str:
     return next(s.shown_name for s in question.scenario.strategies if s.name == name)
 
 
+def against(question: Question, strategy: str) -> str:
+    """Return which strategy is compared with which."""
+    comparator = strategy_label(question, question.scenario.comparator_name)
+    return f"{strategy_label(question, strategy)} against {comparator}"
+
+
+def with_unit(label: str, unit: str) -> str:
+    """Return the label of a parameter and its unit, unless the label says it."""
+    said = not unit or unit.lower() in label.lower()
+    return label if said else f"{label}, {unit}"
+
+
 def money(question: Question, value: float) -> str:
     """Return an amount in the currency of the perspective."""
-    return f"{SYMBOLS[question.perspective.currency]}{value:,.0f}"
+    return money_text(value, SYMBOLS[question.perspective.currency])

@@ -1,10 +1,15 @@
-"""Sobol indices of the model: the uncertainty of an outcome, by groups of parameters."""
+"""Sobol indices of the model: the uncertainty of an outcome, by groups of parameters.
+
+Groups are independent of each other, but for the parameters that were fitted together, which are
+one group. What that group explains is divided among its topics by Shapley effects
+(`sim.analyses.sobol.shapley`), which need no more runs.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +17,7 @@ import pandas as pd
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.constant import is_constant
 from sim.analyses.shared.global_sensitivity import INDICES, sobol_indices, sobol_points
+from sim.analyses.shared.groups import FITTED, group_of
 from sim.analyses.shared.paired_runs import Progress
 from sim.analyses.shared.points import (
     VALUE,
@@ -21,7 +27,11 @@ from sim.analyses.shared.points import (
     points_to_simulate,
     with_twice_the_patients,
 )
+from sim.analyses.sobol.shapley import COLUMNS, shapley_effects
 from sim.economics.estimates import Array
+
+POSTERIOR: Final = 10_000
+"""Evenly spread draws of the posterior from which its covariance is taken."""
 
 
 class Check(NamedTuple):
@@ -54,6 +64,8 @@ class Sobol:
         One row per group, the largest total index first, with the columns of `INDICES`.
     mean, sd
         Of the outcome over the independent points.
+    fitted
+        What the fitted parameters explain, by topic: `sim.analyses.sobol.shapley.shapley_effects`.
     """
 
     target: Target
@@ -62,6 +74,7 @@ class Sobol:
     table: pd.DataFrame
     mean: float
     sd: float
+    fitted: pd.DataFrame
     check: Check | None = None
 
     @property
@@ -150,6 +163,7 @@ def sobol(
         table=table,
         mean=float(independent.mean()),
         sd=float(independent.std(ddof=1)),
+        fitted=_by_topic(planned, independent),
     )
     if not planned.check:
         return result
@@ -168,6 +182,21 @@ def _table(planned: Plan, values: Array) -> pd.DataFrame:
     names = planned.target.cube.coordinates
     table = sobol_indices(names, planned.groups, values, seed=planned.target.question.seed)
     return table.sort_values("total", ascending=False, kind="stable")
+
+
+def _by_topic(planned: Plan, outcomes: Array) -> pd.DataFrame:
+    """Divide among topics what the fitted parameters explain; empty where there are none."""
+    space = planned.target.cube
+    places = [i for i, name in enumerate(space.coordinates) if name == FITTED]
+    if not places or is_constant(outcomes):
+        return pd.DataFrame(columns=list(COLUMNS))
+    (part,) = (part for part in space.parts if part.group == FITTED)
+    groups = len(_members(planned))
+    blocks = planned.points[:, places].reshape(-1, groups + 2)
+    values = pd.DataFrame(part.values(blocks[:, [0, -1]].reshape(-1, 1)))
+    posterior = pd.DataFrame(part.values((np.arange(POSTERIOR) + 0.5)[:, None] / POSTERIOR))
+    topics = [group_of(str(name)) for name in values.columns]
+    return shapley_effects(outcomes, values, posterior.cov(), topics, planned.target.question.seed)
 
 
 def _independent(values: Array, groups: int) -> Array:

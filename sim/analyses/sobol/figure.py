@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from sim.analyses.shared.figure_words import against
+from sim.analyses.shared.global_sensitivity import INDICES
+from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.text import against
 from sim.analyses.sobol.analysis import Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.style import COLOURS, new_figure
@@ -24,8 +27,11 @@ TICK: Final = {"ecolor": "black", "elinewidth": 0.7, "capsize": 1.5, "capthick":
 
 
 def sobol_figure(result: Sobol) -> Figure:
-    """Draw the groups with the largest total indices, with 95 % intervals."""
-    table = result.table.head(GROUPS_SHOWN)
+    """Draw the groups with the largest total indices, with 95 % intervals.
+
+    Below the fitted parameters are their topics, each with its part of the first-order index.
+    """
+    table = _rows(result)
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * len(table))
     places = np.arange(len(table), dtype=np.float64)
     for column, label, shift, colour in (
@@ -47,10 +53,27 @@ def sobol_figure(result: Sobol) -> Figure:
     axes.axvline(0.0, color="black", linewidth=0.8)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel(f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}")
-    axes.set_title(against(result.target.question, result.target.strategy))
+    axes.set_xlabel(
+        f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}\n"
+        f"{against(result.target.question, result.target.strategy)}"
+    )
+    axes.set_title("Share of the variance by group of inputs")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def _rows(result: Sobol) -> pd.DataFrame:
+    """Return the indices of the groups; topics of the fitted parameters follow these."""
+    parts = []
+    for name in result.table.index[:GROUPS_SHOWN]:
+        shown = f"{name}, not fitted" if name in result.fitted.index else name
+        parts.append(result.table.loc[[name]].rename(index={name: shown}))
+        if name == FITTED:
+            topics = result.fitted.rename(
+                columns={"share": "first_order", "share_ci": "first_order_ci"}
+            )
+            parts.append(topics.rename(index="… {}".format).reindex(columns=list(INDICES)))
+    return pd.concat([part.astype(float) for part in parts if len(part)])
 
 
 def _label(name: str) -> str:

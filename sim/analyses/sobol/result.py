@@ -46,11 +46,20 @@ class SobolResult(ResumableResult[Sobol]):
         """
         return tables.sobol_table(self._found)
 
+    @property
+    def fitted(self) -> pd.DataFrame:
+        """What the fitted parameters explain by ``topic``, as in sobol.json.
+
+        Columns ``parameters``, their number, ``share`` of the variance of the outcome and the
+        half-width of its 95 % interval, ``share_ci``. Empty where there are too few draws.
+        """
+        return self._found.fitted
+
     def json(self) -> str:
         """Return the summary as JSON text."""
         return tables.sobol_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the indices of every group."""
         tables.print_sobol(console, self._found)
 

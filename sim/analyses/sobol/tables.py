@@ -11,7 +11,15 @@ from rich.console import Console
 from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.global_sensitivity import INDICES
 from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
-from sim.analyses.shared.text import SAME_PATIENTS, amount, estimate_cell, folded, print_notes
+from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.text import (
+    SAME_PATIENTS,
+    against,
+    amount,
+    estimate_cell,
+    folded,
+    print_notes,
+)
 from sim.analyses.sobol.analysis import Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.table import Cell, Row, Table, print_table
@@ -63,7 +71,13 @@ def sobol_summary(result: Sobol) -> dict[str, Any]:
         {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
         for row in sobol_table(result).to_dict(orient="records")
     ]
-    return {**summary, "groups": records}
+    fitted = [
+        {"topic": str(topic), **row}
+        for topic, row in zip(
+            result.fitted.index, result.fitted.to_dict(orient="records"), strict=True
+        )
+    ]
+    return {**summary, "groups": records, "fitted": fitted}
 
 
 def sobol_json(result: Sobol) -> str:
@@ -79,7 +93,7 @@ def sobol_files(result: Sobol) -> dict[str, str | bytes]:
 
 def drawn_sobol(result: Sobol) -> Figure:
     """Return the figure of the analysis."""
-    from sim.analyses.shared.figure_words import against, words_figure
+    from sim.analyses.shared.figure_words import words_figure
     from sim.analyses.sobol.figure import sobol_figure
     from sim.layout.style import styled
 
@@ -100,7 +114,11 @@ def print_sobol(console: Console, result: Sobol) -> None:
     headings = ["First order, % (95 % +/-)", "Total, % (95 % +/-)"]
     if result.check is not None:
         headings += ["First order, twice the patients", "Total, twice the patients"]
-    rows = [_indices(result, str(name)) for name in result.table.index]
+    rows = []
+    for name in result.table.index.astype(str):
+        rows.append(_indices(result, name))
+        if name == FITTED:
+            rows += [_topic(result, str(topic)) for topic in result.fitted.index]
     print_table(console, Table("Share of the variance", headings, [rows]))
     outcome = result.target.outcome
     spread = [
@@ -118,7 +136,14 @@ def _indices(result: Sobol, name: str) -> Row:
     for table in tables:
         first, first_ci, total, total_ci = table.loc[[name], list(INDICES)].to_numpy()[0].tolist()
         cells += [_share(first, first_ci), _share(total, total_ci)]
-    return Row(folded(name), cells)
+    rest = " (what was not fitted)" if name in result.fitted.index else ""
+    return Row(folded(f"{name}{rest}"), cells)
+
+
+def _topic(result: Sobol, topic: str) -> Row:
+    share, half_width = result.fitted.loc[[topic], ["share", "share_ci"]].to_numpy()[0].tolist()
+    blank = [Cell("")] * (1 if result.check is None else 3)
+    return Row(f"  of which {topic}", [_share(share, half_width), *blank])
 
 
 def _share(value: float, half_width: float) -> Cell:
@@ -138,6 +163,18 @@ def _notes(result: Sobol) -> list[str]:
             f"runs. {SAME_PATIENTS} Luck common to all runs does not vary and is in no index."
         ),
     ]
+    if len(result.fitted):
+        notes.append(
+            "Fitted parameters depend on each other, so their first-order index is divided among "
+            "topics by Shapley effects: what learning a topic takes off, averaged over all orders "
+            "of learning, for the linear part of the outcome. The other rows of these topics hold "
+            "only what was not fitted."
+        )
+    elif FITTED in result.table.index:
+        notes.append(
+            "Too few draws to divide the fitted parameters, which hold most of what is clinical, "
+            "among their topics. The other rows hold only what was not fitted."
+        )
     if result.check is not None:
         moved = float(
             (result.check.table - result.table)[["first_order", "total"]].abs().max().max()

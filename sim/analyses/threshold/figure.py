@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim.analyses.shared.figure_words import named, number, shown_name, whole_ticks
+from sim.analyses.shared.figure_words import named, number, whole_ticks
 from sim.analyses.shared.principal import NORMAL_97_5
+from sim.analyses.shared.text import strategy_label
 from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, in_currency, new_figure
@@ -24,6 +25,8 @@ SMALL: Final = 7.0
 LEGEND_COLUMNS: Final = 3
 STRIP: Final = 0.035
 """Height of the strip that shows the optimal strategy, as a share of a panel."""
+BEYOND: Final = 0.025
+"""Of the interval, to either side of it, so that a base at its end is seen."""
 BELOW: Final = 0.2
 ABOVE: Final = 1.22
 """How far a panel reaches below and above its lines, for the strip and the value of a flip."""
@@ -64,7 +67,7 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
         axes.xaxis.set_major_formatter(lambda value, _: number(value))
         axes.set_title(f"At {symbol}{threshold:,.0f} per QALY")
     panels[-1].set_xlabel(named(varied))
-    comparator = shown_name(question, question.scenario.comparator_name)
+    comparator = strategy_label(question, question.scenario.comparator_name)
     figure.supylabel(
         f"Net monetary benefit against {comparator}, {question.perspective.price_year} "
         f"{question.perspective.currency}",
@@ -76,9 +79,10 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
 
 
 def _limits(result: ThresholdAnalysis) -> tuple[float, float]:
-    """Return the ends of the axis: of a count half a step beyond its whole numbers."""
-    beyond = 0.5 if result.varied.is_whole else 0.0
-    return result.varied.low - beyond, result.varied.high + beyond
+    """Return the ends of the axis, beyond those of the interval: of a count half a step."""
+    varied = result.varied
+    beyond = 0.5 if varied.is_whole else BEYOND * (varied.high - varied.low)
+    return varied.low - beyond, varied.high + beyond
 
 
 def _lines(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Sequence[str]) -> None:
@@ -105,11 +109,10 @@ def _strip(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Seque
         axes.axvspan(start, end, 0.0, STRIP, color=colours[name], linewidth=0.0)
     axes.annotate(
         "optimal",
-        (1.0, STRIP),
+        (0.0, STRIP),
         xycoords="axes fraction",
-        xytext=(0.0, 1.0),
+        xytext=(3.0, 1.0),
         textcoords="offset points",
-        ha="right",
         fontsize=SMALL,
         color=GREY,
     )
@@ -146,7 +149,7 @@ def _said(flip: Flip) -> str:
 
 def _legend(result: ThresholdAnalysis, names: Sequence[str]) -> list[Line2D]:
     handles = [
-        Line2D([], [], color=colour, label=shown_name(result.question, name))
+        Line2D([], [], color=colour, label=strategy_label(result.question, name))
         for name, colour in colour_of(names).items()
     ]
     base = result.question.numbers[result.varied.name]

@@ -54,7 +54,7 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
         """Return the summary as JSON text."""
         return tables.threshold_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print where the decision flips at each threshold."""
         tables.print_threshold(console, self._found)
 

@@ -13,12 +13,12 @@ from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     money,
-    plain_number,
     print_heading,
     print_notes,
     strategy_label,
 )
 from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
+from sim.layout.cells import number_text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import finite
 
@@ -130,8 +130,8 @@ def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
     """Print where the decision flips at each threshold."""
     question, varied = result.question, result.varied
     unit = "" if varied.unit in varied.label else f", {varied.unit}"
-    base = plain_number(question.numbers[varied.name])
-    interval = f"{plain_number(varied.low)} to {plain_number(varied.high)}"
+    base = number_text(question.numbers[varied.name])
+    interval = f"{number_text(varied.low)} to {number_text(varied.high)}"
     print_heading(console, question, f"{varied.label}{unit}: {base}, varied from {interval}")
     rows = [row for threshold in result.decisions for row in _rows(result, threshold)]
     headings = ["Flips at (error)", "Optimal below", "Optimal above"]
@@ -170,7 +170,7 @@ def _rows(result: ThresholdAnalysis, threshold: float) -> Iterator[Row]:
         optimal = strategy_label(question, result.decisions[threshold].base)
         yield Row(label, [Cell("no flip"), Cell(optimal), Cell(optimal)])
     for flip in flips:
-        error = "" if finite(flip.se) is None else f" ({plain_number(flip.se)})"
+        error = "" if finite(flip.se) is None else f" ({number_text(flip.se)})"
         sides = [Cell(strategy_label(question, name)) for name in (flip.below, flip.above)]
         yield Row(label, [Cell(_place(flip), error), *sides])
 

@@ -36,6 +36,7 @@ from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
+from sim.layout.cells import NOTHING, THOUSAND, short_texts
 from sim.simulation.question import Question
 from sim.simulation.whole_numbers import allowed
 
@@ -44,8 +45,10 @@ FITTED: Final = "fitted parameter"
 COMPONENT: Final = "fitted together"
 STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
-ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state")
+ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state", "icer")
 """The columns stored for each end."""
+STATUSES: Final = {"A": "assumption", "C": "calibrated", "E": "evidence", "P": "provisional"}
+"""The status of a parameter in the catalogue, by its letter."""
 NO_VALUE: Final = "not reached"
 """Of a median or a share that cannot be estimated."""
 COMPONENTS_SHOWN: Final = 5
@@ -73,7 +76,7 @@ class Found(NamedTuple):
 
     `benefit` is how far the net benefit of the strategy moves from the base, in currency. `state`
     describes in words an end at which the outcome has no value, such as ``dominant``; else it is
-    empty.
+    empty. `icer` is the incremental cost per QALY, ``nan`` where it is not the cost of a gain.
     """
 
     value: float | None
@@ -82,6 +85,7 @@ class Found(NamedTuple):
     optimal: str
     benefit: float = math.nan
     state: str = ""
+    icer: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,18 @@ class Bar:
         """Return how far the ends and the base are apart; ``nan`` where an end has no outcome."""
         changes = [0.0, *(end.change.mean for end in self.ends)]
         return math.nan if any(map(math.isnan, changes)) else max(changes) - min(changes)
+
+    @property
+    def described(self) -> str:
+        """Return the label with the interval and its unit: ``Price of a vial: 90 to 120 USD``."""
+        values = short_texts([end.value for end in self.ends if end.value is not None])
+        return f"{self.label}: {' to '.join(values)} {self.unit}" if values else self.label
+
+    @property
+    def icers(self) -> str:
+        """Return the ICERs at the ends in thousands of the currency: ``215 | 301``."""
+        found = (end.icer for end in self.ends)
+        return " | ".join(NOTHING if math.isnan(i) else f"{i / THOUSAND:,.0f}" for i in found)
 
     @property
     def is_undefined(self) -> bool:
@@ -153,6 +169,11 @@ class Tornado:
     def is_fixed(self) -> bool:
         """Whether no parameter changes the outcome, whatever structural choices do."""
         return all(bar.swing == 0.0 for bar in self.bars if bar.group != STRUCTURE)
+
+    def mark(self, bar: Bar) -> str:
+        """Return the letter of `STATUSES` for the parameter of a bar; none of several at once."""
+        parameter = self.question.parameters.get(bar.name)
+        return "" if parameter is None else parameter.status[0].upper()
 
     def flips(self, bar: Bar) -> bool:
         """Whether another strategy is optimal at an end of the bar."""
@@ -233,8 +254,8 @@ def _bars(listed: Sequence[Factor], rows: pd.DataFrame) -> list[Bar]:
     """Return a bar for each factor from the rows of its ends."""
     ends = [end for factor in listed for end in factor.ends]
     found = (
-        Found(end.value, outcome, Estimate(moved, se), optimal, benefit, state)
-        for end, (outcome, moved, se, optimal, benefit, state) in zip(
+        Found(end.value, outcome, Estimate(moved, se), optimal, benefit, state, icer)
+        for end, (outcome, moved, se, optimal, benefit, state, icer) in zip(
             ends, rows[list(ROW)].itertuples(index=False), strict=True
         )
     )
@@ -336,6 +357,7 @@ def _measured(
         found.optimal(threshold),
         benefit_of(found, strategy, threshold) - benefit_there,
         state_of(outcome, found, strategy, reading.value),
+        _icer(*_increment(found, strategy)),
     )
 
 
@@ -359,16 +381,25 @@ def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> st
         return ""
     if outcome.name != ICER:
         return NO_VALUE
+    cost, qalys = (Estimate(each, math.nan) for each in _increment(found, strategy))
+    comparator = found.question.scenario.comparator_name
+    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
+
+
+def _increment(found: Sample, strategy: str) -> tuple[float, float]:
+    """Return how much more a strategy costs than the comparator, and its QALYs gained."""
     names = strategy_names(found.question)
     ours, theirs = (
         names.index(name) for name in (strategy, found.question.scenario.comparator_name)
     )
-    cost, qalys = (
-        Estimate(float(amounts[ours] - amounts[theirs]), math.nan)
-        for amounts in (found.cost, found.qalys)
+    return (
+        float(found.cost[ours] - found.cost[theirs]),
+        float(found.qalys[ours] - found.qalys[theirs]),
     )
-    comparator = names[theirs]
-    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
+
+
+def _icer(cost: float, qalys: float) -> float:
+    return cost / qalys if cost > 0.0 and qalys > 0.0 else math.nan
 
 
 class Section(NamedTuple):
@@ -382,19 +413,23 @@ def _unless_all_are_0(bars: Sequence[Bar]) -> tuple[Bar, ...]:
     return () if all(bar.swing == 0.0 for bar in bars) else tuple(bars)
 
 
-def shown_sections(result: Tornado, top: int) -> list[Section]:
-    """Return the bars shown: the first `top` bars of parameters, then the other groups.
+def shown_sections(result: Tornado, top: int, *, components: bool = False) -> list[Section]:
+    """Return the bars shown: the first `top` of parameters, and of structural choices.
 
-    Of principal components the widest `COMPONENTS_SHOWN`, of structural choices those that change
-    anything. Of bars that are all exactly 0 none is the widest, and none is shown.
+    Structural choices that change nothing are left out, and so are `components`, the principal
+    components of the fit, unless asked for: then the widest `COMPONENTS_SHOWN`. Of bars that are
+    all exactly 0 none is the widest, and none is shown.
     """
     bars = [bar for bar in result.bars if bar.group in (PARAMETER, FITTED)]
     widest = sorted(bars, key=lambda bar: order(bar)[1:])[:top]
-    together = [bar for bar in result.bars if bar.group == COMPONENT][:COMPONENTS_SHOWN]
+    together = [bar for bar in result.bars if bar.group == COMPONENT and components]
     choices = [bar for bar in result.bars if bar.group == STRUCTURE and bar.swing != 0.0]
     sections = (
         Section("", _unless_all_are_0(widest)),
-        Section("Components of the fit (share of its variance)", _unless_all_are_0(together)),
-        Section("Structural choices", tuple(choices)),
+        Section(
+            "Components of the fit (share of its variance)",
+            _unless_all_are_0(together[:COMPONENTS_SHOWN]),
+        ),
+        Section("Structural choices", tuple(choices[:top])),
     )
     return [section for section in sections if section.bars]

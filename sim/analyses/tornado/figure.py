@@ -13,38 +13,47 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
 from sim.analyses.shared.figure_words import (
-    against,
     amount,
     axis_label,
     balanced,
     in_unit,
-    number,
-    shown_name,
     words_figure,
 )
 from sim.analyses.shared.outcomes import ICER, NHB, NMB
 from sim.analyses.shared.principal import NORMAL_97_5
-from sim.analyses.tornado.analysis import STRUCTURE, Bar, Found, Section, Tornado, shown_sections
-from sim.layout.cells import SYMBOLS
-from sim.layout.style import COLOURS, GREY, new_figure
+from sim.analyses.shared.text import against, money, strategy_label
+from sim.analyses.tornado.analysis import (
+    STATUSES,
+    STRUCTURE,
+    Bar,
+    Found,
+    Section,
+    Tornado,
+    shown_sections,
+)
+from sim.layout.cells import typeset
+from sim.layout.style import COLOURS, GREY, WHITE_GROUND, new_figure
 
 WIDTH_MM: Final = 190.0
-ROW_MM: Final = 6.3
-FRAME_MM: Final = 42.0
+ROW_MM: Final = 6.8
+FRAME_MM: Final = 46.0
 LOW_COLOUR, HIGH_COLOUR, OTHER_COLOUR = COLOURS[5], COLOURS[1], COLOURS[2]
-LABEL_WIDTH: Final = 46
+LABEL_WIDTH: Final = 52
+SUBTITLE_WIDTH: Final = 84
 SMALL: Final = 6.5
 TINY: Final = 6.0
-TICKS: Final = 6
+TICKS: Final = 5
 HALF_BAR: Final = 0.34
 GAP_ROWS: Final = 1.4
-LABEL_END: Final = -0.01
-TITLE_PAD: Final = 28.0
-SUBTITLE_PAD: Final = 16.0
+MARK_AT: Final = -0.025
+LABEL_PAD: Final = 13.0
+"""Between the axis and the labels, in points, for the mark of the status."""
+COLUMN_AT: Final = 1.04
+TITLE_PAD: Final = 14.0
 POINTS_FROM_BAR: Final = 3.0
-ROOM: Final = 0.16
+ROOM: Final = 0.05
 ROOM_FOR_NAMES: Final = 0.3
-"""Of the width of the bars, to either side of them, for the texts at their ends."""
+"""Of the width of the bars, to either side of them, without and with texts at their ends."""
 FLIP_MARK: Final[dict[str, Any]] = {
     "marker": "D",
     "markersize": 4.0,
@@ -53,46 +62,47 @@ FLIP_MARK: Final[dict[str, Any]] = {
     "markeredgewidth": 0.9,
     "linestyle": "",
 }
-WHITE_GROUND: Final = {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8}
+BOX: Final = {"edgecolor": GREY, "linewidth": 0.5, "pad": 1.2}
 
 
-def tornado_figure(result: Tornado, *, top: int) -> Figure:
+def tornado_figure(result: Tornado, *, top: int, components: bool = False) -> Figure:
     """Draw the `top` widest bars, and below them the other groups under their titles.
 
-    Error ticks are 95 % intervals of the Monte Carlo error of the change from the base.
+    Error ticks are 95 % intervals of the Monte Carlo error of the change from the base. A letter
+    before each bar is the status of its parameter. Of net benefit, a column gives the ICERs.
     """
-    title = against(result.question, result.strategy)
+    title = f"{result.outcome.label}, one input at a time"
     if result.is_constant:
         return words_figure(title, f"{DOES_NOT_VARY.capitalize()}: {result.outcome.label}.")
     if result.state:
         said = f"{result.outcome.label} has no value at the base ({result.state}): no bars."
         return words_figure(title, said)
-    sections = shown_sections(result, top)
+    sections = shown_sections(result, top, components=components)
     bars = [bar for section in sections for bar in section.bars]
     titles, places, rows = _places(sections)
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * rows)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9.0, weight="bold")
     _room(axes, result, bars)
     reference = _reference(axes, result)
     for place, bar in zip(places, bars, strict=True):
         _draw(axes, result, bar, place)
+        _beside(axes, result, bar, place)
     axes.axvline(result.base.mean, color="black", linewidth=0.9, zorder=3)
     _frame(axes, result, rows)
-    axes.set_yticks(places, [_label(bar) for bar in bars], fontsize=SMALL)
-    for title, place in titles.items():
-        axes.text(
-            *(LABEL_END, place),
-            title,
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontsize=SMALL,
-            fontweight="bold",
-        )
+    axes.set_yticks(
+        places, [balanced(typeset(bar.described), LABEL_WIDTH) for bar in bars], fontsize=SMALL
+    )
+    for heading, place in titles.items():
+        _text(axes, MARK_AT, place, heading, ha="right", fontweight="bold")
+    marks = sorted({result.mark(bar) for bar in bars} - {""})
+    handles = [*_legend(result, bars), *reference]
     figure.legend(
-        handles=[*_legend(result, bars), *reference],
+        handles=handles,
+        title=", ".join(f"{mark} {STATUSES[mark]}" for mark in marks),
         loc="outside lower center",
         ncols=3,
         fontsize=SMALL,
+        title_fontsize=SMALL,
     )
     return figure
 
@@ -118,8 +128,8 @@ def _room(axes: Axes, result: Tornado, bars: list[Bar]) -> None:
         error = NORMAL_97_5 * end.change.se if end.change.se > 0.0 else 0.0
         reached += [end.outcome - error, end.outcome + error]
     low, high = min(reached), max(reached)
-    named = _named_flips(result) and any(map(result.flips, bars))
-    room = ROOM_FOR_NAMES if named or any(bar.is_undefined for bar in bars) else ROOM
+    flips = _named_flips(result) and any(map(result.flips, bars))
+    room = ROOM_FOR_NAMES if flips or any(bar.is_undefined for bar in bars) else ROOM
     margin = room * (high - low) or abs(base) or 1.0
     axes.set_xlim(low - margin, high + margin)
 
@@ -157,8 +167,9 @@ def _draw(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
             )
         if end.optimal != result.optimal:
             axes.plot(end.outcome, place, **FLIP_MARK, zorder=5)
-    for end, text in _end_texts(result, bar):
-        _write(axes, bar, end, text, base, place)
+            if _named_flips(result):
+                error = NORMAL_97_5 * (end.change.se or 0.0)
+                _write(axes, _name(result, end), end.outcome, place, error, left=end.outcome < base)
     _undefined(axes, result, bar, place)
 
 
@@ -166,22 +177,31 @@ def _colours(bar: Bar) -> tuple[str, ...]:
     return (OTHER_COLOUR,) if bar.group == STRUCTURE else (LOW_COLOUR, HIGH_COLOUR)
 
 
-def _end_texts(result: Tornado, bar: Bar) -> list[tuple[Found, str]]:
-    """Return the text outside each end; two ends on one side share a text."""
-    base = result.base.mean
-    ends = [end for end in bar.ends if math.isfinite(end.outcome)]
-    sides = {end.outcome < base for end in ends if end.outcome != base}
-    if len(ends) > 1 and len(sides) == 1 and all(end.outcome != base for end in ends):
-        outer = max(ends, key=lambda end: abs(end.outcome - base))
-        return [(outer, " | ".join(_said(result, end) for end in bar.ends))]
-    return [(end, text) for end in ends if (text := _said(result, end))]
+def _beside(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
+    """Write the status of the parameter before its bar, and the ICERs behind it."""
+    mark = result.mark(bar)
+    if mark:
+        # What is assumed stands out, also without colour.
+        ground, ink = (GREY, "white") if mark == "A" else ("white", "black")
+        _text(axes, MARK_AT, place, mark, ha="center", color=ink, bbox={**BOX, "facecolor": ground})
+    if _has_icers(result):
+        _text(axes, COLUMN_AT, place, bar.icers)
 
 
-def _said(result: Tornado, end: Found) -> str:
-    """Return the value of an end, and its optimal strategy where the mark does not show it."""
+def _has_icers(result: Tornado) -> bool:
+    return result.outcome.name in (NMB, NHB)
+
+
+def _text(axes: Axes, x: float, place: float, text: str, **look: Any) -> None:  # noqa: ANN401
+    """Write outside the axes, level with a bar."""
+    transform = axes.get_yaxis_transform()
+    axes.text(x, place, text, transform=transform, va="center", fontsize=SMALL, **look)
+
+
+def _name(result: Tornado, end: Found) -> str:
+    """Return the optimal strategy of an end where the mark alone does not show it."""
     flipped = _named_flips(result) and end.optimal != result.optimal
-    name = shown_name(result.question, end.optimal) if flipped else ""
-    return ", ".join(text for text in (number(end.value), name) if text)
+    return strategy_label(result.question, end.optimal) if flipped else ""
 
 
 def _named_flips(result: Tornado) -> bool:
@@ -189,64 +209,45 @@ def _named_flips(result: Tornado) -> bool:
     return len(result.question.scenario.strategies) > 2  # noqa: PLR2004 - one and another
 
 
-def _write(axes: Axes, bar: Bar, end: Found, text: str, base: float, place: float) -> None:
-    # An end without effect is written opposite to the other.
-    other = max((each.outcome for each in bar.ends if not each.state), default=base)
-    left = end.outcome < base if end.outcome != base else other > base
-    reach = end.outcome + (-1.0 if left else 1.0) * NORMAL_97_5 * (end.change.se or 0.0)
+def _write(axes: Axes, text: str, at: float, place: float, error: float, *, left: bool) -> None:
     axes.annotate(
         text,
-        (reach, place),
+        (at - error if left else at + error, place),
         xytext=(-POINTS_FROM_BAR if left else POINTS_FROM_BAR, 0.0),
         textcoords="offset points",
         ha="right" if left else "left",
         va="center",
         fontsize=TINY,
-        color="black",
         bbox=WHITE_GROUND,
     )
 
 
 def _undefined(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
     """Write at the base the state of ends without an outcome, on the free side."""
-    texts = [
-        ", ".join(filter(None, (_said(result, end), end.state))) for end in bar.ends if end.state
-    ]
-    if not texts:
+    ends = [end for end in bar.ends if end.state]
+    if not ends:
         return
     base = result.base.mean
-    left = not any(end.outcome < base for end in bar.ends)
-    flips = any(end.optimal != result.optimal for end in bar.ends if end.state)
-    if flips:
+    if any(end.optimal != result.optimal for end in ends):
         axes.plot(base, place, **FLIP_MARK, zorder=5)
-    axes.annotate(
-        " | ".join(texts),
-        (base, place),
-        xytext=((-1.0 if left else 1.0) * (POINTS_FROM_BAR + 3.0), 0.0),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
-        fontsize=TINY,
-        bbox=WHITE_GROUND,
-    )
+    texts = [", ".join(filter(None, (_name(result, end), end.state))) for end in ends]
+    left = not any(end.outcome < base for end in bar.ends)
+    _write(axes, f" {' | '.join(texts)} ", base, place, 0.0, left=left)
 
 
 def _frame(axes: Axes, result: Tornado, rows: float) -> None:
     axes.set_ylim(rows - 0.3, -0.7)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=LABEL_PAD)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
-    axes.set_title(against(result.question, result.strategy), pad=TITLE_PAD)
-    optimal = shown_name(result.question, result.optimal)
-    symbol = SYMBOLS[result.question.perspective.currency]
-    axes.annotate(
-        f"Optimal at the base, at {symbol}{result.threshold:,.0f} per QALY: {optimal}",
-        (0.0, 1.0),
-        xycoords="axes fraction",
-        xytext=(0.0, SUBTITLE_PAD),
-        textcoords="offset points",
-        fontsize=SMALL,
+    optimal = strategy_label(result.question, result.optimal)
+    worth = money(result.question, result.threshold)
+    said = (
+        f"{against(result.question, result.strategy)}. "
+        f"Optimal at the base, at {worth} per QALY: {optimal}"
     )
+    text = balanced(said, SUBTITLE_WIDTH)
+    axes.set_title(text, pad=TITLE_PAD, fontsize=SMALL, fontweight="normal")
     axes.set_xlabel(axis_label(result.outcome, result.question))
     in_unit(axes.xaxis, result.outcome)
     axes.xaxis.set_major_locator(MaxNLocator(TICKS))
@@ -260,6 +261,9 @@ def _frame(axes: Axes, result: Tornado, rows: float) -> None:
         va="bottom",
         fontsize=SMALL,
     )
+    if _has_icers(result):
+        heading = f"ICER, 1,000 {result.question.perspective.currency},\nat low | high end"
+        _text(axes, COLUMN_AT, -1.3, heading)
 
 
 def _reference(axes: Axes, result: Tornado) -> list[Line2D]:
@@ -300,12 +304,6 @@ def _legend(result: Tornado, bars: list[Bar]) -> list[Patch | Line2D]:
         if not _named_flips(result):
             names = (s.name for s in result.question.scenario.strategies)
             flipped = next(name for name in names if name != result.optimal)
-            other = shown_name(result.question, flipped)
+            other = strategy_label(result.question, flipped)
         handles.append(Line2D([], [], **FLIP_MARK, label=f"{other} is optimal"))
     return handles
-
-
-def _label(bar: Bar) -> str:
-    said = bar.group == STRUCTURE or bar.unit.lower() in bar.label.lower()
-    unit = "" if said else f", {bar.unit}"
-    return balanced(f"{bar.label}{unit}", LABEL_WIDTH)

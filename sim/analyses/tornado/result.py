@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sim.analyses.shared.arguments import TOP, threads_given, threshold_given, whole
+from sim.analyses.shared.arguments import BARS, threads_given, threshold_given, whole
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from sim.simulation.question import Question
 
+SHOWN: Final = ("top", "components")
+"""Settings of what is printed and drawn."""
+
 
 class TornadoResult(ResumableResult[Tornado]):
     """An outcome at both ends of every parameter's interval, and under other structures."""
@@ -34,10 +37,17 @@ class TornadoResult(ResumableResult[Tornado]):
     FIGURES = (tables.ANALYSIS,)
 
     def __init__(
-        self, scenario: Scenario, varied: Resumable[Tornado], found: Tornado, top: int
+        self,
+        scenario: Scenario,
+        varied: Resumable[Tornado],
+        found: Tornado,
+        top: int,
+        *,
+        components: bool,
     ) -> None:
         super().__init__(scenario, varied, found)
         self._top = top
+        self._components = components
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -51,7 +61,8 @@ class TornadoResult(ResumableResult[Tornado]):
         Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
         ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
         the Monte Carlo errors of the changes (``se_low``, ``se_high``), the optimal strategy there,
-        the ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
+        the ``swing``, ``within_error``, ``flips``, the ``outcome_unit``, the ``status`` of the
+        parameter and the ICERs at the ends (``icer_low``, ``icer_high``).
         """
         return tables.tornado_table(self._found)
 
@@ -59,12 +70,20 @@ class TornadoResult(ResumableResult[Tornado]):
         """Return the summary as JSON text."""
         return tables.tornado_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the widest bars and the structural choices."""
-        tables.print_tornado(console, self._found, self._top)
+        tables.print_tornado(console, self._found, self._top, components=self._components)
+
+    @property
+    def _next_words(self) -> Mapping[str, str]:
+        """The parameter of the widest bar, if there is one."""
+        alone = (analysis.PARAMETER, analysis.FITTED)
+        bars = [bar for bar in self._found.bars if bar.group in alone and bar.swing > 0.0]
+        widest = max(bars, key=lambda bar: bar.swing, default=None)
+        return {} if widest is None else {"WIDEST": widest.name}
 
     def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_tornado(self._found, self._top)
+        return tables.drawn_tornado(self._found, self._top, components=self._components)
 
 
 @rename_options
@@ -74,7 +93,8 @@ def tornado(
     outcome: str = "nmb",
     threshold: float | None = None,
     strategy: str | None = None,
-    top: int = TOP,
+    top: int = BARS,
+    components: bool = False,
     patients: int | None = None,
     seed: int | None = None,
     out: str | Path | None = None,
@@ -99,7 +119,9 @@ def tornado(
     strategy
         Compared with the comparator; by default the best of the others at the base.
     top
-        Bars that are shown; the table holds all.
+        Bars, and structural choices, that are shown; the table holds all.
+    components
+        Show the principal components of the fitted parameters as well.
     patients
         Of each parameter set; by default the scenario's number, at most 10,000.
     seed
@@ -128,8 +150,10 @@ def tornado(
     shown = whole("top", top, 1)
     folder = check_store(tables.NAMES, out, resume=resume)
     settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
+    settings["components"] = bool(components)
     varied = _planned(chosen.question, settings, threads_given(threads))
-    return TornadoResult(chosen, varied, varied.run(folder, resume=resume), shown)
+    found = varied.run(folder, resume=resume)
+    return TornadoResult(chosen, varied, found, shown, components=components)
 
 
 def _planned(
@@ -138,7 +162,7 @@ def _planned(
     """Return the analysis with these settings, ready to run."""
     posterior = fitted_draws(question)
     sets = sum(len(factor.ends) for factor in analysis.factors(question, posterior))
-    options = {name: value for name, value in settings.items() if name != "top"}
+    options = {name: value for name, value in settings.items() if name not in SHOWN}
     return Resumable(
         question,
         tables.ANALYSIS,
@@ -152,5 +176,5 @@ def _planned(
         simulate=partial(
             analysis.tornado, question, **options, posterior=posterior, threads=threads
         ),
-        files=partial(tables.tornado_files, top=settings["top"]),
+        files=partial(tables.tornado_files, **{name: settings[name] for name in SHOWN}),
     )

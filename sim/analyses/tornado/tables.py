@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -13,14 +14,14 @@ from sim.analyses.shared.files import (
     names_of,
     summary_json,
 )
-from sim.analyses.shared.outcomes import ICER
+from sim.analyses.shared.outcomes import ICER, NHB, NMB
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
+    against,
     amount,
     estimate_cell,
     folded,
     money,
-    plain_number,
     print_heading,
     print_notes,
     strategy_label,
@@ -29,12 +30,14 @@ from sim.analyses.tornado.analysis import (
     COMPONENT,
     FITTED,
     PARAMETER,
+    STATUSES,
     STRUCTURE,
     Bar,
     Found,
     Tornado,
     shown_sections,
 )
+from sim.layout.cells import number_text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import estimate_json, finite
 
@@ -65,6 +68,9 @@ COLUMNS: Final = (
     "within_error",
     "flips",
     "outcome_unit",
+    "status",
+    "icer_low",
+    "icer_high",
 )
 """Of tornado.csv, one row per bar.
 
@@ -82,6 +88,8 @@ COLUMNS: Final = (
   such an end come first, by that.
 - `swing` is how far the ends and the base are apart; `within_error` says that no end differs from
   the base by more than 1.96 errors.
+- `status` of the parameter in the catalogue; empty for components and structures.
+- `icer_*` is the incremental cost per QALY there, empty where it is not the cost of a gain.
 """
 NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
 NO_PARAMETER: Final = (
@@ -89,6 +97,9 @@ NO_PARAMETER: Final = (
 )
 WITHIN: Final = "~"
 FLIPPED: Final = "*"
+BLOCK: Final = "█"
+BLOCKS: Final = 8
+"""Of the widest bar."""
 
 
 def tornado_table(result: Tornado) -> pd.DataFrame:
@@ -111,6 +122,8 @@ def tornado_table(result: Tornado) -> pd.DataFrame:
             bar.within_error,
             result.flips(bar),
             unit,
+            STATUSES.get(result.mark(bar)),
+            *_pair(bar, lambda end: finite(end.icer)),
         )
         for bar in result.bars
     ]
@@ -141,6 +154,7 @@ def tornado_summary(result: Tornado) -> dict[str, Any]:
                 "swing": finite(bar.swing),
                 "within_error": bar.within_error,
                 "flips": result.flips(bar),
+                "status": STATUSES.get(result.mark(bar)),
                 "ends": [
                     {
                         "value": end.value,
@@ -149,6 +163,7 @@ def tornado_summary(result: Tornado) -> dict[str, Any]:
                         "optimal": end.optimal,
                         "state": end.state or None,
                         "benefit_change": finite(end.benefit),
+                        "icer": finite(end.icer),
                     }
                     for end in bar.ends
                 ],
@@ -163,29 +178,29 @@ def tornado_json(result: Tornado) -> str:
     return summary_json(result.question, ANALYSIS, tornado_summary(result))
 
 
-def tornado_files(result: Tornado, top: int) -> dict[str, str | bytes]:
+def tornado_files(result: Tornado, top: int, *, components: bool) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure shows the `top` widest bars."""
     table, summary = tornado_table(result), tornado_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_tornado(result, top))
+    figure = drawn_tornado(result, top, components=components)
+    return analysis_files(result.question, ANALYSIS, table, summary, figure)
 
 
-def drawn_tornado(result: Tornado, top: int) -> Figure:
+def drawn_tornado(result: Tornado, top: int, *, components: bool) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.tornado.figure import tornado_figure
     from sim.layout.style import styled
 
     with styled():
-        return tornado_figure(result, top=top)
+        return tornado_figure(result, top=top, components=components)
 
 
-def print_tornado(console: Console, result: Tornado, top: int) -> None:
-    """Print the `top` widest bars and the structural choices."""
+def print_tornado(console: Console, result: Tornado, top: int, *, components: bool) -> None:
+    """Print the `top` widest bars and structural choices."""
     question = result.question
-    against = strategy_label(question, question.scenario.comparator_name)
     print_heading(
         console,
         question,
-        f"{result.outcome.label}: {strategy_label(question, result.strategy)} against {against}; "
+        f"{result.outcome.label}: {against(question, result.strategy)}; "
         f"optimal at {money(question, result.threshold)} per QALY: "
         f"{strategy_label(question, result.optimal)}",
         ("Base", result.state or "".join(estimate_cell(result.outcome, result.base))),
@@ -193,30 +208,38 @@ def print_tornado(console: Console, result: Tornado, top: int) -> None:
     if result.is_constant:
         print_notes(console, f"{NOTHING_CHANGES} {SAME_PATIENTS}")
         return
-    for title, bars in shown_sections(result, top):
+    for title, bars in shown_sections(result, top, components=components):
         if bars[0].group == STRUCTURE:
             rows = [_choice(result, bar) for bar in bars]
             headings = ["Outcome", "Change (its error)", "Optimal"]
         else:
-            rows = [_bar(result, bar) for bar in bars]
-            headings = ["Interval", "Outcome at low", "Outcome at high", "Swing"]
+            most = max((bar.swing for bar in bars if not bar.is_undefined), default=0.0)
+            rows = [_bar(result, bar, most) for bar in bars]
+            headings = ["Outcome at low", "Outcome at high", "Swing"]
+            if _has_icers(result):
+                headings.insert(2, f"ICER, 1,000 {result.question.perspective.currency}")
         first = "First" if any(bar.is_undefined for bar in bars) else "Widest"
         widest = f"{first} {len(bars)} of {_varied(result)} (error of the change)"
         print_table(console, Table(title or widest, headings, [rows]))
-    print_notes(console, *_notes(result))
+    print_notes(console, *_notes(result, components=components))
 
 
 def _varied(result: Tornado) -> int:
     return sum(1 for bar in result.bars if bar.group in (PARAMETER, FITTED))
 
 
-def _bar(result: Tornado, bar: Bar) -> Row:
-    unit = f", {bar.unit}" if bar.unit and bar.unit not in bar.label else ""
-    interval = Cell(" to ".join(plain_number(end.value) for end in bar.ends))
+def _has_icers(result: Tornado) -> bool:
+    return result.outcome.name in (NMB, NHB)
+
+
+def _bar(result: Tornado, bar: Bar, widest: float) -> Row:
     mark = WITHIN if bar.within_error else ""
     swing = amount(result.outcome, bar.swing, mark=mark)
-    found = [_end(result, end) for end in bar.ends]
-    return Row(folded(f"{bar.label}{unit}"), [interval, *found, swing])
+    length = 0 if bar.is_undefined or not widest else math.ceil(BLOCKS * bar.swing / widest)
+    cells = [*(_end(result, end) for end in bar.ends)]
+    cells += [Cell(bar.icers)] if _has_icers(result) else []
+    cells.append(swing._replace(error=f" {BLOCK * length}"))
+    return Row(folded(f"{result.mark(bar):1} {bar.described}"), cells)
 
 
 def _end(result: Tornado, end: Found) -> Cell:
@@ -239,12 +262,14 @@ def _choice(result: Tornado, bar: Bar) -> Row:
     return Row(folded(bar.label), [outcome, change, optimal])
 
 
-def _notes(result: Tornado) -> list[str]:
+def _notes(result: Tornado, *, components: bool) -> list[str]:
     without = sum(bar.swing == 0.0 for bar in result.bars)
     small = sum(bar.within_error and bar.swing > 0.0 for bar in result.bars)
     flips = [_flip(result, bar) for bar in result.bars if result.flips(bar)]
     notes = [NO_PARAMETER] if result.is_fixed else []
+    marks = ", ".join(f"{mark} {status}" for mark, status in STATUSES.items())
     notes += [
+        f"Status of the inputs: {marks}.",
         f"{SAME_PATIENTS} Errors are those of the change from the base, patient by patient.",
         (
             f"{without} of {len(result.bars)} bars are exactly 0: the parameter changes nothing for "
@@ -253,11 +278,12 @@ def _notes(result: Tornado) -> list[str]:
         f"Another strategy is optimal ({FLIPPED}) at an end of {len(flips)} bars"
         + (f": {'; '.join(flips)}." if flips else "."),
     ]
-    components = sum(bar.group == COMPONENT for bar in result.bars)
-    if components:
+    together = sum(bar.group == COMPONENT for bar in result.bars)
+    if together:
+        shown = "the widest are shown" if components else "the files hold them (--components)"
         notes.append(
-            f"{components} components, directions of the joint posterior that hold 95 % of its "
-            "variance, were varied over 1.96 standard deviations (sd); the widest are shown."
+            f"{together} components, directions of the joint posterior that hold 95 % of its "
+            f"variance, were varied over 1.96 standard deviations (sd): {shown}."
         )
     undefined = sum(bar.is_undefined for bar in result.bars)
     if undefined:
@@ -279,7 +305,7 @@ def _flip(result: Tornado, bar: Bar) -> str:
     """Say which strategy is optimal instead, and at which end."""
     ends = [
         f"{strategy_label(result.question, end.optimal)}"
-        + ("" if end.value is None else f" at {plain_number(end.value)}")
+        + ("" if end.value is None else f" at {number_text(end.value)}")
         for end in bar.ends
         if end.optimal != result.optimal
     ]

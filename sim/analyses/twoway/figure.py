@@ -13,18 +13,18 @@ from matplotlib.lines import Line2D
 from scipy.ndimage import distance_transform_edt
 
 from sim.analyses.shared.figure_words import (
-    against,
     axis_label,
+    balanced,
     in_unit,
     named,
     number,
-    shown_name,
     whole_ticks,
 )
-from sim.analyses.tornado.figure import FLIP_MARK, WHITE_GROUND
+from sim.analyses.shared.text import against, strategy_label
+from sim.analyses.tornado.figure import FLIP_MARK
 from sim.analyses.twoway.analysis import TwoWay
 from sim.economics.estimates import Array
-from sim.layout.style import new_figure
+from sim.layout.style import WHITE_GROUND, new_figure
 
 Area = np.ndarray[Any, np.dtype[np.bool_]]
 WIDTH_MM: Final = 150.0
@@ -32,11 +32,16 @@ HEIGHT_MM: Final = 112.0
 COLOURS_FROM_LOSS_TO_GAIN: Final = "PuOr"
 """Distinguishable with all common kinds of colour blindness; white where the gain is 0."""
 SMALL: Final = 7.0
+TITLE_WIDTH: Final = 60
 MOST_PLACES: Final = 400
 """Values of each parameter between which the map and the boundary are drawn."""
+LEVELS: Final[dict[str, Any]] = {"colors": "white", "linewidths": 0.5, "linestyles": "solid"}
+"""Lines of equal gain, at the ticks of the bar of colours."""
 LETTER: Final = 0.0155
 LINE: Final = 0.045
 """Width of a letter and height of a line, as shares of the map."""
+BEYOND: Final = 0.025
+"""Of the map, to either side of it, so that a base at its edge is seen."""
 ROOM: Final = 0.71
 """Of the size of a text, from its middle to the nearest boundary, so that its corners fit."""
 
@@ -66,25 +71,31 @@ def two_way_figure(result: TwoWay) -> Figure:
     if gain.min() < gain.max():
         # The colours are those of the same gain and loss; only those that occur are shown.
         bar.ax.set_ylim(float(gain.min()), float(gain.max()))
-    _boundaries(axes, xs, ys, benefits)
-    _base(axes, result, _names(axes, result, xs, ys, benefits))
-    axes.set_xlim(xs[0], xs[-1])
-    axes.set_ylim(ys[0], ys[-1])
+        axes.contour(xs, ys, gain, levels=bar.get_ticks(), **LEVELS)
+    has_boundary = _boundaries(axes, xs, ys, benefits)
+    _base(axes, result, _names(axes, result, xs, ys, benefits), has_boundary=has_boundary)
+    for ends, limit in ((xs, axes.set_xlim), (ys, axes.set_ylim)):
+        beyond = BEYOND * (ends[-1] - ends[0])
+        limit(ends[0] - beyond, ends[-1] + beyond)
     axes.set_xlabel(named(result.x))
     axes.set_ylabel(named(result.y))
     for axis, varied in ((axes.xaxis, result.x), (axes.yaxis, result.y)):
         axis.set_major_formatter(lambda value, _: number(value))
         whole_ticks(axis, varied)
-    axes.set_title(against(result.question, result.strategy))
+    axes.set_title(balanced(f"Gain of {against(result.question, result.strategy)}", TITLE_WIDTH))
     return figure
 
 
-def _boundaries(axes: Axes, xs: Array, ys: Array, benefits: Array) -> None:
+def _boundaries(axes: Axes, xs: Array, ys: Array, benefits: Array) -> bool:
+    """Draw where another strategy becomes optimal; return whether that is anywhere."""
+    found = False
     for s in range(benefits.shape[-1]):
         others = np.delete(benefits, s, axis=-1)
         margin = benefits[..., s] - others.max(axis=-1)
         if margin.min() < 0.0 < margin.max():
             axes.contour(xs, ys, margin, levels=[0.0], colors="black", linewidths=1.6)
+            found = True
+    return found
 
 
 def _names(axes: Axes, result: TwoWay, xs: Array, ys: Array, benefits: Array) -> list[Line2D]:
@@ -95,7 +106,7 @@ def _names(axes: Axes, result: TwoWay, xs: Array, ys: Array, benefits: Array) ->
     handles: list[Line2D] = []
     best = benefits.argmax(axis=-1)
     for s, name in enumerate(result.strategies):
-        said = f"{shown_name(result.question, name)} optimal"
+        said = f"{strategy_label(result.question, name)} optimal"
         letter = ascii_uppercase[len(handles)]
         for text in (said.replace(" optimal", "\noptimal"), letter):
             place = _roomiest(best == s, text)
@@ -122,16 +133,16 @@ def _roomiest(area: Area, text: str) -> tuple[int, int] | None:
     return (row, column) if room[row, column] >= ROOM else None
 
 
-def _base(axes: Axes, result: TwoWay, letters: list[Line2D]) -> None:
+def _base(axes: Axes, result: TwoWay, letters: list[Line2D], *, has_boundary: bool) -> None:
     numbers = result.question.numbers
     at = numbers[result.x.name], numbers[result.y.name]
     handles = []
     if result.x.low <= at[0] <= result.x.high and result.y.low <= at[1] <= result.y.high:
         axes.plot(*at, **FLIP_MARK, zorder=5, clip_on=False)
         handles.append(Line2D([], [], **FLIP_MARK, label="base"))
-    if axes.collections[1:]:
-        line = Line2D([], [], color="black", linewidth=1.6, label="decision boundary")
-        handles.append(line)
+    if has_boundary:
+        handles.append(Line2D([], [], color="black", linewidth=1.6, label="decision boundary"))
+    else:
+        handles.append(Line2D([], [], linestyle="", label="the decision is the same everywhere"))
     handles += letters
-    if handles:
-        axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

@@ -54,7 +54,7 @@ class TwowayResult(ResumableResult[TwoWay]):
         """Return the summary as JSON text."""
         return tables.two_way_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the gain over the grid."""
         tables.print_two_way(console, self._found)
 

@@ -13,14 +13,15 @@ from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.ranges import Range
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
+    against,
     amount,
     money,
-    plain_number,
     print_heading,
     print_notes,
     strategy_label,
 )
 from sim.analyses.twoway.analysis import Point, TwoWay
+from sim.layout.cells import number_text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import finite
 
@@ -121,18 +122,17 @@ def drawn_two_way(result: TwoWay) -> Figure:
 def print_two_way(console: Console, result: TwoWay) -> None:
     """Print the gain over the grid, the largest y first."""
     question = result.question
-    against = strategy_label(question, question.scenario.comparator_name)
     print_heading(
         console,
         question,
-        f"{result.outcome.label}: {strategy_label(question, result.strategy)} against {against}",
+        f"{result.outcome.label}: {against(question, result.strategy)}",
     )
     ys = result.ys[::-1].tolist()
     rows = [
-        Row(plain_number(y), [_cell(result, point) for point in result.points if point.y == y])
+        Row(number_text(y), [_cell(result, point) for point in result.points if point.y == y])
         for y in ys
     ]
-    headings = [plain_number(x) for x in result.xs.tolist()]
+    headings = [number_text(x) for x in result.xs.tolist()]
     print_table(console, Table("", headings, [rows]))
     print_notes(
         console,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sim.evidence.prediction import Prediction
 from sim.layout.endpoint_words import labelled
+from sim.layout.figure_file import figure_files, figure_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,12 +22,11 @@ TABLE: Final = f"{VALIDATION}.csv"
 SUMMARY: Final = f"{VALIDATION}.json"
 FOREST: Final = "validation_forest"
 CURVES: Final = "validation_curves"
-FORMATS: Final = {FOREST: ("svg", "png", "pdf"), CURVES: ("svg", "png")}
 PROVENANCE: Final = "provenance.json"
 NAMES: Final = (
     TABLE,
     SUMMARY,
-    *(f"{name}.{suffix}" for name, suffixes in FORMATS.items() for suffix in suffixes),
+    *figure_names((FOREST, CURVES)),
     PROVENANCE,
 )
 """The columns of validation.csv are `sim.evidence.validation.COLUMNS`; validation.json holds the
@@ -36,18 +36,12 @@ ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 def validation_files(found: Prediction) -> dict[str, str | bytes]:
     """Return the files of a validation by name."""
-    from sim.layout.style import rendered
-
     return {
         TABLE: found.validation.table.to_csv(
             index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"
         ),
         SUMMARY: validation_json(found),
-        **{
-            f"{name}.{suffix}": rendered(figure, suffix)
-            for name, figure in drawn_validation(found).items()
-            for suffix in FORMATS[name]
-        },
+        **figure_files(drawn_validation(found)),
         PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -13,7 +12,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from sim.analyses.shared.against_threshold import money_axis, money_curve, threshold_axis
+from sim.analyses.shared.figure_words import balanced, words_figure
 from sim.economics.estimates import NORMAL_97_5
+from sim.layout.cells import money_text
 from sim.layout.style import COLOURS, GREY, in_currency, new_figure
 
 WIDTH_MM: Final = 160.0
@@ -26,6 +27,9 @@ TITLE_PAD: Final = 14.0
 GROUP_COLOUR, PARAMETER_COLOUR = COLOURS[1], COLOURS[0]
 GAP: Final = 0.8
 LABEL_WIDTH: Final = 48
+NOTHING_TO_LEARN: Final = (
+    "No group of inputs and no single input is worth more than the noise of its estimate."
+)
 ERROR_BARS: Final = {"ecolor": "black", "elinewidth": 0.7, "capsize": 1.5, "capthick": 0.7}
 
 
@@ -71,12 +75,12 @@ def evpi_figure(
 
 
 def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: float) -> Figure:
-    """Draw the value of each group or parameter, with 95 % intervals.
+    """Draw the values that exceed their noise, with 95 % intervals; say so where none does.
 
     Parameters
     ----------
     bars
-        From the top down, groups first; those within the bias are drawn empty.
+        From the top down, groups first; those that are not told from nothing are left out.
     symbol
         Of the currency.
     threshold
@@ -84,6 +88,10 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
     evpi
         The value of knowing everything: a line.
     """
+    title = f"EVPPI at {money_text(threshold, symbol)} per QALY"
+    bars = [bar for bar in bars if bar.told]
+    if not bars:
+        return words_figure(title, f"{NOTHING_TO_LEARN} EVPI is {money_text(evpi, symbol)}.")
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * (len(bars) + GAP))
     places = np.array([i + GAP * bool(bar.name) for i, bar in enumerate(bars)])
     values = np.array([bar.value for bar in bars])
@@ -94,14 +102,12 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
         values,
         xerr=np.array([np.minimum(errors, values), errors]),
         height=0.62,
-        color=[colour if bar.told else "white" for bar, colour in zip(bars, colours, strict=True)],
-        edgecolor=colours,
-        linewidth=0.8,
+        color=colours,
         error_kw=ERROR_BARS,
     )
     axes.axvline(evpi, color=GREY, linestyle="--", linewidth=1.0)
     axes.annotate(
-        f"EVPI {symbol}{evpi:,.0f}",
+        f"EVPI {money_text(evpi, symbol)}",
         (evpi, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(-3.0, 2.0),
@@ -111,7 +117,7 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
         fontsize=SMALL,
         color=GREY,
     )
-    axes.set_yticks(places, [_shown(bar) for bar in bars], fontsize=SMALL)
+    axes.set_yticks(places, [balanced(bar.label, LABEL_WIDTH) for bar in bars], fontsize=SMALL)
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(left=0.0)
     axes.tick_params(axis="y", length=0)
@@ -119,18 +125,10 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
     axes.xaxis.set_major_locator(MaxNLocator(TICKS))
     in_currency(axes.xaxis, symbol)
     axes.set_xlabel("EVPPI per patient, with 95 % interval")
-    # Short enough for the space next to the long names of parameters.
-    axes.set_title(f"EVPPI at {symbol}{threshold:,.0f} per QALY", pad=TITLE_PAD)
+    axes.set_title(title, pad=TITLE_PAD)
     handles = [
         Patch(facecolor=GROUP_COLOUR, edgecolor=GROUP_COLOUR, label="group"),
         Patch(facecolor=PARAMETER_COLOUR, edgecolor=PARAMETER_COLOUR, label="single parameter"),
-        Patch(facecolor="white", edgecolor=GREY, label="not told from nothing"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return figure
-
-
-def _shown(bar: Worth) -> str:
-    """Return the label, and below it the name of a parameter."""
-    label = textwrap.shorten(bar.label, LABEL_WIDTH, placeholder=" …")
-    return f"{label}\n{bar.name}" if bar.name else label

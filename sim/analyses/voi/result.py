@@ -82,7 +82,7 @@ class VoiResult(ScenarioResult):
         """Return the summary as JSON text."""
         return report.voi_json(self._found, self._population)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print the EVPI, then groups and parameters."""
         report.print_voi(console, self._found, self._population, self._top)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import (
-    FIGURE_FORMATS,
-    analysis_files,
-    names_of,
-    summary_json,
-)
+from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes
 from sim.analyses.voi.analysis import Knowledge, ValueOfInformation
 from sim.analyses.voi.information import PartialInformation, effective_population
-from sim.layout.cells import SYMBOLS, money, patients_in_words
+from sim.layout.cells import SYMBOLS, money, money_text, patients_in_words
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.layout.values import estimate_json, finite
@@ -31,7 +28,7 @@ BARS: Final = "evppi"
 NAMES: Final = (
     *names_of(ANALYSIS, figure=False),
     f"{CURVE}.csv",
-    *(f"{figure}.{suffix}" for figure in (CURVE, BARS) for suffix in FIGURE_FORMATS),
+    *figure_names((CURVE, BARS)),
 )
 EVERYTHING: Final = "everything"
 COLUMNS: Final = (
@@ -141,16 +138,10 @@ def voi_files(
     found: ValueOfInformation, patients: Patients | None, top: int
 ) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure shows the `top` parameters."""
-    from sim.layout.style import rendered
-
     table, summary = voi_table(found, patients), voi_summary(found, patients)
     files = analysis_files(found.psa.question, ANALYSIS, table, summary)
     files[f"{CURVE}.csv"] = found.curve.to_csv(index=False, lineterminator="\n")
-    return files | {
-        f"{name}.{suffix}": rendered(figure, suffix)
-        for name, figure in drawn_voi(found, top).items()
-        for suffix in FIGURE_FORMATS
-    }
+    return files | figure_files(drawn_voi(found, top))
 
 
 def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
@@ -213,23 +204,42 @@ def print_voi(
     print_table(
         console, Table("Expected value of perfect information (standard error)", headings, [rows])
     )
+    groups, parameters = _told(found.groups), _told(found.parameters)
     for title, parts in (
-        ("EVPPI per patient of groups", found.groups),
-        (
-            f"… of the {min(top, len(found.parameters))} parameters worth most",
-            found.parameters[:top],
-        ),
+        ("EVPPI per patient of groups", groups),
+        ("EVPPI per patient of the parameters worth most", parameters[:top]),
     ):
-        body = [_row(found, part, symbol) for part in parts]
-        print_table(console, Table(f"{title} (standard error)", headings, [body]))
-    print_notes(console, EXPLAINED, METHOD)
+        if parts:
+            body = [_row(found, part, symbol) for part in parts]
+            print_table(console, Table(f"{title} (standard error)", headings, [body]))
+    peak = found.curve.iloc[int(found.curve["evpi"].to_numpy().argmax())]
+    told = (
+        f"{len(groups)} of {len(found.groups)} groups and {len(parameters)} of "
+        f"{len(found.parameters)} parameters are shown: those whose value exceeds its noise."
+        if groups or parameters
+        else "Nothing to learn at these thresholds: no group and no parameter is worth more than "
+        "the noise of its estimate."
+    )
+    noisy = [_named(found, part) for part in found.groups if part not in groups]
+    told += f" Within their noise: {', '.join(noisy)}." if noisy else ""
+    where = f"{money_text(peak['evpi'], symbol)} at {money_text(peak['threshold'], symbol)}"
+    print_notes(console, f"{told} EVPI peaks at {where} per QALY.", EXPLAINED, METHOD)
+
+
+def _told(parts: Sequence[Knowledge]) -> list[Knowledge]:
+    """Return the parts that are told from nothing at a threshold."""
+    return [part for part in parts if any(worth.exceeds_bias for worth in part.worth.values())]
 
 
 def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
     # A parameter is shown by its name, which is unique and can be copied into a scenario.
     single = part.name in found.psa.parameters
-    label = part.name if single else f"{_label(found, part)} ({len(part.members)})"
+    label = part.name if single else _named(found, part)
     return Row(label, [_cell(worth, symbol) for worth in part.worth.values()])
+
+
+def _named(found: ValueOfInformation, group: Knowledge) -> str:
+    return f"{_label(found, group)} ({len(group.members)})"
 
 
 def _cell(worth: PartialInformation, symbol: str) -> Cell:

@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim.analyses.shared.figure_words import against, balanced, number, shown_name
+from sim.analyses.shared.figure_words import balanced, number
 from sim.analyses.shared.principal import NORMAL_97_5
+from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.what_ifs.analysis import Column, Gain, ScenarioMatrix
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, legend_columns, new_figure
@@ -43,7 +44,9 @@ def what_ifs_figure(result: ScenarioMatrix) -> Figure:
         _frame(axes, result, result.base.gains[place], rows)
         alone = len(strategies) == 1
         title = (
-            against(result.question, strategy) if alone else shown_name(result.question, strategy)
+            against(result.question, strategy)
+            if alone
+            else strategy_label(result.question, strategy)
         )
         axes.set_title(balanced(title, 2 * LABEL_WIDTH if alone else TITLE_WIDTH))
         axes.set_xlabel(OUTCOME if alone else balanced(OUTCOME, TITLE_WIDTH))
@@ -111,7 +114,7 @@ def _legend(result: ScenarioMatrix, names: list[str]) -> list[Line2D]:
             [],
             color=colour,
             markeredgecolor="black",
-            label=f"optimal: {shown_name(question, name)}",
+            label=f"optimal: {strategy_label(question, name)}",
             **DOT,
         )
         for name, colour in colour_of(names).items()

@@ -53,7 +53,7 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
         """Return the summary as JSON text."""
         return tables.matrix_json(self._found)
 
-    def print_to(self, console: Console) -> None:
+    def _print(self, console: Console) -> None:
         """Print a table of the what-ifs for each strategy but the comparator."""
         tables.print_matrix(console, self._found)
 

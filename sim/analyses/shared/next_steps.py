@@ -1,0 +1,42 @@
+"""The commands that go on where an answer ends."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Final
+
+from rich.console import Console
+
+from sim.layout.table import Sheet
+from sim.layout.text import print_paragraph
+
+COMMANDS: Final = {
+    "run": ("psa SCENARIO", "tornado SCENARIO"),
+    "psa": ("voi SCENARIO",),
+    "voi": ("tornado SCENARIO",),
+    "price": ("report SCENARIO --with all",),
+    "tornado": ("threshold SCENARIO --parameter WIDEST",),
+    "morris": ("sobol SCENARIO",),
+    "sobol": ("voi SCENARIO",),
+}
+"""By command. Words in capitals stand for what the answer is of."""
+
+
+def print_next(console: Console, command: str, words: Mapping[str, str]) -> None:
+    """Print the commands that follow a command, where there are any; none on a page.
+
+    Parameters
+    ----------
+    console
+        The screen.
+    command
+        That gave the answer.
+    words
+        In place of those in capitals; a command with others is left out.
+    """
+    steps = [step.split() for step in COMMANDS.get(command, ())]
+    known = [step for step in steps if all(not word.isupper() or word in words for word in step)]
+    if known and not isinstance(console, Sheet):
+        lines = [["python", "-m", "sim", *(words.get(w, w) for w in step)] for step in known]
+        print_paragraph(console, f"Next: {'; '.join(map(shlex.join, lines))}")
