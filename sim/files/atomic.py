@@ -95,13 +95,12 @@ def write_files(
     """
     with drafts_in(place or folder) as drafts:
         for name, content in contents.items():
-            with (drafts / name).open("xb") as stream:
-                stream.write(encoded(content))
-                if lasting:
-                    stream.flush()
-                    os.fsync(stream.fileno())
+            (drafts / name).write_bytes(encoded(content))
             if private:
                 (drafts / name).chmod(0o600)
+            if lasting:
+                with (drafts / name).open("r+b") as stream:
+                    os.fsync(stream.fileno())
         for name in contents:
             (drafts / name).replace(folder / name)
     if lasting:

@@ -392,7 +392,7 @@ def test_a_wrong_change_is_a_user_error_with_key_and_nearest_name(changes, says)
         (lambda s: run(s, engine="cor"), "engine: is not one of the allowed words (got 'cor')"),
         (lambda s: run(s, threads=0), "threads: must be a whole number from 1 to 1,024 (got 0)"),
         (lambda s: run(s, trace=-1), "trace: must be a whole number of at least 0 (got -1)"),
-        (lambda s: run(s, patients_out=ROOT), "patients_out: cannot be written"),
+        (lambda s: run(s, patients_out=ROOT), "patients_out: is a folder, not a file"),
         (lambda s: psa(s, draws=1), "draws: must be a whole number from 2 to 1,000,000 (got 1)"),
         (lambda s: psa(s, draws=2.5), "draws: must be a whole number"),
         (lambda s: psa(s, se=0.0), "se: must be a number above 0 (got 0.0)"),

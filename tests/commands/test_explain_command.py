@@ -369,7 +369,7 @@ def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("here before")
     result = explain(MAIN, "--figure", tmp_path / "file" / "lives.svg", "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "--figure: cannot be written" in result.stderr
+    assert "--figure: lies below 'file', which is not a folder" in result.stderr
     (tmp_path / "lives.svg").mkdir()
     assert explain(MAIN, "--figure", tmp_path / "lives.svg").exit_code == 2
     assert {path.name for path in tmp_path.iterdir()} == {"file", "lives.svg"}
