@@ -8,32 +8,39 @@ from typing import Final
 
 import click
 
-from sim.commands.options import threads_option
+from sim.analyses.shared.arguments import Out, Threads
 from sim.errors import UserError
 
 RESULTS: Final = "results"
 
 
-@click.command()
-@click.argument("protocol", type=click.Path(path_type=Path))
-@click.option("--quick", is_flag=True, help="Fewer points, patients and draws: for trying out.")
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help=f"Write draws, diagnostics and provenance into this folder, by default '{RESULTS}' "
-    "beside the protocol.",
-)
-@click.option("--install", is_flag=True, help="Copy the draws into the catalogue.")
-@threads_option
 def calibrate(
-    protocol: Path, quick: bool, out: Path | None, install: bool, threads: int | None
+    protocol: Path,
+    *,
+    quick: bool = False,
+    out: Out = None,
+    install: bool = False,
+    threads: Threads = None,
 ) -> None:
     """Fit the model to published endpoints as PROTOCOL says.
 
     Cohorts are simulated at points of a design, a surface is put through their endpoints, and
-    the joint posterior is drawn from. Simulations are kept in your cache folder: an
-    interrupted fit goes on where it stopped when it is started again.
+    the joint posterior is drawn from. Simulations are cached: an interrupted fit goes on where it
+    stopped when it is started again.
+
+    Parameters
+    ----------
+    protocol
+        The file of the protocol.
+    quick
+        Fewer points, patients and draws: for trying out.
+    out
+        Write draws, diagnostics and provenance into this folder, by default ``results`` beside the
+        protocol.
+    install
+        Copy the draws into the catalogue.
+    threads
+        As for `run`.
     """
     from sim.evidence.calibration import calibrate as fit_protocol
     from sim.evidence.protocol import load_protocol
@@ -45,7 +52,7 @@ def calibrate(
     from sim.layout.installation import check_installation, install_draws
     from sim.layout.progress import patients_progress
 
-    folder = protocol.parent / RESULTS if out is None else out
+    folder = protocol.parent / RESULTS if out is None else Path(out)
     if install and quick:
         raise UserError("is for a whole fit, not for a quick one", key="--install")
     register = load_register()
@@ -64,7 +71,7 @@ def calibrate(
             bar=patients_progress,
         )
     except KeyboardInterrupt:
-        click.echo("what is simulated is kept; start again to go on", err=True)
+        click.echo("finished simulations are cached; start again to go on", err=True)
         raise
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from sim.analyses.shared.arguments import two_numbers
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
@@ -122,8 +121,8 @@ def asked_range(
         return range_of(question, name, posterior)
     key = "--range" if option == "--parameter" else f"{option}-range"
     parameter = question.parameters[name]
-    low, high = two_numbers(key, ends)
-    for value in (low, high):
+    low, high = ends
+    for value in ends:
         problem = parameter.check(value)
         if problem is None:
             problem = broken_rule(question.rules, {**question.numbers, name: value}, name)

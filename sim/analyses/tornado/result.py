@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.analyses.shared.arguments import TOP, threads_given, threshold_given, whole
+from sim.analyses.shared.arguments import TOP, Out, Patients, Seed, Threads, Threshold, Top, checked
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
 from sim.analyses.tornado.analysis import Tornado
@@ -67,19 +65,19 @@ class TornadoResult(ResumableResult[Tornado]):
         return tables.drawn_tornado(self._found, self._top)
 
 
-@rename_options
+@checked
 def tornado(
     scenario: Asked,
     *,
     outcome: str = "nmb",
-    threshold: float | None = None,
+    threshold: Threshold = None,
     strategy: str | None = None,
-    top: int = TOP,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    top: Top = TOP,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> TornadoResult:
     """Vary every uncertain parameter of a scenario alone, and every structural choice.
 
@@ -99,13 +97,16 @@ def tornado(
     strategy
         Compared with the comparator; by default the best of the others at the base.
     top
-        Bars that are shown; the table holds all.
+        Inputs that are printed and drawn; the files hold all.
     patients, seed
-        Instead of the scenario's own.
-    out, resume
-        Write the files into this folder, and meanwhile finished work; go on with that.
+        As for `run`.
+    out
+        Write tables, summary, provenance and citations into this folder, and meanwhile finished
+        work.
+    resume
+        Continue the unfinished work in the folder of ``out``.
     threads
-        By default as many as there are processors; results do not depend on it.
+        As for `run`.
 
     Raises
     ------
@@ -122,12 +123,10 @@ def tornado(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed)
-    worth = threshold_given(threshold)
-    shown = whole("top", top, 1)
     folder = check_store(tables.NAMES, out, resume=resume)
-    settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
-    varied = _planned(chosen.question, settings, threads_given(threads))
-    return TornadoResult(chosen, varied, varied.run(folder, resume=resume), shown)
+    settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy, "top": top}
+    varied = _planned(chosen.question, settings, threads)
+    return TornadoResult(chosen, varied, varied.run(folder, resume=resume), top)
 
 
 def _planned(
