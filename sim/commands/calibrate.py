@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from sim.analyses.shared.arguments import Out, Threads
+from sim.commands.derived import told_when_interrupted
 from sim.errors import UserError
 
 RESULTS: Final = "results"
@@ -30,8 +31,6 @@ def calibrate(
 
     Parameters
     ----------
-    protocol
-        The file of the protocol.
     quick
         Fewer points, patients and draws: for trying out.
     out
@@ -60,19 +59,16 @@ def calibrate(
     check_folder(folder, NAMES)
     if install:
         check_installation(plan)
-    try:
+    with told_when_interrupted("finished simulations are cached; start again to go on"):
         fit = fit_protocol(
             plan,
             register,
             protocol.parent,
             quick=quick,
             threads=threads,
-            say=lambda line: click.echo(line, err=True),
+            say=_say,
             bar=patients_progress,
         )
-    except KeyboardInterrupt:
-        click.echo("finished simulations are cached; start again to go on", err=True)
-        raise
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
     if install:
@@ -81,3 +77,7 @@ def calibrate(
     print_fit(console, fit)
     installed = ["Installed in the catalogue"] if install else []
     text.print_lines(console, [f"Files: {folder}", *installed])
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

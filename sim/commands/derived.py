@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -19,6 +19,8 @@ from sim.commands.values import value_given
 
 if TYPE_CHECKING:
     from sim.analyses.shared.result import Result
+
+RESUMABLE: Final = "finished work is stored; continue with --resume"
 
 
 def derived(command: registry.Command) -> click.Command:
@@ -48,7 +50,8 @@ def _analysis(
         file = None if also is None else given.pop(also.name)
         if also is not None and file is not None:
             also.check(file)
-        with _resumable(given["out"] if "resume" in given else None):
+        is_stored = "resume" in given and given["out"] is not None
+        with told_when_interrupted(RESUMABLE if is_stored else ""):
             found = _called(function, **given)
         _show(found, given["out"], also, file, as_json=as_json)
 
@@ -66,13 +69,13 @@ def _called(function: Function, **given: Any) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def _resumable(out: Path | None) -> Iterator[None]:
-    """Tell a user who interrupts the work that finished chunks are stored."""
+def told_when_interrupted(message: str) -> Iterator[None]:
+    """Tell a user who interrupts the work that what is finished is not lost."""
     try:
         yield
     except KeyboardInterrupt:
-        if out is not None:
-            click.echo("finished work is stored; continue with --resume", err=True)
+        if message:
+            click.echo(message, err=True)
         raise
 
 

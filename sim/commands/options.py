@@ -82,8 +82,8 @@ def _told(function: Function) -> dict[str, str]:
     for names, text in _ENTRY.findall(_sections(function).get("Parameters", "")):
         said = " ".join(text.split())
         elsewhere = _ELSEWHERE.fullmatch(said)
-        for name in re.findall(r"\w+", names):
-            told[name] = _told(_function(elsewhere[1]))[name] if elsewhere else said
+        others = _told(_function(elsewhere[1])) if elsewhere else {}
+        told |= {name: others.get(name, said) for name in re.findall(r"\w+", names)}
     return told
 
 

@@ -365,11 +365,14 @@ def test_a_mistake_ends_in_one_message(arguments, problem):
     assert result.stdout == ""
 
 
-def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path):
+def test_a_figure_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "sim.analyses.explain.result.replay", lambda *_: pytest.fail("a patient was followed")
+    )
     (tmp_path / "file").write_text("here before")
     result = explain(MAIN, "--figure", tmp_path / "file" / "lives.svg", "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "--figure: cannot be written" in result.stderr
+    assert "--figure: lies below 'file', which is not a folder" in result.stderr
     (tmp_path / "lives.svg").mkdir()
     assert explain(MAIN, "--figure", tmp_path / "lives.svg").exit_code == 2
     assert {path.name for path in tmp_path.iterdir()} == {"file", "lives.svg"}

@@ -359,7 +359,11 @@ def only_regimen(question: Question) -> str:
         if isinstance(prices[name].drug, InfusionDrug | InjectedDrug)
     }
     if len(found) != 1:
-        problem = "give one of several" if found else "no regimen has a drug that comes in vials"
+        problem = (
+            "must be given: several drugs come in vials."
+            if found
+            else "is for a drug that comes in vials, and there is none"
+        )
         raise UserError(
             problem, file=question.loaded.file, key="--regimen", choices=sorted(found.values())
         )

@@ -98,15 +98,13 @@ def tornado(
         Compared with the comparator; by default the best of the others at the base.
     top
         Inputs that are printed and drawn; the files hold all.
-    patients, seed
+    patients, seed, threads
         As for `run`.
     out
         Write tables, summary, provenance and citations into this folder, and meanwhile finished
         work.
     resume
         Continue the unfinished work in the folder of ``out``.
-    threads
-        As for `run`.
 
     Raises
     ------

@@ -94,16 +94,13 @@ def twoway(
     ----------
     scenario
         The question, or the path of its file.
-    x
-        The parameter on the horizontal axis.
-    y
-        The parameter on the vertical axis.
+    x, y
+        The parameters on the horizontal axis, ``x``, and on the vertical one, ``y``.
     steps
         Values of each parameter, the ends included; of a count whole numbers, at most so many.
-    x_range
-        Ends of ``x``; by default those of its interval, of a fixed parameter 0 and twice its value.
-    y_range
-        Ends of ``y``, likewise.
+    x_range, y_range
+        Its ends; by default those of the parameter's interval, of a fixed parameter 0 and twice its
+        value.
     threshold, strategy, patients, seed, out, resume, threads
         As for `tornado`.
 

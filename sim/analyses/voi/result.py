@@ -130,9 +130,8 @@ def voi(
     thresholds
         Currency per QALY; by default those of the scenario.
     groups
-        Parameters that are learnt together: patterns by the name of the group, such as
-        relapse.* and disease.* for survival. By default costs, utilities, toxicity, transplant,
-        relapse, response and others.
+        Patterns, such as cost.*, of parameters that are learnt together, by the name of the group.
+        By default costs, utilities, toxicity, transplant, relapse, response and others.
     incidence
         Patients a year who face the choice, for the value to the population; with ``years``.
     years
@@ -158,10 +157,9 @@ def voi(
     chosen = asked(scenario, seed=seed)
     folder = folder_of(VoiResult, out)
     population = _population(chosen.question, incidence, years)
-    worth = tuple(thresholds or chosen.thresholds)
     work = Work(threads, cached=cached, bar=patients_progress)
     psa = _drawn(chosen.question, draws, patients, work)
-    found = _valued(psa, worth, groups or {})
+    found = _valued(psa, tuple(thresholds or chosen.thresholds), groups or {})
     return written(VoiResult(chosen, found, population, top), folder)
 
 
