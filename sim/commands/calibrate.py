@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from sim.analyses.shared.arguments import Out, Threads
 from sim.commands.derived import told_when_interrupted
 from sim.errors import UserError
+
+if TYPE_CHECKING:
+    from sim.evidence.calibration import Fit
 
 RESULTS: Final = "results"
 
@@ -46,8 +49,6 @@ def calibrate(
     from sim.evidence.register import load_register
     from sim.evidence.results import DRAWS, NAMES, result_texts
     from sim.files.results_folder import check_folder, write_folder
-    from sim.layout import text
-    from sim.layout.calibration_text import print_fit
     from sim.layout.installation import check_installation, install_draws
     from sim.layout.progress import patients_progress
 
@@ -73,10 +74,16 @@ def calibrate(
     write_folder(folder, texts, NAMES)
     if install:
         install_draws(texts[DRAWS])
-    console = text.console_for(sys.stdout.isatty())
+    _show(fit, [f"Files: {folder}", *(["Installed in the catalogue"] if install else [])])
+
+
+def _show(fit: Fit, more: list[str]) -> None:
+    from sim.layout.calibration_text import print_fit
+    from sim.layout.text import console_for, print_lines
+
+    console = console_for(sys.stdout.isatty())
     print_fit(console, fit)
-    installed = ["Installed in the catalogue"] if install else []
-    text.print_lines(console, [f"Files: {folder}", *installed])
+    print_lines(console, more)
 
 
 def _say(line: str) -> None:

@@ -109,12 +109,12 @@ def compare(
     out: Out = None,
     threads: Threads = None,
 ) -> CompareResult:
-    """Compare scenarios: their differences, and the effects of these.
+    """Compare scenarios in the same patients: their differences, and the effects of these.
 
-    All are simulated in the same patients, with the number and the seed of the first unless they
-    are given. Differences from the first are paired by patient. Where the scenarios differ in
-    nothing but strategies and prices (parameters cost.*), all strategies of all scenarios are in
-    one full incremental analysis.
+    Number and seed of the patients are those of the first scenario unless they are given.
+    Differences from the first are paired by patient. Where the scenarios differ in nothing but
+    strategies and prices (parameters cost.*), all strategies of all scenarios are in one full
+    incremental analysis.
 
     Parameters
     ----------

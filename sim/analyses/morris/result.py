@@ -90,7 +90,7 @@ def morris(
     resume: bool = False,
     threads: Threads = None,
 ) -> MorrisResult:
-    """Screen the uncertain parameters of a scenario for the influential ones, with few runs.
+    """Screen the uncertain parameters by elementary effects: which are influential, with few runs.
 
     The method of Morris changes one input after the other along random trajectories.
 

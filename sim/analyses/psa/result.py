@@ -131,7 +131,7 @@ def psa(
     cached: Cached = True,
     threads: Threads = None,
 ) -> PsaResult:
-    """Answer a scenario under the uncertainty of its inputs: probabilistic sensitivity analysis.
+    """Run a probabilistic sensitivity analysis: the answer under the uncertainty of the inputs.
 
     Each draw gives every uncertain parameter a value from its distribution and simulates patients
     of its own, the same under each strategy. The variance between draws is split into uncertainty

@@ -206,7 +206,7 @@ def run(
     engine
         The compiled engine, ``core``, or the specification that it agrees with, ``reference``.
     trace
-        Show log and ledger of so many first patients under each strategy.
+        Number of patients, from the first, whose log and ledger are shown under each strategy.
     patients_out
         Write every patient's outcome and amounts into this Parquet file.
     out

@@ -82,7 +82,7 @@ def sobol(
     resume: bool = False,
     threads: Threads = None,
 ) -> SobolResult:
-    """Divide the uncertainty of an outcome among groups of parameters of a scenario.
+    """Run a variance-based sensitivity analysis: Sobol indices of groups of parameters.
 
     All uncertain parameters vary together. The first-order index of a group is the share of the
     variance that learning it would remove, the total index the share left when all else is known.

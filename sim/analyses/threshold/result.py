@@ -72,9 +72,9 @@ def threshold(
     resume: bool = False,
     threads: Threads = None,
 ) -> ThresholdResult:
-    """Find the value of a parameter at which another strategy of a scenario becomes optimal.
+    """Run a threshold analysis: the values of a parameter at which another strategy is optimal.
 
-    It is looked for at each threshold of the perspective. All values are simulated in the same
+    They are looked for at each threshold of the perspective. All values are simulated in the same
     patients with common random numbers.
 
     Parameters

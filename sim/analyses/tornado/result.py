@@ -79,9 +79,9 @@ def tornado(
     resume: bool = False,
     threads: Threads = None,
 ) -> TornadoResult:
-    """Vary every uncertain parameter of a scenario alone, and every structural choice.
+    """Run a one-way sensitivity analysis: vary each parameter and each structural choice alone.
 
-    Parameters go to the ends of their intervals, all others stay at the base. All sets are
+    Uncertain parameters go to the ends of their intervals, all others stay at the base. All sets are
     simulated in the same patients with common random numbers, so a parameter without effect changes
     exactly nothing.
 

@@ -86,7 +86,7 @@ def twoway(
     resume: bool = False,
     threads: Threads = None,
 ) -> TwowayResult:
-    """Vary two parameters of a scenario over a grid, with the optimal strategy at each point.
+    """Run a two-way sensitivity analysis: the optimal strategy over a grid of two parameters.
 
     All points are simulated in the same patients with common random numbers.
 
@@ -99,8 +99,8 @@ def twoway(
     steps
         Values of each parameter, the ends included; of a count whole numbers, at most so many.
     x_range, y_range
-        Its ends; by default those of the parameter's interval, of a fixed parameter 0 and twice its
-        value.
+        Ends of the grid; by default those of the parameter's interval, of a fixed parameter 0 and
+        twice its value.
     threshold, strategy, patients, seed, out, resume, threads
         As for `tornado`.
 

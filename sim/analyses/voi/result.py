@@ -159,7 +159,7 @@ def voi(
     population = _population(chosen.question, incidence, years)
     work = Work(threads, cached=cached, bar=patients_progress)
     psa = _drawn(chosen.question, draws, patients, work)
-    found = _valued(psa, tuple(thresholds or chosen.thresholds), groups or {})
+    found = _valued(psa, thresholds or chosen.thresholds, groups or {})
     return written(VoiResult(chosen, found, population, top), folder)
 
 
@@ -170,14 +170,15 @@ def _drawn(question: Question, draws: int | None, patients: int | None, work: Wo
 
 
 def _valued(
-    psa: Psa, thresholds: tuple[float, ...], groups: Mapping[str, Sequence[str]]
+    psa: Psa, thresholds: Sequence[float], groups: Mapping[str, Sequence[str]]
 ) -> ValueOfInformation:
     """Return the value of information on groups of parameters, by default `default_groups`."""
     names = [str(name) for name in psa.parameters.columns]
     learnt = {name: matching(names, name, fits) for name, fits in groups.items()}
     learnt = learnt or default_groups(psa.question, names)
     with steps_progress(len(names) + len(learnt), "valuing information") as advance:
-        return value_of_information(psa, thresholds, learnt, progress=advance)
+        worth = tuple(map(float, thresholds))
+        return value_of_information(psa, worth, learnt, progress=advance)
 
 
 def _population(

@@ -70,7 +70,7 @@ def what_if(
     resume: bool = False,
     threads: Threads = None,
 ) -> WhatIfResult:
-    """Answer the what-ifs of a scenario side by side, each in the same patients.
+    """Run the what-ifs of a scenario side by side, each in the same patients.
 
     A what-if is a key below ``what_ifs`` in the file, with a label and the keys of the scenario that
     it changes.
