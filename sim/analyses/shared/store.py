@@ -53,7 +53,7 @@ class Chunks:
         UserError
             When it cannot be written; the other chunks stay.
         """
-        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
+        with _as_user_error(self.folder, f"finished work is stored: continue with {RESUME}"):
             write_durably(self._path(chunk), with_checksum(self._name(chunk), parquet(outcomes)))
 
     def read(self, chunk: int) -> pd.DataFrame:
@@ -81,7 +81,7 @@ class Chunks:
             When they cannot be written; the folder's earlier results are then as they were.
         """
         everything = {**files, MANIFEST: manifest_text(self.asked, files)}
-        with _as_user_error(self.folder, f"what is finished is kept: continue with {RESUME}"):
+        with _as_user_error(self.folder, f"finished work is stored: continue with {RESUME}"):
             drafts = {name: self.place / f"{DRAFT}{name}" for name in everything}
             try:
                 for name, draft in drafts.items():
