@@ -17,89 +17,71 @@ same files.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from sim.registry import COMMANDS
 from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from sim.analyses.compare.result import CompareResult, compare
-    from sim.analyses.explain.result import ExplainResult, explain
-    from sim.analyses.morris.result import MorrisResult, morris
-    from sim.analyses.price.result import PriceResult, price
-    from sim.analyses.psa.result import PsaResult, psa
-    from sim.analyses.run.result import RunResult, run
-    from sim.analyses.shared.result import Picture, Result
-    from sim.analyses.shared.scenario import Scenario
-    from sim.analyses.sobol.result import SobolResult, sobol
-    from sim.analyses.threshold.result import ThresholdResult, threshold
-    from sim.analyses.tornado.result import TornadoResult, tornado
-    from sim.analyses.twoway.result import TwowayResult, twoway
-    from sim.analyses.validate.result import ValidateResult, validate
-    from sim.analyses.voi.result import VoiResult, voi
-    from sim.analyses.what_ifs.result import WhatIfResult, what_if
-    from sim.errors import UserError
+    # For type checkers, which cannot follow `__getattr__`.
+    from sim.analyses.compare.result import CompareResult as CompareResult
+    from sim.analyses.compare.result import compare as compare
+    from sim.analyses.explain.result import ExplainResult as ExplainResult
+    from sim.analyses.explain.result import explain as explain
+    from sim.analyses.morris.result import MorrisResult as MorrisResult
+    from sim.analyses.morris.result import morris as morris
+    from sim.analyses.price.result import PriceResult as PriceResult
+    from sim.analyses.price.result import price as price
+    from sim.analyses.psa.result import PsaResult as PsaResult
+    from sim.analyses.psa.result import psa as psa
+    from sim.analyses.run.result import RunResult as RunResult
+    from sim.analyses.run.result import run as run
+    from sim.analyses.shared.result import Picture as Picture
+    from sim.analyses.shared.result import Result as Result
+    from sim.analyses.shared.scenario import Scenario as Scenario
+    from sim.analyses.sobol.result import SobolResult as SobolResult
+    from sim.analyses.sobol.result import sobol as sobol
+    from sim.analyses.threshold.result import (
+        ThresholdResult as ThresholdResult,
+    )
+    from sim.analyses.threshold.result import (
+        threshold as threshold,
+    )
+    from sim.analyses.tornado.result import TornadoResult as TornadoResult
+    from sim.analyses.tornado.result import tornado as tornado
+    from sim.analyses.twoway.result import TwowayResult as TwowayResult
+    from sim.analyses.twoway.result import twoway as twoway
+    from sim.analyses.validate.result import ValidateResult as ValidateResult
+    from sim.analyses.validate.result import validate as validate
+    from sim.analyses.voi.result import VoiResult as VoiResult
+    from sim.analyses.voi.result import voi as voi
+    from sim.analyses.what_ifs.result import WhatIfResult as WhatIfResult
+    from sim.analyses.what_ifs.result import what_if as what_if
+    from sim.errors import UserError as UserError
 
-__all__ = [
-    "CompareResult",
-    "ExplainResult",
-    "MorrisResult",
-    "Picture",
-    "PriceResult",
-    "PsaResult",
-    "Result",
-    "RunResult",
-    "Scenario",
-    "SobolResult",
-    "ThresholdResult",
-    "TornadoResult",
-    "TwowayResult",
-    "UserError",
-    "ValidateResult",
-    "VoiResult",
-    "WhatIfResult",
-    "compare",
-    "explain",
-    "morris",
-    "price",
-    "psa",
-    "run",
-    "sobol",
-    "threshold",
-    "tornado",
-    "twoway",
-    "validate",
-    "voi",
-    "what_if",
-]
-
-_MODULES: Final = {
-    "sim.analyses.compare.result": ("CompareResult", "compare"),
-    "sim.analyses.explain.result": ("ExplainResult", "explain"),
-    "sim.analyses.morris.result": ("MorrisResult", "morris"),
-    "sim.analyses.price.result": ("PriceResult", "price"),
-    "sim.analyses.psa.result": ("PsaResult", "psa"),
-    "sim.analyses.run.result": ("RunResult", "run"),
-    "sim.analyses.shared.result": ("Picture", "Result"),
-    "sim.analyses.shared.scenario": ("Scenario",),
-    "sim.analyses.sobol.result": ("SobolResult", "sobol"),
-    "sim.analyses.threshold.result": ("ThresholdResult", "threshold"),
-    "sim.analyses.tornado.result": ("TornadoResult", "tornado"),
-    "sim.analyses.twoway.result": ("TwowayResult", "twoway"),
-    "sim.analyses.validate.result": ("ValidateResult", "validate"),
-    "sim.analyses.voi.result": ("VoiResult", "voi"),
-    "sim.analyses.what_ifs.result": ("WhatIfResult", "what_if"),
-    "sim.errors": ("UserError",),
+_MODULES = {
+    "Picture": "sim.analyses.shared.result",
+    "Result": "sim.analyses.shared.result",
+    "Scenario": "sim.analyses.shared.scenario",
+    "UserError": "sim.errors",
+} | {
+    name: f"sim.{command.module}"
+    for command in COMMANDS
+    if command.result is not None
+    for name in (command.function, command.result)
 }
+if not TYPE_CHECKING:
+    # A type checker would take a list that it cannot read for an empty one.
+    __all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Import a name of `__all__` on first use, so that ``import sim`` is quick."""
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(module), name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     message = f"module '{__name__}' has no attribute '{name}'"
     raise AttributeError(message)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*_MODULES, "__version__"])

@@ -1,4 +1,4 @@
-"""The command line: thin commands that import their modules when they run."""
+"""The command line: commands that import their modules when they run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, Final
 
 import click
 
+from sim import registry
 from sim.errors import UserError, nearest
 from sim.version import __version__
 
@@ -22,29 +22,7 @@ EXIT_INTERRUPTED: Final = 130
 QUOTE: Final = "'"
 COLLECT_EVERY: Final = 200_000
 """Objects made between two searches for unreachable ones; Python's own 700 are for less memory."""
-COMMANDS: Final = {
-    "run": "Simulate every strategy of a scenario in the same patients.",
-    "report": "Write a scenario's results as one HTML file.",
-    "compare": "Compare scenarios: their differences, and the effects of these.",
-    "psa": "Answer a scenario under the uncertainty of its inputs.",
-    "price": "Find the price per vial at which strategies meet each threshold.",
-    "voi": "Estimate the value of information before a choice.",
-    "tornado": "Vary one parameter at a time.",
-    "twoway": "Vary two parameters over a grid.",
-    "threshold": "Find the value of a parameter at which another strategy becomes optimal.",
-    "sobol": "Divide the uncertainty of an outcome among groups of parameters.",
-    "morris": "Screen the uncertain parameters for the influential ones.",
-    "what-if": "Answer the what-ifs of a scenario side by side.",
-    "check": "Say whether a scenario is valid, and if not, where and why.",
-    "show": "Print a scenario with every default filled in and the origin of every value.",
-    "parameters": "List the numbers of the model with their sources.",
-    "calibrate": "Fit the model to what cohorts published.",
-    "validate": "Predict the published endpoints of studies with the fitted model.",
-    "evidence": "List what cohorts published, with source and place.",
-    "explain": "Follow one patient through every strategy, number by number.",
-    "cache": "List what is kept between runs, or remove it.",
-}
-"""Name and one line of help; a command is the function of its name in ``sim.commands.NAME``."""
+COMMANDS: Final = {command.name: command for command in registry.COMMANDS}
 ALIASES: Final = {"scenarios": "what-if"}
 """Former names of commands, which still work."""
 
@@ -107,14 +85,15 @@ class _Commands(click.Group):
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
-        function = name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"sim.commands.{function}"), function)
-        return command
+        # Imported here, so that help is quick.
+        from sim.commands.derived import derived
+
+        return derived(COMMANDS[name])
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing any of them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(command.name, command.help) for command in COMMANDS.values()])
 
     def make_context(
         self,

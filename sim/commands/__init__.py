@@ -1,1 +1,1 @@
-"""The commands, one module each, imported on use."""
+"""The commands: derived from functions, and those that are no analysis."""

@@ -4,48 +4,55 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from sim.commands.options import threads_option
+from sim.analyses.shared.arguments import Out, Threads
+from sim.commands.derived import told_when_interrupted
 from sim.errors import UserError
+
+if TYPE_CHECKING:
+    from sim.evidence.calibration import Fit
 
 RESULTS: Final = "results"
 
 
-@click.command()
-@click.argument("protocol", type=click.Path(path_type=Path))
-@click.option("--quick", is_flag=True, help="Fewer points, patients and draws: for trying out.")
-@click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help=f"Write draws, diagnostics and provenance into this folder, by default '{RESULTS}' "
-    "beside the protocol.",
-)
-@click.option("--install", is_flag=True, help="Copy the draws into the catalogue.")
-@threads_option
 def calibrate(
-    protocol: Path, quick: bool, out: Path | None, install: bool, threads: int | None
+    protocol: Path,
+    *,
+    quick: bool = False,
+    out: Out = None,
+    install: bool = False,
+    threads: Threads = None,
 ) -> None:
     """Fit the model to published endpoints as PROTOCOL says.
 
     Cohorts are simulated at points of a design, a surface is put through their endpoints, and
-    the joint posterior is drawn from. Simulations are kept in your cache folder: an
-    interrupted fit goes on where it stopped when it is started again.
+    the joint posterior is drawn from. Simulations are cached: an interrupted fit goes on where it
+    stopped when it is started again.
+
+    Parameters
+    ----------
+    quick
+        Fewer points, patients and draws: for trying out.
+    out
+        Write draws, diagnostics and provenance into this folder, by default ``results`` beside the
+        protocol.
+    install
+        Copy the draws into the catalogue.
+    threads
+        As for `run`.
     """
     from sim.evidence.calibration import calibrate as fit_protocol
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
     from sim.evidence.results import DRAWS, NAMES, result_texts
     from sim.files.results_folder import check_folder, write_folder
-    from sim.layout import text
-    from sim.layout.calibration_text import print_fit
     from sim.layout.installation import check_installation, install_draws
     from sim.layout.progress import patients_progress
 
-    folder = protocol.parent / RESULTS if out is None else out
+    folder = protocol.parent / RESULTS if out is None else Path(out)
     if install and quick:
         raise UserError("is for a whole fit, not for a quick one", key="--install")
     register = load_register()
@@ -53,24 +60,31 @@ def calibrate(
     check_folder(folder, NAMES)
     if install:
         check_installation(plan)
-    try:
+    with told_when_interrupted("finished simulations are cached; start again to go on"):
         fit = fit_protocol(
             plan,
             register,
             protocol.parent,
             quick=quick,
             threads=threads,
-            say=lambda line: click.echo(line, err=True),
+            say=_say,
             bar=patients_progress,
         )
-    except KeyboardInterrupt:
-        click.echo("what is simulated is kept; start again to go on", err=True)
-        raise
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
     if install:
         install_draws(texts[DRAWS])
-    console = text.console_for(sys.stdout.isatty())
+    _show(fit, [f"Files: {folder}", *(["Installed in the catalogue"] if install else [])])
+
+
+def _show(fit: Fit, more: list[str]) -> None:
+    from sim.layout.calibration_text import print_fit
+    from sim.layout.text import console_for, print_lines
+
+    console = console_for(sys.stdout.isatty())
     print_fit(console, fit)
-    installed = ["Installed in the catalogue"] if install else []
-    text.print_lines(console, [f"Files: {folder}", *installed])
+    print_lines(console, more)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,177 +1,99 @@
-"""Arguments and options that several commands share."""
+"""The options and the help of a command, from the signature and the docstring of its function.
+
+The first argument of the function is an argument of the command, every other one an option.
+"""
 
 from __future__ import annotations
 
-import math
+import inspect
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from sim.analyses.shared.arguments import TOP
-from sim.limits import (
-    FEWEST_DRAWS,
-    LARGEST_AMOUNT,
-    LARGEST_SEED,
-    MOST_DRAWS,
-    MOST_PATIENTS,
-    MOST_THREADS,
-)
+from sim import registry
+from sim.analyses.shared.arguments import Argument, arguments_of
+from sim.commands.values import metavar, value_type
 
-AUTO: Final = "auto"
+Function = Callable[..., Any]
 
-
-class Amount(click.FloatRange):
-    """Of money, above 0."""
-
-    def __init__(self) -> None:
-        super().__init__(0.0, LARGEST_AMOUNT, min_open=True)
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
-        """Read the option."""
-        number: float = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number", param, ctx)
-        return number
+_HEADING: Final = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
+_ENTRY: Final = re.compile(r"^(\S.*)\n((?:    .*\n|\n)*)", re.MULTILINE)
+_ELSEWHERE: Final = re.compile(r"As for `(\w+)`\.")
+_CODE: Final = re.compile(r"``([^`]+)``")
 
 
-amount = Amount()
+def options_of(function: Function, *names: str) -> list[click.Parameter]:
+    """Return the options of the command of a function; those of some arguments, if any are named."""
+    arguments = arguments_of(function)
+    told = _told(function)
+    return [
+        _parameter(argument, _plain(told.get(argument.name, ""), arguments), is_first=i == 0)
+        for i, argument in enumerate(arguments)
+        if not names or argument.name in names
+    ]
 
 
-class Folder(click.Path):
-    """A folder with a name: an empty one would be the current folder."""
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401 - click's own signature
-        """Read the option."""
-        if not str(value).strip():
-            self.fail("is empty; name a folder", param, ctx)
-        return super().convert(value, param, ctx)
+def help_of(function: Function) -> str:
+    """Return what the docstring says before its sections."""
+    return _plain(_sections(function)[""], arguments_of(function))
 
 
-scenario_argument = click.argument("scenario", type=click.Path(path_type=Path))
-patients_option = click.option(
-    "--patients",
-    metavar="N",
-    type=click.IntRange(1, MOST_PATIENTS),
-    help="Patients under each strategy, instead of the scenario's number.",
-)
-seed_option = click.option(
-    "--seed",
-    metavar="S",
-    type=click.IntRange(0, LARGEST_SEED),
-    help="Seed of the random numbers, instead of the scenario's.",
-)
-out_option = click.option(
-    "--out",
-    metavar="DIR",
-    type=Folder(path_type=Path),
-    help="Write tables, summary, provenance and citations into this folder.",
-)
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else."
-)
-threads_option = click.option(
-    "--threads",
-    metavar="T",
-    type=click.IntRange(1, MOST_THREADS),
-    help="Threads of the core engine; results do not depend on it.",
-)
-threshold_option = click.option(
-    "--threshold",
-    metavar="V",
-    type=amount,
-    help="Currency per QALY, of the net benefit; by default the middle one of the perspective.",
-)
-strategy_option = click.option(
-    "--strategy",
-    metavar="NAME",
-    help="Compared with the comparator; by default the best of the others at the base.",
-)
-outcome_option = click.option(
-    "--outcome",
-    metavar="NAME",
-    default="nmb",
-    show_default=True,
-    help="Of the strategy minus the comparator: nmb, nhb, icer, qalys, cost, life_years or any "
-    "outcome of summary.json.",
-)
-top_option = click.option(
-    "--top",
-    metavar="K",
-    type=click.IntRange(1),
-    default=TOP,
-    show_default=True,
-    help="Inputs that are printed and drawn; the files hold all.",
-)
-resume_option = click.option(
-    "--resume", is_flag=True, help="Continue the unfinished work in the folder of --out."
-)
+def _parameter(argument: Argument, text: str, *, is_first: bool) -> click.Parameter:
+    required = argument.default is inspect.Parameter.empty
+    default = None if required else argument.default
+    if bool in argument.kinds:
+        off = f"/--no-{argument.option_name}" if default else ""
+        declared = [f"--{argument.option_name}{off}", argument.name]
+        return click.Option(
+            declared, is_flag=True, default=default, show_default=bool(default), help=text
+        )
+    if is_first:
+        # Names of files must be given; other names choose, and without them all are taken.
+        needed = Path in argument.kinds if argument.takes_all else required
+        nargs = -1 if argument.takes_all else 1
+        return click.Argument(
+            [argument.name], type=value_type(argument), nargs=nargs, required=needed
+        )
+    default = argument.option.none or default
+    return click.Option(
+        [f"--{argument.option_name}", argument.name],
+        type=value_type(argument),
+        metavar=metavar(argument),
+        multiple=argument.is_repeated,
+        required=required,
+        default=default,
+        show_default=default is not None,
+        help=f"{text} May be repeated." if argument.is_repeated else text,
+    )
 
 
-class Interval(click.ParamType[tuple[float, float]]):
-    """Two numbers with a comma between them."""
-
-    name = "lo,hi"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[float, float]:
-        """Read the option."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            low, high = (float(text.replace("_", "?")) for text in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not two numbers with a comma between them", param, ctx)
-        return low, high
+def _sections(function: Function) -> dict[str, str]:
+    """Return the sections of a docstring by their headings; the text above them has none."""
+    parts = _HEADING.split(f"{inspect.getdoc(function)}\n")
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
-class PatientsPerDraw(click.ParamType[int | None]):
-    """A number of patients, or None for the word that leaves the choice to the program."""
-
-    name = "patients"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> int | None:
-        """Read the option."""
-        if value == AUTO:
-            return None
-        number: int = click.IntRange(FEWEST_DRAWS, MOST_PATIENTS).convert(value, param, ctx)
-        return number
+def _told(function: Function) -> dict[str, str]:
+    """Return what a docstring says of each argument, itself or where it refers to."""
+    told: dict[str, str] = {}
+    for names, text in _ENTRY.findall(_sections(function).get("Parameters", "")):
+        said = " ".join(text.split())
+        elsewhere = _ELSEWHERE.fullmatch(said)
+        others = _told(_function(elsewhere[1])) if elsewhere else {}
+        told |= {name: others.get(name, said) for name in re.findall(r"\w+", names)}
+    return told
 
 
-draws_option = click.option(
-    "--draws",
-    metavar="N",
-    type=click.IntRange(FEWEST_DRAWS, MOST_DRAWS),
-    help="Draws of the uncertain parameters; chosen by a small pilot unless given.",
-)
-patients_per_draw_option = click.option(
-    "--patients",
-    metavar="auto|N",
-    type=PatientsPerDraw(),
-    default=AUTO,
-    show_default=True,
-    help="Patients of each draw under each strategy. 'auto' runs a small pilot and chooses the "
-    "number that takes least work, or, with --draws, leaves 5 % Monte Carlo noise.",
-)
-no_cache_option = click.option(
-    "--no-cache", is_flag=True, help="Neither use results kept from before nor keep any."
-)
+def _function(name: str) -> Function:
+    (command,) = (each for each in registry.COMMANDS if each.function == name)
+    found: Function = command.imported()
+    return found
+
+
+def _plain(text: str, arguments: list[Argument]) -> str:
+    """Return text for the screen: code in quotation marks, arguments as their options."""
+    options = {each.name: f"--{each.option_name}" for each in arguments[1:]}
+    return _CODE.sub(lambda code: options.get(code[1], f"'{code[1]}'"), text)

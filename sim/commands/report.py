@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sim.commands.options import patients_option, scenario_argument, seed_option, threads_option
+from sim.analyses.run.result import run
+from sim.commands.options import options_of
 from sim.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
 
 
 @click.command()
-@scenario_argument
+@click.argument("scenario", type=click.Path(path_type=Path))
 @click.option(
     "--from",
     "folder",
@@ -71,9 +72,6 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
     default=(),
     help=f"Analyses to run too: any of {', '.join(KINDS)}, or all. Not together with --from.",
 )
-@patients_option
-@seed_option
-@threads_option
 def report(
     scenario: Path,
     folder: Path | None,
@@ -118,6 +116,9 @@ def report(
     if folder is None and set(kinds) != set(KINDS):
         left = ",".join(kind for kind in KINDS if kind not in kinds)
         click.echo(f"Left out, and named in the report: {left}. Everything: --with {ALL}")
+
+
+report.params += options_of(run, "patients", "seed", "threads")
 
 
 def _write_results(

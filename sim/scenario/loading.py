@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -296,12 +296,16 @@ def _impossible_together(scenario: Scenario, names: Names) -> Iterator[Mistake]:
         yield Mistake(path, problem)
 
 
-def unused(name: str, used: Iterable[str]) -> str:
-    """Say that a scenario uses no parameter of this name."""
+def unused(name: str, used: Iterable[str], meant: Sequence[str] = ()) -> str:
+    """Say that a scenario uses no parameter of this name.
+
+    What was `meant` is suggested where no name is spelt like it.
+    """
     # Some hundreds are allowed: only the nearest helps, and the list has its own command.
     close = nearest(name, used)
-    meant = "" if close is None else f"; did you mean '{close}'?"
-    return f"this scenario uses no such parameter{meant} ('blinsim parameters' lists all)"
+    near = " or ".join(f"'{each}'" for each in (meant if close is None else [close]))
+    question = f"; did you mean {near}?" if near else ""
+    return f"this scenario uses no such parameter{question} ('blinsim parameters' lists all)"
 
 
 def _wrong_life_table(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[Mistake]:

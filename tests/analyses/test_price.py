@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import price_parameter, priced_results
+from sim.analyses.price.analysis import only_regimen, price_parameter, priced_results
 from sim.analyses.psa.acceptability import ceac
 from sim.analyses.psa.analysis import Work
 from sim.analyses.psa.draws_run import run_psa
@@ -242,6 +242,23 @@ def test_a_drug_for_nothing_has_a_price_that_meets_the_threshold(ask):
 def test_what_has_no_price_per_vial_is_refused(ask, regimen, problem):
     with pytest.raises(UserError, match=problem):
         price_parameter(ask("first_salvage", patients=2), regimen)
+
+
+@pytest.mark.parametrize(
+    ("name", "regimen"),
+    [("first_salvage", "blinatumomab"), ("mrd_positive", "blinatumomab_mrd")],
+)
+def test_the_only_drug_that_comes_in_vials_need_not_be_named(ask, name, regimen):
+    assert only_regimen(ask(name, patients=1)) == regimen
+
+
+def test_regimens_of_one_drug_are_one_choice(ask):
+    assert only_regimen(ask("ph_positive_tki", patients=1)) == "blinatumomab"
+
+
+def test_one_of_several_drugs_must_be_named(ask):
+    with pytest.raises(UserError, match="several drugs come in vials. Allowed: blinatumomab, inot"):
+        only_regimen(ask("blinatumomab_then_inotuzumab", patients=1))
 
 
 def test_a_strategy_alone_has_no_price_that_meets_a_threshold(ask):

@@ -367,7 +367,7 @@ def test_disk_that_takes_no_larger_file_leaves_earlier_results_intact(tmp_path, 
     assert code == 2
     message, _ = said.splitlines()
     assert message.startswith(
-        "error: --out: cannot be written: File too large; what is finished is kept: continue with "
+        "error: --out: cannot be written: File too large; finished work is stored: continue with "
         "--resume (got '"
     )
     left = contents(tmp_path)

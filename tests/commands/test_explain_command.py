@@ -365,7 +365,10 @@ def test_a_mistake_ends_in_one_message(arguments, problem):
     assert result.stdout == ""
 
 
-def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path):
+def test_a_figure_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "sim.analyses.explain.result.replay", lambda *_: pytest.fail("a patient was followed")
+    )
     (tmp_path / "file").write_text("here before")
     result = explain(MAIN, "--figure", tmp_path / "file" / "lives.svg", "--out", tmp_path / "out")
     assert result.exit_code == 2

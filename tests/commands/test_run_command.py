@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 from rich.console import Console
 
+import sim
 from sim.analyses.run import tables as files
+from sim.analyses.shared.arguments import arguments_of
 from sim.cli import commands
-from sim.commands import options
 from sim.economics.ledger import COST_CATEGORIES
 from sim.layout import progress, text
 from sim.layout.table import Cell, Row, Table, encodable, print_table
@@ -351,8 +352,9 @@ def test_wrong_option_ends_with_code_2(option, value):
 
 
 def test_limits_of_the_options_are_those_of_a_scenario():
-    assert options.MOST_PATIENTS == schema.MOST_PATIENTS
-    assert options.LARGEST_SEED == schema.LARGEST_SEED
+    allowed = {each.name: each.option.check for each in arguments_of(sim.run)}
+    assert allowed["patients"].high == schema.MOST_PATIENTS
+    assert allowed["seed"].high == schema.LARGEST_SEED
 
 
 def test_largest_seed_is_a_seed():

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli import commands
-from sim.commands import evidence as evidence_command
+from sim.commands import listings
 from sim.errors import UserError
 from sim.evidence import register as evidence_register
 from sim.evidence.register import load_register
@@ -458,4 +458,4 @@ def test_roles_of_the_command_are_those_of_the_schema():
 
     from sim.evidence.study import Role
 
-    assert get_args(Role) == evidence_command.ROLES
+    assert get_args(Role) == get_args(listings.Role)

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from sim.analyses.compare import figures
 from sim.analyses.compare import tables as comparison_files
 from sim.analyses.compare import text as comparison_table
-from sim.analyses.shared.arguments import threads_given
+from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, checked
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import enough_memory
 from sim.errors import UserError
 from sim.layout.progress import patients_progress
@@ -107,34 +106,30 @@ class CompareResult(ScenarioResult):
         return figures.drawn_comparison(name, self._found)
 
 
-@rename_options
+@checked
 def compare(
     *scenarios: Asked,
     names: Sequence[str] | None = None,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
-    threads: int | None = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
+    threads: Threads = None,
 ) -> CompareResult:
-    """Compare scenarios: their differences, and the effects of these.
+    """Compare scenarios in the same patients: their differences, and the effects of these.
 
-    All are simulated in the same patients, with the number and the seed of the first. Differences
-    from the first are paired by patient. Where the scenarios differ in nothing but strategies and
-    prices (parameters ``cost.*``), all strategies of all scenarios are in one full incremental
-    analysis.
+    Number and seed of the patients are those of the first scenario unless they are given.
+    Differences from the first are paired by patient. Where the scenarios differ in nothing but
+    strategies and prices (parameters cost.*), all strategies of all scenarios are in one full
+    incremental analysis.
 
     Parameters
     ----------
     *scenarios
         Two or more, or the paths of their files.
     names
-        Their names, all different; by default those of their files.
-    patients, seed
-        Instead of those of the first.
-    out
-        Write the files into this folder.
-    threads
-        By default as many as there are processors; results do not depend on it.
+        A name for each scenario, all different; by default those of their files.
+    patients, seed, out, threads
+        As for `run`.
 
     Raises
     ------
@@ -163,7 +158,7 @@ def compare(
     questions = aligned([scenario.question for scenario in chosen])
     size = sum(questions[0].patients * len(each.model.strategies) for each in questions)
     with enough_memory(questions[0]), patients_progress(size) as advance:
-        found = compared(questions, names=names, threads=threads_given(threads), progress=advance)
+        found = compared(questions, names=names, threads=threads, progress=advance)
     return written(CompareResult(chosen[0], found), folder)
 
 

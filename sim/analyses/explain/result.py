@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Annotated, Final
 
 from sim.analyses.explain import tables as explain_files
 from sim.analyses.explain.text import print_explanation
-from sim.analyses.shared.arguments import whole, word
+from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.layout.progress import patients_progress
 from sim.limits import MOST_PATIENTS
@@ -101,17 +99,17 @@ class ExplainResult(ScenarioResult):
         return explain_files.drawn_lives(self._retelling)
 
 
-@rename_options
+@checked
 def explain(
     scenario: Asked,
-    patient: int | None = None,
+    patient: Annotated[int | None, Option("I", Whole(0, MOST_PATIENTS - 1))] = None,
     *,
-    find: str | None = None,
-    among: int | None = None,
+    find: Annotated[str | None, Option("TEXT")] = None,
+    among: Annotated[int | None, Option("N", Whole(1, MOST_PATIENTS))] = None,
     engine: Engine = "reference",
     entries: bool = False,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    seed: Seed = None,
+    out: Out = None,
 ) -> ExplainResult:
     """Follow one patient of a scenario through every strategy, number by number.
 
@@ -123,14 +121,14 @@ def explain(
     scenario
         The question, or the path of its file.
     patient
-        Number of the patient, from 0; a number beyond the scenario's is as good as any. By default
-        the first, or the first that is found.
+        Number of the patient, from 0; it may be beyond the scenario's patients. By default the
+        first, or the first that is found.
     find
         Explain the first patient of whom this is true: words such as ``transplanted``, ``crs``,
         ``cured``, ``relapsed after transplant`` or ``responded to REGIMEN only``, with ``and``,
-        ``not`` and ``under STRATEGY``.
+        ``not`` and ``under STRATEGY``. A word that is not known lists those that are.
     among
-        Number of patients to search, instead of the scenario's.
+        Patients that ``find`` looks through, instead of the scenario's number.
     engine
         With ``core`` the core engine runs too, and must agree in every event and amount.
     entries
@@ -152,13 +150,11 @@ def explain(
     ['entry', 'entry']
     """
     _check(patient, find, among)
-    word("engine", engine, get_args(Engine))
     folder = folder_of(ExplainResult, out)
     chosen = asked(scenario, seed=seed)
     question = asked(chosen, patients=among).question
     found = None if find is None else _search(question, find)
     number = found.patients[0] if found is not None else patient or 0
-    number = whole("patient", number, 0, MOST_PATIENTS - 1)
     replayed = _replayed(question, number, engine)
     return written(ExplainResult(chosen, replayed, found, entries=entries), folder)
 

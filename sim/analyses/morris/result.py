@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Annotated
 
 from sim.analyses.morris import analysis, tables
 from sim.analyses.morris.analysis import Screening
-from sim.analyses.shared.arguments import TOP, Groups, threads_given, threshold_given, whole, word
+from sim.analyses.shared.arguments import (
+    TOP,
+    Groups,
+    Option,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    Threshold,
+    Top,
+    Whole,
+    checked,
+)
 from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
 
@@ -64,23 +74,23 @@ class MorrisResult(ResumableResult[Screening]):
         return tables.drawn_morris(self._found, self._top)
 
 
-@rename_options
+@checked
 def morris(
     scenario: Asked,
     *,
     outcome: str = "nmb",
-    threshold: float | None = None,
+    threshold: Threshold = None,
     strategy: str | None = None,
     groups: Groups = "none",
-    trajectories: int = 10,
-    top: int = TOP,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    trajectories: Annotated[int, Option("R", Whole(FEWEST_TRAJECTORIES, MOST_TRAJECTORIES))] = 10,
+    top: Top = TOP,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> MorrisResult:
-    """Screen the uncertain parameters of a scenario for the influential ones, with few runs.
+    """Screen the uncertain parameters by elementary effects: which are influential, with few runs.
 
     The method of Morris changes one input after the other along random trajectories.
 
@@ -89,9 +99,9 @@ def morris(
     scenario
         The question, or the path of its file.
     groups
-        ``default`` groups related parameters, ``none`` takes each alone.
+        With ``default`` the effects of groups of related parameters, with ``none`` of each.
     trajectories
-        Elementary effects of each input; the model is run ``trajectories (inputs + 1)`` times.
+        Elementary effects of each input; the model is run once more than there are inputs for each.
     outcome, threshold, strategy, top, patients, seed, out, resume, threads
         As for `tornado`.
 
@@ -110,15 +120,13 @@ def morris(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    worth = threshold_given(threshold)
-    word("groups", groups, get_args(Groups))
-    count = whole("trajectories", trajectories, FEWEST_TRAJECTORIES, MOST_TRAJECTORIES)
-    shown = whole("top", top, 1)
     folder = check_store(tables.NAMES, out, resume=resume)
-    looked_at = fitted_target(chosen.question, outcome=outcome, threshold=worth, strategy=strategy)
-    planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=count)
-    screening = _planned(planned, groups, shown, threads_given(threads))
-    return MorrisResult(chosen, screening, screening.run(folder, resume=resume), shown)
+    looked_at = fitted_target(
+        chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
+    )
+    planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
+    screening = _planned(planned, groups, top, threads)
+    return MorrisResult(chosen, screening, screening.run(folder, resume=resume), top)
 
 
 def _planned(

@@ -344,6 +344,32 @@ def price_parameter(question: Question, regimen: str) -> str:
     return f"cost.{drug_of(question, regimen)}.vial"
 
 
+def only_regimen(question: Question) -> str:
+    """Return the first regimen whose drug comes in vials, where all have the same drug.
+
+    Raises
+    ------
+    UserError
+        When there is none, or they have different drugs.
+    """
+    prices = question.accounts.price_list.regimens
+    found = {
+        drug_of(question, name): name
+        for name in reversed(question.scenario.regimens)
+        if isinstance(prices[name].drug, InfusionDrug | InjectedDrug)
+    }
+    if len(found) != 1:
+        problem = (
+            "must be given: several drugs come in vials."
+            if found
+            else "is for a drug that comes in vials, and there is none"
+        )
+        raise UserError(
+            problem, file=question.loaded.file, key="--regimen", choices=sorted(found.values())
+        )
+    return next(iter(found.values()))
+
+
 def drug_of(question: Question, regimen: str) -> str:
     """Return the regimen that names the vial of the drug."""
     return question.catalogue.regimens[regimen].drug

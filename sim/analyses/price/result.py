@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import PricedResults, price_parameter, priced_results
+from sim.analyses.price.analysis import PricedResults, only_regimen, price_parameter, priced_results
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
-from sim.analyses.shared.arguments import threads_given
+from sim.analyses.shared.arguments import (
+    Cached,
+    Draws,
+    Out,
+    PatientsPerDraw,
+    Seed,
+    Threads,
+    checked,
+)
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.wording import rename_options
 from sim.layout.progress import patients_progress
 
 if TYPE_CHECKING:
@@ -74,17 +80,17 @@ class PriceResult(ScenarioResult):
         return report.drawn_price(self._found)
 
 
-@rename_options
+@checked
 def price(
     scenario: Asked,
-    regimen: str,
+    regimen: str | None = None,
     *,
-    draws: int | None = None,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
-    cached: bool = True,
-    threads: int | None = None,
+    draws: Draws = None,
+    patients: PatientsPerDraw = None,
+    seed: Seed = None,
+    out: Out = None,
+    cached: Cached = True,
+    threads: Threads = None,
 ) -> PriceResult:
     """Find the price per vial at which the strategies of a scenario meet each threshold.
 
@@ -97,16 +103,16 @@ def price(
     scenario
         The question, or the path of its file; its own number of patients does not matter.
     regimen
-        A regimen of the scenario with a drug that comes in vials.
+        A regimen of the scenario with a drug that comes in vials; by default the only one.
     draws, patients, seed, cached, threads
         As for `psa`.
     out
-        Write the files into this folder.
+        As for `run`.
 
     Raises
     ------
     UserError
-        When there is no such regimen, its drug does not come in vials or its price is uncertain, or
+        When there is no such regimen, or none is given and there are several, its drug does not come in vials or its price is uncertain, or
         an argument is not allowed.
 
     Examples
@@ -120,8 +126,9 @@ def price(
     chosen = asked(scenario, seed=seed)
     question = chosen.question
     folder = folder_of(PriceResult, out)
+    regimen = only_regimen(question) if regimen is None else regimen
     price_parameter(question, regimen)
-    work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    work = Work(threads, cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients)
     sized = replace(question, patients=size.patients)
     found = priced_results(sized, regimen, lambda each: results(each, size.draws, work))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
 
@@ -16,17 +16,26 @@ from sim.analyses.psa import text as psa_text
 from sim.analyses.psa.analysis import Size, Work, choose_size, results
 from sim.analyses.psa.answer import Answer, answer
 from sim.analyses.psa.curves import acceptability_curves
-from sim.analyses.shared.arguments import positive, threads_given, whole
+from sim.analyses.shared.arguments import (
+    Cached,
+    Draws,
+    Option,
+    Out,
+    PatientsPerDraw,
+    Positive,
+    Seed,
+    Threads,
+    checked,
+)
 from sim.analyses.shared.result import ScenarioResult
 from sim.analyses.shared.results import MANIFEST, draws_table, manifest, manifest_text
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
-from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
 from sim.layout.progress import patients_progress
 from sim.layout.run_tables import inputs_table
-from sim.limits import FEWEST_DRAWS, LARGEST_AMOUNT, MOST_DRAWS, MOST_PATIENTS
+from sim.limits import LARGEST_AMOUNT
 from sim.simulation.question import Question
 
 if TYPE_CHECKING:
@@ -110,43 +119,41 @@ class PsaResult(ScenarioResult):
         return psa_figures.drawn_psa(self._answer.psa)[name]
 
 
-@rename_options
+@checked
 def psa(
     scenario: Asked,
     *,
-    draws: int | None = None,
-    patients: int | None = None,
-    se: float | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    draws: Draws = None,
+    patients: PatientsPerDraw = None,
+    se: Annotated[float | None, Option("S", Positive(LARGEST_AMOUNT))] = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    cached: bool = True,
-    threads: int | None = None,
+    cached: Cached = True,
+    threads: Threads = None,
 ) -> PsaResult:
-    """Answer a scenario under the uncertainty of its inputs: probabilistic sensitivity analysis.
+    """Run a probabilistic sensitivity analysis: the answer under the uncertainty of the inputs.
 
     Each draw gives every uncertain parameter a value from its distribution and simulates patients
-    of its own, the same under each strategy.
+    of its own, the same under each strategy. The variance between draws is split into uncertainty
+    and Monte Carlo noise, and intervals are given without the noise.
 
     Parameters
     ----------
     scenario
         The question, or the path of its file; its own number of patients does not matter.
     draws
-        Of the uncertain parameters; chosen by a small pilot unless given.
+        Draws of the uncertain parameters; chosen by a small pilot unless given.
     patients
-        Of each draw under each strategy, likewise.
+        Patients of each draw under each strategy. Unless they are given, a small pilot chooses the
+        number that takes least work or, with ``draws``, leaves 5 % Monte Carlo noise.
     se
         Wanted standard error of the mean net monetary benefit at the middle threshold, in
         currency; by default 2.5 % of its standard deviation between draws.
-    seed
-        Instead of the scenario's own.
-    out, resume
-        Write the files into this folder, and meanwhile finished work; go on with that.
+    seed, out, resume, threads
+        As for `tornado`.
     cached
         Use cached results, and cache these.
-    threads
-        By default as many as there are processors; results do not depend on it.
 
     Raises
     ------
@@ -163,11 +170,9 @@ def psa(
     """
     chosen = asked(scenario, seed=seed)
     folder = None if out is None else Path(out)
-    if se is not None:
-        positive("--se", se, LARGEST_AMOUNT)
     question = chosen.question
     _check_folder(folder, resume=resume)
-    work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    work = Work(threads, cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients, se=se)
     return PsaResult(chosen, _answered(question, size, work, folder, resume=resume))
 
@@ -207,11 +212,8 @@ def chosen_size(
     Raises
     ------
     UserError
-        When they are not allowed.
+        When a standard error is wanted although both are given, or it cannot be reached.
     """
-    for name, value, most in (("draws", draws, MOST_DRAWS), ("patients", patients, MOST_PATIENTS)):
-        if value is not None:
-            whole(name, value, FEWEST_DRAWS, most)
     return choose_size(question, work, draws=draws, patients=patients, se=se)
 
 

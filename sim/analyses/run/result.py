@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from sim.analyses.run import figures
 from sim.analyses.run import tables as files
-from sim.analyses.shared.arguments import threads_given, whole, word
+from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threads, Whole, checked
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.layout.run_columns import COLUMNS
 from sim.simulation import run as study
@@ -172,36 +171,42 @@ class RunResult(ScenarioResult):
         return figures.drawn_run(name, self._simulation.question, self._summary, tables)
 
 
-@rename_options
+@checked
 def run(
     scenario: Asked,
     *,
-    patients: int | None = None,
-    seed: int | None = None,
+    patients: Patients = None,
+    seed: Seed = None,
     engine: Engine = "core",
-    trace: int = 0,
+    trace: Annotated[int, Option("K", Whole(0))] = 0,
     patients_out: str | Path | None = None,
-    out: str | Path | None = None,
-    threads: int | None = None,
+    out: Out = None,
+    threads: Threads = None,
 ) -> RunResult:
     """Simulate every strategy of a scenario in the same patients.
+
+    Each patient is simulated under every strategy with common random numbers, and each result has
+    its Monte Carlo standard error. The same scenario, seed and version give the same files, byte
+    for byte.
 
     Parameters
     ----------
     scenario
         The question, or the path of its file.
-    patients, seed
-        Instead of the scenario's own.
+    patients
+        Patients under each strategy, instead of the scenario's number.
+    seed
+        Seed of the random numbers, instead of the scenario's.
     engine
-        ``core`` is compiled, ``reference`` the specification; they give the same answer.
+        The compiled engine, ``core``, or the specification that it agrees with, ``reference``.
     trace
-        Store log and ledger of this many first patients, for `RunResult.events`.
+        Number of patients, from the first, whose log and ledger are shown under each strategy.
     patients_out
         Write every patient's outcome and amounts into this Parquet file.
     out
-        Write the files into this folder.
+        Write tables, summary, provenance and citations into this folder.
     threads
-        By default as many as there are processors; results do not depend on it.
+        Threads of the core engine, by default one for each processor; results do not depend on it.
 
     Raises
     ------
@@ -219,9 +224,8 @@ def run(
     'salvage_chemotherapy'
     """
     question = asked(scenario, patients=patients, seed=seed)
-    word("engine", engine, get_args(Engine))
     folder = folder_of(RunResult, out)
-    found = _simulated(question, engine, whole("trace", trace, 0), patients_out, threads)
+    found = _simulated(question, engine, trace, patients_out, threads)
     return written(found, folder)
 
 
@@ -249,7 +253,7 @@ def _simulated(
             engine=engine,
             trace=trace,
             keep_patients=keeps,
-            threads=threads_given(threads),
+            threads=threads,
             progress=advance,
             sink=_each(sinks) if sinks else None,
         )

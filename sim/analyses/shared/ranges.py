@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import pandas as pd
 
-from sim.analyses.shared.arguments import two_numbers
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
 from sim.catalog.units import UNITS
@@ -17,6 +17,8 @@ from sim.simulation import whole_numbers
 from sim.simulation.question import Question
 
 FIXED = "fixed"
+MOST_MEANT: Final = 3
+"""Parameters that are suggested for one that does not exist."""
 
 
 class Range(NamedTuple):
@@ -117,13 +119,17 @@ def asked_range(
         ends do not rise.
     """
     if name not in question.used:
-        raise UserError(unused(name, question.used), key=option, value=name)
+        raise UserError(
+            unused(name, question.used, _speaking_of(question, name.lower())),
+            key=option,
+            value=name,
+        )
     if ends is None:
         return range_of(question, name, posterior)
     key = "--range" if option == "--parameter" else f"{option}-range"
     parameter = question.parameters[name]
-    low, high = two_numbers(key, ends)
-    for value in (low, high):
+    low, high = ends
+    for value in ends:
         problem = parameter.check(value)
         if problem is None:
             problem = broken_rule(question.rules, {**question.numbers, name: value}, name)
@@ -132,6 +138,18 @@ def asked_range(
     if not low < high:
         raise UserError("the second number must be above the first", key=key, value=(low, high))
     return Range(name, shown_label(question, name), parameter.unit, low, high)
+
+
+def _speaking_of(question: Question, words: str) -> list[str]:
+    """Name a few parameters with these words in the name, else the label, else why it is fixed."""
+    used = [question.parameters[name] for name in sorted(question.used)]
+    texts: list[Callable[[Parameter], str]] = [
+        lambda each: each.name,
+        lambda each: each.label,
+        lambda each: getattr(each.distribution, "why", ""),
+    ]
+    found = ([each.name for each in used if words in text(each).lower()] for text in texts)
+    return next(filter(None, found), [])[:MOST_MEANT]
 
 
 def _around(value: float, parameter: Parameter) -> tuple[float, float]:

@@ -108,6 +108,11 @@ class Result(ABC):
         """Print the answer as the command does."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the command says beside the answer, on standard error."""
+        return ()
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The summary as plain data: the output of the command with ``--json``."""
         return self.to_dict()

@@ -28,7 +28,7 @@ CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"
 SUFFIX: Final = ".parquet"
 RESUME: Final = "--resume"
-KEPT: Final = f"what is finished is kept: continue with {RESUME}"
+KEPT: Final = f"finished work is stored: continue with {RESUME}"
 NUMBERS: Final = ("draws", "patients", "seed")
 """Optional entries of a manifest that are whole numbers."""
 

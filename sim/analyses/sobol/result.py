@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Annotated
 
-from sim.analyses.shared.arguments import Groups, threads_given, threshold_given, whole, word
+from sim.analyses.shared.arguments import (
+    Groups,
+    Option,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    Threshold,
+    Whole,
+    checked,
+)
 from sim.analyses.shared.points import fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.sobol import analysis, tables
 from sim.analyses.sobol.analysis import Sobol
@@ -67,23 +75,23 @@ class SobolResult(ResumableResult[Sobol]):
         return tables.drawn_sobol(self._found)
 
 
-@rename_options
+@checked
 def sobol(
     scenario: Asked,
     *,
     outcome: str = "nmb",
-    threshold: float | None = None,
+    threshold: Threshold = None,
     strategy: str | None = None,
     groups: Groups = "default",
-    draws: int = 256,
+    draws: Annotated[int, Option("N", Whole(FEWEST_DRAWS, MOST_SOBOL_DRAWS))] = 256,
     check: bool = False,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> SobolResult:
-    """Divide the uncertainty of an outcome among groups of parameters of a scenario.
+    """Run a variance-based sensitivity analysis: Sobol indices of groups of parameters.
 
     All uncertain parameters vary together. The first-order index of a group is the share of the
     variance that learning it would remove, the total index the share left when all else is known.
@@ -95,9 +103,10 @@ def sobol(
     outcome, threshold, strategy
         As for `tornado`.
     groups
-        ``default`` groups related parameters, ``none`` takes each alone.
+        With ``default`` the indices of groups of related parameters, with ``none`` of each.
     draws
-        Points of the Sobol sequence, a power of 2; the model is run ``draws (groups + 2)`` times.
+        Points of the Sobol sequence, a power of 2; for each the model is run twice more than there
+        are groups.
     check
         Repeat with twice the patients: do the indices change?
     patients, seed, out, resume, threads
@@ -117,13 +126,12 @@ def sobol(
     ['group', 'parameters']
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    worth = threshold_given(threshold)
-    word("groups", groups, get_args(Groups))
-    points = whole("draws", draws, FEWEST_DRAWS, MOST_SOBOL_DRAWS)
     folder = check_store(tables.NAMES, out, resume=resume)
-    looked_at = fitted_target(chosen.question, outcome=outcome, threshold=worth, strategy=strategy)
-    planned = analysis.plan(looked_at, grouped=groups == "default", draws=points, check=check)
-    divided = _planned(planned, {"groups": groups, "check": check}, threads_given(threads))
+    looked_at = fitted_target(
+        chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
+    )
+    planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
+    divided = _planned(planned, {"groups": groups, "check": check}, threads)
     return SobolResult(chosen, divided, divided.run(folder, resume=resume))
 
 

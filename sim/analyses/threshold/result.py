@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.analyses.shared.arguments import threads_given
+from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, checked
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.threshold import analysis, tables
 from sim.analyses.threshold.analysis import ThresholdAnalysis
@@ -62,21 +60,21 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
         return tables.drawn_threshold(self._found)
 
 
-@rename_options
+@checked
 def threshold(
     scenario: Asked,
     parameter: str,
     *,
     range: tuple[float, float] | None = None,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> ThresholdResult:
-    """Find the value of a parameter at which another strategy of a scenario becomes optimal.
+    """Run a threshold analysis: the values of a parameter at which another strategy is optimal.
 
-    It is looked for at each threshold of the perspective. All values are simulated in the same
+    They are looked for at each threshold of the perspective. All values are simulated in the same
     patients with common random numbers.
 
     Parameters
@@ -84,7 +82,7 @@ def threshold(
     scenario
         The question, or the path of its file.
     parameter
-        The name of the parameter that is varied.
+        The parameter that is varied.
     range
         Where to look; by default its interval, of a fixed parameter from 0 to twice its value.
     patients, seed, out, resume, threads
@@ -108,7 +106,7 @@ def threshold(
     folder = check_store(tables.NAMES, out, resume=resume)
     question = chosen.question
     varied = asked_range(question, parameter, range, fitted_draws(question), "--parameter")
-    search = _planned(question, varied, threads_given(threads))
+    search = _planned(question, varied, threads)
     return ThresholdResult(chosen, search, search.run(folder, resume=resume))
 
 

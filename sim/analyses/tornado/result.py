@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.analyses.shared.arguments import BARS, threads_given, threshold_given, whole
+from sim.analyses.shared.arguments import (
+    BARS,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    Threshold,
+    Top,
+    checked,
+)
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
 from sim.analyses.tornado.analysis import Tornado
@@ -86,24 +93,24 @@ class TornadoResult(ResumableResult[Tornado]):
         return tables.drawn_tornado(self._found, self._top, components=self._components)
 
 
-@rename_options
+@checked
 def tornado(
     scenario: Asked,
     *,
     outcome: str = "nmb",
-    threshold: float | None = None,
+    threshold: Threshold = None,
     strategy: str | None = None,
-    top: int = BARS,
+    top: Top = BARS,
     components: bool = False,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> TornadoResult:
-    """Vary every uncertain parameter of a scenario alone, and every structural choice.
+    """Run a one-way sensitivity analysis: vary each parameter and each structural choice alone.
 
-    Parameters go to the ends of their intervals, all others stay at the base. All sets are
+    Uncertain parameters go to the ends of their intervals, all others stay at the base. All sets are
     simulated in the same patients with common random numbers, so a parameter without effect changes
     exactly nothing.
 
@@ -119,17 +126,18 @@ def tornado(
     strategy
         Compared with the comparator; by default the best of the others at the base.
     top
-        Bars, and structural choices, that are shown; the table holds all.
+        Bars, and structural choices, that are printed and drawn; the files hold all.
     components
         Show the principal components of the fitted parameters as well.
     patients
         Of each parameter set; by default the scenario's number, at most 10,000.
-    seed
-        Instead of the scenario's own.
-    out, resume
-        Write the files into this folder, and meanwhile finished work; go on with that.
-    threads
-        By default as many as there are processors; results do not depend on it.
+    seed, threads
+        As for `run`.
+    out
+        Write tables, summary, provenance and citations into this folder, and meanwhile finished
+        work.
+    resume
+        Continue the unfinished work in the folder of ``out``.
 
     Raises
     ------
@@ -146,14 +154,12 @@ def tornado(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    worth = threshold_given(threshold)
-    shown = whole("top", top, 1)
     folder = check_store(tables.NAMES, out, resume=resume)
-    settings = {"outcome": outcome, "threshold": worth, "strategy": strategy, "top": shown}
-    settings["components"] = bool(components)
-    varied = _planned(chosen.question, settings, threads_given(threads))
+    settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy, "top": top}
+    settings["components"] = components
+    varied = _planned(chosen.question, settings, threads)
     found = varied.run(folder, resume=resume)
-    return TornadoResult(chosen, varied, found, shown, components=components)
+    return TornadoResult(chosen, varied, found, top, components=components)
 
 
 def _planned(

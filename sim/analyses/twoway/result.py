@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from sim.analyses.shared.arguments import threads_given, threshold_given, whole
+from sim.analyses.shared.arguments import (
+    Option,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    Threshold,
+    Whole,
+    checked,
+)
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.twoway import analysis, tables
 from sim.analyses.twoway.analysis import TwoWay
@@ -62,24 +69,24 @@ class TwowayResult(ResumableResult[TwoWay]):
         return tables.drawn_two_way(self._found)
 
 
-@rename_options
+@checked
 def twoway(
     scenario: Asked,
     x: str,
     y: str,
     *,
-    steps: int = 11,
+    steps: Annotated[int, Option("K", Whole(FEWEST_STEPS, MOST_STEPS))] = 11,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
-    threshold: float | None = None,
+    threshold: Threshold = None,
     strategy: str | None = None,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> TwowayResult:
-    """Vary two parameters of a scenario over a grid, with the optimal strategy at each point.
+    """Run a two-way sensitivity analysis: the optimal strategy over a grid of two parameters.
 
     All points are simulated in the same patients with common random numbers.
 
@@ -88,12 +95,12 @@ def twoway(
     scenario
         The question, or the path of its file.
     x, y
-        Names of the parameters, across and upwards.
+        The parameters on the horizontal axis, ``x``, and on the vertical one, ``y``.
     steps
-        Values of each, the ends included; of a count whole numbers, at most so many.
+        Values of each parameter, the ends included; of a count whole numbers, at most so many.
     x_range, y_range
-        The ends; by default those of the parameter's interval, of a fixed parameter 0 and twice its
-        value.
+        Ends of the grid; by default those of the parameter's interval, of a fixed parameter 0 and
+        twice its value.
     threshold, strategy, patients, seed, out, resume, threads
         As for `tornado`.
 
@@ -117,11 +124,11 @@ def twoway(
     settings = {
         "x": asked_range(question, x, x_range, posterior, "--x"),
         "y": asked_range(question, y, y_range, posterior, "--y"),
-        "steps": whole("steps", steps, FEWEST_STEPS, MOST_STEPS),
-        "threshold": threshold_given(threshold),
+        "steps": steps,
+        "threshold": threshold,
         "strategy": strategy,
     }
-    varied = _planned(question, settings, threads_given(threads))
+    varied = _planned(question, settings, threads)
     return TwowayResult(chosen, varied, varied.run(folder, resume=resume))
 
 

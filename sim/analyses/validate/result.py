@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from sim.analyses.shared.arguments import threads_given, whole
+from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked
 from sim.analyses.shared.result import Result, folder_of, written
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.validate import tables
 from sim.analyses.validate.text import print_validation
 from sim.errors import UserError
@@ -52,6 +51,12 @@ class ValidateResult(Result):
         return self._found.is_stale
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Whether the fit is stale."""
+        said = "protocol, cohorts or register have changed since the fit"
+        return (said,) if self.is_stale else ()
+
+    @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
         return {tables.VALIDATION: self.endpoints}
@@ -90,13 +95,13 @@ class ValidateResult(Result):
         return found[name]
 
 
-@rename_options
+@checked
 def validate(
     *studies: str,
     protocol: str | Path | None = None,
-    draws: int = 300,
-    out: str | Path | None = None,
-    threads: int | None = None,
+    draws: Annotated[int, Option("N", Whole(FEWEST_PREDICTIONS, MOST_PREDICTIONS))] = 300,
+    out: Out = None,
+    threads: Threads = None,
 ) -> ValidateResult:
     """Predict the published endpoints of studies, or of all, with the fitted model.
 
@@ -108,13 +113,11 @@ def validate(
     *studies
         Names of studies; by default all that the protocol names.
     protocol
-        The file of the fit's protocol, by default calibration/adult_rr.yaml.
+        Protocol of the fit, by default calibration/adult_rr.yaml.
     draws
-        Of the posterior, with which each cohort is simulated.
-    out
-        Write the files into this folder.
-    threads
-        By default as many as there are processors; results do not depend on it.
+        Draws of the posterior with which each cohort is simulated.
+    out, threads
+        As for `run`.
 
     Raises
     ------
@@ -127,13 +130,12 @@ def validate(
     >>> validate("zhou", draws=50).endpoints["study"].unique().tolist()
     ['zhou']
     """
-    count = whole("draws", draws, FEWEST_PREDICTIONS, MOST_PREDICTIONS)
     folder = folder_of(ValidateResult, out)
     found = predict(
         studies,
         None if protocol is None else Path(protocol),
-        draws=count,
-        threads=threads_given(threads),
+        draws=draws,
+        threads=threads,
         bar=patients_progress,
     )
     return written(ValidateResult(studies, found), folder)

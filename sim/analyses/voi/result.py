@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.result import chosen_size
-from sim.analyses.shared.arguments import TOP, positive, threads_given, whole
+from sim.analyses.shared.arguments import (
+    TOP,
+    Cached,
+    Draws,
+    Option,
+    Out,
+    PatientsPerDraw,
+    Positive,
+    Seed,
+    Threads,
+    Top,
+    checked,
+)
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.voi import tables as report
 from sim.analyses.voi.analysis import (
     ValueOfInformation,
@@ -90,21 +100,21 @@ class VoiResult(ScenarioResult):
         return report.drawn_voi(self._found, self._top)[name]
 
 
-@rename_options
+@checked
 def voi(
     scenario: Asked,
     *,
-    draws: int | None = None,
-    patients: int | None = None,
-    seed: int | None = None,
-    thresholds: Sequence[float] | None = None,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    incidence: float | None = None,
-    years: float | None = None,
-    top: int = TOP,
-    out: str | Path | None = None,
-    cached: bool = True,
-    threads: int | None = None,
+    draws: Draws = None,
+    patients: PatientsPerDraw = None,
+    seed: Seed = None,
+    thresholds: Annotated[Sequence[float] | None, Option("V", Positive(LARGEST_AMOUNT))] = None,
+    groups: Annotated[Mapping[str, Sequence[str]] | None, Option("NAME=PATTERN,...")] = None,
+    incidence: Annotated[float | None, Option("N", Positive(MOST_PATIENTS))] = None,
+    years: Annotated[float | None, Option("Y", Positive(LONGEST_DECISION_YEARS))] = None,
+    top: Top = TOP,
+    out: Out = None,
+    cached: Cached = True,
+    threads: Threads = None,
 ) -> VoiResult:
     """Estimate the value of information before a choice between the strategies of a scenario.
 
@@ -120,14 +130,16 @@ def voi(
     thresholds
         Currency per QALY; by default those of the scenario.
     groups
-        Patterns of the parameters that are learnt together, where ``*`` matches anything, by the
-        name of the group: ``{"survival": ["relapse.*", "disease.*"]}``. By default costs,
-        utilities, toxicity, transplant, relapse, response and others.
-    incidence, years
-        Patients a year who face the choice, and for how many years it is made; with them the value
-        to all patients is given.
-    top, out
-        Parameters that are shown; the folder into which the files are written.
+        Patterns, such as cost.*, of parameters that are learnt together, by the name of the group.
+        By default costs, utilities, toxicity, transplant, relapse, response and others.
+    incidence
+        Patients a year who face the choice, for the value to the population; with ``years``.
+    years
+        Years for which the choice is made, for the value to the population.
+    top
+        As for `tornado`.
+    out
+        As for `run`.
 
     Raises
     ------
@@ -145,16 +157,10 @@ def voi(
     chosen = asked(scenario, seed=seed)
     folder = folder_of(VoiResult, out)
     population = _population(chosen.question, incidence, years)
-    shown = whole("top", top, 1)
-    worth = _amounts(thresholds or chosen.thresholds)
-    work = Work(threads_given(threads), cached=cached, bar=patients_progress)
+    work = Work(threads, cached=cached, bar=patients_progress)
     psa = _drawn(chosen.question, draws, patients, work)
-    found = _valued(psa, worth, groups or {})
-    return written(VoiResult(chosen, found, population, shown), folder)
-
-
-def _amounts(thresholds: Sequence[float]) -> tuple[float, ...]:
-    return tuple(positive("thresholds", each, LARGEST_AMOUNT) for each in thresholds)
+    found = _valued(psa, thresholds or chosen.thresholds, groups or {})
+    return written(VoiResult(chosen, found, population, top), folder)
 
 
 def _drawn(question: Question, draws: int | None, patients: int | None, work: Work) -> Psa:
@@ -164,14 +170,15 @@ def _drawn(question: Question, draws: int | None, patients: int | None, work: Wo
 
 
 def _valued(
-    psa: Psa, thresholds: tuple[float, ...], groups: Mapping[str, Sequence[str]]
+    psa: Psa, thresholds: Sequence[float], groups: Mapping[str, Sequence[str]]
 ) -> ValueOfInformation:
     """Return the value of information on groups of parameters, by default `default_groups`."""
     names = [str(name) for name in psa.parameters.columns]
     learnt = {name: matching(names, name, fits) for name, fits in groups.items()}
     learnt = learnt or default_groups(psa.question, names)
     with steps_progress(len(names) + len(learnt), "valuing information") as advance:
-        return value_of_information(psa, thresholds, learnt, progress=advance)
+        worth = tuple(map(float, thresholds))
+        return value_of_information(psa, worth, learnt, progress=advance)
 
 
 def _population(
@@ -184,8 +191,4 @@ def _population(
             "the value to the population needs both --incidence and --years",
             key="--incidence" if incidence is None else "--years",
         )
-    return report.Patients(
-        question,
-        positive("--incidence", incidence, MOST_PATIENTS),
-        positive("--years", years, LONGEST_DECISION_YEARS),
-    )
+    return report.Patients(question, incidence, years)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sim.analyses.shared.arguments import threads_given, threshold_given
+from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, Threshold, checked
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import sets_to_simulate
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.what_ifs import analysis, tables
 from sim.analyses.what_ifs.analysis import ScenarioMatrix
@@ -61,18 +59,18 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
         return tables.drawn_matrix(self._found)
 
 
-@rename_options
+@checked
 def what_if(
     scenario: Asked,
     *,
-    threshold: float | None = None,
-    patients: int | None = None,
-    seed: int | None = None,
-    out: str | Path | None = None,
+    threshold: Threshold = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
     resume: bool = False,
-    threads: int | None = None,
+    threads: Threads = None,
 ) -> WhatIfResult:
-    """Answer the what-ifs of a scenario side by side, each in the same patients.
+    """Run the what-ifs of a scenario side by side, each in the same patients.
 
     A what-if is a key below ``what_ifs`` in the file, with a label and the keys of the scenario that
     it changes.
@@ -102,9 +100,8 @@ def what_if(
     'base'
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=SOME_SETS_PATIENTS)
-    worth = threshold_given(threshold)
     folder = check_store(tables.NAMES, out, resume=resume)
-    matrix = _planned(chosen.question, worth, threads_given(threads))
+    matrix = _planned(chosen.question, threshold, threads)
     return WhatIfResult(chosen, matrix, matrix.run(folder, resume=resume))
 
 
