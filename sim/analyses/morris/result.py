@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
 from sim.analyses.morris import analysis, tables
 from sim.analyses.morris.analysis import Screening
@@ -14,6 +14,7 @@ from sim.analyses.shared.points import chunks_of, fitted_target, manifest, point
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
@@ -32,10 +33,22 @@ class MorrisResult(ResumableResult[Screening]):
     FIGURES = (tables.ANALYSIS,)
 
     def __init__(
-        self, scenario: Scenario, screening: Resumable[Screening], found: Screening, top: int
+        self, scenario: Scenario, screening: Resumable[Screening] | None, found: Screening, top: int
     ) -> None:
         super().__init__(scenario, screening, found)
         self._top = top
+
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
+        """Return the answer that is in a folder: `StoredResult.read`; `top` as for `morris`."""
+        found = super().read(scenario, folder)
+        found._top = whole("top", top, 1)
+        return found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, tables.read_morris(stored), TOP)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -44,13 +57,16 @@ class MorrisResult(ResumableResult[Screening]):
 
     @property
     def effects(self) -> pd.DataFrame:
-        """A row per input, as in morris.csv (`sim.analyses.morris.tables.COLUMNS`).
+        """A row per input, as in morris.csv (`sim.analyses.morris.tables.TABLE`).
 
         The most influential is first. Columns ``input``, ``label``, the mean size ``mu_star`` of the changes of the outcome over
         the range of the input with the half-width ``mu_star_ci`` of its 95 % interval, their mean
         ``mu`` and standard deviation ``sigma``, all in ``unit``.
         """
         return tables.morris_table(self._found)
+
+    def _files(self) -> Mapping[str, str | bytes]:
+        return tables.morris_files(self._found, self._top)
 
     def json(self) -> str:
         """Return the summary as JSON text."""

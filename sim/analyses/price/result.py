@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import PricedResults, price_parameter, priced_results
+from sim.analyses.price.analysis import PriceAnalysis, price_parameter, priced_results
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import threads_given
-from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.layout.progress import patients_progress
 
@@ -23,16 +24,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PriceResult(ScenarioResult):
+class PriceResult(StoredResult):
     """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
 
     COMMAND = "price"
     FILES = report.NAMES
     FIGURES = (report.CURVE,)
 
-    def __init__(self, scenario: Scenario, found: PricedResults) -> None:
+    def __init__(self, scenario: Scenario, found: PriceAnalysis) -> None:
         super().__init__(scenario)
         self._found = found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, report.read_price(stored))
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -41,7 +46,7 @@ class PriceResult(ScenarioResult):
 
     @property
     def prices(self) -> pd.DataFrame:
-        """A row per strategy, threshold and basis, as in price.csv (`sim.analyses.price.tables.COLUMNS`).
+        """A row per strategy, threshold and basis, as in price.csv (`sim.analyses.price.tables.TABLE`).
 
         Columns ``strategy``, ``comparator``, ``threshold``, ``basis`` (``base_case`` or
         ``mean_over_draws``), ``price_per_vial`` with its ``se`` in currency, ``direction``,
@@ -56,7 +61,7 @@ class PriceResult(ScenarioResult):
         Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
         ``se``, ``without_noise``, ``without_noise_se``, ``currency``.
         """
-        return self._found.curve()
+        return self._found.curve
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
@@ -125,4 +130,4 @@ def price(
     size = chosen_size(question, work, draws=draws, patients=patients)
     sized = replace(question, patients=size.patients)
     found = priced_results(sized, regimen, lambda each: results(each, size.draws, work))
-    return written(PriceResult(chosen, found), folder)
+    return written(PriceResult(chosen, found.analysis()), folder)

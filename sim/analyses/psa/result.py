@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
@@ -17,10 +17,11 @@ from sim.analyses.psa.analysis import Size, Work, choose_size, results
 from sim.analyses.psa.answer import Answer, answer
 from sim.analyses.psa.curves import acceptability_curves
 from sim.analyses.shared.arguments import positive, threads_given, whole
-from sim.analyses.shared.result import ScenarioResult
+from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, draws_table, manifest, manifest_text
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PsaResult(ScenarioResult):
+class PsaResult(StoredResult):
     """Outcomes under draws of the uncertain parameters, and the decision under them.
 
     Figures are ``acceptability``, the curves with their frontier, ``plane``, the
@@ -48,6 +49,10 @@ class PsaResult(ScenarioResult):
     def __init__(self, scenario: Scenario, found: Answer) -> None:
         super().__init__(scenario)
         self._answer = found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, psa_files.read_answer(stored))
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:

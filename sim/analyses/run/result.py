@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import threads_given, whole, word
-from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
-from sim.layout.run_columns import COLUMNS
+from sim.layout.run_columns import EVENTS
 from sim.simulation import run as study
 from sim.simulation.flow import Flow
 from sim.simulation.run import KEPT_AT_MOST, Engine, Simulation, Sink
@@ -29,33 +31,40 @@ if TYPE_CHECKING:
 Endpoint = Literal["os", "rfs"]
 
 
-class RunResult(ScenarioResult):
+class RunResult(StoredResult):
     """The simulated patients of a scenario, and their results.
 
     Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
     the prices of the perspective; QALYs, life-years and costs are discounted unless their name
-    says otherwise. The columns are those of `sim.layout.run_columns.COLUMNS`.
+    says otherwise. The columns are those of `sim.layout.run_columns.TABLES`.
     """
 
     COMMAND = "run"
     FILES = files.NAMES
+    STORED = files.SUMMARY
     FIGURES = get_args(Endpoint)
 
     def __init__(
-        self, scenario: Scenario, simulation: Simulation, summary: Summary, flow: Flow | None
+        self,
+        scenario: Scenario,
+        simulation: Simulation,
+        summary: Summary,
+        tables: Callable[[], Mapping[str, pd.DataFrame]],
     ) -> None:
         super().__init__(scenario)
         self._simulation = simulation
         self._summary = summary
-        self._flow = flow
+        self._tables = tables
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        simulation, summary, tables = files.read_run(stored)
+        return cls(scenario, simulation, summary, lambda: tables)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        from sim.layout.run_tables import run_tables
-
-        found = run_tables(self._simulation, self._summary, self._flow)
-        return {name.removesuffix(".csv"): table for name, table in found.items()}
+        return {name.removesuffix(".csv"): table for name, table in self._tables().items()}
 
     @property
     def strategies(self) -> pd.DataFrame:
@@ -113,9 +122,7 @@ class RunResult(ScenarioResult):
 
         Empty unless patients were traced.
         """
-        import pandas as pd
-
-        return self.tables.get("events", pd.DataFrame(columns=list(COLUMNS["events.csv"])))
+        return self.tables["events"] if "events" in self.tables else EVENTS.table(())
 
     @property
     def patients(self) -> pd.DataFrame:
@@ -127,14 +134,16 @@ class RunResult(ScenarioResult):
         Raises
         ------
         UserError
-            When there were more than 100,000 patients: write them with ``patients_out``.
+            When there were more than 100,000 patients, or the result was read from its files: write
+            them with ``patients_out``.
         """
         from sim.analyses.run.patients import patients_table
 
         arms = self._simulation.arms
         if not arms:
             raise UserError(
-                f"only up to {KEPT_AT_MOST:,} patients are kept; write them to a file",
+                f"only up to {KEPT_AT_MOST:,} patients are kept, and none in the files of a run; "
+                "write them to a file",
                 key="patients_out",
             )
         rows = [arm.rows for arm in arms]
@@ -150,7 +159,7 @@ class RunResult(ScenarioResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return files.run_files(self._simulation, self._summary, self._flow)
+        return files.run_files(self._simulation, self._summary, self._tables())
 
     def json(self) -> str:
         """Return the summary as JSON text."""
@@ -260,7 +269,15 @@ def _simulated(
             sink=_each(sinks) if sinks else None,
         )
         summary = summarise(simulation)
-    return RunResult(scenario, simulation, summary, flow)
+    return RunResult(scenario, simulation, summary, partial(_tables, simulation, summary, flow))
+
+
+def _tables(
+    simulation: Simulation, summary: Summary, flow: Flow | None
+) -> Mapping[str, pd.DataFrame]:
+    from sim.layout.run_tables import run_tables
+
+    return run_tables(simulation, summary, flow)
 
 
 def _each(sinks: Sequence[Sink]) -> Sink:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sim.analyses.shared.files import in_bytes
-from sim.analyses.shared.result import ScenarioResult
+from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, manifest_text
 from sim.analyses.shared.work import finished, kept_chunks, sets_progress
 from sim.files.results_folder import beside_others
@@ -64,15 +65,21 @@ class Resumable(Generic[Found]):
         return found
 
 
-class ResumableResult(ScenarioResult, Generic[Found]):
-    """The results of such an analysis."""
+class ResumableResult(StoredResult, Generic[Found]):
+    """The results of such an analysis; of those read back from files the analysis is None."""
 
-    def __init__(self, scenario: Scenario, analysis: Resumable[Found], found: Found) -> None:
+    def __init__(self, scenario: Scenario, analysis: Resumable[Found] | None, found: Found) -> None:
         super().__init__(scenario)
         self._analysis = analysis
         self._found = found
 
+    @abstractmethod
+    def _files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name, without the manifest."""
+
     def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name."""
-        found = in_bytes(self._analysis.files(self._found))
+        """Return the contents of the files by name; the manifest only where it was computed here."""
+        found = in_bytes(self._files())
+        if self._analysis is None:
+            return found
         return {**found, MANIFEST: manifest_text(self._analysis.manifest(), found)}

@@ -15,6 +15,7 @@ from sim.analyses.shared.global_sensitivity import INDICES, sobol_indices, sobol
 from sim.analyses.shared.paired_runs import Progress
 from sim.analyses.shared.points import (
     VALUE,
+    CubeTarget,
     Target,
     chunks_of,
     outcomes_at,
@@ -74,7 +75,7 @@ class Sobol:
 class Plan:
     """The points at which to run the model, and the indices."""
 
-    target: Target
+    target: CubeTarget
     groups: list[str] | None
     draws: int
     points: Array
@@ -98,7 +99,7 @@ class Plan:
         return runs
 
 
-def plan(looked_at: Target, *, grouped: bool, draws: int, check: bool) -> Plan:
+def plan(looked_at: CubeTarget, *, grouped: bool, draws: int, check: bool) -> Plan:
     """Lay out the runs for the indices of groups, or of every parameter.
 
     Raises

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Self, get_args
 
 from sim.analyses.shared.arguments import Groups, threads_given, threshold_given, whole, word
 from sim.analyses.shared.points import fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.sobol import analysis, tables
@@ -31,6 +32,10 @@ class SobolResult(ResumableResult[Sobol]):
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
 
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, tables.read_sobol(stored))
+
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
@@ -38,13 +43,16 @@ class SobolResult(ResumableResult[Sobol]):
 
     @property
     def indices(self) -> pd.DataFrame:
-        """A row per group, as in sobol.csv (`sim.analyses.sobol.tables.COLUMNS`).
+        """A row per group, as in sobol.csv (`sim.analyses.sobol.tables.TABLE`).
 
         Columns ``group``, the number of its ``parameters``, ``first_order`` and ``total`` (shares of
         the variance) with the half-widths of their 95 % intervals in ``first_order_ci`` and
         ``total_ci``; those ending in ``_check`` are from twice the patients.
         """
         return tables.sobol_table(self._found)
+
+    def _files(self) -> Mapping[str, str | bytes]:
+        return tables.sobol_files(self._found)
 
     def json(self) -> str:
         """Return the summary as JSON text."""

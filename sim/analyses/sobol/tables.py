@@ -10,46 +10,58 @@ from rich.console import Console
 
 from sim.analyses.shared.files import analysis_files, names_of, summary_json
 from sim.analyses.shared.global_sensitivity import INDICES
-from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
+from sim.analyses.shared.global_sensitivity_text import (
+    fixed,
+    heading,
+    nothing,
+    read_target,
+    target_summary,
+)
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import SAME_PATIENTS, amount, estimate_cell, folded, print_notes
-from sim.analyses.sobol.analysis import Sobol
+from sim.analyses.sobol.analysis import Check, Sobol
 from sim.clinic.units import PERCENT
+from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import finite
+from sim.layout.values import finite, known
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "sobol"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "group",
-    "parameters",
-    *INDICES,
-    *(f"{name}_check" for name in INDICES),
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("group"),
+        count("parameters", "coordinates of the group"),
+        *(
+            number(f"{name}{suffix}", meaning)
+            for suffix, meaning in (
+                ("", "share of the variance; ``_ci`` is the half-width of its 95 % interval"),
+                ("_check", "the same from twice the patients; empty without ``--check``"),
+            )
+            for name in INDICES
+        ),
+    ),
 )
-"""Of sobol.csv, one row per group, the largest total index first.
-
-- `parameters` is the number of coordinates of the group.
-- `first_order` and `total` are shares of the variance; columns in ``_ci`` are half-widths of 95 %
-  intervals. Those in ``_check`` are from twice the patients, and empty without ``--check``.
-"""
+"""One row per group, the largest total index first."""
 NO_INDICES: Final = "no indices"
 
 
 def sobol_table(result: Sobol) -> pd.DataFrame:
-    """Return the indices in the columns `COLUMNS`."""
+    """Return the indices as `TABLE`."""
     table = result.table.rename_axis("group").reset_index()
     table.insert(1, "parameters", [result.members[name] for name in table["group"]])
     for name in INDICES:
         checked = np.nan if result.check is None else result.check.table[name].to_numpy()
         table[f"{name}_check"] = checked
-    return table[list(COLUMNS)]
+    return table[list(TABLE.names)]
 
 
 def sobol_summary(result: Sobol) -> dict[str, Any]:
     """Return the content of sobol.json after its heading."""
-    summary = {
+    return {
         **target_summary(result.target),
         "draws": result.draws,
         "runs": result.draws * (len(result.table) + 2),
@@ -57,13 +69,31 @@ def sobol_summary(result: Sobol) -> dict[str, Any]:
         "sd": result.sd,
         "varies": not result.is_constant,
         "first_order_sum": None if result.is_constant else float(result.table["first_order"].sum()),
+        "checked": result.check is not None,
         "noise_share": None if result.check is None else finite(result.check.noise_share),
+        "groups": records(sobol_table(result)),
     }
-    records = [
-        {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
-        for row in sobol_table(result).to_dict(orient="records")
-    ]
-    return {**summary, "groups": records}
+
+
+def read_sobol(stored: Stored) -> Sobol:
+    """Return the indices that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, everything = stored.summary, stored.table(TABLE).set_index("group")
+    checked = everything[[f"{name}_check" for name in INDICES]].set_axis(INDICES, axis=1)
+    return Sobol(
+        target=read_target(stored),
+        draws=told["draws"],
+        members={str(name): count for name, count in everything["parameters"].items()},
+        table=everything[list(INDICES)],
+        mean=told["mean"],
+        sd=told["sd"],
+        check=Check(checked, known(told["noise_share"])) if told["checked"] else None,
+    )
 
 
 def sobol_json(result: Sobol) -> str:

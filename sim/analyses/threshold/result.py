@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sim.analyses.shared.arguments import threads_given
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.threshold import analysis, tables
@@ -34,6 +35,10 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
 
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, tables.read_threshold(stored))
+
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
@@ -41,7 +46,7 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
 
     @property
     def flips(self) -> pd.DataFrame:
-        """A row per flip, as in threshold.csv (`sim.analyses.threshold.tables.COLUMNS`).
+        """A row per flip, as in threshold.csv (`sim.analyses.threshold.tables.TABLE`).
 
         Columns ``parameter``, ``threshold`` (``currency`` per QALY), the ``value`` of the flip with
         its Monte Carlo error ``se`` (in ``unit``), ``optimal_below`` and ``optimal_above``, the ends
@@ -49,6 +54,9 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
         threshold without a flip has a row without a value.
         """
         return tables.threshold_table(self._found)
+
+    def _files(self) -> Mapping[str, str | bytes]:
+        return tables.threshold_files(self._found)
 
     def json(self) -> str:
         """Return the summary as JSON text."""

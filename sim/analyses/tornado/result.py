@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sim.analyses.shared.arguments import TOP, threads_given, threshold_given, whole
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
@@ -34,10 +35,22 @@ class TornadoResult(ResumableResult[Tornado]):
     FIGURES = (tables.ANALYSIS,)
 
     def __init__(
-        self, scenario: Scenario, varied: Resumable[Tornado], found: Tornado, top: int
+        self, scenario: Scenario, varied: Resumable[Tornado] | None, found: Tornado, top: int
     ) -> None:
         super().__init__(scenario, varied, found)
         self._top = top
+
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
+        """Return the answer that is in a folder: `StoredResult.read`; `top` as for `tornado`."""
+        found = super().read(scenario, folder)
+        found._top = whole("top", top, 1)
+        return found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, tables.read_tornado(stored), TOP)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -46,7 +59,7 @@ class TornadoResult(ResumableResult[Tornado]):
 
     @property
     def bars(self) -> pd.DataFrame:
-        """A row per bar, as in tornado.csv (`sim.analyses.tornado.tables.COLUMNS`).
+        """A row per bar, as in tornado.csv (`sim.analyses.tornado.tables.TABLE`).
 
         Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
         ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
@@ -54,6 +67,9 @@ class TornadoResult(ResumableResult[Tornado]):
         the ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
         """
         return tables.tornado_table(self._found)
+
+    def _files(self) -> Mapping[str, str | bytes]:
+        return tables.tornado_files(self._found, self._top)
 
     def json(self) -> str:
         """Return the summary as JSON text."""

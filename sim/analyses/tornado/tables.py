@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -13,7 +15,8 @@ from sim.analyses.shared.files import (
     names_of,
     summary_json,
 )
-from sim.analyses.shared.outcomes import ICER
+from sim.analyses.shared.outcomes import ICER, outcome_named
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     amount,
@@ -35,54 +38,54 @@ from sim.analyses.tornado.analysis import (
     Tornado,
     shown_sections,
 )
+from sim.economics.estimates import Estimate
+from sim.layout.schema import Schema, flag, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import estimate_json, finite
+from sim.layout.values import estimate_json, estimate_of, finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "tornado"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "group",
-    "parameter",
-    "label",
-    "unit",
-    "low",
-    "high",
-    "base",
-    "outcome_low",
-    "outcome_high",
-    "se_low",
-    "se_high",
-    "optimal_low",
-    "optimal_high",
-    "state_low",
-    "state_high",
-    "benefit_low",
-    "benefit_high",
-    "swing",
-    "within_error",
-    "flips",
-    "outcome_unit",
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text(
+            "group",
+            "``parameter``, ``fitted parameter`` (varied between quantiles of the joint posterior), "
+            "``fitted together`` (moved along a principal component of it, by standard deviations) "
+            "or ``structure`` (one alternative only: its columns end in ``_low``)",
+        ),
+        text("parameter", "its name, or that of the component or the choice"),
+        text("label"),
+        text("unit", "of `low` and `high`"),
+        number("low", "end of the interval"),
+        number("high", "the other end"),
+        number("base", "outcome of the strategy minus that of the comparator at the base"),
+        number("outcome_low", "the same at the low end"),
+        number("outcome_high", "and at the high end"),
+        number("se_low", "Monte Carlo error of the change from the base, in the same patients"),
+        number("se_high"),
+        text("optimal_low", "the strategy with the most net benefit there"),
+        text("optimal_high"),
+        text("state_low", "an end at which the outcome has no value, such as ``dominant``"),
+        text("state_high"),
+        number(
+            "benefit_low",
+            "how far the net benefit moves from the base, in currency; bars with an end without "
+            "an outcome come first, by that",
+        ),
+        number("benefit_high"),
+        number("change_low", "of the outcome from the base"),
+        number("change_high"),
+        number("swing", "how far the ends and the base are apart"),
+        flag("within_error", "whether no end differs from the base by more than 1.96 errors"),
+        flag("flips", "whether another strategy than at the base is optimal at an end"),
+        text("outcome_unit", "of outcomes, their errors, changes and `swing`"),
+    ),
 )
-"""Of tornado.csv, one row per bar.
-
-- `group` is one of ``parameter``, ``fitted parameter`` (varied between quantiles of the joint
-  posterior), ``fitted together`` (moved along a principal component of it, whose `low` and `high`
-  are in standard deviations) and ``structure``, which has one alternative only: its columns end
-  in ``_low``.
-- `unit` is that of `low` and `high`, `outcome_unit` that of outcomes, their errors and `swing`.
-- `base` and `outcome_*` are the outcome of the strategy minus that of the comparator; `se_*` is
-  the Monte Carlo error of the change from the base, in the same patients.
-- `optimal_*` is the strategy with the most net benefit there; `flips` says that it is another
-  one than at the base.
-- `state_*` describes an end at which the outcome has no value, such as ``dominant`` for an ICER;
-  `benefit_*` is how far the net benefit of the strategy moves from the base, in currency. Bars with
-  such an end come first, by that.
-- `swing` is how far the ends and the base are apart; `within_error` says that no end differs from
-  the base by more than 1.96 errors.
-"""
+"""One row per bar."""
 NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
 NO_PARAMETER: Final = (
     f"{DOES_NOT_VARY.capitalize()} with any parameter: structural choices alone change it."
@@ -92,29 +95,28 @@ FLIPPED: Final = "*"
 
 
 def tornado_table(result: Tornado) -> pd.DataFrame:
-    """Return the bars in the columns `COLUMNS`."""
-    unit = result.outcome.file_unit
-    rows = [
+    """Return the bars as `TABLE`."""
+    return TABLE.table(
         (
             bar.group,
             bar.name,
             bar.label,
             bar.unit,
             *_pair(bar, lambda end: end.value),
-            result.base.mean,
+            finite(result.base.mean),
             *_pair(bar, lambda end: finite(end.outcome)),
             *_pair(bar, lambda end: finite(end.change.se)),
             *_pair(bar, lambda end: end.optimal),
             *_pair(bar, lambda end: end.state or None),
             *_pair(bar, lambda end: finite(end.benefit)),
+            *_pair(bar, lambda end: finite(end.change.mean)),
             finite(bar.swing),
             bar.within_error,
             result.flips(bar),
-            unit,
+            result.outcome.file_unit,
         )
         for bar in result.bars
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    )
 
 
 def _pair(bar: Bar, read: Any) -> tuple[Any, Any]:  # noqa: ANN401
@@ -132,30 +134,47 @@ def tornado_summary(result: Tornado) -> dict[str, Any]:
         "optimal": result.optimal,
         "base": estimate_json(result.base),
         "state": result.state or None,
-        "bars": [
-            {
-                "group": bar.group,
-                "parameter": bar.name,
-                "label": bar.label,
-                "unit": bar.unit,
-                "swing": finite(bar.swing),
-                "within_error": bar.within_error,
-                "flips": result.flips(bar),
-                "ends": [
-                    {
-                        "value": end.value,
-                        "outcome": finite(end.outcome),
-                        "change": estimate_json(end.change),
-                        "optimal": end.optimal,
-                        "state": end.state or None,
-                        "benefit_change": finite(end.benefit),
-                    }
-                    for end in bar.ends
-                ],
-            }
-            for bar in result.bars
-        ],
+        "bars": records(tornado_table(result)),
     }
+
+
+def read_tornado(stored: Stored) -> Tornado:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, question = stored.summary, stored.question
+    currency = question.perspective.currency
+    return Tornado(
+        question=question,
+        outcome=outcome_named(told["outcome"], threshold=told["threshold"], currency=currency),
+        strategy=told["strategy"],
+        threshold=told["threshold"],
+        base=estimate_of(told["base"]),
+        state=told["state"] or "",
+        optimal=told["optimal"],
+        bars=tuple(_read_bar(row) for row in stored.table(TABLE).to_dict("records")),
+    )
+
+
+def _read_bar(row: Mapping[Any, Any]) -> Bar:
+    ends = [
+        Found(
+            value=None if math.isnan(row[side]) else row[side],
+            outcome=row[f"outcome_{side}"],
+            change=Estimate(row[f"change_{side}"], row[f"se_{side}"]),
+            optimal=row[f"optimal_{side}"],
+            benefit=row[f"benefit_{side}"],
+            state=row[f"state_{side}"],
+        )
+        for side in ("low", "high")
+        # A structural choice has one end.
+        if row[f"optimal_{side}"]
+    ]
+    return Bar(row["group"], row["parameter"], row["label"], row["unit"], tuple(ends))
 
 
 def tornado_json(result: Tornado) -> str:

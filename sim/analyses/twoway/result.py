@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sim.analyses.shared.arguments import threads_given, threshold_given, whole
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.twoway import analysis, tables
@@ -35,6 +36,10 @@ class TwowayResult(ResumableResult[TwoWay]):
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
 
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, tables.read_two_way(stored))
+
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
@@ -42,13 +47,16 @@ class TwowayResult(ResumableResult[TwoWay]):
 
     @property
     def grid(self) -> pd.DataFrame:
-        """A row per point and strategy, as in twoway.csv (`sim.analyses.twoway.tables.COLUMNS`).
+        """A row per point and strategy, as in twoway.csv (`sim.analyses.twoway.tables.TABLE`).
 
         Columns ``x`` and ``y`` (in ``x_unit`` and ``y_unit``), ``strategy``, its net monetary
         benefit ``nmb`` and the difference ``inmb`` from the comparator's with its ``inmb_se`` (in
         ``currency``), and whether it is ``optimal`` there.
         """
         return tables.two_way_table(self._found)
+
+    def _files(self) -> Mapping[str, str | bytes]:
+        return tables.two_way_files(self._found)
 
     def json(self) -> str:
         """Return the summary as JSON text."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import TOP, positive, threads_given, whole
-from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.voi import tables as report
 from sim.analyses.voi.analysis import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class VoiResult(ScenarioResult):
+class VoiResult(StoredResult):
     """The value of knowing everything, groups of parameters, and each parameter.
 
     Figures are ``evpi``, against the threshold, and ``evppi``, of groups and parameters.
@@ -53,6 +54,18 @@ class VoiResult(ScenarioResult):
         self._found = found
         self._population = population
         self._top = top
+
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
+        """Return the answer that is in a folder: `StoredResult.read`; `top` as for `voi`."""
+        found = super().read(scenario, folder)
+        found._top = whole("top", top, 1)
+        return found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, *report.read_voi(stored), TOP)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sim.analyses.shared.arguments import threads_given, threshold_given
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.sets import sets_to_simulate
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.what_ifs import analysis, tables
@@ -33,6 +34,10 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
 
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, tables.read_matrix(stored))
+
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
@@ -40,7 +45,7 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
 
     @property
     def what_ifs(self) -> pd.DataFrame:
-        """A row per what-if and strategy, as in scenarios.csv (`sim.analyses.what_ifs.tables.COLUMNS`).
+        """A row per what-if and strategy, as in scenarios.csv (`sim.analyses.what_ifs.tables.TABLE`).
 
         Columns ``what_if`` (``base`` is the scenario as it stands), ``label``, ``strategy``,
         ``comparator``, the increments in ``cost``, ``qalys``, ``life_years``, their ``icer`` and
@@ -48,6 +53,9 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
         it stands in ``change_cost`` and so on, each with its error in ``_se``.
         """
         return tables.matrix_table(self._found)
+
+    def _files(self) -> Mapping[str, str | bytes]:
+        return tables.matrix_files(self._found)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
