@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sim.layout.schema import Schema, count, flag, number, text
+from sim.layout.schema import Schema, count, flag, number, some, text
 
 STRATEGIES: Final = Schema(
     "strategies.csv",
@@ -98,7 +98,7 @@ EVENTS: Final = Schema(
         number("day"),
         text("event"),
         count("line", "from 1"),
-        number("cycle", "from 1"),
+        some("cycle", "from 1"),
         text("detail"),
     ),
 )

@@ -21,6 +21,7 @@ from sim.layout.values import finite
 TEXT: Final = "str"
 NUMBER: Final = "float64"
 COUNT: Final = "int64"
+SOME: Final = "Int64"
 FLAG: Final = "bool"
 
 
@@ -45,6 +46,11 @@ def number(name: str, meaning: str = "") -> Column:
 def count(name: str, meaning: str = "") -> Column:
     """Return a column of whole numbers, all of them given."""
     return Column(name, COUNT, meaning)
+
+
+def some(name: str, meaning: str = "") -> Column:
+    """Return a column of whole numbers, which may be missing."""
+    return Column(name, SOME, meaning)
 
 
 def flag(name: str, meaning: str = "") -> Column:
@@ -74,7 +80,8 @@ class Schema:
 
     def table(self, rows: Iterable[Any]) -> pd.DataFrame:
         """Return rows, each in the order of the columns, as a table."""
-        return pd.DataFrame(list(rows), columns=list(self.names))
+        table = pd.DataFrame(list(rows), columns=list(self.names), dtype=object)
+        return self._typed(table)
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Read the table from its file in a folder, every number as it was written.
@@ -91,8 +98,7 @@ class Schema:
                 path,
                 dtype={column.name: column.dtype for column in self.columns},
                 keep_default_na=False,
-                na_values={column.name: [""] for column in self.columns if column.dtype == NUMBER},
-                float_precision="round_trip",
+                na_values=[""],
             )
         except (ValueError, OSError) as error:
             raise UserError(f"is not a table ({error})", file=path) from None
@@ -100,7 +106,13 @@ class Schema:
             if name not in table:
                 problem = "has no such column; run the scenario again"
                 raise UserError(problem, file=path, key=name)
-        return table[list(self.names)]
+        return self._typed(table[list(self.names)])
+
+    def _typed(self, table: pd.DataFrame) -> pd.DataFrame:
+        texts = [column.name for column in self.columns if column.dtype == TEXT]
+        return table.fillna(dict.fromkeys(texts, "")).astype(
+            {column.name: column.dtype for column in self.columns}
+        )
 
 
 def in_csv(table: pd.DataFrame) -> str:
@@ -109,14 +121,15 @@ def in_csv(table: pd.DataFrame) -> str:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table for JSON; numbers that cannot be estimated are null."""
+    """Return the rows of a table for JSON; what cannot be estimated or is not there is null."""
     return [
-        {
-            str(key): finite(value) if isinstance(value, float) else value
-            for key, value in row.items()
-        }
+        {str(key): _plain(value) for key, value in row.items()}
         for row in table.to_dict(orient="records")
     ]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    return finite(value) if isinstance(value, float) else None if value == "" else value
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.analysis import morris_of
-from sim.analyses.morris.tables import COLUMNS as MORRIS_COLUMNS
+from sim.analyses.morris.tables import TABLE as MORRIS
 from sim.analyses.morris.tables import morris_table
 from sim.analyses.shared.cube import cube
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
@@ -19,7 +19,7 @@ from sim.analyses.shared.groups import FITTED
 from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
-from sim.analyses.sobol.tables import COLUMNS as SOBOL_COLUMNS
+from sim.analyses.sobol.tables import TABLE as SOBOL
 from sim.analyses.sobol.tables import sobol_json, sobol_table
 from sim.errors import UserError
 from sim.simulation.parameter_draws import fitted_draws, uncertain
@@ -218,7 +218,7 @@ def test_an_outcome_at_a_point_is_that_of_a_run_of_its_own(small):
 
 def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indices):
     table = sobol_table(indices)
-    assert tuple(table.columns) == SOBOL_COLUMNS
+    assert tuple(table.columns) == SOBOL.names
     assert sorted(table["group"]) == sorted(set(small.target.cube.groups))
     assert table["parameters"].sum() == len(small.target.cube.coordinates)
     assert table["total"].is_monotonic_decreasing
@@ -281,7 +281,7 @@ def test_screening_finds_what_changes_nothing(question):
         screening.plan(target(question, **SETTINGS), grouped=False, trajectories=2)
     )
     table = morris_table(found).set_index("input")
-    assert (*table.reset_index().columns,) == MORRIS_COLUMNS
+    assert (*table.reset_index().columns,) == MORRIS.names
     for name in ("candidacy.real_world_log_odds_ratio", "later.next_line_gap_days"):
         assert table.at[name, "mu_star"] == table.at[name, "sigma"] == 0.0
     assert table["mu_star"].is_monotonic_decreasing

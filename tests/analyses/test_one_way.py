@@ -30,7 +30,7 @@ from sim.analyses.tornado.analysis import (
     tornado,
 )
 from sim.analyses.tornado.tables import (
-    COLUMNS,
+    TABLE,
     print_tornado,
     tornado_files,
     tornado_json,
@@ -424,7 +424,7 @@ def test_all_files_are_the_same_bytes_at_any_number_of_threads(analysis):
 
 def test_the_table_has_its_documented_columns(analysis):
     table = tornado_table(analysis)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == TABLE.names
     assert len(table) == len(analysis.bars)
     choices = table[table["group"] == STRUCTURE]
     assert choices[["outcome_high", "se_high", "optimal_high"]].isna().all().all()

@@ -162,7 +162,9 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
         targets=tuple(known[name] for name in _names(table)),
         table=table,
         curves=tuple(
-            PredictedCurve(known[str(name)], str(curve), *band[["low", "middle", "high"]].to_numpy().T)
+            PredictedCurve(
+                known[str(name)], str(curve), *band[["low", "middle", "high"]].to_numpy().T
+            )
             for (name, curve), band in survival.groupby([_names(survival), "curve"], sort=False)
         ),
         draws=told["draws"],
