@@ -37,11 +37,7 @@ SURVIVAL: Final = Schema(
     (
         text("strategy"),
         text("endpoint", "``os``, ``efs``, or ``rfs`` of the responders of the first line"),
-        count(
-            "months",
-            "from 0, at entry (RFS: at remission), before anything has happened, to the horizon: "
-            "EFS, which is 0 days without remission, falls at once",
-        ),
+        count("months", "from 0, at entry (RFS: at remission), before any event, to the horizon"),
         number("survival_percent"),
         count("at_risk", "patients without the event"),
     ),

@@ -73,6 +73,10 @@ class Schema:
     file: str
     columns: tuple[Column, ...]
 
+    def __str__(self) -> str:
+        """Return the columns with their meanings, a line for each."""
+        return "\n".join(f"{name}: {meaning}".rstrip(": ") for name, _, meaning in self.columns)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns."""

@@ -57,12 +57,7 @@ class MorrisResult(ResumableResult[Screening]):
 
     @property
     def effects(self) -> pd.DataFrame:
-        """A row per input, as in morris.csv (`sim.analyses.morris.tables.TABLE`).
-
-        The most influential is first. Columns ``input``, ``label``, the mean size ``mu_star`` of the changes of the outcome over
-        the range of the input with the half-width ``mu_star_ci`` of its 95 % interval, their mean
-        ``mu`` and standard deviation ``sigma``, all in ``unit``.
-        """
+        """A row per input, as in morris.csv: `sim.analyses.morris.tables.TABLE`."""
         return tables.morris_table(self._found)
 
     def _files(self) -> Mapping[str, str | bytes]:

@@ -46,21 +46,12 @@ class PriceResult(StoredResult):
 
     @property
     def prices(self) -> pd.DataFrame:
-        """A row per strategy, threshold and basis, as in price.csv (`sim.analyses.price.tables.TABLE`).
-
-        Columns ``strategy``, ``comparator``, ``threshold``, ``basis`` (``base_case`` or
-        ``mean_over_draws``), ``price_per_vial`` with its ``se`` in currency, ``direction``,
-        ``change_percent``, the cost of a cycle at that price, and ``currency``.
-        """
+        """A row per strategy, threshold and basis, as in price.csv: `sim.analyses.price.tables.TABLE`."""
         return report.price_table(self._found)
 
     @property
     def curve(self) -> pd.DataFrame:
-        """The probability of being the most cost-effective by price, as in price_curve.csv.
-
-        Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
-        ``se``, ``without_noise``, ``without_noise_se``, ``currency``.
-        """
+        """The probability of being the most cost-effective by price: `sim.analyses.price.analysis.CURVE`."""
         return self._found.curve
 
     def files(self) -> Mapping[str, str | bytes]:

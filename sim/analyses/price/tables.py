@@ -45,18 +45,12 @@ TABLE: Final = Schema(
         number("threshold", "in `currency` per QALY"),
         text("basis", "``base_case``, the parameters' own values, or ``mean_over_draws``"),
         number(
-            "price_per_vial",
-            "at which the ICER against the comparator is the threshold; below 0 it would be a "
-            "payment to the payer",
+            "price_per_vial", "at which the ICER is the threshold; below 0 a payment to the payer"
         ),
         number("se", "its Monte Carlo error or, over draws, that of draws and patients"),
         text("direction", "whether the threshold is met at most or at least at this price"),
         number("change_percent", "from the price of the scenario; empty below a price of 0"),
-        number(
-            "vials_per_cycle",
-            "mean vials of a cycle that is started, interruptions included; empty where the drug "
-            "is not in the first line alone",
-        ),
+        number("vials_per_cycle", "mean of started cycles; empty unless in the first line alone"),
         number("price_per_cycle"),
         number("price_per_cycle_se"),
         text("currency", "of the prices and of `threshold`"),

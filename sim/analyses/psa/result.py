@@ -77,21 +77,12 @@ class PsaResult(StoredResult):
 
     @property
     def parameters(self) -> pd.DataFrame:
-        """How each uncertain parameter was drawn, as in psa_inputs.csv.
-
-        Columns ``name``, ``label``, ``unit``, ``status``, ``distribution``, ``value`` (of a
-        deterministic run), and ``mean``, ``sd``, ``low``, ``high`` of the draws.
-        """
+        """How each uncertain parameter was drawn, as in psa_inputs.csv: `sim.analyses.psa.tables.DRAWN`."""
         return psa_files.drawn_table(self._answer.psa)
 
     @property
     def ceac(self) -> pd.DataFrame:
-        """Acceptability curves and expected losses over thresholds, as in acceptability.csv.
-
-        Columns ``strategy``, ``threshold`` (currency per QALY), ``probability`` with its ``se``,
-        ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient) with its
-        ``expected_loss_se``, ``currency``.
-        """
+        """Acceptability curves and expected losses over thresholds: `sim.analyses.psa.curves.CURVES`."""
         return acceptability_curves(self._answer.psa)
 
     def files(self) -> Mapping[str, str | bytes]:

@@ -68,47 +68,27 @@ class RunResult(StoredResult):
 
     @property
     def strategies(self) -> pd.DataFrame:
-        """Outcomes of each strategy: ``strategy``, ``outcome``, ``mean``, ``se``, ``unit``.
-
-        Outcomes are named with their unit, as in summary.json: ``life_years``, ``qalys``,
-        ``cost``, ``cost.drug``, ``response_percent``, ``os_median_months`` and more.
-        """
+        """Outcomes of each strategy: `sim.layout.run_columns.STRATEGIES`."""
         return self.tables["strategies"]
 
     @property
     def increments(self) -> pd.DataFrame:
-        """Differences from the comparator in the same patients.
-
-        Columns ``strategy``, ``comparator``, ``outcome`` (``cost``, ``qalys``, ``life_years``,
-        ``icer`` in currency per QALY, ``nmb_at_50000`` in currency, ...), ``mean``, ``se``,
-        ``unit``.
-        """
+        """Differences from the comparator in the same patients: `sim.layout.run_columns.INCREMENTS`."""
         return self.tables["increments"]
 
     @property
     def survival(self) -> pd.DataFrame:
-        """Survival by month: ``strategy``, ``endpoint``, ``months``, ``survival_percent``, ``at_risk``.
-
-        Endpoints are ``os``, ``efs`` and, of the responders of the first line, ``rfs``.
-        """
+        """Survival by month: `sim.layout.run_columns.SURVIVAL`."""
         return self.tables["survival"]
 
     @property
     def ledger(self) -> pd.DataFrame:
-        """Costs, QALYs and life-years per patient, by where they come from.
-
-        Columns ``strategy``, ``account``, ``category``, ``line``, ``state``, ``undiscounted`` and
-        ``discounted``, which add up to the totals, ``unit``.
-        """
+        """Costs, QALYs and life-years by where they come from: `sim.layout.run_columns.LEDGER`."""
         return self.tables["ledger"]
 
     @property
     def flow(self) -> pd.DataFrame:
-        """Numbers of patients by course, at 60 months or at the end of the horizon.
-
-        Columns ``strategy``, ``response``, ``transplant``, ``course``, ``state``, ``months``,
-        ``patients``.
-        """
+        """Numbers of patients by course: `sim.layout.run_columns.FLOW`."""
         return self.tables["flow"]
 
     @property

@@ -43,12 +43,7 @@ class SobolResult(ResumableResult[Sobol]):
 
     @property
     def indices(self) -> pd.DataFrame:
-        """A row per group, as in sobol.csv (`sim.analyses.sobol.tables.TABLE`).
-
-        Columns ``group``, the number of its ``parameters``, ``first_order`` and ``total`` (shares of
-        the variance) with the half-widths of their 95 % intervals in ``first_order_ci`` and
-        ``total_ci``; those ending in ``_check`` are from twice the patients.
-        """
+        """A row per group, as in sobol.csv: `sim.analyses.sobol.tables.TABLE`."""
         return tables.sobol_table(self._found)
 
     def _files(self) -> Mapping[str, str | bytes]:

@@ -46,13 +46,7 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
 
     @property
     def flips(self) -> pd.DataFrame:
-        """A row per flip, as in threshold.csv (`sim.analyses.threshold.tables.TABLE`).
-
-        Columns ``parameter``, ``threshold`` (``currency`` per QALY), the ``value`` of the flip with
-        its Monte Carlo error ``se`` (in ``unit``), ``optimal_below`` and ``optimal_above``, the ends
-        of the interval ``low`` and ``high``, the ``base``, and of a count ``last_below``. A
-        threshold without a flip has a row without a value.
-        """
+        """A row per flip, as in threshold.csv: `sim.analyses.threshold.tables.TABLE`."""
         return tables.threshold_table(self._found)
 
     def _files(self) -> Mapping[str, str | bytes]:

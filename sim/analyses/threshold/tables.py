@@ -36,11 +36,7 @@ TABLE: Final = Schema(
     (
         text("parameter"),
         number("threshold", "in `currency` per QALY"),
-        number(
-            "value",
-            "at which another strategy becomes optimal, between `low` and `high`; of a count the "
-            "first whole number at which `optimal_above` is",
-        ),
+        number("value", "where another is optimal; of a count the first whole number there"),
         number("se", "its Monte Carlo error; a count has none"),
         text("optimal_below", "the strategies on the two sides"),
         text("optimal_above"),

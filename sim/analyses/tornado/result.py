@@ -59,13 +59,7 @@ class TornadoResult(ResumableResult[Tornado]):
 
     @property
     def bars(self) -> pd.DataFrame:
-        """A row per bar, as in tornado.csv (`sim.analyses.tornado.tables.TABLE`).
-
-        Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
-        ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
-        the Monte Carlo errors of the changes (``se_low``, ``se_high``), the optimal strategy there,
-        the ``swing``, ``within_error``, ``flips`` and the ``outcome_unit``.
-        """
+        """A row per bar, as in tornado.csv: `sim.analyses.tornado.tables.TABLE`."""
         return tables.tornado_table(self._found)
 
     def _files(self) -> Mapping[str, str | bytes]:

@@ -48,44 +48,35 @@ if TYPE_CHECKING:
 
 ANALYSIS: Final = "tornado"
 NAMES: Final = names_of(ANALYSIS)
+ENDS: Final = ("low", "high")
 TABLE: Final = Schema(
     f"{ANALYSIS}.csv",
     (
         text(
             "group",
-            "``parameter``, ``fitted parameter`` (varied between quantiles of the joint posterior), "
-            "``fitted together`` (moved along a principal component of it, by standard deviations) "
-            "or ``structure`` (one alternative only: its columns end in ``_low``)",
+            "one of `sim.analyses.tornado.analysis.GROUPS`; ``structure`` has a low end only",
         ),
         text("parameter", "its name, or that of the component or the choice"),
         text("label"),
-        text("unit", "of `low` and `high`"),
-        number("low", "end of the interval"),
-        number("high", "the other end"),
-        number("base", "outcome of the strategy minus that of the comparator at the base"),
-        number("outcome_low", "the same at the low end"),
-        number("outcome_high", "and at the high end"),
-        number("se_low", "Monte Carlo error of the change from the base, in the same patients"),
-        number("se_high"),
-        text("optimal_low", "the strategy with the most net benefit there"),
-        text("optimal_high"),
-        text("state_low", "an end at which the outcome has no value, such as ``dominant``"),
-        text("state_high"),
-        number(
-            "benefit_low",
-            "how far the net benefit moves from the base, in currency; bars with an end without "
-            "an outcome come first, by that",
+        text("unit", "of `low` and `high`: of a component of the fit, standard deviations"),
+        *(number(end, "end of the interval") for end in ENDS),
+        number("base", "outcome of the strategy minus that of the comparator"),
+        *(number(f"outcome_{end}", "the same there") for end in ENDS),
+        *(number(f"se_{end}", "Monte Carlo error of the change from the base") for end in ENDS),
+        *(text(f"optimal_{end}", "strategy with the most net benefit there") for end in ENDS),
+        *(
+            text(f"state_{end}", "why the outcome has no value, such as ``dominant``")
+            for end in ENDS
         ),
-        number("benefit_high"),
-        number("change_low", "of the outcome from the base"),
-        number("change_high"),
+        *(number(f"benefit_{end}", "change of net benefit, in currency") for end in ENDS),
+        *(number(f"change_{end}", "of the outcome from the base") for end in ENDS),
         number("swing", "how far the ends and the base are apart"),
         flag("within_error", "whether no end differs from the base by more than 1.96 errors"),
         flag("flips", "whether another strategy than at the base is optimal at an end"),
         text("outcome_unit", "of outcomes, their errors, changes and `swing`"),
     ),
 )
-"""One row per bar."""
+"""One row per bar; bars with an end without an outcome come first, by the change of net benefit."""
 NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
 NO_PARAMETER: Final = (
     f"{DOES_NOT_VARY.capitalize()} with any parameter: structural choices alone change it."
@@ -170,7 +161,7 @@ def _read_bar(row: Mapping[Any, Any]) -> Bar:
             benefit=row[f"benefit_{side}"],
             state=row[f"state_{side}"],
         )
-        for side in ("low", "high")
+        for side in ENDS
         # A structural choice has one end.
         if row[f"optimal_{side}"]
     ]

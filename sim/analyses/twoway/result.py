@@ -47,12 +47,7 @@ class TwowayResult(ResumableResult[TwoWay]):
 
     @property
     def grid(self) -> pd.DataFrame:
-        """A row per point and strategy, as in twoway.csv (`sim.analyses.twoway.tables.TABLE`).
-
-        Columns ``x`` and ``y`` (in ``x_unit`` and ``y_unit``), ``strategy``, its net monetary
-        benefit ``nmb`` and the difference ``inmb`` from the comparator's with its ``inmb_se`` (in
-        ``currency``), and whether it is ``optimal`` there.
-        """
+        """A row per point and strategy, as in twoway.csv: `sim.analyses.twoway.tables.TABLE`."""
         return tables.two_way_table(self._found)
 
     def _files(self) -> Mapping[str, str | bytes]:

@@ -78,12 +78,7 @@ class ValidateResult(Result):
 
     @property
     def endpoints(self) -> pd.DataFrame:
-        """A row per endpoint, as in validation.csv (`sim.analyses.validate.tables.TABLE`).
-
-        Among its columns are ``study``, ``endpoint``, ``role`` (``fit`` or ``held_out``), the
-        ``published`` value with its interval ``low`` to ``high``, the ``predicted`` median with
-        ``predicted_low`` and ``predicted_high``, and whether the published value is ``inside``.
-        """
+        """A row per endpoint, as in validation.csv: `sim.analyses.validate.tables.TABLE`."""
         return self._found.validation.table.copy()
 
     @property

@@ -74,17 +74,12 @@ class VoiResult(StoredResult):
 
     @property
     def values(self) -> pd.DataFrame:
-        """A row per threshold of everything, each group and each parameter, as in voi.csv.
-
-        Columns ``kind``, ``name``, ``label``, ``members``, ``threshold``, ``value`` with its ``se``
-        (currency per patient), ``null`` with ``null_se`` (the result where the true value is 0),
-        ``told_from_nothing``, ``population_value``, ``population_se``, ``currency``.
-        """
+        """A row per threshold of everything, each group and each parameter: `sim.analyses.voi.tables.TABLE`."""
         return report.voi_table(self._found, self._population)
 
     @property
     def evpi(self) -> pd.DataFrame:
-        """The EVPI by ``threshold``: ``evpi`` and ``se`` per patient, in ``currency``."""
+        """The EVPI by threshold, as in evpi.csv: `sim.analyses.voi.analysis.CURVE`."""
         return self._found.curve
 
     def files(self) -> Mapping[str, str | bytes]:

@@ -49,16 +49,12 @@ TABLE: Final = Schema(
         number("threshold", "in `currency` per QALY"),
         number("value", "in `currency` per patient"),
         number("se", "its standard error"),
-        number(
-            "null",
-            "the result of the same regression where the true value is 0: its upward bias",
-        ),
+        number("null", "the same regression where the true value is 0: its upward bias"),
         number("null_se", "the spread of that"),
         flag("told_from_nothing", "whether the value exceeds `null` by twice its error"),
         number(
             "population_value",
-            "for all patients of the decision horizon, discounted; empty unless their number was "
-            "given",
+            "of all patients of the horizon, discounted, if their number is known",
         ),
         number("population_se"),
         text("currency"),

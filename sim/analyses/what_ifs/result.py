@@ -45,13 +45,7 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
 
     @property
     def what_ifs(self) -> pd.DataFrame:
-        """A row per what-if and strategy, as in scenarios.csv (`sim.analyses.what_ifs.tables.TABLE`).
-
-        Columns ``what_if`` (``base`` is the scenario as it stands), ``label``, ``strategy``,
-        ``comparator``, the increments in ``cost``, ``qalys``, ``life_years``, their ``icer`` and
-        ``nmb`` at ``threshold``, the ``optimal`` strategy, and the differences from the scenario as
-        it stands in ``change_cost`` and so on, each with its error in ``_se``.
-        """
+        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_ifs.tables.TABLE`."""
         return tables.matrix_table(self._found)
 
     def _files(self) -> Mapping[str, str | bytes]:

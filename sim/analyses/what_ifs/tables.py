@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ANALYSIS: Final = "scenarios"
 NAMES: Final = names_of(ANALYSIS)
 VALUES: Final = ("cost", "qalys", "life_years", "icer", "nmb")
+WITH_ERROR: Final = ("", "_se")
 TABLE: Final = Schema(
     f"{ANALYSIS}.csv",
     (
@@ -45,23 +46,13 @@ TABLE: Final = Schema(
         text("currency"),
         count("price_year"),
         number("threshold", "of `nmb`, in currency per QALY"),
-        text("optimal", "the strategy with the most net benefit at the threshold"),
-        *(
-            number(f"{name}{suffix}", "strategy minus comparator, discounted; and its error")
-            for name in VALUES
-            for suffix in ("", "_se")
-        ),
+        text("optimal", "strategy with the most net benefit at the threshold"),
+        # Strategy minus comparator, discounted.
+        *(number(f"{name}{end}") for name in VALUES for end in WITH_ERROR),
         number("covariance", "of the errors of `cost` and `qalys`"),
         text("quadrant"),
-        *(
-            number(
-                f"change_{name}{suffix}",
-                "the what-if minus the scenario as it stands, with the error of that paired "
-                "difference; in money empty where the currency or its year is another",
-            )
-            for name in CHANGES
-            for suffix in ("", "_se")
-        ),
+        # What-if minus scenario, paired; empty in money where that is other money.
+        *(number(f"change_{name}{end}") for name in CHANGES for end in WITH_ERROR),
         text("notes", "values that a what-if lacks, and whether it changes nothing"),
     ),
 )
