@@ -19,8 +19,8 @@ from sim.analyses.shared.groups import FITTED
 from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
+from sim.analyses.sobol.tables import LAYOUT, sobol_table
 from sim.analyses.sobol.tables import TABLE as SOBOL
-from sim.analyses.sobol.tables import sobol_json, sobol_table
 from sim.errors import UserError
 from sim.simulation.parameter_draws import fitted_draws, uncertain
 from sim.simulation.question import ask, with_numbers
@@ -224,11 +224,11 @@ def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indic
     assert table["total"].is_monotonic_decreasing
     assert 0.0 <= indices.check.noise_share
     assert table[["first_order_check", "total_check"]].notna().all().all()
-    assert json.loads(sobol_json(indices))["noise_share"] == indices.check.noise_share
+    assert json.loads(LAYOUT.json(indices))["noise_share"] == indices.check.noise_share
 
 
 def test_threads_do_not_matter(small, indices):
-    assert sobol_json(sobol.sobol(small, threads=1)) == sobol_json(indices)
+    assert LAYOUT.json(sobol.sobol(small, threads=1)) == LAYOUT.json(indices)
 
 
 def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
@@ -256,7 +256,7 @@ def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
         assert small.work(store.done()) == 28 + 2 * 92
         found = sobol.sobol(small, progress=finished.append, store=store)
     assert sum(finished) == 28 + 2 * 92
-    assert sobol_json(found) == sobol_json(indices)
+    assert LAYOUT.json(found) == LAYOUT.json(indices)
 
 
 def test_points_are_counted_by_chunks():

@@ -24,6 +24,7 @@ from sim.analyses.shared.global_sensitivity import RESAMPLES, Model, problem, sa
 from sim.analyses.shared.paired_runs import Progress
 from sim.analyses.shared.points import VALUE, CubeTarget, Target, outcomes_at
 from sim.economics.estimates import Array
+from sim.simulation.question import Question
 
 LEVELS: Final = 4
 """Values of each coordinate: 0, 1/3, 2/3 and 1 of its range."""
@@ -118,6 +119,11 @@ class Screening:
     trajectories: int
     runs: int
     table: pd.DataFrame
+
+    @property
+    def question(self) -> Question:
+        """The question."""
+        return self.target.question
 
     @property
     def is_constant(self) -> bool:

@@ -2,77 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, get_args
 
 from sim.analyses.morris import analysis, tables
 from sim.analyses.morris.analysis import Screening
 from sim.analyses.shared.arguments import TOP, Groups, threads_given, threshold_given, whole, word
 from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
 from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
 
-class MorrisResult(ResumableResult[Screening]):
+class MorrisResult(RankedResult[Screening]):
     """Elementary effects of every uncertain parameter on an outcome."""
 
     COMMAND = "morris"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    def __init__(
-        self, scenario: Scenario, screening: Resumable[Screening] | None, found: Screening, top: int
-    ) -> None:
-        super().__init__(scenario, screening, found)
-        self._top = top
-
-    @classmethod
-    @rename_options
-    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
-        """Return the answer that is in a folder: `StoredResult.read`; `top` as for `morris`."""
-        found = super().read(scenario, folder)
-        found._top = whole("top", top, 1)
-        return found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, tables.read_morris(stored), TOP)
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.effects}
+    LAYOUT = tables.LAYOUT
 
     @property
     def effects(self) -> pd.DataFrame:
         """A row per input, as in morris.csv: `sim.analyses.morris.tables.TABLE`."""
         return tables.morris_table(self._found)
-
-    def _files(self) -> Mapping[str, str | bytes]:
-        return tables.morris_files(self._found, self._top)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.morris_json(self._found)
-
-    def print_to(self, console: Console) -> None:
-        """Print the inputs with the largest effects."""
-        tables.print_morris(console, self._found, self._top)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_morris(self._found, self._top)
 
 
 @rename_options
@@ -139,7 +99,7 @@ def _planned(
     runs = len(planned.points)
     return Resumable(
         planned.target.question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             manifest,
             *(planned.target, tables.ANALYSIS, planned.trajectories, chunks_of(runs)),
@@ -147,5 +107,5 @@ def _planned(
         ),
         left=partial(points_to_simulate, runs),
         simulate=partial(analysis.screen, planned, threads=threads),
-        files=partial(tables.morris_files, top=top),
+        shown=(top,),
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.morris.analysis import EFFECTS, Screening
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.global_sensitivity_text import (
     fixed,
     heading,
@@ -18,6 +18,7 @@ from sim.analyses.shared.global_sensitivity_text import (
 )
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import shown_label
+from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import SAME_PATIENTS, amount, folded, print_notes
 from sim.layout.schema import Schema, number, records, text
@@ -71,18 +72,6 @@ def read_morris(stored: Stored) -> Screening:
     """
     told, table = stored.summary, stored.table(TABLE).set_index("input")
     return Screening(read_target(stored), told["trajectories"], told["runs"], table[list(EFFECTS)])
-
-
-def morris_json(result: Screening) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.target.question, ANALYSIS, morris_summary(result))
-
-
-def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name; the figure names the `top` inputs."""
-    table, summary = morris_table(result), morris_summary(result)
-    figure = drawn_morris(result, top)
-    return analysis_files(result.target.question, ANALYSIS, table, summary, figure)
 
 
 def drawn_morris(result: Screening, top: int) -> Figure:
@@ -139,3 +128,8 @@ def _label(target: Target, name: str) -> str:
             members = (shown_label(target.question, member) for member in whole.counts)
             return f"Rest beside: {'; '.join(members)}"
     return name
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, morris_table, morris_summary, drawn_morris, print_morris, read_morris
+)

@@ -23,6 +23,7 @@ from sim.analyses.shared.points import (
     with_twice_the_patients,
 )
 from sim.economics.estimates import Array
+from sim.simulation.question import Question
 
 
 class Check(NamedTuple):
@@ -64,6 +65,11 @@ class Sobol:
     mean: float
     sd: float
     check: Check | None = None
+
+    @property
+    def question(self) -> Question:
+        """The question."""
+        return self.target.question
 
     @property
     def is_constant(self) -> bool:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_args
+from typing import TYPE_CHECKING, get_args
 
 from sim.analyses.shared.arguments import Groups, threads_given, threshold_given, whole, word
 from sim.analyses.shared.points import fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.sobol import analysis, tables
@@ -21,8 +19,6 @@ from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
 
 class SobolResult(ResumableResult[Sobol]):
@@ -31,34 +27,12 @@ class SobolResult(ResumableResult[Sobol]):
     COMMAND = "sobol"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, tables.read_sobol(stored))
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.indices}
+    LAYOUT = tables.LAYOUT
 
     @property
     def indices(self) -> pd.DataFrame:
         """A row per group, as in sobol.csv: `sim.analyses.sobol.tables.TABLE`."""
         return tables.sobol_table(self._found)
-
-    def _files(self) -> Mapping[str, str | bytes]:
-        return tables.sobol_files(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.sobol_json(self._found)
-
-    def print_to(self, console: Console) -> None:
-        """Print the indices of every group."""
-        tables.print_sobol(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_sobol(self._found)
 
 
 @rename_options
@@ -128,11 +102,10 @@ def _planned(
     looked_at = planned.target
     return Resumable(
         looked_at.question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             manifest, looked_at, tables.ANALYSIS, planned.draws, planned.chunks, settings
         ),
         left=planned.work,
         simulate=partial(analysis.sobol, planned, threads=threads),
-        files=tables.sobol_files,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.global_sensitivity import INDICES
 from sim.analyses.shared.global_sensitivity_text import (
     fixed,
@@ -17,6 +17,7 @@ from sim.analyses.shared.global_sensitivity_text import (
     read_target,
     target_summary,
 )
+from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import SAME_PATIENTS, amount, estimate_cell, folded, print_notes
 from sim.analyses.sobol.analysis import Check, Sobol
@@ -96,17 +97,6 @@ def read_sobol(stored: Stored) -> Sobol:
     )
 
 
-def sobol_json(result: Sobol) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.target.question, ANALYSIS, sobol_summary(result))
-
-
-def sobol_files(result: Sobol) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = sobol_table(result), sobol_summary(result)
-    return analysis_files(result.target.question, ANALYSIS, table, summary, drawn_sobol(result))
-
-
 def drawn_sobol(result: Sobol) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.shared.figure_words import against, words_figure
@@ -177,3 +167,6 @@ def _notes(result: Sobol) -> list[str]:
             f"{PERCENT * result.check.noise_share:.1f} % of the variance is Monte Carlo noise."
         )
     return notes
+
+
+LAYOUT: Final = Layout(ANALYSIS, sobol_table, sobol_summary, drawn_sobol, print_sobol, read_sobol)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from sim.analyses.shared.arguments import threads_given
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS
-from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.threshold import analysis, tables
@@ -22,8 +20,6 @@ from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -34,34 +30,12 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
     COMMAND = "threshold"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, tables.read_threshold(stored))
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.flips}
+    LAYOUT = tables.LAYOUT
 
     @property
     def flips(self) -> pd.DataFrame:
         """A row per flip, as in threshold.csv: `sim.analyses.threshold.tables.TABLE`."""
         return tables.threshold_table(self._found)
-
-    def _files(self) -> Mapping[str, str | bytes]:
-        return tables.threshold_files(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.threshold_json(self._found)
-
-    def print_to(self, console: Console) -> None:
-        """Print where the decision flips at each threshold."""
-        tables.print_threshold(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_threshold(self._found)
 
 
 @rename_options
@@ -120,7 +94,7 @@ def _planned(
     """Return the search over this interval, ready to run."""
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, {"varied": varied}),
@@ -129,5 +103,4 @@ def _planned(
         ),
         left=partial(analysis.work, question, varied),
         simulate=partial(analysis.threshold_analysis, question, varied, threads=threads),
-        files=tables.threshold_files,
     )

@@ -10,8 +10,9 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.ranges import Range
+from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -119,17 +120,6 @@ def read_threshold(stored: Stored) -> ThresholdAnalysis:
     )
 
 
-def threshold_json(result: ThresholdAnalysis) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, threshold_summary(result))
-
-
-def threshold_files(result: ThresholdAnalysis) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = threshold_table(result), threshold_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_threshold(result))
-
-
 def drawn_threshold(result: ThresholdAnalysis) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.threshold.figure import threshold_figure
@@ -193,3 +183,8 @@ def _place(flip: Flip) -> str:
     if flip.is_jump:
         return f"between {flip.last_below:,.0f} and {flip.value:,.0f}"
     return f"{flip.value:,.4g}"
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, threshold_table, threshold_summary, drawn_threshold, print_threshold, read_threshold
+)

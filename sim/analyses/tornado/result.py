@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from sim.analyses.shared.arguments import TOP, threads_given, threshold_given, whole
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
@@ -21,60 +19,22 @@ from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
 
-class TornadoResult(ResumableResult[Tornado]):
+class TornadoResult(RankedResult[Tornado]):
     """An outcome at both ends of every parameter's interval, and under other structures."""
 
     COMMAND = "tornado"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    def __init__(
-        self, scenario: Scenario, varied: Resumable[Tornado] | None, found: Tornado, top: int
-    ) -> None:
-        super().__init__(scenario, varied, found)
-        self._top = top
-
-    @classmethod
-    @rename_options
-    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
-        """Return the answer that is in a folder: `StoredResult.read`; `top` as for `tornado`."""
-        found = super().read(scenario, folder)
-        found._top = whole("top", top, 1)
-        return found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, tables.read_tornado(stored), TOP)
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.bars}
+    LAYOUT = tables.LAYOUT
 
     @property
     def bars(self) -> pd.DataFrame:
         """A row per bar, as in tornado.csv: `sim.analyses.tornado.tables.TABLE`."""
         return tables.tornado_table(self._found)
-
-    def _files(self) -> Mapping[str, str | bytes]:
-        return tables.tornado_files(self._found, self._top)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.tornado_json(self._found)
-
-    def print_to(self, console: Console) -> None:
-        """Print the widest bars and the structural choices."""
-        tables.print_tornado(console, self._found, self._top)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_tornado(self._found, self._top)
 
 
 @rename_options
@@ -149,7 +109,7 @@ def _planned(
     options = {name: value for name, value in settings.items() if name != "top"}
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, settings),
@@ -160,5 +120,5 @@ def _planned(
         simulate=partial(
             analysis.tornado, question, **options, posterior=posterior, threads=threads
         ),
-        files=partial(tables.tornado_files, top=settings["top"]),
+        shown=(settings["top"],),
     )

@@ -10,12 +10,9 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import (
-    analysis_files,
-    names_of,
-    summary_json,
-)
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.outcomes import ICER, outcome_named
+from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -168,17 +165,6 @@ def _read_bar(row: Mapping[Any, Any]) -> Bar:
     return Bar(row["group"], row["parameter"], row["label"], row["unit"], tuple(ends))
 
 
-def tornado_json(result: Tornado) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, tornado_summary(result))
-
-
-def tornado_files(result: Tornado, top: int) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name; the figure shows the `top` widest bars."""
-    table, summary = tornado_table(result), tornado_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_tornado(result, top))
-
-
 def drawn_tornado(result: Tornado, top: int) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.tornado.figure import tornado_figure
@@ -294,3 +280,8 @@ def _flip(result: Tornado, bar: Bar) -> str:
         if end.optimal != result.optimal
     ]
     return f"{bar.label} ({', '.join(ends)})"
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, tornado_table, tornado_summary, drawn_tornado, print_tornado, read_tornado
+)

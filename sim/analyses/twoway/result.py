@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from sim.analyses.shared.arguments import threads_given, threshold_given, whole
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.twoway import analysis, tables
@@ -23,8 +21,6 @@ from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -35,34 +31,12 @@ class TwowayResult(ResumableResult[TwoWay]):
     COMMAND = "twoway"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, tables.read_two_way(stored))
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.grid}
+    LAYOUT = tables.LAYOUT
 
     @property
     def grid(self) -> pd.DataFrame:
         """A row per point and strategy, as in twoway.csv: `sim.analyses.twoway.tables.TABLE`."""
         return tables.two_way_table(self._found)
-
-    def _files(self) -> Mapping[str, str | bytes]:
-        return tables.two_way_files(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.two_way_json(self._found)
-
-    def print_to(self, console: Console) -> None:
-        """Print the gain over the grid."""
-        tables.print_two_way(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_two_way(self._found)
 
 
 @rename_options
@@ -135,7 +109,7 @@ def _planned(
     points = analysis.grid_points(settings["x"], settings["y"], settings["steps"])
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, settings),
@@ -144,5 +118,4 @@ def _planned(
         ),
         left=partial(sets_to_simulate, points),
         simulate=partial(analysis.two_way, question, **settings, threads=threads),
-        files=tables.two_way_files,
     )

@@ -9,9 +9,10 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.outcomes import outcome_named
 from sim.analyses.shared.ranges import Range
+from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -123,17 +124,6 @@ def read_two_way(stored: Stored) -> TwoWay:
     )
 
 
-def two_way_json(result: TwoWay) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, two_way_summary(result))
-
-
-def two_way_files(result: TwoWay) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = two_way_table(result), two_way_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_two_way(result))
-
-
 def drawn_two_way(result: TwoWay) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.twoway.figure import two_way_figure
@@ -194,3 +184,8 @@ def _areas(result: TwoWay) -> str:
     ]
     worth = money(result.question, result.threshold)
     return f"Optimal at {worth} per QALY: {', '.join(shares)}."
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, two_way_table, two_way_summary, drawn_two_way, print_two_way, read_two_way
+)

@@ -155,8 +155,7 @@ def value_of_information(
         When there is no choice to inform.
     """
     _refuse_one_strategy(psa)
-    everything = {threshold: perfect(psa, threshold) for threshold in thresholds}
-    drawn = psa.parameters
+    drawn, everything = psa.parameters, {each: perfect(psa, each) for each in thresholds}
     nulls = shuffled(
         np.arange(psa.draws)[:, None],
         psa.values("cost"),

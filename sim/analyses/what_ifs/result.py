@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from sim.analyses.shared.arguments import threads_given, threshold_given
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.sets import sets_to_simulate
-from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import check_store
 from sim.analyses.what_ifs import analysis, tables
@@ -20,8 +18,6 @@ from sim.analyses.what_ifs.analysis import ScenarioMatrix
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -33,34 +29,12 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
     ANALYSIS = tables.ANALYSIS
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, tables.read_matrix(stored))
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.what_ifs}
+    LAYOUT = tables.LAYOUT
 
     @property
     def what_ifs(self) -> pd.DataFrame:
         """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_ifs.tables.TABLE`."""
         return tables.matrix_table(self._found)
-
-    def _files(self) -> Mapping[str, str | bytes]:
-        return tables.matrix_files(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.matrix_json(self._found)
-
-    def print_to(self, console: Console) -> None:
-        """Print a table of the what-ifs for each strategy but the comparator."""
-        tables.print_matrix(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_matrix(self._found)
 
 
 @rename_options
@@ -115,7 +89,7 @@ def _planned(
     what_ifs = analysis.fingerprints(question)
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, {"threshold": threshold, "what_ifs": what_ifs}),
@@ -124,5 +98,4 @@ def _planned(
         ),
         left=partial(sets_to_simulate, len(what_ifs), chunk=1),
         simulate=partial(analysis.scenario_matrix, question, threshold=threshold, threads=threads),
-        files=tables.matrix_files,
     )

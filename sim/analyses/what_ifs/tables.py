@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.outcomes import NMB, outcome_named
+from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -136,17 +137,6 @@ def _read_gain(row: Mapping[Any, Any]) -> Gain:
     )
 
 
-def matrix_json(result: ScenarioMatrix) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, matrix_summary(result))
-
-
-def matrix_files(result: ScenarioMatrix) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = matrix_table(result), matrix_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_matrix(result))
-
-
 def drawn_matrix(result: ScenarioMatrix) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.what_ifs.figure import what_ifs_figure
@@ -193,3 +183,8 @@ def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
     optimal = Cell(strategy_label(result.question, column.optimal))
     values = [cell("cost", found.cost), cell("qalys", found.qalys), ratio, cell(NMB, gain.nmb)]
     return Row(folded(column.label), [*values, change, optimal])
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, matrix_table, matrix_summary, drawn_matrix, print_matrix, read_matrix
+)
