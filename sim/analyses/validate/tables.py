@@ -9,12 +9,6 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from sim.errors import UserError
-from sim.evidence.prediction import Prediction, is_stale, usual_protocol
-from sim.evidence.protocol import load_protocol
-from sim.evidence.register import load_register
-from sim.evidence.results import evidence_hash
-from sim.evidence.targets import targets
-from sim.evidence.validation import PredictedCurve, Validation, summary
 from sim.layout.endpoint_words import labelled
 from sim.layout.schema import (
     Schema,
@@ -29,6 +23,8 @@ from sim.layout.schema import (
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from sim.evidence.prediction import Prediction
 
 INDENT: Final = 2
 VALIDATION: Final = "validation"
@@ -149,6 +145,14 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
         When a file is missing or broken, or protocol, cohorts or register are not those of the
         prediction.
     """
+    # Imported here: the table alone, as in a report, is read without the compiler.
+    from sim.evidence.prediction import Prediction, is_stale, usual_protocol
+    from sim.evidence.protocol import load_protocol
+    from sim.evidence.register import load_register
+    from sim.evidence.results import evidence_hash
+    from sim.evidence.targets import targets
+    from sim.evidence.validation import PredictedCurve, Validation, summary
+
     told = read_json(folder / SUMMARY)
     path = usual_protocol() if protocol is None else protocol
     evidence = evidence_hash(path)
