@@ -54,7 +54,7 @@ def predict(
     UserError
         When the protocol has no cohort of a study, or there is no fit, or not one whole fit.
     """
-    path = find_folder().parent / PROTOCOL if protocol is None else protocol
+    path = usual_protocol() if protocol is None else protocol
     register = load_register()
     plan = load_protocol(path, register)
     there = {each.study for each in plan.cohorts}
@@ -83,5 +83,16 @@ def predict(
         "draws": found.draws,
         "seed": plan.seed,
     }
-    is_stale = read_provenance(path.parent / RESULTS).get("evidence") not in (None, evidence)
-    return Prediction(register, found, summary(found.table, register), is_stale, provenance)
+    return Prediction(
+        register, found, summary(found.table, register), is_stale(path, evidence), provenance
+    )
+
+
+def usual_protocol() -> Path:
+    """Return the file of the protocol of the installed fit."""
+    return find_folder().parent / PROTOCOL
+
+
+def is_stale(protocol: Path, evidence: str) -> bool:
+    """Whether the evidence, by its hash, is other than that of the fit."""
+    return read_provenance(protocol.parent / RESULTS).get("evidence") not in (None, evidence)

@@ -28,24 +28,6 @@ from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.tally import BINS_PER_MONTH, Tally
 
-COLUMNS: Final = (
-    "study",
-    "endpoint",
-    "role",
-    "published",
-    "low",
-    "high",
-    "predicted",
-    "predicted_low",
-    "predicted_high",
-    "z",
-    "inside",
-    "width_ratio",
-    "unit",
-)
-"""Published value and 95 % interval; median and 95 % interval of the prediction; standardized
-difference; whether the published value is inside; width of the predictive interval against
-that from sampling error alone. `unit` is that of the values: %, months or ratio."""
 SUMMARY_COLUMNS: Final = (
     "group",
     "studies",
@@ -75,7 +57,7 @@ class PredictedCurve:
 
 @dataclass(frozen=True)
 class Validation:
-    """The endpoints in the order of the table's rows (see `COLUMNS`), and the curves behind them."""
+    """The endpoints in the order of the table's rows, and the curves behind them."""
 
     targets: tuple[Target, ...]
     table: pd.DataFrame
@@ -131,7 +113,7 @@ def validate(
                 drawn.append(PredictedCurve(target, _curve_name(target), *bands[:, place]))
     return Validation(
         tuple(target for cohort in cohorts for target in cohort.targets),
-        pd.DataFrame(found, columns=list(COLUMNS)),
+        pd.DataFrame(found),
         tuple(drawn),
         len(rows),
     )

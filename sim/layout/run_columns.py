@@ -1,58 +1,105 @@
-"""The columns of the tables of a run; they are part of the interface."""
+"""The tables of a run; their columns are part of the interface.
+
+Means are per patient; money is in the currency and the prices of the perspective, discounted unless
+a name says otherwise. Values that cannot be estimated, and medians that are not reached, are empty
+here and null in summary.json.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-COLUMNS: Final = {
-    "strategies.csv": ("strategy", "outcome", "mean", "se", "unit"),
-    "increments.csv": ("strategy", "comparator", "outcome", "mean", "se", "unit"),
-    "survival.csv": ("strategy", "endpoint", "months", "survival_percent", "at_risk"),
-    "ledger.csv": (
-        "strategy",
-        "account",
-        "category",
-        "line",
-        "state",
-        "undiscounted",
-        "discounted",
-        "unit",
+from sim.layout.schema import Schema, count, flag, number, some, text
+
+STRATEGIES: Final = Schema(
+    "strategies.csv",
+    (
+        text("strategy"),
+        text("outcome", "as in summary.json"),
+        number("mean", "or share, or median, in `unit`"),
+        number("se", "its Monte Carlo error"),
+        text("unit"),
     ),
-    "flow.csv": ("strategy", "response", "transplant", "course", "state", "months", "patients"),
-    "inputs.csv": (
-        "name",
-        "label",
-        "value",
-        "unit",
-        "status",
-        "source",
-        "place",
-        "changed",
-        "low",
-        "high",
-        "distribution",
-        "arithmetic",
-        "derivation",
-        "note",
+)
+INCREMENTS: Final = Schema(
+    "increments.csv",
+    (
+        text("strategy"),
+        text("comparator"),
+        text("outcome", "of which the strategy's minus the comparator's"),
+        number("mean", "in `unit`"),
+        number("se", "the error of the paired difference"),
+        text("unit"),
     ),
-    "events.csv": ("strategy", "patient", "day", "event", "line", "cycle", "detail"),
+)
+SURVIVAL: Final = Schema(
+    "survival.csv",
+    (
+        text("strategy"),
+        text("endpoint", "``os``, ``efs``, or ``rfs`` of the responders of the first line"),
+        count("months", "from 0, at entry (RFS: at remission), before any event, to the horizon"),
+        number("survival_percent"),
+        count("at_risk", "patients without the event"),
+    ),
+)
+LEDGER: Final = Schema(
+    "ledger.csv",
+    (
+        text("strategy"),
+        text("account"),
+        text("category"),
+        count("line", "from 1; care after the last regimen is a line of its own"),
+        text("state"),
+        number("undiscounted", "in `unit`"),
+        number("discounted"),
+        text("unit"),
+    ),
+)
+FLOW: Final = Schema(
+    "flow.csv",
+    (
+        text("strategy"),
+        text("response", "to the first line; words as in `sim.simulation.flow`"),
+        text("transplant", "allo-HCT: in continuous remission, later, none"),
+        text("course", "by `months`"),
+        text("state", "at `months`"),
+        number("months", "60, or where the horizon ends"),
+        count("patients", "of this course"),
+    ),
+)
+INPUTS: Final = Schema(
+    "inputs.csv",
+    (
+        text("name"),
+        text("label"),
+        number("value", "in `unit`"),
+        text("unit"),
+        text("status"),
+        text("source"),
+        text("place", "in the source"),
+        flag("changed", "whether `value` is the scenario's and not the catalogue's"),
+        number("low", "the catalogue's range: the stated one, else the 95 % interval"),
+        number("high"),
+        text("distribution"),
+        text("arithmetic", "the sum behind the value as it is written there"),
+        text("derivation"),
+        text("note"),
+    ),
+)
+EVENTS: Final = Schema(
+    "events.csv",
+    (
+        text("strategy"),
+        count("patient"),
+        number("day"),
+        text("event"),
+        count("line", "from 1"),
+        some("cycle", "from 1"),
+        text("detail"),
+    ),
+)
+"""Written for traced patients only."""
+TABLES: Final = {
+    schema.file: schema
+    for schema in (STRATEGIES, INCREMENTS, SURVIVAL, LEDGER, FLOW, INPUTS, EVENTS)
 }
-"""Columns of each table.
-
-Values that cannot be estimated, and medians that are not reached, are empty here and null in
-summary.json.
-
-- Means are per patient, in the `unit` of the row; money is in the currency and the prices of the
-  perspective, discounted unless the name says otherwise.
-- `line` and `cycle` count from 1; care after the last regimen is a line of its own.
-- survival.csv begins with month 0, at entry (RFS: at remission), before anything has happened:
-  EFS, which is 0 days without remission, falls at once. RFS is of the responders of the first line.
-  `at_risk` is the number of patients without the event. The rows end at the horizon.
-- flow.csv counts patients by course, in the words of `sim.simulation.flow`: response to the first
-  line (remission with or without MRD, none), allo-HCT (in continuous remission, later, none),
-  course and state by `months`, 60 or where the horizon ends.
-- `changed` says whether `value` is the scenario's and not the catalogue's. `low` and `high`
-  are the range of the catalogue's value: the stated one, else the 95 % interval of its
-  distribution. `arithmetic` is the sum behind the value as it is written there.
-- events.csv is written for traced patients only.
-"""

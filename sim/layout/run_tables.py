@@ -1,4 +1,4 @@
-"""The tables of a run, in the columns of `sim.layout.run_columns.COLUMNS`."""
+"""The tables of a run, `sim.layout.run_columns.TABLES`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import pandas as pd
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.ledger import State
-from sim.layout.run_columns import COLUMNS
+from sim.layout.run_columns import (
+    EVENTS,
+    FLOW,
+    INCREMENTS,
+    INPUTS,
+    LEDGER,
+    STRATEGIES,
+    SURVIVAL,
+)
 from sim.layout.trace import describe
 from sim.layout.values import estimate_row
 from sim.simulation.curves import Curve, curves
@@ -25,22 +33,20 @@ from sim.simulation.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
 def run_tables(
     simulation: Simulation, summary: Summary, flow: Flow | None = None
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of the run by file name, in the columns `COLUMNS`.
+    """Return the tables of the run by file name.
 
     The `flow` is needed where the simulation did not store its single patients.
     """
     tables = {
-        "strategies.csv": _strategies(summary, simulation.question.perspective.currency),
-        "increments.csv": _increments(summary, simulation.question.perspective.currency),
-        "survival.csv": survival_table(curves(simulation)),
-        "ledger.csv": _ledger(simulation),
-        "flow.csv": pd.DataFrame(
-            (flow or flow_of(simulation)).paths(), columns=list(COLUMNS["flow.csv"])
-        ),
-        "inputs.csv": inputs_table(simulation.question),
+        STRATEGIES.file: _strategies(summary, simulation.question.perspective.currency),
+        INCREMENTS.file: _increments(summary, simulation.question.perspective.currency),
+        SURVIVAL.file: survival_table(curves(simulation)),
+        LEDGER.file: _ledger(simulation),
+        FLOW.file: FLOW.table((flow or flow_of(simulation)).paths()),
+        INPUTS.file: inputs_table(simulation.question),
     }
     if simulation.traces:
-        tables["events.csv"] = _events(simulation.traces)
+        tables[EVENTS.file] = _events(simulation.traces)
     return tables
 
 
@@ -50,7 +56,7 @@ def _strategies(summary: Summary, currency: str) -> pd.DataFrame:
         for arm in summary.arms
         for name, value in arm.outcomes.items()
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["strategies.csv"]))
+    return STRATEGIES.table(rows)
 
 
 def _increments(summary: Summary, currency: str) -> pd.DataFrame:
@@ -69,26 +75,23 @@ def _increments(summary: Summary, currency: str) -> pd.DataFrame:
             (*names, outcome, *estimate_row(value), outcome_unit(outcome, currency))
             for outcome, value in estimates.items()
         ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["increments.csv"]))
+    return INCREMENTS.table(rows)
 
 
 def survival_table(found: Iterable[Curve]) -> pd.DataFrame:
     """Return the curves in the columns of survival.csv."""
-    frames = [
-        pd.DataFrame(
-            {
-                "strategy": curve.strategy,
-                "endpoint": curve.endpoint,
-                "months": range(len(curve.at_risk)),
-                "survival_percent": PERCENT * curve.at_risk / curve.patients
-                if curve.patients
-                else math.nan,
-                "at_risk": curve.at_risk,
-            }
+    rows = [
+        (
+            curve.strategy,
+            curve.endpoint,
+            months,
+            PERCENT * at_risk / curve.patients if curve.patients else math.nan,
+            at_risk,
         )
         for curve in found
+        for months, at_risk in enumerate(curve.at_risk.tolist())
     ]
-    return pd.concat(frames, ignore_index=True)
+    return SURVIVAL.table(rows)
 
 
 def _ledger(simulation: Simulation) -> pd.DataFrame:
@@ -112,11 +115,11 @@ def _ledger(simulation: Simulation) -> pd.DataFrame:
         for state, cell in zip(State, by_state, strict=True)
         if cell.any()
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["ledger.csv"]))
+    return LEDGER.table(rows)
 
 
 def inputs_table(question: Question) -> pd.DataFrame:
-    """Return the parameters that the question uses, in the columns of inputs.csv."""
+    """Return the parameters that the question uses, as inputs.csv."""
     rows = [
         (
             name,
@@ -137,7 +140,7 @@ def inputs_table(question: Question) -> pd.DataFrame:
         for name in sorted(question.used)
         for parameter in (question.parameters[name],)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["inputs.csv"]))
+    return INPUTS.table(rows)
 
 
 def _events(traces: Sequence[Trace]) -> pd.DataFrame:
@@ -154,4 +157,4 @@ def _events(traces: Sequence[Trace]) -> pd.DataFrame:
         for trace in traces
         for event in trace.log
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS["events.csv"]))
+    return EVENTS.table(rows)

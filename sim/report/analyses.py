@@ -2,64 +2,53 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from sim.analyses.price.analysis import PriceLimit
-from sim.analyses.price.tables import COLUMNS as PRICE_COLUMNS
+from sim.analyses.price.analysis import PriceAnalysis
+from sim.analyses.price.tables import read_price
 from sim.analyses.psa.acceptability import Switch, switching_thresholds
-from sim.analyses.psa.curves import acceptability_curves, quiet_increments
-from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, Psa
-from sim.analyses.shared.outcomes import outcome_named
-from sim.analyses.tornado.analysis import Bar, Found, Tornado
-from sim.analyses.tornado.tables import COLUMNS as TORNADO_COLUMNS
-from sim.analyses.voi.tables import COLUMNS as VOI_COLUMNS
-from sim.economics.estimates import Estimate
+from sim.analyses.psa.curves import CURVES, quiet_increments
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.psa.tables import read_psa
+from sim.analyses.shared.stored import Stored
+from sim.analyses.tornado.analysis import Tornado
+from sim.analyses.tornado.tables import read_tornado
+from sim.analyses.validate.tables import TABLE as VALIDATION
+from sim.analyses.voi.tables import read_voi, voi_table
 from sim.errors import UserError
 from sim.evidence.published import Published, published
 from sim.evidence.register import find_folder
-from sim.report.results import Results, read_json, read_table, read_text
-
-VALIDATION: Final = "validation.csv"
-VALIDATION_COLUMNS: Final = (
-    "study",
-    "endpoint",
-    "role",
-    "published",
-    "low",
-    "high",
-    "predicted",
-    "predicted_low",
-    "predicted_high",
-    "inside",
-)
-EVPI_COLUMNS: Final = ("threshold", "evpi", "se")
-BASE_CASE: Final = "base_case"
-MEAN: Final = "mean_over_draws"
-DRAWS: Final = (
-    "draw",
-    "strategy",
-    "cost",
-    "qalys",
-    f"{INCREMENT_SE}cost",
-    f"{INCREMENT_SE}qalys",
-    COVARIANCE,
-)
-"""Columns read from psa.parquet, for the plane and the curves."""
+from sim.files.documents import exists
+from sim.layout.schema import read_text
+from sim.report.results import Results
 
 
 @dataclass(frozen=True)
 class Probabilistic:
     """A probabilistic analysis: psa.json, its draws, and its acceptability curves."""
 
-    content: Mapping[str, Any]
-    psa: Psa
-    curves: pd.DataFrame
+    stored: Stored
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The content of psa.json."""
+        return self.stored.summary
+
+    @cached_property
+    def psa(self) -> Psa:
+        """The draws."""
+        return read_psa(self.stored)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame:
+        """The acceptability curves; there are two strategies or more."""
+        return self.stored.table(CURVES)
 
     @property
     def switches(self) -> tuple[Switch, ...]:
@@ -75,33 +64,11 @@ class Probabilistic:
 
 @dataclass(frozen=True)
 class Information:
-    """The value of information: voi.json, voi.csv and the curve of evpi.csv."""
+    """The value of information: voi.json, and the tables of voi.csv and evpi.csv."""
 
     content: Mapping[str, Any]
     table: pd.DataFrame
     curve: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Priced:
-    """Prices at which thresholds are met: price.json, price.csv and price_curve.csv."""
-
-    content: Mapping[str, Any]
-    table: pd.DataFrame
-    curve: pd.DataFrame
-
-    @property
-    def limits(self) -> list[PriceLimit]:
-        """The rows of the table by strategy and threshold."""
-        found: dict[tuple[str, float], dict[str, Any]] = {}
-        for row in self.table.to_dict("records"):
-            bases = found.setdefault((row["strategy"], row["threshold"]), {})
-            bases[row["basis"]] = Estimate(row["price_per_vial"], row["se"])
-            bases["direction"] = row["direction"]
-        return [
-            PriceLimit(strategy, threshold, of[BASE_CASE], of[MEAN], of["direction"])
-            for (strategy, threshold), of in found.items()
-        ]
 
 
 @dataclass(frozen=True)
@@ -123,11 +90,29 @@ class Analyses:
     probabilistic: Probabilistic | None = None
     one_way: Tornado | None = None
     information: Information | None = None
-    priced: Priced | None = None
+    priced: PriceAnalysis | None = None
     followed: Followed | None = None
     validation: pd.DataFrame | None = None
     published: tuple[Published, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def _information(stored: Stored) -> Information:
+    found, patients = read_voi(stored)
+    return Information(stored.summary, voi_table(found, patients), found.curve)
+
+
+def _followed(stored: Stored) -> Followed:
+    return Followed(stored.summary, read_text(stored.folder / "explain.svg"))
+
+
+READERS: Final[Mapping[str, tuple[str, Callable[[Stored], Any]]]] = {
+    "probabilistic": ("psa.json", Probabilistic),
+    "one_way": ("tornado.json", read_tornado),
+    "information": ("voi.json", _information),
+    "priced": ("price.json", read_price),
+    "followed": ("explain.json", _followed),
+}
 
 
 def read_analyses(results: Results) -> Analyses:
@@ -138,22 +123,14 @@ def read_analyses(results: Results) -> Analyses:
     UserError
         When a file of an analysis is broken or its other files are missing.
     """
-    readers = {
-        "probabilistic": ("psa.json", _probabilistic),
-        "one_way": ("tornado.json", _one_way),
-        "information": ("voi.json", _information),
-        "priced": ("price.json", _priced),
-        "followed": ("explain.json", _followed),
-    }
     found: dict[str, Any] = {}
     refused = {}
-    for name, (file, read) in readers.items():
-        path = results.folder / file
-        if not path.exists():
+    for name, (file, read) in READERS.items():
+        stored = Stored(results.folder, file, results.question)
+        if not exists(results.folder / file):
             continue
-        content = read_json(path)
-        if results.belongs(content):
-            found[name] = read(results, content)
+        if stored.is_current:
+            found[name] = read(stored)
         else:
             refused[name] = file
     return Analyses(
@@ -164,92 +141,12 @@ def read_analyses(results: Results) -> Analyses:
     )
 
 
-def _probabilistic(results: Results, content: Mapping[str, Any]) -> Probabilistic:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = results.folder / "psa.parquet"
-    try:
-        outcomes = pq.read_table(path, columns=list(DRAWS)).to_pandas()
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"cannot be read ({error})", file=path) from None
-    draws = pd.DataFrame(index=outcomes["draw"].unique())
-    asked = replace(results.question, patients=content["patients"], seed=content["seed"])
-    psa = Psa(asked, draws, outcomes, pd.DataFrame(), content["base_case_patients"])
-    curves = results.folder / "acceptability.csv"
-    return Probabilistic(
-        content, psa, read_table(curves) if curves.exists() else acceptability_curves(psa)
-    )
-
-
-def _one_way(results: Results, content: Mapping[str, Any]) -> Tornado:
-    table = read_table(results.folder / "tornado.csv", TORNADO_COLUMNS)
-    currency = results.question.perspective.currency
-    threshold = content["threshold"]
-    return Tornado(
-        question=results.question,
-        outcome=outcome_named(content["outcome"], threshold=threshold, currency=currency),
-        strategy=content["strategy"],
-        threshold=threshold,
-        base=Estimate(
-            *(
-                math.nan if content["base"][key] is None else content["base"][key]
-                for key in ("mean", "se")
-            )
-        ),
-        state=content["state"] or "",
-        optimal=content["optimal"],
-        bars=tuple(_bar(row) for row in table.to_dict("records")),
-    )
-
-
-def _bar(row: Mapping[Any, Any]) -> Bar:
-    ends = [
-        Found(
-            value=None if pd.isna(row[side]) else float(row[side]),
-            outcome=float(row[f"outcome_{side}"]),
-            change=Estimate(float(row[f"outcome_{side}"] - row["base"]), float(row[f"se_{side}"])),
-            optimal=str(row[f"optimal_{side}"]),
-            benefit=float(row[f"benefit_{side}"]),
-            state="" if pd.isna(row[f"state_{side}"]) else str(row[f"state_{side}"]),
-        )
-        for side in ("low", "high")
-        # A structural choice has one end.
-        if not pd.isna(row[f"optimal_{side}"])
-    ]
-    unit = "" if pd.isna(row["unit"]) else row["unit"]
-    return Bar(row["group"], row["parameter"], row["label"], unit, tuple(ends))
-
-
-def _information(results: Results, content: Mapping[str, Any]) -> Information:
-    return Information(
-        content,
-        read_table(results.folder / "voi.csv", VOI_COLUMNS),
-        read_table(results.folder / "evpi.csv", EVPI_COLUMNS),
-    )
-
-
-def _priced(results: Results, content: Mapping[str, Any]) -> Priced:
-    return Priced(
-        content,
-        read_table(results.folder / "price.csv", PRICE_COLUMNS),
-        read_table(results.folder / "price_curve.csv"),
-    )
-
-
-def _followed(results: Results, content: Mapping[str, Any]) -> Followed:
-    return Followed(content, read_text(results.folder / "explain.svg"))
-
-
 def _validation(folder: Path) -> pd.DataFrame | None:
     """Read the validation in the folder, else the one that comes with the register."""
-    places = [folder / VALIDATION]
+    places = [folder]
     try:
-        places.append(find_folder().parent / "results" / VALIDATION)
+        places.append(find_folder().parent / "results")
     except UserError:
         # An installed package comes without the register.
         pass
-    for path in places:
-        if path.exists():
-            return read_table(path, VALIDATION_COLUMNS)
-    return None
+    return next((VALIDATION.read(each) for each in places if exists(each / VALIDATION.file)), None)

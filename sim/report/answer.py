@@ -233,8 +233,8 @@ def _threshold_flips(results: Results) -> Iterator[str]:
 def _price_flips(results: Results, analyses: Analyses) -> Iterator[str]:
     if analyses.priced is None:
         return
-    symbol, price = results.symbol, float(analyses.priced.content["price"])
-    regimen = analyses.priced.content["regimen"]
+    symbol, price = results.symbol, analyses.priced.price
+    regimen = analyses.priced.regimen
     drug = results.question.catalogue.regimens[regimen].label
     for strategy in dict.fromkeys(limit.strategy for limit in analyses.priced.limits):
         parts = []

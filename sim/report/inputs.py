@@ -50,7 +50,7 @@ def _row(row: dict[Any, Any], references: References) -> dict[str, Any]:
         ("Derivation", row["derivation"]),
         ("Note", row["note"]),
     ]
-    said = [(name, str(text)) for name, text in details if not pd.isna(text)]
+    said = [(name, str(text)) for name, text in details if text]
     return {
         "label": row["label"],
         "name": row["name"],

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sim.layout.run_columns import EVENTS, TABLES
 from sim.report.analyses import Analyses
 from sim.report.references import References
-from sim.report.results import TABLES, Results
+from sim.report.results import Results
 from sim.report.words import capital, command, spaced
 
-FILES: Final = ("summary.json", *TABLES, "provenance.json", "citations.txt")
+FILES: Final = (
+    "summary.json",
+    *(name for name in TABLES if name != EVENTS.file),
+    "provenance.json",
+    "citations.txt",
+)
 BY_ANALYSIS: Final = {
     "probabilistic": "psa.json, psa.parquet, acceptability.csv",
     "one_way": "tornado.json, tornado.csv",

@@ -24,7 +24,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
             else [],
             "refused": analyses.refused.get("priced"),
         }
-    symbol, price = results.symbol, float(found.content["price"])
+    symbol, price = results.symbol, found.price
     rows = [
         {
             "strategy": results.labels[limit.strategy],
@@ -40,12 +40,12 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     ]
     return {
         "found": True,
-        "drug": results.question.catalogue.regimens[found.content["regimen"]].label,
+        "drug": results.question.catalogue.regimens[found.regimen].label,
         "price": money(price, symbol),
         "comparator": results.labels[results.comparator],
         "rows": rows,
-        "draws": f"{found.content['draws']:,}",
-        "base_patients": f"{found.content['base_case_patients']:,}",
+        "draws": f"{found.draws:,}",
+        "base_patients": f"{found.base_patients:,}",
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
         "drawings": [drawing.name for drawing in drawings(results, analyses)],
     }
@@ -65,7 +65,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
     found = analyses.priced
     if found is None:
         return []
-    drug = results.question.catalogue.regimens[found.content["regimen"]].label
+    drug = results.question.catalogue.regimens[found.regimen].label
 
     def make(width: float) -> Any:  # noqa: ANN401
         return price_figure(
@@ -73,7 +73,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
             found.limits,
             results.labels,
             drug=drug,
-            price=float(found.content["price"]),
+            price=found.price,
             symbol=results.symbol,
             width_mm=width,
         )

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from sim.analyses.run.tables import SUMMARY, by_strategy
+from sim.analyses.shared.stored import Stored, belongs
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.errors import UserError
-from sim.files.documents import exists
 from sim.layout.cells import SYMBOLS
-from sim.layout.run_columns import COLUMNS
-from sim.simulation.provenance import fingerprint
+from sim.layout.run_columns import EVENTS, TABLES
+from sim.layout.schema import read_json, read_text
 from sim.simulation.question import Question
 
 OPTION: Final = "--from"
-TABLES: Final = (
-    "strategies.csv",
-    "increments.csv",
-    "survival.csv",
-    "ledger.csv",
-    "flow.csv",
-    "inputs.csv",
-)
 BESIDE: Final = "provenance_"
 """Start of the names of files with the provenance of analyses next to a run."""
-WORDS: Final[Mapping[str, type]] = {"strategy": str, "comparator": str}
-"""Columns that hold names, which may look like numbers."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +82,11 @@ class Results:
 
     def outcome(self, strategy: str, name: str) -> Estimate:
         """Return an outcome of a strategy; not estimable where there is none."""
-        return self._outcomes.get((strategy, name), NOT_ESTIMABLE)
+        return self._outcomes.get(strategy, {}).get(name, NOT_ESTIMABLE)
 
     def gain(self, strategy: str, name: str) -> Estimate:
         """Return an outcome of a strategy minus that of the comparator."""
-        return self._gains.get((strategy, name), NOT_ESTIMABLE)
+        return self._gains.get(strategy, {}).get(name, NOT_ESTIMABLE)
 
     def benefit(self, strategy: str, threshold: float) -> Estimate:
         """Return the incremental net monetary benefit of a strategy; the comparator's is 0."""
@@ -107,15 +96,15 @@ class Results:
 
     def belongs(self, content: Mapping[str, Any]) -> bool:
         """Whether the results of an analysis are those of this question."""
-        return answers(content, self.question)
+        return belongs(content, self.question)
 
     @cached_property
-    def _outcomes(self) -> dict[tuple[str, str], Estimate]:
-        return _estimates(self.tables["strategies.csv"])
+    def _outcomes(self) -> dict[str, dict[str, Estimate]]:
+        return by_strategy(self.tables["strategies.csv"])
 
     @cached_property
-    def _gains(self) -> dict[tuple[str, str], Estimate]:
-        return _estimates(self.tables["increments.csv"])
+    def _gains(self) -> dict[str, dict[str, Estimate]]:
+        return by_strategy(self.tables["increments.csv"])
 
 
 def read_results(folder: Path, question: Question) -> Results:
@@ -129,101 +118,17 @@ def read_results(folder: Path, question: Question) -> Results:
     """
     if not folder.is_dir():
         raise UserError("is not a folder of results", key=OPTION, value=str(folder))
-    summary = read_json(folder / "summary.json")
-    if not answers(summary, question):
-        raise UserError(
-            f"holds other results than {question.loaded.file} gives now; run it again",
-            file=folder / "summary.json",
-            key="scenario_sha256",
-        )
-    tables = {name: read_table(folder / name, COLUMNS[name]) for name in TABLES}
+    run = Stored(folder, SUMMARY, question)
+    run.check()
     return Results(
         folder=folder,
-        question=replace(question, patients=summary["patients"], seed=summary["seed"]),
-        summary=summary,
+        question=run.question,
+        summary=run.summary,
         provenance=read_json(folder / "provenance.json"),
         citations=read_text(folder / "citations.txt"),
-        tables=tables,
+        tables={name: run.table(schema) for name, schema in TABLES.items() if schema != EVENTS},
         beside=[
             {**read_json(path), "name": path.stem.removeprefix(BESIDE)}
             for path in sorted(folder.glob(f"{BESIDE}*.json"))
         ],
     )
-
-
-def answers(content: Mapping[str, Any], question: Question) -> bool:
-    """Whether a JSON file of results is that of the question, at its own number and seed."""
-    patients, seed = content.get("patients"), content.get("seed")
-    if not isinstance(patients, int) or not isinstance(seed, int):
-        return False
-    asked = replace(question, patients=patients, seed=seed)
-    return bool(content.get("scenario_sha256") == fingerprint(asked))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file that holds keys and values.
-
-    Raises
-    ------
-    UserError
-        When it is not there or is no such file.
-    """
-    try:
-        content = json.loads(read_text(path))
-    except ValueError as error:
-        raise UserError(f"is not JSON ({error})", file=path) from None
-    if not isinstance(content, dict):
-        raise UserError("does not hold keys and values", file=path)
-    return content
-
-
-def read_table(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a CSV file that has at least these columns.
-
-    Raises
-    ------
-    UserError
-        When it is not there, is no CSV file, or lacks a column.
-    """
-    _check_there(path)
-    try:
-        table = pd.read_csv(path, dtype=dict(WORDS), keep_default_na=False, na_values=[""])
-    except (ValueError, OSError) as error:
-        raise UserError(f"is not a table ({error})", file=path) from None
-    for column in columns:
-        if column not in table:
-            raise UserError("has no such column; run the scenario again", file=path, key=column)
-    return table
-
-
-def read_text(path: Path) -> str:
-    """Read a text file.
-
-    Raises
-    ------
-    UserError
-        When it is not there or is not UTF-8.
-    """
-    _check_there(path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except (UnicodeDecodeError, OSError) as error:
-        raise UserError(f"cannot be read ({error})", file=path) from None
-
-
-def _check_there(path: Path) -> None:
-    if not exists(path):
-        raise UserError(
-            "is missing; write it with: python -m sim run SCENARIO --out DIR", file=path
-        )
-
-
-def _estimates(table: pd.DataFrame) -> dict[tuple[str, str], Estimate]:
-    """Return the estimates of a table by strategy and outcome; an empty cell is nan."""
-    rows = zip(table["strategy"], table["outcome"], table["mean"], table["se"], strict=True)
-    return {
-        (strategy, outcome): Estimate(
-            float(mean) if mean is not None else math.nan, float(se) if se is not None else math.nan
-        )
-        for strategy, outcome, mean, se in rows
-    }

@@ -114,7 +114,7 @@ def run(
     UserError
         When costs, QALYs or days in hospital of a patient are impossible.
     """
-    traces = tuple(_traces(question, min(trace, question.patients)))
+    traced = traces(question, min(trace, question.patients))
     if engine == "reference":
         arms, tally = _reference(question, progress, sink)
     else:
@@ -124,7 +124,7 @@ def run(
             question, keep_patients=keep_patients, threads=threads, progress=progress, sink=sink
         )
     refuse_impossible(question, tally)
-    return Simulation(question, arms if keep_patients else (), traces, engine, tally)
+    return Simulation(question, arms if keep_patients else (), traced, engine, tally)
 
 
 def _reference(
@@ -192,15 +192,16 @@ def _count(
         )
 
 
-def _traces(question: Question, patients: int) -> list[Trace]:
-    traces: list[Trace] = []
+def traces(question: Question, patients: int) -> tuple[Trace, ...]:
+    """Return log and ledger of the first patients under each strategy."""
+    found: list[Trace] = []
     if not patients:
-        return traces
+        return ()
     for strategy in question.model.strategies:
         regimens = tuple(regimen.name for regimen in strategy.regimens)
         for patient, log in simulate(
             question.model, strategy, seed=question.seed, patients=patients
         ):
             ledger = entries(question.accounts, regimens, patient, log)
-            traces.append(Trace(strategy.name, regimens, patient, log, ledger))
-    return traces
+            found.append(Trace(strategy.name, regimens, patient, log, ledger))
+    return tuple(found)

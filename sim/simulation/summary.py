@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH
@@ -59,18 +59,26 @@ class Comparison:
     nmb: Mapping[float, Estimate]
 
 
+class Step(NamedTuple):
+    """A step along the frontier: the strategy before, and the error and limits of the ICER."""
+
+    against: str
+    icer_se: float | None
+    icer_interval: tuple[float, float] | None
+
+
 @dataclass(frozen=True)
 class Summary:
     """The whole answer of a run.
 
-    `steps` holds by name the increments along the frontier, whose ICERs are those of `frontier`
-    with their errors; without single patients, only those over the comparator are known.
+    `steps` holds by name the steps along the `frontier`; without single patients, only those over
+    the comparator are known.
     """
 
     arms: tuple[ArmSummary, ...]
     comparisons: tuple[Comparison, ...]
     frontier: tuple[FrontierRow, ...]
-    steps: Mapping[str, Increment]
+    steps: Mapping[str, Step]
     inputs: Mapping[str, int]
 
     def arm(self, name: str) -> ArmSummary:
@@ -109,16 +117,17 @@ def estimates(simulation: Simulation) -> tuple[tuple[ArmSummary, ...], tuple[Com
 
 def _steps(
     simulation: Simulation, analysis: list[FrontierRow], comparisons: tuple[Comparison, ...]
-) -> dict[str, Increment]:
+) -> dict[str, Step]:
     previous = previous_on_frontier(analysis)
     if simulation.arms:
         totals = {arm.strategy.name: _totals(arm) for arm in simulation.arms}
-        return {name: increment(totals[name], totals[other]) for name, other in previous.items()}
-    known = {
-        (each.increment.strategy, each.increment.comparator): each.increment for each in comparisons
-    }
+        gains = [increment(totals[name], totals[other]) for name, other in previous.items()]
+    else:
+        pairs = set(previous.items())
+        known = (each.increment for each in comparisons)
+        gains = [gain for gain in known if (gain.strategy, gain.comparator) in pairs]
     return {
-        name: known[pair] for name, pair in ((p[0], p) for p in previous.items()) if pair in known
+        gain.strategy: Step(gain.comparator, gain.icer_se, gain.icer_interval) for gain in gains
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.analysis import morris_of
-from sim.analyses.morris.tables import COLUMNS as MORRIS_COLUMNS
+from sim.analyses.morris.tables import TABLE as MORRIS
 from sim.analyses.morris.tables import morris_table
 from sim.analyses.shared.cube import cube
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
@@ -21,8 +21,8 @@ from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
 from sim.analyses.sobol.shapley import shapley_effects
-from sim.analyses.sobol.tables import COLUMNS as SOBOL_COLUMNS
-from sim.analyses.sobol.tables import sobol_json, sobol_table
+from sim.analyses.sobol.tables import LAYOUT, sobol_table
+from sim.analyses.sobol.tables import TABLE as SOBOL
 from sim.errors import UserError
 from sim.simulation.parameter_draws import fitted_draws, uncertain
 from sim.simulation.question import ask, with_numbers
@@ -220,17 +220,17 @@ def test_an_outcome_at_a_point_is_that_of_a_run_of_its_own(small):
 
 def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indices):
     table = sobol_table(indices)
-    assert tuple(table.columns) == SOBOL_COLUMNS
+    assert tuple(table.columns) == SOBOL.names
     assert sorted(table["group"]) == sorted(set(small.target.cube.groups))
     assert table["parameters"].sum() == len(small.target.cube.coordinates)
     assert table["total"].is_monotonic_decreasing
     assert 0.0 <= indices.check.noise_share
     assert table[["first_order_check", "total_check"]].notna().all().all()
-    assert json.loads(sobol_json(indices))["noise_share"] == indices.check.noise_share
+    assert json.loads(LAYOUT.json(indices))["noise_share"] == indices.check.noise_share
 
 
 def test_threads_do_not_matter(small, indices):
-    assert sobol_json(sobol.sobol(small, threads=1)) == sobol_json(indices)
+    assert LAYOUT.json(sobol.sobol(small, threads=1)) == LAYOUT.json(indices)
 
 
 def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
@@ -258,7 +258,7 @@ def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
         assert small.work(store.done()) == 28 + 2 * 92
         found = sobol.sobol(small, progress=finished.append, store=store)
     assert sum(finished) == 28 + 2 * 92
-    assert sobol_json(found) == sobol_json(indices)
+    assert LAYOUT.json(found) == LAYOUT.json(indices)
 
 
 def test_points_are_counted_by_chunks():
@@ -283,7 +283,7 @@ def test_screening_finds_what_changes_nothing(question):
         screening.plan(target(question, **SETTINGS), grouped=False, trajectories=2)
     )
     table = morris_table(found).set_index("input")
-    assert (*table.reset_index().columns,) == MORRIS_COLUMNS
+    assert (*table.reset_index().columns,) == MORRIS.names
     for name in ("candidacy.real_world_log_odds_ratio", "later.next_line_gap_days"):
         assert table.at[name, "mu_star"] == table.at[name, "sigma"] == 0.0
     assert table["mu_star"].is_monotonic_decreasing
@@ -400,5 +400,5 @@ def test_topics_of_the_fitted_parameters_are_those_of_the_question(question):
     fitted = list(part.values(np.array([[0.5]])))
     assert found.fitted["parameters"].sum() == len(fitted) > 30
     assert set(found.fitted.index) == {group_of(name) for name in fitted}
-    content = json.loads(sobol_json(found))
+    content = json.loads(LAYOUT.json(found))
     assert [row["topic"] for row in content["fitted"]] == found.fitted.index.to_list()

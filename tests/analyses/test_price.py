@@ -66,7 +66,7 @@ CASES = (
 def test_a_run_at_the_price_has_the_threshold_as_its_icer(priced, name, regimen):
     """In as many patients as the analysis says that its base case has."""
     found = priced(name, regimen)
-    told = report.price_summary(found)["base_case_patients"]
+    told = report.price_summary(found.analysis())["base_case_patients"]
     assert at(found, 1.0).patients == told == found.psa.draws * found.psa.question.patients
     limits = list(found.limits())
     assert len(limits) == len(found.compared) * len(found.psa.question.thresholds)
@@ -294,9 +294,9 @@ def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
     assert (tmp_path / "1" / "price.json").read_text() == told
     header, *rows = (tmp_path / "1" / "price.csv").read_text().splitlines()
-    assert tuple(header.split(",")) == report.COLUMNS
+    assert tuple(header.split(",")) == report.TABLE.names
     assert len(rows) == 6
-    assert float(rows[0].split(",")[4]) == json.loads(told)["limits"][0]["base_case"]["mean"]
+    assert float(rows[0].split(",")[4]) == json.loads(told)["prices"][0]["price_per_vial"]
 
 
 def test_a_mistake_ends_with_one_message():

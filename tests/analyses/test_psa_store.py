@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from filelock import FileLock
 
 from sim.analyses.psa import analysis, cache
-from sim.analyses.psa.tables import DRAWN_COLUMNS, NAMES, SUMMARY
+from sim.analyses.psa.tables import DRAWN, NAMES, SUMMARY
 from sim.analyses.shared import results, store
 from sim.cli import commands
 from sim.engine.compiled.compiler import use_cache_folder
@@ -107,7 +107,7 @@ def test_table_has_a_row_per_draw_and_strategy_and_the_parameters_beside(tmp_pat
     assert len(drawn) == summary["parameters_drawn"]
     assert (table.groupby("draw")[drawn].nunique() == 1).all().all()
     inputs = pd.read_csv(tmp_path / "psa_inputs.csv")
-    assert tuple(inputs.columns) == DRAWN_COLUMNS
+    assert tuple(inputs.columns) == DRAWN.names
     assert set(inputs["name"]) == {name.removeprefix("parameter:") for name in drawn}
     first = table.drop_duplicates("draw")
     for row in inputs.itertuples():

@@ -11,7 +11,7 @@ from sim.analyses.shared.ranges import asked_range
 from sim.analyses.threshold.analysis import GRID, PRECISION, SEARCH, threshold_analysis, work
 from sim.analyses.threshold.tables import threshold_table
 from sim.analyses.twoway.analysis import two_way
-from sim.analyses.twoway.tables import COLUMNS, two_way_table
+from sim.analyses.twoway.tables import TABLE, two_way_table
 from sim.errors import UserError
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run
@@ -77,7 +77,7 @@ def test_refinement_keeps_the_points_and_the_plane(grid):
 
 def test_the_table_names_the_optimal_strategy_once_per_point(grid):
     table = two_way_table(grid)
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == TABLE.names
     assert (table.groupby(["x", "y"])["optimal"].sum() == 1).all()
     comparator = table[table["strategy"] == "salvage_chemotherapy"]
     assert (comparator["inmb"] == 0.0).all()

@@ -115,7 +115,7 @@ def test_the_grid_of_two_counts_holds_whole_numbers_only(tmp_path):
     summary = json.loads(found.stdout)
     assert summary["x_values"] == [0.0, 1.0, 3.0, 4.0]
     assert summary["y_values"] == [0.0, 2.0, 4.0, 6.0]
-    assert len(summary["points"]) == 16
+    assert len(summary["grid"]) == 16 * 2
 
 
 def test_a_range_with_more_steps_than_whole_numbers_has_one_point_for_each():

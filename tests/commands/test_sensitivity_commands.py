@@ -27,16 +27,16 @@ MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 GRID = ("--x", "cost.blinatumomab.vial", "--y", "cost.inpatient_day", "--steps", 3)
 VIAL = ("--parameter", "cost.blinatumomab.vial", "--range", "0,20000")
 COMMANDS = {
-    "tornado": ((), one_way.NAMES, one_way.COLUMNS),
-    "twoway": (GRID, two_way.NAMES, two_way.COLUMNS),
-    "threshold": (VIAL, threshold.NAMES, threshold.COLUMNS),
-    "sobol": (("--draws", 2), sobol.NAMES, sobol.COLUMNS),
+    "tornado": ((), one_way.NAMES, one_way.TABLE.names),
+    "twoway": (GRID, two_way.NAMES, two_way.TABLE.names),
+    "threshold": (VIAL, threshold.NAMES, threshold.TABLE.names),
+    "sobol": (("--draws", 2), sobol.NAMES, sobol.TABLE.names),
     "morris": (
         ("--trajectories", 2, "--groups", "default"),
         morris.NAMES,
-        morris.COLUMNS,
+        morris.TABLE.names,
     ),
-    "scenarios": ((), what_ifs.NAMES, what_ifs.COLUMNS),
+    "scenarios": ((), what_ifs.NAMES, what_ifs.TABLE.names),
 }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.economics.estimates import Estimate
-from sim.economics.frontier import Strategy, frontier
+from sim.economics.frontier import Strategy, frontier, previous_on_frontier
 from sim.economics.full_analysis import analyse
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.simulation.run import run
@@ -121,10 +121,15 @@ def test_a_run_gives_the_icers_of_its_frontier_their_errors(ask):
     steps = [row for row in kept.frontier if row.icer is not None]
     assert steps
     assert set(kept.steps) == {row.name for row in steps}
+    previous = previous_on_frontier(kept.frontier)
     for row in steps:
-        assert kept.steps[row.name].icer == pytest.approx(row.icer, rel=1e-9)
-        assert kept.steps[row.name].icer_se > 0.0
+        step = kept.steps[row.name]
+        assert step.against == previous[row.name]
+        assert step.icer_se > 0.0
+        assert (
+            step.icer_interval is None or step.icer_interval[0] < row.icer < step.icer_interval[1]
+        )
     counted = summarise(run(question, keep_patients=False))
     for name, step in counted.steps.items():
-        assert step.comparator == "salvage_chemotherapy"
+        assert step.against == "salvage_chemotherapy"
         assert step.icer_se == pytest.approx(kept.steps[name].icer_se, rel=1e-9)

@@ -9,11 +9,12 @@ import pytest
 from scipy.special import expit, logit, ndtri
 from scipy.stats import binom
 
+from sim.analyses.validate.tables import TABLE
 from sim.evidence import validation
 from sim.evidence.protocol import load_protocol
 from sim.evidence.register import Register
 from sim.evidence.targets import Target
-from sim.evidence.validation import COLUMNS, SUMMARY_COLUMNS, natural, summary, validate
+from sim.evidence.validation import SUMMARY_COLUMNS, natural, summary, validate
 from tests.support.places import ROOT
 
 PROTOCOL = load_protocol(ROOT / "calibration" / "adult_rr.yaml")
@@ -62,7 +63,7 @@ def predicted(one, middle, spread, error, monkeypatch):
     monkeypatch.setattr(validation, "run_sets", run_sets)
     posterior = pd.DataFrame({"unknown": np.zeros(400)})
     found = validate(PROTOCOL, (cohort,), posterior, {}, draws=400)
-    assert list(found.table.columns) == list(COLUMNS)
+    assert list(found.table.columns) == list(TABLE.names)
     assert found.draws == 400
     return found.table.iloc[0]
 

@@ -26,7 +26,7 @@ from sim.files.provenance import commit
 from sim.files.results_folder import write_folder
 from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
 from sim.layout.figure_file import figure_names
-from sim.layout.run_columns import COLUMNS
+from sim.layout.run_columns import TABLES
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import ask
 from sim.simulation.run import run
@@ -37,9 +37,9 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 SEVERAL = ROOT / "scenarios" / "blinatumomab_then_inotuzumab.yaml"
 N = 200
-TABLES = sorted(set(COLUMNS) - {"events.csv"})
+WITHOUT_TRACES = sorted(set(TABLES) - {"events.csv"})
 FIGURES = set(figure_names(RunResult.FIGURES))
-FOLDER_OF_A_RUN = {*TABLES, *FIGURES, "summary.json", "provenance.json", "citations.txt"}
+FOLDER_OF_A_RUN = {*WITHOUT_TRACES, *FIGURES, "summary.json", "provenance.json", "citations.txt"}
 
 
 class Answer:
@@ -86,11 +86,11 @@ def test_every_file_of_a_run_is_written_and_nothing_else(answer):
     assert set(NAMES) == {*FOLDER_OF_A_RUN, "events.csv"}
 
 
-@pytest.mark.parametrize("name", COLUMNS)
+@pytest.mark.parametrize("name", TABLES)
 def test_columns_are_the_documented_ones(answer, name):
     with (answer.folder / name).open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
-    assert tuple(header) == COLUMNS[name]
+    assert tuple(header) == TABLES[name].names
     assert rows
     assert {len(row) for row in rows} == {len(header)}
 

@@ -5,14 +5,16 @@ import pytest
 from sim.analyses.compare import tables as comparison_files
 from sim.analyses.compare.tables import comparison_tables
 from sim.analyses.explain import tables as explain_files
-from sim.analyses.morris.tables import COLUMNS as MORRIS_COLUMNS
+from sim.analyses.morris.tables import TABLE as MORRIS
 from sim.analyses.price import tables as price
+from sim.analyses.psa.curves import CURVES
 from sim.analyses.threshold import tables as threshold
-from sim.analyses.tornado.tables import COLUMNS as TORNADO
+from sim.analyses.tornado.tables import TABLE as TORNADO
 from sim.analyses.twoway import tables as two_way
+from sim.analyses.validate.tables import TABLE as VALIDATION
 from sim.analyses.voi import tables as voi
 from sim.analyses.what_ifs.analysis import scenario_matrix
-from sim.analyses.what_ifs.tables import COLUMNS as WHAT_IFS
+from sim.analyses.what_ifs.tables import TABLE as WHAT_IFS
 from sim.analyses.what_ifs.tables import matrix_table
 from sim.economics.ledger import Account
 from sim.layout import run_columns
@@ -23,16 +25,25 @@ from sim.simulation.run import run
 from sim.simulation.summary import summarise
 
 DOCUMENTED = {
-    **run_columns.COLUMNS,
+    **{
+        each.file: each.names
+        for each in (
+            *run_columns.TABLES.values(),
+            price.TABLE,
+            price.CURVE_TABLE,
+            voi.TABLE,
+            voi.CURVE_TABLE,
+            CURVES,
+            TORNADO,
+            two_way.TABLE,
+            threshold.TABLE,
+            MORRIS,
+            WHAT_IFS,
+            VALIDATION,
+        )
+    },
     **comparison_files.COLUMNS,
     **explain_files.COLUMNS,
-    "price.csv": price.COLUMNS,
-    "voi.csv": voi.COLUMNS,
-    "tornado.csv": TORNADO,
-    "twoway.csv": two_way.COLUMNS,
-    "threshold.csv": threshold.COLUMNS,
-    "morris.csv": MORRIS_COLUMNS,
-    "scenarios.csv": WHAT_IFS,
 }
 GENERIC = {
     "mean",

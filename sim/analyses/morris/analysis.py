@@ -22,8 +22,9 @@ from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.constant import is_constant
 from sim.analyses.shared.global_sensitivity import RESAMPLES, Model, problem, salib_seed
 from sim.analyses.shared.paired_runs import Progress
-from sim.analyses.shared.points import VALUE, Target, outcomes_at
+from sim.analyses.shared.points import VALUE, CubeTarget, Target, outcomes_at
 from sim.economics.estimates import Array
+from sim.simulation.question import Question
 
 LEVELS: Final = 4
 """Values of each coordinate: 0, 1/3, 2/3 and 1 of its range."""
@@ -120,6 +121,11 @@ class Screening:
     table: pd.DataFrame
 
     @property
+    def question(self) -> Question:
+        """The question."""
+        return self.target.question
+
+    @property
     def is_constant(self) -> bool:
         """Whether the outcome is the same in all runs."""
         return bool(self.table["mu_star"].isna().all())
@@ -129,13 +135,13 @@ class Screening:
 class Plan:
     """The points at which to run the model, and the inputs."""
 
-    target: Target
+    target: CubeTarget
     groups: list[str] | None
     trajectories: int
     points: Array
 
 
-def plan(looked_at: Target, *, grouped: bool, trajectories: int) -> Plan:
+def plan(looked_at: CubeTarget, *, grouped: bool, trajectories: int) -> Plan:
     """Lay out the runs for the effects of groups, or of every parameter."""
     space = looked_at.cube
     groups = space.groups if grouped else None

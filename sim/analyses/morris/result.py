@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,55 +22,27 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
 from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
+from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.work import check_store
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
 
-class MorrisResult(ResumableResult[Screening]):
+class MorrisResult(RankedResult[Screening]):
     """Elementary effects of every uncertain parameter on an outcome."""
 
     COMMAND = "morris"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    def __init__(
-        self, scenario: Scenario, screening: Resumable[Screening], found: Screening, top: int
-    ) -> None:
-        super().__init__(scenario, screening, found)
-        self._top = top
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.effects}
+    LAYOUT = tables.LAYOUT
 
     @property
     def effects(self) -> pd.DataFrame:
-        """A row per input, as in morris.csv (`sim.analyses.morris.tables.COLUMNS`).
-
-        The most influential is first. Columns ``input``, ``label``, the mean size ``mu_star`` of the changes of the outcome over
-        the range of the input with the half-width ``mu_star_ci`` of its 95 % interval, their mean
-        ``mu`` and standard deviation ``sigma``, all in ``unit``.
-        """
+        """A row per input, as in morris.csv: `sim.analyses.morris.tables.TABLE`."""
         return tables.morris_table(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.morris_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the inputs with the largest effects."""
-        tables.print_morris(console, self._found, self._top)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_morris(self._found, self._top)
 
 
 @checked
@@ -136,7 +107,7 @@ def _planned(
     runs = len(planned.points)
     return Resumable(
         planned.target.question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             manifest,
             *(planned.target, tables.ANALYSIS, planned.trajectories, chunks_of(runs)),
@@ -144,5 +115,5 @@ def _planned(
         ),
         left=partial(points_to_simulate, runs),
         simulate=partial(analysis.screen, planned, threads=threads),
-        files=partial(tables.morris_files, top=top),
+        shown=(top,),
     )

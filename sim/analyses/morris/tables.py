@@ -8,13 +8,21 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.morris.analysis import EFFECTS, Screening
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
-from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
+from sim.analyses.shared.files import names_of
+from sim.analyses.shared.global_sensitivity_text import (
+    fixed,
+    heading,
+    nothing,
+    read_target,
+    target_summary,
+)
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import shown_label
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
+from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
-from sim.layout.values import finite
 from sim.simulation.shares import REST, wholes
 
 if TYPE_CHECKING:
@@ -22,44 +30,48 @@ if TYPE_CHECKING:
 
 ANALYSIS: Final = "morris"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = ("input", "label", *EFFECTS, "unit")
-"""Of morris.csv, one row per input, the largest `mu_star` first, in the `unit` of the outcome."""
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("input"),
+        text("label"),
+        *(number(name, "in `unit`; see `sim.analyses.morris.analysis`") for name in EFFECTS),
+        text("unit", "that of the outcome"),
+    ),
+)
+"""One row per input, the largest `mu_star` first."""
 NO_EFFECTS: Final = "no effects and no ranks"
 
 
 def morris_table(result: Screening) -> pd.DataFrame:
-    """Return the effects in the columns `COLUMNS`."""
+    """Return the effects as `TABLE`."""
     table = result.table.rename_axis("input").reset_index()
     table.insert(1, "label", [_label(result.target, str(name)) for name in table["input"]])
     table["unit"] = result.target.outcome.file_unit
-    return table[list(COLUMNS)]
+    return table[list(TABLE.names)]
 
 
 def morris_summary(result: Screening) -> dict[str, Any]:
     """Return the content of morris.json after its heading."""
-    records = [
-        {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
-        for row in morris_table(result).to_dict(orient="records")
-    ]
     return {
         **target_summary(result.target),
         "varies": not result.is_constant,
         "trajectories": result.trajectories,
         "runs": result.runs,
-        "inputs": records,
+        "inputs": records(morris_table(result)),
     }
 
 
-def morris_json(result: Screening) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.target.question, ANALYSIS, morris_summary(result))
+def read_morris(stored: Stored) -> Screening:
+    """Return the effects that are stored in a folder.
 
-
-def morris_files(result: Screening, top: int) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name; the figure names the `top` inputs."""
-    table, summary = morris_table(result), morris_summary(result)
-    figure = drawn_morris(result, top)
-    return analysis_files(result.target.question, ANALYSIS, table, summary, figure)
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, table = stored.summary, stored.table(TABLE).set_index("input")
+    return Screening(read_target(stored), told["trajectories"], told["runs"], table[list(EFFECTS)])
 
 
 def drawn_morris(result: Screening, top: int) -> Figure:
@@ -116,3 +128,8 @@ def _label(target: Target, name: str) -> str:
             members = (shown_label(target.question, member) for member in whole.counts)
             return f"Rest beside: {'; '.join(members)}"
     return name
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, morris_table, morris_summary, drawn_morris, print_morris, read_morris
+)

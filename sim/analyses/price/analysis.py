@@ -14,7 +14,7 @@ benefit ``threshold * E - C - price * V`` is 0, and the ICER the threshold, at t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -25,10 +25,12 @@ import pandas as pd
 from sim.analyses.psa.acceptability import best_shares, quiet_shares, share_errors
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, Psa
 from sim.analyses.psa.noise import split
+from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.prices import InfusionDrug, InjectedDrug
 from sim.errors import UserError
+from sim.layout.schema import Schema, number, text
 from sim.simulation.question import Question, with_numbers
 
 PRICES: Final = 101
@@ -75,6 +77,64 @@ class Chance(NamedTuple):
     se: float
     without_noise: float
     without_noise_se: float
+
+
+CURVE: Final = Schema(
+    "price_curve.csv",
+    (
+        text("strategy", "with the drug"),
+        number("threshold", "in `currency` per QALY"),
+        number("price", "in `currency` per vial"),
+        number("probability", "share of draws in which it is the most cost-effective"),
+        number("se", "its binomial error"),
+        number("without_noise", "the share without the Monte Carlo noise of each draw"),
+        number("without_noise_se", "its error"),
+        text("currency"),
+    ),
+)
+"""By price how likely each strategy with the drug is the most cost-effective."""
+
+
+@dataclass(frozen=True)
+class PriceAnalysis:
+    """The prices at which strategies meet each threshold.
+
+    Attributes
+    ----------
+    question
+        Its patients are those of one draw.
+    regimen, parameter, price
+        As in `PricedResults`.
+    draws, parameters_drawn, base_patients
+        The number of draws, of uncertain parameters, and of patients of the deterministic run.
+    limits
+        Of every strategy at every threshold.
+    vials_per_cycle
+        By strategy, the mean vials of a cycle that is started.
+    chances
+        By strategy and threshold, how likely the strategy is the best of all at the price of the
+        scenario and at that of the base case; None at a price that cannot be.
+    curve
+        The table `CURVE`.
+    """
+
+    question: Question
+    regimen: str
+    parameter: str
+    price: float
+    draws: int
+    parameters_drawn: int
+    base_patients: int
+    limits: tuple[PriceLimit, ...]
+    vials_per_cycle: Mapping[str, float]
+    chances: Mapping[tuple[str, float], tuple[Chance | None, ...]]
+    curve: pd.DataFrame
+
+    def change_percent(self, price: float) -> float:
+        """Return how far a price is from that of the scenario; nan below a price of 0."""
+        if not (self.price > 0.0 and price >= 0.0):
+            return math.nan
+        return PERCENT * (price / self.price - 1.0)
 
 
 @dataclass(frozen=True)
@@ -240,24 +300,44 @@ class PricedResults:
         return {name: Chance(*each) for name, each in zip(names, found, strict=True)}
 
     def curve(self) -> pd.DataFrame:
-        """Return by price how likely each strategy with the drug is the most cost-effective.
-
-        Columns: ``strategy``, ``threshold`` and ``price`` (currency per QALY and per vial),
-        ``probability`` and ``se`` (share of draws, binomial error), ``without_noise`` and
-        ``without_noise_se`` (the share without the Monte Carlo noise of each draw, and its error),
-        ``currency``.
-        """
+        """Return the table `CURVE`."""
+        currency = self.psa.question.perspective.currency
         rows = [
-            (name, threshold, price, *chance)
+            (name, threshold, price, *chance, currency)
             for threshold in self.psa.question.thresholds
             for price in self._grid()
             for name, chance in self.chances(threshold, price).items()
             if name in self.holding
         ]
-        columns = ["strategy", "threshold", "price", "probability", "se", "without_noise"]
-        table = pd.DataFrame(rows, columns=[*columns, "without_noise_se"])
-        table["currency"] = self.psa.question.perspective.currency
-        return table.sort_values(["strategy", "threshold", "price"], ignore_index=True)
+        return CURVE.table(rows).sort_values(["strategy", "threshold", "price"], ignore_index=True)
+
+    def analysis(self) -> PriceAnalysis:
+        """Return the answer for every strategy at every threshold."""
+        limits = tuple(self.limits())
+        return PriceAnalysis(
+            question=self.psa.question,
+            regimen=self.regimen,
+            parameter=self.parameter,
+            price=self.price,
+            draws=self.psa.draws,
+            parameters_drawn=len(self.psa.parameters.columns),
+            base_patients=self.psa.base_patients,
+            limits=limits,
+            vials_per_cycle={name: self.vials_per_cycle(name) for name in self.compared},
+            chances={
+                (limit.strategy, limit.threshold): (
+                    self._chance(limit, self.price),
+                    self._chance(limit, limit.base.mean),
+                )
+                for limit in limits
+            },
+            curve=self.curve(),
+        )
+
+    def _chance(self, limit: PriceLimit, price: float) -> Chance | None:
+        if not (math.isfinite(price) and price >= 0.0):
+            return None
+        return self.chances(limit.threshold, price)[limit.strategy]
 
     def _grid(self) -> list[float]:
         found = [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import PricedResults, only_regimen, price_parameter, priced_results
+from sim.analyses.price.analysis import PriceAnalysis, only_regimen, price_parameter, priced_results
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import (
@@ -19,8 +19,9 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.layout.progress import patients_progress
 
 if TYPE_CHECKING:
@@ -29,16 +30,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PriceResult(ScenarioResult):
+class PriceResult(StoredResult):
     """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
 
     COMMAND = "price"
     FILES = report.NAMES
     FIGURES = (report.CURVE,)
 
-    def __init__(self, scenario: Scenario, found: PricedResults) -> None:
+    def __init__(self, scenario: Scenario, found: PriceAnalysis) -> None:
         super().__init__(scenario)
         self._found = found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, report.read_price(stored))
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -47,22 +52,13 @@ class PriceResult(ScenarioResult):
 
     @property
     def prices(self) -> pd.DataFrame:
-        """A row per strategy, threshold and basis, as in price.csv (`sim.analyses.price.tables.COLUMNS`).
-
-        Columns ``strategy``, ``comparator``, ``threshold``, ``basis`` (``base_case`` or
-        ``mean_over_draws``), ``price_per_vial`` with its ``se`` in currency, ``direction``,
-        ``change_percent``, the cost of a cycle at that price, and ``currency``.
-        """
+        """A row per strategy, threshold and basis, as in price.csv: `sim.analyses.price.tables.TABLE`."""
         return report.price_table(self._found)
 
     @property
     def curve(self) -> pd.DataFrame:
-        """The probability of being the most cost-effective by price, as in price_curve.csv.
-
-        Columns ``strategy``, ``threshold``, ``price`` (currency per vial), ``probability`` with its
-        ``se``, ``without_noise``, ``without_noise_se``, ``currency``.
-        """
-        return self._found.curve()
+        """The probability of being the most cost-effective by price: `sim.analyses.price.analysis.CURVE`."""
+        return self._found.curve
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
@@ -132,4 +128,4 @@ def price(
     size = chosen_size(question, work, draws=draws, patients=patients)
     sized = replace(question, patients=size.patients)
     found = priced_results(sized, regimen, lambda each: results(each, size.draws, work))
-    return written(PriceResult(chosen, found), folder)
+    return written(PriceResult(chosen, found.analysis()), folder)

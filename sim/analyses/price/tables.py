@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.price.analysis import Chance, PricedResults, PriceLimit
+from sim.analyses.price.analysis import CURVE as CURVE_TABLE
+from sim.analyses.price.analysis import Chance, PriceAnalysis, PriceLimit
 from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.layout.cells import NOTHING, SYMBOLS, money, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
+from sim.layout.schema import Schema, in_csv, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
-from sim.layout.values import estimate_json, finite
+from sim.layout.values import estimate_row, finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,41 +33,32 @@ NAMES: Final = (
     f"{CURVE}.csv",
     *figure_names([CURVE]),
 )
-COLUMNS: Final = (
-    "strategy",
-    "comparator",
-    "threshold",
-    "basis",
-    "price_per_vial",
-    "se",
-    "direction",
-    "change_percent",
-    "vials_per_cycle",
-    "price_per_cycle",
-    "price_per_cycle_se",
-    "currency",
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("strategy"),
+        text("comparator"),
+        number("threshold", "in `currency` per QALY"),
+        text("basis", "``base_case``, the parameters' own values, or ``mean_over_draws``"),
+        number(
+            "price_per_vial", "at which the ICER is the threshold; below 0 a payment to the payer"
+        ),
+        number("se", "its Monte Carlo error or, over draws, that of draws and patients"),
+        text("direction", "whether the threshold is met at most or at least at this price"),
+        number("change_percent", "from the price of the scenario; empty below a price of 0"),
+        number("vials_per_cycle", "mean of started cycles; empty unless in the first line alone"),
+        number("price_per_cycle"),
+        number("price_per_cycle_se"),
+        text("currency", "of the prices and of `threshold`"),
+    ),
 )
-"""Of price.csv.
-
-- `basis` is ``base_case``, the parameters' own values, or ``mean_over_draws``.
-- `price_per_vial` is the price at which the ICER against the comparator is the threshold; `se` its
-  Monte Carlo error or, over draws, that of draws and patients. `direction` says whether the
-  threshold is met at most or at least at this price. A price below 0 would be a payment to the
-  payer.
-- `change_percent` is from the price of the scenario; empty below a price of 0.
-- `vials_per_cycle` are the mean vials of a cycle that is started, interruptions included; empty
-  where the drug is not in the first line alone.
-- `currency` is that of the prices and of `threshold`, per QALY.
-
-Columns of price_curve.csv are those of `sim.analyses.price.analysis.PricedResults.curve`.
-"""
+BASES: Final = ("base_case", "mean_over_draws")
 LINEAR: Final = (
     "The price changes no patient's course, so costs are a straight line of it and every price "
     "here is exact for these draws and patients. A price per cycle counts the mean vials of a "
     "cycle that is started."
 )
-SCENARIO_PRICE: Final = "at_price_of_scenario"
-BASE_PRICE: Final = "at_price_of_base_case"
+CHANCES: Final = ("at_price_of_scenario", "at_price_of_base_case")
 NEVER: Final = (
     "A price below 0 says that the threshold is not met even where the drug is for nothing."
 )
@@ -75,83 +69,114 @@ CURVE_NOTE: Final = (
 )
 
 
-def price_table(found: PricedResults) -> pd.DataFrame:
-    """Return the prices in the columns `COLUMNS`."""
-    comparator = found.psa.question.scenario.comparator_name
-    rows: list[tuple[Any, ...]] = []
-    for limit in found.limits():
-        vials = found.vials_per_cycle(limit.strategy)
-        for basis, price in (("base_case", limit.base), ("mean_over_draws", limit.mean)):
-            per_cycle = _per_cycle(price, vials)
-            rows.append(
-                (
-                    limit.strategy,
-                    comparator,
-                    limit.threshold,
-                    basis,
-                    finite(price.mean),
-                    finite(price.se),
-                    limit.direction,
-                    finite(_change(found, price)),
-                    finite(vials),
-                    finite(per_cycle.mean),
-                    finite(per_cycle.se),
-                    found.psa.question.perspective.currency,
-                )
-            )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+def price_table(found: PriceAnalysis) -> pd.DataFrame:
+    """Return the prices as `TABLE`."""
+    return TABLE.table(
+        (
+            limit.strategy,
+            found.question.scenario.comparator_name,
+            limit.threshold,
+            basis,
+            *estimate_row(price),
+            limit.direction,
+            finite(found.change_percent(price.mean)),
+            finite(vials),
+            *estimate_row(_per_cycle(price, vials)),
+            found.question.perspective.currency,
+        )
+        for limit in found.limits
+        for vials in (found.vials_per_cycle[limit.strategy],)
+        for basis, price in zip(BASES, (limit.base, limit.mean), strict=True)
+    )
 
 
-def price_summary(found: PricedResults) -> dict[str, Any]:
+def price_summary(found: PriceAnalysis) -> dict[str, Any]:
     """Return the content of price.json after its heading."""
     return {
         "regimen": found.regimen,
         "parameter": found.parameter,
         "price": found.price,
-        "draws": found.psa.draws,
+        "draws": found.draws,
         "patients_of": "one draw",
-        "base_case_patients": found.psa.base_patients,
-        "limits": [
+        "parameters_drawn": found.parameters_drawn,
+        "base_case_patients": found.base_patients,
+        "prices": records(price_table(found)),
+        "probability_most_cost_effective": [
             {
-                "strategy": limit.strategy,
-                "threshold": limit.threshold,
-                "direction": limit.direction,
-                "base_case": estimate_json(limit.base),
-                "mean_over_draws": estimate_json(limit.mean),
-                "vials_per_cycle": finite(found.vials_per_cycle(limit.strategy)),
-                "probability_most_cost_effective": {
+                "strategy": strategy,
+                "threshold": threshold,
+                **{
                     name: None if chance is None else chance._asdict()
-                    for name, chance in _chances(found, limit).items()
+                    for name, chance in zip(CHANCES, chances, strict=True)
                 },
             }
-            for limit in found.limits()
+            for (strategy, threshold), chances in found.chances.items()
         ],
     }
 
 
-def price_json(found: PricedResults) -> str:
+def read_price(stored: Stored) -> PriceAnalysis:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, table = stored.summary, stored.table(TABLE)
+    bases, means = (table[table["basis"] == basis].to_dict("records") for basis in BASES)
+    chances = told["probability_most_cost_effective"]
+    return PriceAnalysis(
+        question=stored.question,
+        **{key: told[key] for key in ("regimen", "parameter", "price", "draws")},
+        parameters_drawn=told["parameters_drawn"],
+        base_patients=told["base_case_patients"],
+        limits=tuple(
+            PriceLimit(
+                base["strategy"],
+                base["threshold"],
+                Estimate(base["price_per_vial"], base["se"]),
+                Estimate(mean["price_per_vial"], mean["se"]),
+                base["direction"],
+            )
+            for base, mean in zip(bases, means, strict=True)
+        ),
+        vials_per_cycle={base["strategy"]: base["vials_per_cycle"] for base in bases},
+        chances={
+            (each["strategy"], each["threshold"]): tuple(_read_chance(each[at]) for at in CHANCES)
+            for each in chances
+        },
+        curve=stored.table(CURVE_TABLE),
+    )
+
+
+def _read_chance(told: Mapping[str, float] | None) -> Chance | None:
+    return None if told is None else Chance(**told)
+
+
+def price_json(found: PriceAnalysis) -> str:
     """Return the whole analysis as JSON text."""
-    return summary_json(found.psa.question, ANALYSIS, price_summary(found))
+    return summary_json(found.question, ANALYSIS, price_summary(found))
 
 
-def price_files(found: PricedResults) -> dict[str, str | bytes]:
+def price_files(found: PriceAnalysis) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
-    question = found.psa.question
+    question = found.question
     files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
-    files[f"{CURVE}.csv"] = found.curve().to_csv(index=False, lineterminator="\n")
+    files[f"{CURVE}.csv"] = in_csv(found.curve)
     return files | figure_files({CURVE: drawn_price(found)})
 
 
-def drawn_price(found: PricedResults) -> Figure:
+def drawn_price(found: PriceAnalysis) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.price.figure import price_figure
     from sim.layout.style import styled
 
-    question = found.psa.question
+    question = found.question
     with styled():
         return price_figure(
-            found.curve(),
-            list(found.limits()),
+            found.curve,
+            list(found.limits),
             {each.name: each.shown_name for each in question.scenario.strategies},
             drug=question.catalogue.regimens[found.regimen].label,
             price=found.price,
@@ -159,33 +184,32 @@ def drawn_price(found: PricedResults) -> Figure:
         )
 
 
-def print_price(console: Console, found: PricedResults) -> None:
+def print_price(console: Console, found: PriceAnalysis) -> None:
     """Print the prices at every threshold."""
-    question, psa = found.psa.question, found.psa
+    question = found.question
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
-        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
+        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
         f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
-    base = f"{patients_in_words(psa.base_patients)}, every input at its base value"
+    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     print_question(
         console, question, ("Simulated", simulated), ("Base case", base), ("Price", price)
     )
-    limits = list(found.limits())
-    for strategy in found.compared:
-        chosen = [limit for limit in limits if limit.strategy == strategy]
+    for strategy in found.vials_per_cycle:
+        chosen = [limit for limit in found.limits if limit.strategy == strategy]
         print_table(console, _table(found, strategy, chosen, symbol))
-    never = [NEVER] if any(limit.base.mean < 0.0 for limit in limits) else []
+    never = [NEVER] if any(limit.base.mean < 0.0 for limit in found.limits) else []
     print_notes(console, LINEAR, *never, CURVE_NOTE)
 
 
-def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
-    question = found.psa.question
+def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
+    question = found.question
     comparator = strategy_label(question, question.scenario.comparator_name)
-    vials = found.vials_per_cycle(strategy)
+    vials = found.vials_per_cycle[strategy]
     sections = []
     for name, prices in (
         ("Base case", [limit.base for limit in limits]),
@@ -195,20 +219,20 @@ def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], sy
             Row(f"{name}, per vial", [_money(price, symbol) for price in prices]),
             Row(
                 "  change from the scenario, %",
-                [_percent(_change(found, price)) for price in prices],
+                [_percent(found.change_percent(price.mean)) for price in prices],
             ),
         ]
         if math.isfinite(vials):
             cycles = [_money(_per_cycle(price, vials), symbol) for price in prices]
             rows.append(Row(f"  per cycle of {vials:.1f} vials", cells=cycles))
         sections.append(rows)
-    chances = [_chances(found, limit) for limit in limits]
+    chances = [found.chances[limit.strategy, limit.threshold] for limit in limits]
     sections.append(
         [
             Row("Probability most cost-effective, %"),
             *(
-                Row(f"  at the price of the {place}", [_chance(each[key]) for each in chances])
-                for place, key in (("scenario", SCENARIO_PRICE), ("base case", BASE_PRICE))
+                Row(f"  at the price of the {place}", [_chance(each[at]) for each in chances])
+                for at, place in enumerate(("scenario", "base case"))
             ),
         ]
     )
@@ -219,17 +243,6 @@ def _table(found: PricedResults, strategy: str, limits: Sequence[PriceLimit], sy
     )
     headings = [f"{symbol}{limit.threshold:,.0f} per QALY" for limit in limits]
     return Table(corner, headings, sections)
-
-
-def _chances(found: PricedResults, limit: PriceLimit) -> dict[str, Chance | None]:
-    """Return how likely the strategy is the best of all at the scenario's price and at the limit."""
-    prices = {SCENARIO_PRICE: found.price, BASE_PRICE: limit.base.mean}
-    return {
-        name: found.chances(limit.threshold, price)[limit.strategy]
-        if math.isfinite(price) and price >= 0.0
-        else None
-        for name, price in prices.items()
-    }
 
 
 def _chance(chance: Chance | None) -> Cell:
@@ -246,12 +259,6 @@ def _money(price: Estimate, symbol: str) -> Cell:
 
 def _percent(change: float) -> Cell:
     return Cell(f"{change:+.1f}") if math.isfinite(change) else Cell(NOTHING)
-
-
-def _change(found: PricedResults, price: Estimate) -> float:
-    if not (found.price > 0.0 and price.mean >= 0.0):
-        return math.nan
-    return PERCENT * (price.mean / found.price - 1.0)
 
 
 def _per_cycle(price: Estimate, vials: float) -> Estimate:

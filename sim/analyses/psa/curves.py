@@ -22,12 +22,29 @@ from sim.analyses.psa.acceptability import (
 )
 from sim.analyses.psa.draws_run import COVARIANCE, Psa
 from sim.economics.estimates import Array
+from sim.layout.schema import Schema, flag, number, text
 
 CURVE_STEPS: Final = 100
 BEYOND: Final = 1.25
 """A curve ends so far beyond the highest threshold, or the last at which the choice changes."""
 FARTHEST: Final = 5.0
 """But not farther than so many times the highest threshold."""
+CURVES: Final = Schema(
+    "acceptability.csv",
+    (
+        text("strategy"),
+        number("threshold", "in `currency` per QALY"),
+        number("probability", "share of draws in which it has the most net benefit"),
+        number("se", "its binomial error"),
+        number("without_noise", "the share without the Monte Carlo noise of each draw"),
+        number("without_noise_se", "its error"),
+        flag("optimal", "whether it has the most expected net benefit"),
+        number("expected_loss", "without noise, in `currency` per patient"),
+        number("expected_loss_se", "that of the draws as they are"),
+        text("currency"),
+    ),
+)
+"""Acceptability curves and expected losses over `threshold_grid`."""
 
 
 def threshold_grid(psa: Psa, thresholds: Sequence[float]) -> Array:
@@ -46,20 +63,13 @@ def quiet_benefits(psa: Psa, threshold: float) -> Array:
 
 
 def acceptability_curves(psa: Psa) -> pd.DataFrame:
-    """Return acceptability curves and expected losses over `threshold_grid`.
-
-    Columns: ``strategy``, ``threshold``; ``probability`` and ``se``, the share of draws in which
-    it has the most net benefit, with its binomial error; ``without_noise`` and
-    ``without_noise_se``, the same without noise and its error; ``optimal``, whether it has the
-    most expected net benefit; ``expected_loss`` without noise, in currency per patient, and
-    ``expected_loss_se``, that of the draws as they are; ``currency``, that of the losses and of
-    the threshold, per QALY.
-    """
+    """Return the table `CURVES`."""
     grid = threshold_grid(psa, psa.question.thresholds)
     costs, qalys = psa.values("cost"), psa.values("qalys")
     shares, frontier = ceac(costs, qalys, grid), ceaf(costs, qalys, grid)
     errors = share_errors(shares, psa.draws)
     loss_errors = expected_loss(costs, qalys, grid).se
+    currency = psa.question.perspective.currency
     rows = []
     for k, threshold in enumerate(grid.tolist()):
         benefits = quiet_benefits(psa, threshold)
@@ -67,12 +77,10 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
         losses = benefits.max(axis=1).mean() - benefits.mean(axis=0)
         rows += [
             (name, threshold, shares[k, s], errors[k, s], silent[s], silent_se[s])
-            + (bool(frontier.strategy[k] == s), losses[s], loss_errors[k, s])
+            + (bool(frontier.strategy[k] == s), losses[s], loss_errors[k, s], currency)
             for s, name in enumerate(psa.strategies)
         ]
-    columns = ["strategy", "threshold", "probability", "se", "without_noise", "without_noise_se"]
-    table = pd.DataFrame(rows, columns=[*columns, "optimal", "expected_loss", "expected_loss_se"])
-    table["currency"] = psa.question.perspective.currency
+    table = CURVES.table(rows)
     order = pd.Categorical(table["strategy"], psa.strategies)
     return table.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
 

@@ -9,6 +9,7 @@ from sim.analyses.psa.curves import acceptability_curves, quiet_increments
 from sim.analyses.psa.draws_run import Psa
 from sim.layout.cells import SYMBOLS
 from sim.layout.figure_file import figure_files, figure_names
+from sim.layout.schema import in_csv
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +21,6 @@ NAMES: Final = (
     f"{CURVES}.csv",
     *figure_names((PLANE, CURVES, LOSSES)),
 )
-"""The columns of acceptability.csv are those of `sim.analyses.psa.curves.acceptability_curves`."""
 
 
 def psa_figures(psa: Psa) -> dict[str, bytes]:
@@ -28,7 +28,7 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
     if len(psa.strategies) == 1:
         return {}
     curves = acceptability_curves(psa)
-    files = {f"{CURVES}.csv": curves.to_csv(index=False, lineterminator="\n").encode()}
+    files = {f"{CURVES}.csv": in_csv(curves).encode()}
     return files | figure_files(drawn_psa(psa))
 
 

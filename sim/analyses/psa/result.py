@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import pandas as pd
 
@@ -27,10 +27,11 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import ScenarioResult
+from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, draws_table, manifest, manifest_text
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
+from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
 from sim.layout.progress import patients_progress
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class PsaResult(ScenarioResult):
+class PsaResult(StoredResult):
     """Outcomes under draws of the uncertain parameters, and the decision under them.
 
     Figures are ``acceptability``, the curves with their frontier, ``plane``, the
@@ -57,6 +58,10 @@ class PsaResult(ScenarioResult):
     def __init__(self, scenario: Scenario, found: Answer) -> None:
         super().__init__(scenario)
         self._answer = found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, psa_files.read_answer(stored))
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -81,21 +86,12 @@ class PsaResult(ScenarioResult):
 
     @property
     def parameters(self) -> pd.DataFrame:
-        """How each uncertain parameter was drawn, as in psa_inputs.csv.
-
-        Columns ``name``, ``label``, ``unit``, ``status``, ``distribution``, ``value`` (of a
-        deterministic run), and ``mean``, ``sd``, ``low``, ``high`` of the draws.
-        """
+        """How each uncertain parameter was drawn, as in psa_inputs.csv: `sim.analyses.psa.tables.DRAWN`."""
         return psa_files.drawn_table(self._answer.psa)
 
     @property
     def ceac(self) -> pd.DataFrame:
-        """Acceptability curves and expected losses over thresholds, as in acceptability.csv.
-
-        Columns ``strategy``, ``threshold`` (currency per QALY), ``probability`` with its ``se``,
-        ``without_noise``, ``optimal``, ``expected_loss`` (currency per patient) with its
-        ``expected_loss_se``, ``currency``.
-        """
+        """Acceptability curves and expected losses over thresholds: `sim.analyses.psa.curves.CURVES`."""
         return acceptability_curves(self._answer.psa)
 
     def files(self) -> Mapping[str, str | bytes]:

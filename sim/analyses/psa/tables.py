@@ -4,53 +4,65 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 
 from sim.analyses.psa import figures as psa_figures
-from sim.analyses.psa.allocation import NAIVE_PATIENTS, rounded_up
-from sim.analyses.psa.answer import Answer, Choice, Gain, Planned
+from sim.analyses.psa.allocation import NAIVE_PATIENTS, Allocation, Variances, rounded_up
+from sim.analyses.psa.answer import Answer, Choice, Gain, Planned, answer
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.intervals import INTERVAL, quantile_error
 from sim.analyses.psa.noise import Split
 from sim.analyses.run.tables import INDENT
-from sim.analyses.shared.results import DETERMINISTIC, MANIFEST, TABLE, result_files
+from sim.analyses.shared.results import (
+    DETERMINISTIC,
+    MANIFEST,
+    TABLE,
+    psa_of,
+    read_parquet,
+    result_files,
+)
+from sim.analyses.shared.stored import Stored
 from sim.economics.incremental import Increment
+from sim.errors import UserError
 from sim.layout.citations import citations
 from sim.layout.run_tables import inputs_table
+from sim.layout.schema import Schema, in_csv, number, text
 from sim.layout.values import estimate_json, finite
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.run import Simulation
 
 SUMMARY: Final = "psa.json"
-DRAWN: Final = "psa_inputs.csv"
-DRAWN_COLUMNS: Final = (
-    "name",
-    "label",
-    "unit",
-    "status",
-    "distribution",
-    "value",
-    "mean",
-    "sd",
-    "low",
-    "low_se",
-    "high",
-    "high_se",
+DRAWN: Final = Schema(
+    "psa_inputs.csv",
+    (
+        text("name"),
+        text("label"),
+        text("unit"),
+        text("status"),
+        text("distribution"),
+        number("value", "that of a deterministic run; the rest is of the draws"),
+        number("mean"),
+        number("sd"),
+        number("low", "the 2.5 % quantile"),
+        number("low_se", "its error as an estimate of that of the distribution"),
+        number("high", "the 97.5 % quantile"),
+        number("high_se"),
+    ),
 )
-"""Of psa_inputs.csv: `value` is that of a deterministic run, the rest is of the draws, with
-`low` and `high` their 2.5 % and 97.5 % quantiles and the errors of these as estimates of those of
-the distribution. The columns of psa.parquet are those of
-`sim.analyses.psa.draws_run.Psa.outcomes`, then ``parameter:NAME`` of each drawn parameter."""
+"""The columns of psa.parquet are those of `sim.analyses.psa.draws_run.Psa.outcomes`, then
+``parameter:NAME`` of each drawn parameter."""
 
 NAMES: Final = (
     TABLE,
     DETERMINISTIC,
     SUMMARY,
-    DRAWN,
+    DRAWN.file,
     "inputs.csv",
     "provenance.json",
     "citations.txt",
@@ -64,8 +76,8 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
     psa = answer.psa
     texts = {
         SUMMARY: psa_json(answer),
-        DRAWN: _csv(drawn_table(psa)),
-        "inputs.csv": _csv(inputs_table(psa.question)),
+        DRAWN.file: in_csv(drawn_table(psa)),
+        "inputs.csv": in_csv(inputs_table(psa.question)),
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
     }
@@ -116,7 +128,7 @@ def psa_json(answer: Answer) -> str:
 
 
 def drawn_table(psa: Psa) -> pd.DataFrame:
-    """Describe the draws of each parameter, in the columns `DRAWN_COLUMNS`."""
+    """Describe the draws of each parameter, as the table `DRAWN`."""
     rows = []
     for name, values in psa.parameters.items():
         parameter = psa.question.parameters[str(name)]
@@ -139,7 +151,7 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
                 high_se,
             )
         )
-    return pd.DataFrame(rows, columns=list(DRAWN_COLUMNS))
+    return DRAWN.table(rows)
 
 
 def _provenance(psa: Psa) -> dict[str, Any]:
@@ -228,5 +240,43 @@ def _split(psa: Psa, found: Split) -> dict[str, Any]:
     return {**known, "interval_needs": needs}
 
 
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, lineterminator="\n")
+def read_psa(stored: Stored) -> Psa:
+    """Return the draws that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    found = []
+    for name in (TABLE, DETERMINISTIC):
+        path = stored.folder / name
+        try:
+            found.append(read_parquet(path.read_bytes()))
+        except (OSError, ArrowException) as error:
+            raise UserError(f"cannot be read ({error})", file=path) from None
+    table, deterministic = found
+    return psa_of(stored.question, table, deterministic, stored.summary["base_case_patients"])
+
+
+def read_answer(stored: Stored) -> Answer:
+    """Return the answer whose draws are stored in a folder; errors as for `read_psa`."""
+    return answer(read_psa(stored), _read_planned(stored.summary))
+
+
+def _read_planned(told: Mapping[str, Any]) -> Planned | None:
+    chosen = told["chosen"]
+    if chosen is None:
+        return None
+    between, within = (chosen[f"between_{name}_sd"] ** 2 for name in ("draws", "patients"))
+    return Planned(
+        Variances(chosen["strategy"], chosen["threshold"], between, within),
+        Allocation(
+            told["draws"],
+            told["patients"],
+            chosen["expected_se"],
+            chosen["expected_noise_share"],
+            chosen["customary_draws"],
+            chosen["customary_expected_se"],
+        ),
+    )

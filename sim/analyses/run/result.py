@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
 from sim.analyses.run import figures
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threads, Whole, checked
-from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
-from sim.layout.run_columns import COLUMNS
+from sim.layout.run_columns import EVENTS
 from sim.simulation import run as study
 from sim.simulation.flow import Flow
 from sim.simulation.run import KEPT_AT_MOST, Engine, Simulation, Sink
@@ -27,77 +29,64 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class RunResult(ScenarioResult):
+class RunResult(StoredResult):
     """The simulated patients of a scenario, and their results.
 
     Means are per patient and carry their Monte Carlo standard error. Money is in the currency and
     the prices of the perspective; QALYs, life-years and costs are discounted unless their name
-    says otherwise. The columns are those of `sim.layout.run_columns.COLUMNS`.
+    says otherwise. The columns are those of `sim.layout.run_columns.TABLES`.
     """
 
     COMMAND = "run"
     FILES = files.NAMES
+    STORED = files.SUMMARY
     FIGURES = figures.NAMES
 
     def __init__(
-        self, scenario: Scenario, simulation: Simulation, summary: Summary, flow: Flow | None
+        self,
+        scenario: Scenario,
+        simulation: Simulation,
+        summary: Summary,
+        tables: Callable[[], Mapping[str, pd.DataFrame]],
     ) -> None:
         super().__init__(scenario)
         self._simulation = simulation
         self._summary = summary
-        self._flow = flow
+        self._tables = tables
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        simulation, summary, tables = files.read_run(stored)
+        return cls(scenario, simulation, summary, lambda: tables)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        from sim.layout.run_tables import run_tables
-
-        found = run_tables(self._simulation, self._summary, self._flow)
-        return {name.removesuffix(".csv"): table for name, table in found.items()}
+        return {name.removesuffix(".csv"): table for name, table in self._tables().items()}
 
     @property
     def strategies(self) -> pd.DataFrame:
-        """Outcomes of each strategy: ``strategy``, ``outcome``, ``mean``, ``se``, ``unit``.
-
-        Outcomes are named with their unit, as in summary.json: ``life_years``, ``qalys``,
-        ``cost``, ``cost.drug``, ``response_percent``, ``os_median_months`` and more.
-        """
+        """Outcomes of each strategy: `sim.layout.run_columns.STRATEGIES`."""
         return self.tables["strategies"]
 
     @property
     def increments(self) -> pd.DataFrame:
-        """Differences from the comparator in the same patients.
-
-        Columns ``strategy``, ``comparator``, ``outcome`` (``cost``, ``qalys``, ``life_years``,
-        ``icer`` in currency per QALY, ``nmb_at_50000`` in currency, ...), ``mean``, ``se``,
-        ``unit``.
-        """
+        """Differences from the comparator in the same patients: `sim.layout.run_columns.INCREMENTS`."""
         return self.tables["increments"]
 
     @property
     def survival(self) -> pd.DataFrame:
-        """Survival by month: ``strategy``, ``endpoint``, ``months``, ``survival_percent``, ``at_risk``.
-
-        Endpoints are ``os``, ``efs`` and, of the responders of the first line, ``rfs``.
-        """
+        """Survival by month: `sim.layout.run_columns.SURVIVAL`."""
         return self.tables["survival"]
 
     @property
     def ledger(self) -> pd.DataFrame:
-        """Costs, QALYs and life-years per patient, by where they come from.
-
-        Columns ``strategy``, ``account``, ``category``, ``line``, ``state``, ``undiscounted`` and
-        ``discounted``, which add up to the totals, ``unit``.
-        """
+        """Costs, QALYs and life-years by where they come from: `sim.layout.run_columns.LEDGER`."""
         return self.tables["ledger"]
 
     @property
     def flow(self) -> pd.DataFrame:
-        """Numbers of patients by course, at 60 months or at the end of the horizon.
-
-        Columns ``strategy``, ``response``, ``transplant``, ``course``, ``state``, ``months``,
-        ``patients``.
-        """
+        """Numbers of patients by course: `sim.layout.run_columns.FLOW`."""
         return self.tables["flow"]
 
     @property
@@ -111,9 +100,7 @@ class RunResult(ScenarioResult):
 
         Empty unless patients were traced.
         """
-        import pandas as pd
-
-        return self.tables.get("events", pd.DataFrame(columns=list(COLUMNS["events.csv"])))
+        return self.tables["events"] if "events" in self.tables else EVENTS.table(())
 
     @property
     def patients(self) -> pd.DataFrame:
@@ -125,14 +112,16 @@ class RunResult(ScenarioResult):
         Raises
         ------
         UserError
-            When there were more than 100,000 patients: write them with ``patients_out``.
+            When there were more than 100,000 patients, or the result was read from its files: write
+            them with ``patients_out``.
         """
         from sim.analyses.run.patients import patients_table
 
         arms = self._simulation.arms
         if not arms:
             raise UserError(
-                f"only up to {KEPT_AT_MOST:,} patients are kept; write them to a file",
+                f"only up to {KEPT_AT_MOST:,} patients are kept, and none in the files of a run; "
+                "write them to a file",
                 key="patients_out",
             )
         rows = [arm.rows for arm in arms]
@@ -148,7 +137,7 @@ class RunResult(ScenarioResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return files.run_files(self._simulation, self._summary, self._flow)
+        return files.run_files(self._simulation, self._summary, self._tables())
 
     def json(self) -> str:
         """Return the summary as JSON text."""
@@ -165,10 +154,8 @@ class RunResult(ScenarioResult):
             text.print_lines(console, ["", *shown])
 
     def _draw(self, name: str) -> Figure:
-        from sim.layout.run_tables import run_tables
-
-        tables = run_tables(self._simulation, self._summary, self._flow)
-        return figures.drawn_run(name, self._simulation.question, self._summary, tables)
+        question = self._simulation.question
+        return figures.drawn_run(name, question, self._summary, self._tables())
 
 
 @checked
@@ -258,7 +245,15 @@ def _simulated(
             sink=_each(sinks) if sinks else None,
         )
         summary = summarise(simulation)
-    return RunResult(scenario, simulation, summary, flow)
+    return RunResult(scenario, simulation, summary, partial(_tables, simulation, summary, flow))
+
+
+def _tables(
+    simulation: Simulation, summary: Summary, flow: Flow | None
+) -> Mapping[str, pd.DataFrame]:
+    from sim.layout.run_tables import run_tables
+
+    return run_tables(simulation, summary, flow)
 
 
 def _each(sinks: Sequence[Sink]) -> Sink:

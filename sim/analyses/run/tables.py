@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.analyses.run import figures
+from sim.analyses.shared.stored import Stored
+from sim.economics.estimates import Estimate
+from sim.economics.frontier import FrontierRow
+from sim.economics.incremental import Increment
+from sim.files.documents import exists
 from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.life_table import life_table_json
-from sim.layout.run_columns import COLUMNS
-from sim.layout.values import estimate_json, finite
+from sim.layout.run_columns import EVENTS, INCREMENTS, STRATEGIES, TABLES
+from sim.layout.schema import in_csv
+from sim.layout.values import estimate_json, finite, known
 from sim.simulation.flow import Flow
 from sim.simulation.provenance import fingerprint, provenance
-from sim.simulation.run import Simulation
-from sim.simulation.summary import Comparison, Summary
+from sim.simulation.run import Simulation, traces
+from sim.simulation.summary import ArmSummary, Comparison, Step, Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INDENT: Final = 2
 
-TEXTS: Final = ("summary.json", "provenance.json", "citations.txt")
-NAMES: Final = (*TEXTS, *COLUMNS, *figure_names(figures.NAMES))
+SUMMARY: Final = "summary.json"
+CATEGORY: Final = "cost."
+TEXTS: Final = (SUMMARY, "provenance.json", "citations.txt")
+NAMES: Final = (*TEXTS, *TABLES, *figure_names(figures.NAMES))
 """Every name that a run may write: files of an earlier run under these names are removed."""
 
 
@@ -74,6 +87,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
             f"cost.{name}": estimate_json(value)
             for name, value in comparison.cost_categories.items()
         },
+        "covariance": finite(gain.covariance),
         "icer": gain.icer,
         "icer_se": finite(gain.icer_se),
         "quadrant": gain.quadrant,
@@ -86,11 +100,10 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _step(summary: Summary, name: str) -> dict[str, Any]:
     """Return error and limits of the ICER of a step along the frontier, where they are known."""
     step = summary.steps.get(name)
-    error = None if step is None else step.icer_se
     return {
-        "icer_se": finite(error),
+        "icer_se": None if step is None else finite(step.icer_se),
         "icer_interval": None if step is None else step.icer_interval,
-        "against": None if step is None else step.comparator,
+        "against": None if step is None else step.against,
     }
 
 
@@ -106,26 +119,19 @@ def check_output(folder: Path) -> None:
 
 
 def run_files(
-    simulation: Simulation, summary: Summary, flow: Flow | None = None
+    simulation: Simulation, summary: Summary, tables: Mapping[str, pd.DataFrame]
 ) -> dict[str, str | bytes]:
-    """Return the files of the run by name; the `flow` as for `run_tables`."""
-    from sim.layout.run_tables import run_tables
-
+    """Return the files of the run by name, with the tables of `run_tables`."""
     texts: dict[str, str | bytes] = {
-        "summary.json": summary_json(simulation, summary),
+        SUMMARY: summary_json(simulation, summary),
         "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
         "citations.txt": citations(simulation.question),
     }
-    tables = run_tables(simulation, summary, flow)
     drawn = {
         name: figures.drawn_run(name, simulation.question, summary, tables)
         for name in figures.NAMES
     }
-    return (
-        texts
-        | {name: table.to_csv(index=False, lineterminator="\n") for name, table in tables.items()}
-        | figure_files(drawn)
-    )
+    return texts | {name: in_csv(table) for name, table in tables.items()} | figure_files(drawn)
 
 
 def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | None = None) -> None:
@@ -139,4 +145,94 @@ def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | N
     UserError
         When the folder cannot be written.
     """
-    write_analysis(folder, "run", run_files(simulation, summary, flow), NAMES)
+    from sim.layout.run_tables import run_tables
+
+    tables = run_tables(simulation, summary, flow)
+    write_analysis(folder, "run", run_files(simulation, summary, tables), NAMES)
+
+
+def read_run(stored: Stored) -> tuple[Simulation, Summary, dict[str, pd.DataFrame]]:
+    """Return the run that is stored in a folder: its question, its summary and its tables.
+
+    The single patients are not stored; those that were traced are simulated again.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told = stored.summary
+    tables = {
+        name: stored.table(schema)
+        for name, schema in TABLES.items()
+        if schema != EVENTS or exists(stored.folder / name)
+    }
+    traced = tables[EVENTS.file]["patient"].max() + 1 if EVENTS.file in tables else 0
+    simulation = Simulation(stored.question, (), traces(stored.question, traced), told["engine"])
+    found, gains = (by_strategy(tables[each.file]) for each in (STRATEGIES, INCREMENTS))
+    return simulation, _read_summary(told, found, gains), tables
+
+
+def _read_summary(
+    told: Mapping[str, Any],
+    found: Mapping[str, Mapping[str, Estimate]],
+    gains: Mapping[str, Mapping[str, Estimate]],
+) -> Summary:
+    comparisons = (
+        Comparison(
+            Increment(
+                each["strategy"],
+                each["comparator"],
+                gain["cost"],
+                gain["qalys"],
+                gain["life_years"],
+                known(each["covariance"]),
+            ),
+            {
+                name.removeprefix(CATEGORY): value
+                for name, value in gain.items()
+                if name.startswith(CATEGORY)
+            },
+            {threshold: gain[f"nmb_at_{threshold:g}"] for threshold in told["thresholds"]},
+        )
+        for each in told["increments"]
+        for gain in (gains[each["strategy"]],)
+    )
+    return Summary(
+        arms=tuple(
+            ArmSummary(arm["name"], arm["label"], _with_medians(found[arm["name"]]))
+            for arm in told["strategies"]
+        ),
+        comparisons=tuple(comparisons),
+        frontier=tuple(
+            FrontierRow(*(row[key] for key in FrontierRow._fields)) for row in told["frontier"]
+        ),
+        steps={
+            row["name"]: Step(*(row[key] for key in Step._fields))
+            for row in told["frontier"]
+            if row["against"] is not None
+        },
+        inputs=told["inputs"],
+    )
+
+
+def by_strategy(table: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
+    """Return the estimates of strategies.csv or increments.csv, by strategy and outcome."""
+    found: dict[str, dict[str, Estimate]] = {}
+    rows = (table[name].tolist() for name in ("strategy", "outcome", "mean", "se"))
+    for strategy, outcome, mean, se in zip(*rows, strict=True):
+        found.setdefault(strategy, {})[outcome] = Estimate(mean, se)
+    return found
+
+
+def _with_medians(outcomes: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Return the outcomes with infinite medians, which tables leave empty: those not reached.
+
+    Without responders there is no median of their survival.
+    """
+    found = dict(outcomes)
+    for name, patients in (("os", math.inf), ("rfs", outcomes["response_percent"].mean)):
+        median = f"{name}_median_months"
+        if patients > 0.0 and math.isnan(found[median].mean):
+            found[median] = Estimate(math.inf, math.nan)
+    return found

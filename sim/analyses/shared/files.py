@@ -12,6 +12,7 @@ import pandas as pd
 from sim.files.atomic import encoded
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
+from sim.layout.schema import in_csv
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
@@ -54,7 +55,7 @@ def analysis_files(
     settings = {key: value for key, value in summary.items() if not isinstance(value, list | dict)}
     origin = provenance(Simulation(question, (), (), "core")) | {"analysis": analysis} | settings
     files: dict[str, str | bytes] = {
-        f"{analysis}.csv": table.to_csv(index=False, lineterminator="\n"),
+        f"{analysis}.csv": in_csv(table),
         f"{analysis}.json": summary_json(question, analysis, summary),
         "provenance.json": json.dumps(origin, indent=INDENT, allow_nan=False) + "\n",
         "citations.txt": citations(question),

@@ -7,10 +7,12 @@ from typing import Any
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
+from sim.analyses.shared.outcomes import outcome_named
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import decided, shown_label
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import against, estimate_cell, print_heading
-from sim.layout.values import estimate_json
+from sim.layout.values import estimate_json, estimate_of
 
 
 def nothing(target: Target, without: str) -> str:
@@ -44,3 +46,11 @@ def target_summary(target: Target) -> dict[str, Any]:
         "threshold": target.threshold,
         "base": estimate_json(target.base),
     }
+
+
+def read_target(stored: Stored) -> Target:
+    """Return the target of `target_summary`, of an analysis in a folder."""
+    told, question = stored.summary, stored.question
+    currency = question.perspective.currency
+    outcome = outcome_named(told["outcome"], threshold=told["threshold"], currency=currency)
+    return Target(question, outcome, told["strategy"], told["threshold"], estimate_of(told["base"]))

@@ -35,7 +35,7 @@ VALUE, SE = "value", "se"
 
 @dataclass(frozen=True)
 class Target:
-    """The outcome analysed, and the uncertain parameters.
+    """The outcome analysed.
 
     Attributes
     ----------
@@ -48,6 +48,12 @@ class Target:
     strategy: str
     threshold: float
     base: Estimate
+
+
+@dataclass(frozen=True)
+class CubeTarget(Target):
+    """The outcome analysed, over the cube of the uncertain parameters."""
+
     cube: Cube
 
 
@@ -58,7 +64,7 @@ def target(
     threshold: float | None,
     strategy: str | None,
     posterior: pd.DataFrame | None,
-) -> Target:
+) -> CubeTarget:
     """Return the target of the analysis of a question.
 
     Parameters
@@ -81,12 +87,12 @@ def target(
     name = chosen_strategy(base, worth, strategy)
     reading = chosen.read(base.pair(name))
     found = Estimate(reading.value, reading.se)
-    return Target(question, chosen, name, worth, found, cube(question, posterior))
+    return CubeTarget(question, chosen, name, worth, found, cube(question, posterior))
 
 
 def fitted_target(
     question: Question, *, outcome: str, threshold: float | None, strategy: str | None
-) -> Target:
+) -> CubeTarget:
     """Return the target of a question with the posterior of the catalogue; see `target`.
 
     Raises
@@ -104,14 +110,14 @@ def fitted_target(
         )
 
 
-def with_twice_the_patients(looked_at: Target) -> Target:
+def with_twice_the_patients(looked_at: CubeTarget) -> CubeTarget:
     """Return the same target in twice as many patients, the first half of them the same."""
     question = looked_at.question
     return replace(looked_at, question=replace(question, patients=2 * question.patients))
 
 
 def outcomes_at(
-    looked_at: Target,
+    looked_at: CubeTarget,
     points: Array,
     *,
     threads: int | None = None,
@@ -191,7 +197,7 @@ def manifest(
     return analysis_manifest(looked_at.question, analysis, asked, chunks=chunks, chunk=CHUNK_POINTS)
 
 
-def _sets(looked_at: Target, points: Array) -> Sets:
+def _sets(looked_at: CubeTarget, points: Array) -> Sets:
     values = looked_at.cube.values(points)
     names, rows = [str(name) for name in values.columns], values.to_numpy()
 

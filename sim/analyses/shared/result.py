@@ -7,9 +7,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
-from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 
@@ -230,6 +231,42 @@ class ScenarioResult(Result):
     def _next_words(self) -> Mapping[str, str]:
         """The words of the commands that follow, see `sim.analyses.shared.next_steps`."""
         return {}
+
+
+class StoredResult(ScenarioResult, ABC):
+    """The answer to the question of a scenario, which can be read back from its files."""
+
+    STORED: ClassVar[str] = ""
+    """The JSON file of the analysis, where it does not have the name of the analysis."""
+
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path) -> Self:
+        """Return the answer that `write`, or the command with ``--out``, has put into a folder.
+
+        Parameters
+        ----------
+        scenario
+            The question, or the path of its file; its own number of patients and seed do not
+            matter.
+        folder
+            Of the files.
+
+        Raises
+        ------
+        UserError
+            When a file is missing or broken, or the answer is that to another question.
+        """
+        chosen = asked(scenario)
+        file = cls.STORED or f"{cls.ANALYSIS or cls.COMMAND}.json"
+        stored = Stored(Path(folder), file, chosen.question)
+        stored.check()
+        return cls._read(chosen, stored)
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        """Return the answer in the files."""
 
 
 _Found = TypeVar("_Found", bound=Result)

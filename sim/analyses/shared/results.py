@@ -131,16 +131,17 @@ def read_results(
         table, deterministic = (read_parquet(files[name]) for name in (TABLE, DETERMINISTIC))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
         return None
+    return psa_of(question, table, deterministic, base_patients)
+
+
+def psa_of(
+    question: Question, table: pd.DataFrame, deterministic: pd.DataFrame, base_patients: int
+) -> Psa:
+    """Return the results of the tables of `result_files`."""
     drawn = [name for name in table.columns if name.startswith(PARAMETER)]
     parameters = table.groupby("draw")[drawn].first()
     parameters.columns = parameters.columns.str.removeprefix(PARAMETER)
-    return Psa(
-        question=question,
-        parameters=parameters,
-        outcomes=table.drop(columns=drawn),
-        deterministic=deterministic,
-        base_patients=base_patients,
-    )
+    return Psa(question, parameters, table.drop(columns=drawn), deterministic, base_patients)
 
 
 def parquet(table: pd.DataFrame) -> bytes:

@@ -5,19 +5,70 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from sim.analyses.shared.files import in_bytes
-from sim.analyses.shared.result import ScenarioResult
+from sim.analyses.shared.arguments import TOP, Whole
+from sim.analyses.shared.files import analysis_files, in_bytes, summary_json
+from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, manifest_text
+from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.wording import rename_options
 from sim.analyses.shared.work import finished, kept_chunks, sets_progress
 from sim.files.results_folder import beside_others
 
 if TYPE_CHECKING:
-    from sim.analyses.shared.scenario import Scenario
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+    from sim.analyses.shared.scenario import Asked, Scenario
     from sim.simulation.question import Question
 
-Found = TypeVar("Found")
+
+class Answered(Protocol):
+    """Results that know their question."""
+
+    @property
+    def question(self) -> Question:
+        """The question."""
+
+
+Found = TypeVar("Found", bound=Answered)
+
+
+@dataclass(frozen=True)
+class Layout(Generic[Found]):
+    """The ways from the results of an analysis to its files and its words, and back.
+
+    Attributes
+    ----------
+    analysis
+        The name of the analysis, also that of its files.
+    table, summary
+        Return the rows of the CSV file, and the content of the JSON file after its heading.
+    figure, print_to
+        Draw the figure and print the answer; called, where both show only the first rows of the
+        table, also with their number.
+    read
+        Returns the results that are stored in a folder.
+    """
+
+    analysis: str
+    table: Callable[[Found], pd.DataFrame]
+    summary: Callable[[Found], Mapping[str, Any]]
+    figure: Callable[..., Figure]
+    print_to: Callable[..., None]
+    read: Callable[[Stored], Found]
+
+    def json(self, found: Found) -> str:
+        """Return the whole analysis as JSON text."""
+        return summary_json(found.question, self.analysis, self.summary(found))
+
+    def files(self, found: Found, *shown: int) -> dict[str, str | bytes]:
+        """Return the files of the analysis by name, without the manifest."""
+        table, summary = self.table(found), self.summary(found)
+        figure = self.figure(found, *shown)
+        return analysis_files(found.question, self.analysis, table, summary, figure)
 
 
 @dataclass(frozen=True)
@@ -28,24 +79,24 @@ class Resumable(Generic[Found]):
     ----------
     question
         The question.
-    analysis
-        The name of the analysis, also that of its files.
+    layout
+        Of its results.
     manifest
         Returns the manifest, which identifies the folder of the results.
     left
         From the numbers of the stored chunks to the parameter sets that are left to simulate.
     simulate
         Runs the analysis; called with ``progress`` and ``store``.
-    files
-        From the results to their files by name, without the manifest.
+    shown
+        The number of rows shown, where the figure shows only the first.
     """
 
     question: Question
-    analysis: str
+    layout: Layout[Found]
     manifest: Callable[[], Mapping[str, Any]]
     left: Callable[[set[int]], int]
     simulate: Callable[..., Found]
-    files: Callable[[Found], Mapping[str, str | bytes]]
+    shown: tuple[int, ...] = ()
 
     def run(self, folder: Path | None, *, resume: bool) -> Found:
         """Return the results, with their files in the folder if there is one.
@@ -55,24 +106,64 @@ class Resumable(Generic[Found]):
         UserError
             When the folder cannot be used, or the analysis finds a mistake in the question.
         """
-        with kept_chunks(self.manifest, self.analysis, folder, resume=resume) as store:
+        name = self.layout.analysis
+        with kept_chunks(self.manifest, name, folder, resume=resume) as store:
             with sets_progress(self.question, self.left(finished(store))) as advance:
                 found = self.simulate(progress=advance, store=store)
             if store is not None:
-                files = in_bytes(self.files(found))
-                store.finish(beside_others(store.folder, self.analysis, files))
+                files = in_bytes(self.layout.files(found, *self.shown))
+                store.finish(beside_others(store.folder, name, files))
         return found
 
 
-class ResumableResult(ScenarioResult, Generic[Found]):
-    """The results of such an analysis."""
+class ResumableResult(StoredResult, Generic[Found]):
+    """The results of such an analysis; of those read back from files the analysis is None."""
 
-    def __init__(self, scenario: Scenario, analysis: Resumable[Found], found: Found) -> None:
+    LAYOUT: ClassVar[Layout[Any]]
+
+    def __init__(
+        self, scenario: Scenario, analysis: Resumable[Found] | None, found: Found, *shown: int
+    ) -> None:
         super().__init__(scenario)
         self._analysis = analysis
         self._found = found
+        self._shown = shown
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, None, cls.LAYOUT.read(stored))
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {self.LAYOUT.analysis: self.LAYOUT.table(self._found)}
 
     def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name."""
-        found = in_bytes(self._analysis.files(self._found))
+        """Return the contents of the files by name; the manifest only where it was computed here."""
+        found = in_bytes(self.LAYOUT.files(self._found, *self._shown))
+        if self._analysis is None:
+            return found
         return {**found, MANIFEST: manifest_text(self._analysis.manifest(), found)}
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return self.LAYOUT.json(self._found)
+
+    def _print(self, console: Console) -> None:
+        """Print the answer alone."""
+        self.LAYOUT.print_to(console, self._found, *self._shown)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return self.LAYOUT.figure(self._found, *self._shown)
+
+
+class RankedResult(ResumableResult[Found]):
+    """The results of an analysis whose words and figure show only the first rows of its table."""
+
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
+        """Return the answer that is in a folder: `StoredResult.read`, with `top` rows shown."""
+        found = super().read(scenario, folder)
+        found._shown = (Whole(1)("top", top),)
+        return found

@@ -21,6 +21,7 @@ from sim.analyses.shared.groups import FITTED, group_of
 from sim.analyses.shared.paired_runs import Progress
 from sim.analyses.shared.points import (
     VALUE,
+    CubeTarget,
     Target,
     chunks_of,
     outcomes_at,
@@ -29,6 +30,7 @@ from sim.analyses.shared.points import (
 )
 from sim.analyses.sobol.shapley import COLUMNS, shapley_effects
 from sim.economics.estimates import Array
+from sim.simulation.question import Question
 
 POSTERIOR: Final = 10_000
 """Evenly spread draws of the posterior from which its covariance is taken."""
@@ -78,6 +80,11 @@ class Sobol:
     check: Check | None = None
 
     @property
+    def question(self) -> Question:
+        """The question."""
+        return self.target.question
+
+    @property
     def is_constant(self) -> bool:
         """Whether the outcome is the same at all points, so that there are no indices."""
         return bool(self.table["total"].isna().all())
@@ -87,7 +94,7 @@ class Sobol:
 class Plan:
     """The points at which to run the model, and the indices."""
 
-    target: Target
+    target: CubeTarget
     groups: list[str] | None
     draws: int
     points: Array
@@ -111,7 +118,7 @@ class Plan:
         return runs
 
 
-def plan(looked_at: Target, *, grouped: bool, draws: int, check: bool) -> Plan:
+def plan(looked_at: CubeTarget, *, grouped: bool, draws: int, check: bool) -> Plan:
     """Lay out the runs for the indices of groups, or of every parameter.
 
     Raises

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,8 +27,6 @@ from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
 
 class SobolResult(ResumableResult[Sobol]):
@@ -38,20 +35,11 @@ class SobolResult(ResumableResult[Sobol]):
     COMMAND = "sobol"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.indices}
+    LAYOUT = tables.LAYOUT
 
     @property
     def indices(self) -> pd.DataFrame:
-        """A row per group, as in sobol.csv (`sim.analyses.sobol.tables.COLUMNS`).
-
-        Columns ``group``, the number of its ``parameters``, ``first_order`` and ``total`` (shares of
-        the variance) with the half-widths of their 95 % intervals in ``first_order_ci`` and
-        ``total_ci``; those ending in ``_check`` are from twice the patients.
-        """
+        """A row per group, as in sobol.csv: `sim.analyses.sobol.tables.TABLE`."""
         return tables.sobol_table(self._found)
 
     @property
@@ -62,17 +50,6 @@ class SobolResult(ResumableResult[Sobol]):
         half-width of its 95 % interval, ``share_ci``. Empty where there are too few draws.
         """
         return self._found.fitted
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.sobol_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the indices of every group."""
-        tables.print_sobol(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_sobol(self._found)
 
 
 @checked
@@ -142,11 +119,10 @@ def _planned(
     looked_at = planned.target
     return Resumable(
         looked_at.question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             manifest, looked_at, tables.ANALYSIS, planned.draws, planned.chunks, settings
         ),
         left=planned.work,
         simulate=partial(analysis.sobol, planned, threads=threads),
-        files=tables.sobol_files,
     )

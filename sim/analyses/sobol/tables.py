@@ -8,10 +8,18 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.global_sensitivity import INDICES
-from sim.analyses.shared.global_sensitivity_text import fixed, heading, nothing, target_summary
+from sim.analyses.shared.global_sensitivity_text import (
+    fixed,
+    heading,
+    nothing,
+    read_target,
+    target_summary,
+)
 from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     against,
@@ -20,44 +28,50 @@ from sim.analyses.shared.text import (
     folded,
     print_notes,
 )
-from sim.analyses.sobol.analysis import Sobol
+from sim.analyses.sobol.analysis import Check, Sobol
+from sim.analyses.sobol.shapley import COLUMNS
 from sim.clinic.units import PERCENT
+from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import finite
+from sim.layout.values import finite, known
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "sobol"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "group",
-    "parameters",
-    *INDICES,
-    *(f"{name}_check" for name in INDICES),
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("group"),
+        count("parameters", "coordinates of the group"),
+        *(
+            number(f"{name}{suffix}", meaning)
+            for suffix, meaning in (
+                ("", "share of the variance; ``_ci`` is the half-width of its 95 % interval"),
+                ("_check", "the same from twice the patients; empty without ``--check``"),
+            )
+            for name in INDICES
+        ),
+    ),
 )
-"""Of sobol.csv, one row per group, the largest total index first.
-
-- `parameters` is the number of coordinates of the group.
-- `first_order` and `total` are shares of the variance; columns in ``_ci`` are half-widths of 95 %
-  intervals. Those in ``_check`` are from twice the patients, and empty without ``--check``.
-"""
+"""One row per group, the largest total index first."""
 NO_INDICES: Final = "no indices"
 
 
 def sobol_table(result: Sobol) -> pd.DataFrame:
-    """Return the indices in the columns `COLUMNS`."""
+    """Return the indices as `TABLE`."""
     table = result.table.rename_axis("group").reset_index()
     table.insert(1, "parameters", [result.members[name] for name in table["group"]])
     for name in INDICES:
         checked = np.nan if result.check is None else result.check.table[name].to_numpy()
         table[f"{name}_check"] = checked
-    return table[list(COLUMNS)]
+    return table[list(TABLE.names)]
 
 
 def sobol_summary(result: Sobol) -> dict[str, Any]:
     """Return the content of sobol.json after its heading."""
-    summary = {
+    return {
         **target_summary(result.target),
         "draws": result.draws,
         "runs": result.draws * (len(result.table) + 2),
@@ -65,30 +79,33 @@ def sobol_summary(result: Sobol) -> dict[str, Any]:
         "sd": result.sd,
         "varies": not result.is_constant,
         "first_order_sum": None if result.is_constant else float(result.table["first_order"].sum()),
+        "checked": result.check is not None,
         "noise_share": None if result.check is None else finite(result.check.noise_share),
+        "groups": records(sobol_table(result)),
+        "fitted": records(result.fitted.rename_axis("topic").reset_index()),
     }
-    records = [
-        {key: finite(value) if isinstance(value, float) else value for key, value in row.items()}
-        for row in sobol_table(result).to_dict(orient="records")
-    ]
-    fitted = [
-        {"topic": str(topic), **row}
-        for topic, row in zip(
-            result.fitted.index, result.fitted.to_dict(orient="records"), strict=True
-        )
-    ]
-    return {**summary, "groups": records, "fitted": fitted}
 
 
-def sobol_json(result: Sobol) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.target.question, ANALYSIS, sobol_summary(result))
+def read_sobol(stored: Stored) -> Sobol:
+    """Return the indices that are stored in a folder.
 
-
-def sobol_files(result: Sobol) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = sobol_table(result), sobol_summary(result)
-    return analysis_files(result.target.question, ANALYSIS, table, summary, drawn_sobol(result))
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, everything = stored.summary, stored.table(TABLE).set_index("group")
+    checked = everything[[f"{name}_check" for name in INDICES]].set_axis(INDICES, axis=1)
+    return Sobol(
+        target=read_target(stored),
+        draws=told["draws"],
+        members={str(name): count for name, count in everything["parameters"].items()},
+        table=everything[list(INDICES)],
+        mean=told["mean"],
+        sd=told["sd"],
+        check=Check(checked, known(told["noise_share"])) if told["checked"] else None,
+        fitted=pd.DataFrame(told["fitted"], columns=["topic", *COLUMNS]).set_index("topic"),
+    )
 
 
 def drawn_sobol(result: Sobol) -> Figure:
@@ -184,3 +201,6 @@ def _notes(result: Sobol) -> list[str]:
             f"{PERCENT * result.check.noise_share:.1f} % of the variance is Monte Carlo noise."
         )
     return notes
+
+
+LAYOUT: Final = Layout(ANALYSIS, sobol_table, sobol_summary, drawn_sobol, print_sobol, read_sobol)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,6 @@ from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -31,33 +28,12 @@ class ThresholdResult(ResumableResult[ThresholdAnalysis]):
     COMMAND = "threshold"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.flips}
+    LAYOUT = tables.LAYOUT
 
     @property
     def flips(self) -> pd.DataFrame:
-        """A row per flip, as in threshold.csv (`sim.analyses.threshold.tables.COLUMNS`).
-
-        Columns ``parameter``, ``threshold`` (``currency`` per QALY), the ``value`` of the flip with
-        its Monte Carlo error ``se`` (in ``unit``), ``optimal_below`` and ``optimal_above``, the ends
-        of the interval ``low`` and ``high``, the ``base``, and of a count ``last_below``. A
-        threshold without a flip has a row without a value.
-        """
+        """A row per flip, as in threshold.csv: `sim.analyses.threshold.tables.TABLE`."""
         return tables.threshold_table(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.threshold_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print where the decision flips at each threshold."""
-        tables.print_threshold(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_threshold(self._found)
 
 
 @checked
@@ -116,7 +92,7 @@ def _planned(
     """Return the search over this interval, ready to run."""
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, {"varied": varied}),
@@ -125,5 +101,4 @@ def _planned(
         ),
         left=partial(analysis.work, question, varied),
         simulate=partial(analysis.threshold_analysis, question, varied, threads=threads),
-        files=tables.threshold_files,
     )

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
+from sim.analyses.shared.ranges import Range
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     money,
@@ -17,8 +21,9 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
+from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
 from sim.layout.cells import number_text
+from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.values import finite
 
@@ -27,36 +32,28 @@ if TYPE_CHECKING:
 
 ANALYSIS: Final = "threshold"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "parameter",
-    "threshold",
-    "value",
-    "se",
-    "optimal_below",
-    "optimal_above",
-    "low",
-    "high",
-    "base",
-    "last_below",
-    "unit",
-    "currency",
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("parameter"),
+        number("threshold", "in `currency` per QALY"),
+        number("value", "where another is optimal; of a count the first whole number there"),
+        number("se", "its Monte Carlo error; a count has none"),
+        text("optimal_below", "the strategies on the two sides"),
+        text("optimal_above"),
+        number("low", "ends of the interval"),
+        number("high"),
+        number("base", "the parameter's own value"),
+        number("last_below", "of a count, the whole number before `value`"),
+        text("unit", "of all numbers but `threshold`"),
+        text("currency"),
+    ),
 )
-"""Of threshold.csv, one row per flip; a threshold without one has a row without a value.
-
-- `value` is the value at which another strategy becomes optimal, between `low` and `high`; `se` is
-  its Monte Carlo error.
-- `optimal_below` and `optimal_above` are the strategies on its two sides.
-- `base` is the parameter's own value.
-- Of a count the decision flips between two whole numbers: `value` is the first at which
-  `optimal_above` is optimal, `last_below` the one before, and there is no error. Else
-  `last_below` is empty.
-- `value`, `se`, `low`, `high`, `base` and `last_below` are in `unit`, `threshold` in `currency`
-  per QALY.
-"""
+"""One row per flip; a threshold without one has a row without a value."""
 
 
 def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
-    """Return the flips in the columns `COLUMNS`."""
+    """Return the flips as `TABLE`."""
     base = result.question.numbers[result.varied.name]
     units = (result.varied.unit, result.question.perspective.currency)
     ends = (result.varied.low, result.varied.high, base)
@@ -70,7 +67,7 @@ def threshold_table(result: ThresholdAnalysis) -> pd.DataFrame:
         ]
         if not flips:
             rows.append((*place, None, None, decision.low, decision.high, *ends, None, *units))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return TABLE.table(rows)
 
 
 def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
@@ -85,36 +82,42 @@ def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
         "linear": result.linear,
         "varies": not result.is_constant,
         "decisions": [
-            {
-                "threshold": threshold,
-                "optimal_at_low": decision.low,
-                "optimal_at_base": decision.base,
-                "optimal_at_high": decision.high,
-                "flips": [
-                    {
-                        "value": flip.value,
-                        "se": finite(flip.se),
-                        "below": flip.below,
-                        "above": flip.above,
-                        "last_below": finite(flip.last_below),
-                    }
-                    for flip in result.flips_at(threshold)
-                ],
-            }
+            {"threshold": threshold, **decision._asdict()}
             for threshold, decision in result.decisions.items()
+        ],
+        "flips": records(threshold_table(result)),
+        "grid": [
+            {"value": value, "cost": cost.tolist(), "qalys": qalys.tolist()}
+            for value, cost, qalys in result.grid
         ],
     }
 
 
-def threshold_json(result: ThresholdAnalysis) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, threshold_summary(result))
+def read_threshold(stored: Stored) -> ThresholdAnalysis:
+    """Return the analysis that is stored in a folder.
 
-
-def threshold_files(result: ThresholdAnalysis) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = threshold_table(result), threshold_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_threshold(result))
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told = stored.summary
+    flips = stored.table(TABLE).dropna(subset="value")
+    ends = ["threshold", "value", "se", "optimal_below", "optimal_above", "last_below"]
+    return ThresholdAnalysis(
+        question=stored.question,
+        varied=Range(*(told[key] for key in ("parameter", "label", "unit", "low", "high"))),
+        linear=told["linear"],
+        decisions={
+            each["threshold"]: Decision(*(each[key] for key in Decision._fields))
+            for each in told["decisions"]
+        },
+        grid=tuple(
+            Means(each["value"], np.array(each["cost"]), np.array(each["qalys"]))
+            for each in told["grid"]
+        ),
+        flips=tuple(Flip(*row) for row in flips[ends].itertuples(index=False)),
+    )
 
 
 def drawn_threshold(result: ThresholdAnalysis) -> Figure:
@@ -180,3 +183,8 @@ def _place(flip: Flip) -> str:
     if flip.is_jump:
         return f"between {flip.last_below:,.0f} and {flip.value:,.0f}"
     return f"{flip.value:,.4g}"
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, threshold_table, threshold_summary, drawn_threshold, print_threshold, read_threshold
+)

@@ -17,8 +17,8 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
-from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, Scenario, asked
+from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
@@ -27,8 +27,6 @@ from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -36,50 +34,18 @@ SHOWN: Final = ("top", "components")
 """Settings of what is printed and drawn."""
 
 
-class TornadoResult(ResumableResult[Tornado]):
+class TornadoResult(RankedResult[Tornado]):
     """An outcome at both ends of every parameter's interval, and under other structures."""
 
     COMMAND = "tornado"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        varied: Resumable[Tornado],
-        found: Tornado,
-        top: int,
-        *,
-        components: bool,
-    ) -> None:
-        super().__init__(scenario, varied, found)
-        self._top = top
-        self._components = components
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.bars}
+    LAYOUT = tables.LAYOUT
 
     @property
     def bars(self) -> pd.DataFrame:
-        """A row per bar, as in tornado.csv (`sim.analyses.tornado.tables.COLUMNS`).
-
-        Columns ``group``, ``parameter``, ``label``, ``unit``, the ends of the interval ``low`` and
-        ``high``, the outcome at the ``base`` and at the ends (``outcome_low``, ``outcome_high``),
-        the Monte Carlo errors of the changes (``se_low``, ``se_high``), the optimal strategy there,
-        the ``swing``, ``within_error``, ``flips``, the ``outcome_unit``, the ``status`` of the
-        parameter and the ICERs at the ends (``icer_low``, ``icer_high``).
-        """
+        """A row per bar, as in tornado.csv: `sim.analyses.tornado.tables.TABLE`."""
         return tables.tornado_table(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.tornado_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the widest bars and the structural choices."""
-        tables.print_tornado(console, self._found, self._top, components=self._components)
 
     @property
     def _next_words(self) -> Mapping[str, str]:
@@ -88,9 +54,6 @@ class TornadoResult(ResumableResult[Tornado]):
         bars = [bar for bar in self._found.bars if bar.group in alone and bar.swing > 0.0]
         widest = max(bars, key=lambda bar: bar.swing, default=None)
         return {} if widest is None else {"WIDEST": widest.name}
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_tornado(self._found, self._top, components=self._components)
 
 
 @checked
@@ -159,7 +122,7 @@ def tornado(
     settings["components"] = components
     varied = _planned(chosen.question, settings, threads)
     found = varied.run(folder, resume=resume)
-    return TornadoResult(chosen, varied, found, top, components=components)
+    return TornadoResult(chosen, varied, found, top, components)
 
 
 def _planned(
@@ -171,7 +134,7 @@ def _planned(
     options = {name: value for name, value in settings.items() if name not in SHOWN}
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, settings),
@@ -182,5 +145,5 @@ def _planned(
         simulate=partial(
             analysis.tornado, question, **options, posterior=posterior, threads=threads
         ),
-        files=partial(tables.tornado_files, **{name: settings[name] for name in SHOWN}),
+        shown=tuple(settings[name] for name in SHOWN),
     )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import (
-    analysis_files,
-    names_of,
-    summary_json,
-)
-from sim.analyses.shared.outcomes import ICER, NHB, NMB
+from sim.analyses.shared.files import names_of
+from sim.analyses.shared.outcomes import ICER, NHB, NMB, outcome_named
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     against,
@@ -37,60 +36,51 @@ from sim.analyses.tornado.analysis import (
     Tornado,
     shown_sections,
 )
+from sim.economics.estimates import Estimate
 from sim.layout.cells import number_text
+from sim.layout.schema import Schema, flag, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import estimate_json, finite
+from sim.layout.values import estimate_json, estimate_of, finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "tornado"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "group",
-    "parameter",
-    "label",
-    "unit",
-    "low",
-    "high",
-    "base",
-    "outcome_low",
-    "outcome_high",
-    "se_low",
-    "se_high",
-    "optimal_low",
-    "optimal_high",
-    "state_low",
-    "state_high",
-    "benefit_low",
-    "benefit_high",
-    "swing",
-    "within_error",
-    "flips",
-    "outcome_unit",
-    "status",
-    "icer_low",
-    "icer_high",
+ENDS: Final = ("low", "high")
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text(
+            "group",
+            "one of `sim.analyses.tornado.analysis.GROUPS`; ``structure`` has a low end only",
+        ),
+        text("parameter", "its name, or that of the component or the choice"),
+        text("label"),
+        text("unit", "of `low` and `high`: of a component of the fit, standard deviations"),
+        *(number(end, "end of the interval") for end in ENDS),
+        number("base", "outcome of the strategy minus that of the comparator"),
+        *(number(f"outcome_{end}", "the same there") for end in ENDS),
+        *(number(f"se_{end}", "Monte Carlo error of the change from the base") for end in ENDS),
+        *(text(f"optimal_{end}", "strategy with the most net benefit there") for end in ENDS),
+        *(
+            text(f"state_{end}", "why the outcome has no value, such as ``dominant``")
+            for end in ENDS
+        ),
+        *(number(f"benefit_{end}", "change of net benefit, in currency") for end in ENDS),
+        *(number(f"change_{end}", "of the outcome from the base") for end in ENDS),
+        number("swing", "how far the ends and the base are apart"),
+        flag("within_error", "whether no end differs from the base by more than 1.96 errors"),
+        flag("flips", "whether another strategy than at the base is optimal at an end"),
+        text("outcome_unit", "of outcomes, their errors, changes and `swing`"),
+        text("status", "of the parameter in the catalogue; empty for components and structures"),
+        *(
+            number(f"icer_{end}", "cost per QALY there, empty where it is not the cost of a gain")
+            for end in ENDS
+        ),
+    ),
 )
-"""Of tornado.csv, one row per bar.
-
-- `group` is one of ``parameter``, ``fitted parameter`` (varied between quantiles of the joint
-  posterior), ``fitted together`` (moved along a principal component of it, whose `low` and `high`
-  are in standard deviations) and ``structure``, which has one alternative only: its columns end
-  in ``_low``.
-- `unit` is that of `low` and `high`, `outcome_unit` that of outcomes, their errors and `swing`.
-- `base` and `outcome_*` are the outcome of the strategy minus that of the comparator; `se_*` is
-  the Monte Carlo error of the change from the base, in the same patients.
-- `optimal_*` is the strategy with the most net benefit there; `flips` says that it is another
-  one than at the base.
-- `state_*` describes an end at which the outcome has no value, such as ``dominant`` for an ICER;
-  `benefit_*` is how far the net benefit of the strategy moves from the base, in currency. Bars with
-  such an end come first, by that.
-- `swing` is how far the ends and the base are apart; `within_error` says that no end differs from
-  the base by more than 1.96 errors.
-- `status` of the parameter in the catalogue; empty for components and structures.
-- `icer_*` is the incremental cost per QALY there, empty where it is not the cost of a gain.
-"""
+"""One row per bar; bars with an end without an outcome come first, by the change of net benefit."""
 NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
 NO_PARAMETER: Final = (
     f"{DOES_NOT_VARY.capitalize()} with any parameter: structural choices alone change it."
@@ -103,31 +93,30 @@ BLOCKS: Final = 8
 
 
 def tornado_table(result: Tornado) -> pd.DataFrame:
-    """Return the bars in the columns `COLUMNS`."""
-    unit = result.outcome.file_unit
-    rows = [
+    """Return the bars as `TABLE`."""
+    return TABLE.table(
         (
             bar.group,
             bar.name,
             bar.label,
             bar.unit,
             *_pair(bar, lambda end: end.value),
-            result.base.mean,
+            finite(result.base.mean),
             *_pair(bar, lambda end: finite(end.outcome)),
             *_pair(bar, lambda end: finite(end.change.se)),
             *_pair(bar, lambda end: end.optimal),
             *_pair(bar, lambda end: end.state or None),
             *_pair(bar, lambda end: finite(end.benefit)),
+            *_pair(bar, lambda end: finite(end.change.mean)),
             finite(bar.swing),
             bar.within_error,
             result.flips(bar),
-            unit,
+            result.outcome.file_unit,
             STATUSES.get(result.mark(bar)),
             *_pair(bar, lambda end: finite(end.icer)),
         )
         for bar in result.bars
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    )
 
 
 def _pair(bar: Bar, read: Any) -> tuple[Any, Any]:  # noqa: ANN401
@@ -145,47 +134,51 @@ def tornado_summary(result: Tornado) -> dict[str, Any]:
         "optimal": result.optimal,
         "base": estimate_json(result.base),
         "state": result.state or None,
-        "bars": [
-            {
-                "group": bar.group,
-                "parameter": bar.name,
-                "label": bar.label,
-                "unit": bar.unit,
-                "swing": finite(bar.swing),
-                "within_error": bar.within_error,
-                "flips": result.flips(bar),
-                "status": STATUSES.get(result.mark(bar)),
-                "ends": [
-                    {
-                        "value": end.value,
-                        "outcome": finite(end.outcome),
-                        "change": estimate_json(end.change),
-                        "optimal": end.optimal,
-                        "state": end.state or None,
-                        "benefit_change": finite(end.benefit),
-                        "icer": finite(end.icer),
-                    }
-                    for end in bar.ends
-                ],
-            }
-            for bar in result.bars
-        ],
+        "bars": records(tornado_table(result)),
     }
 
 
-def tornado_json(result: Tornado) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, tornado_summary(result))
+def read_tornado(stored: Stored) -> Tornado:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, question = stored.summary, stored.question
+    currency = question.perspective.currency
+    return Tornado(
+        question=question,
+        outcome=outcome_named(told["outcome"], threshold=told["threshold"], currency=currency),
+        strategy=told["strategy"],
+        threshold=told["threshold"],
+        base=estimate_of(told["base"]),
+        state=told["state"] or "",
+        optimal=told["optimal"],
+        bars=tuple(_read_bar(row) for row in stored.table(TABLE).to_dict("records")),
+    )
 
 
-def tornado_files(result: Tornado, top: int, *, components: bool) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name; the figure shows the `top` widest bars."""
-    table, summary = tornado_table(result), tornado_summary(result)
-    figure = drawn_tornado(result, top, components=components)
-    return analysis_files(result.question, ANALYSIS, table, summary, figure)
+def _read_bar(row: Mapping[Any, Any]) -> Bar:
+    ends = [
+        Found(
+            value=None if math.isnan(row[side]) else row[side],
+            outcome=row[f"outcome_{side}"],
+            change=Estimate(row[f"change_{side}"], row[f"se_{side}"]),
+            optimal=row[f"optimal_{side}"],
+            benefit=row[f"benefit_{side}"],
+            state=row[f"state_{side}"],
+            icer=row[f"icer_{side}"],
+        )
+        for side in ENDS
+        # A structural choice has one end.
+        if row[f"optimal_{side}"]
+    ]
+    return Bar(row["group"], row["parameter"], row["label"], row["unit"], tuple(ends))
 
 
-def drawn_tornado(result: Tornado, top: int, *, components: bool) -> Figure:
+def drawn_tornado(result: Tornado, top: int, components: bool = False) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.tornado.figure import tornado_figure
     from sim.layout.style import styled
@@ -194,7 +187,7 @@ def drawn_tornado(result: Tornado, top: int, *, components: bool) -> Figure:
         return tornado_figure(result, top=top, components=components)
 
 
-def print_tornado(console: Console, result: Tornado, top: int, *, components: bool) -> None:
+def print_tornado(console: Console, result: Tornado, top: int, components: bool = False) -> None:
     """Print the `top` widest bars and structural choices."""
     question = result.question
     print_heading(
@@ -310,3 +303,8 @@ def _flip(result: Tornado, bar: Bar) -> str:
         if end.optimal != result.optimal
     ]
     return f"{bar.label} ({', '.join(ends)})"
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, tornado_table, tornado_summary, drawn_tornado, print_tornado, read_tornado
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,8 +28,6 @@ from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -41,32 +38,12 @@ class TwowayResult(ResumableResult[TwoWay]):
     COMMAND = "twoway"
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.grid}
+    LAYOUT = tables.LAYOUT
 
     @property
     def grid(self) -> pd.DataFrame:
-        """A row per point and strategy, as in twoway.csv (`sim.analyses.twoway.tables.COLUMNS`).
-
-        Columns ``x`` and ``y`` (in ``x_unit`` and ``y_unit``), ``strategy``, its net monetary
-        benefit ``nmb`` and the difference ``inmb`` from the comparator's with its ``inmb_se`` (in
-        ``currency``), and whether it is ``optimal`` there.
-        """
+        """A row per point and strategy, as in twoway.csv: `sim.analyses.twoway.tables.TABLE`."""
         return tables.two_way_table(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.two_way_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the gain over the grid."""
-        tables.print_two_way(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_two_way(self._found)
 
 
 @checked
@@ -139,7 +116,7 @@ def _planned(
     points = analysis.grid_points(settings["x"], settings["y"], settings["steps"])
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, settings),
@@ -148,5 +125,4 @@ def _planned(
         ),
         left=partial(sets_to_simulate, points),
         simulate=partial(analysis.two_way, question, **settings, threads=threads),
-        files=tables.two_way_files,
     )

@@ -9,8 +9,11 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
+from sim.analyses.shared.outcomes import outcome_named
 from sim.analyses.shared.ranges import Range
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     against,
@@ -21,49 +24,45 @@ from sim.analyses.shared.text import (
     strategy_label,
 )
 from sim.analyses.twoway.analysis import Point, TwoWay
+from sim.economics.estimates import Estimate
 from sim.layout.cells import number_text
+from sim.layout.schema import Schema, flag, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "twoway"
 NAMES: Final = names_of(ANALYSIS)
-COLUMNS: Final = (
-    "x",
-    "y",
-    "strategy",
-    "nmb",
-    "inmb",
-    "inmb_se",
-    "optimal",
-    "x_unit",
-    "y_unit",
-    "currency",
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        number("x", "value of the first parameter, in `x_unit`; its name is in twoway.json"),
+        number("y", "value of the second, in `y_unit`"),
+        text("strategy"),
+        number("nmb", "mean net monetary benefit"),
+        number("inmb", "that minus the comparator's"),
+        number("inmb_se", "its Monte Carlo error, of the compared strategy"),
+        flag("optimal", "whether the strategy has the most net benefit there"),
+        text("x_unit"),
+        text("y_unit"),
+        text("currency", "of net benefits"),
+    ),
 )
-"""Of twoway.csv, one row per point of the grid and strategy.
-
-- `x` and `y` are values of the two parameters, whose names are in twoway.json, in `x_unit` and
-  `y_unit`; net benefits are in `currency`.
-- `nmb` is the mean net monetary benefit of the strategy, `inmb` that minus the comparator's;
-  `inmb_se` is given for the compared strategy.
-- `optimal` says whether the strategy has the most net benefit there.
-"""
+"""One row per point of the grid and strategy."""
 
 
 def two_way_table(result: TwoWay) -> pd.DataFrame:
-    """Return the grid in the columns `COLUMNS`."""
+    """Return the grid as `TABLE`."""
     names = result.strategies
     comparator = names.index(result.question.scenario.comparator_name)
-    rows = [
+    return TABLE.table(
         (
             point.x,
             point.y,
             name,
             benefit,
-            benefit - point.net_benefits[comparator],
-            finite(point.gain.se) if name == result.strategy else None,
+            *(point.gain if is_compared else (benefit - point.net_benefits[comparator], None)),
             name == point.optimal,
             result.x.unit,
             result.y.unit,
@@ -71,8 +70,8 @@ def two_way_table(result: TwoWay) -> pd.DataFrame:
         )
         for point in result.points
         for name, benefit in zip(names, point.net_benefits.tolist(), strict=True)
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        for is_compared in (name == result.strategy,)
+    )
 
 
 def two_way_summary(result: TwoWay) -> dict[str, Any]:
@@ -87,27 +86,43 @@ def two_way_summary(result: TwoWay) -> dict[str, Any]:
         "y_values": result.ys.tolist(),
         "x": result.x._asdict(),
         "y": result.y._asdict(),
-        "points": [
-            {
-                "x": point.x,
-                "y": point.y,
-                "inmb": {"mean": point.gain.mean, "se": finite(point.gain.se)},
-                "optimal": point.optimal,
-            }
-            for point in result.points
-        ],
+        "grid": records(two_way_table(result)),
     }
 
 
-def two_way_json(result: TwoWay) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, two_way_summary(result))
+def read_two_way(stored: Stored) -> TwoWay:
+    """Return the analysis that is stored in a folder.
 
-
-def two_way_files(result: TwoWay) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = two_way_table(result), two_way_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_two_way(result))
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, question = stored.summary, stored.question
+    table, count = stored.table(TABLE), len(question.scenario.strategies)
+    points = []
+    for start in range(0, len(table), count):
+        rows = table.iloc[start : start + count].set_index("strategy")
+        compared = rows.loc[told["strategy"]]
+        points.append(
+            Point(
+                compared["x"],
+                compared["y"],
+                rows["nmb"].to_numpy(),
+                Estimate(compared["inmb"], compared["inmb_se"]),
+                str(rows["optimal"].idxmax()),
+            )
+        )
+    currency = question.perspective.currency
+    return TwoWay(
+        question=question,
+        outcome=outcome_named(told["outcome"], threshold=told["threshold"], currency=currency),
+        strategy=told["strategy"],
+        threshold=told["threshold"],
+        x=Range(**told["x"]),
+        y=Range(**told["y"]),
+        points=tuple(points),
+    )
 
 
 def drawn_two_way(result: TwoWay) -> Figure:
@@ -169,3 +184,8 @@ def _areas(result: TwoWay) -> str:
     ]
     worth = money(result.question, result.threshold)
     return f"Optimal at {worth} per QALY: {', '.join(shares)}."
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, two_way_table, two_way_summary, drawn_two_way, print_two_way, read_two_way
+)

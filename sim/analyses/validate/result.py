@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked
 from sim.analyses.shared.result import Result, folder_of, written
+from sim.analyses.shared.wording import rename_options
 from sim.analyses.validate import tables
 from sim.analyses.validate.text import print_validation
 from sim.errors import UserError
@@ -41,6 +42,26 @@ class ValidateResult(Result):
         self.studies = studies
         self._found = found
 
+    @classmethod
+    @rename_options
+    def read(cls, folder: str | Path, *, protocol: str | Path | None = None) -> Self:
+        """Return the answer that `write`, or the command with ``--out``, has put into a folder.
+
+        Parameters
+        ----------
+        folder
+            Of the files.
+        protocol
+            As for `validate`.
+
+        Raises
+        ------
+        UserError
+            When a file is missing or broken, or protocol, cohorts or register have changed.
+        """
+        found = tables.read_prediction(Path(folder), None if protocol is None else Path(protocol))
+        return cls(tuple(found.provenance["studies"]), found)
+
     @property
     def _subject(self) -> str:
         return ", ".join(self.studies) or "all studies"
@@ -59,17 +80,17 @@ class ValidateResult(Result):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {tables.VALIDATION: self.endpoints}
+        return {tables.VALIDATION: self.endpoints, tables.CURVES: self.curves}
 
     @property
     def endpoints(self) -> pd.DataFrame:
-        """A row per endpoint, as in validation.csv (`sim.evidence.validation.COLUMNS`).
-
-        Among its columns are ``study``, ``endpoint``, ``role`` (``fit`` or ``held_out``), the
-        ``published`` value with its interval ``low`` to ``high``, the ``predicted`` median with
-        ``predicted_low`` and ``predicted_high``, and whether the published value is ``inside``.
-        """
+        """A row per endpoint, as in validation.csv: `sim.analyses.validate.tables.TABLE`."""
         return self._found.validation.table.copy()
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """Predicted survival by month (`sim.analyses.validate.tables.SURVIVAL`)."""
+        return tables.survival_table(self._found)
 
     @property
     def coverage(self) -> pd.DataFrame:

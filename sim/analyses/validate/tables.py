@@ -3,43 +3,83 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from sim.evidence.prediction import Prediction
+from sim.errors import UserError
 from sim.layout.endpoint_words import labelled
 from sim.layout.figure_file import figure_files, figure_names
+from sim.layout.schema import (
+    Schema,
+    count,
+    flag,
+    in_csv,
+    number,
+    read_json,
+    records,
+    text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from sim.evidence.prediction import Prediction
+
 INDENT: Final = 2
-DIGITS: Final = 6
 VALIDATION: Final = "validation"
-TABLE: Final = f"{VALIDATION}.csv"
+TABLE: Final = Schema(
+    f"{VALIDATION}.csv",
+    (
+        text("study"),
+        text("endpoint"),
+        text("role", "``fit`` or ``held_out``"),
+        number("published", "in `unit`"),
+        number("low", "ends of its 95 % interval"),
+        number("high"),
+        number("predicted", "the median of the prediction"),
+        number("predicted_low", "ends of its 95 % interval"),
+        number("predicted_high"),
+        number("z", "the standardized difference"),
+        flag("inside", "whether the published value is in the predicted interval"),
+        number("width_ratio", "width of that interval against that from sampling error alone"),
+        text("unit", "%, months or ratio"),
+    ),
+)
+"""One row per endpoint."""
+SURVIVAL: Final = Schema(
+    f"{VALIDATION}_curves.csv",
+    (
+        text("study"),
+        text("endpoint", "the first that is read from the curve"),
+        text("curve", "``os`` or ``rfs``"),
+        count("months", "from 0"),
+        number("low", "ends of the 95 % interval of the predicted survival, in per cent"),
+        number("middle", "its median"),
+        number("high"),
+    ),
+)
+"""The predicted curves."""
 SUMMARY: Final = f"{VALIDATION}.json"
 FOREST: Final = "validation_forest"
 CURVES: Final = "validation_curves"
 PROVENANCE: Final = "provenance.json"
 NAMES: Final = (
-    TABLE,
+    TABLE.file,
+    SURVIVAL.file,
     SUMMARY,
     *figure_names((FOREST, CURVES)),
     PROVENANCE,
 )
-"""The columns of validation.csv are `sim.evidence.validation.COLUMNS`; validation.json holds the
-summary (`sim.evidence.validation.SUMMARY_COLUMNS`) and the same rows."""
 ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 
 def validation_files(found: Prediction) -> dict[str, str | bytes]:
     """Return the files of a validation by name."""
     return {
-        TABLE: found.validation.table.to_csv(
-            index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"
-        ),
+        TABLE.file: in_csv(found.validation.table),
+        SURVIVAL.file: in_csv(survival_table(found)),
         SUMMARY: validation_json(found),
         **figure_files(drawn_validation(found)),
         PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
@@ -70,24 +110,72 @@ def counts(summary: pd.DataFrame) -> str:
     return f"Published value inside the predicted interval:\n{', '.join(parts)}"
 
 
+def survival_table(found: Prediction) -> pd.DataFrame:
+    """Return the predicted curves as `SURVIVAL`."""
+    return SURVIVAL.table(
+        (curve.target.study, curve.target.endpoint, curve.endpoint, months, *band)
+        for curve in found.validation.curves
+        for months, band in enumerate(zip(curve.low, curve.middle, curve.high, strict=True))
+    )
+
+
 def validation_json(found: Prediction) -> str:
     """Return summary and endpoints as JSON; values that are not finite are null."""
     content = {
         "draws": found.validation.draws,
-        "summary": _records(found.summary),
-        "endpoints": _records(found.validation.table),
+        "provenance": found.provenance,
+        "summary": records(found.summary),
+        "endpoints": records(found.validation.table),
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(name): _plain(value) for name, value in row.items()}
-        for row in table.to_dict(orient="records")
-    ]
+def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
+    """Return the prediction that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken, or protocol, cohorts or register are not those of the
+        prediction.
+    """
+    # Imported here: the table alone, as in a report, is read without the compiler.
+    from sim.evidence.prediction import Prediction, is_stale, usual_protocol
+    from sim.evidence.protocol import load_protocol
+    from sim.evidence.register import load_register
+    from sim.evidence.results import evidence_hash
+    from sim.evidence.targets import targets
+    from sim.evidence.validation import PredictedCurve, Validation, summary
+
+    told = read_json(folder / SUMMARY)
+    path = usual_protocol() if protocol is None else protocol
+    evidence = evidence_hash(path)
+    if told["provenance"]["evidence"] != evidence:
+        problem = f"holds other predictions than {path.name} gives now; run it again"
+        raise UserError(problem, file=folder / SUMMARY, key="evidence")
+    register = load_register()
+    known = {target.name: target for target in targets(load_protocol(path, register), register)}
+    table, survival = TABLE.read(folder), SURVIVAL.read(folder)
+    validation = Validation(
+        targets=tuple(known[name] for name in _names(table)),
+        table=table,
+        curves=tuple(
+            PredictedCurve(
+                known[str(name)], str(curve), *band[["low", "middle", "high"]].to_numpy().T
+            )
+            for (name, curve), band in survival.groupby([_names(survival), "curve"], sort=False)
+        ),
+        draws=told["draws"],
+    )
+    return Prediction(
+        register,
+        validation,
+        summary(table, register),
+        is_stale(path, evidence),
+        told["provenance"],
+    )
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - numbers and texts
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-    return value
+def _names(table: pd.DataFrame) -> pd.Series[str]:
+    """Return the names of the targets in rows of a table."""
+    return table["study"] + "/" + table["endpoint"]

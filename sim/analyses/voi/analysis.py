@@ -16,6 +16,7 @@ from sim.analyses.psa.draws_run import Psa
 from sim.analyses.voi.information import PartialInformation, evpi, evppi, shuffled
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
+from sim.layout.schema import Schema, number, text
 from sim.simulation.question import Question
 
 Groups = Mapping[str, Sequence[str]]
@@ -52,23 +53,36 @@ class Knowledge:
     worth: Mapping[float, PartialInformation]
 
 
+CURVE: Final = Schema(
+    "evpi.csv",
+    (
+        number("threshold", "in `currency` per QALY"),
+        number("evpi", "in `currency` per patient"),
+        number("se", "its standard error"),
+        text("currency"),
+    ),
+)
+"""The EVPI against the threshold."""
+
+
 @dataclass(frozen=True)
 class ValueOfInformation:
     """The value of information.
 
     Attributes
     ----------
-    psa
-        The draws behind it.
+    question, draws
+        The question, whose patients are those of one draw, and the number of draws behind it.
     evpi
         By threshold, in currency per patient, the Monte Carlo noise of the draws taken out.
     curve
-        The same over a grid: columns ``threshold``, ``evpi``, ``se``.
+        The same over a grid: the table `CURVE`.
     groups, parameters
         By falling value at the threshold of the highest EVPI.
     """
 
-    psa: Psa
+    question: Question
+    draws: int
     evpi: Mapping[float, Estimate]
     curve: pd.DataFrame
     groups: tuple[Knowledge, ...]
@@ -141,8 +155,7 @@ def value_of_information(
         When there is no choice to inform.
     """
     _refuse_one_strategy(psa)
-    everything = {threshold: perfect(psa, threshold) for threshold in thresholds}
-    drawn = psa.parameters
+    drawn, everything = psa.parameters, {each: perfect(psa, each) for each in thresholds}
     nulls = shuffled(
         np.arange(psa.draws)[:, None],
         psa.values("cost"),
@@ -169,7 +182,8 @@ def value_of_information(
         return tuple(sorted(found, key=lambda each: (-each.worth[first].value, each.name)))
 
     return ValueOfInformation(
-        psa=psa,
+        question=psa.question,
+        draws=psa.draws,
         evpi=everything,
         curve=evpi_by_threshold(psa, thresholds),
         groups=by_worth([know(name, members) for name, members in groups.items()]),
@@ -199,9 +213,8 @@ def perfect(psa: Psa, threshold: float) -> Estimate:
 def evpi_by_threshold(psa: Psa, thresholds: Sequence[float]) -> pd.DataFrame:
     """Return `perfect` from 0 to beyond the thresholds, as far as the choice changes."""
     grid = threshold_grid(psa, thresholds).tolist()
-    rows = [(threshold, *perfect(psa, threshold)) for threshold in grid]
-    table = pd.DataFrame(rows, columns=["threshold", "evpi", "se"])
-    return table.assign(currency=psa.question.perspective.currency)
+    currency = psa.question.perspective.currency
+    return CURVE.table((threshold, *perfect(psa, threshold), currency) for threshold in grid)
 
 
 def _worth(benefits: Array) -> Estimate:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
 
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.draws_run import Psa
@@ -20,10 +21,13 @@ from sim.analyses.shared.arguments import (
     Seed,
     Threads,
     Top,
+    Whole,
     checked,
 )
-from sim.analyses.shared.result import ScenarioResult, folder_of, written
+from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.wording import rename_options
 from sim.analyses.voi import tables as report
 from sim.analyses.voi.analysis import (
     ValueOfInformation,
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class VoiResult(ScenarioResult):
+class VoiResult(StoredResult):
     """The value of knowing everything, groups of parameters, and each parameter.
 
     Figures are ``evpi``, against the threshold, and ``evppi``, of groups and parameters.
@@ -64,6 +68,18 @@ class VoiResult(ScenarioResult):
         self._population = population
         self._top = top
 
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
+        """Return the answer that is in a folder: `StoredResult.read`; `top` as for `voi`."""
+        found = super().read(scenario, folder)
+        found._top = Whole(1)("top", top)
+        return found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, *report.read_voi(stored), TOP)
+
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
@@ -71,17 +87,12 @@ class VoiResult(ScenarioResult):
 
     @property
     def values(self) -> pd.DataFrame:
-        """A row per threshold of everything, each group and each parameter, as in voi.csv.
-
-        Columns ``kind``, ``name``, ``label``, ``members``, ``threshold``, ``value`` with its ``se``
-        (currency per patient), ``null`` with ``null_se`` (the result where the true value is 0),
-        ``told_from_nothing``, ``population_value``, ``population_se``, ``currency``.
-        """
+        """A row per threshold of everything, each group and each parameter: `sim.analyses.voi.tables.TABLE`."""
         return report.voi_table(self._found, self._population)
 
     @property
     def evpi(self) -> pd.DataFrame:
-        """The EVPI by ``threshold``: ``evpi`` and ``se`` per patient, in ``currency``."""
+        """The EVPI by threshold, as in evpi.csv: `sim.analyses.voi.analysis.CURVE`."""
         return self._found.curve
 
     def files(self) -> Mapping[str, str | bytes]:

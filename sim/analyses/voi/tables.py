@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,14 +10,18 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import print_notes
+from sim.analyses.voi.analysis import CURVE as CURVE_TABLE
 from sim.analyses.voi.analysis import Knowledge, ValueOfInformation
 from sim.analyses.voi.information import PartialInformation, effective_population
+from sim.economics.estimates import Estimate
 from sim.layout.cells import SYMBOLS, money, money_text, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
+from sim.layout.schema import Schema, count, flag, in_csv, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
-from sim.layout.values import estimate_json, finite
+from sim.layout.values import finite
 from sim.simulation.question import Question
 
 if TYPE_CHECKING:
@@ -31,33 +36,27 @@ NAMES: Final = (
     *figure_names((CURVE, BARS)),
 )
 EVERYTHING: Final = "everything"
-COLUMNS: Final = (
-    "kind",
-    "name",
-    "label",
-    "members",
-    "threshold",
-    "value",
-    "se",
-    "null",
-    "null_se",
-    "told_from_nothing",
-    "population_value",
-    "population_se",
-    "currency",
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("kind", "``everything`` (EVPI), ``group`` or ``parameter`` (EVPPI)"),
+        text("name"),
+        text("label"),
+        count("members", "the number of parameters"),
+        number("threshold", "in `currency` per QALY"),
+        number("value", "in `currency` per patient"),
+        number("se", "its standard error"),
+        number("null", "the same regression where the true value is 0: its upward bias"),
+        number("null_se", "the spread of that"),
+        flag("told_from_nothing", "whether the value exceeds `null` by twice its error"),
+        number(
+            "population_value",
+            "of all patients of the horizon, discounted, if their number is known",
+        ),
+        number("population_se"),
+        text("currency"),
+    ),
 )
-"""Of voi.csv.
-
-- `kind` is ``everything`` (EVPI), ``group`` or ``parameter`` (EVPPI).
-- `value` is in currency per patient at `threshold`, with its standard error; `null` is the result
-  of the same regression where the true value is 0, its upward bias, with the spread of that.
-- `told_from_nothing`: the value exceeds `null` by twice its error.
-- `population_value` is for all patients of the decision horizon, discounted; empty unless their
-  number was given.
-- `currency` is that of all values and of `threshold`, per QALY.
-
-evpi.csv has the columns ``threshold``, ``evpi``, ``se``, per patient, and ``currency``.
-"""
 EXPLAINED: Final = (
     "EVPI is what a patient would gain, in money, if the choice could be made knowing the true "
     "value of every uncertain input; EVPPI, of those of the group or the parameter alone, and with "
@@ -82,37 +81,36 @@ class Patients:
 
 
 def voi_table(found: ValueOfInformation, patients: Patients | None) -> pd.DataFrame:
-    """Return every value in the columns `COLUMNS`."""
-    number = None if patients is None else patients.number
-    currency = found.psa.question.perspective.currency
+    """Return every value as `TABLE`."""
+    many = math.nan if patients is None else patients.number
 
-    def scaled(value: float) -> float | None:
-        return None if number is None else finite(number * value)
+    def worth(value: float, se: float, *rest: float | None) -> tuple[Any, ...]:
+        scaled = (finite(many * value), finite(many * se))
+        return value, finite(se), *rest, *scaled, found.question.perspective.currency
 
-    rows: list[tuple[Any, ...]] = []
-    for threshold, value in found.evpi.items():
-        told = value.mean > 2.0 * value.se
-        rows.append(
-            (EVERYTHING, EVERYTHING, "All uncertain inputs", len(found.psa.parameters.columns))
-            + (threshold, value.mean, finite(value.se), None, None, told)
-            + (scaled(value.mean), scaled(value.se), currency)
+    everything = (EVERYTHING, EVERYTHING, "All uncertain inputs", len(found.parameters))
+    rows = [
+        (*everything, threshold, *worth(*value, None, None, value.mean > 2.0 * value.se))
+        for threshold, value in found.evpi.items()
+    ]
+    rows += [
+        (
+            *heading,
+            threshold,
+            *worth(value.value, value.se, value.null, finite(value.null_se), value.exceeds_bias),
         )
-    for kind, parts in (("group", found.groups), ("parameter", found.parameters)):
-        for part in parts:
-            for threshold, worth in part.worth.items():
-                rows.append(
-                    (kind, part.name, _label(found, part), len(part.members))
-                    + (threshold, worth.value, finite(worth.se), worth.null, finite(worth.null_se))
-                    + (worth.exceeds_bias,)
-                    + (scaled(worth.value), scaled(worth.se), currency)
-                )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        for kind, parts in (("group", found.groups), ("parameter", found.parameters))
+        for part in parts
+        for heading in ((kind, part.name, _label(found, part), len(part.members)),)
+        for threshold, value in part.worth.items()
+    ]
+    return TABLE.table(rows)
 
 
 def voi_summary(found: ValueOfInformation, patients: Patients | None) -> dict[str, Any]:
     """Return the content of voi.json after its heading."""
     return {
-        "draws": found.psa.draws,
+        "draws": found.draws,
         "patients_of": "one draw",
         "thresholds": list(found.evpi),
         "population": None
@@ -123,15 +121,50 @@ def voi_summary(found: ValueOfInformation, patients: Patients | None) -> dict[st
             "discount_rate": patients.rate,
             "discounted_patients": patients.number,
         },
-        "evpi": {f"{t:g}": estimate_json(value) for t, value in found.evpi.items()},
-        "groups": [_knowledge(found, part) for part in found.groups],
-        "parameters": [_knowledge(found, part) for part in found.parameters],
+        "groups": {part.name: list(part.members) for part in found.groups},
+        "values": records(voi_table(found, patients)),
     }
+
+
+def read_voi(stored: Stored) -> tuple[ValueOfInformation, Patients | None]:
+    """Return the values that are stored in a folder, and the patients.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, question = stored.summary, stored.question
+    evpi: dict[float, Estimate] = {}
+    parts: dict[str, dict[str, dict[float, PartialInformation]]] = {"group": {}, "parameter": {}}
+    for row in stored.table(TABLE).to_dict("records"):
+        if row["kind"] == EVERYTHING:
+            evpi[row["threshold"]] = Estimate(row["value"], row["se"])
+        else:
+            worth = PartialInformation(*(row[key] for key in PartialInformation._fields))
+            parts[row["kind"]].setdefault(row["name"], {})[row["threshold"]] = worth
+    found = ValueOfInformation(
+        question=question,
+        draws=told["draws"],
+        evpi=evpi,
+        curve=stored.table(CURVE_TABLE),
+        groups=tuple(
+            Knowledge(name, tuple(told["groups"][name]), worth)
+            for name, worth in parts["group"].items()
+        ),
+        parameters=tuple(
+            Knowledge(name, (name,), worth) for name, worth in parts["parameter"].items()
+        ),
+    )
+    facing = told["population"]
+    if facing is None:
+        return found, None
+    return found, Patients(question, facing["patients_per_year"], facing["years"])
 
 
 def voi_json(found: ValueOfInformation, patients: Patients | None) -> str:
     """Return the whole analysis as JSON text."""
-    return summary_json(found.psa.question, ANALYSIS, voi_summary(found, patients))
+    return summary_json(found.question, ANALYSIS, voi_summary(found, patients))
 
 
 def voi_files(
@@ -139,8 +172,8 @@ def voi_files(
 ) -> dict[str, str | bytes]:
     """Return the files of the analysis by name; the figure shows the `top` parameters."""
     table, summary = voi_table(found, patients), voi_summary(found, patients)
-    files = analysis_files(found.psa.question, ANALYSIS, table, summary)
-    files[f"{CURVE}.csv"] = found.curve.to_csv(index=False, lineterminator="\n")
+    files = analysis_files(found.question, ANALYSIS, table, summary)
+    files[f"{CURVE}.csv"] = in_csv(found.curve)
     return files | figure_files(drawn_voi(found, top))
 
 
@@ -149,7 +182,7 @@ def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
     from sim.analyses.voi.figure import Worth, evpi_figure, evppi_figure
     from sim.layout.style import styled
 
-    symbol = SYMBOLS[found.psa.question.perspective.currency]
+    symbol = SYMBOLS[found.question.perspective.currency]
     threshold = found.leading_threshold
     bars = [
         Worth(
@@ -178,10 +211,10 @@ def print_voi(
     console: Console, found: ValueOfInformation, patients: Patients | None, top: int
 ) -> None:
     """Print the EVPI, then groups and the `top` parameters."""
-    question, psa = found.psa.question, found.psa
+    question = found.question
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
-        f"{psa.draws:,} draws of {len(psa.parameters.columns)} uncertain parameters; each draw in "
+        f"{found.draws:,} draws of {len(found.parameters)} uncertain parameters; each draw in "
         f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
@@ -233,7 +266,7 @@ def _told(parts: Sequence[Knowledge]) -> list[Knowledge]:
 
 def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
     # A parameter is shown by its name, which is unique and can be copied into a scenario.
-    single = part.name in found.psa.parameters
+    single = part.name in found.question.parameters
     label = part.name if single else _named(found, part)
     return Row(label, [_cell(worth, symbol) for worth in part.worth.values()])
 
@@ -248,24 +281,6 @@ def _cell(worth: PartialInformation, symbol: str) -> Cell:
 
 
 def _label(found: ValueOfInformation, part: Knowledge) -> str:
-    parameters = found.psa.question.parameters
+    parameters = found.question.parameters
     label = parameters[part.name].label if part.name in parameters else part.name
     return label[:1].upper() + label[1:]
-
-
-def _knowledge(found: ValueOfInformation, part: Knowledge) -> dict[str, Any]:
-    return {
-        "name": part.name,
-        "label": _label(found, part),
-        "members": list(part.members),
-        "evppi": {
-            f"{threshold:g}": {
-                "mean": worth.value,
-                "se": finite(worth.se),
-                "null": worth.null,
-                "null_se": finite(worth.null_se),
-                "told_from_nothing": worth.exceeds_bias,
-            }
-            for threshold, worth in part.worth.items()
-        },
-    }

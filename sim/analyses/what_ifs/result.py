@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,6 @@ from sim.analyses.what_ifs.analysis import ScenarioMatrix
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
@@ -30,33 +27,12 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
     ANALYSIS = tables.ANALYSIS
     FILES = (*tables.NAMES, MANIFEST)
     FIGURES = (tables.ANALYSIS,)
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {tables.ANALYSIS: self.what_ifs}
+    LAYOUT = tables.LAYOUT
 
     @property
     def what_ifs(self) -> pd.DataFrame:
-        """A row per what-if and strategy, as in scenarios.csv (`sim.analyses.what_ifs.tables.COLUMNS`).
-
-        Columns ``what_if`` (``base`` is the scenario as it stands), ``label``, ``strategy``,
-        ``comparator``, the increments in ``cost``, ``qalys``, ``life_years``, their ``icer`` and
-        ``nmb`` at ``threshold``, the ``optimal`` strategy, and the differences from the scenario as
-        it stands in ``change_cost`` and so on, each with its error in ``_se``.
-        """
+        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_ifs.tables.TABLE`."""
         return tables.matrix_table(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return tables.matrix_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print a table of the what-ifs for each strategy but the comparator."""
-        tables.print_matrix(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return tables.drawn_matrix(self._found)
 
 
 @checked
@@ -112,7 +88,7 @@ def _planned(
     what_ifs = analysis.fingerprints(question)
     return Resumable(
         question,
-        tables.ANALYSIS,
+        tables.LAYOUT,
         manifest=partial(
             analysis_manifest,
             *(question, tables.ANALYSIS, {"threshold": threshold, "what_ifs": what_ifs}),
@@ -121,5 +97,4 @@ def _planned(
         ),
         left=partial(sets_to_simulate, len(what_ifs), chunk=1),
         simulate=partial(analysis.scenario_matrix, question, threshold=threshold, threads=threads),
-        files=tables.matrix_files,
     )

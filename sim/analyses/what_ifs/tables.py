@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
+from sim.analyses.shared.files import names_of
 from sim.analyses.shared.outcomes import NMB, outcome_named
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     estimate_cell,
@@ -20,9 +24,11 @@ from sim.analyses.shared.text import (
 )
 from sim.analyses.what_ifs.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.incremental import Increment
 from sim.layout.cells import NOTHING, SYMBOLS
+from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import estimate_json, finite
+from sim.layout.values import finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,35 +36,33 @@ if TYPE_CHECKING:
 ANALYSIS: Final = "scenarios"
 NAMES: Final = names_of(ANALYSIS)
 VALUES: Final = ("cost", "qalys", "life_years", "icer", "nmb")
-COLUMNS: Final = (
-    "what_if",
-    "label",
-    "strategy",
-    "comparator",
-    "currency",
-    "price_year",
-    "threshold",
-    "optimal",
-    *(f"{name}{suffix}" for name in VALUES for suffix in ("", "_se")),
-    "quadrant",
-    *(f"change_{name}{suffix}" for name in CHANGES for suffix in ("", "_se")),
-    "notes",
+WITH_ERROR: Final = ("", "_se")
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("what_if", "its key in the scenario; ``base`` is the scenario as it stands"),
+        text("label"),
+        text("strategy"),
+        text("comparator"),
+        text("currency"),
+        count("price_year"),
+        number("threshold", "of `nmb`, in currency per QALY"),
+        text("optimal", "strategy with the most net benefit at the threshold"),
+        # Strategy minus comparator, discounted.
+        *(number(f"{name}{end}") for name in VALUES for end in WITH_ERROR),
+        number("covariance", "of the errors of `cost` and `qalys`"),
+        text("quadrant"),
+        # What-if minus scenario, paired; empty in money where that is other money.
+        *(number(f"change_{name}{end}") for name in CHANGES for end in WITH_ERROR),
+        text("notes", "values that a what-if lacks, and whether it changes nothing"),
+    ),
 )
-"""Of scenarios.csv, one row per what-if and strategy; ``base`` is the scenario as it stands.
-
-- `cost` to `nmb` are the strategy minus the comparator, discounted; `nmb` at `threshold`.
-- Columns beginning with ``change_`` are the what-if minus the scenario as it stands, with the
-  error of that paired difference; those in money are empty where the currency or its year is
-  another.
-- `notes` names the values that a what-if lacks, since they have no meaning there, and says whether
-  it changes nothing that the scenario uses.
-"""
+"""One row per what-if and strategy."""
 
 
 def matrix_table(result: ScenarioMatrix) -> pd.DataFrame:
-    """Return the what-ifs in the columns `COLUMNS`."""
-    rows = [_row(column, gain) for column in result.columns for gain in column.gains]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    """Return the what-ifs as `TABLE`."""
+    return TABLE.table(_row(column, gain) for column in result.columns for gain in column.gains)
 
 
 def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
@@ -76,6 +80,7 @@ def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
         column.threshold,
         column.optimal,
         *(finite(number) for value in values for number in value),
+        finite(found.covariance),
         found.quadrant,
         *(finite(number) for change in changes for number in change),
         "; ".join(column.notes),
@@ -86,46 +91,50 @@ def matrix_summary(result: ScenarioMatrix) -> dict[str, Any]:
     """Return the content of scenarios.json after its heading."""
     return {
         "comparator": result.question.scenario.comparator_name,
-        "what_ifs": [
-            {
-                "name": column.name,
-                "label": column.label,
-                "currency": column.currency,
-                "price_year": column.price_year,
-                "threshold": column.threshold,
-                "optimal": column.optimal,
-                "increments": [_gain(gain) for gain in column.gains],
-                "notes": list(column.notes),
+        "notes": {column.name: list(column.notes) for column in result.columns},
+        "what_ifs": records(matrix_table(result)),
+    }
+
+
+def read_matrix(stored: Stored) -> ScenarioMatrix:
+    """Return the what-ifs that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    columns: dict[str, Column] = {}
+    for row in stored.table(TABLE).to_dict("records"):
+        name = row["what_if"]
+        if name not in columns:
+            heading = {
+                key: row[key] for key in ("label", "currency", "price_year", "threshold", "optimal")
             }
-            for column in result.columns
-        ],
-    }
+            notes = tuple(stored.summary["notes"][name])
+            columns[name] = Column(name=name, **heading, gains=(), notes=notes)
+        gains = (*columns[name].gains, _read_gain(row))
+        columns[name] = replace(columns[name], gains=gains)
+    return ScenarioMatrix(stored.question, tuple(columns.values()))
 
 
-def _gain(gain: Gain) -> dict[str, Any]:
-    found = gain.increment
-    return {
-        "strategy": found.strategy,
-        "cost": estimate_json(found.cost),
-        "qalys": estimate_json(found.qalys),
-        "life_years": estimate_json(found.life_years),
-        "icer": found.icer,
-        "icer_se": finite(found.icer_se),
-        "quadrant": found.quadrant,
-        "nmb": estimate_json(gain.nmb),
-        "changes": {name: estimate_json(value) for name, value in gain.changes.items()},
-    }
+def _read_gain(row: Mapping[Any, Any]) -> Gain:
+    def estimate(name: str) -> Estimate:
+        return Estimate(row[name], row[f"{name}_se"])
 
-
-def matrix_json(result: ScenarioMatrix) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(result.question, ANALYSIS, matrix_summary(result))
-
-
-def matrix_files(result: ScenarioMatrix) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    table, summary = matrix_table(result), matrix_summary(result)
-    return analysis_files(result.question, ANALYSIS, table, summary, drawn_matrix(result))
+    changes = {name: estimate(f"change_{name}") for name in CHANGES}
+    return Gain(
+        Increment(
+            row["strategy"],
+            row["comparator"],
+            estimate("cost"),
+            estimate("qalys"),
+            estimate("life_years"),
+            row["covariance"],
+        ),
+        estimate("nmb"),
+        {name: change for name, change in changes.items() if not math.isnan(change.mean)},
+    )
 
 
 def drawn_matrix(result: ScenarioMatrix) -> Figure:
@@ -174,3 +183,8 @@ def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
     optimal = Cell(strategy_label(result.question, column.optimal))
     values = [cell("cost", found.cost), cell("qalys", found.qalys), ratio, cell(NMB, gain.nmb)]
     return Row(folded(column.label), [*values, change, optimal])
+
+
+LAYOUT: Final = Layout(
+    ANALYSIS, matrix_table, matrix_summary, drawn_matrix, print_matrix, read_matrix
+)

@@ -1,0 +1,175 @@
+"""Files of results: the columns of each table, said once, to write its file and to read it back.
+
+Values that cannot be estimated are empty in a file and ``nan`` in Python; a text that is not there
+is empty in both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import pandas as pd
+
+from sim.errors import UserError
+from sim.files.documents import exists
+from sim.layout.values import finite
+
+TEXT: Final = "str"
+NUMBER: Final = "float64"
+COUNT: Final = "int64"
+SOME: Final = "Int64"
+FLAG: Final = "bool"
+
+
+class Column(NamedTuple):
+    """A column: its name, the type that it is read in, and the meaning and unit of its values."""
+
+    name: str
+    dtype: str
+    meaning: str
+
+
+def text(name: str, meaning: str = "") -> Column:
+    """Return a column of words."""
+    return Column(name, TEXT, meaning)
+
+
+def number(name: str, meaning: str = "") -> Column:
+    """Return a column of numbers, which may be missing."""
+    return Column(name, NUMBER, meaning)
+
+
+def count(name: str, meaning: str = "") -> Column:
+    """Return a column of whole numbers, all of them given."""
+    return Column(name, COUNT, meaning)
+
+
+def some(name: str, meaning: str = "") -> Column:
+    """Return a column of whole numbers, which may be missing."""
+    return Column(name, SOME, meaning)
+
+
+def flag(name: str, meaning: str = "") -> Column:
+    """Return a column of ``True`` and ``False``."""
+    return Column(name, FLAG, meaning)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table of results.
+
+    Attributes
+    ----------
+    file
+        The name of its CSV file.
+    columns
+        In the order of the file; they are part of the interface.
+    """
+
+    file: str
+    columns: tuple[Column, ...]
+
+    def __str__(self) -> str:
+        """Return the columns with their meanings, a line for each."""
+        return "\n".join(f"{name}: {meaning}".rstrip(": ") for name, _, meaning in self.columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    def table(self, rows: Iterable[Any]) -> pd.DataFrame:
+        """Return rows, each in the order of the columns, as a table."""
+        table = pd.DataFrame(list(rows), columns=list(self.names), dtype=object)
+        return self._typed(table)
+
+    def read(self, folder: Path) -> pd.DataFrame:
+        """Read the table from its file in a folder, every number as it was written.
+
+        Raises
+        ------
+        UserError
+            When the file is not there, is no CSV file, or lacks a column.
+        """
+        path = folder / self.file
+        _check_there(path)
+        try:
+            table = pd.read_csv(
+                path,
+                dtype={column.name: column.dtype for column in self.columns},
+                keep_default_na=False,
+                na_values=[""],
+            )
+        except (ValueError, OSError) as error:
+            raise UserError(f"is not a table ({error})", file=path) from None
+        for name in self.names:
+            if name not in table:
+                problem = "has no such column; run the scenario again"
+                raise UserError(problem, file=path, key=name)
+        return self._typed(table[list(self.names)])
+
+    def _typed(self, table: pd.DataFrame) -> pd.DataFrame:
+        texts = [column.name for column in self.columns if column.dtype == TEXT]
+        return table.fillna(dict.fromkeys(texts, "")).astype(
+            {column.name: column.dtype for column in self.columns}
+        )
+
+
+def in_csv(table: pd.DataFrame) -> str:
+    """Return a table as the text of a CSV file."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table for JSON; what cannot be estimated or is not there is null."""
+    return [
+        {str(key): _plain(value) for key, value in row.items()}
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    return finite(value) if isinstance(value, float) else None if value == "" else value
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds keys and values.
+
+    Raises
+    ------
+    UserError
+        When it is not there or is no such file.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except ValueError as error:
+        raise UserError(f"is not JSON ({error})", file=path) from None
+    if not isinstance(content, dict):
+        raise UserError("does not hold keys and values", file=path)
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Read a text file.
+
+    Raises
+    ------
+    UserError
+        When it is not there or is not UTF-8.
+    """
+    _check_there(path)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise UserError(f"cannot be read ({error})", file=path) from None
+
+
+def _check_there(path: Path) -> None:
+    if not exists(path):
+        raise UserError(
+            "is missing; write it with: python -m sim run SCENARIO --out DIR", file=path
+        )
