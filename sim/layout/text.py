@@ -162,9 +162,7 @@ def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:
     perspective = simulation.question.perspective
     arms = [arm.outcomes for arm in summary.arms]
     heading = Row(f"Costs in {perspective.currency} of {perspective.price_year}")
-    spent = [
-        Row(f"  {row.label}", row.cells, strong=row.strong) for row in cost_rows(arms, symbol)
-    ]
+    spent = [Row(f"  {row.label}", row.cells, strong=row.strong) for row in cost_rows(arms, symbol)]
     return Table(
         "Mean, share or median (standard error)",
         [arm.label for arm in summary.arms],

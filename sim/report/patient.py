@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
+
+import numpy as np
 
 from sim.clinic.patient import Patient
 from sim.economics.ledger import Account
+from sim.layout.cells import patients_in_words
 from sim.layout.rounding import add_up
 from sim.layout.trace import describe_patient
-from sim.report.analyses import Analyses, Followed
+from sim.report.analyses import Followed
 from sim.report.drawing import Drawing, embedded
 from sim.report.economics import CATEGORIES
 from sim.report.results import Results
-from sim.report.words import command, commands, fixed, money, signed
+from sim.report.words import command, fixed, money, signed
+from sim.simulation.arms import Arm
 
 NAME: Final = "patient"
 TITLE: Final = "The lives of one patient"
 DIGITS: Final = 3
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: Followed) -> dict[str, Any]:
     """Return the context of the section of the patient."""
-    found = analyses.followed
-    if found is None:
-        others = ["explain --find transplanted"]
-        return {
-            "found": False,
-            "commands": commands(results.question, others),
-            "refused": analyses.refused.get("followed"),
-        }
     content = found.content
     number = content["patient"]["number"]
     search = content["found"]
     return {
-        "found": True,
         "number": f"{number:,}",
+        "of": patients_in_words(results.summary["patients"]),
+        "differences": list(_differences(results, found)),
         "who": describe_patient(Patient(**content["patient"])),
         "search": None if search is None else search["search"],
         "figure": embedded(found.figure, NAME, TITLE, _alternative_text(found)),
@@ -53,11 +51,8 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     }
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+def drawings(results: Results, found: Followed) -> list[Drawing]:
     """Return the lives for print; in the page they are the figure in the folder."""
-    found = analyses.followed
-    if found is None:
-        return []
 
     def make(_: float) -> Any:  # noqa: ANN401
         from sim.analyses.explain.tables import drawn_lives
@@ -66,6 +61,43 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
         return drawn_lives(replay(results.question, found.content["patient"]["number"]))
 
     return [Drawing(NAME, TITLE, _alternative_text(found), make)]
+
+
+def typical_patient(arms: Sequence[Arm], comparator: str) -> int:
+    """Return the number of the patient whose differences are nearest to the mean differences.
+
+    Nearness counts cost and QALYs of every strategy against the comparator, each in its standard
+    deviations between patients.
+    """
+    totals = {
+        arm.strategy.name: np.column_stack(
+            [arm.total(each) for each in (Account.COST, Account.QALY)]
+        )
+        for arm in arms
+    }
+    base = totals.pop(comparator)
+    differences = np.hstack([each - base for each in totals.values()] or [base])
+    spread = differences.std(axis=0)
+    scaled = (differences - differences.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
+    return int((scaled**2).sum(axis=1).argmin())
+
+
+def _differences(results: Results, found: Followed) -> Iterator[str]:
+    """Set the differences between the lives beside the mean differences of all patients."""
+    totals = {life["name"]: life["totals"] for life in found.content["strategies"]}
+
+    def gained(strategy: str, account: Account) -> float:
+        own, base = (totals[name][account.value] for name in (strategy, results.comparator))
+        return float(own["discounted"] - base["discounted"])
+
+    for name in results.others:
+        qalys, cost = (results.gain(name, outcome).mean for outcome in ("qalys", "cost"))
+        yield (
+            f"{results.labels[name]} gives this patient "
+            f"{fixed(gained(name, Account.QALY), DIGITS)} more QALYs at "
+            f"{money(gained(name, Account.COST), results.symbol)} more cost; the mean of all "
+            f"patients is {fixed(qalys, DIGITS)} and {money(cost, results.symbol)}."
+        )
 
 
 def signed_text(text: str) -> str:

@@ -6,25 +6,15 @@ from typing import Any
 
 from sim.analyses.price.tables import LINEAR, NEVER
 from sim.analyses.psa.draws_run import base_patients
-from sim.report.analyses import Analyses
+from sim.report.analyses import Priced
 from sim.report.drawing import Drawing
 from sim.report.results import Results
-from sim.report.words import commands, money, money_with_error, percent
+from sim.report.words import money, money_with_error, percent
 from sim.simulation.question import Question
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: Priced) -> dict[str, Any]:
     """Return the context of the section of prices."""
-    found = analyses.priced
-    if found is None:
-        regimens = regimens_with_vials(results.question)
-        return {
-            "found": False,
-            "commands": commands(results.question, [f"price --regimen {regimens[0]}"])
-            if regimens
-            else [],
-            "refused": analyses.refused.get("priced"),
-        }
     symbol, price = results.symbol, float(found.content["price"])
     rows = [
         {
@@ -40,7 +30,6 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         for limit in found.limits
     ]
     return {
-        "found": True,
         "drug": results.question.catalogue.regimens[found.content["regimen"]].label,
         "price": money(price, symbol),
         "comparator": results.labels[results.comparator],
@@ -48,7 +37,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "draws": f"{found.content['draws']:,}",
         "base_patients": f"{base_patients(found.content['draws'], found.content['patients']):,}",
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
-        "drawings": [drawing.name for drawing in drawings(results, analyses)],
+        "drawings": [drawing.name for drawing in drawings(results, found)],
     }
 
 
@@ -59,13 +48,10 @@ def regimens_with_vials(question: Question) -> list[str]:
     ]
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+def drawings(results: Results, found: Priced) -> list[Drawing]:
     """Return the probability of being cost-effective against the price."""
     from sim.analyses.price.figure import price_figure
 
-    found = analyses.priced
-    if found is None:
-        return []
     drug = results.question.catalogue.regimens[found.content["regimen"]].label
 
     def make(width: float) -> Any:  # noqa: ANN401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -91,13 +92,21 @@ class Results:
         """In currency per QALY, rising."""
         return sorted(self.summary["thresholds"])
 
+    def outcomes(self, strategy: str) -> Mapping[str, Estimate]:
+        """Return the outcomes of a strategy by name; not estimable where there is none."""
+        return self._outcomes[strategy]
+
+    def gains(self, strategy: str) -> Mapping[str, Estimate]:
+        """Return the outcomes of a strategy minus those of the comparator by name."""
+        return self._gains[strategy]
+
     def outcome(self, strategy: str, name: str) -> Estimate:
         """Return an outcome of a strategy; not estimable where there is none."""
-        return self._outcomes.get((strategy, name), NOT_ESTIMABLE)
+        return self.outcomes(strategy)[name]
 
     def gain(self, strategy: str, name: str) -> Estimate:
         """Return an outcome of a strategy minus that of the comparator."""
-        return self._gains.get((strategy, name), NOT_ESTIMABLE)
+        return self.gains(strategy)[name]
 
     def benefit(self, strategy: str, threshold: float) -> Estimate:
         """Return the incremental net monetary benefit of a strategy; the comparator's is 0."""
@@ -110,11 +119,11 @@ class Results:
         return answers(content, self.question)
 
     @cached_property
-    def _outcomes(self) -> dict[tuple[str, str], Estimate]:
+    def _outcomes(self) -> Mapping[str, Mapping[str, Estimate]]:
         return _estimates(self.tables["strategies.csv"])
 
     @cached_property
-    def _gains(self) -> dict[tuple[str, str], Estimate]:
+    def _gains(self) -> Mapping[str, Mapping[str, Estimate]]:
         return _estimates(self.tables["increments.csv"])
 
 
@@ -218,12 +227,12 @@ def _check_there(path: Path) -> None:
         )
 
 
-def _estimates(table: pd.DataFrame) -> dict[tuple[str, str], Estimate]:
+def _estimates(table: pd.DataFrame) -> Mapping[str, Mapping[str, Estimate]]:
     """Return the estimates of a table by strategy and outcome; an empty cell is nan."""
+    found: dict[str, dict[str, Estimate]] = defaultdict(lambda: defaultdict(lambda: NOT_ESTIMABLE))
     rows = zip(table["strategy"], table["outcome"], table["mean"], table["se"], strict=True)
-    return {
-        (strategy, outcome): Estimate(
-            float(mean) if mean is not None else math.nan, float(se) if se is not None else math.nan
+    for strategy, outcome, *numbers in rows:
+        found[strategy][outcome] = Estimate(
+            *(math.nan if each is None else float(each) for each in numbers)
         )
-        for strategy, outcome, mean, se in rows
-    }
+    return found
