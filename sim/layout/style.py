@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 MM_PER_INCH: Final = 25.4
 FORMATS: Final = ("svg", "png", "pdf")
@@ -29,6 +30,9 @@ COLOURS: Final = (
     "#000000",
     "#F0E442",
 )
+NARROW_MM: Final = 100.0
+FEW_TICKS: Final = 3
+"""Intervals between amounts along the horizontal axis of a figure narrower than that."""
 LEGEND_KEY_MM: Final = 12.0
 LEGEND_LETTER_MM: Final = 1.75
 GREY: Final = "#6E6E6E"
@@ -103,7 +107,10 @@ def rendered(figure: Figure, format_name: str) -> bytes:
 
 
 def in_currency(axis: Axis, symbol: str) -> None:
-    """Write the numbers along an axis as amounts of money."""
+    """Write the numbers along an axis as amounts of money, few where it is short and level."""
+    figure = axis.get_figure(root=True)
+    if axis.axis_name == "x" and figure.get_size_inches()[0] * MM_PER_INCH < NARROW_MM:
+        axis.set_major_locator(MaxNLocator(FEW_TICKS))
 
     def shown(value: float, _: float) -> str:
         sign = "−" if value < 0.0 else ""

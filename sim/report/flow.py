@@ -22,6 +22,8 @@ ROWS: Final[tuple[tuple[str, dict[str, tuple[str, ...]]], ...]] = (
     ("Alive at month {months}", {"state": ("alive",)}),
 )
 
+LEAST_MM: Final = 108.0
+
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section of the flow."""
@@ -55,7 +57,11 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: AR
 
         found.append(
             Drawing(
-                f"flow_{place}", f"Flow of patients, {label}", _alternative_text(paths, label), make
+                f"flow_{place}",
+                f"Flow of patients, {label}",
+                _alternative_text(paths, label),
+                make,
+                LEAST_MM,
             )
         )
     return found

@@ -44,7 +44,7 @@ SCREEN_MM: Final = 80.0
 PRINT_MM: Final = 160.0
 WITH: Final = "--with"
 _TOKEN: Final = re.compile(
-    r"(?P<skipped><(?P<tag>script|style|svg|pre|code|title|nav|button|label)\b.*?</(?P=tag)>|<[^>]*>)"
+    r"(?P<skipped><(?P<tag>script|style|svg|pre|code|title|nav|button|label|summary)\b.*?</(?P=tag)>|<[^>]*>)"
     rf"|{WORD.pattern}",
     re.DOTALL,
 )

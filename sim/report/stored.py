@@ -96,7 +96,7 @@ def _what_ifs(results: Results, found: Stored) -> tuple[str, list[Table]]:
     comparator = labels[found.content["comparator"]]
     return said, [
         Table(
-            f"{labels[str(strategy)]} against {comparator} (standard error)",
+            f"{labels[str(strategy)]} against {comparator} (SE)",
             headings,
             [[_what_if(results, row) for row in rows.to_dict("records")]],
         )
