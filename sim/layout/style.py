@@ -6,6 +6,7 @@ common kinds of colour blindness; a strategy has the same colour in every figure
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,7 +14,7 @@ from typing import Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -108,8 +109,9 @@ def rendered(figure: Figure, format_name: str) -> bytes:
 
 def in_currency(axis: Axis, symbol: str) -> None:
     """Write the numbers along an axis as amounts of money, few where it is short and level."""
-    figure = axis.get_figure(root=True)
-    if axis.axis_name == "x" and figure.get_size_inches()[0] * MM_PER_INCH < NARROW_MM:
+    figure = axis.axes.get_figure(root=True)
+    inches = math.inf if figure is None else figure.get_size_inches()[0]
+    if isinstance(axis, XAxis) and inches * MM_PER_INCH < NARROW_MM:
         axis.set_major_locator(MaxNLocator(FEW_TICKS))
 
     def shown(value: float, _: float) -> str:

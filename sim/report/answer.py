@@ -13,7 +13,7 @@ from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.layout.cells import patients_in_words
 from sim.report import first_screen
 from sim.report.analyses import Analyses
-from sim.report.probabilistic import probability_with_error, with_errors
+from sim.report.probabilistic import probability_with_error
 from sim.report.results import Results
 from sim.report.words import (
     INTERVAL,
@@ -140,14 +140,6 @@ def sure_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
             "the inputs reaches has not been worked out."
         )
         return
-    content = found.content
-    yield from (
-        f"Over {content['draws']:,} draws of {content['parameters_drawn']} uncertain inputs, "
-        f"{results.labels[gain['strategy']]} gives {_interval(gain['qalys'], plain)} more QALYs than "
-        f"{results.labels[gain['comparator']]} and costs "
-        f"{_interval(gain['cost'], lambda value: money(value, results.symbol))} more."
-        for gain in content["increments"]
-    )
     if results.others:
         yield (
             "The probabilities in the table are the shares of draws in which the strategy gives the "
@@ -175,14 +167,6 @@ def ratios_sentence(results: Results, analyses: Analyses) -> Iterator[str]:
             "draws, which the first lines show. The last differs where the model is not linear in "
             "its inputs."
         )
-
-
-def _interval(split: dict[str, float | None], shown: Any) -> str:  # noqa: ANN401
-    mean = math.nan if split["mean"] is None else split["mean"]
-    named = "" if split["low"] is None or split["low_se"] == split["high_se"] == 0.0 else INTERVAL
-    return (
-        f"{shown(mean)} ({' '.join(part for part in (named, with_errors(split, shown)) if part)})"
-    )
 
 
 def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:

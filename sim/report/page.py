@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -43,6 +43,7 @@ SCREEN_MM: Final = 80.0
 """Figures in the page are drawn so narrow that they can be read on a phone, and wider on a desk."""
 PRINT_MM: Final = 160.0
 WITH: Final = "--with"
+VALIDATE: Final = "validate"
 _TOKEN: Final = re.compile(
     r"(?P<skipped><(?P<tag>script|style|svg|pre|code|title|nav|button|label|summary)\b.*?</(?P=tag)>|<[^>]*>)"
     rf"|{WORD.pattern}",
@@ -58,121 +59,52 @@ class Section(NamedTuple):
     ----------
     id, title
         The id also names its template, unless it shows a stored analysis.
-    context
-        Returns its context from the results and what `read` returns.
-    drawings
-        Returns its figures from the same.
-    read
-        Returns the analysis that it shows; None where it was not run.
+    part
+        Its module, or the kind of stored analysis: with ``context`` and, if it has figures,
+        ``drawings``, both of the results and what the section shows; None where its template
+        holds all.
+    analysis
+        The attribute of `Analyses` that it shows; it shows all of them where this is empty.
     command
-        The name of the analysis for ``--with``.
-    purpose
-        What the analysis is for, said where it was not run.
-    template
-        Where it is not that of the id.
+        The name of the analysis for ``--with``, where it may be missing.
     """
 
     id: str
     title: str
-    context: Callable[[Results, Any], dict[str, Any]]
-    drawings: Callable[[Results, Any], list[Drawing]] | None = None
-    read: Callable[[Results, Analyses], Any] = lambda _, analyses: analyses
+    part: Any
+    analysis: str = ""
     command: str = ""
-    purpose: str = ""
-    template: str = ""
 
+    def read(self, results: Results, analyses: Analyses) -> Any:  # noqa: ANN401
+        """Return what the section shows; None for an analysis that was not run."""
+        if isinstance(self.part, stored.Kind):
+            return self.part.read(results)
+        return getattr(analyses, self.analysis) if self.analysis else analyses
 
-def _analysis(name: str) -> Callable[[Results, Analyses], Any]:
-    return lambda _, analyses: getattr(analyses, name)
-
-
-def _stored(kind: stored.Kind) -> Section:
-    return Section(
-        kind.command,
-        kind.title,
-        partial(stored.context, kind),
-        read=lambda results, _: stored.read_stored(results, kind),
-        command=kind.command,
-        purpose=kind.purpose,
-        template="stored",
-    )
-
-
-def _glossary(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
-    return {"terms": GLOSSARY.items()}
+    @property
+    def template(self) -> str:
+        """The name of its template."""
+        return f"{'stored' if isinstance(self.part, stored.Kind) else self.id}.html.j2"
 
 
 SECTIONS: Final = (
-    Section("answer", "The answer", answer.context),
-    Section("question", "The question", question.context),
-    Section("flow", "Where patients go", flow.context, flow.drawings),
-    Section("survival", "Survival", survival.context, survival.drawings),
-    Section("results", "Outcomes and costs", economics.context, economics.drawings),
-    Section(
-        "probabilistic",
-        "Uncertainty of the decision",
-        probabilistic.context,
-        probabilistic.drawings,
-        _analysis("probabilistic"),
-        "psa",
-        "The probabilistic analysis says how the uncertainty of all inputs together reaches the "
-        "decision.",
-    ),
-    Section(
-        "price",
-        "The price that meets a threshold",
-        pricing.context,
-        pricing.drawings,
-        _analysis("priced"),
-        "price",
-        "The price analysis finds the price of a vial at which a strategy meets a threshold.",
-    ),
-    Section(
-        "one_way",
-        "What moves the answer",
-        one_way.context,
-        one_way.drawings,
-        _analysis("one_way"),
-        "tornado",
-        "The one-way analysis moves each input to the ends of its range, and each structural choice "
-        "to its alternatives, one at a time in the same patients.",
-    ),
-    *map(_stored, stored.KINDS),
-    Section(
-        "information",
-        "Value of knowing more",
-        information.context,
-        information.drawings,
-        _analysis("information"),
-        "voi",
-        "The value of information says what it would be worth to know inputs exactly before "
-        "choosing, and so where more research pays.",
-    ),
-    Section(
-        patient.NAME,
-        patient.TITLE,
-        patient.context,
-        patient.drawings,
-        _analysis("followed"),
-        "explain",
-        "One virtual patient can be followed through every strategy, event by event and cost by "
-        "cost.",
-    ),
-    Section(
-        "validation",
-        "Against published results",
-        validation.context,
-        validation.drawings,
-        _analysis("validation"),
-        "validate",
-        "Validation predicts published endpoints for cohorts of their size, those of the fit and "
-        "those held out from it.",
-    ),
-    Section("assumptions", "Assumptions and limits", assumptions.context),
-    Section("checklist", f"Reporting checklist, {cheers.STANDARD}", cheers.context),
-    Section("origin", "Provenance and citations", origin.context),
-    Section("glossary", "Abbreviations", _glossary),
-    Section("inputs", "Appendix: every input", inputs.context),
+    Section("answer", "The answer", answer),
+    Section("question", "The question", question),
+    Section("flow", "Where patients go", flow),
+    Section("survival", "Survival", survival),
+    Section("results", "Outcomes and costs", economics),
+    Section("probabilistic", "Uncertainty of the decision", probabilistic, "probabilistic", "psa"),
+    Section("price", "The price that meets a threshold", pricing, "priced", "price"),
+    Section("one_way", "What moves the answer", one_way, "one_way", "tornado"),
+    *(Section(kind.command, kind.title, kind, "", kind.command) for kind in stored.KINDS),
+    Section("information", "Value of knowing more", information, "information", "voi"),
+    Section(patient.NAME, patient.TITLE, patient, "followed", "explain"),
+    Section("validation", "Against published results", validation, "validation", VALIDATE),
+    Section("assumptions", "Assumptions and limits", assumptions),
+    Section("checklist", f"Reporting checklist, {cheers.STANDARD}", cheers),
+    Section("origin", "Provenance and citations", origin),
+    Section("glossary", "Abbreviations", None),
+    Section("inputs", "Appendix: every input", inputs),
 )
 UNEXPECTED: Final = ("threshold", "twoway", "sobol", "morris")
 """Analyses that nobody misses in a report."""
@@ -201,8 +133,8 @@ def drawings(results: Results, shown: Sequence[Found]) -> dict[str, Drawing]:
     return {
         drawing.name: drawing
         for section, found in shown
-        if section.drawings is not None and found is not None
-        for drawing in section.drawings(results, found)
+        if found is not None and hasattr(section.part, "drawings")
+        for drawing in section.part.drawings(results, found)
     }
 
 
@@ -225,14 +157,15 @@ def page(results: Results, analyses: Analyses, options: Sequence[str] = ()) -> s
             {
                 "id": section.id,
                 "title": section.title,
-                "template": f"{section.template or section.id}.html.j2",
-                **section.context(results, found),
+                "template": section.template,
+                **(section.part.context(results, found) if section.part else {}),
             }
             if found is not None
             else _missing(results, analyses, shown, section, options)
             for section, found in shown
         ],
         draw=lambda name: known[name].svg(SCREEN_MM),
+        glossary=GLOSSARY,
         disclaimer=DISCLAIMER,
         version=__version__,
         style=Markup(_source(environment, "style.css")),
@@ -251,11 +184,15 @@ def _missing(
     options: Sequence[str],
 ) -> dict[str, Any]:
     """Return the context of a section whose analysis was not run: how to have it."""
-    there = [each.command for each, found in shown if each.command and found is not None]
+    there = [
+        each.command
+        for each, found in shown
+        if each.command not in ("", VALIDATE) and found is not None
+    ]
     runs = partial(command, results.question)
     refused = analyses.refused.values()
     lines = []
-    if section.command == "validate":
+    if section.command == VALIDATE:
         folder = options[options.index("--from") + 1] if "--from" in options else "results"
         lines = [
             f"python -m sim validate --out {folder}",
@@ -270,7 +207,6 @@ def _missing(
         "id": section.id,
         "title": section.title,
         "template": "missing.html.j2",
-        "purpose": section.purpose,
         "refused": file if (file := f"{section.command}.json") in refused else None,
         "commands": lines,
     }
@@ -302,9 +238,9 @@ def figure_files(results: Results, analyses: Analyses) -> Mapping[str, bytes]:
     shown = sections(results, analyses)
     for drawing in drawings(results, shown).values():
         files |= drawing.files(PRINT_MM)
-    for kind in stored.KINDS:
-        if any(each.id == kind.command and found is not None for each, found in shown):
-            files |= stored.figure_files(results, kind)
+    for section, found in shown:
+        if found is not None and isinstance(section.part, stored.Kind):
+            files |= section.part.figure_files(results)
     return files
 
 

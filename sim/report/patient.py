@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from sim.clinic.patient import Patient
+from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
 from sim.layout.cells import patients_in_words
-from sim.layout.rounding import add_up
+from sim.layout.table import Row
+from sim.layout.text import VALUE, cost_rows, outcome_rows
 from sim.layout.trace import describe_patient
 from sim.report.analyses import Followed
 from sim.report.drawing import Drawing, embedded
@@ -112,39 +115,28 @@ def _alternative_text(found: Followed) -> str:
     return f"How each life ends. {'; '.join(ends)}."
 
 
-def _totals(results: Results, found: Followed) -> list[tuple[str, list[str], bool]]:
-    """Return the rows of results: a name, a text for each life, whether it is a sum."""
-    lives = found.content["strategies"]
-
-    def total(account: Account, kind: str) -> list[float]:
-        return [life["totals"][account.value][kind] for life in lives]
-
-    rows = [
-        (name, [fixed(value, DIGITS) for value in total(account, kind)], False)
-        for name, account, kind in (
-            ("Life-years, undiscounted", Account.LIFE_YEARS, "undiscounted"),
-            ("Life-years", Account.LIFE_YEARS, "discounted"),
-            ("QALYs", Account.QALY, "discounted"),
-        )
-    ]
-    costs = f"{Account.COST.value}."
-    parts = [
-        add_up(
-            [
-                life["categories"].get(f"{costs}{name}", _NOTHING)["discounted"]
-                for name in CATEGORIES
-            ]
-        )
-        for life in lives
-    ]
-    rows += [
-        (label, [money(column[place], results.symbol) for column in parts], False)
-        for place, label in enumerate(CATEGORIES.values())
-    ]
-    return [*rows, ("Total cost", [money(sum(column), results.symbol) for column in parts], True)]
+def _totals(results: Results, found: Followed) -> list[Row]:
+    """Return life-years, QALYs and costs of each life."""
+    lives = [_outcomes(life) for life in found.content["strategies"]]
+    return [*outcome_rows(lives, VALUE, DIGITS), *cost_rows(lives, results.symbol)]
 
 
-_NOTHING: Final = {"discounted": 0.0}
+def _outcomes(life: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Return the results of a life under the names that those of a run have."""
+    years, qalys, cost = (
+        life["totals"][account.value]
+        for account in (Account.LIFE_YEARS, Account.QALY, Account.COST)
+    )
+    start = f"{Account.COST.value}."
+    found = {
+        "life_years_undiscounted": years["undiscounted"],
+        "life_years": years["discounted"],
+        "qalys": qalys["discounted"],
+        "cost": cost["discounted"],
+        **{f"{start}{name}": 0.0 for name in CATEGORIES},
+        **{name: each["discounted"] for name, each in life["categories"].items()},
+    }
+    return {name: Estimate(value, math.nan) for name, value in found.items()}
 
 
 def _events(found: Followed) -> list[tuple[str, list[list[str]]]]:

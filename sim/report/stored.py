@@ -33,48 +33,42 @@ class Stored(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A kind of analysis: its command, the name of its files, its words, and its tables."""
+    """A kind of analysis: its command, the name of its files, its title, its words and tables."""
 
     command: str
     file: str
     title: str
-    purpose: str
-    tables: Callable[[Results, Stored], tuple[str, list[Table]]]
+    shown: Callable[[Results, Stored], tuple[str, list[Table]]]
 
+    def read(self, results: Results) -> Stored | None:
+        """Read the analysis from the folder of the results; None where it is not there.
 
-def read_stored(results: Results, kind: Kind) -> Stored | None:
-    """Read an analysis from the folder of the results; None where it is not there.
+        Raises
+        ------
+        UserError
+            When one of its files is broken or missing.
+        """
+        path = results.folder / f"{self.file}.json"
+        content = read_json(path) if path.exists() else {}
+        if not results.belongs(content):
+            return None
+        table = read_table(path.with_suffix(".csv"))
+        return Stored(content, table, read_text(path.with_suffix(".svg")))
 
-    Raises
-    ------
-    UserError
-        When one of its files is broken or missing.
-    """
-    path = results.folder / f"{kind.file}.json"
-    if not path.exists():
-        return None
-    content = read_json(path)
-    if not results.belongs(content):
-        return None
-    table = read_table(path.with_suffix(".csv"))
-    return Stored(content, table, read_text(path.with_suffix(".svg")))
+    def context(self, results: Results, found: Stored) -> dict[str, Any]:
+        """Return the context of the section of the analysis."""
+        said, tables = self.shown(results, found)
+        return {
+            "said": said,
+            "tables": tables,
+            "note": SAME_PATIENTS,
+            "figure": embedded(found.figure, self.file, self.title, said),
+        }
 
-
-def context(kind: Kind, results: Results, found: Stored) -> dict[str, Any]:
-    """Return the context of the section of an analysis."""
-    said, tables = kind.tables(results, found)
-    return {
-        "said": said,
-        "tables": tables,
-        "note": SAME_PATIENTS,
-        "figure": embedded(found.figure, kind.file, kind.title, said),
-    }
-
-
-def figure_files(results: Results, kind: Kind) -> dict[str, bytes]:
-    """Return the figure of an analysis in every format that the folder holds, by file name."""
-    paths = (results.folder / f"{kind.file}.{suffix}" for suffix in FORMATS)
-    return {path.name: path.read_bytes() for path in paths if path.exists()}
+    def figure_files(self, results: Results) -> dict[str, bytes]:
+        """Return the figure in every format that the folder holds, by file name."""
+        paths = (results.folder / f"{self.file}.{suffix}" for suffix in FORMATS)
+        return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 
 def _what_ifs(results: Results, found: Stored) -> tuple[str, list[Table]]:
@@ -209,39 +203,9 @@ def _morris(results: Results, found: Stored) -> tuple[str, list[Table]]:
 
 
 KINDS: Final = (
-    Kind(
-        "what-if",
-        "scenarios",
-        "What if",
-        "The what-ifs of the scenario answer it again under other assumptions.",
-        _what_ifs,
-    ),
-    Kind(
-        "threshold",
-        "threshold",
-        "Where one input changes the choice",
-        "A threshold analysis finds the value of an input at which the choice changes.",
-        _threshold,
-    ),
-    Kind(
-        "twoway",
-        "twoway",
-        "Two inputs at once",
-        "A two-way analysis varies two inputs together.",
-        _twoway,
-    ),
-    Kind(
-        "sobol",
-        "sobol",
-        "Which inputs the uncertainty comes from",
-        "Sobol indices divide the uncertainty of the answer among the inputs.",
-        _sobol,
-    ),
-    Kind(
-        "morris",
-        "morris",
-        "Screening of all inputs",
-        "A screening ranks the inputs by their effects.",
-        _morris,
-    ),
+    Kind("what-if", "scenarios", "What if", _what_ifs),
+    Kind("threshold", "threshold", "Where one input changes the choice", _threshold),
+    Kind("twoway", "twoway", "Two inputs at once", _twoway),
+    Kind("sobol", "sobol", "Which inputs the uncertainty comes from", _sobol),
+    Kind("morris", "morris", "Screening of all inputs", _morris),
 )
