@@ -23,6 +23,10 @@ _ID: Final = re.compile(r"\bid=\"([^\"]*)\"")
 _REFERENCE: Final = re.compile(r"(url\(#|href=\"#)([^)\"]*)")
 
 
+LEAST_MM: Final = 90.0
+"""The least width of a figure with a long title or label of an axis."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure of the report.

@@ -22,7 +22,8 @@ ROWS: Final[tuple[tuple[str, dict[str, tuple[str, ...]]], ...]] = (
     ("Alive at month {months}", {"state": ("alive",)}),
 )
 
-LEAST_MM: Final = 108.0
+NARROWEST_MM: Final = 108.0
+"""The ribbons hold words."""
 
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: AR
                 f"Flow of patients, {label}",
                 _alternative_text(paths, label),
                 make,
-                LEAST_MM,
+                NARROWEST_MM,
             )
         )
     return found

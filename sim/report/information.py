@@ -10,7 +10,7 @@ import pandas as pd
 from sim.analyses.voi.tables import EVERYTHING, EXPLAINED
 from sim.economics.estimates import NORMAL_97_5
 from sim.report.analyses import Information
-from sim.report.drawing import Drawing
+from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
 from sim.report.scale import Scale
 from sim.report.words import money
@@ -68,7 +68,7 @@ def drawings(results: Results, found: Information) -> list[Drawing]:
 
     told = "; ".join(f"at {t} per QALY {value}" for t, value, _ in _texts(results, found))
     return [
-        Drawing("evpi", "Expected value of perfect information", told, evpi),
+        Drawing("evpi", "Expected value of perfect information", told, evpi, LEAST_MM),
         Drawing("evppi", "Expected value of partial perfect information", told, evppi),
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 from sim.analyses.price.tables import LINEAR, NEVER
 from sim.analyses.psa.draws_run import base_patients
 from sim.report.analyses import Priced
-from sim.report.drawing import Drawing
+from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
 from sim.report.words import money, money_with_error, percent
 from sim.simulation.question import Question
@@ -72,6 +72,10 @@ def drawings(results: Results, found: Priced) -> list[Drawing]:
     ]
     return [
         Drawing(
-            "price_curve", f"Cost-effectiveness against the price of {drug}", "; ".join(told), make
+            "price_curve",
+            f"Cost-effectiveness against the price of {drug}",
+            "; ".join(told),
+            make,
+            LEAST_MM,
         )
     ]

@@ -11,7 +11,7 @@ from sim.analyses.psa.text import CONSTANT, LOSS, MEANS, NO_INTERVAL, OUTCOMES, 
 from sim.clinic.units import PERCENT
 from sim.layout.cells import NOTHING
 from sim.report.analyses import Probabilistic
-from sim.report.drawing import Drawing
+from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
 from sim.report.words import (
     INTERVAL,
@@ -24,6 +24,8 @@ from sim.report.words import (
     probability,
 )
 
+PLANE_MM: Final = 100.0
+"""The least width of the plane, whose axes name two strategies."""
 VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
 
 
@@ -106,12 +108,13 @@ def drawings(results: Results, found: Probabilistic) -> list[Drawing]:
 
     told, chances, forgone = _in_words(results, found)
     return [
-        Drawing("plane", "Cost-effectiveness plane", told, plane),
+        Drawing("plane", "Cost-effectiveness plane", told, plane, PLANE_MM),
         Drawing(
             "acceptability",
             "Cost-effectiveness acceptability curves and their frontier",
             chances,
             acceptability,
+            LEAST_MM,
         ),
         Drawing("expected_loss", "Expected loss of each choice", forgone, losses),
     ]
