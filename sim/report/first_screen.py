@@ -84,13 +84,15 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 def compared(results: Results, analyses: Analyses) -> Gains | None:
     """Return the differences of the best strategy but the comparator, at the middle threshold.
 
-    They are means over the draws of the probabilistic analysis where there is one, else those of
-    the run.
+    One that is best at no threshold is taken only where all others are such. The differences are
+    means over the draws of the probabilistic analysis where there is one, else those of the run.
     """
     if not results.others:
         return None
     middle = middle_threshold(results)
-    best = max(results.others, key=lambda name: results.benefit(name, middle).mean)
+    steps = {row["name"] for row in results.summary["frontier"] if row["status"] == "frontier"}
+    candidates = [name for name in results.others if name in steps] or results.others
+    best = max(candidates, key=lambda name: results.benefit(name, middle).mean)
     if analyses.probabilistic is not None:
         return _of_draws(analyses.probabilistic, best, middle)
     of_run = results.gains(best)

@@ -50,7 +50,10 @@ def context(results: Results, found: Followed) -> dict[str, Any]:
             for divergence in content["partings"]
         ],
         "events": _events(found),
-        "command": command(results.question, "explain", "--patient", str(number)),
+        "command": command(
+            results.question,
+            *("explain", "--patient", str(number), "--seed", str(results.question.seed)),
+        ),
     }
 
 

@@ -144,7 +144,10 @@ OF_A_RUN = {
         ("origin", "Nightingale F"),
     ),
 }
-AN_INTERVAL = {"mean": 0.8, "se": 0.1, "low": -3.21, "high": 4.1, "low_se": 0.1, "high_se": 0.1}
+AN_INTERVAL = {
+    **{"mean": 0.8, "se": 0.1, "low": -3.21, "high": 4.1, "low_se": 0.1, "high_se": 0.1},
+    "noise_share": 0.1,
+}
 OF_ANALYSES = {
     "interval": (
         changed_json("psa.json", "increments", 0, "qalys", value=AN_INTERVAL),
