@@ -145,7 +145,12 @@ OF_A_RUN = {
     ),
 }
 AN_INTERVAL = {
-    **{"mean": 0.8, "se": 0.1, "low": -3.21, "high": 4.1, "low_se": 0.1, "high_se": 0.1},
+    "mean": 0.8,
+    "se": 0.1,
+    "low": -3.21,
+    "high": 4.1,
+    "low_se": 0.1,
+    "high_se": 0.1,
     "noise_share": 0.1,
 }
 OF_ANALYSES = {
