@@ -80,10 +80,9 @@ def _what_ifs(results: Results, found: Stored) -> tuple[str, list[Table]]:
         if each["optimal"] != base["optimal"]
     ]
     changes = f"is another in these: {'; '.join(turned)}" if turned else "stays the same in all"
-    worths = dict.fromkeys(_worth(each) for each in found.content["what_ifs"])
     said = (
         f"{len(others)} other assumptions, one at a time. As the scenario stands, "
-        f"{labels[base['optimal']]} gives the most net benefit at {listed(worths)} per QALY; the "
+        f"{labels[base['optimal']]} gives the most net benefit at {_worth(base)} per QALY; the "
         f"choice {changes}."
     )
     headings = ["Extra cost", "QALYs gained", "ICER", "Net benefit", "Best"]

@@ -111,7 +111,9 @@ def place(file: str | Path) -> str:
 
 def rounded(amount: float, symbol: str) -> str:
     """Return an amount for a sentence: with three digits, and none after the point."""
-    digits = THREE - 1 - math.floor(math.log10(abs(amount))) if amount else 0
+    if not amount or not math.isfinite(amount):
+        return money(amount, symbol)
+    digits = THREE - 1 - math.floor(math.log10(abs(amount)))
     return money(round(amount, min(digits, 0)), symbol)
 
 
