@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sim.analyses.run.result import run
+from sim.analyses.shared.arguments import named
 from sim.commands.options import options_of
+from sim.commands.values import Read
 from sim.errors import UserError
 
 if TYPE_CHECKING:
     from sim.analyses.shared.scenario import Scenario
 
 ALL: Final = "all"
-KINDS: Final = ("psa", "tornado", "voi", "price", "explain")
+USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if")
+"""Analyses that ``all`` stands for."""
+KINDS: Final = (*USUAL, "threshold", "twoway", "sobol", "morris")
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
+TYPICAL: Final = (
+    "no other patient's differences in cost and QALYs are nearer to the mean differences"
+)
+"""What is true of the patient whose lives are told."""
 
 
 class _Kinds(click.ParamType[tuple[str, ...]]):
@@ -35,11 +45,12 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
         """Read the option."""
         if isinstance(value, tuple):
             return value
-        kinds = tuple(part.strip() for part in str(value).split(",") if part.strip())
-        for kind in kinds:
+        asked = [part.strip() for part in str(value).split(",") if part.strip()]
+        for kind in asked:
             if kind not in (*KINDS, ALL):
                 raise UserError("no such analysis", key="--with", value=kind, choices=(*KINDS, ALL))
-        return KINDS if ALL in kinds else kinds
+        wanted = {*asked, *(USUAL if ALL in asked else ())}
+        return tuple(kind for kind in KINDS if kind in wanted)
 
 
 @click.command()
@@ -48,9 +59,9 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
     "--from",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder of results, as run, psa, tornado, voi, price, explain and validate write them with "
-    "--out, all into the same one. Without it the scenario is run.",
+    type=Read("folder", lambda text: Path(named("--from", text))),
+    help="Folder of results, as run and the analyses write them with --out, all into the same one. "
+    "Without it the scenario is run.",
 )
 @click.option(
     OUT,
@@ -70,7 +81,9 @@ class _Kinds(click.ParamType[tuple[str, ...]]):
     metavar="A,B",
     type=_Kinds(),
     default=(),
-    help=f"Analyses to run too: any of {', '.join(KINDS)}, or all. Not together with --from.",
+    help=f"Analyses to run too: any of {', '.join(KINDS)}, or {ALL} for the first {len(USUAL)}. "
+    "threshold varies the price of a vial, twoway the two inputs at the top of tornado. With --from "
+    "those that the folder lacks are run and written into it.",
 )
 def report(
     scenario: Path,
@@ -84,18 +97,19 @@ def report(
 ) -> None:
     """Write the results of SCENARIO as one HTML file that needs nothing else.
 
-    Question, answer, its uncertainty and the changes that would flip it, with every input and its
-    source. An analysis that was not run is named with the command that runs it; --with all runs
-    everything, in about two minutes.
+    The answer first: a sentence, three numbers and how far to trust them; then question, results,
+    uncertainty and the changes that would flip it, with every input and its source. An analysis that
+    was not run is named with the command that runs it; --with all runs the usual ones, in about two
+    minutes.
     """
     from sim.analyses.shared.scenario import asked
     from sim.files.results_folder import check_folder
     from sim.files.single_file import check_file
 
     path = Path(f"{scenario.stem}.html") if out is None else out
-    if folder is not None and (kinds or patients is not None or seed is not None):
+    if folder is not None and (patients is not None or seed is not None):
         raise UserError(
-            "reads results that are there; --with, --patients and --seed are for a new run",
+            "reads results that are there; --patients and --seed are for a new run",
             key="--from",
             value=str(folder),
         )
@@ -103,79 +117,141 @@ def report(
     if figures is not None:
         check_folder(figures, ())
     question = asked(scenario, patients=patients, seed=seed)
+    options = _options({"--from": folder, OUT: out, "--patients": patients, "--seed": seed})
     if folder is not None:
-        write_report(question.question, folder, path, figures)
+        _write_missing(question, folder, kinds, threads)
+        write_report(question.question, folder, path, figures, options)
     else:
         with tempfile.TemporaryDirectory() as temporary:
             place = Path(temporary) / "results"
             _write_results(question, place, kinds, threads)
-            write_report(question.question, place, path, figures)
+            write_report(question.question, place, path, figures, options)
     click.echo(f"Report: {path}")
     if figures is not None:
         click.echo(f"Figures: {figures}")
-    if folder is None and set(kinds) != set(KINDS):
-        left = ",".join(kind for kind in KINDS if kind not in kinds)
-        click.echo(f"Left out, and named in the report: {left}. Everything: --with {ALL}")
+    left = [kind for kind in USUAL if kind not in kinds]
+    if folder is None and left:
+        click.echo(f"Left out, and named in the report: {','.join(left)}. Everything: --with {ALL}")
+
+
+def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
+    """Return the options that were given, for the command lines in the report."""
+    from sim.report.words import place
+
+    return tuple(
+        part
+        for name, value in given.items()
+        if value is not None
+        for part in (name, place(value) if isinstance(value, Path) else str(value))
+    )
+
+
+def _write_missing(
+    scenario: Scenario, folder: Path, kinds: Sequence[str], threads: int | None
+) -> None:
+    """Run those analyses that a folder of results lacks, in the patients of its run."""
+    from sim.report.results import read_results
+
+    if not kinds:
+        return
+    results = read_results(folder, scenario.question)
+    same = scenario.with_(patients=results.question.patients, seed=results.question.seed)
+    lacked = [kind for kind in kinds if not _is_there(results, kind)]
+    _write_analyses(same, folder, lacked, threads)
+
+
+def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
+    from sim.analyses.what_ifs.tables import ANALYSIS
+    from sim.layout.schema import read_json
+
+    path = results.folder / f"{ANALYSIS if kind == 'what-if' else kind}.json"
+    return path.exists() and bool(results.belongs(read_json(path)))
 
 
 report.params += options_of(run, "patients", "seed", "threads")
 
 
 def _write_results(
-    scenario: Scenario, folder: Path, kinds: tuple[str, ...], threads: int | None
+    scenario: Scenario, folder: Path, kinds: Sequence[str], threads: int | None
 ) -> None:
-    """Run the scenario and analyses of it into one folder.
+    """Run the scenario and analyses of it into one folder."""
+    import sim
+
+    sim.run(scenario, threads=threads).write(folder)
+    _write_analyses(scenario, folder, kinds, threads)
+
+
+def _write_analyses(
+    scenario: Scenario, folder: Path, kinds: Sequence[str], threads: int | None
+) -> None:
+    """Run analyses into a folder, those that make no sense for the scenario left out.
 
     Numbers of draws and patients are chosen by a pilot; analyses of draws share them.
     """
     import sim
-
-    sim.run(scenario, threads=threads).write(folder)
-    if "psa" in kinds:
-        sim.psa(scenario, threads=threads).write(folder)
-    if "tornado" in kinds:
-        sim.tornado(scenario, threads=threads).write(folder)
-    if "voi" in kinds:
-        sim.voi(scenario, threads=threads).write(folder)
-    if "price" in kinds:
-        _write_price(scenario, folder, threads)
-    if "explain" in kinds:
-        _write_patient(scenario, folder)
-
-
-def _write_price(scenario: Scenario, folder: Path, threads: int | None) -> None:
-    """Write the price of the first drug that comes in vials, where there is one."""
-    import sim
     from sim.report.pricing import regimens_with_vials
 
-    for regimen in regimens_with_vials(scenario.question)[:1]:
-        sim.price(scenario, regimen, threads=threads).write(folder)
+    question = scenario.question
+    drugs = regimens_with_vials(question)[:1]
+    for kind in kinds:
+        if kind == "explain":
+            _write_patient(scenario, folder, threads)
+        elif kind == "price":
+            for drug in drugs:
+                sim.price(scenario, drug, threads=threads).write(folder)
+        elif kind == "threshold":
+            for drug in drugs:
+                sim.threshold(scenario, f"cost.{drug}.vial", threads=threads).write(folder)
+        elif kind == "twoway":
+            for x, y in _widest(scenario, folder, threads):
+                sim.twoway(scenario, x, y, threads=threads).write(folder)
+        elif kind != "what-if" or question.loaded.scenario.what_ifs:
+            analysis = getattr(sim, kind.replace("-", "_"))
+            analysis(scenario, threads=threads).write(folder)
 
 
-def _write_patient(scenario: Scenario, folder: Path) -> None:
-    """Write the lives of a patient who responds to the compared regimen, and to no other.
-
-    Where there is none, the lives of the first patient.
-    """
+def _widest(scenario: Scenario, folder: Path, threads: int | None) -> Iterator[tuple[str, str]]:
+    """Yield the two inputs that move the answer most, where there are two."""
     import sim
 
-    first_lines = [
-        strategy.sequence[0]
-        for strategy in scenario.question.scenario.strategies
-        if strategy.name != scenario.comparator and strategy.sequence
-    ]
-    for regimen in first_lines[:1]:
-        try:
-            found = sim.explain(scenario, find=f"responded to {regimen} only")
-        except UserError:
-            break
-        found.write(folder)
-        return
-    sim.explain(scenario).write(folder)
+    path = folder / "tornado.json"
+    summary = (
+        json.loads(path.read_text(encoding="utf-8"))
+        if path.exists()
+        else sim.tornado(scenario, threads=threads).summary
+    )
+    names = [bar["parameter"] for bar in summary["bars"] if bar["group"] == "parameter"]
+    if len(names) > 1:
+        yield names[0], names[1]
 
 
-def write_report(question: Any, folder: Path, path: Path, figures: Path | None) -> None:  # noqa: ANN401
-    """Write the report on a folder of results, and its figures on request."""
+def _write_patient(scenario: Scenario, folder: Path, threads: int | None) -> None:
+    """Write the lives of the patient whose differences are nearest to the mean ones."""
+    from sim import ExplainResult
+    from sim.replay.replay import replay
+    from sim.replay.search import Found
+    from sim.report.patient import typical_patient
+    from sim.simulation.run import KEPT_AT_MOST, run
+
+    question = scenario.with_(patients=min(scenario.patients, KEPT_AT_MOST)).question
+    simulation = run(question, threads=threads)
+    number = typical_patient(simulation.arms, scenario.comparator)
+    chosen = Found(TYPICAL, (number,), question.patients)
+    lives = replay(scenario.question, number)
+    ExplainResult(scenario, lives, chosen, entries=False).write(folder)
+
+
+def write_report(
+    question: Any,  # noqa: ANN401
+    folder: Path,
+    path: Path,
+    figures: Path | None,
+    options: Sequence[str] = (),
+) -> None:
+    """Write the report on a folder of results, and its figures on request.
+
+    `options` are for the command lines in it, as for `sim.report.page.page`.
+    """
     from sim.files.results_folder import write_folder
     from sim.files.single_file import write_file
     from sim.report.analyses import read_analyses
@@ -187,4 +263,4 @@ def write_report(question: Any, folder: Path, path: Path, figures: Path | None) 
     if figures is not None:
         files = dict(figure_files(results, analyses))
         write_folder(figures, files, tuple(files))
-    write_file(path, page(results, analyses), OUT)
+    write_file(path, page(results, analyses, options), OUT)

@@ -43,7 +43,7 @@ class _WholeOrWord(click.IntRange):
         return None if value == self.word else super().convert(value, param, ctx)
 
 
-class _Read(click.ParamType[Any]):
+class Read(click.ParamType[Any]):
     """A value that a function reads from text; a `UserError` says why it cannot."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
@@ -90,15 +90,15 @@ def value_type(argument: Argument) -> click.ParamType[Any]:
             return _Amount(high)
     check = argument.option.check
     if Path in argument.kinds and check is not None:
-        return _Read("path", lambda text: Path(check(argument.name, text)))
+        return Read("path", lambda text: Path(check(argument.name, text)))
     if Path in argument.kinds:
         return click.Path(path_type=Path)
     if argument.origin is Literal:
         return click.Choice(get_args(argument.kinds[0]))
     if argument.origin is tuple:
-        return _Read("lo,hi", _interval)
+        return Read("lo,hi", _interval)
     if argument.origin is Mapping:
-        return _Read("name=pattern,...", _group)
+        return Read("name=pattern,...", _group)
     return click.STRING
 
 

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.economics.estimates import NORMAL_97_5, Array, Estimate, mean
+from sim.economics.estimates import NORMAL_97_5, NOT_ESTIMABLE, Array, Estimate, mean
 
 Quadrant = Literal[
     "more effective and costlier",
@@ -105,6 +105,13 @@ class Increment:
         return self._error(ratio) / abs(self.qalys.mean)
 
     @property
+    def ratio(self) -> Estimate:
+        """Return the ICER with its error; not estimable where there is none."""
+        if self.icer is None or self.icer_se is None:
+            return NOT_ESTIMABLE
+        return Estimate(self.icer, self.icer_se)
+
+    @property
     def icer_interval(self) -> tuple[float, float] | None:
         """Return the 95 % confidence limits of the ICER by Fieller's theorem.
 
@@ -126,22 +133,8 @@ class Increment:
 
     @property
     def quadrant(self) -> Quadrant:
-        """Return the quadrant of the cost-effectiveness plane.
-
-        A strategy is dominant when it is at least as good in both costs and QALYs and better
-        in one, so the axes belong to dominance; "equal" is the origin.
-        """
-        costlier, cheaper = self.cost.mean > 0.0, self.cost.mean < 0.0
-        better, worse = self.qalys.mean > 0.0, self.qalys.mean < 0.0
-        if better and costlier:
-            return "more effective and costlier"
-        if worse and cheaper:
-            return "less effective and cheaper"
-        if better or cheaper:
-            return "dominant"
-        if worse or costlier:
-            return "dominated"
-        return "equal"
+        """Return the quadrant of the cost-effectiveness plane."""
+        return quadrant(self.cost.mean, self.qalys.mean)
 
     def nmb(self, threshold: float) -> Estimate:
         """Return the incremental net monetary benefit, ``threshold * QALYs - cost``.
@@ -171,6 +164,25 @@ class Increment:
         """Return the standard error of ``weight E - C``, from the paired covariance."""
         variance = (weight * self.qalys.se) ** 2 + self.cost.se**2 - 2.0 * weight * self.covariance
         return math.sqrt(max(variance, 0.0)) if not math.isnan(variance) else math.nan
+
+
+def quadrant(cost: float, qalys: float) -> Quadrant:
+    """Return the quadrant of the cost-effectiveness plane in which two increments are.
+
+    A strategy is dominant when it is at least as good in both costs and QALYs and better in one,
+    so the axes belong to dominance; "equal" is the origin.
+    """
+    costlier, cheaper = cost > 0.0, cost < 0.0
+    better, worse = qalys > 0.0, qalys < 0.0
+    if better and costlier:
+        return "more effective and costlier"
+    if worse and cheaper:
+        return "less effective and cheaper"
+    if better or cheaper:
+        return "dominant"
+    if worse or costlier:
+        return "dominated"
+    return "equal"
 
 
 def paired_difference(strategy_values: npt.ArrayLike, comparator_values: npt.ArrayLike) -> Estimate:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sim.economics.estimates import Estimate
-from sim.economics.incremental import Increment, Quadrant
+from sim.economics.incremental import Quadrant
 from sim.layout.table import Cell
 
 SYMBOLS: Final = {"USD": "$", "GBP": "£"}
@@ -73,22 +73,21 @@ def money(amount: float, error: float, symbol: str) -> Cell:
     return Cell(money_text(amount, symbol), shown)
 
 
-def icer(gain: Increment, symbol: str) -> Cell:
+def amount(estimate: Estimate, symbol: str) -> Cell:
+    """Show an estimate in whole units of the currency."""
+    return money(*estimate, symbol) if math.isfinite(estimate.mean) else Cell(NOTHING)
+
+
+def icer(place: Quadrant, ratio: Estimate, symbol: str) -> Cell:
     """Show the ratio where it is the cost of a gain, else the name of the quadrant."""
-    if gain.quadrant == GAINING:
-        return _ratio(gain, symbol)
-    return Cell(NOTHING if gain.quadrant == SAVING else gain.quadrant)
+    if place == GAINING:
+        return amount(ratio, symbol)
+    return Cell(NOTHING if place == SAVING else place)
 
 
-def saved(gain: Increment, symbol: str) -> Cell:
+def saved(place: Quadrant, ratio: Estimate, symbol: str) -> Cell:
     """Show the ratio where it is the saving per QALY given up."""
-    return _ratio(gain, symbol) if gain.quadrant == SAVING else Cell(NOTHING)
-
-
-def _ratio(gain: Increment, symbol: str) -> Cell:
-    if gain.icer is None or gain.icer_se is None:
-        return Cell(NOTHING)
-    return money(gain.icer, gain.icer_se, symbol)
+    return amount(ratio, symbol) if place == SAVING else Cell(NOTHING)
 
 
 def patients_in_words(number: int) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.ledger import State
 from sim.layout.run_columns import (
     EVENTS,
@@ -62,18 +61,10 @@ def _strategies(summary: Summary, currency: str) -> pd.DataFrame:
 def _increments(summary: Summary, currency: str) -> pd.DataFrame:
     rows: list[tuple[str, str, str, float | None, float | None, str]] = []
     for comparison in summary.comparisons:
-        gain = comparison.increment
-        estimates = {"cost": gain.cost, "qalys": gain.qalys, "life_years": gain.life_years}
-        estimates |= {f"cost.{n}": value for n, value in comparison.cost_categories.items()}
-        if gain.icer is not None and gain.icer_se is not None:
-            estimates["icer"] = Estimate(gain.icer, gain.icer_se)
-        else:
-            estimates["icer"] = NOT_ESTIMABLE
-        estimates |= {f"nmb_at_{t:g}": value for t, value in comparison.nmb.items()}
-        names = (gain.strategy, gain.comparator)
+        names = (comparison.increment.strategy, comparison.increment.comparator)
         rows += [
             (*names, outcome, *estimate_row(value), outcome_unit(outcome, currency))
-            for outcome, value in estimates.items()
+            for outcome, value in comparison.estimates.items()
         ]
     return INCREMENTS.table(rows)
 

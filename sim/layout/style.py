@@ -6,6 +6,7 @@ common kinds of colour blindness; a strategy has the same colour in every figure
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -13,8 +14,9 @@ from typing import Final
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from sim.layout.cells import money_text, typeset
 
@@ -30,6 +32,9 @@ COLOURS: Final = (
     "#000000",
     "#F0E442",
 )
+NARROW_MM: Final = 100.0
+FEW_TICKS: Final = 3
+"""Intervals between amounts along the horizontal axis of a figure narrower than that."""
 LEGEND_KEY_MM: Final = 12.0
 LEGEND_LETTER_MM: Final = 1.75
 GREY: Final = "#6E6E6E"
@@ -114,5 +119,9 @@ def rendered(figure: Figure, format_name: str) -> bytes:
 
 
 def in_currency(axis: Axis, symbol: str) -> None:
-    """Write the numbers along an axis as amounts of money."""
+    """Write the numbers along an axis as amounts of money, few where it is short and level."""
+    figure = axis.axes.get_figure(root=True)
+    inches = math.inf if figure is None else figure.get_size_inches()[0]
+    if isinstance(axis, XAxis) and inches * MM_PER_INCH < NARROW_MM:
+        axis.set_major_locator(MaxNLocator(FEW_TICKS))
     axis.set_major_formatter(lambda value, _: typeset(money_text(value, symbol)))

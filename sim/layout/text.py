@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
 
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.incremental import quadrant
 from sim.economics.ledger import COST_CATEGORIES
-from sim.layout.cells import SAVING, SYMBOLS, icer, money, number, patients_in_words, saved
+from sim.layout.cells import (
+    NOTHING,
+    SAVING,
+    SYMBOLS,
+    amount,
+    icer,
+    money,
+    number,
+    patients_in_words,
+    saved,
+)
 from sim.layout.citations import own_values, published_sources
 from sim.layout.life_table import life_table_lines
 from sim.layout.rounding import add_up
@@ -20,7 +32,10 @@ from sim.scenario.schema import LIFETIME
 from sim.simulation.comparability import in_words
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
-from sim.simulation.summary import ArmSummary, Summary
+from sim.simulation.summary import Summary
+
+Outcomes = Mapping[str, Estimate]
+Names = Iterable[tuple[str, str]]
 
 WIDTH_IN_A_PIPE: Final = 120
 NAME: Final = "{:<13}"
@@ -53,6 +68,7 @@ COST_NAMES: Final = {
     "later_lines": "Care after the last regimen",
     "follow_up": "Follow-up",
 }
+TOTAL: Final = "Total"
 
 
 def console_for(stream_is_terminal: bool) -> Console:
@@ -144,57 +160,85 @@ def print_scenario(console: Console, question: Question) -> None:
 
 def _strategies(simulation: Simulation, summary: Summary, symbol: str) -> Table:
     perspective = simulation.question.perspective
-    arms = summary.arms
-    clinical = [Row(label, [number(a.outcomes[key], 1) for a in arms]) for key, label in CLINICAL]
-    value = [Row(label, [number(a.outcomes[key], 3) for a in arms]) for key, label in VALUE]
-    costs = [_costs(arm, symbol) for arm in arms]
-    names = [COST_NAMES.get(c.label, _words(c.label).capitalize()) for c in COST_CATEGORIES]
-    spent = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
-    spent += [
-        Row(f"  {name}", cells)
-        for name, *cells in zip(names, *(c[:-1] for c in costs), strict=True)
-    ]
-    spent.append(Row("  Total", [cells[-1] for cells in costs], strong=True))
+    arms = [arm.outcomes for arm in summary.arms]
+    heading = Row(f"Costs in {perspective.currency} of {perspective.price_year}")
+    spent = [Row(f"  {row.label}", row.cells, strong=row.strong) for row in cost_rows(arms, symbol)]
     return Table(
         "Mean, share or median (standard error)",
-        [arm.label for arm in arms],
-        [clinical, value, spent],
+        [arm.label for arm in summary.arms],
+        [outcome_rows(arms, CLINICAL, 1), outcome_rows(arms, VALUE, 3), [heading, *spent]],
     )
 
 
-def _costs(arm: ArmSummary, symbol: str) -> list[Cell]:
-    """Return the categories and the total, rounded so that they add up as printed."""
-    categories = [arm.outcomes[f"cost.{category.label}"] for category in COST_CATEGORIES]
-    parts = add_up([estimate.mean for estimate in categories])
-    cells = [
-        money(part, estimate.se, symbol) for part, estimate in zip(parts, categories, strict=True)
+def outcome_rows(arms: Sequence[Outcomes], names: Names, digits: int) -> list[Row]:
+    """Return the rows of outcomes, each named with its label."""
+    return [Row(label, [number(arm[name], digits) for arm in arms]) for name, label in names]
+
+
+def cost_rows(arms: Sequence[Outcomes], symbol: str, suffix: str = "") -> list[Row]:
+    """Return the cost categories and the total, rounded so that they add up as printed.
+
+    The `suffix` follows ``cost`` in the names of the outcomes.
+    """
+    columns = []
+    for arm in arms:
+        parts = [arm[f"cost{suffix}.{category.label}"] for category in COST_CATEGORIES]
+        if not all(math.isfinite(part.mean) for part in parts):
+            columns.append([Cell(NOTHING)] * (len(parts) + 1))
+            continue
+        whole = add_up([part.mean for part in parts])
+        cells = [money(n, part.se, symbol) for n, part in zip(whole, parts, strict=True)]
+        columns.append([*cells, money(sum(whole), arm[f"cost{suffix}"].se, symbol)])
+    names = [cost_name(category.label) for category in COST_CATEGORIES]
+    *rows, total = [
+        Row(name, cells) for name, *cells in zip([*names, TOTAL], *columns, strict=True)
     ]
-    return [*cells, money(sum(parts), arm.outcomes["cost"].se, symbol)]
+    return [*rows, Row(total.label, total.cells, strong=True)]
 
 
-def _increments(summary: Summary, symbol: str) -> Table:
-    comparisons = summary.comparisons
-    gains = [comparison.increment for comparison in comparisons]
+def cost_name(category: str) -> str:
+    """Return the label of a cost category."""
+    return COST_NAMES.get(category, _words(category).capitalize())
+
+
+def increment_sections(
+    gains: Sequence[Outcomes], thresholds: Iterable[float], symbol: str
+) -> list[list[Row]]:
+    """Return the rows of differences from the comparator, then those of net benefits.
+
+    The `gains` are by name of the outcome as in increments.csv.
+    """
+    places = [quadrant(gain["cost"].mean, gain["qalys"].mean) for gain in gains]
+    ratios = list(zip(places, (gain["icer"] for gain in gains), strict=True))
     effects = [
-        Row("Life-years", [number(gain.life_years, 3) for gain in gains]),
-        Row("QALYs", [number(gain.qalys, 3) for gain in gains]),
-        Row("Cost", [money(*gain.cost, symbol) for gain in gains]),
-        Row("ICER, cost per QALY", [icer(gain, symbol) for gain in gains]),
+        Row("Life-years", [number(gain["life_years"], 3) for gain in gains]),
+        Row("QALYs", [number(gain["qalys"], 3) for gain in gains]),
+        Row("Cost", [amount(gain["cost"], symbol) for gain in gains]),
+        Row("ICER, cost per QALY", [icer(*each, symbol) for each in ratios]),
     ]
-    if any(gain.quadrant == SAVING for gain in gains):
-        effects.append(Row("Saved per QALY given up", [saved(gain, symbol) for gain in gains]))
+    if SAVING in places:
+        effects.append(Row("Saved per QALY given up", [saved(*each, symbol) for each in ratios]))
     benefits = [
         Row(
             f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
-            [money(*comparison.nmb[threshold], symbol) for comparison in comparisons],
+            [amount(gain.get(f"nmb_at_{threshold:g}", NOT_ESTIMABLE), symbol) for gain in gains],
         )
-        for threshold in comparisons[0].nmb
+        for threshold in thresholds
     ]
+    return [effects, benefits]
+
+
+def _increments(summary: Summary, symbol: str) -> Table:
+    gains = [comparison.increment for comparison in summary.comparisons]
     comparator = summary.arm(gains[0].comparator).label
     return Table(
         f"Difference from {comparator} (standard error)",
         [summary.arm(gain.strategy).label for gain in gains],
-        [effects, benefits],
+        increment_sections(
+            [comparison.estimates for comparison in summary.comparisons],
+            summary.comparisons[0].nmb,
+            symbol,
+        ),
     )
 
 

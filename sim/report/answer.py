@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
 from sim.analyses.voi.tables import EVERYTHING
 from sim.economics.estimates import NORMAL_97_5, Estimate
+from sim.layout.cells import patients_in_words
+from sim.report import first_screen
 from sim.report.analyses import Analyses
-from sim.report.probabilistic import probability_with_error, with_errors
+from sim.report.probabilistic import probability_with_error
 from sim.report.results import Results
 from sim.report.words import (
     INTERVAL,
-    commands,
     listed,
     money,
     money_with_error,
@@ -41,7 +42,7 @@ class Verdict(NamedTuple):
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section of the answer."""
     return {
-        "headline": headline(results),
+        "first": first_screen.context(results, analyses),
         "verdicts": [_verdict(results, analyses, t) for t in results.thresholds],
         "gains": [gain_sentence(results, name) for name in results.others],
         "sure": list(sure_sentences(results, analyses)),
@@ -53,21 +54,6 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 def best_at(results: Results, threshold: float) -> str:
     """Return the strategy of the most net monetary benefit; of equals the first."""
     return max(results.strategies, key=lambda name: results.benefit(name, threshold).mean)
-
-
-def headline(results: Results) -> str:
-    """Say which strategy gives the most net benefit at which thresholds."""
-    labels = results.labels
-    if not results.others:
-        return f"{labels[results.strategies[0]]} is the only strategy; there is nothing to choose."
-    chosen: dict[str, list[str]] = {}
-    for threshold in results.thresholds:
-        chosen.setdefault(best_at(results, threshold), []).append(money(threshold, results.symbol))
-    if len(chosen) == 1:
-        ((best, amounts),) = chosen.items()
-        return f"{labels[best]} gives the most net benefit at {listed(amounts)} per QALY."
-    parts = [f"at {listed(amounts)} per QALY {labels[best]}" for best, amounts in chosen.items()]
-    return f"The most net benefit gives {'; '.join(parts)}."
 
 
 def gain_sentence(results: Results, strategy: str) -> str:
@@ -83,9 +69,9 @@ def gain_sentence(results: Results, strategy: str) -> str:
     )
     ratio = money_with_error(icer, symbol)
     if qalys.mean > 0.0 and cost.mean > 0.0:
-        return f"{start}: {ratio} per QALY gained, {_beside(results, icer.mean)}."
+        return f"{start}: {ratio} per QALY gained, {first_screen.beside_thresholds(results, icer.mean)}."
     if qalys.mean < 0.0 and cost.mean < 0.0:
-        return f"{start}: {ratio} saved per QALY given up, {_beside(results, icer.mean)}."
+        return f"{start}: {ratio} saved per QALY given up, {first_screen.beside_thresholds(results, icer.mean)}."
     if qalys.mean == 0.0 and cost.mean == 0.0:
         return f"{start}: nothing differs."
     word = "dominates" if qalys.mean >= 0.0 else "is dominated by"
@@ -102,17 +88,6 @@ def _amount(estimate: Estimate) -> str:
 
 def _more(estimate: Estimate, less: str) -> str:
     return less if estimate.mean < 0.0 else "more"
-
-
-def _beside(results: Results, ratio: float) -> str:
-    below = [t for t in results.thresholds if t < ratio]
-    above = [t for t in results.thresholds if t >= ratio]
-    if not below:
-        return f"below the lowest threshold, {money(above[0], results.symbol)}"
-    if not above:
-        return f"above the highest threshold, {money(below[-1], results.symbol)}"
-    low, high = (money(amount, results.symbol) for amount in (below[-1], above[0]))
-    return f"between the thresholds {low} and {high}"
 
 
 def _verdict(results: Results, analyses: Analyses, threshold: float) -> Verdict:
@@ -157,20 +132,13 @@ def _probability(analyses: Analyses, strategy: str, threshold: float) -> str:
 def sure_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
     """Say how far the uncertainty of the inputs moves the answer."""
     found = analyses.probabilistic
+    yield from ratios_sentence(results, analyses)
     if found is None:
         yield (
             "The standard errors above are those of the simulation only. How far the uncertainty of "
-            f"the inputs reaches has not been worked out; run: {_hint(results, 'psa')}"
+            "the inputs reaches has not been worked out."
         )
         return
-    content = found.content
-    yield from (
-        f"Over {content['draws']:,} draws of {content['parameters_drawn']} uncertain inputs, "
-        f"{results.labels[gain['strategy']]} gives {_interval(gain['qalys'], plain)} more QALYs than "
-        f"{results.labels[gain['comparator']]} and costs "
-        f"{_interval(gain['cost'], lambda value: money(value, results.symbol))} more."
-        for gain in content["increments"]
-    )
     if results.others:
         yield (
             "The probabilities in the table are the shares of draws in which the strategy gives the "
@@ -178,12 +146,31 @@ def sure_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
         )
 
 
-def _interval(split: dict[str, float | None], shown: Any) -> str:  # noqa: ANN401
-    mean = math.nan if split["mean"] is None else split["mean"]
-    named = "" if split["low"] is None or split["low_se"] == split["high_se"] == 0.0 else INTERVAL
-    return (
-        f"{shown(mean)} ({' '.join(part for part in (named, with_errors(split, shown)) if part)})"
-    )
+def ratios_sentence(results: Results, analyses: Analyses) -> Iterator[str]:
+    """Tell the cost per QALY of the run from those of the analyses of draws, which differ."""
+    found, symbol = analyses.probabilistic, results.symbol
+    if found is None:
+        return
+    size = found.content["base_case_patients"]
+    same = size == results.summary["patients"]
+    also = " and of prices in the base case" if analyses.priced is not None else ""
+    for gain in found.content["increments"]:
+        ratios = (results.gain(gain["strategy"], "icer").mean, gain["deterministic"]["icer"])
+        if gain["icer"] is None or None in ratios:
+            continue
+        of_run, of_base, of_draws = (money(each, symbol) for each in (*ratios, gain["icer"]))
+        base = (
+            ""
+            if same
+            else f"{of_base} at the same values in {patients_in_words(size)}, the base of the "
+            f"probabilistic analysis{also}; "
+        )
+        yield (
+            f"Cost per QALY of {results.labels[gain['strategy']]}: {of_run} at the base values of the "
+            f"inputs in the {patients_in_words(results.summary['patients'])} of the run; {base}"
+            f"{of_draws} as the ratio of means over the draws, which the first lines show. They differ "
+            "where the model is not linear in its inputs."
+        )
 
 
 def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
@@ -193,10 +180,7 @@ def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
     yield from _threshold_flips(results)
     yield from _price_flips(results, analyses)
     if analyses.one_way is None:
-        yield (
-            "Which input or assumption alone would change the choice has not been worked out; run: "
-            f"{_hint(results, 'tornado')}"
-        )
+        yield ("Which input or assumption alone would change the choice has not been worked out.")
     else:
         yield from _one_way_flips(results, analyses.one_way)
     if analyses.information is not None:
@@ -305,7 +289,3 @@ def _named(bar: Bar) -> str:
 def _flip(results: Results, tornado: Tornado, bar: Bar) -> str:
     chosen = dict.fromkeys(end.optimal for end in bar.ends if end.optimal != tornado.optimal)
     return f"{_named(bar)}, towards {listed(results.labels[name] for name in chosen)}"
-
-
-def _hint(results: Results, name: str) -> str:
-    return commands(results.question, [name])[0]

@@ -24,6 +24,10 @@ _ID: Final = re.compile(r"\bid=\"([^\"]*)\"")
 _REFERENCE: Final = re.compile(r"(url\(#|href=\"#)([^)\"]*)")
 
 
+LEAST_MM: Final = 90.0
+"""The least width of a figure with a long title or label of an axis."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure of the report.
@@ -36,12 +40,15 @@ class Drawing:
         The alternative text.
     make
         Draws it at a width in mm.
+    least_mm
+        The least width at which it can be read.
     """
 
     name: str
     title: str
     description: str
     make: Callable[[float], Figure]
+    least_mm: float = 0.0
 
     def files(self, width_mm: float) -> dict[str, bytes]:
         """Return the figure in every format by file name."""
@@ -56,7 +63,7 @@ class Drawing:
         settings for the whole page, and its notes about itself, are left out.
         """
         with styled():
-            figure = self.make(width_mm)
+            figure = self.make(max(width_mm, self.least_mm))
         return embedded(rendered(figure, "svg").decode(), self.name, self.title, self.description)
 
 

@@ -22,6 +22,9 @@ ROWS: Final[tuple[tuple[str, dict[str, tuple[str, ...]]], ...]] = (
     ("Alive at month {months}", {"state": ("alive",)}),
 )
 
+NARROWEST_MM: Final = 108.0
+"""The ribbons hold words."""
+
 
 def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section of the flow."""
@@ -55,7 +58,11 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: AR
 
         found.append(
             Drawing(
-                f"flow_{place}", f"Flow of patients, {label}", _alternative_text(paths, label), make
+                f"flow_{place}",
+                f"Flow of patients, {label}",
+                _alternative_text(paths, label),
+                make,
+                NARROWEST_MM,
             )
         )
     return found

@@ -9,25 +9,18 @@ import pandas as pd
 
 from sim.analyses.voi.tables import EVERYTHING, EXPLAINED
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.analyses import Analyses, Information
-from sim.report.drawing import Drawing
+from sim.report.analyses import Information
+from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
 from sim.report.scale import Scale
-from sim.report.words import commands, money
+from sim.report.words import money
 
 TOP: Final = 15
 """Single parameters that are shown; voi.csv holds all."""
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: Information) -> dict[str, Any]:
     """Return the context of the section of the value of information."""
-    found = analyses.information
-    if found is None:
-        return {
-            "found": False,
-            "commands": commands(results.question, ["voi"]),
-            "refused": analyses.refused.get("information"),
-        }
     threshold = leading(found)
     rows = found.table[found.table["threshold"] == threshold]
     groups = rows[rows["kind"] == "group"].sort_values("value", ascending=False, kind="stable")
@@ -39,8 +32,6 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     scale = Scale.over([0.0, *(shown["value"] + NORMAL_97_5 * shown["se"].fillna(0.0))])
     sections = (("Groups of inputs", groups), ("Single inputs worth most", single))
     return {
-        "found": True,
-        "content": found.content,
         "threshold": money(threshold, results.symbol),
         "evpi": [_everything(row, results.symbol) for row in _all(found)],
         "is_nothing": not shown["told_from_nothing"].astype(bool).any(),
@@ -55,13 +46,10 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
     }
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+def drawings(results: Results, found: Information) -> list[Drawing]:
     """Return the EVPI against the threshold, and for print the EVPPI."""
     from sim.analyses.voi.figure import Worth, evpi_figure, evppi_figure
 
-    found = analyses.information
-    if found is None:
-        return []
     symbol, threshold = results.symbol, leading(found)
 
     def evpi(width: float) -> Any:  # noqa: ANN401
@@ -80,7 +68,7 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
 
     told = "; ".join(f"at {t} per QALY {value}" for t, value, _ in _texts(results, found))
     return [
-        Drawing("evpi", "Expected value of perfect information", told, evpi),
+        Drawing("evpi", "Expected value of perfect information", told, evpi, LEAST_MM),
         Drawing("evppi", "Expected value of partial perfect information", told, evppi),
     ]
 

@@ -8,35 +8,26 @@ from typing import Any, Final
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado, shown_sections
 from sim.analyses.tornado.tables import NO_PARAMETER, NOTHING_CHANGES, why_undefined
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.analyses import Analyses
 from sim.report.drawing import Drawing
 from sim.report.results import Results
 from sim.report.scale import Scale
-from sim.report.words import commands, fixed, money, plain
+from sim.report.words import fixed, money, plain
 
 TOP: Final = 20
 """Parameters that are shown; tornado.csv holds all."""
 DIGITS: Final = 3
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: Tornado) -> dict[str, Any]:
     """Return the context of the section of the tornado."""
-    found = analyses.one_way
-    if found is None:
-        return {
-            "found": False,
-            "commands": commands(results.question, ["tornado"]),
-            "refused": analyses.refused.get("one_way"),
-        }
     if found.is_constant:
-        return {"found": True, "unchanged": NOTHING_CHANGES, "drawings": []}
+        return {"unchanged": NOTHING_CHANGES}
     sections = shown_sections(found, TOP)
     bars = [bar for section in sections for bar in section.bars]
     scale = Scale.over(_reach(found, bars))
     shown = _shown(results, found)
     labels = results.labels
     return {
-        "found": True,
         "unchanged": "",
         "fixed": NO_PARAMETER if found.is_fixed else "",
         "outcome": found.outcome.label,
@@ -56,17 +47,13 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "without": sum(bar.swing == 0.0 for bar in found.bars),
         "small": sum(bar.within_error and bar.swing > 0.0 for bar in found.bars),
         "flips": sum(found.flips(bar) for bar in found.bars),
-        "drawings": [],
     }
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: ARG001
+def drawings(results: Results, found: Tornado) -> list[Drawing]:  # noqa: ARG001
     """Return the tornado for print; in the page it is a table of bars."""
     from sim.analyses.tornado.figure import tornado_figure
 
-    found = analyses.one_way
-    if found is None:
-        return []
     return [
         Drawing(
             "tornado",

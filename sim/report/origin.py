@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sim.layout.run_columns import EVENTS, TABLES
+from sim.report import stored
 from sim.report.analyses import Analyses
 from sim.report.references import References
 from sim.report.results import Results
@@ -30,6 +31,7 @@ ANALYSES: Final = {
     "tornado": "One-way analysis",
     "voi": "Value of information",
     "explain": "One patient",
+    "scenarios": "What-ifs",
     "validate": "Validation",
 }
 """Names of analyses that differ from their command."""
@@ -49,6 +51,11 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         *("--patients", str(summary["patients"]), "--seed", str(summary["seed"]), "--out", "DIR"),
     )
     found = [text for name, text in BY_ANALYSIS.items() if getattr(analyses, name) is not None]
+    found += [
+        f"{kind.file}.json, {kind.file}.csv, {kind.file}.svg"
+        for kind in stored.KINDS
+        if kind.read(results) is not None
+    ]
     return {
         "facts": _facts(results),
         "beside": [_beside(results, each) for each in results.beside],

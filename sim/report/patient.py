@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from sim.clinic.patient import Patient
+from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
-from sim.layout.rounding import add_up
+from sim.layout.cells import patients_in_words
+from sim.layout.table import Row
+from sim.layout.text import VALUE, cost_rows, outcome_rows
 from sim.layout.trace import describe_patient
-from sim.report.analyses import Analyses, Followed
+from sim.report.analyses import Followed
 from sim.report.drawing import Drawing, embedded
 from sim.report.economics import CATEGORIES
 from sim.report.results import Results
-from sim.report.words import command, commands, fixed, money, signed
+from sim.report.words import command, fixed, money, signed
+from sim.simulation.arms import Arm
 
 NAME: Final = "patient"
 TITLE: Final = "The lives of one patient"
 DIGITS: Final = 3
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: Followed) -> dict[str, Any]:
     """Return the context of the section of the patient."""
-    found = analyses.followed
-    if found is None:
-        others = ["explain --find transplanted"]
-        return {
-            "found": False,
-            "commands": commands(results.question, others),
-            "refused": analyses.refused.get("followed"),
-        }
     content = found.content
     number = content["patient"]["number"]
     search = content["found"]
     return {
-        "found": True,
         "number": f"{number:,}",
+        "of": patients_in_words(results.summary["patients"]),
+        "differences": list(_differences(results, found)),
         "who": describe_patient(Patient(**content["patient"])),
         "search": None if search is None else search["search"],
         "figure": embedded(found.figure, NAME, TITLE, _alternative_text(found)),
@@ -49,15 +50,15 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
             for divergence in content["partings"]
         ],
         "events": _events(found),
-        "command": command(results.question, "explain", "--patient", str(number)),
+        "command": command(
+            results.question,
+            *("explain", "--patient", str(number), "--seed", str(results.question.seed)),
+        ),
     }
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+def drawings(results: Results, found: Followed) -> list[Drawing]:
     """Return the lives for print; in the page they are the figure in the folder."""
-    found = analyses.followed
-    if found is None:
-        return []
 
     def make(_: float) -> Any:  # noqa: ANN401
         from sim.analyses.explain.tables import drawn_lives
@@ -66,6 +67,43 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
         return drawn_lives(replay(results.question, found.content["patient"]["number"]))
 
     return [Drawing(NAME, TITLE, _alternative_text(found), make)]
+
+
+def typical_patient(arms: Sequence[Arm], comparator: str) -> int:
+    """Return the number of the patient whose differences are nearest to the mean differences.
+
+    Nearness counts cost and QALYs of every strategy against the comparator, each in its standard
+    deviations between patients.
+    """
+    totals = {
+        arm.strategy.name: np.column_stack(
+            [arm.total(each) for each in (Account.COST, Account.QALY)]
+        )
+        for arm in arms
+    }
+    base = totals.pop(comparator)
+    differences = np.hstack([each - base for each in totals.values()] or [base])
+    spread = differences.std(axis=0)
+    scaled = (differences - differences.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
+    return int((scaled**2).sum(axis=1).argmin())
+
+
+def _differences(results: Results, found: Followed) -> Iterator[str]:
+    """Set the differences between the lives beside the mean differences of all patients."""
+    totals = {life["name"]: life["totals"] for life in found.content["strategies"]}
+
+    def gained(strategy: str, account: Account) -> float:
+        own, base = (totals[name][account.value] for name in (strategy, results.comparator))
+        return float(own["discounted"] - base["discounted"])
+
+    for name in results.others:
+        qalys, cost = (results.gain(name, outcome).mean for outcome in ("qalys", "cost"))
+        yield (
+            f"{results.labels[name]} gives this patient "
+            f"{fixed(gained(name, Account.QALY), DIGITS)} more QALYs at "
+            f"{money(gained(name, Account.COST), results.symbol)} more cost; the mean of all "
+            f"patients is {fixed(qalys, DIGITS)} and {money(cost, results.symbol)}."
+        )
 
 
 def signed_text(text: str) -> str:
@@ -80,39 +118,28 @@ def _alternative_text(found: Followed) -> str:
     return f"How each life ends. {'; '.join(ends)}."
 
 
-def _totals(results: Results, found: Followed) -> list[tuple[str, list[str], bool]]:
-    """Return the rows of results: a name, a text for each life, whether it is a sum."""
-    lives = found.content["strategies"]
-
-    def total(account: Account, kind: str) -> list[float]:
-        return [life["totals"][account.value][kind] for life in lives]
-
-    rows = [
-        (name, [fixed(value, DIGITS) for value in total(account, kind)], False)
-        for name, account, kind in (
-            ("Life-years, undiscounted", Account.LIFE_YEARS, "undiscounted"),
-            ("Life-years", Account.LIFE_YEARS, "discounted"),
-            ("QALYs", Account.QALY, "discounted"),
-        )
-    ]
-    costs = f"{Account.COST.value}."
-    parts = [
-        add_up(
-            [
-                life["categories"].get(f"{costs}{name}", _NOTHING)["discounted"]
-                for name in CATEGORIES
-            ]
-        )
-        for life in lives
-    ]
-    rows += [
-        (label, [money(column[place], results.symbol) for column in parts], False)
-        for place, label in enumerate(CATEGORIES.values())
-    ]
-    return [*rows, ("Total cost", [money(sum(column), results.symbol) for column in parts], True)]
+def _totals(results: Results, found: Followed) -> list[Row]:
+    """Return life-years, QALYs and costs of each life."""
+    lives = [_outcomes(life) for life in found.content["strategies"]]
+    return [*outcome_rows(lives, VALUE, DIGITS), *cost_rows(lives, results.symbol)]
 
 
-_NOTHING: Final = {"discounted": 0.0}
+def _outcomes(life: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Return the results of a life under the names that those of a run have."""
+    years, qalys, cost = (
+        life["totals"][account.value]
+        for account in (Account.LIFE_YEARS, Account.QALY, Account.COST)
+    )
+    start = f"{Account.COST.value}."
+    found = {
+        "life_years_undiscounted": years["undiscounted"],
+        "life_years": years["discounted"],
+        "qalys": qalys["discounted"],
+        "cost": cost["discounted"],
+        **{f"{start}{name}": 0.0 for name in CATEGORIES},
+        **{name: each["discounted"] for name, each in life["categories"].items()},
+    }
+    return {name: Estimate(value, math.nan) for name, value in found.items()}
 
 
 def _events(found: Followed) -> list[tuple[str, list[list[str]]]]:

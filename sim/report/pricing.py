@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.analyses.price.analysis import PriceAnalysis
 from sim.analyses.price.tables import LINEAR, NEVER
-from sim.report.analyses import Analyses
-from sim.report.drawing import Drawing
+from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
-from sim.report.words import commands, money, money_with_error, percent
+from sim.report.words import money, money_with_error, percent
 from sim.simulation.question import Question
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: PriceAnalysis) -> dict[str, Any]:
     """Return the context of the section of prices."""
-    found = analyses.priced
-    if found is None:
-        regimens = regimens_with_vials(results.question)
-        return {
-            "found": False,
-            "commands": commands(results.question, [f"price --regimen {regimens[0]}"])
-            if regimens
-            else [],
-            "refused": analyses.refused.get("priced"),
-        }
     symbol, price = results.symbol, found.price
     rows = [
         {
@@ -39,7 +29,6 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         for limit in found.limits
     ]
     return {
-        "found": True,
         "drug": results.question.catalogue.regimens[found.regimen].label,
         "price": money(price, symbol),
         "comparator": results.labels[results.comparator],
@@ -47,7 +36,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "draws": f"{found.draws:,}",
         "base_patients": f"{found.base_patients:,}",
         "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
-        "drawings": [drawing.name for drawing in drawings(results, analyses)],
+        "drawings": [drawing.name for drawing in drawings(results, found)],
     }
 
 
@@ -58,13 +47,10 @@ def regimens_with_vials(question: Question) -> list[str]:
     ]
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+def drawings(results: Results, found: PriceAnalysis) -> list[Drawing]:
     """Return the probability of being cost-effective against the price."""
     from sim.analyses.price.figure import price_figure
 
-    found = analyses.priced
-    if found is None:
-        return []
     drug = results.question.catalogue.regimens[found.regimen].label
 
     def make(width: float) -> Any:  # noqa: ANN401
@@ -85,6 +71,10 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
     ]
     return [
         Drawing(
-            "price_curve", f"Cost-effectiveness against the price of {drug}", "; ".join(told), make
+            "price_curve",
+            f"Cost-effectiveness against the price of {drug}",
+            "; ".join(told),
+            make,
+            LEAST_MM,
         )
     ]

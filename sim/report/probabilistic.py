@@ -8,24 +8,24 @@ from typing import Any, Final, NamedTuple
 
 from sim.analyses.psa.text import CONSTANT, LOSS, MEANS, NO_INTERVAL, OUTCOMES, SHOWN, WHY
 from sim.clinic.units import PERCENT
-from sim.report.analyses import Analyses, Probabilistic
-from sim.report.drawing import Drawing
+from sim.layout.cells import NOTHING
+from sim.report.analyses import Probabilistic
+from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
 from sim.report.words import (
     INTERVAL,
     JOINED,
     MINUS,
     NARROW,
-    commands,
     fixed,
     money,
     percent,
     probability,
 )
 
+PLANE_MM: Final = 100.0
+"""The least width of the plane, whose axes name two strategies."""
 VALUES: Final = (("life_years", "Life-years", 3), ("qalys", "QALYs", 3))
-NOISY: Final = 0.1
-"""A share of noise in a difference that is reported."""
 
 
 class Interval(NamedTuple):
@@ -36,24 +36,10 @@ class Interval(NamedTuple):
     interval: str = ""
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def context(results: Results, found: Probabilistic) -> dict[str, Any]:
     """Return the context of the section of the probabilistic analysis."""
-    found = analyses.probabilistic
-    if found is None:
-        return {
-            "found": False,
-            "commands": commands(results.question, ["psa"]),
-            "refused": analyses.refused.get("probabilistic"),
-        }
     content = found.content
-    noise = [
-        split["noise_share"]
-        for gain in content["increments"]
-        for split in gain["nmb"].values()
-        if split["noise_share"] is not None
-    ]
     return {
-        "found": True,
         "content": content,
         "interval": INTERVAL,
         "headings": list(results.labels.values()),
@@ -65,8 +51,8 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         "notes": [MEANS, LOSS] if results.others else [MEANS],
         "missing": NO_INTERVAL if _is_missing(content) else "",
         "why": WHY,
-        "noise": percent(max(noise)) if noise and max(noise) > NOISY else "",
-        "drawings": [drawing.name for drawing in drawings(results, analyses)],
+        "noise": _noise(results, found),
+        "drawings": [drawing.name for drawing in drawings(results, found)],
     }
 
 
@@ -78,13 +64,12 @@ def _is_missing(content: Mapping[str, Any]) -> bool:
     return any(split["low"] is None and split["mean"] is not None for split in shown)
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
+def drawings(results: Results, found: Probabilistic) -> list[Drawing]:
     """Return the plane, the acceptability curves and the expected losses, where there is a choice."""
     from sim.analyses.psa.curves_figure import acceptability_figure, expected_loss_figure
     from sim.analyses.psa.plane_figure import Cloud, plane_figure
 
-    found = analyses.probabilistic
-    if found is None or not results.others:
+    if not results.others:
         return []
     labels, symbol = results.labels, results.symbol
 
@@ -122,12 +107,13 @@ def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
 
     told, chances, forgone = _in_words(results, found)
     return [
-        Drawing("plane", "Cost-effectiveness plane", told, plane),
+        Drawing("plane", "Cost-effectiveness plane", told, plane, PLANE_MM),
         Drawing(
             "acceptability",
             "Cost-effectiveness acceptability curves and their frontier",
             chances,
             acceptability,
+            LEAST_MM,
         ),
         Drawing("expected_loss", "Expected loss of each choice", forgone, losses),
     ]
@@ -190,6 +176,25 @@ def _increments(results: Results, found: Probabilistic) -> list[tuple[str, list[
         )
     )
     return rows
+
+
+def _noise(results: Results, found: Probabilistic) -> list[tuple[str, list[str]]]:
+    """Return the share of each variance between draws that is noise of the simulation."""
+    gains = found.content["increments"]
+    rows = [(label, [gain[name] for gain in gains]) for name, label, _ in VALUES]
+    rows.append(("Cost", [gain["cost"] for gain in gains]))
+    rows += [
+        (
+            f"Net monetary benefit at {money(threshold, results.symbol)} per QALY",
+            [gain["nmb"][f"{threshold:g}"] for gain in gains],
+        )
+        for threshold in results.thresholds
+    ]
+    return [(label, [_share(split["noise_share"]) for split in splits]) for label, splits in rows]
+
+
+def _share(share: float | None) -> str:
+    return NOTHING if share is None else percent(share, 1)
 
 
 def _patients(found: Probabilistic) -> str:

@@ -80,13 +80,21 @@ class Results:
         """In currency per QALY, rising."""
         return sorted(self.summary["thresholds"])
 
+    def outcomes(self, strategy: str) -> Mapping[str, Estimate]:
+        """Return the outcomes of a strategy by name; not estimable where there is none."""
+        return self._outcomes.get(strategy, {})
+
+    def gains(self, strategy: str) -> Mapping[str, Estimate]:
+        """Return the outcomes of a strategy minus those of the comparator by name."""
+        return self._gains.get(strategy, {})
+
     def outcome(self, strategy: str, name: str) -> Estimate:
         """Return an outcome of a strategy; not estimable where there is none."""
-        return self._outcomes.get(strategy, {}).get(name, NOT_ESTIMABLE)
+        return self.outcomes(strategy).get(name, NOT_ESTIMABLE)
 
     def gain(self, strategy: str, name: str) -> Estimate:
         """Return an outcome of a strategy minus that of the comparator."""
-        return self._gains.get(strategy, {}).get(name, NOT_ESTIMABLE)
+        return self.gains(strategy).get(name, NOT_ESTIMABLE)
 
     def benefit(self, strategy: str, threshold: float) -> Estimate:
         """Return the incremental net monetary benefit of a strategy; the comparator's is 0."""

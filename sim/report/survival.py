@@ -10,11 +10,11 @@ from typing import Any, Final
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.evidence.published import Published
 from sim.layout.cells import number
-from sim.layout.table import Cell
+from sim.layout.table import Cell, Row
 from sim.report.analyses import Analyses
 from sim.report.drawing import Drawing
 from sim.report.results import Results
-from sim.report.words import NOT_REACHED, plain, shown
+from sim.report.words import NOT_REACHED, plain
 
 ENDPOINTS: Final = ("os", "rfs")
 NAMES: Final = {"os": "Overall survival", "rfs": "Relapse-free survival of responders"}
@@ -72,22 +72,22 @@ def _drawn(known: Sequence[Published]) -> list[Published]:
     ]
 
 
-def _rows(results: Results) -> list[tuple[str, list[Cell]]]:
+def _rows(results: Results) -> list[Row]:
     names = results.tables["strategies.csv"]["outcome"].unique()
     landmarks = sorted(
         (int(found[1]), name) for name in names if (found := _LANDMARK.fullmatch(name))
     )
     rows = [
-        (
+        Row(
             f"{NAMES[endpoint]}, median, months",
             [_median(results, s, endpoint) for s in results.strategies],
         )
         for endpoint in ENDPOINTS
     ]
     rows += [
-        (
+        Row(
             f"OS at {months} months, %",
-            [shown(number(results.outcome(s, name), 1)) for s in results.strategies],
+            [number(results.outcome(s, name), 1) for s in results.strategies],
         )
         for months, name in landmarks
     ]
@@ -96,7 +96,7 @@ def _rows(results: Results) -> list[tuple[str, list[Cell]]]:
 
 def _median(results: Results, strategy: str, endpoint: str) -> Cell:
     estimate = results.outcome(strategy, MEDIANS[endpoint])
-    return shown(number(estimate, 1)) if math.isfinite(estimate.mean) else Cell(NOT_REACHED)
+    return number(estimate, 1) if math.isfinite(estimate.mean) else Cell(NOT_REACHED)
 
 
 def _beside(results: Results, each: Published) -> dict[str, str]:

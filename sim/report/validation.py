@@ -11,7 +11,6 @@ from sim.errors import UserError
 from sim.evidence.register import load_register
 from sim.evidence.study import Study
 from sim.layout.endpoint_words import labelled_rows
-from sim.report.analyses import Analyses
 from sim.report.drawing import Drawing
 from sim.report.results import Results
 from sim.report.scale import Scale
@@ -28,18 +27,10 @@ PANELS: Final = {
 ENDS: Final = ("published", "low", "high", "predicted", "predicted_low", "predicted_high")
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: ARG001
+def context(results: Results, table: pd.DataFrame) -> dict[str, Any]:  # noqa: ARG001
     """Return the context of the section of validation."""
-    table = analyses.validation
-    if table is None:
-        return {
-            "found": False,
-            "commands": ["python -m sim validate --out DIR"],
-            "refused": None,
-        }
     told = _labelled(table)
     return {
-        "found": True,
         "counts": [_count(table[table["role"] == role], title) for role, title in ROLES.items()],
         "panels": [
             _panel(told[told["kind"] == kind], title, is_log=kind != PERCENT)
@@ -49,11 +40,8 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
     }
 
 
-def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: ARG001
+def drawings(results: Results, table: pd.DataFrame) -> list[Drawing]:  # noqa: ARG001
     """Return the forest for print; in the page it is a table of bars."""
-    table = analyses.validation
-    if table is None:
-        return []
     counts = [
         f"{row['title']}: {row['inside']} of {row['endpoints']} inside"
         for row in (_count(table[table["role"] == role], title) for role, title in ROLES.items())

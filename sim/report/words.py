@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.layout.cells import NOTHING
-from sim.layout.table import Cell
 from sim.simulation.question import Question
 
 MINUS: Final = "−"
@@ -20,6 +19,8 @@ NARROW: Final = "\u00a0"
 JOINED: Final = f"{MINUS}\u2060"
 """A minus sign after which a line does not break."""
 THOUSAND: Final = 1000.0
+THREE: Final = 3
+"""Digits of a rounded number."""
 ROUNDED: Final = 0.0005
 NOT_REACHED: Final = "not reached"
 INTERVAL: Final = f"95{NARROW}% interval"
@@ -69,11 +70,6 @@ def signed(text: str) -> str:
     return text.replace("-", MINUS)
 
 
-def shown(cell: Cell) -> Cell:
-    """Return a cell with a true minus sign."""
-    return Cell(signed(cell.value) if cell.value != NOTHING else NOTHING, cell.error)
-
-
 def with_error(estimate: Estimate, digits: int) -> str:
     """Return a number and its standard error."""
     error = "" if math.isnan(estimate.se) else f" (SE{NARROW}{fixed(estimate.se, digits)})"
@@ -103,15 +99,24 @@ def spaced(name: str) -> str:
 
 
 def command(question: Question, name: str, *arguments: str) -> str:
-    """Return the command line of a command on the scenario."""
-    # Without its folder: a report says nothing about the machine that it was made on.
-    file = Path(question.loaded.file).name
-    return shlex.join(["python", "-m", "sim", name, file, *arguments])
+    """Return the command line of a command on the scenario, to be run where the report was made."""
+    return shlex.join(["python", "-m", "sim", name, place(question.loaded.file), *arguments])
 
 
-def commands(question: Question, names: Sequence[str]) -> list[str]:
-    """Return the command lines that put an analysis into the report."""
-    return [
-        *(command(question, *name.split(), "--out", "DIR") for name in names),
-        command(question, "report", "--from", "DIR"),
-    ]
+def place(file: str | Path) -> str:
+    """Return a path as it was given; below the working folder without that folder's own path."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def rounded(amount: float, symbol: str) -> str:
+    """Return an amount for a sentence: with three digits, and none after the point."""
+    if not amount or not math.isfinite(amount):
+        return money(amount, symbol)
+    digits = THREE - 1 - math.floor(math.log10(abs(amount)))
+    return money(round(amount, min(digits, 0)), symbol)
+
+
+def small(label: str) -> str:
+    """Return a label within a sentence: its first letter small, unless it is of an abbreviation."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label

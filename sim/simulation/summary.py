@@ -58,6 +58,19 @@ class Comparison:
     cost_categories: Mapping[str, Estimate]
     nmb: Mapping[float, Estimate]
 
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """Return every difference by the name of its outcome, as in increments.csv."""
+        gain = self.increment
+        return {
+            "cost": gain.cost,
+            "qalys": gain.qalys,
+            "life_years": gain.life_years,
+            **{f"cost.{name}": value for name, value in self.cost_categories.items()},
+            "icer": gain.ratio,
+            **{f"nmb_at_{threshold:g}": value for threshold, value in self.nmb.items()},
+        }
+
 
 class Step(NamedTuple):
     """A step along the frontier: the strategy before, and the error and limits of the ICER."""

@@ -31,7 +31,7 @@ def test_a_report_without_results_runs_the_scenario_and_says_what_is_left_out(tm
     path = tmp_path / "page.html"
     done = invoke("report", SCENARIO, "--patients", 50, "--with", "explain", "--out", path)
     assert done.exit_code == 0, done.output
-    assert "Left out, and named in the report: psa,tornado,voi,price." in done.stdout
+    assert "Left out, and named in the report: psa,tornado,voi,price,what-if." in done.stdout
     tree = read(path.read_text(encoding="utf-8"))
     assert not any(each.has_class("missing") for each in section(tree, "patient"))
 
@@ -74,7 +74,8 @@ def test_an_analysis_of_another_question_is_left_out_and_said(ran_folder, tmp_pa
     [
         (("--with", "psb"), "psb"),
         (("--from", "nowhere"), "is not a folder of results"),
-        (("--from", "nowhere", "--with", "psa"), "--with"),
+        (("--from", "nowhere", "--with", "psa"), "is not a folder of results"),
+        (("--from", "nowhere", "--seed", "1"), "--seed"),
         (("--out", "."), "--out"),
     ],
 )

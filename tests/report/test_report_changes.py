@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from sim.economics.ledger import Account
+from sim.report.analyses import Analyses
+from sim.report.first_screen import compared, sentence
+from sim.report.patient import typical_patient
+from sim.report.results import read_results
 from sim.report.words import MINUS
-from tests.support.report_pages import page_of, read, section
+from sim.simulation.run import run as simulated
+from tests.support.report_pages import asked, page_of, read, section
 
 
 def changed_table(file, column, value, /, **where):
@@ -136,7 +144,15 @@ OF_A_RUN = {
         ("origin", "Nightingale F"),
     ),
 }
-AN_INTERVAL = {"mean": 0.8, "se": 0.1, "low": -3.21, "high": 4.1, "low_se": 0.1, "high_se": 0.1}
+AN_INTERVAL = {
+    "mean": 0.8,
+    "se": 0.1,
+    "low": -3.21,
+    "high": 4.1,
+    "low_se": 0.1,
+    "high_se": 0.1,
+    "noise_share": 0.1,
+}
 OF_ANALYSES = {
     "interval": (
         changed_json("psa.json", "increments", 0, "qalys", value=AN_INTERVAL),
@@ -276,3 +292,74 @@ def drawn(tree, name):
         if svg.attributes.get("aria-labelledby", "").startswith(f"{name}-title")
     )
     return [path.attributes["d"] for path in figure.all("path")]
+
+
+# The answer in one sentence
+
+QALYS, COST, RATIO, MINUS_COST = 0.5, 60_000.0, 120_000.0, -60_000.0
+VERDICTS = {
+    "more for more": (
+        QALYS,
+        COST,
+        RATIO,
+        0.01,
+        "costs $120,000 for each year of life in full health",
+    ),
+    "better and cheaper": (QALYS, MINUS_COST, -RATIO, 0.01, "is better and cheaper than"),
+    "worse and dearer": (-QALYS, COST, -RATIO, 0.01, "is worse and dearer than"),
+    "less for less": (-QALYS, MINUS_COST, RATIO, 0.01, "saves $120,000 for each year of life"),
+    "the same health": (0.0, COST, None, 0.0, "gives the same health as"),
+    "nothing": (0.0, 0.0, None, 0.0, "do not differ"),
+    "noise in health": (0.01, COST, RATIO, 0.1, "whether it gives more or fewer"),
+    "noise in cost": (QALYS, 10.0, RATIO, 0.1, "whether it costs more or less"),
+    "noise in both": (0.01, 10.0, RATIO, 0.1, "too small to tell"),
+}
+
+
+@pytest.mark.parametrize("case", VERDICTS)
+def test_the_answer_is_one_sentence_whatever_the_differences(case, ran_folder, tmp_path):
+    qalys, cost, ratio, error, said = VERDICTS[case]
+    copy = tmp_path / "results"
+    shutil.copytree(ran_folder, copy)
+    for outcome, mean, se in (
+        ("qalys", qalys, error),
+        ("cost", cost, 10_000.0 * error),
+        ("icer", ratio, 10.0),
+    ):
+        changed_table("increments.csv", "mean", mean, strategy=DRUG, outcome=outcome)(copy)
+        changed_table("increments.csv", "se", se, strategy=DRUG, outcome=outcome)(copy)
+    results = read_results(copy, asked().question)
+    found = compared(results, Analyses())
+    text = sentence(results, Analyses(), found)
+    assert said in text
+    assert re.fullmatch(r"(\d\.\d|[^.])+\.", text)
+
+
+@pytest.mark.slow
+def test_the_noise_of_each_outcome_is_shown(full_folder, full_page):
+    gain = json.loads((full_folder / "psa.json").read_text())["increments"][0]
+    told = section(full_page, "probabilistic").text
+    for split in (gain["qalys"], gain["life_years"], gain["cost"], *gain["nmb"].values()):
+        assert f"{100.0 * split['noise_share']:.1f}" in told
+
+
+@pytest.mark.slow
+def test_the_three_ratios_are_told_apart(full_folder, full_page):
+    gain = json.loads((full_folder / "psa.json").read_text())["increments"][0]
+    run = pd.read_csv(full_folder / "increments.csv").query("outcome == 'icer'")["mean"].item()
+    (told,) = (
+        each.text for each in section(full_page, "answer").all("li") if "three times" in each.text
+    )
+    for ratio in (gain["icer"], gain["deterministic"]["icer"], run):
+        assert f"${ratio:,.0f}" in told
+
+
+def test_the_typical_patient_is_the_nearest_to_the_mean_differences():
+    run = simulated(asked(40).question)
+    number = typical_patient(run.arms, "salvage_chemotherapy")
+    pairs = [
+        np.column_stack([arm.total(Account.COST), arm.total(Account.QALY)]) for arm in run.arms
+    ]
+    differences = pairs[1] - pairs[0]
+    far = np.abs((differences - differences.mean(axis=0)) / differences.std(axis=0))
+    assert (far**2).sum(axis=1)[number] == (far**2).sum(axis=1).min()

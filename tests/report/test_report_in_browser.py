@@ -73,6 +73,39 @@ def opened(browser, file):
         page.close()
 
 
+SCREENS = {"desk": (1280, 800), "phone": (390, 844)}
+
+
+@pytest.mark.parametrize("size", SCREENS.values(), ids=SCREENS)
+def test_the_first_screen_is_the_answer(size, opened):
+    """The sentence, the three numbers and their intervals are seen without scrolling."""
+    page, _ = opened(size[0])
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    boxes = page.evaluate(ANSWER)
+    assert [name for name, *_ in boxes] == ["headline"] + ["value", "range"] * 3 + ["trust"]
+    for name, text, left, top, right, bottom in boxes:
+        assert text.strip(), name
+        assert min(left, top) >= 0, name
+        assert right <= size[0], name
+        assert bottom <= size[1], name
+    if size == SCREENS["desk"]:
+        assert (
+            page.evaluate("document.querySelector('.curve').getBoundingClientRect().bottom") <= 800
+        )
+
+
+ANSWER = """[
+  ["headline", ".headline"],
+  ...[1, 2, 3].flatMap((n) => [
+    ["value", `.numbers > div:nth-child(${n}) strong`], ["range", `.numbers > div:nth-child(${n}) .range`]]),
+  ["trust", ".trust"],
+].map(([name, path]) => {
+  const each = document.querySelector(path);
+  const { left, top, right, bottom } = each.getBoundingClientRect();
+  return [name, each.textContent, left, top, right, bottom];
+})"""
+
+
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
 def test_nothing_is_asked_from_outside_and_nothing_goes_wrong(width, opened, file):
     page, heard = opened(width)

@@ -37,6 +37,8 @@ def write_everything(folder):
     sim.price(asked(), "blinatumomab", **drawn).write(folder)
     sim.tornado(asked(), threads=1).write(folder)
     sim.explain(asked(), find="responded to blinatumomab only").write(folder)
+    sim.what_if(asked(), threads=1).write(folder)
+    sim.threshold(asked(), "cost.blinatumomab.vial", threads=1).write(folder)
     (folder / "validation.csv").write_bytes(VALIDATED.read_bytes())
 
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.full_analysis import AnalysedStrategy
-from sim.layout.cells import NOTHING, SAVING, SYMBOLS, icer, money, number, patients_in_words, saved
+from sim.layout.cells import NOTHING, SYMBOLS, icer, money, number, patients_in_words
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.text import DISCLAIMER, print_paragraph, question_lines
+from sim.layout.text import DISCLAIMER, increment_sections, print_paragraph, question_lines
 from sim.simulation.comparability import InputDifference, same_people
 from sim.simulation.comparison import Analysis, Comparison, Difference, Side
 
@@ -142,29 +142,11 @@ def _increments(comparison: Comparison) -> Iterator[Table]:
         found = [(side, each) for side in sides for each in side.summary.comparisons]
         if not found:
             continue
-        gains = [each.increment for _, each in found]
-        rows = [
-            Row("Life-years", [number(gain.life_years, 3) for gain in gains]),
-            Row("QALYs", [number(gain.qalys, 3) for gain in gains]),
-            Row("Cost", [money(*gain.cost, symbol) for gain in gains]),
-            Row("ICER, cost per QALY", [icer(gain, symbol) for gain in gains]),
-        ]
-        if any(gain.quadrant == SAVING for gain in gains):
-            rows.append(Row("Saved per QALY given up", [saved(gain, symbol) for gain in gains]))
-        benefits = [
-            Row(
-                f"Net monetary benefit at {symbol}{threshold:,.0f} per QALY",
-                [
-                    money(*each.nmb[threshold], symbol) if threshold in each.nmb else Cell(NOTHING)
-                    for _, each in found
-                ],
-            )
-            for threshold in dict.fromkeys(t for side in sides for t in side.question.thresholds)
-        ]
+        thresholds = dict.fromkeys(t for side in sides for t in side.question.thresholds)
         yield Table(
             f"Difference from {_comparator(sides)} (standard error)",
             [_heading(side, each.increment.strategy) for side, each in found],
-            [rows, benefits],
+            increment_sections([each.estimates for _, each in found], thresholds, symbol),
         )
 
 
@@ -271,7 +253,7 @@ def _comparator(sides: Iterable[Side]) -> str:
 
 def _step(strategy: AnalysedStrategy, symbol: str) -> Cell:
     if strategy.step is not None:
-        return icer(strategy.step, symbol)
+        return icer(strategy.step.quadrant, strategy.step.ratio, symbol)
     return Cell("reference" if strategy.status == "frontier" else strategy.status)
 
 
