@@ -12,8 +12,7 @@ from bench.illness_death.parameters import DAYS_PER_MONTH, Estimate
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run as simulate
-from sim.simulation.tally import COST, QALY
-from sim.simulation.tally_estimates import LIFE_YEARS, value_of
+from sim.simulation.tally import COST, LIFE_YEARS, QALY, value_of
 
 SCENARIO = Path(__file__).with_name("scenario.yaml")
 REGIMENS = {"A": "salvage_chemotherapy", "B": "inotuzumab"}

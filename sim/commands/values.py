@@ -51,6 +51,7 @@ class Read(click.ParamType[Any]):
         self.read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the option."""
         if not isinstance(value, str):
             return value
         try:

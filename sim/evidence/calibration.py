@@ -19,12 +19,11 @@ import pandas as pd
 from sim.economics.estimates import Array
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, Cohort, cohorts, no_bar, simulate
-from sim.evidence.emulator import fit_surface, one_thread
+from sim.evidence.emulator import fit_surface, keep, one_thread, place_of, read_kept
 from sim.evidence.protocol import COHORTS, Protocol
 from sim.evidence.sampler import Evidence, Posterior, sample
 from sim.evidence.study import Study
 from sim.evidence.targets import Target, targets
-from sim.evidence.wave_cache import keep, place_of, read_kept
 
 QUICK_PATIENTS: Final = 1000
 FLOOR: Final = 1e-6

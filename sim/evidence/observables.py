@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 
 from sim.economics.estimates import Array
-from sim.simulation.tally import BINS_PER_MONTH, ROW, Tally
-from sim.simulation.tally_estimates import median_months
+from sim.simulation.tally import BINS_PER_MONTH, ROW, Tally, median_months
 
 PERCENT: Final = 100.0
 FEWEST: Final = 0.5

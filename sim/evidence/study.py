@@ -1,4 +1,11 @@
-"""A study of the register: its arms, and every endpoint it published, with source and place.
+"""The words of the register: endpoints and baseline characteristics that a study may state.
+
+How precisely a published number is known: exact intervals and standard errors.
+
+A share is judged on the logit scale, a median time or a ratio on the log scale, where their
+sampling distributions are near to normal.
+
+A study of the register: its arms, and every endpoint it published, with source and place.
 
 Values are as printed: per cents from 0 to 100, times in months. Nothing is
 converted: ``"43.9"`` is not a number.
@@ -6,34 +13,205 @@ converted: ``"43.9"`` is not a number.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from sim.evidence.precision import (
-    PERCENT,
-    Interval,
-    Scale,
-    error_of_interval,
-    exact_interval,
-    log,
-    logit,
-    logit_error,
-    unchanged,
-)
-from sim.evidence.vocabulary import (
-    BASELINE,
-    ENDPOINTS,
-    LANDMARKS,
-    OTHER_BASELINE,
-    OTHER_ENDPOINT,
-    Kind,
-    kind_of,
-)
 from sim.files.schema import Part, broken_rule
+
+Kind = Literal["percent", "months", "ratio", "difference", "amount"]
+"""An amount is a number in a unit of its own, such as a number of cycles or a dose."""
+
+OTHER_ENDPOINT: Final = "other."
+"""Start of the name of an endpoint that has no word of its own; it needs a definition."""
+
+OTHER_BASELINE: Final = "other_"
+"""Start of the name of a baseline characteristic that has no word of its own."""
+
+LANDMARKS: Final = ("os_percent", "rfs_percent", "efs_percent")
+"""Survival at a time: estimated from a curve with censoring, not a share of the patients."""
+
+_PERCENTS: Final = (
+    "response",
+    "complete_remission",
+    "mrd_negative_of_responders",
+    "mrd_negative_of_all",
+    "mrd_response",
+    "hct_ever",
+    "hct_in_remission",
+    "hct_of_responders",
+    *LANDMARKS,
+    "nrm_100_days_percent",
+    "nrm_percent",
+    "relapse_percent",
+    "death_percent",
+    "crs_any",
+    "crs_severe",
+    "neurotoxicity_any",
+    "neurotoxicity_severe",
+    "hepatotoxicity_severe",
+    "infection_severe",
+    "febrile_neutropenia_severe",
+    "vod",
+    "acute_gvhd",
+    "chronic_gvhd",
+    "cytopenia_severe",
+    "discontinued_for_toxicity",
+    "interrupted_for_toxicity",
+    "cd19_negative",
+    "next_line_percent",
+)
+_MONTHS: Final = (
+    "os_median_months",
+    "rfs_median_months",
+    "efs_median_months",
+    "dor_median_months",
+    "time_to_hct_median_months",
+)
+_RATIOS: Final = ("os_hazard_ratio", "efs_hazard_ratio", "response_odds_ratio")
+_AMOUNTS: Final = ("cycles_median",)
+
+ENDPOINTS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(_PERCENTS, "percent"),
+    **dict.fromkeys(_MONTHS, "months"),
+    **dict.fromkeys(_RATIOS, "ratio"),
+    **dict.fromkeys(_AMOUNTS, "amount"),
+}
+"""Every endpoint that has a word of its own, and the kind of number that it is."""
+
+_OTHER_KINDS: Final[dict[str, Kind]] = {
+    "_median_months": "months",
+    "_ratio": "ratio",
+    "_difference": "difference",
+    "_median": "amount",
+    "_median_days": "amount",
+    "_years": "amount",
+    "_per_day": "amount",
+    "_per_year": "amount",
+    "_per_stay": "amount",
+    "_per_patient": "amount",
+}
+
+BASELINE: Final = (
+    "age_median_years",
+    "age_low_years",
+    "age_high_years",
+    "male_percent",
+    "ph_positive_percent",
+    "prior_hct_percent",
+    "first_salvage_percent",
+    "second_salvage_percent",
+    "later_salvage_percent",
+    "primary_refractory_percent",
+    "high_blasts_percent",
+    "extramedullary_percent",
+    "cns_percent",
+    "kmt2a_percent",
+    "mrd_only_percent",
+    "prior_blinatumomab_percent",
+    "prior_inotuzumab_percent",
+    "tki_percent",
+    "follow_up_median_months",
+    "first_remission_short_percent",
+)
+"""Baseline characteristics that have a word of their own."""
+
+
+def kind_of(endpoint: str) -> Kind:
+    """Return the kind of number of `endpoint`.
+
+    For `OTHER_ENDPOINT` the name's end decides, such as ``_ratio``; else it is a per cent.
+    """
+    if endpoint in ENDPOINTS:
+        return ENDPOINTS[endpoint]
+    for end, kind in _OTHER_KINDS.items():
+        if endpoint.endswith(end):
+            return kind
+    return "percent"
+
+
+PERCENT: Final = 100.0
+CONTINUITY: Final = 0.5
+"""Patients added to both outcomes when one of them is empty (Haldane 1955, Anscombe 1956)."""
+
+Interval = tuple[float | None, float | None]
+"""Low and high end; an end that was not reached or not estimable is None."""
+
+Scale = Callable[[float], float]
+"""A transform of a number to one whose sampling distribution is near to normal."""
+
+
+def exact_interval(events: int, n: int, level: float) -> tuple[float, float]:
+    r"""Return the Clopper-Pearson interval of `events` out of `n`, in per cent.
+
+    .. math:: B^{-1}(\alpha/2;\ x,\ n-x+1), \quad B^{-1}(1-\alpha/2;\ x+1,\ n-x)
+
+    with `level` :math:`= 100 (1-\alpha)` in per cent. Clopper and Pearson, Biometrika
+    1934;26:404-413; it is the interval that the trials of this field print.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - level / PERCENT) / 2
+    low = betaincinv(events, n - events + 1, tail) if events else 0.0
+    high = betaincinv(events + 1, n - events, 1 - tail) if events < n else 1.0
+    return PERCENT * float(low), PERCENT * float(high)
+
+
+def logit_error(events: float, n: int) -> float:
+    r"""Return the standard error of the logit of `events` out of `n`.
+
+    .. math:: \sqrt{1/x + 1/(n-x)}
+
+    with `CONTINUITY` added to both where one is 0. `events` need not be whole: it may be a
+    printed per cent of `n`.
+    """
+    failures = n - events
+    if min(events, failures) <= 0:
+        events, failures = events + CONTINUITY, failures + CONTINUITY
+    return math.sqrt(1 / events + 1 / failures)
+
+
+def error_of_interval(value: float, interval: Interval, level: float, scale: Scale) -> float | None:
+    r"""Return the standard error behind a normal interval on `scale`.
+
+    .. math:: (g(high) - g(low)) / 2z
+
+    Where only one end is finite on the scale, the distance between it and the value, over z;
+    None where there is no such distance.
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + level / PERCENT) / 2))
+    known = [scale(end) for end in interval if end is not None]
+    ends = [end for end in known if math.isfinite(end)]
+    middle = scale(value)
+    if len(ends) == len(interval):
+        return (ends[1] - ends[0]) / (2 * z)
+    if ends and math.isfinite(middle) and ends[0] != middle:
+        return abs(ends[0] - middle) / z
+    return None
+
+
+def log(value: float) -> float:
+    """Return the logarithm of a time or ratio, minus infinity at 0."""
+    return math.log(value) if value > 0 else -math.inf
+
+
+def logit(percent: float) -> float:
+    """Return the log odds of a per cent, infinite at 0 and 100."""
+    if not 0 < percent < PERCENT:
+        return math.copysign(math.inf, percent - PERCENT / 2)
+    return math.log(percent / (PERCENT - percent))
+
+
+def unchanged(value: float) -> float:
+    """Return a difference as it is."""
+    return value
+
 
 LOWEST_LEVEL: Final = 50.0
 USUAL_LEVEL: Final = 95.0

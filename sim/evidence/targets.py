@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sim.evidence.observables import known
-from sim.evidence.precision import PERCENT, log, logit
 from sim.evidence.protocol import CohortPlan, Protocol
-from sim.evidence.study import Endpoint, Study
+from sim.evidence.study import PERCENT, Endpoint, Study, log, logit
 
 NORMAL_97_5: Final = 1.959963984540054
 FOLLOW_UP_MONTHS: Final = 24.0

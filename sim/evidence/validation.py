@@ -3,30 +3,38 @@
 A prediction goes through the posterior: parameters of a draw, the study's own effects where it
 was fitted and those of a study to come where it was not, a simulated cohort, and on top the error
 of a sample of the published size.
+
+The installed posterior compared with the register, for ``validate``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
+from sim.catalog.posterior import POSTERIOR
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
-from sim.evidence.cohorts import Bar, Cohort, effect_values, no_bar
+from sim.errors import UserError
+from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar
 from sim.evidence.observables import PERCENT, times
-from sim.evidence.protocol import Protocol
-from sim.evidence.register import Register
-from sim.evidence.results import ENDS
+from sim.evidence.protocol import COHORTS, Protocol, load_protocol
+from sim.evidence.register import Register, find_folder, load_register
+from sim.evidence.results import ENDS, evidence_hash, read_fit, read_provenance
 from sim.evidence.study import Study
-from sim.evidence.targets import NORMAL_97_5, Target
+from sim.evidence.targets import NORMAL_97_5, Target, targets
+from sim.files.provenance import commit
 from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.tally import BINS_PER_MONTH, Tally
+from sim.version import __version__
 
 SUMMARY_COLUMNS: Final = (
     "group",
@@ -251,3 +259,80 @@ def fitted_studies(register: Mapping[str, Study]) -> frozenset[str]:
         for name, study in register.items()
         if any(endpoint.role == "fit" for endpoint in study.endpoints.values())
     )
+
+
+PROTOCOL: Final = "adult_rr.yaml"
+RESULTS: Final = "results"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A prediction, its summary, and its provenance.
+
+    `is_stale` says that protocol, cohorts or register have changed since the fit.
+    """
+
+    register: Register
+    validation: Validation
+    summary: pd.DataFrame
+    is_stale: bool
+    provenance: dict[str, Any]
+
+
+def predict(
+    studies: Sequence[str],
+    protocol: Path | None = None,
+    *,
+    draws: int,
+    threads: int | None = None,
+    bar: Bar = no_bar,
+) -> Prediction:
+    """Predict the endpoints of some studies, or of all that the protocol names.
+
+    Raises
+    ------
+    UserError
+        When the protocol has no cohort of a study, or there is no fit, or not one whole fit.
+    """
+    path = usual_protocol() if protocol is None else protocol
+    register = load_register()
+    plan = load_protocol(path, register)
+    there = {each.study for each in plan.cohorts}
+    for name in studies:
+        if name not in there:
+            raise UserError(
+                "the protocol has no cohort of it", key="study", value=name, choices=there
+            )
+    posterior, effects = read_fit(path.parent / RESULTS)
+    missing = [name for name in plan.priors if name not in posterior]
+    if missing:
+        problem = f"has no draws of '{missing[0]}', which the protocol '{path.name}' fits"
+        raise UserError(problem, file=POSTERIOR)
+    wanted = [t for t in targets(plan, register) if not studies or t.study in studies]
+    made = cohorts(plan, wanted, path.parent / COHORTS)
+    found = validate(plan, made, posterior, effects, draws=draws, threads=threads, bar=bar)
+    evidence = evidence_hash(path)
+    provenance = {
+        "program": "blinsim",
+        "version": __version__,
+        "commit": commit(),
+        "protocol": path.name,
+        "evidence": evidence,
+        "posterior_sha256": hashlib.sha256(POSTERIOR.read_bytes()).hexdigest(),
+        "studies": sorted(studies),
+        "draws": found.draws,
+        "seed": plan.seed,
+    }
+    return Prediction(
+        register, found, summary(found.table, register), is_stale(path, evidence), provenance
+    )
+
+
+def usual_protocol() -> Path:
+    """Return the file of the protocol of the installed fit."""
+    return find_folder().parent / PROTOCOL
+
+
+def is_stale(protocol: Path, evidence: str) -> bool:
+    """Whether the evidence, by its hash, is other than that of the fit."""
+    return read_provenance(protocol.parent / RESULTS).get("evidence") not in (None, evidence)

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sim.evidence.precision import Interval
 from sim.evidence.register import Arm, Endpoint, Register, Study, load_register
-from sim.evidence.study import USUAL_LEVEL, Role
+from sim.evidence.study import USUAL_LEVEL, Interval, Role
 from sim.layout.plain import write_plain
 
 STUDY_COLUMNS: Final = ("study", "title", "patients", *get_args(Role))

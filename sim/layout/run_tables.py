@@ -20,9 +20,8 @@ from sim.layout.run_columns import (
 )
 from sim.layout.trace import describe
 from sim.layout.values import estimate_row
-from sim.simulation.curves import Curve, curves
-from sim.simulation.flow import Flow, flow_of
-from sim.simulation.outcome_units import account_unit, outcome_unit
+from sim.simulation.comparison import account_unit, outcome_unit
+from sim.simulation.flow import Curve, Flow, curves, flow_of
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation, Trace
 from sim.simulation.summary import Summary

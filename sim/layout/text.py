@@ -29,7 +29,7 @@ from sim.layout.life_table import life_table_lines
 from sim.layout.rounding import add_up
 from sim.layout.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
-from sim.simulation.comparability import in_words
+from sim.simulation.comparison import in_words
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
 from sim.simulation.summary import Summary

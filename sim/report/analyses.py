@@ -22,8 +22,7 @@ from sim.analyses.tornado.tables import read_tornado
 from sim.analyses.validate.tables import TABLE as VALIDATION
 from sim.analyses.voi.tables import read_voi, voi_table
 from sim.errors import UserError
-from sim.evidence.published import Published, published
-from sim.evidence.register import find_folder
+from sim.evidence.register import Published, find_folder, published
 from sim.files.documents import exists
 from sim.layout.schema import read_text
 from sim.report.results import Results

@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from sim.economics.estimates import NORMAL_97_5, Estimate
-from sim.economics.frontier import Strategy, frontier
-from sim.economics.incremental import quadrant
+from sim.economics.incremental import Strategy, frontier, quadrant
 from sim.layout.cells import GAINING, SAVING, patients_in_words
 from sim.layout.style import colour_of
 from sim.report.analyses import Analyses, Probabilistic

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.evidence.published import Published
+from sim.evidence.register import Published
 from sim.layout.cells import number
 from sim.layout.table import Cell, Row
 from sim.report.analyses import Analyses

@@ -1,4 +1,10 @@
-"""Run a question on the core engine: units in threads, added up in their order."""
+"""Run a question on the core engine: units of patients in threads, added up in their order.
+
+A unit goes through lives, books and tally in one compiled loop, which takes any number of parameter
+sets at once. Sets with the same patients share their draws, which stay in the fastest memory while
+a block goes through set after set. While a block is counted, the compiled counterpart of
+`sim.simulation.tally.count_patient`, its sums are on the clerk's desk, next to the amounts.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +14,310 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from sim.clinic.mortality import LifeTable
+from sim.clinic.units import NEVER
+from sim.economics.clerk import keep_book
+from sim.economics.posting_compiled import DESK, WIDTH, Book
 from sim.economics.price_records import tariff
 from sim.economics.prices import InjectedDrug
-from sim.engine.compiled.compiler import first_compilation
+from sim.engine.compiled.compiler import first_compilation, kernel
 from sim.engine.compiled.core import keys_for
-from sim.engine.compiled.memory import BLOCK
+from sim.engine.compiled.draws import draw_ahead
+from sim.engine.compiled.life import live, person
+from sim.engine.compiled.memory import BLOCK, new_body
+from sim.engine.compiled.precompute import precompute_block
 from sim.engine.compiled.records import Records, records
 from sim.engine.data import Data
-from sim.engine.model import named_regimens
+from sim.engine.model import World, named_regimens
+from sim.engine.outcomes import ALIVE, FLAGS
 from sim.engine.streams import blocks
 from sim.simulation.arms import Arm, comparator_place, make_arm
 from sim.simulation.question import Question
 from sim.simulation.tally import (
+    ACCOUNT_OF,
     CATEGORIES,
+    CATEGORY_COLUMNS,
+    CAUSE,
+    CAUSES,
+    COST,
+    COST_COLUMNS,
+    CYCLES,
+    DEATH,
+    DISCOUNTED,
+    EFS,
+    END,
+    MOST_CYCLES,
+    QALY,
+    RELAPSE,
+    REMISSION,
+    RFS,
     ROW,
     UNIT,
+    VALUES,
     Counts,
     Sums,
     Tally,
     add,
+    bin_of,
+    is_impossible,
     new_counts,
     new_sums,
     of_set,
 )
-from sim.simulation.unit import PatientRows, Room, Sets, new_room, unit_kernel
+
+ACCOUNT: Final = tuple(int(account) for account in ACCOUNT_OF)
+QALY_CATEGORIES: Final = ACCOUNT.count(1)
+NOT_A_NUMBER: Final = float("nan")
+RESPONSE_MARK: Final = 1
+ABREAST: Final = 4
+
+
+def lay_out(desk: Data, sums: Sums, k: int) -> None:
+    """Put the sums of the parameter set `k` on the desk."""
+    for s in range(sums.products.shape[1]):
+        for column in range(VALUES):
+            for kind in range(2):
+                desk.values[s, kind, column] = sums.values[k, s, kind, column]
+                desk.squares[s, kind, column] = sums.squares[k, s, kind, column]
+            desk.differences[s, column] = sums.differences[k, s, column]
+            desk.difference_squares[s, column] = sums.difference_squares[k, s, column]
+        desk.products[s] = sums.products[k, s]
+
+
+def put_away(desk: Data, sums: Sums, k: int) -> None:
+    """Take the sums of the parameter set `k` from the desk."""
+    for s in range(sums.products.shape[1]):
+        for column in range(VALUES):
+            for kind in range(2):
+                sums.values[k, s, kind, column] = desk.values[s, kind, column]
+                sums.squares[k, s, kind, column] = desk.squares[s, kind, column]
+            sums.differences[k, s, column] = desk.differences[s, column]
+            sums.difference_squares[k, s, column] = desk.difference_squares[s, column]
+        sums.products[k, s] = desk.products[s]
+
+
+def close_accounts(desk: Data, s: int, column: int) -> None:
+    """Sum the patient's amounts under a strategy by account, next to the categories."""
+    for kind in range(2):
+        amounts = desk.amounts[s, column, kind]
+        cost, qaly = 0.0, 0.0
+        for category in range(COST_COLUMNS):
+            cost += amounts[category]
+        for category in range(COST_COLUMNS, COST_COLUMNS + QALY_CATEGORIES):
+            qaly += amounts[category]
+        amounts[COST] = cost
+        amounts[QALY] = qaly
+        amounts[VALUES - 1] = amounts[CATEGORY_COLUMNS - 1]
+
+
+def count_amounts(desk: Data, strategies: int, comparator: int, block: int) -> None:
+    """Add the amounts of the block's patients, and their differences, to the sums."""
+    for s in range(strategies):
+        for kind in range(2):
+            for first in range(0, WIDTH, ABREAST):
+                count_abreast(desk, s, kind, first, block)
+        if s != comparator:
+            for first in range(0, WIDTH, ABREAST):
+                count_differences_abreast(desk, s, comparator, first, block)
+            count_products(desk, s, comparator, block)
+
+
+def count_abreast(desk: Data, s: int, kind: int, first: int, block: int) -> None:
+    """Add four neighbouring values of all patients, in their order, and their squares.
+
+    Four sums side by side are one vector instruction; a sum alone would wait for each addition.
+    """
+    values, squares = desk.values[s, kind], desk.squares[s, kind]
+    v0, v1, v2, v3 = values[first], values[first + 1], values[first + 2], values[first + 3]
+    q0, q1, q2, q3 = squares[first], squares[first + 1], squares[first + 2], squares[first + 3]
+    for column in range(block):
+        amounts = desk.amounts[s, column, kind]
+        x0, x1 = amounts[first], amounts[first + 1]
+        x2, x3 = amounts[first + 2], amounts[first + 3]
+        v0, v1, v2, v3 = v0 + x0, v1 + x1, v2 + x2, v3 + x3
+        q0, q1, q2, q3 = q0 + x0 * x0, q1 + x1 * x1, q2 + x2 * x2, q3 + x3 * x3
+    values[first], values[first + 1], values[first + 2], values[first + 3] = v0, v1, v2, v3
+    squares[first], squares[first + 1], squares[first + 2], squares[first + 3] = q0, q1, q2, q3
+
+
+def count_differences_abreast(desk: Data, s: int, comparator: int, first: int, block: int) -> None:
+    """Add four neighbouring paired differences of all patients, and their squares."""
+    sums, squares = desk.differences[s], desk.difference_squares[s]
+    v0, v1, v2, v3 = sums[first], sums[first + 1], sums[first + 2], sums[first + 3]
+    q0, q1, q2, q3 = squares[first], squares[first + 1], squares[first + 2], squares[first + 3]
+    for column in range(block):
+        ours = desk.amounts[s, column, DISCOUNTED]
+        theirs = desk.amounts[comparator, column, DISCOUNTED]
+        x0, x1 = ours[first] - theirs[first], ours[first + 1] - theirs[first + 1]
+        x2, x3 = ours[first + 2] - theirs[first + 2], ours[first + 3] - theirs[first + 3]
+        v0, v1, v2, v3 = v0 + x0, v1 + x1, v2 + x2, v3 + x3
+        q0, q1, q2, q3 = q0 + x0 * x0, q1 + x1 * x1, q2 + x2 * x2, q3 + x3 * x3
+    sums[first], sums[first + 1], sums[first + 2], sums[first + 3] = v0, v1, v2, v3
+    squares[first], squares[first + 1], squares[first + 2], squares[first + 3] = q0, q1, q2, q3
+
+
+def count_products(desk: Data, s: int, comparator: int, block: int) -> None:
+    """Add the products of the differences in cost and in QALYs."""
+    total = desk.products[s]
+    for column in range(block):
+        ours = desk.amounts[s, column, DISCOUNTED]
+        theirs = desk.amounts[comparator, column, DISCOUNTED]
+        total += (ours[COST] - theirs[COST]) * (ours[QALY] - theirs[QALY])
+    desk.products[s] = total
+
+
+def count_outcome(counts: Counts, k: int, s: int, outcome: Data) -> None:
+    """Count the outcome of the patient under a strategy."""
+    marks = outcome.marks
+    if marks != 0:
+        for flag in range(FLAGS):
+            counts.flags[k, s, flag] += (marks >> flag) & 1
+    cause = outcome.cause
+    counts.causes[k, s, CAUSES if cause == ALIVE else cause] += 1
+    counts.cycles[k, s, min(outcome.cycles, MOST_CYCLES - 1)] += 1
+    counts.deaths[k, s, bin_of(outcome.death_days)] += 1
+    if marks & RESPONSE_MARK != 0:
+        failure = min(outcome.relapse_days, outcome.death_days)
+        counts.failures[k, s, bin_of(failure)] += 1
+        counts.relapses[k, s, bin_of(failure - outcome.remission_days)] += 1
+    else:
+        counts.failures[k, s, 0] += 1
+
+
+def count_impossible(counts: Counts, k: int, s: int, desk: Data, column: int) -> None:
+    """Count the patient if amounts under the strategy cannot be."""
+    if is_impossible(desk.amounts[s, column], desk.days_in_hospital, desk.end):
+        counts.impossible[k, s] += 1
+
+
+def store_outcome(outcome: Data, row: Data) -> None:
+    """Fill the outcome row of a patient; the counterpart of `sim.engine.outcomes.outcome`."""
+    for flag in range(FLAGS):
+        row[flag] = float((outcome.marks >> flag) & 1)
+    row[CYCLES] = outcome.cycles
+    row[REMISSION] = outcome.remission_days
+    row[RELAPSE] = outcome.relapse_days
+    row[DEATH] = outcome.death_days
+    row[CAUSE] = outcome.cause
+    row[END] = outcome.end_days
+    failure = min(outcome.relapse_days, outcome.death_days)
+    responded = outcome.remission_days < NEVER
+    row[RFS] = failure - outcome.remission_days if responded else NOT_A_NUMBER
+    row[EFS] = failure if responded else 0.0
+
+
+def store_amounts(desk: Data, s: int, column: int, amounts: Data) -> None:
+    """Copy the patient's amounts under a strategy, element by element: nothing is allocated."""
+    for kind in range(2):
+        for category in range(CATEGORY_COLUMNS):
+            amounts[kind, category] = desk.amounts[s, column, kind, category]
+
+
+ONCE_A_BLOCK: Final = (draw_ahead, precompute_block, lay_out, count_amounts, put_away)
+"""Called once for a block of patients, and compiled as separate functions."""
+
+
+class Sets(NamedTuple):
+    """Parameter sets in records: one row a set, and a column a regimen where it is a regimen's."""
+
+    rules: Data
+    regimens: Data
+    tariffs: Data
+    regimen_tariffs: Data
+
+
+class Room(NamedTuple):
+    """Working memory of one thread, an array of one record each."""
+
+    bodies: Records
+    desks: Records
+
+
+class PatientRows(NamedTuple):
+    """Arrays for the single patients: outcome rows and amounts, or of length 0."""
+
+    rows: Data
+    amounts: Data
+
+
+def new_room(keys: Data) -> Room:
+    """Make the working memory of a thread."""
+    return Room(new_body(keys), np.zeros(1, DESK).view(np.recarray))
+
+
+def run_unit(
+    sets: Sets,
+    plans: Data,
+    life_table: LifeTable,
+    room: Room,
+    sums: Sums,
+    cells: Data,
+    counts: Counts,
+    kept: PatientRows,
+    keys: Data,
+    seed: Data,
+    firsts: Data,
+    count: int,
+    comparator: int,
+    most: int,
+) -> None:
+    """Simulate `count` patients, from ``firsts`` of each parameter set on, under all strategies.
+
+    They are added to the sums and counts of their set, `most` of them at once. Patients of the
+    first set are stored when there are arrays for them.
+    """
+    body, desk = room.bodies[0], room.desks[0]
+    sets_here = firsts.shape[0]
+    done = 0
+    while done < count:
+        block = min(most, count - done)
+        for k in range(sets_here):
+            same_as_before = k > 0 and firsts[k] == firsts[k - 1]
+            shared = same_as_before or (k + 1 < sets_here and firsts[k] == firsts[k + 1])
+            if not same_as_before:
+                # The subset that needs a draw depends on the set: shared draws are made for
+                # everyone.
+                draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
+            world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
+            precompute_block(world, body, keys, firsts[k] + done, block, shared)
+            lay_out(desk, sums, k)
+            for column in range(block):
+                body.number = firsts[k] + done + column
+                body.column = column
+                for s in range(plans.shape[0]):
+                    live(world, body, s)
+                    book: Data = Book(
+                        sets.tariffs[k],
+                        sets.regimen_tariffs[k],
+                        plans[s],
+                        desk,
+                        cells[k, s],
+                        s,
+                        column,
+                    )
+                    keep_book(book, person(body), body.log[: body.events])
+                    close_accounts(desk, s, column)
+                    count_outcome(counts, k, s, body.outcome)
+                    count_impossible(counts, k, s, desk, column)
+                    if kept.rows.shape[0] > 0 and k == 0:
+                        store_outcome(body.outcome, kept.rows[done + column, s])
+                        store_amounts(desk, s, column, kept.amounts[done + column, s])
+            count_amounts(desk, plans.shape[0], comparator, block)
+            put_away(desk, sums, k)
+        done += block
+
+
+@cache
+def unit_kernel() -> Data:
+    """Return the compiled loop over a unit."""
+    return kernel(run_unit, called=ONCE_A_BLOCK)
+
 
 UNITS_AHEAD = 4
 """Units in work or waiting to be added up, per thread: this bounds the memory."""
@@ -197,7 +477,7 @@ def run_kernel(
     count: int,
     kept: PatientRows,
 ) -> None:
-    """Run `count` patients under each parameter set; see `sim.simulation.unit.run_unit`."""
+    """Run `count` patients under each parameter set; see `sim.simulation.core_run.run_unit`."""
     unit_kernel()(
         sets,
         bound.plans,

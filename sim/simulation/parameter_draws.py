@@ -1,14 +1,29 @@
-"""Draws of the uncertain parameters.
+"""Draws of the uncertain parameters, and the values that they may take.
 
-The random number behind a value is looked up by the seed, the parameter's name and the number
-of the draw, so that draw k is the same however many draws there are and whatever other
-parameters are uncertain.
+The random number behind a value is looked up by the seed, the parameter's name and the number of
+the draw, so that draw k is the same however many draws there are and whatever other parameters are
+uncertain. A count takes whole numbers only.
+
+Shares that were counted in the same patients, ``a_1, …, a_m`` of ``n`` of them, are drawn together,
+so that they never add up to more than the whole: a Dirichlet distribution with those counts, whose
+single shares are the ``Beta(a_i, n - a_i)`` that the catalogue gives, through independent gamma
+variables::
+
+    g_i ~ Gamma(a_i, 1),  g_0 ~ Gamma(n - a_1 - … - a_m, 1),  share_i = g_i / (g_0 + … + g_m)
+
+where `g_0` is the rest of the whole, 0 when the shares are all of it.
+
+Source: Briggs AH, Ades AE, Price MJ, Med Decis Making 2003;23:341-50.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import IntEnum, unique
 from functools import partial
 from typing import Final
@@ -16,14 +31,147 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from sim.catalog import Parameter
+from sim.catalog.distribution import Beta, Uniform
 from sim.catalog.posterior import STUDY, load_posterior, of_average_study
+from sim.catalog.units import UNITS
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.scenario.domain import settle
 from sim.simulation.question import Question
-from sim.simulation.shares import wholes
-from sim.simulation.whole_numbers import allowed, quantile
+
+PARTS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(.+\.mix)\.\w+_share()",
+        r"(.+)\.grade_\d_share()",
+        r"(.+)\.(?:mild|severe)_probability(\.\w+)?",
+    )
+)
+"""Names of shares of one whole: the groups of the pattern name the whole."""
+SAME_COUNT: Final = 1e-9
+"""How far the counts of two shares may be apart, relative to each other, to be the same."""
+REST: Final = "rest"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Shares that were counted in the same patients.
+
+    Attributes
+    ----------
+    name
+        Of the whole, also in the key of the random number of its rest.
+    counts
+        By the name of the share.
+    rest
+        The patients counted in none of them.
+    """
+
+    name: str
+    counts: Mapping[str, float]
+    rest: float
+
+    def draw(self, uniforms: Callable[[str], Array]) -> dict[str, Array]:
+        """Return the draws of each share; `uniforms` gives the random numbers of a name."""
+        from scipy.special import gammaincinv
+
+        parts = {name: gammaincinv(count, uniforms(name)) for name, count in self.counts.items()}
+        total = np.sum(list(parts.values()), axis=0)
+        if self.rest > 0.0:
+            total = total + gammaincinv(self.rest, uniforms(f"{self.name}.{REST}"))
+        return {name: part / total for name, part in parts.items()}
+
+
+def wholes(parameters: Mapping[str, Parameter]) -> Iterator[Whole]:
+    """Yield every whole of which there are two shares or more with the same count of patients.
+
+    Shares whose beta distributions do not have the same count come from different sources
+    or are assumed; they are left to be drawn one by one.
+    """
+    shares: dict[str, dict[str, Beta]] = defaultdict(dict)
+    for name, parameter in parameters.items():
+        found = next((match for part in PARTS if (match := part.fullmatch(name))), None)
+        if found is not None and isinstance(parameter.distribution, Beta):
+            shares["".join(group or "" for group in found.groups())][name] = parameter.distribution
+    for whole, betas in shares.items():
+        total, *others = [beta.alpha + beta.beta for beta in betas.values()]
+        counts = {name: beta.alpha for name, beta in betas.items()}
+        rest = total - math.fsum(counts.values())
+        if abs(rest) <= SAME_COUNT * total:
+            rest = 0.0
+        same = all(math.isclose(total, other, rel_tol=SAME_COUNT) for other in others)
+        if others and same and rest >= 0.0:
+            yield Whole(whole, counts, rest)
+
+
+def is_whole(unit: str) -> bool:
+    """Whether a parameter in this unit may only have whole values."""
+    return UNITS[unit].whole
+
+
+def nearest(values: Array) -> Array:
+    """Return the whole numbers nearest to values, of two the upper."""
+    return np.asarray(np.floor(values + 0.5), dtype=np.float64)
+
+
+def values_between(unit: str, low: float, high: float, count: int) -> list[float]:
+    """Return at most `count` values over an interval, ends included, as evenly as possible.
+
+    Parameters
+    ----------
+    unit
+        Of the parameter.
+    low, high
+        Ends of the interval; whole numbers where the unit is one of counts.
+    count
+        At least 2. Of a count there are fewer where the interval holds fewer whole numbers.
+    """
+    if not is_whole(unit):
+        return [float(value) for value in np.linspace(low, high, count)]
+    steps = np.linspace(low, high, min(count, round(high - low) + 1))
+    return [float(value) for value in nearest(steps)]
+
+
+def within(unit: str, low: float, high: float) -> tuple[float, float]:
+    """Return the allowed interval: of a count its first and last whole number.
+
+    An interval between two whole numbers becomes the one that is nearest to its middle.
+    """
+    if not is_whole(unit):
+        return low, high
+    first, last = math.ceil(low), math.floor(high)
+    if first > last:
+        first = last = math.floor(0.5 * (low + high) + 0.5)
+    return float(first), float(last)
+
+
+def quantile(parameter: Parameter) -> Callable[[float], float]:
+    """Return the function from a probability to a value of the parameter.
+
+    Of a count it is a whole number: of a uniform distribution each whole number from its low to
+    its high end with the same probability, of any other the nearest, so that a whole number has
+    the probability of all values that are nearest to it.
+    """
+    distribution = parameter.distribution
+    if not is_whole(parameter.unit):
+        return distribution.quantile
+    if isinstance(distribution, Uniform):
+        low, high = within(parameter.unit, distribution.low, distribution.high)
+        numbers = high - low + 1.0
+        return lambda probability: low + min(math.floor(numbers * probability), numbers - 1.0)
+    least = UNITS[parameter.unit].low
+    return lambda probability: max(math.floor(distribution.quantile(probability) + 0.5), least)
+
+
+def allowed(parameters: Mapping[str, Parameter], values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return values by parameter with those of counts moved to the nearest whole numbers."""
+    return {
+        name: nearest(found) if is_whole(parameters[name].unit) else found
+        for name, found in values.items()
+    }
+
 
 FIXED: Final = "fixed"
 POSTERIOR: Final = "posterior"
@@ -56,11 +204,11 @@ def draw_parameters(
 
     ``value = F^-1(u)`` with F the parameter's distribution and
     ``u = uniform(seed, draw, PARAMETER, hash of the name)``; shares of one whole are drawn
-    together (`sim.simulation.shares`). Parameters of the joint posterior take the values of
+    together (`sim.simulation.parameter_draws`). Parameters of the joint posterior take the values of
     one of its R rows, ``floor(u R)`` with one u per draw, so that their correlation is preserved.
     A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
     the limit (`sim.scenario.domain`).
-    Counts are drawn as whole numbers (`sim.simulation.whole_numbers`).
+    Counts are drawn as whole numbers (`sim.simulation.parameter_draws`).
 
     Parameters
     ----------

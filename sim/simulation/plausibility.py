@@ -59,8 +59,7 @@ def refuse_impossible(question: Question, tally: Tally, first_patient: int = 0) 
 
 def _first(question: Question, tally: Tally, first_patient: int) -> str:
     # Loads the compiler, which is not needed while nothing is wrong.
-    from sim.simulation.core_run import bind, run_unit_in
-    from sim.simulation.unit import new_room
+    from sim.simulation.core_run import bind, new_room, run_unit_in
 
     bound = bind(question)
     room, counts = new_room(bound.keys), new_counts(bound.strategies, 1)

@@ -16,12 +16,19 @@ from sim.economics.estimates import (
     percent,
     survival_percent,
 )
-from sim.economics.frontier import FrontierRow, frontier, previous_on_frontier
-from sim.economics.frontier import Strategy as FrontierStrategy
-from sim.economics.incremental import Increment, PatientTotals, increment, paired_difference
+from sim.economics.incremental import (
+    FrontierRow,
+    Increment,
+    PatientTotals,
+    frontier,
+    increment,
+    paired_difference,
+    previous_on_frontier,
+)
+from sim.economics.incremental import Strategy as FrontierStrategy
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account
 from sim.engine.outcomes import ALIVE
-from sim.simulation import tally_estimates as counted
+from sim.simulation import tally as counted
 from sim.simulation.arms import Arm
 from sim.simulation.run import Simulation
 from sim.simulation.tally import Tally

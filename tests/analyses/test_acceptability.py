@@ -13,7 +13,7 @@ from sim.analyses.psa.acceptability import (
     share_errors,
     switching_thresholds,
 )
-from sim.economics.frontier import Strategy, optimal
+from sim.economics.incremental import Strategy, optimal
 
 # Four draws of three strategies, counted by hand at 0, 20 000 and 50 000 per QALY.
 COSTS = np.array([[10e3, 30e3, 90e3], [10e3, 40e3, 80e3], [20e3, 30e3, 90e3], [10e3, 30e3, 70e3]])

@@ -20,8 +20,7 @@ from sim.clinic.draws import RandomDraw
 from sim.engine.streams import uniform
 from sim.errors import UserError
 from sim.simulation import parameter_draws as module
-from sim.simulation.parameter_draws import Draw, draw_parameters, stable_hash
-from sim.simulation.shares import wholes
+from sim.simulation.parameter_draws import Draw, draw_parameters, stable_hash, wholes
 
 N = 4000
 STAY = re.compile(r"hospital\.salvage_chemotherapy\.\w+_cycle_days")

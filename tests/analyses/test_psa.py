@@ -17,7 +17,7 @@ from sim.analyses.psa.draws_run import (
 )
 from sim.catalog.distribution import Distribution
 from sim.economics.ledger import Account
-from sim.simulation import tally_estimates as counted
+from sim.simulation import tally as counted
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run

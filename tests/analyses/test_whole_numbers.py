@@ -20,8 +20,8 @@ from sim.analyses.tornado.analysis import factors
 from sim.catalog.distribution import Lognormal, Uniform
 from sim.cli import commands
 from sim.simulation import parameter_draws as draws
+from sim.simulation.parameter_draws import quantile, values_between, within
 from sim.simulation.question import ask
-from sim.simulation.whole_numbers import quantile, values_between, within
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"

@@ -13,9 +13,8 @@ from sim.analyses.validate.curves_figure import curves_figure
 from sim.analyses.validate.forest_figure import MISSED, PANELS, forest_figure
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.cli import commands
-from sim.evidence import prediction, results
-from sim.evidence.prediction import predict
-from sim.evidence.validation import LAST_MONTH, SUMMARY_COLUMNS
+from sim.evidence import results, validation
+from sim.evidence.validation import LAST_MONTH, SUMMARY_COLUMNS, predict
 from sim.layout.endpoint_words import labelled
 from sim.layout.style import styled
 from tests.support.places import ROOT
@@ -221,14 +220,14 @@ def test_effects_of_another_fit_are_refused(elsewhere):
 
 def test_posterior_that_is_not_there_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        prediction, "read_fit", lambda folder: results.read_fit(folder, tmp_path / "no.csv")
+        validation, "read_fit", lambda folder: results.read_fit(folder, tmp_path / "no.csv")
     )
     assert "calibrate --install" in refused("zhou", *FEW)
 
 
 def test_posterior_without_a_fitted_parameter_is_refused(monkeypatch):
     posterior = load_posterior().drop(columns="relapse.sigma")
-    monkeypatch.setattr(prediction, "read_fit", lambda _: (posterior, {}))
+    monkeypatch.setattr(validation, "read_fit", lambda _: (posterior, {}))
     assert "no draws of 'relapse.sigma'" in refused("zhou", *FEW)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.economics.frontier import FrontierRow, Strategy, frontier, optimal
+from sim.economics.incremental import FrontierRow, Strategy, frontier, optimal
 
 # Whole costs and effects make ties frequent, and every difference exact.
 point = st.tuples(st.integers(0, 40), st.integers(0, 12))

@@ -8,9 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.economics.estimates import Estimate
-from sim.economics.frontier import Strategy, frontier, previous_on_frontier
-from sim.economics.full_analysis import analyse
-from sim.economics.incremental import Increment, PatientTotals, increment
+from sim.economics.incremental import (
+    Increment,
+    PatientTotals,
+    Strategy,
+    analyse,
+    frontier,
+    increment,
+    previous_on_frontier,
+)
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
 

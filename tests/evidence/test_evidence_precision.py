@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.evidence.precision import (
+from sim.evidence.study import (
+    Endpoint,
     error_of_interval,
     exact_interval,
     log,
@@ -15,7 +16,6 @@ from sim.evidence.precision import (
     logit_error,
     unchanged,
 )
-from sim.evidence.study import Endpoint
 
 Z = 1.959963984540054
 

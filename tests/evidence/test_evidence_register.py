@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from sim.evidence.register import FOLDER, SOURCES, load_register
-from sim.evidence.vocabulary import BASELINE, ENDPOINTS, LANDMARKS
+from sim.evidence.study import BASELINE, ENDPOINTS, LANDMARKS
 from tests.support.places import ROOT
 
 FILES = sorted(path for path in (ROOT / FOLDER).glob("*.yaml") if path.name != SOURCES)

@@ -16,8 +16,8 @@ from sim.evidence.observables import (
     logit_of,
     observe,
 )
+from sim.evidence.study import ENDPOINTS
 from sim.evidence.targets import Target
-from sim.evidence.vocabulary import ENDPOINTS
 from sim.simulation.tally import BINS, BINS_PER_MONTH, ROW, bin_of
 
 

@@ -7,10 +7,9 @@ import pytest
 import yaml
 from scipy.special import expit, logit
 
-from sim.evidence.precision import exact_interval
 from sim.evidence.protocol import CohortPlan, load_protocol
 from sim.evidence.register import load_register
-from sim.evidence.study import Study
+from sim.evidence.study import Study, exact_interval
 from sim.evidence.targets import NORMAL_97_5, targets
 from tests.support.places import ROOT
 

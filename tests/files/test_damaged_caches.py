@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from sim.analyses.psa import cache
 from sim.analyses.shared.results import content_key
 from sim.cli import commands
+from sim.engine.compiled import compiler
 from sim.engine.compiled import compiler as compiled
-from sim.engine.compiled import machine_code
-from sim.evidence import wave_cache as kept
+from sim.evidence import emulator as kept
 from sim.files import cache_folder
 from sim.files.checksum import Damaged, verified, with_checksum
 from tests.support import damage
@@ -116,7 +116,7 @@ def test_damaged_machine_code_is_compiled_again(place, capsys, kind, number):
     assert is_right(misses=2)
     kind(code_files(place)[number], random.Random(number))
     assert is_right(misses=2 if kind is damage.swap else 1)
-    assert capsys.readouterr().err == f"{machine_code.DAMAGED}\n"
+    assert capsys.readouterr().err == f"{compiler.DAMAGED}\n"
     assert is_right(misses=0)
     assert capsys.readouterr().err == ""
 
@@ -130,8 +130,8 @@ def test_machine_code_of_another_version_is_not_taken(place, capsys):
     (place / "another").rename(folder)
     assert is_right(misses=0)
     folder.rename(place / "another")
-    assert not machine_code.read_or_remove(code_files(place)[0], machine_code.DAMAGED)
-    assert capsys.readouterr().err == f"{machine_code.DAMAGED}\n"
+    assert not compiler.read_or_remove(code_files(place)[0], compiler.DAMAGED)
+    assert capsys.readouterr().err == f"{compiler.DAMAGED}\n"
 
 
 def test_machine_code_that_cannot_be_loaded_is_compiled_again(place, capsys):
@@ -141,7 +141,7 @@ def test_machine_code_that_cannot_be_loaded_is_compiled_again(place, capsys):
     cache_folder.write(one, b"not a pickle")
     cache_folder.write(other, bytes(cache_folder.read(other))[:-20])
     assert is_right(misses=2)
-    assert capsys.readouterr().err == f"{machine_code.DAMAGED}\n"
+    assert capsys.readouterr().err == f"{compiler.DAMAGED}\n"
 
 
 def test_functions_of_one_name_have_files_of_their_own(place):
@@ -184,7 +184,7 @@ def test_unreadable_file_is_made_again(place, capsys, monkeypatch):
 
     monkeypatch.setattr(Path, "read_bytes", refused)
     assert is_right(misses=1)
-    assert capsys.readouterr().err == f"{machine_code.DAMAGED}\n"
+    assert capsys.readouterr().err == f"{compiler.DAMAGED}\n"
 
 
 # Whom the cache belongs to
@@ -195,7 +195,7 @@ def test_file_of_another_user_is_made_again(place, capsys):
     assert is_right(misses=2)
     os.chown(code_files(place)[0], ANOTHER_USER, -1)
     assert is_right(misses=1)
-    assert capsys.readouterr().err == f"{machine_code.DAMAGED}\n"
+    assert capsys.readouterr().err == f"{compiler.DAMAGED}\n"
     assert code_files(place)[0].stat().st_uid == os.getuid()
 
 
@@ -203,7 +203,7 @@ def test_file_that_others_can_write_is_made_again(place, capsys):
     assert is_right(misses=2)
     code_files(place)[0].chmod(0o662)
     assert is_right(misses=1)
-    assert capsys.readouterr().err == f"{machine_code.DAMAGED}\n"
+    assert capsys.readouterr().err == f"{compiler.DAMAGED}\n"
 
 
 @pytest.mark.parametrize("level", [0, 1])
@@ -282,7 +282,7 @@ def test_read_only_folder_is_read_and_done_without(place):
             assert answer == (0, f"{(*ANSWERS, 1)}\n", "")
         code_files(place)[0].write_bytes(b"damaged")
         answer = ended(program(small, hindrance="permissions"))
-        assert answer == (0, f"{(*ANSWERS, 2)}\n", f"{machine_code.DAMAGED}\n")
+        assert answer == (0, f"{(*ANSWERS, 2)}\n", f"{compiler.DAMAGED}\n")
     finally:
         folder.chmod(0o700)
 
@@ -295,7 +295,7 @@ def test_programs_at_the_same_time_do_not_hurt_each_other(place):
         for process in running:
             status, printed, said = ended(process)
             assert (status, printed[: len(f"{ANSWERS}") - 1]) == (0, f"{ANSWERS}"[:-1])
-            assert said in ("", f"{machine_code.DAMAGED}\n")
+            assert said in ("", f"{compiler.DAMAGED}\n")
         last = program(SUPPORT / "small_kernel.py")
         assert ended(last) == (0, f"{(*ANSWERS, 0)}\n", "")
         for path in code_files(place):
@@ -443,7 +443,7 @@ def test_none_of_198_damages_hurts(place, tmp_path):
         kind = damage.KINDS[number // 2 % len(damage.KINDS)]
         kind(numbers.choice(files), numbers)
         answer = asked(reader)
-        lines = [f"{machine_code.DAMAGED}\n" if number % 2 else f"{cache.DAMAGED}\n"]
+        lines = [f"{compiler.DAMAGED}\n" if number % 2 else f"{cache.DAMAGED}\n"]
         assert answer["status"] == 0, (number, kind, answer)
         assert answer["printed"] == right, (number, kind, answer)
         assert answer["said"] in lines, (number, kind, answer)
@@ -474,9 +474,9 @@ def test_program_itself_survives_damaged_code_and_results(tmp_path):
     status, right, _ = ended(program(*ask, **there))
     assert status == 0
     shutil.rmtree(place / "results")
-    for path in place.glob("*/sim.simulation.unit.*"):
+    for path in place.glob("*/sim.simulation.core_run.*"):
         damage.flip(path, random.Random(6))
-    assert ended(program(*ask, **there)) == (0, right, f"{machine_code.DAMAGED}\n")
+    assert ended(program(*ask, **there)) == (0, right, f"{compiler.DAMAGED}\n")
     for path in place.glob("results/*/psa.parquet"):
         damage.flip(path, random.Random(7))
     assert ended(program(*ask, **there)) == (0, right, f"{cache.DAMAGED}\n")

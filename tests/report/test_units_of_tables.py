@@ -19,8 +19,7 @@ from sim.analyses.what_ifs.tables import matrix_table
 from sim.economics.ledger import Account
 from sim.layout import run_columns
 from sim.layout.run_tables import run_tables
-from sim.simulation.comparison import compare
-from sim.simulation.outcome_units import account_unit, outcome_unit
+from sim.simulation.comparison import account_unit, compare, outcome_unit
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
 

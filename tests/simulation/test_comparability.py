@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sim.scenario.schema import Scenario, Switches
-from sim.simulation.comparability import MAY_DIFFER, input_differences, not_poolable
+from sim.simulation.comparison import MAY_DIFFER, input_differences, not_poolable
 
 OTHER = {
     "title": "Other words",

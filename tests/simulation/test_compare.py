@@ -14,7 +14,7 @@ from sim.analyses.compare import tables as comparison_files
 from sim.analyses.compare.text import print_comparison
 from sim.cli import commands
 from sim.economics.estimates import Estimate
-from sim.economics.frontier import Strategy, frontier
+from sim.economics.incremental import Strategy, frontier
 from sim.simulation.comparison import compare, scenario_names
 from sim.simulation.run import run
 from sim.simulation.summary import summarise

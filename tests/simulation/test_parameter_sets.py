@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.simulation.core_run import bind
-from sim.simulation.parameter_sets import run_sets
+from sim.simulation.parameter_sets import Rebinder, run_sets
 from sim.simulation.question import with_numbers
-from sim.simulation.rebinding import Rebinder
 from sim.simulation.run import run
 from tests.verification.test_engines_agree import bits
 

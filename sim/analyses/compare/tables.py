@@ -9,14 +9,11 @@ import pandas as pd
 
 from sim.analyses.compare import figures
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.full_analysis import AnalysedStrategy
-from sim.economics.incremental import Increment
+from sim.economics.incremental import AnalysedStrategy, Increment
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.values import estimate_json, estimate_row, finite
-from sim.simulation.comparability import input_unit
-from sim.simulation.comparison import Analysis, Comparison, Side
-from sim.simulation.outcome_units import outcome_unit
+from sim.simulation.comparison import Analysis, Comparison, Side, input_unit, outcome_unit
 from sim.simulation.provenance import provenance
 from sim.simulation.run import Simulation
 

@@ -9,12 +9,18 @@ from typing import Final
 from rich.console import Console
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.full_analysis import AnalysedStrategy
+from sim.economics.incremental import AnalysedStrategy
 from sim.layout.cells import NOTHING, SYMBOLS, icer, money, number, patients_in_words
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import DISCLAIMER, increment_sections, print_paragraph, question_lines
-from sim.simulation.comparability import InputDifference, same_people
-from sim.simulation.comparison import Analysis, Comparison, Difference, Side
+from sim.simulation.comparison import (
+    Analysis,
+    Comparison,
+    Difference,
+    InputDifference,
+    Side,
+    same_people,
+)
 
 MOST_PARAMETERS: Final = 20
 """Printed; all of them are in changes.csv."""

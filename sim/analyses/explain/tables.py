@@ -25,7 +25,7 @@ from sim.layout.values import finite
 from sim.replay.recorder import Distribution, Draw
 from sim.replay.replay import Posting, Replay, ReplayedLife
 from sim.replay.search import Found
-from sim.simulation.outcome_units import account_unit
+from sim.simulation.comparison import account_unit
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.run import Simulation
 

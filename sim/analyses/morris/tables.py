@@ -23,7 +23,7 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
-from sim.simulation.shares import REST, wholes
+from sim.simulation.parameter_draws import REST, wholes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

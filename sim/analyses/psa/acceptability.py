@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from sim.analyses.psa.noise import without_noise
 from sim.economics.estimates import Array
-from sim.economics.frontier import Strategy, frontier
+from sim.economics.incremental import Strategy, frontier
 
 DRAWS_BY_STRATEGIES: Final = 2
 """Dimensions of an array of costs or QALYs."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.analyses.run import figures
 from sim.analyses.shared.stored import Stored
 from sim.economics.estimates import Estimate
-from sim.economics.frontier import FrontierRow
-from sim.economics.incremental import Increment
+from sim.economics.incremental import FrontierRow, Increment
 from sim.files.documents import exists
 from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.citations import citations

@@ -4,7 +4,7 @@ Each coordinate is a uniform number between 0 and 1, independent of the others:
 
 - a parameter takes the quantile of its distribution;
 - shares of one whole take a coordinate each, and one for the rest, as gamma variables that are
-  divided by their sum (`sim.simulation.shares`), and stay in one group;
+  divided by their sum (`sim.simulation.parameter_draws`), and stay in one group;
 - parameters that were fitted together take one coordinate, which picks a draw of their joint
   posterior. The draws are ordered by their score on the first principal component, so that the
   map is as smooth as one coordinate allows.
@@ -24,10 +24,8 @@ from sim.analyses.shared.principal import components
 from sim.economics.estimates import Array
 from sim.errors import UserError
 from sim.scenario.domain import Rule, settle
-from sim.simulation.parameter_draws import uncertain
+from sim.simulation.parameter_draws import REST, allowed, quantile, uncertain, wholes
 from sim.simulation.question import Question
-from sim.simulation.shares import REST, wholes
-from sim.simulation.whole_numbers import allowed, quantile
 
 SMALLEST: Final = 2.0**-33
 """Coordinates stay this far from 0 and 1, where some quantiles are infinite."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.analyses.shared.against_threshold import threshold_line
-from sim.economics.frontier import Status
+from sim.economics.incremental import Status
 from sim.layout.cells import SYMBOLS, money_text
 from sim.layout.style import COLOURS, in_currency, legend_columns, new_figure
 from sim.simulation.question import Question

@@ -26,7 +26,7 @@ from sim.analyses.shared.columns import PER_ARM, known_columns
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.estimates import Array, Estimate, mean, median
 from sim.errors import UserError
-from sim.simulation.outcome_units import outcome_unit, per_qaly
+from sim.simulation.comparison import outcome_unit, per_qaly
 
 Pair = Mapping[str, tuple[Array, Array]]
 """By column: the patients under the strategy and under the comparator."""

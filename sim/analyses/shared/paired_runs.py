@@ -18,7 +18,7 @@ from sim.analyses.shared.columns import known_columns
 from sim.analyses.shared.outcomes import Pair
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
-from sim.simulation.comparability import same_money
+from sim.simulation.comparison import same_money
 from sim.simulation.question import Question, prepare, with_numbers
 from sim.simulation.run import run
 from sim.simulation.tally import COST, DISCOUNTED, QALY

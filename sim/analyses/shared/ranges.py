@@ -13,7 +13,7 @@ from sim.catalog.units import UNITS
 from sim.errors import UserError
 from sim.scenario.domain import allowed_interval, broken_rule
 from sim.scenario.loading import unused
-from sim.simulation import whole_numbers
+from sim.simulation import parameter_draws
 from sim.simulation.question import Question
 
 FIXED = "fixed"
@@ -33,11 +33,11 @@ class Range(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether the parameter may only have whole values."""
-        return whole_numbers.is_whole(self.unit)
+        return parameter_draws.is_whole(self.unit)
 
     def values(self, count: int) -> list[float]:
         """Return at most `count` allowed values, ends included, evenly spread."""
-        return whole_numbers.values_between(self.unit, self.low, self.high, count)
+        return parameter_draws.values_between(self.unit, self.low, self.high, count)
 
 
 def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list[Range]:
@@ -92,7 +92,7 @@ def range_of(question: Question, name: str, posterior: pd.DataFrame | None = Non
         low, high = _around(question.numbers[name], parameter)
     least, most = allowed_interval(parameter, question.rules, question.numbers)
     ends = min(max(low, least), most), min(max(high, least), most)
-    low, high = whole_numbers.within(parameter.unit, *ends)
+    low, high = parameter_draws.within(parameter.unit, *ends)
     return Range(name, shown_label(question, name), parameter.unit, low, high)
 
 

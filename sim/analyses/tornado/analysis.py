@@ -37,8 +37,8 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.layout.cells import NOTHING, THOUSAND, short_texts
+from sim.simulation.parameter_draws import allowed
 from sim.simulation.question import Question
-from sim.simulation.whole_numbers import allowed
 
 PARAMETER: Final = "parameter"
 FITTED: Final = "fitted parameter"

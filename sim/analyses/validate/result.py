@@ -12,7 +12,7 @@ from sim.analyses.shared.wording import rename_options
 from sim.analyses.validate import tables
 from sim.analyses.validate.text import print_validation
 from sim.errors import UserError
-from sim.evidence.prediction import Prediction, predict
+from sim.evidence.validation import Prediction, predict
 from sim.layout.progress import patients_progress
 from sim.limits import FEWEST_PREDICTIONS, MOST_PREDICTIONS
 

@@ -25,7 +25,7 @@ from sim.layout.schema import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from sim.evidence.prediction import Prediction
+    from sim.evidence.validation import Prediction
 
 INDENT: Final = 2
 VALIDATION: Final = "validation"
@@ -140,12 +140,18 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
         prediction.
     """
     # Imported here: the table alone, as in a report, is read without the compiler.
-    from sim.evidence.prediction import Prediction, is_stale, usual_protocol
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
     from sim.evidence.results import evidence_hash
     from sim.evidence.targets import targets
-    from sim.evidence.validation import PredictedCurve, Validation, summary
+    from sim.evidence.validation import (
+        PredictedCurve,
+        Prediction,
+        Validation,
+        is_stale,
+        summary,
+        usual_protocol,
+    )
 
     told = read_json(folder / SUMMARY)
     path = usual_protocol() if protocol is None else protocol

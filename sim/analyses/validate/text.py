@@ -8,7 +8,7 @@ from typing import Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.evidence.prediction import Prediction
+from sim.evidence.validation import Prediction
 from sim.layout.cells import NOTHING
 from sim.layout.endpoint_words import labelled
 from sim.layout.table import Cell, Row, Table, print_table

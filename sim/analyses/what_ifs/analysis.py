@@ -30,7 +30,7 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
 from sim.scenario.loading import what_if
-from sim.simulation.comparability import same_money
+from sim.simulation.comparison import same_money
 from sim.simulation.provenance import fingerprint
 from sim.simulation.question import Question
 

@@ -1,4 +1,18 @@
-"""Compile the clinic's rules, from their own source, for the core engine.
+"""A pipeline of numba for functions that compiled code alone calls, and that are inlined there.
+
+numba gives every function machine code of its own, even one that is always inlined and never runs
+by itself. This pipeline stops before: a function is typed, lowered and optimised as always, and its
+callers inline the optimised form.
+
+Machine code in the user's cache folder, checked before it is loaded.
+
+numba's own cache loads any file in its place, and a wrong byte in machine code ends the process.
+Here each function and signature has one file, whose checksum is verified before anything in it is
+unpickled (`sim.files.cache_folder`). A file belongs to its key: the signature, the processor, the
+function and its source file. Anything that the key leaves out must be in the name of the folder
+(`sim.engine.compiled.compiler.use_cache_folder`).
+
+Compile the clinic's rules, from their own source, for the core engine.
 
 The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule and
 of every rule that it calls; nothing is written twice. Where Python and compiled code must differ,
@@ -10,21 +24,23 @@ operations on the bits that give the same result for every normal number.
 
 Machine code is cached in a folder of the user whose name is a hash of all source files of the
 package, of numba's version and of the processor: code of another version can never run. Its files
-are verified before they are loaded (`sim.engine.compiled.machine_code`).
+are verified before they are loaded (`sim.engine.compiled.compiler`).
 """
 
 from __future__ import annotations
 
 import dis
 import hashlib
+import inspect
 import os
+import pickle
 import platform
 import sys
 import time
 import types
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, IntEnum
 from functools import cache
 from math import frexp, ldexp
@@ -33,13 +49,139 @@ from typing import Any, Final, TextIO, TypeVar
 
 import numba
 import numpy as np
+from numba import _dynfunc
 from numba.core import types as nbtypes
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, CompileResult, DefaultPassBuilder, _LowerResult
+from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.serialize import dumps
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+    NoPythonSupportedFeatureValidation,
+)
 from numba.extending import intrinsic
 
-from sim.engine.compiled.inlined import Inlined
-from sim.engine.compiled.machine_code import SUFFIX, use_cached_code
 from sim.engine.data import Data
-from sim.files.cache_folder import usable_folder
+from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
+
+NO_ADDRESS: Final = 0
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc]
+    """Optimised code that others link; it is not handed to the execution engine."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(NativeLowering):  # type: ignore[misc]
+    """Lower a function for its callers, without an address of its own."""
+
+    _name = "lowering_without_machine_code"
+
+    def run_pass(self, state: Data) -> bool:
+        context = state.targetctx
+        state.library = _Library(context.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        lowered = state["cr"]
+        # The dispatcher wants a function as the name of an overload; nobody calls it.
+        name = _dynfunc.make_function(
+            lowered.fndesc.lookup_module(),
+            lowered.fndesc.qualname,
+            "inlined",
+            NO_ADDRESS,
+            lowered.env,
+            (state.library,),
+        )
+        context.insert_user_function(name, lowered.fndesc, [state.library])
+        state["cr"] = _LowerResult(lowered.fndesc, lowered.call_helper, cfunc=name, env=lowered.env)
+        return True
+
+
+class Inlined(CompilerBase):  # type: ignore[misc]
+    """numba's pipeline for compiled functions, up to the optimised form of the function."""
+
+    def define_pipelines(self) -> list[Data]:
+        """Return the passes."""
+        passes = PassManager("inlined")
+        for part in (
+            DefaultPassBuilder.define_untyped_pipeline(self.state),
+            DefaultPassBuilder.define_typed_pipeline(self.state),
+        ):
+            passes.passes.extend(part.passes)
+        passes.add_pass(NoPythonSupportedFeatureValidation, "refuse what compiled code cannot do")
+        passes.add_pass(IRLegalization, "make the representation legal")
+        passes.add_pass(AnnotateTypes, "annotate types")
+        passes.add_pass(_Lowering, "lower")
+        passes.add_pass(NoPythonBackend, "give the result")
+        passes.finalize()
+        return [passes]
+
+
+SUFFIX: Final = ".nbc"
+DAMAGED: Final = "the cached machine code was damaged; compiling again"
+
+
+class MachineCode:
+    """The cache of one function, in the form that a numba dispatcher requires."""
+
+    def __init__(self, function: Callable[..., Data], folder: Path) -> None:
+        self.cache_path = str(folder)
+        self._folder = folder
+        self._name = f"{function.__module__}.{function.__name__}"
+        code = function.__code__
+        source = hashlib.sha256(Path(inspect.getfile(function)).read_bytes()).digest()
+        self._function = (code.co_qualname, code.co_firstlineno, code.co_code, source)
+
+    def load_overload(self, signature: Data, target: Data) -> Data:
+        """Return the compiled function for a signature; None where it has to be compiled."""
+        target.refresh()
+        key = self._key(signature, target.codegen())
+        path = self._path(key)
+        content = read_or_remove(path, DAMAGED)
+        if content is None:
+            return None
+        try:
+            found, reduced = pickle.loads(content)
+            return CompileResult._rebuild(target, *reduced) if found == key else None
+        except Exception:  # noqa: BLE001 - code that cannot be loaded can be compiled
+            remove(path, DAMAGED)
+            return None
+
+    def save_overload(self, signature: Data, result: Data) -> None:
+        """Write the compiled function for a signature, where it can be cached; or do without."""
+        if result.lifted or result.library.has_dynamic_globals:
+            return
+        key = self._key(signature, result.codegen)
+        with suppress(OSError):
+            write(self._path(key), dumps((key, result._reduce())))
+
+    def flush(self) -> None:
+        """Remove everything of this function."""
+        for path in self._folder.glob(f"{self._name}-*{SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+    def _key(self, signature: Data, codegen: Data) -> tuple[Data, ...]:
+        return signature, codegen.magic_tuple(), self._function
+
+    def _path(self, key: tuple[Data, ...]) -> Path:
+        hashed = hashlib.sha256(repr(key).encode()).hexdigest()[:HASH_LENGTH]
+        return self._folder / f"{self._name}-{hashed}{SUFFIX}"
+
+
+def use_cached_code(dispatcher: Data, folder: Path | None) -> None:
+    """Let a compiled function read its machine code from a folder; without one, do without."""
+    function = dispatcher.py_func
+    # The values in a closure are no part of the key, and there may be no source file.
+    if folder is not None and function.__closure__ is None:
+        with suppress(OSError, TypeError):
+            dispatcher._cache = MachineCode(function, folder)
+
 
 PACKAGE: Final = Path(__file__).resolve().parents[2]
 COMPILED_PARTS: Final = ("clinic", "engine", "economics", "simulation")
