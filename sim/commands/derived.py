@@ -14,8 +14,7 @@ import click
 from sim import registry
 from sim.analyses.shared.arguments import arguments_of
 from sim.commands.file_options import ALSO, FileOption
-from sim.commands.options import Function, help_of, options_of
-from sim.commands.values import value_given
+from sim.commands.options import Function, help_of, options_of, value_given
 
 if TYPE_CHECKING:
     from sim.analyses.shared.result import Result

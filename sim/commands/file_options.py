@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from sim.files.single_file import check_file
+from sim.files.results_folder import check_file
 
 if TYPE_CHECKING:
     from sim.analyses.explain.result import ExplainResult

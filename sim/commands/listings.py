@@ -20,7 +20,7 @@ def check(scenario: Path) -> None:
     The life tables that the scenario and its what-ifs name are read too.
     """
     from sim.layout.cells import patients_in_words
-    from sim.layout.life_table import life_table_lines
+    from sim.layout.parameter_table import life_table_lines
     from sim.scenario.loading import what_if
     from sim.simulation.question import ask, prepare
 
@@ -97,7 +97,7 @@ def cache(clear: bool = False) -> None:
     clear
         Remove everything from the cache.
     """
-    from sim.analyses.psa import cache as cached
+    from sim.analyses.psa import analysis as cached
     from sim.errors import UserError
     from sim.files.cache_folder import cache_folder
 

@@ -1,4 +1,6 @@
-"""The options and the help of a command, from the signature and the docstring of its function.
+"""How the command line reads the value of an option, by the type of the argument.
+
+The options and the help of a command, from the signature and the docstring of its function.
 
 The first argument of the function is an argument of the command, every other one an option.
 """
@@ -6,16 +8,139 @@ The first argument of the function is an argument of the command, every other on
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 import click
 
 from sim import registry
-from sim.analyses.shared.arguments import Argument, arguments_of
-from sim.commands.values import metavar, value_type
+from sim.analyses.shared.arguments import Argument, Positive, Whole, arguments_of
+from sim.errors import UserError
+
+# The methods below have click's own signature.
+# ruff: noqa: ANN401
+
+
+class _Amount(click.FloatRange):
+    """A number above 0, which also refuses what is not a number."""
+
+    def __init__(self, high: float) -> None:
+        super().__init__(0.0, high, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+class _WholeOrWord(click.IntRange):
+    """A whole number, or None for a word."""
+
+    def __init__(self, low: int, high: int | None, word: str) -> None:
+        super().__init__(low, high)
+        self.word = word
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return None if value == self.word else super().convert(value, param, ctx)
+
+
+class Read(click.ParamType[Any]):
+    """A value that a function reads from text; a `UserError` says why it cannot."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self.read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the option."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.read(value)
+        except UserError as error:
+            self.fail(error.problem, param, ctx)
+
+
+def _interval(text: str) -> tuple[float, float]:
+    """Read two numbers with a comma between them."""
+    try:
+        # Python would read 1_000, which is a slip of the keyboard here.
+        low, high = (float(part.replace("_", "?")) for part in text.split(","))
+    except ValueError:
+        problem = f"{text!r} is not two numbers with a comma between them"
+        raise UserError(problem) from None
+    return low, high
+
+
+def _group(text: str) -> tuple[str, tuple[str, ...]]:
+    """Read a name and patterns: ``NAME=PATTERN,PATTERN``."""
+    name, _, patterns = text.partition("=")
+    parts = tuple(part.strip() for part in patterns.split(",") if part.strip())
+    if not name.strip() or not parts:
+        raise UserError(f"{text!r} is not NAME=pattern,pattern")
+    return name.strip(), parts
+
+
+def value_type(argument: Argument) -> click.ParamType[Any]:
+    """Return the type with which click reads an argument, or each item of one that has several."""
+    match argument.option.check, argument.option.none:
+        case Whole(low, high), None:
+            return click.IntRange(low, high)
+        case Whole(low, high), str(word):
+            return _WholeOrWord(low, high, word)
+        case Positive(high), None:
+            return _Amount(high)
+    check = argument.option.check
+    if Path in argument.kinds and check is not None:
+        return Read("path", lambda text: Path(check(argument.name, text)))
+    if Path in argument.kinds:
+        return click.Path(path_type=Path)
+    if argument.origin is Literal:
+        return click.Choice(get_args(argument.kinds[0]))
+    if argument.origin is tuple:
+        return Read("lo,hi", _interval)
+    if argument.origin is Mapping:
+        return Read("name=pattern,...", _group)
+    return click.STRING
+
+
+def metavar(argument: Argument) -> str | None:
+    """Return what stands for the value in the help; None for a choice of words."""
+    if argument.option.metavar is not None or argument.origin is Literal:
+        return argument.option.metavar
+    if Path in argument.kinds:
+        return "FILE"
+    return "LO,HI" if argument.origin is tuple else "NAME"
+
+
+def value_given(argument: Argument, value: Any) -> Any:
+    """Return the value for the function from that of an option, or those of a repeated one.
+
+    Raises
+    ------
+    UserError
+        When two have the same name.
+    """
+    if not argument.is_repeated:
+        return value
+    if not value:
+        return argument.default
+    if argument.origin is not Mapping:
+        return value
+    for name, number in Counter(name for name, _ in value).items():
+        if number > 1:
+            raise UserError(
+                f"is the name of two {argument.name}", key=f"--{argument.option_name}", value=name
+            )
+    return dict(value)
+
 
 Function = Callable[..., Any]
 

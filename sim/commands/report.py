@@ -12,8 +12,7 @@ import click
 
 from sim.analyses.run.result import run
 from sim.analyses.shared.arguments import named
-from sim.commands.options import options_of
-from sim.commands.values import Read
+from sim.commands.options import Read, options_of
 from sim.errors import UserError
 
 if TYPE_CHECKING:
@@ -103,8 +102,7 @@ def report(
     minutes.
     """
     from sim.analyses.shared.scenario import asked
-    from sim.files.results_folder import check_folder
-    from sim.files.single_file import check_file
+    from sim.files.results_folder import check_file, check_folder
 
     path = Path(f"{scenario.stem}.html") if out is None else out
     if folder is not None and (patients is not None or seed is not None):
@@ -252,8 +250,7 @@ def write_report(
 
     `options` are for the command lines in it, as for `sim.report.page.page`.
     """
-    from sim.files.results_folder import write_folder
-    from sim.files.single_file import write_file
+    from sim.files.results_folder import write_file, write_folder
     from sim.report.analyses import read_analyses
     from sim.report.page import figure_files, page
     from sim.report.results import read_results

@@ -1,15 +1,71 @@
-"""Numbers and money in words, and estimates as cells of a table with their standard error."""
+"""Numbers and money in words, and estimates as cells of a table: a number and its standard error.
+
+Printed parts add up to the printed total.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from typing import Final
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Quadrant
 from sim.layout.table import Cell
+
+_GAP: Final = "  "
+
+
+def write_plain(rows: Sequence[Sequence[str]]) -> None:
+    """Write the rows, the first of which are the headings, to standard output."""
+    lines = [[" ".join(cell.split()) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        sys.stdout.write(_GAP.join(padded).rstrip() + "\n")
+
+
+def add_up(parts: Sequence[float]) -> list[int]:
+    """Round parts to whole numbers that add up to the rounded total.
+
+    Largest remainder: each part is rounded down, and the units still missing go to the parts
+    that lost most. No part moves by a whole unit or more.
+    """
+    total = round(math.fsum(parts))
+    floors = [math.floor(part) for part in parts]
+    missing = total - sum(floors)
+    by_loss = sorted(range(len(parts)), key=lambda i: (floors[i] - parts[i], i))
+    for i in by_loss[:missing]:
+        floors[i] += 1
+    return floors
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None where there is none."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def estimate_json(estimate: Estimate) -> dict[str, float | None]:
+    """Return a value and its error by name."""
+    return {"mean": finite(estimate.mean), "se": finite(estimate.se)}
+
+
+def known(value: float | None) -> float:
+    """Return a number of a JSON file: null is ``nan``."""
+    return math.nan if value is None else float(value)
+
+
+def estimate_of(found: Mapping[str, Any]) -> Estimate:
+    """Return the estimate of `estimate_json`."""
+    return Estimate(known(found["mean"]), known(found["se"]))
+
+
+def estimate_row(estimate: Estimate) -> tuple[float | None, float | None]:
+    """Return a value and its error, for two columns."""
+    return finite(estimate.mean), finite(estimate.se)
+
 
 SYMBOLS: Final = {"USD": "$", "GBP": "£"}
 NOTHING: Final = "–"

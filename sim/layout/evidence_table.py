@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sim.evidence.register import Arm, Endpoint, Register, Study, load_register
 from sim.evidence.study import USUAL_LEVEL, Interval, Role
-from sim.layout.plain import write_plain
+from sim.layout.cells import write_plain
 
 STUDY_COLUMNS: Final = ("study", "title", "patients", *get_args(Role))
 ARM_COLUMNS: Final = ("arm", "patients", "treatment")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import UserError
-from sim.files.single_file import write_file
+from sim.files.results_folder import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

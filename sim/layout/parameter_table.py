@@ -1,4 +1,7 @@
-"""The parameters of the catalogue as a table to read and as a file to work with."""
+"""A user's own life table in words and as JSON: life expectancy next to the perspective's.
+
+The parameters of the catalogue as a table to read and as a file to work with.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,62 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.catalog import Catalogue, Parameter, load_catalogue
 from sim.catalog.parameter import STATUSES
 from sim.errors import UserError
-from sim.layout.plain import write_plain
+from sim.layout.cells import write_plain
+from sim.simulation.life_expectancy import SUSPICIOUS_FACTOR, OwnLifeTable, own_life_table
+from sim.simulation.question import Question
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from sim.scenario.schema import Scenario
+
+NAME = "Life table"
+
+
+def life_table_lines(question: Question) -> list[tuple[str, str]]:
+    """Return the line about the user's life table with its name; none where there is none."""
+    found = own_life_table(question)
+    return [] if found is None else [(NAME, life_table_sentence(found))]
+
+
+def life_table_sentence(found: OwnLifeTable) -> str:
+    """Return life expectancy of men and women under both tables, with a warning where far apart."""
+    (men, women), (men_there, women_there) = found.own, found.usual
+    warning = (
+        f". Warning: they differ by more than a factor of {SUSPICIOUS_FACTOR:g}; look at the "
+        "units of the file and at what its columns hold"
+        if found.is_suspicious
+        else ""
+    )
+    return (
+        f"{found.file}; life expectancy at {found.age_years:g}: men {men:.1f}, women {women:.1f} "
+        f"years (the perspective's {found.beside}: {men_there:.1f} and {women_there:.1f}){warning}"
+    )
+
+
+def life_table_json(question: Question) -> dict[str, Any]:
+    """Return the entry of summary.json on the user's own life table; empty where there is none."""
+    found = own_life_table(question)
+    if found is None:
+        return {}
+    sexes = ("male", "female")
+    return {
+        "life_table": {
+            "file": found.file,
+            "age_years": found.age_years,
+            "life_expectancy_years": dict(zip(sexes, found.own, strict=True)),
+            "perspective_life_table": found.beside,
+            "perspective_life_expectancy_years": dict(zip(sexes, found.usual, strict=True)),
+            "differs_suspiciously": found.is_suspicious,
+            "sentence": life_table_sentence(found),
+        }
+    }
+
 
 COLUMNS: Final = (
     "from",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sim.clinic.units import PERCENT
 from sim.economics.ledger import State
+from sim.layout.cells import estimate_row
 from sim.layout.run_columns import (
     EVENTS,
     FLOW,
@@ -19,7 +20,6 @@ from sim.layout.run_columns import (
     SURVIVAL,
 )
 from sim.layout.trace import describe
-from sim.layout.values import estimate_row
 from sim.simulation.comparison import account_unit, outcome_unit
 from sim.simulation.flow import Curve, Flow, curves, flow_of
 from sim.simulation.question import Question

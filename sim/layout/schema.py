@@ -16,7 +16,7 @@ import pandas as pd
 
 from sim.errors import UserError
 from sim.files.documents import exists
-from sim.layout.values import finite
+from sim.layout.cells import finite
 
 TEXT: Final = "str"
 NUMBER: Final = "float64"

@@ -17,6 +17,7 @@ from sim.layout.cells import (
     NOTHING,
     SAVING,
     SYMBOLS,
+    add_up,
     amount,
     icer,
     money,
@@ -25,8 +26,7 @@ from sim.layout.cells import (
     saved,
 )
 from sim.layout.citations import own_values, published_sources
-from sim.layout.life_table import life_table_lines
-from sim.layout.rounding import add_up
+from sim.layout.parameter_table import life_table_lines
 from sim.layout.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.simulation.comparison import in_words

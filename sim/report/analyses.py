@@ -12,8 +12,7 @@ import pandas as pd
 
 from sim.analyses.price.analysis import PriceAnalysis
 from sim.analyses.price.tables import read_price
-from sim.analyses.psa.acceptability import Switch, switching_thresholds
-from sim.analyses.psa.curves import CURVES, quiet_increments
+from sim.analyses.psa.acceptability import CURVES, Switch, quiet_increments, switching_thresholds
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.tables import read_psa
 from sim.analyses.shared.stored import Stored

@@ -78,7 +78,7 @@ def _effects(suffix: str) -> list[tuple[str, str]]:
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: ARG001
     """Return the stacked costs, discounted and not."""
-    from sim.analyses.run.costs_figure import costs_figure
+    from sim.analyses.run.figure import costs_figure
 
     ledger = results.tables["ledger.csv"]
     costs = ledger[ledger["account"] == "cost"]

@@ -12,8 +12,8 @@ from sim.economics.incremental import Strategy, frontier, quadrant
 from sim.layout.cells import GAINING, SAVING, patients_in_words
 from sim.layout.style import colour_of
 from sim.report.analyses import Analyses, Probabilistic
+from sim.report.drawing import PERCENT, Scale
 from sim.report.results import Results
-from sim.report.scale import PERCENT, Scale
 from sim.report.words import (
     INTERVAL,
     capital,

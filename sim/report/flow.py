@@ -44,7 +44,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:  # noqa: ARG001
     """Return a flow diagram of each strategy that has patients."""
-    from sim.analyses.run.flow_figure import flow_figure
+    from sim.analyses.run.figure import flow_figure
 
     table = results.tables["flow.csv"]
     found = []

@@ -10,9 +10,8 @@ import pandas as pd
 from sim.analyses.voi.tables import EVERYTHING, EXPLAINED
 from sim.economics.estimates import NORMAL_97_5
 from sim.report.analyses import Information
-from sim.report.drawing import LEAST_MM, Drawing
+from sim.report.drawing import LEAST_MM, Drawing, Scale
 from sim.report.results import Results
-from sim.report.scale import Scale
 from sim.report.words import money
 
 TOP: Final = 15

@@ -66,8 +66,12 @@ def _is_missing(content: Mapping[str, Any]) -> bool:
 
 def drawings(results: Results, found: Probabilistic) -> list[Drawing]:
     """Return the plane, the acceptability curves and the expected losses, where there is a choice."""
-    from sim.analyses.psa.curves_figure import acceptability_figure, expected_loss_figure
-    from sim.analyses.psa.plane_figure import Cloud, plane_figure
+    from sim.analyses.psa.figure import (
+        Cloud,
+        acceptability_figure,
+        expected_loss_figure,
+        plane_figure,
+    )
 
     if not results.others:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.layout.cells import patients_in_words
-from sim.layout.life_table import NAME
+from sim.layout.parameter_table import NAME
 from sim.report.analyses import Analyses
 from sim.report.results import Results
 from sim.report.words import capital, listed, money, plain, rate, spaced

@@ -40,7 +40,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
 
 def drawings(results: Results, analyses: Analyses) -> list[Drawing]:
     """Return the curves of OS and of RFS."""
-    from sim.analyses.run.survival_figure import survival_figure
+    from sim.analyses.run.figure import survival_figure
 
     table = results.tables["survival.csv"]
     drawn = _drawn(analyses.published)

@@ -11,9 +11,8 @@ from sim.errors import UserError
 from sim.evidence.register import load_register
 from sim.evidence.study import Study
 from sim.layout.endpoint_words import labelled_rows
-from sim.report.drawing import Drawing
+from sim.report.drawing import Drawing, Scale
 from sim.report.results import Results
-from sim.report.scale import Scale
 from sim.report.words import percent, plain
 
 ROLES: Final = {"held_out": "Held out: predicted, not fitted", "fit": "Fitted"}
@@ -48,7 +47,7 @@ def drawings(results: Results, table: pd.DataFrame) -> list[Drawing]:  # noqa: A
     ]
 
     def make(_: float) -> Any:  # noqa: ANN401
-        from sim.analyses.validate.forest_figure import forest_figure
+        from sim.analyses.validate.figure import forest_figure
 
         return forest_figure(_labelled(table), "\n".join(counts))
 

@@ -13,13 +13,15 @@ from sklearn.linear_model import BayesianRidge
 from sim.analyses.psa.acceptability import expected_loss
 from sim.analyses.voi.information import (
     Null,
+    designs,
     effective_population,
     evpi,
     evpi_curve,
+    fit,
+    normal_scores,
     shuffled,
 )
 from sim.analyses.voi.information import evppi as evppi_at
-from sim.analyses.voi.regression import designs, fit, normal_scores
 
 THRESHOLD = 50_000.0
 SCALE = 10_000.0

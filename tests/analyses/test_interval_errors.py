@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.analyses.psa.acceptability import quiet_shares
-from sim.analyses.psa.intervals import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE, quantile_error
-from sim.analyses.psa.noise import split
+from sim.analyses.psa.noise import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE, quantile_error, split
 from sim.cli import commands
 from tests.support.places import ROOT
 

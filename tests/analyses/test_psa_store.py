@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
-from sim.analyses.psa import analysis, cache
+from sim.analyses.psa import analysis
 from sim.analyses.psa.tables import DRAWN, NAMES, SUMMARY
 from sim.analyses.shared import results, store
 from sim.cli import commands
@@ -541,7 +541,7 @@ def test_program_works_without_a_cache_folder(monkeypatch, fresh_cache, broken):
     if broken == "no home":
         monkeypatch.delenv("XDG_CACHE_HOME")
         monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-        assert cache.cache_folder() is None
+        assert analysis.cache_folder() is None
     else:
         fresh_cache.parent.touch()
     done("--json", cached=True)

@@ -8,8 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from sim.analyses.psa import figures as psa_figures
-from sim.analyses.psa.acceptability import ceac, ceaf, switching_thresholds
-from sim.analyses.psa.curves import acceptability_curves, quiet_increments, threshold_grid
+from sim.analyses.psa.acceptability import (
+    acceptability_curves,
+    ceac,
+    ceaf,
+    quiet_increments,
+    switching_thresholds,
+    threshold_grid,
+)
 from sim.analyses.psa.draws_run import COVARIANCE, run_psa
 from sim.analyses.psa.noise import split
 from sim.analyses.voi import tables as report
@@ -220,7 +226,7 @@ def test_mistakes_end_with_one_message(arguments, problem):
 
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
-    from sim.analyses.psa.curves_figure import BROAD
+    from sim.analyses.psa.figure import BROAD
     from sim.analyses.psa.figures import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several)[CURVES].axes

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim.analyses.explain.draws import ENTRY
+from sim.analyses.explain.divergences import ENTRY
 from sim.analyses.explain.figure import MARKERS
 from sim.clinic.draws import (
     DRAWS,

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from sim.analyses.explain import tables as explain_files
-from sim.analyses.explain.draws import ENTRY, held, shape, words
+from sim.analyses.explain.divergences import ENTRY, held, shape, words
 from sim.analyses.explain.text import print_explanation
 from sim.cli import commands
 from sim.clinic.events import EventKind

@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.analyses.validate import tables as validation_files
-from sim.analyses.validate.curves_figure import curves_figure
-from sim.analyses.validate.forest_figure import MISSED, PANELS, forest_figure
+from sim.analyses.validate.figure import MISSED, PANELS, curves_figure, forest_figure
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.cli import commands
 from sim.evidence import results, validation

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sim.clinic.events import EventKind
 from sim.economics.ledger import Account, Category, State
-from sim.layout.rounding import add_up
+from sim.layout.cells import add_up
 from sim.simulation.run import run
 
 CASES = [

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analyses.psa import cache
+from sim.analyses.psa import analysis
 from sim.analyses.shared.results import content_key
 from sim.cli import commands
 from sim.engine.compiled import compiler
@@ -312,14 +312,14 @@ def ended(process):
 
 def found(psa):
     cache_folder.say_once.cache_clear()
-    return cache.find(psa.question, psa.draws)
+    return analysis.find(psa.question, psa.draws)
 
 
 @pytest.fixture
 def results(place):
     """Results that are cached, and the folder that they are in."""
     psa = some_results()
-    cache.keep(psa)
+    analysis.keep(psa)
     return psa, place / "results" / content_key(psa.question, psa.draws)
 
 
@@ -330,9 +330,9 @@ def test_damaged_results_are_not_used(results, capsys, kind, name):
     assert hashed(found(psa)) == hashed(psa)
     kind(folder / name, random.Random(2))
     assert found(psa) is None
-    assert capsys.readouterr().err == f"{cache.DAMAGED}\n"
+    assert capsys.readouterr().err == f"{analysis.DAMAGED}\n"
     assert found(psa) is None
-    cache.keep(psa)
+    analysis.keep(psa)
     assert hashed(found(psa)) == hashed(psa)
     assert capsys.readouterr().err == ""
 
@@ -345,21 +345,21 @@ def test_file_in_place_of_the_folder_of_results_is_replaced(results, capsys, lev
     wrong.write_bytes(b"a file")
     assert found(psa) is None
     assert capsys.readouterr().err.count("\n") == 1
-    cache.keep(psa)
+    analysis.keep(psa)
     assert hashed(found(psa)) == hashed(psa)
 
 
 def test_results_of_another_question_are_not_taken(results, capsys):
     psa, folder = results
     folder.rename(folder.with_name(content_key(psa.question, psa.draws + 1)))
-    assert cache.find(psa.question, psa.draws + 1) is None
-    assert capsys.readouterr().err == f"{cache.DAMAGED}\n"
+    assert analysis.find(psa.question, psa.draws + 1) is None
+    assert capsys.readouterr().err == f"{analysis.DAMAGED}\n"
 
 
 def test_results_that_another_program_has_just_put_there_stay(results):
     psa, folder = results
     before = folder.stat().st_ino
-    cache.keep(psa)
+    analysis.keep(psa)
     assert folder.stat().st_ino == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
@@ -392,11 +392,11 @@ def test_cache_is_listed_and_emptied_whatever_lies_there(results):
     psa, folder = results
     place = folder.parent.parent
     for number, kind in enumerate(damage.MORE_KINDS):
-        cache.keep(psa)
+        analysis.keep(psa)
         name = ("manifest.json", "psa.parquet")[number % 2]
         kind(folder / name, random.Random(number))
         folder.rename(folder.with_name(kind.__name__))
-    cache.keep(psa)
+    analysis.keep(psa)
     (place / "dangling").symlink_to("nowhere")
     (place / "file").write_bytes(b"content")
     os.mkfifo(place / "results" / "pipe")
@@ -443,7 +443,7 @@ def test_none_of_198_damages_hurts(place, tmp_path):
         kind = damage.KINDS[number // 2 % len(damage.KINDS)]
         kind(numbers.choice(files), numbers)
         answer = asked(reader)
-        lines = [f"{compiler.DAMAGED}\n" if number % 2 else f"{cache.DAMAGED}\n"]
+        lines = [f"{compiler.DAMAGED}\n" if number % 2 else f"{analysis.DAMAGED}\n"]
         assert answer["status"] == 0, (number, kind, answer)
         assert answer["printed"] == right, (number, kind, answer)
         assert answer["said"] in lines, (number, kind, answer)
@@ -479,5 +479,5 @@ def test_program_itself_survives_damaged_code_and_results(tmp_path):
     assert ended(program(*ask, **there)) == (0, right, f"{compiler.DAMAGED}\n")
     for path in place.glob("results/*/psa.parquet"):
         damage.flip(path, random.Random(7))
-    assert ended(program(*ask, **there)) == (0, right, f"{cache.DAMAGED}\n")
+    assert ended(program(*ask, **there)) == (0, right, f"{analysis.DAMAGED}\n")
     assert ended(program(*ask, **there)) == (0, right, "")

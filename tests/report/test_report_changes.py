@@ -348,7 +348,9 @@ def test_the_three_ratios_are_told_apart(full_folder, full_page):
     gain = json.loads((full_folder / "psa.json").read_text())["increments"][0]
     run = pd.read_csv(full_folder / "increments.csv").query("outcome == 'icer'")["mean"].item()
     (told,) = (
-        each.text for each in section(full_page, "answer").all("li") if "Cost per QALY of" in each.text
+        each.text
+        for each in section(full_page, "answer").all("li")
+        if "Cost per QALY of" in each.text
     )
     for ratio in (gain["icer"], gain["deterministic"]["icer"], run):
         assert f"${ratio:,.0f}" in told

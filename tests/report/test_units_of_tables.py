@@ -7,7 +7,7 @@ from sim.analyses.compare.tables import comparison_tables
 from sim.analyses.explain import tables as explain_files
 from sim.analyses.morris.tables import TABLE as MORRIS
 from sim.analyses.price import tables as price
-from sim.analyses.psa.curves import CURVES
+from sim.analyses.psa.acceptability import CURVES
 from sim.analyses.threshold import tables as threshold
 from sim.analyses.tornado.tables import TABLE as TORNADO
 from sim.analyses.twoway import tables as two_way

@@ -16,7 +16,7 @@ from functools import cache as once
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa import cache
+from sim.analyses.psa import analysis
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.shared.results import content_key, result_files
 from sim.engine.compiled.compiler import use_cache_folder
@@ -51,9 +51,9 @@ def hashed(psa):
 def read():
     """Print what the caches give."""
     made = some_results()
-    found = cache.find(made.question, made.draws)
+    found = analysis.find(made.question, made.draws)
     if found is None:
-        cache.keep(made)
+        analysis.keep(made)
     print(*answers()[:2], hashed(found or made), flush=True)  # noqa: T201
 
 

@@ -22,7 +22,7 @@ NAMES: Final = (FRONTIER, *SURVIVAL)
 def drawn_comparison(name: str, comparison: Comparison) -> Figure:
     """Return a figure of `NAMES`."""
     # The plotting library is slow to load and not needed to print.
-    from sim.analyses.run.survival_figure import survival_figure
+    from sim.analyses.run.figure import survival_figure
     from sim.analyses.shared.frontier_figure import frontier_figure
     from sim.layout.style import styled
 

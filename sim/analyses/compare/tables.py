@@ -10,9 +10,9 @@ import pandas as pd
 from sim.analyses.compare import figures
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import AnalysedStrategy, Increment
+from sim.layout.cells import estimate_json, estimate_row, finite
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.values import estimate_json, estimate_row, finite
 from sim.simulation.comparison import Analysis, Comparison, Side, input_unit, outcome_unit
 from sim.simulation.provenance import provenance
 from sim.simulation.run import Simulation

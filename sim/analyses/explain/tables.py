@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.explain.divergences import sentences
-from sim.analyses.explain.draws import ENTRY, words
+from sim.analyses.explain.divergences import ENTRY, sentences, words
 from sim.analyses.explain.text import print_explanation
 from sim.analyses.run.tables import INDENT
 from sim.clinic.patient import Patient
 from sim.economics.ledger import Account
+from sim.layout.cells import finite
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.text import WIDTH_IN_A_PIPE
 from sim.layout.trace import describe, entry_name
-from sim.layout.values import finite
 from sim.replay.recorder import Distribution, Draw
 from sim.replay.replay import Posting, Replay, ReplayedLife
 from sim.replay.search import Found

@@ -1,24 +1,240 @@
-"""A patient explained: baseline, divergence of the lives, events side by side, results."""
+"""Columns of text side by side: the events of several lives on the same day.
+
+A line has words on the left and numbers on the right of its column. Where the two do not fit on one
+line, the words are wrapped and the numbers follow; nothing is cut off.
+
+The ledger of a life: entry by entry under the event that it was booked for, with totals.
+
+A patient explained: baseline, divergence of the lives, events side by side, results.
+"""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Final
+from itertools import groupby, zip_longest
+from typing import Final, NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
-from sim.analyses.explain.divergences import sentences
-from sim.analyses.explain.draws import ENTRY, held, shape, words
-from sim.analyses.explain.postings import print_ledgers
-from sim.analyses.explain.side_by_side import BETWEEN, Band, Line, print_bands
-from sim.economics.ledger import COST_CATEGORIES, Account
-from sim.layout.rounding import add_up
-from sim.layout.table import BOLD, Cell, Row, Table, print_table
-from sim.layout.text import COST_NAMES, DISCLAIMER, print_lines, print_paragraph, print_question
-from sim.layout.trace import category_name, describe, describe_patient
+from sim.analyses.explain.divergences import ENTRY, held, sentences, shape, words
+from sim.clinic.events import Event
+from sim.economics.ledger import COST_CATEGORIES, Account, Category
+from sim.layout.cells import add_up
+from sim.layout.table import BOLD, Cell, Row, Table, encodable, print_table
+from sim.layout.text import (
+    COST_NAMES,
+    DISCLAIMER,
+    WIDTH_IN_A_PIPE,
+    print_lines,
+    print_paragraph,
+    print_question,
+)
+from sim.layout.trace import (
+    MONEY_DIGITS,
+    UNITS,
+    category_name,
+    describe,
+    describe_patient,
+    entry_name,
+)
 from sim.replay.recorder import Draw
-from sim.replay.replay import Replay, ReplayedLife
+from sim.replay.replay import Posting, Replay, ReplayedLife
 from sim.replay.search import Found
+
+BETWEEN: Final = "   "
+APART: Final = 2
+"""Spaces between words and numbers."""
+
+
+class Line(NamedTuple):
+    """Words, numbers at the right edge, a style, and the indent of wrapped lines."""
+
+    words: str
+    numbers: str = ""
+    style: str = ""
+    indent: int = 0
+
+
+class Band(NamedTuple):
+    """A label in the margin, and the lines of each column next to it."""
+
+    label: str
+    columns: Sequence[Sequence[Line]]
+
+
+class Shown(NamedTuple):
+    """A line as it is printed, and its style."""
+
+    text: str
+    style: str
+
+
+def column_width(console: Console, margin: int, columns: int) -> int:
+    """Return the width that is left for each column."""
+    return (console.width - margin - len(BETWEEN) * columns) // columns
+
+
+def print_bands(
+    console: Console, margin: int, headings: Sequence[str], bands: Sequence[Band]
+) -> None:
+    """Print the bands below their headings; `margin` is the width of the labels."""
+    width = column_width(console, margin, len(headings))
+    titles = [[Line(heading, style=BOLD)] for heading in headings]
+    _print(console, margin, width, Band("day", titles))
+    rule = encodable("─", console.encoding)
+    length = margin + len(headings) * (width + len(BETWEEN))
+    console.print(rule * length, soft_wrap=True)
+    for band in bands:
+        _print(console, margin, width, band)
+    console.print()
+
+
+def _print(console: Console, margin: int, width: int, band: Band) -> None:
+    columns = [
+        [shown for line in column for shown in _wrapped(console, line, width)]
+        for column in band.columns
+    ]
+    for number, cells in enumerate(zip_longest(*columns, fillvalue=Shown("", ""))):
+        line = Text(("" if number else band.label).rjust(margin))
+        for cell in cells:
+            line.append(BETWEEN)
+            line.append(cell.text, style=cell.style)
+            line.append(" " * (width - cell_len(cell.text)))
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def _wrapped(console: Console, line: Line, width: int) -> Iterator[Shown]:
+    """Yield the line, or as many as it takes."""
+    words = encodable(line.words, console.encoding)
+    numbers = encodable(line.numbers, console.encoding)
+    parts = textwrap.wrap(words, width, subsequent_indent=" " * line.indent) or [""]
+    yield from (Shown(part, line.style) for part in parts[:-1])
+    last = parts[-1]
+    free = width - cell_len(last) - cell_len(numbers)
+    if not numbers:
+        yield Shown(last, line.style)
+    elif free >= APART:
+        yield Shown(last + " " * free + numbers, line.style)
+    else:
+        yield Shown(last, line.style)
+        yield Shown(numbers.rjust(width), line.style)
+
+
+DAYS: Final = 17
+CATEGORY: Final = 12
+AMOUNT: Final = 13
+GAP: Final = "  "
+LEDGER_MARGIN: Final = DAYS + CATEGORY + 2 * len(GAP)
+LEDGER_NARROWEST: Final = 16
+"""Of the words next to the amounts."""
+SHORT: Final = {
+    Category.ADMINISTRATION: "hospital",
+    Category.QALY_TOXICITY: "toxicity",
+    Category.QALY_GVHD: "GVHD",
+}
+"""Categories whose names are too long for their column."""
+WIDEST: Final = WIDTH_IN_A_PIPE
+"""Amounts far from their words are hard to read."""
+
+
+def print_ledgers(
+    console: Console, lives: Sequence[ReplayedLife], currency: str, *, every_entry: bool
+) -> None:
+    """Print the ledger of each life: costs, QALYs, life-years."""
+    for life in lives:
+        for account in Account:
+            unit, digits = UNITS.get(account, (currency, MONEY_DIGITS))
+            _Sheet(console, life, unit, digits).write(account, every_entry=every_entry)
+
+
+class _Sheet:
+    """One account of one life."""
+
+    def __init__(self, console: Console, life: ReplayedLife, unit: str, digits: int) -> None:
+        self.console = console
+        self.life = life
+        self.unit = unit
+        self.digits = digits
+        self.width = min(console.width, WIDEST)
+        beside = self.width - LEDGER_MARGIN - 3 * AMOUNT
+        self.is_stacked = beside < LEDGER_NARROWEST
+        self.words = self.width - LEDGER_MARGIN if self.is_stacked else beside
+
+    def write(self, account: Account, *, every_entry: bool) -> None:
+        """Write headings, entries and the total."""
+        title = f"Ledger under {self.life.label}: {self.unit}"
+        self.console.print(encodable(title, self.console.encoding), style=BOLD, soft_wrap=True)
+        self._line("days", "category", "entry", BOLD, "undiscounted", "discounted", "so far")
+        self._rule()
+        postings = [each for each in self.life.postings if each.entry.category.account == account]
+        for position, group in groupby(postings, key=lambda each: each.position):
+            self._event(self.life.log[position])
+            booked = list(group)
+            runs = [[each] for each in booked] if every_entry else _runs(booked)
+            for number, run in enumerate(runs, 1):
+                self._run(run, shows_total=every_entry or number == len(runs))
+        self._rule()
+        total = self.life.total(account)
+        amounts = self._amount(total.undiscounted), self._amount(total.discounted)
+        self._line("Total", "", "", BOLD, *amounts, amounts[1])
+        self.console.print()
+
+    def _event(self, event: Event) -> None:
+        text = f"{event.time_days:,.1f}  {describe(event, self.life.regimens)}"
+        self.console.print(encodable(text, self.console.encoding), style=DIM, soft_wrap=True)
+
+    def _run(self, run: Sequence[Posting], *, shows_total: bool) -> None:
+        entry = run[0].entry
+        times = f"{len(run)} × " if len(run) > 1 else ""
+        self._line(
+            _days(entry.start_days, run[-1].entry.end_days),
+            SHORT.get(entry.category, category_name(entry.category)),
+            f"{times}{entry_name(entry)}",
+            "",
+            self._amount(sum(each.entry.undiscounted for each in run)),
+            self._amount(sum(each.entry.discounted for each in run)),
+            self._amount(run[-1].discounted) if shows_total else "",
+        )
+
+    def _amount(self, amount: float) -> str:
+        return f"{amount:,.{self.digits}f}"
+
+    def _rule(self) -> None:
+        self.console.print(encodable("─", self.console.encoding) * self.width, soft_wrap=True)
+
+    def _line(self, days: str, category: str, entry: str, style: str, *amounts: str) -> None:
+        """Write a line; on a narrow screen the amounts follow on one of their own."""
+        words = encodable(entry, self.console.encoding)
+        first, *more = textwrap.wrap(words, self.words) or [""]
+        margin = encodable(f"{days:>{DAYS}}{GAP}{category:<{CATEGORY}}{GAP}", self.console.encoding)
+        numbers = "".join(f"{amount:>{AMOUNT}}" for amount in amounts)
+        lines = [f"{margin}{first}", *(" " * len(margin) + text for text in more)]
+        if self.is_stacked:
+            lines.append(numbers.rjust(self.width))
+        else:
+            lines[0] = f"{lines[0]:<{self.width - 3 * AMOUNT}}{numbers}"
+        for line in lines:
+            self.console.print(line.rstrip(), style=style, soft_wrap=True)
+
+
+def _days(start: float, end: float) -> str:
+    return f"{start:,.1f}" if start == end else f"{start:,.1f}–{end:,.1f}"
+
+
+def _runs(booked: Sequence[Posting]) -> list[list[Posting]]:
+    """Put entries of one event together that are alike but for their days."""
+    runs: dict[tuple[object, ...], list[Posting]] = {}
+    for posting in booked:
+        entry = posting.entry
+        is_point = entry.start_days == entry.end_days
+        alike = entry.category, entry.what, entry.state, is_point or entry.start_days
+        runs.setdefault(alike, []).append(posting)
+    return list(runs.values())
+
 
 MARGIN: Final = 9
 NARROWEST: Final = 42

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from sim.analyses.morris.analysis import EFFECTS, Screening
 from sim.analyses.shared.files import names_of
-from sim.analyses.shared.global_sensitivity_text import (
+from sim.analyses.shared.global_sensitivity import (
     fixed,
     heading,
     nothing,

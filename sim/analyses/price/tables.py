@@ -16,12 +16,11 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
-from sim.layout.cells import NOTHING, SYMBOLS, money, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.schema import Schema, in_csv, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
-from sim.layout.values import estimate_row, finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sim.analyses.psa.acceptability import switching_thresholds
-from sim.analyses.psa.curves import acceptability_curves, quiet_increments
+from sim.analyses.psa.acceptability import (
+    acceptability_curves,
+    quiet_increments,
+    switching_thresholds,
+)
 from sim.analyses.psa.draws_run import Psa
 from sim.layout.cells import SYMBOLS
 from sim.layout.figure_file import figure_files, figure_names
@@ -34,8 +37,12 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
 
 def drawn_psa(psa: Psa) -> dict[str, Figure]:
     """Return the figures by name; there are two strategies or more."""
-    from sim.analyses.psa.curves_figure import acceptability_figure, expected_loss_figure
-    from sim.analyses.psa.plane_figure import Cloud, plane_figure
+    from sim.analyses.psa.figure import (
+        Cloud,
+        acceptability_figure,
+        expected_loss_figure,
+        plane_figure,
+    )
     from sim.layout.style import styled
 
     names, question = psa.strategies, psa.question

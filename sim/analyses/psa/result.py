@@ -13,9 +13,9 @@ import pandas as pd
 from sim.analyses.psa import figures as psa_figures
 from sim.analyses.psa import tables as psa_files
 from sim.analyses.psa import text as psa_text
+from sim.analyses.psa.acceptability import acceptability_curves
 from sim.analyses.psa.analysis import Size, Work, choose_size, results
 from sim.analyses.psa.answer import Answer, answer
-from sim.analyses.psa.curves import acceptability_curves
 from sim.analyses.shared.arguments import (
     Cached,
     Draws,
@@ -91,7 +91,7 @@ class PsaResult(StoredResult):
 
     @property
     def ceac(self) -> pd.DataFrame:
-        """Acceptability curves and expected losses over thresholds: `sim.analyses.psa.curves.CURVES`."""
+        """Acceptability curves and expected losses over thresholds: `sim.analyses.psa.acceptability.CURVES`."""
         return acceptability_curves(self._answer.psa)
 
     def files(self) -> Mapping[str, str | bytes]:

@@ -16,8 +16,7 @@ from sim.analyses.psa import figures as psa_figures
 from sim.analyses.psa.allocation import NAIVE_PATIENTS, Allocation, Variances, rounded_up
 from sim.analyses.psa.answer import Answer, Choice, Gain, Planned, answer
 from sim.analyses.psa.draws_run import Psa
-from sim.analyses.psa.intervals import INTERVAL, quantile_error
-from sim.analyses.psa.noise import Split
+from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
 from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.results import (
     DETERMINISTIC,
@@ -30,10 +29,10 @@ from sim.analyses.shared.results import (
 from sim.analyses.shared.stored import Stored
 from sim.economics.incremental import Increment
 from sim.errors import UserError
+from sim.layout.cells import estimate_json, finite
 from sim.layout.citations import citations
 from sim.layout.run_tables import inputs_table
 from sim.layout.schema import Schema, in_csv, number, text
-from sim.layout.values import estimate_json, finite
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.run import Simulation
 

@@ -19,8 +19,7 @@ from sim.analyses.psa.allocation import (
 )
 from sim.analyses.psa.answer import Answer, Choice, Planned
 from sim.analyses.psa.draws_run import INCREMENTS
-from sim.analyses.psa.intervals import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE
-from sim.analyses.psa.noise import Split
+from sim.analyses.psa.noise import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE, Split
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment

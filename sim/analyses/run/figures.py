@@ -38,9 +38,7 @@ def drawn_run(
         Of the run by file name, see `sim.layout.run_tables`.
     """
     # The plotting library is slow to load and not needed to print.
-    from sim.analyses.run.costs_figure import costs_figure
-    from sim.analyses.run.flow_figure import flows_figure
-    from sim.analyses.run.survival_figure import survival_figure
+    from sim.analyses.run.figure import costs_figure, flows_figure, survival_figure
     from sim.analyses.shared.frontier_figure import Place, Plane, frontier_figure
     from sim.layout.style import styled
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sim.engine.outcomes import FLAGS
 from sim.files.atomic import writing
-from sim.files.single_file import check_file, refused_as
+from sim.files.results_folder import check_file, refused_as
 from sim.simulation.run import Sink
 from sim.simulation.tally import CATEGORIES, DISCOUNTED, ROW, UNDISCOUNTED
 

@@ -14,12 +14,12 @@ from sim.economics.estimates import Estimate
 from sim.economics.incremental import FrontierRow, Increment
 from sim.files.documents import exists
 from sim.files.results_folder import check_folder, write_analysis
+from sim.layout.cells import estimate_json, finite, known
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.life_table import life_table_json
+from sim.layout.parameter_table import life_table_json
 from sim.layout.run_columns import EVENTS, INCREMENTS, STRATEGIES, TABLES
 from sim.layout.schema import in_csv
-from sim.layout.values import estimate_json, finite, known
 from sim.simulation.flow import Flow
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.run import Simulation, traces

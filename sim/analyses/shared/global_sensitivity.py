@@ -7,6 +7,8 @@ interactions between groups.
 
 Source: Saltelli A et al., Comput Phys Commun 2010;181:259-70; computed by SALib (Herman J,
 Usher W, J Open Source Softw 2017;2:97).
+
+The text that Sobol indices and a screening have in common: the heading, notes, the target.
 """
 
 from __future__ import annotations
@@ -16,10 +18,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pandas as pd
+from rich.console import Console
 
-from sim.analyses.shared.constant import is_constant
+from sim.analyses.shared.constant import DOES_NOT_VARY, is_constant
+from sim.analyses.shared.outcomes import outcome_named
+from sim.analyses.shared.points import Target
+from sim.analyses.shared.ranges import decided, shown_label
+from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.text import against, estimate_cell, print_heading
 from sim.economics.estimates import Array
 from sim.errors import UserError
+from sim.layout.cells import estimate_json, estimate_of
 
 Model = Callable[[Array], Array]
 """From points of the unit cube, (points, coordinates), to the outcome at each."""
@@ -120,3 +129,44 @@ def sobol_of(
     """Return the Sobol indices of a model over the unit cube; see `sobol_indices`."""
     points = sobol_points(coordinates, groups, draws=draws, seed=seed)
     return sobol_indices(coordinates, groups, model(points), seed=seed)
+
+
+def nothing(target: Target, without: str) -> str:
+    """Say that the outcome is the same at all points, and which results it therefore lacks."""
+    value = "".join(estimate_cell(target.outcome, target.base))
+    return f"{DOES_NOT_VARY.capitalize()}: {without}. It is {value} at every point."
+
+
+def fixed(target: Target) -> list[str]:
+    """Say which inputs of a tornado are not among these."""
+    labels = [shown_label(target.question, name) for name in decided(target.question)]
+    if not labels:
+        return []
+    said = "is fixed and has" if len(labels) == 1 else "are fixed and have"
+    return [f"{'; '.join(labels)} {said} a stated range: varied by tornado, not here."]
+
+
+def heading(console: Console, target: Target) -> None:
+    """Print the question, the outcome and the strategies compared."""
+    question = target.question
+    text = f"{target.outcome.label}: {against(question, target.strategy)}"
+    print_heading(console, question, text)
+
+
+def target_summary(target: Target) -> dict[str, Any]:
+    """Return outcome, strategies, threshold and base, as in the JSON files."""
+    return {
+        "outcome": target.outcome.name,
+        "strategy": target.strategy,
+        "comparator": target.question.scenario.comparator_name,
+        "threshold": target.threshold,
+        "base": estimate_json(target.base),
+    }
+
+
+def read_target(stored: Stored) -> Target:
+    """Return the target of `target_summary`, of an analysis in a folder."""
+    told, question = stored.summary, stored.question
+    currency = question.perspective.currency
+    outcome = outcome_named(told["outcome"], threshold=told["threshold"], currency=currency)
+    return Target(question, outcome, told["strategy"], told["threshold"], estimate_of(told["base"]))

@@ -21,8 +21,7 @@ from sim.errors import UserError
 from sim.files.atomic import DRAFT, write_file, write_files
 from sim.files.cache_folder import delete
 from sim.files.checksum import Damaged, verified, with_checksum
-from sim.files.results_folder import OPTION, check_folder
-from sim.files.single_file import refused_as
+from sim.files.results_folder import OPTION, check_folder, refused_as
 
 CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"

@@ -9,8 +9,8 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.files import names_of
-from sim.analyses.shared.global_sensitivity import INDICES
-from sim.analyses.shared.global_sensitivity_text import (
+from sim.analyses.shared.global_sensitivity import (
+    INDICES,
     fixed,
     heading,
     nothing,
@@ -31,9 +31,9 @@ from sim.analyses.shared.text import (
 from sim.analyses.sobol.analysis import Check, Sobol
 from sim.analyses.sobol.shapley import COLUMNS
 from sim.clinic.units import PERCENT
+from sim.layout.cells import finite, known
 from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import finite, known
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,10 +22,9 @@ from sim.analyses.shared.text import (
     strategy_label,
 )
 from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
-from sim.layout.cells import number_text
+from sim.layout.cells import finite, number_text
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -73,9 +73,8 @@ def tornado(
 ) -> TornadoResult:
     """Run a one-way sensitivity analysis: vary each parameter and each structural choice alone.
 
-    Uncertain parameters go to the ends of their intervals, all others stay at the base. All sets are
-    simulated in the same patients with common random numbers, so a parameter without effect changes
-    exactly nothing.
+    Uncertain parameters go to the ends of their intervals, all others stay at the base. Common
+    random numbers make the change by a parameter without effect exactly nothing.
 
     Parameters
     ----------
@@ -97,32 +96,28 @@ def tornado(
     seed, threads
         As for `run`.
     out
-        Write tables, summary, provenance and citations into this folder, and meanwhile finished
-        work.
+        Write all files into this folder, and meanwhile finished work.
     resume
         Continue the unfinished work in the folder of ``out``.
 
     Raises
     ------
     UserError
-        When an argument is not allowed, there is nothing but the comparator, or the folder
-        cannot be used.
+        When an argument is not allowed, the comparator is alone, or the folder cannot be used.
 
     Examples
     --------
-    >>> from sim import Scenario, tornado
-    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=20)
-    >>> found = tornado(scenario, outcome="qalys")
+    >>> from sim import tornado
+    >>> found = tornado("scenarios/first_salvage.yaml", patients=20, outcome="qalys")
     >>> bool((found.bars["swing"] >= 0.0).all())
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     folder = check_store(tables.NAMES, out, resume=resume)
-    settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy, "top": top}
-    settings["components"] = components
+    settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy}
+    settings |= {"top": top, "components": components}
     varied = _planned(chosen.question, settings, threads)
-    found = varied.run(folder, resume=resume)
-    return TornadoResult(chosen, varied, found, top, components)
+    return TornadoResult(chosen, varied, varied.run(folder, resume=resume), top, components)
 
 
 def _planned(

@@ -37,10 +37,9 @@ from sim.analyses.tornado.analysis import (
     shown_sections,
 )
 from sim.economics.estimates import Estimate
-from sim.layout.cells import number_text
+from sim.layout.cells import estimate_json, estimate_of, finite, number_text
 from sim.layout.schema import Schema, flag, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import estimate_json, estimate_of, finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,7 @@ from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.analyses.shared.wording import rename_options
 from sim.analyses.validate import tables
-from sim.analyses.validate.text import print_validation
+from sim.analyses.validate.tables import print_validation
 from sim.errors import UserError
 from sim.evidence.validation import Prediction, predict
 from sim.layout.progress import patients_progress

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.curves import quiet_benefits, threshold_grid
+from sim.analyses.psa.acceptability import quiet_benefits, threshold_grid
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.voi.information import PartialInformation, evpi, evppi, shuffled
 from sim.economics.estimates import Array, Estimate

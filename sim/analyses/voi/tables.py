@@ -16,12 +16,11 @@ from sim.analyses.voi.analysis import CURVE as CURVE_TABLE
 from sim.analyses.voi.analysis import Knowledge, ValueOfInformation
 from sim.analyses.voi.information import PartialInformation, effective_population
 from sim.economics.estimates import Estimate
-from sim.layout.cells import SYMBOLS, money, money_text, patients_in_words
+from sim.layout.cells import SYMBOLS, finite, money, money_text, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.schema import Schema, count, flag, in_csv, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
-from sim.layout.values import finite
 from sim.simulation.question import Question
 
 if TYPE_CHECKING:

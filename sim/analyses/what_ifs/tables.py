@@ -25,10 +25,9 @@ from sim.analyses.shared.text import (
 from sim.analyses.what_ifs.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
-from sim.layout.cells import NOTHING, SYMBOLS
+from sim.layout.cells import NOTHING, SYMBOLS, finite
 from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.values import finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
