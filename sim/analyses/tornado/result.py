@@ -81,8 +81,7 @@ def tornado(
     scenario
         The question, or the path of its file.
     outcome
-        Of the strategy minus the comparator: ``nmb``, ``nhb``, ``icer``, ``qalys``, ``cost``,
-        ``life_years`` or any outcome of summary.json.
+        Of strategy minus comparator: ``nmb``, ``icer``, ``cost`` or any other of summary.json.
     threshold
         Currency per QALY, of the net benefit; by default the middle one of the perspective.
     strategy
