@@ -167,7 +167,7 @@ def test_crs_is_told_as_a_chance_that_chemotherapy_does_not_have(both):
 
 
 def test_a_longer_remission_is_told_as_two_distributions(both):
-    """Response to both regimens; the same luck makes an earlier relapse after chemotherapy."""
+    """Response to both regimens; the same random numbers makes an earlier relapse after chemotherapy."""
     blinatumomab, chemotherapy = both(
         RESPONSE=0.01, RESPONSE_CYCLE=0.1, RESPONSE_DEPTH=0.01, MRD=0.01, RELAPSE_TIME=0.5
     )

@@ -450,7 +450,7 @@ def test_comparison_says_which_scenario_has_a_table_of_its_own(folder, write):
 
 
 def test_table_that_kills_sooner_shortens_life(folder, write):
-    """A death rate of 50 % a year from 18 on, against one of 0.1 %; 50 patients, same luck."""
+    """A death rate of 50 % a year from 18 on, against one of 0.1 %; 50 patients, same random numbers."""
     from sim.simulation.run import run
 
     lived = []

@@ -1,4 +1,4 @@
-"""The same patients meet the same luck whatever else is asked, so differences are due to treatment.
+"""The same patients meet the same random numbers whatever else is asked, so differences are due to treatment.
 
 Every comparison is exact, patient by patient: outcomes and amounts of n = 1000 patients by the
 core engine, logs and ledgers by the reference engine.

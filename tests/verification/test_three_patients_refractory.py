@@ -1,7 +1,7 @@
 """A non-responder who goes on to usual care and dies of leukaemia, computed by hand.
 
 A man of 60 in second salvage. Blinatumomab does not work: in second salvage the chance of a
-remission is 1 in 4 (in first salvage, with the same luck, he would have responded).
+remission is 1 in 4 (in first salvage, with the same random numbers, he would have responded).
 
 In cycle 1 he has grade 3 febrile neutropenia from day 15 to day 19, treated in hospital while
 the pump runs on. On day 5 of cycle 2 (day 47) grade 3 neurotoxicity strikes, with a first

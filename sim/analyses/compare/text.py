@@ -266,10 +266,10 @@ def _step(strategy: AnalysedStrategy, symbol: str) -> Cell:
 def _notes(console: Console, comparison: Comparison) -> None:
     first, *others = [side.question for side in comparison.sides]
     people = (
-        "Patient i is the same person with the same luck in every scenario"
+        "Patient i is the same person with the same random numbers in every scenario"
         if all(same_people(first, each) for each in others)
         else "The populations differ: patient i of one scenario is another person than patient i "
-        "of the other, with the same luck in every decision"
+        "of the other, with the same number in every random draw"
     )
     paired = (
         f"{people}, so differences between scenarios are paired by patient and their errors are "

@@ -19,7 +19,7 @@ LABEL_WIDTH: Final = 46
 INDENT: Final = "  "
 DIGITS: Final = {"QALYs": 3, "years": 3, "percentage points": 2, "months": 2, "cycles": 3}
 SAME_PATIENTS: Final = (
-    "Every parameter set was put to the same patients with the same luck. Standard errors are "
+    "Every parameter set was put to the same patients with the same random numbers. Standard errors are "
     "Monte Carlo errors only."
 )
 
