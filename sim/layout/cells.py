@@ -111,16 +111,16 @@ def number(estimate: Estimate, digits: int) -> Cell:
     """Show an estimate with so many digits after the point."""
     if not math.isfinite(estimate.mean):
         return Cell("not reached" if math.isinf(estimate.mean) else NOTHING)
-    return Cell(f"{estimate.mean:.{digits}f}", _error(estimate.se, digits))
+    error = "" if math.isnan(estimate.se) else f" ({error_text(estimate.se, digits)})"
+    return Cell(f"{estimate.mean:.{digits}f}", error)
 
 
-def _error(se: float, digits: int) -> str:
-    if math.isnan(se):
-        return ""
+def error_text(se: float, digits: int) -> str:
+    """Return an error with so many digits after the point; none is shown as 0 unless it is 0."""
     smallest = 10.0**-digits
     if 0.0 < se < smallest / 2.0:
-        return f" (<{smallest:.{digits}f})"
-    return f" ({se:.{digits}f})"
+        return f"<{smallest:.{digits}f}"
+    return f"{se:.{digits}f}"
 
 
 def money(amount: float, error: float, symbol: str) -> Cell:

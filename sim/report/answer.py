@@ -166,10 +166,10 @@ def ratios_sentence(results: Results, analyses: Analyses) -> Iterator[str]:
             f"probabilistic analysis{also}; "
         )
         yield (
-            f"Cost per QALY of {results.labels[gain['strategy']]}: {of_run} at the base values of the "
-            f"inputs in the {patients_in_words(results.summary['patients'])} of the run; {base}"
-            f"{of_draws} as the ratio of means over the draws, which the first lines show. They differ "
-            "where the model is not linear in its inputs."
+            f"Cost per QALY of {results.labels[gain['strategy']]}: {of_run} in the base case, which the "
+            f"first lines show, {patients_in_words(results.summary['patients'])} with every input at "
+            f"its base value; {base}{of_draws} as the ratio of means over the draws. They differ where "
+            "the model is not linear in its inputs."
         )
 
 

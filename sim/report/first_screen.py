@@ -84,7 +84,7 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
     """Return the differences of the best strategy but the comparator, at the middle threshold.
 
     One that is best at no threshold is taken only where all others are such. The differences are
-    means over the draws of the probabilistic analysis where there is one, else those of the run.
+    those of the run, the base case, with intervals over the draws where there are any.
     """
     if not results.others:
         return None
@@ -92,11 +92,15 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
     steps = {row["name"] for row in results.summary["frontier"] if row["status"] == "frontier"}
     candidates = [name for name in results.others if name in steps] or results.others
     best = max(candidates, key=lambda name: results.benefit(name, middle).mean)
-    if analyses.probabilistic is not None:
-        return _of_draws(analyses.probabilistic, best, middle)
-    of_run = results.gains(best)
-    found = (of_run[name] for name in ("qalys", "cost", "icer", f"nmb_at_{middle:g}"))
-    return Gains(best, *map(_of_run, found))
+    base = results.gains(best)
+    of_run = [_of_run(base[name]) for name in ("qalys", "cost", "icer", f"nmb_at_{middle:g}")]
+    if analyses.probabilistic is None:
+        return Gains(best, *of_run)
+    drawn = _of_draws(analyses.probabilistic, best, middle)
+    return Gains(
+        best,
+        *(each._replace(mean=own.mean, se=own.se) for own, each in zip(of_run, drawn, strict=True)),
+    )
 
 
 def middle_threshold(results: Results) -> float:
@@ -109,12 +113,13 @@ def _of_run(found: Estimate) -> Amount:
     return Amount(found.mean, found.se, found.mean - half, found.mean + half)
 
 
-def _of_draws(found: Probabilistic, strategy: str, threshold: float) -> Gains:
+def _of_draws(found: Probabilistic, strategy: str, threshold: float) -> tuple[Amount, ...]:
+    """Return the differences over draws: QALYs, cost, their ratio, net benefit."""
     gain = next(each for each in found.content["increments"] if each["strategy"] == strategy)
     qalys, cost, benefit = (
         _of_split(each) for each in (gain["qalys"], gain["cost"], gain["nmb"][f"{threshold:g}"])
     )
-    return Gains(strategy, qalys, cost, _ratio(found, gain), benefit)
+    return qalys, cost, _ratio(found, gain), benefit
 
 
 def _of_split(split: dict[str, Any]) -> Amount:
@@ -227,11 +232,10 @@ def _fair_price(results: Results, analyses: Analyses, gains: Gains) -> str:
     missed = [t for t in results.thresholds if t < gains.ratio.mean]
     threshold = missed[-1] if missed else results.thresholds[0]
     price = analyses.priced.price
-    of_draws = analyses.probabilistic is not None
     for limit in analyses.priced.limits:
         if (limit.strategy, limit.threshold) != (gains.strategy, threshold) or price <= 0.0:
             continue
-        fair = (limit.mean if of_draws else limit.base).mean
+        fair = limit.base.mean
         at = f"at {money(threshold, results.symbol)}"
         if fair < 0.0:
             return f"; {at} no price of its drug would be low enough"
@@ -316,8 +320,8 @@ def _rests_on(results: Results, analyses: Analyses, gains: Gains | None) -> str:
     content = analyses.probabilistic.content
     about = " “About”: from their spread, as the simulation's noise hides the ends."
     return (
-        f"Means and {INTERVAL}s over {content['draws']:,} draws of {content['parameters_drawn']} "
-        f"uncertain inputs.{about if gains.qalys.is_about or gains.cost.is_about else ''}"
+        f"The base case, with {INTERVAL}s over {content['draws']:,} draws of "
+        f"{content['parameters_drawn']} uncertain inputs.{about if gains.qalys.is_about or gains.cost.is_about else ''}"
     )
 
 

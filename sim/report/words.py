@@ -10,7 +10,7 @@ from typing import Final
 
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
-from sim.layout.cells import NOTHING
+from sim.layout.cells import NOTHING, error_text
 from sim.simulation.question import Question
 
 MINUS: Final = "−"
@@ -72,7 +72,7 @@ def signed(text: str) -> str:
 
 def with_error(estimate: Estimate, digits: int) -> str:
     """Return a number and its standard error."""
-    error = "" if math.isnan(estimate.se) else f" (SE{NARROW}{fixed(estimate.se, digits)})"
+    error = "" if math.isnan(estimate.se) else f" (SE{NARROW}{error_text(estimate.se, digits)})"
     return f"{fixed(estimate.mean, digits)}{error}"
 
 
