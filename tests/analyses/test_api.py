@@ -49,12 +49,17 @@ def asked(path=MAIN):
     return Scenario.load(path).with_(patients=30, seed=3)
 
 
+def whole():
+    """The question with its own number of patients, those of the base case of `psa`."""
+    return Scenario.load(MAIN).with_(seed=3)
+
+
 # Each question as a command and from Python.
 QUESTIONS = {
     "run": (("run", MAIN, *FEW, "--trace", "1"), lambda: run(asked(), trace=1)),
     "psa": (
         ("psa", MAIN, *DRAWN),
-        lambda: psa(asked(), draws=4, patients=30, cached=False),
+        lambda: psa(whole(), draws=4, patients=30, cached=False),
     ),
     "tornado": (
         ("tornado", MAIN, *FEW, "--outcome", "cost", "--top", "7"),
@@ -64,7 +69,7 @@ QUESTIONS = {
     "compare": (("compare", MAIN, LATER, *FEW), lambda: compare(asked(), asked(LATER))),
     "price": (
         ("price", MAIN, *DRAWN, "--regimen", "blinatumomab"),
-        lambda: price(asked(), "blinatumomab", draws=4, patients=30, cached=False),
+        lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
     ),
     "voi": (
         (
@@ -72,7 +77,7 @@ QUESTIONS = {
             *("--threshold", "90000", "--incidence", "100", "--years", "5"),
         ),
         lambda: voi(
-            asked(),
+            whole(),
             draws=40,
             patients=30,
             groups={"prices": ["cost.*"]},
