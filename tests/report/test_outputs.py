@@ -446,8 +446,8 @@ def test_fingerprint_tells_questions_apart_and_not_their_words(tmp_path):
         fingerprint_of(tmp_path, ""),
         fingerprint_of(tmp_path, "title: Other words\n"),
         fingerprint_of(tmp_path, "life_table: us_2019\n"),
-        fingerprint_of(tmp_path, "patients: 10000\nseed: 1\n"),
-        fingerprint_of(tmp_path, "patients: 7\n", patients=10_000),
+        fingerprint_of(tmp_path, "patients: 1000000\nseed: 1\n"),
+        fingerprint_of(tmp_path, "patients: 7\n", patients=1_000_000),
     }
     assert len(same_question) == 1
     own_table = fingerprint_of(tmp_path, "life_table: table.csv\n")
