@@ -24,6 +24,7 @@ STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional")
 """Read from a source; fitted to sources; decided by us; a placeholder until calibration."""
 POSTERIOR: Final = "posterior"
 CALIBRATED: Final = "calibrated"
+OF_DRAW: Final = "the posterior holds a draw that does not fit: "
 MIDDLE: Final = 0.5
 PARAMETERS: Final = "parameters"
 DEFAULTS: Final = "defaults"
@@ -256,10 +257,11 @@ def _parameter(
     fitted = entry.fitted(name, draws)
     amount = entry.value.number if fitted is None else fitted.quantile(MIDDLE)
     value = amount * factor
-    for each in (value, *((fitted.draws[0], fitted.draws[-1]) if fitted else ())):
+    ends = () if fitted is None else (fitted.draws[0], fitted.draws[-1])
+    for where, each in (("", value), *((OF_DRAW, end) for end in ends)):
         problem = UNITS[entry.unit].check(each)
         if problem is not None:
-            raise broken_rule(("value",), problem, each)
+            raise broken_rule(("value",), f"{where}{problem}", each)
     if entry.range is not None and not entry.range[0] <= amount <= entry.range[1]:
         raise broken_rule(("range",), f"does not hold the value {amount:.6g}", list(entry.range))
     return Parameter(

@@ -184,8 +184,8 @@ def test_progress_counts_every_patient(question):
     seen = []
     draws = CHUNK_DRAWS + 2
     run_psa(question, draws, patients=3, progress=seen.append)
-    assert sum(seen) == patients_to_simulate(question, draws, 3, set())
-    waiting = patients_to_simulate(question, draws, 3, {0})
+    assert sum(seen) == patients_to_simulate(question, draws, 3, 3 * draws, set())
+    waiting = patients_to_simulate(question, draws, 3, 3 * draws, {0})
     assert waiting == (2 * 3 + draws * 3) * len(question.model.strategies)
 
 

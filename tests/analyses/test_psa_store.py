@@ -491,12 +491,14 @@ def test_chosen_numbers_and_their_reason_come_from_the_cache_too(monkeypatch, fr
 
 
 def test_another_question_is_another_key(ask, monkeypatch):
-    def key(name="first_salvage", draws=10, patients=10, seed=1, **changes):
-        return results.content_key(ask(name, patients=patients, seed=seed, **changes), draws)
+    def key(name="first_salvage", draws=10, patients=10, seed=1, base=100, **changes):
+        question = ask(name, patients=patients, seed=seed, **changes)
+        return results.content_key(question, draws, base)
 
     keys = [
         key(),
         key(draws=11),
+        key(base=101),
         key(patients=11),
         key(seed=2),
         key("later_salvage"),

@@ -312,7 +312,7 @@ def ended(process):
 
 def found(psa):
     cache_folder.say_once.cache_clear()
-    return analysis.find(psa.question, psa.draws)
+    return analysis.find(psa.question, psa.draws, psa.base_patients)
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ def results(place):
     """Results that are cached, and the folder that they are in."""
     psa = some_results()
     analysis.keep(psa)
-    return psa, place / "results" / content_key(psa.question, psa.draws)
+    return psa, place / "results" / content_key(psa.question, psa.draws, psa.base_patients)
 
 
 @KINDS
@@ -351,8 +351,8 @@ def test_file_in_place_of_the_folder_of_results_is_replaced(results, capsys, lev
 
 def test_results_of_another_question_are_not_taken(results, capsys):
     psa, folder = results
-    folder.rename(folder.with_name(content_key(psa.question, psa.draws + 1)))
-    assert analysis.find(psa.question, psa.draws + 1) is None
+    folder.rename(folder.with_name(content_key(psa.question, psa.draws + 1, psa.base_patients)))
+    assert analysis.find(psa.question, psa.draws + 1, psa.base_patients) is None
     assert capsys.readouterr().err == f"{analysis.DAMAGED}\n"
 
 

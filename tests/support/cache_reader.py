@@ -37,7 +37,7 @@ def some_results():
     outcomes = pd.DataFrame({"strategy": names * DRAWS, "cost": numbers.random(2 * DRAWS)})
     outcomes.insert(0, "draw", np.repeat(np.arange(DRAWS), 2))
     parameters = pd.DataFrame({"relapse.sigma": numbers.random(DRAWS)})
-    return Psa(question, parameters, outcomes, outcomes.iloc[:2, 1:])
+    return Psa(question, parameters, outcomes, outcomes.iloc[:2, 1:], base_patients=3)
 
 
 def hashed(psa):
@@ -51,7 +51,7 @@ def hashed(psa):
 def read():
     """Print what the caches give."""
     made = some_results()
-    found = analysis.find(made.question, made.draws)
+    found = analysis.find(made.question, made.draws, made.base_patients)
     if found is None:
         analysis.keep(made)
     print(*answers()[:2], hashed(found or made), flush=True)  # noqa: T201
@@ -85,7 +85,7 @@ def in_a_process():
 def main():
     """Answer every line of standard input."""
     # What every process would do first is done here once for all of them.
-    content_key(some_results().question, DRAWS)
+    content_key(some_results().question, DRAWS, 3)
     answers()
     for _ in sys.stdin:
         use_cache_folder.cache_clear()

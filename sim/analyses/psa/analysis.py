@@ -207,7 +207,8 @@ def results(
     """Return the results of a question, whose patients are those of one draw.
 
     They come from the cache, from complete results in the folder of the `chunks`, or else from
-    simulating the draws that the chunks lack.
+    simulating the draws that the chunks lack. The deterministic run has `base_patients`, by default
+    the scenario's own number: it is then the base case of ``run``.
     """
     base = base_patients or question.scenario.patients
     found = find(question, draws, base) if work.cached else None

@@ -66,7 +66,7 @@ class Psa:
         The same columns but ``draw`` for a run with the parameters' own values: one row per
         strategy.
     base_patients
-        Of the deterministic run: the scenario's own number, so that it is the base case of ``run``.
+        Of the deterministic run.
     """
 
     question: Question
@@ -155,7 +155,7 @@ def run_psa(
     patients
         Of each draw, at least 2 for a Monte Carlo error.
     base_patients
-        Of the deterministic run; by default the scenario's own number.
+        Of the deterministic run; by default those of all draws together.
     seed
         Of patients and parameters; by default the question's.
     threads
@@ -180,7 +180,7 @@ def run_psa(
             tables[chunk] = table
         else:
             store.keep(chunk, table)
-    base_patients = base_patients or asked.scenario.patients
+    base_patients = base_patients or draws * patients
     whole = replace(asked, patients=base_patients)
     base = run(whole, keep_patients=False, threads=threads, progress=progress)
     if store is not None:

@@ -20,7 +20,7 @@ SURVIVAL: Final = {"survival_os": "os", "survival_rfs": "rfs"}
 COSTS: Final = "costs"
 FLOW: Final = "flow"
 FRONTIER: Final = "frontier"
-NOBODY: Final = "Nobody was at risk for a month or more."
+NOBODY: Final = "Nobody was at risk long enough for a curve."
 NAMES: Final = (*SURVIVAL, COSTS, FLOW, FRONTIER)
 
 
@@ -39,7 +39,13 @@ def drawn_run(
         Of the run by file name, see `sim.layout.run_tables`.
     """
     # The plotting library is slow to load and not needed to print.
-    from sim.analyses.run.figure import TITLES, costs_figure, flows_figure, survival_figure
+    from sim.analyses.run.figure import (
+        TICK_MONTHS,
+        TITLES,
+        costs_figure,
+        flows_figure,
+        survival_figure,
+    )
     from sim.analyses.shared.figure_words import words_figure
     from sim.analyses.shared.frontier_figure import Place, Plane, frontier_figure
     from sim.layout.style import styled
@@ -74,6 +80,6 @@ def drawn_run(
             )
         survival, endpoint = tables["survival.csv"], SURVIVAL[name]
         curves = survival[survival["endpoint"] == endpoint].dropna(subset="survival_percent")
-        if not (curves["months"] > 0).any():
+        if not (curves["months"] >= TICK_MONTHS).any():
             return words_figure(TITLES[endpoint], NOBODY)
         return survival_figure(curves, (), labels, endpoint=endpoint)
