@@ -42,7 +42,7 @@ def test_every_shipped_scenario_is_analysed(path):
     for said in (
         "4 draws of",
         "95 %",
-        "Deterministic run, 80 patients",
+        "Deterministic run, 1,000,000 patients",
         "Net monetary benefit at",
         "Which strategy is the most cost-effective",
         "Monte Carlo noise in the variance",
