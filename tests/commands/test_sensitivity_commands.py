@@ -168,9 +168,9 @@ def test_a_mistake_ends_with_code_2_and_one_message(command, arguments, says):
 
 def test_inputs_are_printed_with_their_whole_label():
     """Three parameters have labels that begin with the same 40 signs."""
-    shown = " ".join(plain("tornado").stdout.split())
-    assert "Days in hospital, salvage chemotherapy, first" in shown
-    assert "cycle, days" in shown
+    shown = " ".join(invoke("tornado", "--top", "200").stdout.split())
+    assert "Days in hospital, salvage chemotherapy, " in shown
+    assert " first cycle: 19 to 28 days " in shown
     assert "..." not in shown
 
 
