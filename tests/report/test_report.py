@@ -205,7 +205,7 @@ def test_everything_that_the_committee_needs_is_shown(full_page):
     """The parts of a report of this kind, each by what only it shows."""
     shown = {
         "flow": "Remission, MRD-negative",
-        "survival": "At risk:",
+        "survival": "still free of the event",
         "results": "Undiscounted",
         "probabilistic": "Cost-effectiveness plane",
         "one_way": "Blinatumomab, vial",

@@ -186,7 +186,8 @@ OF_ANALYSES = {
     "worth of knowing a part": (
         all_of(
             changed_table("voi.csv", "value", 6_161.0, kind="group"),
-            changed_table("voi.csv", "told_from_nothing", True, kind="group"),
+            changed_table("voi.csv", "se", 1.0, kind="group"),
+            changed_table("voi.csv", "null", 0.0, kind="group"),
         ),
         ("information", "$6,161"),
     ),
