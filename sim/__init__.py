@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from sim.analyses.validate.result import validate as validate
     from sim.analyses.voi.result import VoiResult as VoiResult
     from sim.analyses.voi.result import voi as voi
-    from sim.analyses.what_ifs.result import WhatIfResult as WhatIfResult
-    from sim.analyses.what_ifs.result import what_if as what_if
+    from sim.analyses.what_if.result import WhatIfResult as WhatIfResult
+    from sim.analyses.what_if.result import what_if as what_if
     from sim.errors import UserError as UserError
 
 _MODULES = {

@@ -45,7 +45,7 @@ COMMANDS: Final = (
     Command("threshold", "analyses.threshold.result", "Run a threshold analysis of one parameter."),
     Command("sobol", "analyses.sobol.result", "Run a variance-based sensitivity analysis."),
     Command("morris", "analyses.morris.result", "Screen the parameters by elementary effects."),
-    Command("what-if", "analyses.what_ifs.result", "Run the what-ifs of a scenario side by side."),
+    Command("what-if", "analyses.what_if.result", "Run the what-ifs of a scenario side by side."),
     Command("check", "commands.listings", "Check a scenario, and say where it is wrong and why."),
     Command("show", "commands.listings", "Print a scenario with all defaults and their origins."),
     Command("parameters", "commands.listings", "List the parameters with their sources."),

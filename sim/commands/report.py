@@ -159,7 +159,7 @@ def _write_missing(
 
 
 def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
-    from sim.analyses.what_ifs.tables import ANALYSIS
+    from sim.analyses.what_if.tables import ANALYSIS
     from sim.layout.schema import read_json
 
     path = results.folder / f"{ANALYSIS if kind == 'what-if' else kind}.json"

@@ -12,7 +12,7 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.sobol.tables import LAYOUT as SOBOL
 from sim.analyses.threshold.tables import LAYOUT as THRESHOLD
 from sim.analyses.twoway.tables import LAYOUT as TWOWAY
-from sim.analyses.what_ifs.tables import LAYOUT as WHAT_IFS
+from sim.analyses.what_if.tables import LAYOUT as WHAT_IFS
 from sim.files.documents import exists
 from sim.layout.figure_file import FORMATS
 from sim.layout.schema import read_text

@@ -18,7 +18,7 @@ from sim.analyses.sobol import tables as sobol
 from sim.analyses.threshold import tables as threshold
 from sim.analyses.tornado import tables as one_way
 from sim.analyses.twoway import tables as two_way
-from sim.analyses.what_ifs import tables as what_ifs
+from sim.analyses.what_if import tables as what_ifs
 from sim.cli import commands
 from sim.layout.text import DISCLAIMER
 from tests.support.places import ROOT

@@ -25,8 +25,8 @@ from sim.analyses.tornado.figure import tornado_figure
 from sim.analyses.twoway.analysis import two_way
 from sim.analyses.twoway.figure import two_way_figure
 from sim.analyses.voi.figure import Worth, evppi_figure
-from sim.analyses.what_ifs.analysis import scenario_matrix
-from sim.analyses.what_ifs.figure import what_ifs_figure
+from sim.analyses.what_if.analysis import scenario_matrix
+from sim.analyses.what_if.figure import what_ifs_figure
 from sim.layout.cells import short_texts, typeset
 from sim.layout.style import styled
 from sim.simulation.parameter_draws import fitted_draws

@@ -13,9 +13,9 @@ from sim.analyses.tornado.tables import TABLE as TORNADO
 from sim.analyses.twoway import tables as two_way
 from sim.analyses.validate.tables import TABLE as VALIDATION
 from sim.analyses.voi import tables as voi
-from sim.analyses.what_ifs.analysis import scenario_matrix
-from sim.analyses.what_ifs.tables import TABLE as WHAT_IFS
-from sim.analyses.what_ifs.tables import matrix_table
+from sim.analyses.what_if.analysis import scenario_matrix
+from sim.analyses.what_if.tables import TABLE as WHAT_IFS
+from sim.analyses.what_if.tables import matrix_table
 from sim.economics.ledger import Account
 from sim.layout import run_columns
 from sim.layout.run_tables import run_tables

@@ -8,7 +8,7 @@ import io
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.what_ifs.analysis import scenario_matrix
+from sim.analyses.what_if.analysis import scenario_matrix
 from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.errors import UserError

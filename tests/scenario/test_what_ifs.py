@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.analyses.what_ifs.analysis import AS_IT_STANDS, scenario_matrix
+from sim.analyses.what_if.analysis import AS_IT_STANDS, scenario_matrix
 from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.scenario.listing import listing

@@ -22,7 +22,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.what_ifs.analysis import CHANGES, Column, Gain, ScenarioMatrix
+from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.layout.cells import NOTHING, SYMBOLS, finite
@@ -138,7 +138,7 @@ def _read_gain(row: Mapping[Any, Any]) -> Gain:
 
 def drawn_matrix(result: ScenarioMatrix) -> Figure:
     """Return the figure of the analysis."""
-    from sim.analyses.what_ifs.figure import what_ifs_figure
+    from sim.analyses.what_if.figure import what_ifs_figure
     from sim.layout.style import styled
 
     with styled():

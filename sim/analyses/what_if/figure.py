@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from sim.analyses.shared.figure_words import balanced, number
 from sim.analyses.shared.principal import NORMAL_97_5
 from sim.analyses.shared.text import against, strategy_label
-from sim.analyses.what_ifs.analysis import Column, Gain, ScenarioMatrix
+from sim.analyses.what_if.analysis import Column, Gain, ScenarioMatrix
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, legend_columns, new_figure
 

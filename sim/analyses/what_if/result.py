@@ -11,8 +11,8 @@ from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.sets import sets_to_simulate
 from sim.analyses.shared.work import check_store
-from sim.analyses.what_ifs import analysis, tables
-from sim.analyses.what_ifs.analysis import ScenarioMatrix
+from sim.analyses.what_if import analysis, tables
+from sim.analyses.what_if.analysis import ScenarioMatrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
 
     @property
     def what_ifs(self) -> pd.DataFrame:
-        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_ifs.tables.TABLE`."""
+        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_if.tables.TABLE`."""
         return tables.matrix_table(self._found)
 
 
