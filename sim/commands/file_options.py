@@ -65,7 +65,7 @@ def _write_report(path: Path, found: RunResult, out: Path | None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         place = out or Path(temporary) / "results"
         if out is None:
-            found.write(place)
+            found.write_for_report(place)
         write_report(found.scenario.question, place, path, None)
 
 

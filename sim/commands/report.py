@@ -175,7 +175,7 @@ def _write_results(
     """Run the scenario and analyses of it into one folder."""
     import sim
 
-    sim.run(scenario, threads=threads).write(folder)
+    sim.run(scenario, threads=threads).write_for_report(folder)
     _write_analyses(scenario, folder, kinds, threads)
 
 

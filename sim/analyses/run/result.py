@@ -139,6 +139,13 @@ class RunResult(StoredResult):
         """Return the contents of the files by name."""
         return files.run_files(self._simulation, self._summary, self._tables())
 
+    def write_for_report(self, folder: Path) -> None:
+        """Write the files but the figures, which a report draws itself; else as `write` does."""
+        from sim.files.results_folder import write_analysis
+
+        found = files.run_files(self._simulation, self._summary, self._tables(), drawn=False)
+        write_analysis(folder, self.COMMAND, found, self.FILES)
+
     def json(self) -> str:
         """Return the summary as JSON text."""
         return files.summary_json(self._simulation, self._summary)

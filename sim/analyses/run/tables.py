@@ -118,19 +118,25 @@ def check_output(folder: Path) -> None:
 
 
 def run_files(
-    simulation: Simulation, summary: Summary, tables: Mapping[str, pd.DataFrame]
+    simulation: Simulation,
+    summary: Summary,
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    drawn: bool = True,
 ) -> dict[str, str | bytes]:
-    """Return the files of the run by name, with the tables of `run_tables`."""
+    """Return the files of the run by name, with the tables of `run_tables`; not `drawn`, no figures."""
     texts: dict[str, str | bytes] = {
         SUMMARY: summary_json(simulation, summary),
         "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
         "citations.txt": citations(simulation.question),
     }
-    drawn = {
-        name: figures.drawn_run(name, simulation.question, summary, tables)
-        for name in figures.NAMES
-    }
-    return texts | {name: in_csv(table) for name, table in tables.items()} | figure_files(drawn)
+    texts |= {name: in_csv(table) for name, table in tables.items()}
+    return texts | figure_files(
+        {
+            name: figures.drawn_run(name, simulation.question, summary, tables)
+            for name in (figures.NAMES if drawn else ())
+        }
+    )
 
 
 def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | None = None) -> None:
