@@ -136,16 +136,33 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return finite(value) if isinstance(value, float) else None if value == "" else value
 
 
+class _Keys(dict[str, Any]):
+    """Keys and values of a JSON file, down to its last object, that name a key which is missing."""
+
+    file: Path
+
+    def __missing__(self, key: str) -> Any:  # noqa: ANN401 - it only raises
+        raise UserError("has no such entry; run the scenario again", file=self.file, key=key)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that holds keys and values.
+
+    Reading a key that is not there raises a `UserError`, as for a file of an older version.
 
     Raises
     ------
     UserError
         When it is not there or is no such file.
     """
+
+    def keys(pairs: list[tuple[str, Any]]) -> _Keys:
+        found = _Keys(pairs)
+        found.file = path
+        return found
+
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(read_text(path), object_pairs_hook=keys)
     except ValueError as error:
         raise UserError(f"is not JSON ({error})", file=path) from None
     if not isinstance(content, dict):

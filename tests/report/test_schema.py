@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sim.errors import UserError
-from sim.layout.schema import Schema, count, flag, in_csv, number, records, text
+from sim.layout.schema import Schema, count, flag, in_csv, number, read_json, records, text
 
 THING = Schema(
     "thing.csv",
@@ -59,3 +59,16 @@ def test_a_number_that_cannot_be_estimated_is_null_in_json():
         "patients": 1,
         "inside": True,
     }
+
+
+def test_a_key_that_an_older_file_lacks_is_named_with_its_file(tmp_path):
+    path = tmp_path / "psa.json"
+    path.write_text('{"draws": 3, "size": {"patients": 5}}', encoding="utf-8")
+    content = read_json(path)
+    assert content == {"draws": 3, "size": {"patients": 5}}
+    for each, key in ((content, "seed"), (content["size"], "seed")):
+        with pytest.raises(
+            UserError, match=r"psa\.json: seed: has no such entry; run the scenario"
+        ):
+            each[key]
+        assert each.get(key) is None
