@@ -243,7 +243,7 @@ DIM: Final = "dim"
 PAIR: Final = 2
 NOTES: Final = (
     "u, the number beside a decision, is the patient's own and the same under every strategy. "
-    "What is asked happens when u lies below the chance (<), and not otherwise (≥). A time is the "
+    "An event happens when u lies below its chance (<), and not otherwise (≥). A time is the "
     "quantile of its distribution at u; one that is 'due' was forestalled by something else. Days "
     "count from the first dose."
 )

@@ -110,7 +110,7 @@ class Result(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the command says beside the answer, on standard error."""
+        """Remarks of the command beside the answer, on standard error."""
         return ()
 
     @property

@@ -67,7 +67,7 @@ class Sobol:
     mean, sd
         Of the outcome over the independent points.
     fitted
-        What the fitted parameters explain, by topic: `sim.analyses.sobol.shapley.shapley_effects`.
+        Shares explained by the fitted parameters, by topic: `sim.analyses.sobol.shapley.shapley_effects`.
     """
 
     target: Target

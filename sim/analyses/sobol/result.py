@@ -44,7 +44,7 @@ class SobolResult(ResumableResult[Sobol]):
 
     @property
     def fitted(self) -> pd.DataFrame:
-        """What the fitted parameters explain by ``topic``, as in sobol.json.
+        """Shares of the variance explained by the fitted parameters, by ``topic``, as in sobol.json.
 
         Columns ``parameters``, their number, ``share`` of the variance of the outcome and the
         half-width of its 95 % interval, ``share_ci``. Empty where there are too few draws.

@@ -80,7 +80,7 @@ def evppi_figure(bars: Sequence[Worth], *, symbol: str, threshold: float, evpi: 
     Parameters
     ----------
     bars
-        From the top down, groups first; those that are not told from nothing are left out.
+        From the top down, groups first; those within their noise are left out.
     symbol
         Of the currency.
     threshold

@@ -64,7 +64,7 @@ EXPLAINED: Final = (
 )
 METHOD: Final = (
     "EVPPI is a regression of net benefit on the draws (additive splines, products of pairs in "
-    "groups), with the errors of draws and regression. A star marks what is not told from nothing: "
+    "groups), with the errors of draws and regression. A star marks a value within its noise: "
     "less than two standard errors above what the regression finds in shuffled draws."
 )
 
