@@ -8,8 +8,7 @@ from typing import Final
 
 from rich.console import Console
 
-from sim.layout.table import Sheet
-from sim.layout.text import print_paragraph
+from sim.layout.table import Sheet, encodable
 
 COMMANDS: Final = {
     "run": ("psa SCENARIO", "tornado SCENARIO"),
@@ -39,4 +38,6 @@ def print_next(console: Console, command: str, words: Mapping[str, str]) -> None
     known = [step for step in steps if all(not word.isupper() or word in words for word in step)]
     if known and not isinstance(console, Sheet):
         lines = [["python", "-m", "sim", *(words.get(w, w) for w in step)] for step in known]
-        print_paragraph(console, f"Next: {'; '.join(map(shlex.join, lines))}")
+        # In one line, however long: it is to be copied.
+        text = f"Next: {'; '.join(map(shlex.join, lines))}"
+        console.print(encodable(text, console.encoding), soft_wrap=True)
