@@ -14,7 +14,6 @@ from sim.economics.estimates import Array
 from sim.evidence.observables import log_median_error, observe, times
 from sim.evidence.protocol import Heterogeneity, Protocol
 from sim.evidence.targets import Target
-from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question, ask
 from sim.simulation.tally import Tally
 
@@ -123,6 +122,8 @@ def simulate(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Tally]:
     """Simulate the cohort at each row of `z` (prior scores) and of `effects`."""
+    from sim.simulation.parameter_sets import run_sets
+
     sets = (numbers(protocol, cohort, row, own) for row, own in zip(z, effects, strict=True))
     for simulation in run_sets(cohort.question, sets, threads=threads, progress=progress):
         yield simulation.tally

@@ -32,7 +32,6 @@ from sim.evidence.study import Study
 from sim.evidence.targets import NORMAL_97_5, Target, targets
 from sim.files.provenance import commit
 from sim.simulation.parameter_draws import Draw, stable_hash
-from sim.simulation.parameter_sets import run_sets
 from sim.simulation.tally import BINS_PER_MONTH, Tally
 from sim.version import __version__
 
@@ -100,6 +99,8 @@ def validate(
     bar
         Shows the progress of a number of patients; yields a function to call with each batch.
     """
+    from sim.simulation.parameter_sets import run_sets
+
     rows = np.linspace(0, len(posterior) - 1, min(draws, len(posterior))).round().astype(int)
     found, drawn = [], []
     with bar(sum(len(rows) * cohort.simulated for cohort in cohorts)) as advance:

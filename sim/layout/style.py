@@ -99,9 +99,13 @@ def legend_columns(labels: Sequence[str], width_mm: float) -> int:
 
 def laid_out(figure: Figure) -> Figure:
     """Return the figure with its parts in their final places, found once for all formats."""
-    with styled():
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        with styled():
+            engine.execute(figure)
+        # While there is an engine, even an empty one, `savefig` draws everything twice.
+        with mpl.rc_context(rc={"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
     return figure
 
 
@@ -114,7 +118,7 @@ def rendered(figure: Figure, format_name: str) -> bytes:
     }[format_name]
     buffer = BytesIO()
     with styled():
-        figure.savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
+        laid_out(figure).savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -33,7 +33,6 @@ from sim.analyses.shared.paired_runs import (
 from sim.analyses.shared.ranges import Range
 from sim.analyses.shared.sets import Sets, chunks_of, rows_of, sets_to_simulate
 from sim.economics.estimates import Array, mean
-from sim.simulation.core_run import workers
 from sim.simulation.question import Question
 
 
@@ -165,6 +164,8 @@ def threshold_analysis(
         Stores chunks of the grid and then the flips at each threshold as they are finished; those
         that it has are not simulated again.
     """
+    from sim.simulation.core_run import workers
+
     base = means_at(question, question.numbers[varied.name], varied.name)
     grid = _grid(question, varied, threads, progress, store)
     linear = _is_linear(grid)
