@@ -116,7 +116,16 @@ def drawn_questions(draw):
             "toxicity": draw(st.sampled_from([True, True, True, False])),
             "cure_point_years": draw(st.sampled_from([None, None, 2.0, 0.25])),
             "survivor_mortality_ratio": draw(st.booleans()),
-            "benefit_after_stopping": draw(st.booleans()),
+            **draw(
+                st.sampled_from(
+                    [
+                        {},
+                        {"benefit_after_stopping": False},
+                        {"benefit_fades_from_years": 0.0, "benefit_fades_to_years": 1.0},
+                        {"benefit_fades_from_years": 0.5},
+                    ]
+                )
+            ),
         },
     }
     moves = draw(

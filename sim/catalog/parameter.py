@@ -20,8 +20,9 @@ from sim.catalog.values import Number, Pair, Text, number, one_of, sum_behind
 from sim.files.documents import Document, Steps
 from sim.files.schema import Mistake, Part, broken_rule, first_of, reported, validated
 
-STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional")
-"""Read from a source; fitted to sources; decided by us; a placeholder until calibration."""
+STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional", "definition")
+"""Read from a source; fitted to sources; decided by us; a placeholder until calibration; true by
+the model's own words (a reference of 0 or 1, the edge of a window)."""
 POSTERIOR: Final = "posterior"
 CALIBRATED: Final = "calibrated"
 OF_DRAW: Final = "the posterior holds a draw that does not fit: "

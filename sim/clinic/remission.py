@@ -124,6 +124,34 @@ def without_further_benefit(
     return stopped_days + (relapse_days - stopped_days) * remaining_ratio
 
 
+def with_fading_benefit(
+    relapse_days: float, from_days: float, to_days: float, remaining_ratio: float
+) -> float:
+    """Return days from remission to relapse when the regimen's benefit fades between two days.
+
+    For a relapse that was to come at t, with r the duration of remissions under the comparator
+    against the regimen's own::
+
+        t                                        t ≤ F, where fading begins
+        t − (1 − r) (t − F)² / (2 (U − F))       F < t ≤ U, where it has ended
+        F + (U − F)(1 + r) / 2 + (t − U) r       t > U
+
+    Time runs as under the regimen until F and as under the comparator from U on; between them its
+    speed changes evenly. With U = F it is `without_further_benefit`.
+    """
+    if relapse_days <= from_days:
+        return relapse_days
+    span = to_days - from_days
+    if relapse_days <= to_days:
+        faded = relapse_days - from_days
+        return relapse_days - (1.0 - remaining_ratio) * faded * faded / (2.0 * span)
+    return (
+        from_days
+        + span * (1.0 + remaining_ratio) / 2.0
+        + (relapse_days - to_days) * remaining_ratio
+    )
+
+
 def death_in_remission_days(relapse: Relapse, e: float) -> float:
     """Return days from remission to death without relapse or transplant: exponential."""
     return exponential_of(e, relapse.death_rate_per_month / DAYS_PER_MONTH)

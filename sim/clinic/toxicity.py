@@ -8,7 +8,7 @@ events of interest").
 from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
-from sim.clinic.distributions import lognormal_of, uniform_quantile
+from sim.clinic.distributions import lognormal_of, piecewise_uniform_quantile
 from sim.clinic.draws import RandomDraw
 from sim.clinic.units import NEVER
 
@@ -19,8 +19,10 @@ FATAL: Final = 5
 NONE: Final = 0
 NEUROTOXICITY_LIMIT_DAYS: Final = 7.0
 """Grade 3 neurotoxicity that lasts longer ends blinatumomab for good."""
-NEUROTOXICITY_RECOVERY_DAYS: Final = 3.0
-"""Days at grade 1 or less before blinatumomab restarts after neurotoxicity."""
+HEPATOTOXICITY_LIMIT_DAYS: Final = 14.0
+"""Grade 3 hepatotoxicity that lasts longer ends blinatumomab for good."""
+RECOVERY_DAYS: Final = 3.0
+"""Days at grade 1 or less before blinatumomab restarts after neurotoxicity or hepatotoxicity."""
 
 
 @unique
@@ -50,11 +52,10 @@ class Risk(NamedTuple):
 class Course(NamedTuple):
     """How a toxicity runs, whatever caused it: parameters ``toxicity.<toxicity>.*``."""
 
-    grade_4_share: float
+    stop_share: float
     grade_5_share: float
-    early_share: float
-    early_days: float
-    late_days: float
+    onset_median_days: float
+    latest_onset_days: float
     duration_median_days: float
     duration_sigma: float
 
@@ -85,7 +86,7 @@ def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
     severe = risk.severe_probability * (1.0 if first_cycle else risk.later_cycle_ratio)
     if u < severe * course.grade_5_share:
         return FATAL
-    if u < severe * (course.grade_5_share + course.grade_4_share):
+    if u < severe * (course.grade_5_share + course.stop_share):
         return LIFE_THREATENING
     if u < severe:
         return SEVERE
@@ -93,12 +94,8 @@ def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
 
 
 def onset_day(course: Course, u: float) -> float:
-    """Return the day of onset: uniform over the early days with the early share, else later."""
-    if u < course.early_share:
-        return uniform_quantile(u / course.early_share, 0.0, course.early_days)
-    return uniform_quantile(
-        (u - course.early_share) / (1.0 - course.early_share), course.early_days, course.late_days
-    )
+    """Return the day of onset: half by the median day, evenly, and half from then to the latest."""
+    return piecewise_uniform_quantile(u, 0.0, course.onset_median_days, course.latest_onset_days)
 
 
 def duration_days(course: Course, z: float) -> float:
@@ -111,9 +108,9 @@ def infusion_action(
 ) -> Action:
     """Return the action by the label when a continuous infusion causes the toxicity.
 
-    Grade 4 and 5, a second seizure, and grade 3 neurotoxicity of more than 7 days end it for
-    good. Grade 3 CRS, neurotoxicity and hepatotoxicity interrupt it. Infection and febrile
-    neutropenia are treated under the infusion.
+    Grade 4 and 5, a second seizure, grade 3 neurotoxicity of more than 7 days and grade 3
+    hepatotoxicity of more than 14 end it for good. Grade 3 CRS and shorter grade 3 neurotoxicity and
+    hepatotoxicity interrupt it. Infection and febrile neutropenia are treated under the infusion.
     """
     if severity >= LIFE_THREATENING:
         return Action.STOP
@@ -123,7 +120,9 @@ def infusion_action(
         return Action.CONTINUE
     if kind == Toxicity.NEUROTOXICITY:
         return Action.STOP if duration > NEUROTOXICITY_LIMIT_DAYS else Action.INTERRUPT
-    if kind in (Toxicity.CRS, Toxicity.HEPATOTOXICITY):
+    if kind == Toxicity.HEPATOTOXICITY:
+        return Action.STOP if duration > HEPATOTOXICITY_LIMIT_DAYS else Action.INTERRUPT
+    if kind == Toxicity.CRS:
         return Action.INTERRUPT
     return Action.CONTINUE
 
@@ -139,5 +138,5 @@ def resume_day(kind: int, onset: float, duration: float, action: int) -> float:
         return NEVER
     if action == Action.CONTINUE:
         return onset
-    recovery = NEUROTOXICITY_RECOVERY_DAYS if kind == Toxicity.NEUROTOXICITY else 0.0
+    recovery = 0.0 if kind == Toxicity.CRS else RECOVERY_DAYS
     return onset + duration + recovery

@@ -101,6 +101,7 @@ def open_book(book: Book, log: Sequence[Event]) -> None:
     desk.since = 0.0
     desk.since_line = 0
     desk.home_from = 0.0
+    desk.cared_until = 0.0
     desk.given_days = 0.0
     desk.tablets_until = 0.0
     desk.end = log[-1].time_days
@@ -138,11 +139,9 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
     elif kind == EventKind.DEATH or kind == EventKind.HORIZON:
         close(book, patient)
         if kind == EventKind.DEATH and event.detail != Cause.BACKGROUND:
-            pay(book, Category.END_OF_LIFE, book.tariff.prices.end_of_life, Item.END_OF_LIFE)
-    elif kind == EventKind.USUAL_CARE_STARTED:
-        give_usual_care(book, log, position)
-    elif kind == EventKind.SUPPORTIVE_CARE_STARTED:
-        support(book, event.time_days, next_end(book, log, position))
+            end_life(book)
+    elif kind == EventKind.USUAL_CARE_STARTED or kind == EventKind.SUPPORTIVE_CARE_STARTED:
+        care_after_failure(book, next_end(book, log, position))
     else:
         post_transplant(book, patient, log, position)
 
@@ -348,19 +347,24 @@ def end_of_infusion(log: Sequence[Event], position: int) -> float:
 
 
 def treat_toxicity(book: Book, log: Sequence[Event], position: int) -> None:
-    """Treat a toxicity: severe ones in hospital, until their end or the transplant."""
-    event, prices = log[position], book.tariff.prices
+    """Treat a toxicity: a severe one in hospital, by the episode.
+
+    The price of a day of a planned stay is a mean over stays with their complications: a toxicity
+    that begins in hospital is part of it. Tocilizumab and intensive care for CRS come on top.
+    """
+    event, desk, prices = log[position], book.desk, book.tariff.prices
     if event.grade < SEVERE:
         pay(book, Category.TOXICITY, prices.mild_toxicity, Item.MILD_TOXICITY)
         return
     item, over = toxicity_item(event.detail), event.time_days + event.value
-    pay(book, Category.TOXICITY, price_of_severe(prices, event.detail), item)
-    hospital(book, Category.TOXICITY, until_transplant(log, position, over), item)
+    if event.detail == Toxicity.CRS or desk.now >= desk.home_from:
+        pay(book, Category.TOXICITY, price_of_severe(prices, event.detail), item)
+    desk.home_from = max(desk.home_from, until_transplant(log, position, over))
     lose(book, Category.QALY_TOXICITY, over, Decrement.SEVERE_TOXICITY, item)
 
 
 def price_of_severe(prices: Prices, kind: int) -> float:
-    """Return the price of a severe toxicity, days in hospital apart."""
+    """Return the price of an episode of a severe toxicity."""
     if kind == Toxicity.CRS:
         return prices.severe_crs
     if kind == Toxicity.NEUROTOXICITY:
@@ -430,17 +434,19 @@ def transplant(book: Book, until: float) -> None:
     )
 
 
-def give_usual_care(book: Book, log: Sequence[Event], position: int) -> None:
-    """Usual care: drugs and days in hospital of the later lines, then supportive care."""
-    until = next_time(book, log, position, EventKind.SUPPORTIVE_CARE_STARTED)
-    leaves = min(book.desk.now + book.tariff.usual_care_days, until)
-    pay(book, Category.LATER_LINES, book.tariff.prices.usual_care_drugs, Item.LATER_LINE_DRUGS)
-    hospital(book, Category.LATER_LINES, leaves, Item.LATER_LINE_STAY)
-    support(book, leaves, until)
+def care_after_failure(book: Book, until: float) -> None:
+    """Post all care after failure by the month, later lines and days in hospital included.
+
+    It begins when no earlier stay in hospital is paid any more.
+    """
+    desk = book.desk
+    start = max(desk.now, desk.home_from, desk.cared_until)
+    per_day = divided(book.tariff.prices.after_failure_per_month, DAYS_PER_MONTH)
+    accrue_from(book, Category.LATER_LINES, start, until, per_day, Item.AFTER_FAILURE)
+    desk.cared_until = until
 
 
-def support(book: Book, start: float, stop: float) -> None:
-    """Post supportive care by the month, from when no stay in hospital is paid any more."""
-    start = max(start, book.desk.home_from)
-    per_day = divided(book.tariff.prices.supportive_care_per_month, DAYS_PER_MONTH)
-    accrue_from(book, Category.LATER_LINES, start, stop, per_day, Item.SUPPORTIVE_CARE)
+def end_life(book: Book) -> None:
+    """Post the end of life, which the care after failure holds where it goes on until death."""
+    if book.desk.cared_until < book.desk.now:
+        pay(book, Category.END_OF_LIFE, book.tariff.prices.end_of_life, Item.END_OF_LIFE)

@@ -51,9 +51,7 @@ class Item(StrEnum):
     VOD = "VOD"
     ACUTE_GVHD = "acute GVHD"
     CHRONIC_GVHD = "chronic GVHD"
-    LATER_LINE_DRUGS = "later-line drugs"
-    LATER_LINE_STAY = "later-line stay"
-    SUPPORTIVE_CARE = "supportive care"
+    AFTER_FAILURE = "care after failure"
     END_OF_LIFE = "end of life"
 
 
@@ -73,11 +71,6 @@ class Accounts:
         return self.price_list.prices
 
     @property
-    def usual_care_days(self) -> float:
-        """The days in hospital of usual care."""
-        return self.price_list.usual_care_days
-
-    @property
     def decrements(self) -> Decrements:
         """The utility decrements of complications."""
         return self.utilities.decrements
@@ -94,6 +87,8 @@ class Desk:
         The present health state, since when, and the line of the event that began it.
     home_from
         Days in hospital before this time are paid.
+    cared_until
+        All care before this time is paid by the month, after treatment has failed.
     given_days
         Days of infusion that the cycle has had.
     tablets_until
@@ -112,6 +107,7 @@ class Desk:
     since: float
     since_line: int
     home_from: float
+    cared_until: float
     given_days: float
     tablets_until: float
     end: float

@@ -39,7 +39,6 @@ TARIFF: Final = np.dtype(
         ("prices", record_type(Prices)),
         ("decrements", np.float64, (len(Decrements._fields),)),
         ("utilities", np.float64, (len(StateUtilities._fields),)),
-        ("usual_care_days", np.float64),
         ("force_costs", np.float64),
         ("force_effects", np.float64),
         ("days_per_force_costs", np.float64),
@@ -92,8 +91,7 @@ def tariff(accounts: Accounts, regimens: Sequence[str]) -> Tariff:
 
 def fill_tariff(row: Data, accounts: Accounts) -> None:
     """Write the parameters shared by all regimens into a record."""
-    for part in ("prices", "usual_care_days"):
-        fill_price_part(row, part, getattr(accounts.price_list, part))
+    fill_price_part(row, "prices", accounts.prices)
     for part, numbers in zip(("utilities", "decrements", "norms"), accounts.utilities, strict=True):
         fill_price_part(row, part, numbers)
     fill_price_part(row, "discounting", (accounts.costs, accounts.effects))

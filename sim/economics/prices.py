@@ -31,8 +31,7 @@ class Prices(NamedTuple):
     transplant_infection: float
     acute_gvhd: float
     chronic_gvhd_per_year: float
-    usual_care_drugs: float
-    supportive_care_per_month: float
+    after_failure_per_month: float
     follow_up_per_month: float
     end_of_life: float
 
@@ -181,7 +180,6 @@ class PriceList:
     """All prices that a scenario needs."""
 
     prices: Prices
-    usual_care_days: float
     regimens: dict[str, RegimenPrices]
 
 
@@ -249,11 +247,6 @@ def unit_costs(values: Values) -> Prices:
     return values.record(Prices, "cost")
 
 
-def usual_care_days(values: Values) -> float:
-    """Bind the days in hospital of usual care."""
-    return values["hospital.usual_care_days"]
-
-
 def regimen_prices(values: Values, regimen: Delivered) -> RegimenPrices:
     """Bind the prices of a regimen."""
     return RegimenPrices(
@@ -274,6 +267,5 @@ def price_list(values: Values, regimens: Iterable[Delivered]) -> PriceList:
     """
     return PriceList(
         prices=unit_costs(values),
-        usual_care_days=usual_care_days(values),
         regimens={regimen.name: regimen_prices(values, regimen) for regimen in regimens},
     )

@@ -20,6 +20,7 @@ from sim.clinic.remission import Candidacy, Relapse
 from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
+from sim.clinic.units import NEVER
 from sim.engine.values import Names, Values, fields_of
 
 NOT_ASKED: Final = float("nan")
@@ -67,8 +68,10 @@ class Settings:
     transplant: bool = True
     weibull_relapse: bool = False
     benefit_after_stopping: bool = True
+    benefit_fades_from_days: float = NEVER
+    benefit_fades_to_days: float = NEVER
     comparator_regimen: str | None = None
-    """First regimen of the comparator, the reference for `benefit_after_stopping`."""
+    """First regimen of the comparator, the reference for a benefit that ends or fades."""
 
     def mortality_ratio(self, survivors: Survivors) -> float:
         """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
@@ -87,7 +90,7 @@ class Regimen(NamedTuple):
     response_log_odds_ratio: float
     duration_ratio: float
     remaining_ratio: float
-    """Multiplies the rest of a remission when the regimen stops; 1 where its benefit lasts."""
+    """Multiplies the rest of a remission when the benefit is over; 1 where it lasts."""
     transplant_log_odds_ratio: float
     risks: tuple[Risk, ...]
 
@@ -150,6 +153,9 @@ class Rules(NamedTuple):
     """Standardized mortality ratio of long-term survivors; 1 when switched off."""
     horizon_days: float
     cure_point_days: float
+    benefit_fades_from_days: float
+    """Of a remission. When the benefit ends with treatment, this is never."""
+    benefit_fades_to_days: float
     background_mortality: bool
     toxicity: bool
     transplant_allowed: bool
@@ -247,7 +253,7 @@ def _transplant_effect(plan: RegimenPlan, values: Values, settings: Settings) ->
 
 def _remaining_ratio(plan: RegimenPlan, values: Values, settings: Settings) -> float:
     """Return the comparator's duration of remission against the regimen's own, where it is shorter."""
-    if settings.benefit_after_stopping:
+    if settings.benefit_after_stopping and settings.benefit_fades_from_days == NEVER:
         return 1.0
     reference = settings.comparator_regimen
     theirs = 1.0 if reference is None else values[f"{reference}.remission_duration_ratio"]
@@ -315,6 +321,8 @@ RULES: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
     ),
     "horizon_days": lambda _, settings: settings.horizon_days,
     "cure_point_days": lambda _, settings: settings.cure_point_days,
+    "benefit_fades_from_days": lambda _, settings: settings.benefit_fades_from_days,
+    "benefit_fades_to_days": lambda _, settings: settings.benefit_fades_to_days,
     "background_mortality": lambda _, settings: settings.background_mortality,
     "toxicity": lambda _, settings: settings.toxicity,
     "transplant_allowed": lambda _, settings: settings.transplant,

@@ -38,6 +38,7 @@ from sim.clinic.remission import (
     relapse_days,
     relapse_hazard_ratio,
     transplant_days,
+    with_fading_benefit,
     without_further_benefit,
 )
 from sim.clinic.response import NO_RESPONSE_CYCLE, mrd_conversion_probability, response_cycle
@@ -306,6 +307,13 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
         draw(world, life, RandomDraw.CURE_IN_REMISSION),
         draw_relapse(world, life),
     )
+    if regimen.remaining_ratio < 1.0 and rules.benefit_fades_from_days < NEVER:
+        life.relapse_days = with_fading_benefit(
+            life.relapse_days,
+            rules.benefit_fades_from_days,
+            rules.benefit_fades_to_days,
+            regimen.remaining_ratio,
+        )
     life.clocks[Clock.RELAPSE] = life.now + relapse_or_cure(world, life.relapse_days)
     if rules.transplant_allowed:
         life.clocks[Clock.TRANSPLANT] = life.now + days_to_transplant(world, life, regimen)
@@ -360,7 +368,7 @@ def cycles_in_remission(world: World, life: Life, regimen: Regimen) -> int:
 def wait_in_remission(world: World, life: Life) -> None:
     """End treatment: its benefit may end with it, and a long remission makes a survivor."""
     ratio = world.regimens[life.regimen].remaining_ratio
-    if ratio < 1.0:
+    if ratio < 1.0 and world.rules.benefit_fades_from_days == NEVER:
         sooner = without_further_benefit(life.relapse_days, life.now - life.remission_from, ratio)
         life.clocks[Clock.RELAPSE] = life.remission_from + relapse_or_cure(world, sooner)
     plan_survivorship(world, life)

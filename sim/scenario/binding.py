@@ -33,18 +33,24 @@ def settings_of(scenario: Scenario) -> Settings:
         setting=scenario.setting,
         horizon_days=float(horizon) * DAYS_PER_YEAR,
         background_mortality=switches.background_mortality,
-        cure_point_days=(
-            NEVER
-            if switches.cure_point_years is None
-            else switches.cure_point_years * DAYS_PER_YEAR
-        ),
+        cure_point_days=_days_of(switches.cure_point_years),
         toxicity=switches.toxicity,
         survivor_mortality_ratio=switches.survivor_mortality_ratio,
         transplant=switches.transplant,
         weibull_relapse=switches.relapse_distribution == WEIBULL,
         benefit_after_stopping=switches.benefit_after_stopping,
+        benefit_fades_from_days=_days_of(switches.benefit_fades_from_years),
+        benefit_fades_to_days=_days_of(
+            switches.benefit_fades_from_years
+            if switches.benefit_fades_to_years is None
+            else switches.benefit_fades_to_years
+        ),
         comparator_regimen=scenario.comparator_regimen,
     )
+
+
+def _days_of(years: float | None) -> float:
+    return NEVER if years is None else years * DAYS_PER_YEAR
 
 
 def strategy_plan(plan: Strategy, catalogue: Catalogue) -> StrategyPlan:

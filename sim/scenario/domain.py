@@ -246,8 +246,8 @@ def _rules_of_the_population() -> Iterator[Rule]:
 def _rules_of_complications() -> Iterator[Rule]:
     for kind in Toxicity:
         of = f"toxicity.{kind.name.lower()}."
-        yield _shares(f"{of}grade_4_share", f"{of}grade_5_share")
-        yield _order(f"{of}early_days", f"{of}late_days")
+        yield _shares(f"{of}stop_share", f"{of}grade_5_share")
+        yield _order(f"{of}onset_median_days", f"{of}latest_onset_days")
     of = "transplant."
     yield _order(f"{of}acute_gvhd_first_day", f"{of}early_days")
     yield _order(f"{of}early_days", f"{of}chronic_gvhd_last_day")
@@ -262,7 +262,7 @@ def _rules_of_a_regimen(name: str, found: Callable[[str], str]) -> Iterator[Rule
         yield _order(f"{of}infusion_days", f"{of}{cycle}")
         yield _order(f"{name}.dose.days_between", f"{of}{cycle}", 2.0)
         for kind in Toxicity:
-            yield _order(f"toxicity.{kind.name.lower()}.late_days", f"{of}{cycle}")
+            yield _order(f"toxicity.{kind.name.lower()}.latest_onset_days", f"{of}{cycle}")
     cycles = [f"{of}{part}_cycles" for part in ("induction", "consolidation", "maintenance")]
     words = f"{' + '.join(cycles)} must be at most {CYCLES_PER_LINE}"
     yield AtMost(dict.fromkeys(cycles, 1.0), CYCLES_PER_LINE, words)

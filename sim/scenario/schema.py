@@ -58,6 +58,7 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
@@ -89,6 +90,8 @@ class Switches(Part):
 
     background_mortality: bool = True
     benefit_after_stopping: bool = True
+    benefit_fades_from_years: NotNegative | None = None
+    benefit_fades_to_years: NotNegative | None = None
     cure_point_years: Positive | None = None
     relapse_distribution: RelapseDistribution = "lognormal"
     toxicity: bool = True
@@ -200,6 +203,21 @@ class Scenario(Part):
             raise broken_rule(
                 ("comparator",), "must be the name of a strategy", self.comparator, names
             )
+        return self
+
+    @model_validator(mode="after")
+    def _benefit_fades_once(self) -> Self:
+        switches = self.switches
+        start, end = switches.benefit_fades_from_years, switches.benefit_fades_to_years
+        key = ("switches", "benefit_fades_from_years")
+        if start is None:
+            if end is not None:
+                raise broken_rule(key, "is missing, from when the benefit fades", None)
+        elif not switches.benefit_after_stopping:
+            raise broken_rule(key, "cannot fade a benefit that ends with treatment", start)
+        elif end is not None and end < start:
+            key = ("switches", "benefit_fades_to_years")
+            raise broken_rule(key, "must not be before benefit_fades_from_years", end)
         return self
 
     @model_validator(mode="after")

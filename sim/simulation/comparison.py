@@ -141,9 +141,13 @@ def _may_differ(difference: InputDifference, questions: Sequence[Question]) -> b
         return difference.name.startswith(PRICE)
     return difference.name in MAY_DIFFER and not (
         # Then the comparator's remissions are part of how every strategy works.
-        difference.name == COMPARATOR
-        and not all(each.scenario.switches.benefit_after_stopping for each in questions)
+        difference.name == COMPARATOR and not all(_benefit_lasts(each) for each in questions)
     )
+
+
+def _benefit_lasts(question: Question) -> bool:
+    switches = question.scenario.switches
+    return switches.benefit_after_stopping and switches.benefit_fades_from_years is None
 
 
 def same_people(one: Question, other: Question) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from sim.economics.price_records import fill_price_part, fill_regimen_tariff
-from sim.economics.prices import Delivered, regimen_prices, unit_costs, usual_care_days
+from sim.economics.prices import Delivered, regimen_prices, unit_costs
 from sim.economics.utilities import decrements, population_norms, state_utilities
 from sim.engine.compiled.records import fill_field
 from sim.engine.data import Data
@@ -159,7 +159,6 @@ def _parts(question: Question) -> Iterator[Part]:
     capped = question.scenario.switches.utility_age_cap
     accounts: dict[str, Make] = {
         "prices": unit_costs,
-        "usual_care_days": usual_care_days,
         "utilities": state_utilities,
         "decrements": decrements,
         "norms": lambda values: population_norms(values, capped=capped),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from sim.catalog.parameter import STATUSES
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.estimates import (
@@ -271,8 +272,7 @@ def _inputs(simulation: Simulation) -> dict[str, int]:
     question = simulation.question
     used = [question.parameters[name] for name in sorted(question.used)]
     counts = {
-        status: sum(1 for parameter in used if parameter.status == status)
-        for status in ("evidence", "calibrated", "assumption", "provisional")
+        status: sum(1 for parameter in used if parameter.status == status) for status in STATUSES
     }
     changed = sum(
         1 for name in question.used if question.numbers[name] != question.parameters[name].value

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from sim.catalog import UNITS, load_catalogue
+from sim.catalog.parameter import STATUSES
 from sim.catalog.source import INTERNAL
 from tests.support.places import ROOT
 
@@ -45,11 +46,13 @@ def test_entry_says_where_it_comes_from(entry):
 
 @for_every_entry
 def test_status_is_honest(entry):
-    assert entry.status in {"evidence", "calibrated", "assumption", "provisional"}
+    assert entry.status in STATUSES
     if entry.status == "evidence":
         assert any(CATALOGUE.sources[key].kind != INTERNAL for key in entry.sources)
     if entry.status in {"assumption", "provisional"}:
         assert entry.note or entry.derivation
+    if entry.status == "definition":
+        assert entry.distribution.family == "fixed"
 
 
 @for_every_entry

@@ -62,7 +62,15 @@ def drawn_structure(luck):
         ],
         "switches": {
             "background_mortality": luck.random() < 0.8,
-            "benefit_after_stopping": luck.random() < 0.7,
+            **luck.choice(
+                (
+                    {},
+                    {},
+                    {"benefit_after_stopping": False},
+                    {"benefit_fades_from_years": 1.0},
+                    {"benefit_fades_from_years": 0.0, "benefit_fades_to_years": 2.5},
+                )
+            ),
             "cure_point_years": luck.choice((None, 1e-6, 3.0, 90.0)),
             "relapse_distribution": luck.choice(("lognormal", "weibull")),
             "toxicity": luck.random() < 0.8,

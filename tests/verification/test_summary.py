@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.catalog.parameter import STATUSES
 from sim.clinic.events import Cause
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.engine.outcomes import ALIVE, Outcome
@@ -357,7 +358,7 @@ def test_inputs_are_counted_by_status(simulation, summary):
     statuses = Counter(question.parameters[name].status for name in question.used)
     counts = summary.inputs
     assert counts["used"] == len(question.used) == sum(statuses.values())
-    for status in ("evidence", "calibrated", "assumption", "provisional"):
+    for status in STATUSES:
         assert counts[status] == statuses[status]
     assert counts["changed_by_scenario"] == 0
 

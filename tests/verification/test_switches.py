@@ -6,10 +6,14 @@ unless said otherwise.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from sim.clinic.events import Cause, EventKind
+from sim.clinic.remission import with_fading_benefit, without_further_benefit
+from sim.clinic.units import NEVER
 from sim.economics.ledger import Category
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
@@ -392,6 +396,54 @@ def test_without_benefit_after_stopping_the_gain_is_smaller_and_not_below_that_o
     assert both[1].rfs_days.mean() < both[0].rfs_days.mean()
     for name in ("response", "mrd_negative", "cycles_first_line"):
         assert both[1][name].equals(both[0][name])
+
+
+@pytest.mark.parametrize("days", [0.0, 100.0, 365.0, 500.0, 730.0, 5000.0, NEVER])
+def test_a_benefit_that_fades_at_once_is_one_that_ends(days):
+    ends = without_further_benefit(days, 365.0, 0.6)
+    assert with_fading_benefit(days, 365.0, 365.0, 0.6) == pytest.approx(ends, abs=1e-9)
+
+
+@pytest.mark.parametrize("days", [0.0, 100.0, 400.0, 700.0, 730.0, 5000.0])
+def test_a_fading_benefit_is_the_integral_of_its_speed(days):
+    """From 1 to 0.6 between days 200 and 700, by the midpoint rule in 100,000 steps: within 1e-6."""
+    middles = (np.arange(100_000) + 0.5) * days / 100_000
+    speed = 1.0 - 0.4 * np.clip((middles - 200.0) / 500.0, 0.0, 1.0)
+    expected = speed.mean() * days if days else 0.0
+    assert with_fading_benefit(days, 200.0, 700.0, 0.6) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_benefit_that_fades_from_the_start_leaves_the_remissions_of_the_comparator(ask):
+    """first_salvage, 2,000 patients: relapse at t r from remission on, nothing else in between."""
+    lasting = run(ask("first_salvage", patients=2000)).arm("blinatumomab").outcomes
+    question = ask("first_salvage", patients=2000, switches={"benefit_fades_from_years": 0.0})
+    faded = run(question).arm("blinatumomab").outcomes
+    ratio = question.numbers["salvage_chemotherapy.remission_duration_ratio"]
+    before, after = (each.relapse_days - each.remission_days for each in (lasting, faded))
+    relapsed = np.isfinite(before) & np.isfinite(after)
+    assert relapsed.sum() > 300
+    np.testing.assert_allclose(after[relapsed], before[relapsed] * ratio, rtol=1e-9)
+    assert faded.death_days.mean() < lasting.death_days.mean()
+
+
+def test_the_later_a_benefit_fades_the_longer_are_remissions(ask):
+    """Paired, 2,000 patients: free of relapse at least as long, for each of them."""
+    spans = [(0.0, 0.0), (0.5, 1.0), (0.5, 3.0), (2.0, 5.0)]
+    free = [
+        run(
+            ask(
+                "first_salvage",
+                patients=2000,
+                switches={"benefit_fades_from_years": start, "benefit_fades_to_years": end},
+            )
+        )
+        .arm("blinatumomab")
+        .outcomes.rfs_days.dropna()
+        for start, end in spans
+    ]
+    for sooner, later in pairwise(free):
+        assert (later >= sooner - 1e-9).all()
+    assert free[0].mean() < free[-1].mean()
 
 
 def test_a_regimen_without_longer_remissions_has_no_benefit_to_end(ask):

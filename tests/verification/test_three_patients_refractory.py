@@ -3,15 +3,14 @@
 A man of 60 in second salvage. Blinatumomab does not work: in second salvage the chance of a
 remission is 1 in 4 (in first salvage, with the same random numbers, he would have responded).
 
-In cycle 1 he has grade 3 febrile neutropenia from day 15 to day 19, treated in hospital while
-the pump runs on. On day 5 of cycle 2 (day 47) grade 3 neurotoxicity strikes, with a first
+In cycle 1 he has grade 3 febrile neutropenia from day 15 to day 19, treated in hospital, at the
+price of an episode, while the pump runs on. On day 5 of cycle 2 (day 47) grade 3 neurotoxicity strikes, with a first
 seizure. It lasts 10 days, more than the 7 that the label allows: blinatumomab is stopped for
-good after 5 days of the cycle, and two of the seven days in the bag are lost. Of the 10 days
-in hospital none lies in the 2 that were planned.
+good after 5 days of the cycle, and two of the seven days in the bag are lost.
 
 On day 70, when cycle 2 would have ended, there is no remission, and the leukaemia has lost
-CD19. He is fit for usual care: drugs, 30 days in hospital, then supportive care. Nothing
-brings a remission, and he dies of leukaemia on day 243.5.
+CD19. He is fit for usual care, which is paid by the month until death. Nothing brings a
+remission, and he dies of leukaemia on day 243.5.
 
 Refractory leukaemia has a median of 60.875 days and shape 1/2, and later salvage twice the
 hazard, so that S(t) = 2^-(2 (t / 60.875)^(1/2)); with S = 1/16 = 2^-4 the root is 2, and he
@@ -33,7 +32,7 @@ LUCK = {
     (RandomDraw.RESPONSE, 0): 0.3,  # between 1/4 and 1/2
     (RandomDraw.REFRACTORY_SURVIVAL, 0): 1 - 1 / 16,
     (RandomDraw.FEBRILE_NEUTROPENIA, 0): 0.1,  # below 0.2: severe
-    (RandomDraw.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55,  # 14 + (0.05 / 0.5) x 10 = day 15
+    (RandomDraw.FEBRILE_NEUTROPENIA_ONSET, 0): 0.55,  # 14 + (2 x 0.55 - 1) x 10 = day 15
     (RandomDraw.FEBRILE_NEUTROPENIA_DURATION, 0): 0.5,  # median, 4 days
     (RandomDraw.NEUROTOXICITY, 1): 0.06,  # half the risk of cycle 1: 0.025 to 0.1 is grade 3
     (RandomDraw.NEUROTOXICITY_ONSET, 1): 0.5,  # 10 x 0.5: day 5
@@ -80,22 +79,17 @@ LEDGER = [
     (HOSPITAL, TREATED, 0, 21, 21, 50),
     (HOSPITAL, TREATED, 0, 0, 7, 7 * 4),  # pump
     (HOSPITAL, TREATED, 0, 7, 28, 21 * 4),
-    ("toxicity", TREATED, 0, 15, 15, 600),  # febrile neutropenia, and 4 days in hospital
-    ("toxicity", TREATED, 0, 15, 19, 4 * 100),
+    ("toxicity", TREATED, 0, 15, 15, 600),  # febrile neutropenia
     ("toxicity_decrement", TREATED, 0, 15, 19, -0.2 * 4 / 365.25),
     # Cycle 2: one bag, 6 vials, of whose 7 days 5 are given.
     ("drug", TREATED, 0, 42, 42, 6 * 1000),
     (HOSPITAL, TREATED, 0, 42, 44, 2 * 100),
     (HOSPITAL, TREATED, 0, 42, 42, 10),
     (HOSPITAL, TREATED, 0, 42, 47, 5 * 4),
-    ("toxicity", TREATED, 0, 47, 47, 1500),  # neurotoxicity, and 10 days in hospital
-    ("toxicity", TREATED, 0, 47, 57, 10 * 100),
+    ("toxicity", TREATED, 0, 47, 47, 1500),  # neurotoxicity
     ("toxicity_decrement", TREATED, 0, 47, 57, -0.2 * 10 / 365.25),
-    # Usual care: drugs, 30 days in hospital, supportive care for the rest.
-    ("later_lines", REFRACTORY, 1, 70, 70, 40000),
-    ("later_lines", REFRACTORY, 1, 70, 100, 30 * 100),
-    ("later_lines", REFRACTORY, 1, 100, 243.5, 143.5 * 100),
-    ("end_of_life", REFRACTORY, 1, 243.5, 243.5, 5000),
+    # Usual care, the end of life included.
+    ("later_lines", REFRACTORY, 1, 70, 243.5, 173.5 * 100),
     ("health_state", TREATED, 0, 0, 70, 0.6 * 70 / 365.25),
     ("health_state", REFRACTORY, 0, 70, 243.5, 0.4 * 173.5 / 365.25),
     ("life", TREATED, 0, 0, 70, 70 / 365.25),

@@ -41,6 +41,11 @@ CHOICES: Final = (
     *(_switch("cure_point_years", n, f"Cured after {n} years in remission") for n in (2, 3, 5)),
     _switch("benefit_after_stopping", False, "No benefit after treatment stops"),
     _switch("benefit_after_stopping", True, "Benefit lasts after treatment stops"),
+    Choice(
+        "switches.benefit_fades",
+        "Benefit fades from 2 to 5 years",
+        {"switches": {"benefit_fades_from_years": 2, "benefit_fades_to_years": 5}},
+    ),
     _switch("survivor_mortality_ratio", False, "Survivors die as the general population"),
     _switch("survivor_mortality_ratio", True, "Survivors die more often than the population"),
     _switch("relapse_distribution", "weibull", "Weibull time to relapse"),

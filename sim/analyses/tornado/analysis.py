@@ -47,7 +47,13 @@ STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state", "icer")
 """The columns stored for each end."""
-STATUSES: Final = {"A": "assumption", "C": "calibrated", "E": "evidence", "P": "provisional"}
+STATUSES: Final = {
+    "A": "assumption",
+    "C": "calibrated",
+    "D": "definition",
+    "E": "evidence",
+    "P": "provisional",
+}
 """The status of a parameter in the catalogue, by its letter."""
 NO_VALUE: Final = "not reached"
 """Of a median or a share that cannot be estimated."""
