@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sim.catalog import UNITS, load_catalogue
-from sim.catalog.source import INTERNAL
+from sim.catalog.parameter import INTERNAL
 from tests.support.places import ROOT
 
 DATA = ROOT / "sim" / "catalog" / "data"

@@ -34,14 +34,7 @@ from sim.analyses.shared.results import (
 )
 from sim.analyses.shared.store import Chunks
 from sim.errors import UserError
-from sim.files.cache_folder import (
-    cache_folder,
-    delete,
-    read,
-    remove,
-    usable_folder,
-    write_folder,
-)
+from sim.files.cache_folder import cache_folder, delete, read, remove, usable_folder, write_folder
 from sim.limits import FEWEST_DRAWS
 from sim.simulation.question import Question
 from sim.simulation.run import Progress

@@ -9,7 +9,7 @@ import pandas as pd
 
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
-from sim.catalog.units import UNITS
+from sim.catalog.values import UNITS
 from sim.errors import UserError
 from sim.scenario.domain import allowed_interval, broken_rule
 from sim.scenario.loading import unused
