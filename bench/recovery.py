@@ -14,9 +14,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sim.evidence.calibration import prepared, surfaces, with_values
+from sim.evidence.calibration import (
+    LEVEL,
+    coverage,
+    draw_truth,
+    prepared,
+    publish,
+    surfaces,
+    with_values,
+)
 from sim.evidence.protocol import load_protocol
-from sim.evidence.recovery import LEVEL, coverage, draw_truth, publish
 from sim.evidence.register import load_register
 from sim.evidence.sampler import Chains, worst
 

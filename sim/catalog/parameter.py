@@ -1,24 +1,119 @@
-"""A named parameter: one number of the model with its source, unit and uncertainty."""
+"""A named parameter: one number of the model with its source, unit and uncertainty.
+
+Sources are publications, labels, price lists and our own decisions. Price indices convert an amount
+of money from one year's prices to another's.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final, NamedTuple, Self
 
-from pydantic import PlainValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    model_validator,
+)
 
-from sim.catalog.distribution import FORMS, Distribution, Posterior, distribution_around
-from sim.catalog.draws import Draws
-from sim.catalog.price_index import PriceIndex
-from sim.catalog.source import Source, SourceKeys
-from sim.catalog.units import UNITS
-from sim.catalog.values import Number, Pair, Text, number, one_of, sum_behind
+from sim.catalog.distribution import FORMS, Distribution, Draws, Posterior, distribution_around
+from sim.catalog.values import UNITS, Number, Pair, Positive, Text, number, one_of, sum_behind
 from sim.files.documents import Document, Steps
 from sim.files.schema import Mistake, Part, broken_rule, first_of, reported, validated
+
+LONGEST_SHORT_NAME: Final = 36
+INTERNAL: Final = "internal"
+KINDS: Final = (
+    "article",
+    "label",
+    "price_list",
+    "guideline",
+    "statistics",
+    "review",
+    "model",
+    INTERNAL,
+)
+
+
+class Source(Part):
+    """One source; `doi` is a DOI, a PubMed number or an address, `kind` one of `KINDS`."""
+
+    citation: Text
+    year: int | None = None
+    doi: Text | None = None
+    kind: Annotated[str, one_of(KINDS)]
+
+    @property
+    def short(self) -> str:
+        """Return first author or body and year, short enough for a table: ``Topp 2021``."""
+        first = re.split(r"[,.;:(]| et al", self.citation, maxsplit=1)[0]
+        without_initials = re.sub(r" [A-Z]{1,3}$", "", first.strip())
+        name = textwrap.shorten(without_initials, LONGEST_SHORT_NAME, placeholder=" …")
+        return f"{name} {self.year}" if self.year else name
+
+
+class SourceFile(Part):
+    """The file of the sources, by their key."""
+
+    sources: Mapping[str, Source]
+
+
+def _known(keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    sources: Mapping[str, Source] = info.context or {}
+    for key in keys:
+        if key not in sources:
+            raise broken_rule((), "is not a known source", key, sources)
+    return keys
+
+
+SourceKeys = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda written: written if isinstance(written, list | None) else [written]),
+    Field(min_length=1, strict=False),
+    AfterValidator(_known),
+]
+"""One key of a source or a list of them; the context of the validation holds the sources."""
+
+
+def _year(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise broken_rule((), "must be a year such as 2020")
+    return int(text)
+
+
+class PriceIndex(Part):
+    """The level of prices by calendar year; only ratios of levels have a meaning."""
+
+    label: Text
+    unit: Text
+    sources: SourceKeys = Field(alias="source")
+    place: Text
+    note: Text | None = None
+    values: Mapping[Annotated[int, BeforeValidator(_year)], Positive]
+
+    def factor(self, from_year: int, to_year: int) -> float:
+        """Return ``index[to_year] / index[from_year]``.
+
+        Raises
+        ------
+        KeyError
+            When the index has no value for one of the years.
+        """
+        return self.values[to_year] / self.values[from_year]
+
+
+class IndexFile(Part):
+    """The file of the price indices, by their name."""
+
+    indices: Mapping[str, PriceIndex]
+
 
 STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional", "definition")
 """Read from a source; fitted to sources; decided by us; a placeholder until calibration; true by

@@ -7,8 +7,8 @@ from typing import Final
 
 import pandas as pd
 
-from sim.catalog.draws import read_draws
-from sim.catalog.loading import POSTERIOR as PLACE
+from sim.catalog.catalogue import POSTERIOR as PLACE
+from sim.catalog.distribution import read_draws
 
 POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
 """Columns are names of parameters, rows are draws from their joint posterior distribution."""
@@ -28,7 +28,7 @@ def load_posterior(path: Path = POSTERIOR) -> pd.DataFrame | None:
     Raises
     ------
     UserError
-        When the file is no table of finite numbers; see `sim.catalog.draws.read_draws`.
+        When the file is no table of finite numbers; see `sim.catalog.distribution.read_draws`.
     """
     draws = read_draws(path)
     return pd.DataFrame(dict(draws)) if draws else None

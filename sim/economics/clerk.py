@@ -15,7 +15,6 @@ from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.patient import Patient, bsa_m2
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
-from sim.economics.bags import vials
 from sim.economics.ledger import Category, Entry, State
 from sim.economics.posting import (
     Accounts,
@@ -40,6 +39,7 @@ from sim.economics.posting import (
     toxicity_item,
     turn_to,
     utility_in,
+    vials,
 )
 from sim.economics.prices import (
     DOSES_PER_CYCLE,

@@ -14,15 +14,15 @@ import numpy as np
 from sim.clinic.patient import Patient
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics import posting
-from sim.economics.bags import bags_hung, severe_before, treated_for_toxicity, vials
 from sim.economics.discounting import factor_at
 from sim.economics.ledger import Account, Category, State
+from sim.economics.posting import bags_hung, severe_before, treated_for_toxicity, vials
 from sim.economics.price_records import MOST_BAGS, SPAN, SPAN_BITS, SPANS, sum_of_factors
 from sim.economics.utilities import Decrement
 from sim.engine.compiled.compiler import compiled_form_of
 from sim.engine.compiled.memory import BLOCK, MOST_STRATEGIES
 from sim.engine.compiled.records import LINES, NUMBERS
-from sim.engine.data import Data
+from sim.engine.values import Data
 
 CATEGORIES: Final = len(Category)
 ACCOUNTS: Final = len(Account)

@@ -22,7 +22,7 @@ from sim.economics.prices import (
 )
 from sim.economics.utilities import OLDEST_AGE, Decrements, Norms, StateUtilities
 from sim.engine.compiled.records import Records, new_records, record_type
-from sim.engine.data import Data
+from sim.engine.values import Data
 
 TABLES_KEPT: Final = 8
 DAYS_TABULATED: Final = 40000

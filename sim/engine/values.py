@@ -10,6 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 
+Data: TypeAlias = Any
+"""Arrays, records, 32-bit words and compiled functions: numba infers their types, mypy cannot."""
+
+
 Record = TypeVar("Record")
 Getter: TypeAlias = Callable[[Mapping[str, float]], tuple[float, ...]]
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from sim.economics.estimates import Array
-from sim.evidence.observables import log_median_error, observe, times
-from sim.evidence.protocol import Heterogeneity, Protocol
+from sim.evidence.protocol import Heterogeneity, Protocol, log_median_error, observe, times
 from sim.evidence.targets import Target
 from sim.simulation.question import Question, ask
 from sim.simulation.tally import Tally

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sim.catalog.draws import read_draws
+from sim.catalog.distribution import read_draws
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms

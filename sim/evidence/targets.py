@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sim.evidence.observables import known
-from sim.evidence.protocol import CohortPlan, Protocol
+from sim.evidence.protocol import CohortPlan, Protocol, known
 from sim.evidence.study import PERCENT, Endpoint, Study, log, logit
 
 NORMAL_97_5: Final = 1.959963984540054

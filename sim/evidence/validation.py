@@ -24,14 +24,13 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar
-from sim.evidence.observables import PERCENT, times
-from sim.evidence.protocol import COHORTS, Protocol, load_protocol
+from sim.evidence.protocol import COHORTS, PERCENT, Protocol, load_protocol, times
 from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.results import ENDS, evidence_hash, read_fit, read_provenance
 from sim.evidence.study import Study
 from sim.evidence.targets import NORMAL_97_5, Target, targets
-from sim.files.provenance import commit
 from sim.simulation.parameter_draws import Draw, stable_hash
+from sim.simulation.provenance import commit
 from sim.simulation.tally import BINS_PER_MONTH, Tally
 from sim.version import __version__
 

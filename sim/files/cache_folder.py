@@ -4,11 +4,16 @@ A file in it is used only when it is whole, is the one that was written under it
 to the user alone; otherwise it is removed, and made again when it is needed. A folder that another
 user owns or can write into is not used at all. Files come into place complete (`sim.files.atomic`),
 so that programs that run at the same time never see half of one.
+
+Before the content of a file stands its checksum, ``line + SHA-256(length of the name, name, content)``,
+so that a damaged or foreign file is recognised. The name is hashed too: content that has come under
+another name is as wrong as content with another byte.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -22,7 +27,44 @@ from typing import Final
 import platformdirs
 
 from sim.files import atomic
-from sim.files.checksum import Damaged, verified, with_checksum
+
+FIRST_LINE: Final = b"blinsim, SHA-256, version 1\n"
+DIGEST_BYTES: Final = 32
+LENGTH_BYTES: Final = 8
+
+
+class Damaged(ValueError):
+    """The bytes are not those that were written under this name."""
+
+
+def with_checksum(name: str, content: bytes) -> bytes:
+    """Return `content` behind a first line and its checksum under `name`."""
+    return b"".join((FIRST_LINE, _digest(name, content), content))
+
+
+def verified(name: str, written: bytes) -> memoryview:
+    """Return the content of bytes from `with_checksum` for `name`.
+
+    Raises
+    ------
+    Damaged
+        When `written` is anything else.
+    """
+    start = len(FIRST_LINE) + DIGEST_BYTES
+    if not written.startswith(FIRST_LINE):
+        raise Damaged(name)
+    content = memoryview(written)[start:]
+    if _digest(name, content) != written[len(FIRST_LINE) : start]:
+        raise Damaged(name)
+    return content
+
+
+def _digest(name: str, content: bytes | memoryview) -> bytes:
+    spelled = name.encode()
+    digest = hashlib.sha256(len(spelled).to_bytes(LENGTH_BYTES, "big") + spelled)
+    digest.update(content)
+    return digest.digest()
+
 
 PROGRAM: Final = "blinsim"
 WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH

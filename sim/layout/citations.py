@@ -10,8 +10,8 @@ from collections import defaultdict
 from typing import Final
 
 from sim.catalog import load_catalogue
+from sim.catalog.parameter import INTERNAL, Source
 from sim.catalog.posterior import POSTERIOR
-from sim.catalog.source import INTERNAL, Source
 from sim.errors import UserError
 from sim.evidence.protocol import Protocol
 from sim.files.results_folder import check_folder, write_folder

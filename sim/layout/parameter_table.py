@@ -18,8 +18,7 @@ from sim.catalog import Catalogue, Parameter, load_catalogue
 from sim.catalog.parameter import STATUSES
 from sim.errors import UserError
 from sim.layout.cells import write_plain
-from sim.simulation.life_expectancy import SUSPICIOUS_FACTOR, OwnLifeTable, own_life_table
-from sim.simulation.question import Question
+from sim.simulation.question import SUSPICIOUS_FACTOR, OwnLifeTable, Question, own_life_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +162,7 @@ def _asked(scenario: Path, catalogue: Catalogue) -> Scenario:
 
 
 def _listed(catalogue: Catalogue, asked: Scenario | None) -> list[_Listed]:
-    from sim.scenario.inputs import Inputs
+    from sim.scenario.binding import Inputs
 
     parameters = list(catalogue.parameters())
     values: Mapping[str, float] = {}

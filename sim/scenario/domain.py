@@ -1,6 +1,6 @@
 """The domain of the model: which values its parameters may have together.
 
-Each parameter has the limits of its unit (`sim.catalog.units`). Beyond these, some parameters limit
+Each parameter has the limits of its unit (`sim.catalog.values`). Beyond these, some parameters limit
 each other: shares of one whole add up to at most 1, a minimum is not above a maximum, a stay is not
 longer than its cycle. The rules are defined here once, for scenarios, what-ifs, intervals of
 analyses and draws alike.
@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from sim.catalog import Catalogue, Parameter
-from sim.catalog.units import UNITS
+from sim.catalog.values import UNITS
 from sim.clinic.draws import CYCLES_PER_LINE
 from sim.clinic.toxicity import Toxicity
 from sim.economics.ledger import State

@@ -1,4 +1,7 @@
-"""From a scenario file to a validated scenario whose every name exists."""
+"""From a scenario file to a validated scenario whose every name exists, or to its first mistake.
+
+Mistakes come in the order of the files that the scenario is made of.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from sim.catalog import Catalogue, load_catalogue
-from sim.errors import nearest
-from sim.files.documents import Steps, exists, missing_file
+from sim.errors import UserError, nearest
+from sim.files.documents import Steps, dotted, exists, missing_file
 from sim.files.schema import Mistake, mistakes_in
+from sim.scenario.binding import Inputs
 from sim.scenario.inheritance import (
     EXTENDS,
     PARAMETERS,
@@ -20,19 +24,49 @@ from sim.scenario.inheritance import (
     Lineage,
     Node,
     Origin,
-    laid_over,
-    read_lineage,
-    written,
-)
-from sim.scenario.inputs import Inputs
-from sim.scenario.mistakes import first_of
-from sim.scenario.schema import LATER_CARE, Scenario
-from sim.scenario.what_if import (
     changed_by,
+    laid_over,
     mistakes_in_what_ifs,
+    read_lineage,
     without,
     without_what_ifs,
+    written,
 )
+from sim.scenario.schema import LATER_CARE, Scenario
+
+
+class ScenarioError(UserError):
+    """The first mistake of a scenario, with the number of `more` that were found."""
+
+    def __init__(self, first: Mistake, file: str, line: int | None, more: int) -> None:
+        self.more = more
+        super().__init__(
+            first.problem,
+            file=file,
+            line=line,
+            key=dotted(first.path) or None,
+            value=first.value,
+            choices=first.choices,
+        )
+
+    def _message(self) -> str:
+        return super()._message() + (f"; and {self.more} more" if self.more else "")
+
+
+def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
+    """Return the first of `mistakes` in the order of the files, child before parent.
+
+    A missing key comes last, because the key that was meant is often there, misspelt.
+    """
+
+    def place(mistake: Mistake) -> tuple[bool, int, int]:
+        origin = top.nearest_origin(mistake.path)
+        return mistake.is_missing, origin.rank, origin.line
+
+    first = min(mistakes, key=place)
+    origin = top.nearest_origin(first.path)
+    return ScenarioError(first, origin.file, origin.line or None, len(mistakes) - 1)
+
 
 DEFAULT: Final = "default"
 _TABLE_SUFFIX: Final = ".csv"

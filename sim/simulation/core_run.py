@@ -33,10 +33,10 @@ from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, new_body
 from sim.engine.compiled.precompute import precompute_block
 from sim.engine.compiled.records import Records, records
-from sim.engine.data import Data
 from sim.engine.model import World, named_regimens
 from sim.engine.outcomes import ALIVE, FLAGS
 from sim.engine.streams import blocks
+from sim.engine.values import Data
 from sim.simulation.arms import Arm, comparator_place, make_arm
 from sim.simulation.question import Question
 from sim.simulation.tally import (

@@ -34,7 +34,7 @@ import pandas as pd
 from sim.catalog import Parameter
 from sim.catalog.distribution import Beta, Uniform
 from sim.catalog.posterior import STUDY, load_posterior, of_average_study
-from sim.catalog.units import UNITS
+from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError

@@ -22,10 +22,9 @@ from sim.economics.price_records import fill_price_part, fill_regimen_tariff
 from sim.economics.prices import Delivered, regimen_prices, unit_costs
 from sim.economics.utilities import decrements, population_norms, state_utilities
 from sim.engine.compiled.records import fill_field
-from sim.engine.data import Data
 from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan
 from sim.engine.streams import blocks
-from sim.engine.values import Values
+from sim.engine.values import Data, Values
 from sim.scenario.binding import discounting
 from sim.simulation.core_run import (
     Bound,
@@ -38,9 +37,8 @@ from sim.simulation.core_run import (
     run_kernel,
     workers,
 )
-from sim.simulation.plausibility import refuse_impossible
 from sim.simulation.question import Question, check_values, with_numbers
-from sim.simulation.run import Simulation
+from sim.simulation.run import Simulation, refuse_impossible
 from sim.simulation.tally import UNIT, Tally, add, new_counts, new_sums, of_set
 
 THRESHOLDS: Final = "perspective.threshold"

@@ -24,8 +24,8 @@ from sim.economics.estimates import NORMAL_97_5, NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category, State
 from sim.engine.compiled.records import LINES
-from sim.engine.data import Data
 from sim.engine.outcomes import ALIVE, FLAGS, Outcome
+from sim.engine.values import Data
 
 UNIT: Final = 4096
 """Patients of a unit."""

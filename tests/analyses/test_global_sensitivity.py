@@ -14,13 +14,20 @@ from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.analysis import morris_of
 from sim.analyses.morris.tables import TABLE as MORRIS
 from sim.analyses.morris.tables import morris_table
-from sim.analyses.shared.cube import cube
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
-from sim.analyses.shared.groups import FITTED, group_of
-from sim.analyses.shared.points import chunks_of, manifest, outcomes_at, points_to_simulate, target
+from sim.analyses.shared.points import (
+    FITTED,
+    chunks_of,
+    cube,
+    group_of,
+    manifest,
+    outcomes_at,
+    points_to_simulate,
+    target,
+)
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
-from sim.analyses.sobol.shapley import shapley_effects
+from sim.analyses.sobol.analysis import shapley_effects
 from sim.analyses.sobol.tables import LAYOUT, sobol_table
 from sim.analyses.sobol.tables import TABLE as SOBOL
 from sim.errors import UserError
@@ -335,7 +342,7 @@ def effects(b, covariance, topics, points=200_000, noise=0.0, draws=None):
 
 @pytest.fixture
 def few_resamples(monkeypatch):
-    monkeypatch.setattr("sim.analyses.sobol.shapley.RESAMPLES", 3)
+    monkeypatch.setattr("sim.analyses.sobol.analysis.SHAPLEY_RESAMPLES", 3)
 
 
 @pytest.mark.usefixtures("few_resamples")

@@ -12,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from sim.analyses.shared.columns import known_columns
-from sim.analyses.shared.outcomes import change, outcome_named, outcome_names
+from sim.analyses.shared.outcomes import change, known_columns, outcome_named, outcome_names
 from sim.analyses.shared.paired_runs import sample, with_values
-from sim.analyses.shared.principal import NORMAL_97_5, components, moved_along
-from sim.analyses.shared.ranges import asked_range, range_of
-from sim.analyses.shared.switches import CHOICES
+from sim.analyses.shared.ranges import (
+    CHOICES,
+    NORMAL_97_5,
+    asked_range,
+    components,
+    moved_along,
+    range_of,
+)
 from sim.analyses.tornado import analysis as one_way
 from sim.analyses.tornado.analysis import (
     COMPONENT,

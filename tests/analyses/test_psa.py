@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.analyses.psa.answer import answer
+from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import (
     CHUNK_DRAWS,
     COVARIANCE,

@@ -21,7 +21,7 @@ from sim.analyses.psa.allocation import (
     variances,
     work,
 )
-from sim.analyses.psa.answer import answer
+from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
 from sim.analyses.psa.noise import split, without_noise
 from sim.errors import UserError

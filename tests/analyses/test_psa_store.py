@@ -18,8 +18,8 @@ from sim.analyses.shared import results, store
 from sim.cli import commands
 from sim.engine.compiled.compiler import use_cache_folder
 from sim.files.atomic import DRAFT
-from sim.files.provenance import source_hash
 from sim.simulation import parameter_sets
+from sim.simulation.provenance import source_hash
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
 
@@ -517,7 +517,7 @@ def test_another_question_is_another_key(ask, monkeypatch):
 
 def test_source_hash_covers_code_and_catalogue(monkeypatch, tmp_path):
     (tmp_path / "numbers.yaml").write_text("a: 1", encoding="utf-8")
-    monkeypatch.setattr("sim.files.provenance.PACKAGE", tmp_path)
+    monkeypatch.setattr("sim.simulation.provenance.PACKAGE", tmp_path)
     fresh = source_hash.__wrapped__
     before = fresh()
     (tmp_path / "numbers.yaml").write_text("a: 2", encoding="utf-8")

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim.analyses.shared import paired_runs, store
 from sim.analyses.shared import paired_runs as same_patients
-from sim.analyses.shared import sets, store
-from sim.analyses.shared.sets import Sets, chunks_of, rows_of, sets_to_simulate
+from sim.analyses.shared.paired_runs import Sets, chunks_of, rows_of, sets_to_simulate
 from sim.analyses.threshold import analysis as threshold
 from sim.cli import commands
 from sim.layout import style
@@ -105,7 +105,7 @@ def test_what_is_finished_is_not_simulated_again(name, tmp_path, monkeypatch, un
         asked.extend(questions)
         return iter(())
 
-    monkeypatch.setattr(sets, "each_question", none_left)
+    monkeypatch.setattr(paired_runs, "each_question", none_left)
     monkeypatch.setattr(threshold.Search, "flips", lambda *_: pytest.fail("searched"))
     done(name, tmp_path, "--resume")
     assert asked == []

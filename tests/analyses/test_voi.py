@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.psa import figures as psa_figures
+from sim.analyses.psa import tables as psa_figures
 from sim.analyses.psa.acceptability import (
     acceptability_curves,
     ceac,
@@ -227,7 +227,7 @@ def test_mistakes_end_with_one_message(arguments, problem):
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
     from sim.analyses.psa.figure import BROAD
-    from sim.analyses.psa.figures import CURVES, drawn_psa
+    from sim.analyses.psa.tables import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several)[CURVES].axes
     black = [line for line in axes.lines if line.get_color() == BROAD["color"]]
@@ -258,7 +258,7 @@ def test_a_probabilistic_analysis_writes_its_plane_and_its_curves(tmp_path):
     out = tmp_path / "out"
     given = ["psa", str(MAIN), "--draws", "6", "--patients", "30", "--no-cache", "--out", str(out)]
     assert CliRunner().invoke(commands, given).exit_code == 0
-    for name in psa_figures.NAMES:
+    for name in psa_figures.FIGURE_NAMES:
         assert (out / name).stat().st_size > 1000
     header = (out / "acceptability.csv").read_text().splitlines()[0]
     assert header == (

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from sim.catalog import UNITS, load_catalogue
-from sim.catalog.parameter import STATUSES
-from sim.catalog.source import INTERNAL
+from sim.catalog.parameter import INTERNAL, STATUSES
 from tests.support.places import ROOT
 
 DATA = ROOT / "sim" / "catalog" / "data"

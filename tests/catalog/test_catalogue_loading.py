@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.catalog import UNITS, read_catalogue
-from sim.catalog import loading as catalogue_loading
-from sim.catalog.arithmetic import evaluate
+from sim.catalog import catalogue as catalogue_loading
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Uniform, distribution_around
+from sim.catalog.values import evaluate
 from sim.errors import UserError
 from sim.layout import parameter_table
 
@@ -650,7 +650,7 @@ def used_names(scenario, catalogue):
 
 def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path, monkeypatch):
     # This small catalogue holds no model, so that each of its parameters counts as used.
-    monkeypatch.setattr("sim.scenario.inputs.used_names", used_names)
+    monkeypatch.setattr("sim.scenario.binding.used_names", used_names)
     scenario = tmp_path / "question.yaml"
     scenario.write_text(SCENARIO, encoding="utf-8")
     lines = show(scenario=scenario).splitlines()

@@ -327,7 +327,7 @@ def test_the_figure_shows_what_the_log_holds():
 @pytest.mark.parametrize("number", [0, 7, 13, 26, 92])
 def test_cost_over_time_ends_in_the_total(number):
     from sim.economics.ledger import Account
-    from sim.replay.timeline import timeline
+    from sim.replay.replay import timeline
 
     for life in replayed_patient(SEVERAL, number).lives:
         lane = timeline(life)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sim.analyses.psa import text as psa_text
 from sim.analyses.psa.allocation import DRAW_WORK
-from sim.analyses.psa.answer import answer
+from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
 from sim.cli import commands
 from sim.layout import text

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.clinic.draws import RandomDraw
-from sim.economics.bags import bags, vials
+from sim.economics.posting import bags, vials
 from sim.economics.prices import InfusionDrug
 from tests.support.hand_ledger import live, somebody
 from tests.support.infusion_layout import BLINATUMOMAB, segments

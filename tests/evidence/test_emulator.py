@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.evidence.emulator import INFLUENTIAL, fit_surface
+from sim.evidence.sampler import INFLUENTIAL, fit_surface
 
 
 def quadratic(d, seed):

@@ -9,13 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logit
 
 from sim.clinic.units import DAYS_PER_MONTH
-from sim.evidence.observables import (
-    known,
-    log_hazard_ratio,
-    log_median_error,
-    logit_of,
-    observe,
-)
+from sim.evidence.protocol import known, log_hazard_ratio, log_median_error, logit_of, observe
 from sim.evidence.study import ENDPOINTS
 from sim.evidence.targets import Target
 from sim.simulation.tally import BINS, BINS_PER_MONTH, ROW, bin_of

@@ -6,9 +6,8 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 from scipy.stats import halfnorm, norm
 
-from sim.evidence.emulator import Surface
 from sim.evidence.protocol import Protocol
-from sim.evidence.sampler import Chains, Evidence, curve_correlation, sample, worst
+from sim.evidence.sampler import Chains, Evidence, Surface, curve_correlation, sample, worst
 from sim.evidence.targets import Target
 
 WEIGHT = 0.4

@@ -19,9 +19,9 @@ from sim.analyses.shared.results import content_key
 from sim.cli import commands
 from sim.engine.compiled import compiler
 from sim.engine.compiled import compiler as compiled
-from sim.evidence import emulator as kept
+from sim.evidence import sampler as kept
 from sim.files import cache_folder
-from sim.files.checksum import Damaged, verified, with_checksum
+from sim.files.cache_folder import Damaged, verified, with_checksum
 from tests.support import damage
 from tests.support.cache_reader import hashed, some_results
 from tests.support.places import ROOT, SUPPORT, TESTS

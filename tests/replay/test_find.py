@@ -8,8 +8,7 @@ import pytest
 from sim.clinic.events import Cause, EventKind
 from sim.engine import reference
 from sim.errors import UserError
-from sim.replay.search import find, lives_of, parse
-from sim.replay.vocabulary import ALIASES, WORDS
+from sim.replay.search import ALIASES, WORDS, find, lives_of, parse
 from sim.simulation.run import run
 
 N = 400

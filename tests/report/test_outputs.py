@@ -22,12 +22,11 @@ import sim
 from sim.analyses.run.result import RunResult
 from sim.analyses.run.tables import NAMES, check_output, summary_json, write
 from sim.errors import UserError
-from sim.files.provenance import commit
 from sim.files.results_folder import write_folder
 from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
 from sim.layout.figure_file import figure_names
 from sim.layout.run_columns import TABLES
-from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.provenance import commit, fingerprint, provenance
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise

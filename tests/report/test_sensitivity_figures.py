@@ -13,7 +13,7 @@ from sim import run
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.figure import morris_figure
 from sim.analyses.morris.tables import morris_table
-from sim.analyses.shared.figure_words import balanced
+from sim.analyses.shared.figure import balanced
 from sim.analyses.shared.points import target
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.sobol import analysis as sobol

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.analyses.compare import tables as comparison_files
-from sim.analyses.compare.tables import comparison_tables
+from sim.analyses.compare import result as comparison_files
+from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files
 from sim.analyses.morris.tables import TABLE as MORRIS
 from sim.analyses.price import tables as price

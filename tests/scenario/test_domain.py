@@ -15,7 +15,7 @@ from sim.analyses.shared.ranges import range_of
 from sim.analyses.tornado.analysis import tornado
 from sim.catalog import load_catalogue
 from sim.catalog.posterior import load_posterior
-from sim.catalog.units import UNITS
+from sim.catalog.values import UNITS
 from sim.cli import commands
 from sim.errors import UserError
 from sim.scenario.domain import AtMost, SomeShare, allowed_interval, settle

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sim import Scenario
 from sim.catalog import load_catalogue
 from sim.errors import UserError
-from sim.scenario.inputs import Inputs
+from sim.scenario.binding import Inputs
 from sim.scenario.loading import load_scenario, what_if
 from sim.simulation.question import ask as read_question
 from sim.simulation.question import prepare

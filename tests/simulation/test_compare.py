@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from sim.analyses.compare import tables as comparison_files
+from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.text import print_comparison
 from sim.cli import commands
 from sim.economics.estimates import Estimate

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 
 from sim.catalog import load_catalogue
 from sim.clinic.mortality import constant_between, cumulative_hazard, gompertz
-from sim.simulation.life_expectancy import life_expectancy
+from sim.simulation.question import life_expectancy
 
 TABLES = load_catalogue().life_tables
 FAR = 400.0

@@ -14,8 +14,7 @@ from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.clinic.mortality import cumulative_hazard, gompertz
 from sim.errors import UserError
-from sim.simulation.life_expectancy import life_expectancy
-from sim.simulation.question import ask, read_life_table
+from sim.simulation.question import ask, life_expectancy, read_life_table
 from tests.support.places import ROOT
 
 HEAD = "age,{0}_male,{0}_female\n"

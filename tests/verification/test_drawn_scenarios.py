@@ -18,13 +18,13 @@ import pytest
 import yaml
 
 from sim.catalog import load_catalogue
-from sim.catalog.units import UNITS
+from sim.catalog.values import UNITS
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.clerk import entries
 from sim.economics.ledger import IN_HOSPITAL, Account, Category, days_in_hospital
 from sim.engine.reference import simulate
 from sim.errors import UserError
-from sim.scenario.inputs import Inputs
+from sim.scenario.binding import Inputs
 from sim.scenario.loading import load_scenario
 from sim.simulation.question import prepare
 from sim.simulation.run import run

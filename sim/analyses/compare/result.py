@@ -1,27 +1,378 @@
-"""``compare``: scenarios side by side in the same patients."""
+"""``compare``: scenarios side by side in the same patients, with their files and figures.
+
+The names and columns of the files are part of the interface; see `COLUMNS`. A figure is drawn when
+it is asked for.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from sim.analyses.compare import figures
-from sim.analyses.compare import tables as comparison_files
+import pandas as pd
+
 from sim.analyses.compare import text as comparison_table
 from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, checked
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.work import enough_memory
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.incremental import AnalysedStrategy, Increment
 from sim.errors import UserError
+from sim.layout.cells import estimate_json, estimate_row, finite
+from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.simulation.comparison import Comparison, aligned
+from sim.layout.run_tables import survival_table
+from sim.simulation.comparison import (
+    ALL,
+    SCENARIO_SEPARATOR,
+    Analysis,
+    Comparison,
+    Side,
+    aligned,
+    input_unit,
+    outcome_unit,
+)
 from sim.simulation.comparison import compare as compared
+from sim.simulation.provenance import provenance
+from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
+
+    from sim.analyses.shared.figure import Plane
+
+FRONTIER: Final = "frontier"
+SURVIVAL: Final = {"survival_os": "os", "survival_rfs": "rfs"}
+FIGURE_NAMES: Final = (FRONTIER, *SURVIVAL)
+
+
+def drawn_comparison(name: str, comparison: Comparison) -> Figure:
+    """Return a figure of `FIGURE_NAMES`."""
+    # The plotting library is slow to load and not needed to print.
+    from sim.analyses.run.figure import survival_figure
+    from sim.analyses.shared.figure import frontier_figure
+    from sim.layout.style import styled
+
+    with styled():
+        if name == FRONTIER:
+            return frontier_figure([_plane(each) for each in comparison.analyses])
+        endpoint = SURVIVAL[name]
+        curves, labels = _survival(comparison, endpoint)
+        return survival_figure(curves, (), labels, endpoint=endpoint)
+
+
+def _plane(analysis: Analysis) -> Plane:
+    from sim.analyses.shared.figure import Place, Plane
+
+    places = [
+        Place(
+            analysis.labels[each.name],
+            each.qalys.mean,
+            each.cost.mean,
+            each.status,
+            None if each.step is None else each.step.icer,
+        )
+        for each in analysis.strategies
+    ]
+    of = "" if analysis.scenario == ALL else f", {analysis.scenario.replace('_', ' ')}"
+    return Plane(f"Expected cost and QALYs{of}", places, analysis.side.question)
+
+
+def _survival(comparison: Comparison, endpoint: str) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the curves and their labels; of curves that are the same, the first alone."""
+    labels: dict[str, str] = {}
+    kept: dict[bytes, pd.DataFrame] = {}
+    for side in comparison.sides:
+        for curve in side.curves:
+            if curve.endpoint != endpoint or curve.at_risk.tobytes() in kept:
+                continue
+            name = f"{side.name}{SCENARIO_SEPARATOR}{curve.strategy}"
+            labels[name] = f"{side.label(curve.strategy)} ({side.name})"
+            kept[curve.at_risk.tobytes()] = survival_table([curve]).assign(strategy=name)
+    return pd.concat(kept.values()).dropna(subset="survival_percent"), labels
+
+
+INDENT: Final = 2
+COLUMNS: Final = {
+    "comparison.csv": ("scenario", "strategy", "comparator", "outcome", "mean", "se", "unit"),
+    "differences.csv": (
+        "scenario",
+        "from_scenario",
+        "strategy",
+        "comparator",
+        "outcome",
+        "mean",
+        "se",
+        "unit",
+    ),
+    "frontier.csv": (
+        "analysis",
+        "strategy",
+        "label",
+        "cost",
+        "cost_se",
+        "qalys",
+        "qalys_se",
+        "status",
+        "against",
+        "icer",
+        "icer_se",
+        "icer_low",
+        "icer_high",
+        "currency",
+    ),
+    "net_benefit.csv": (
+        "analysis",
+        "strategy",
+        "reference",
+        "threshold",
+        "nmb",
+        "nmb_se",
+        "nhb",
+        "nhb_se",
+        "currency",
+    ),
+    "changes.csv": ("kind", "name", "unit", "scenario", "value"),
+}
+"""Columns of each table.
+
+- Where `comparator` is empty an outcome is the strategy's own, else its difference from the
+  comparator's. Outcomes are those of strategies.csv and increments.csv of a run; `unit` is that of
+  the row, in which money is in the currency of its scenario.
+- In differences.csv `mean` is the outcome in `scenario` minus that in `from_scenario`, with the
+  error of the differences within patients.
+- frontier.csv and net_benefit.csv hold the strategies as ``scenario: strategy``. `analysis` is
+  ``all`` where those of all scenarios are in one full incremental analysis and, where the scenarios
+  cannot be pooled, the scenario of the analysis. `icer_low` and `icer_high` are 95 % limits by
+  Fieller's theorem, empty where they do not exist; `reference` is the strategy from which net
+  benefits are counted. `currency` is that of all money of the row: costs, ICERs, thresholds (per
+  QALY) and net monetary benefits; QALYs and net health benefits are in QALYs.
+- changes.csv holds the inputs that differ; `unit` is that of `value` in its scenario, and `value`
+  is empty where a scenario lacks it.
+"""
+TEXTS: Final = ("comparison.json", "provenance.json", "citations.txt")
+NAMES: Final = (*TEXTS, *COLUMNS, *figure_names(FIGURE_NAMES))
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """Return the comparison as JSON text; values that cannot be estimated are null."""
+    first = comparison.sides[0].question
+    content = {
+        "patients": first.patients,
+        "seed": first.seed,
+        "engine": "core",
+        "scenarios": [_scenario(side) for side in comparison.sides],
+        "changes": [
+            {
+                "kind": each.kind,
+                "name": each.name,
+                "unit": each.unit,
+                "values": dict(
+                    zip([side.name for side in comparison.sides], each.values, strict=True)
+                ),
+            }
+            for each in comparison.inputs
+        ],
+        "differences": [
+            {
+                "scenario": each.scenario,
+                "strategy": each.strategy,
+                "comparator": each.comparator,
+                "outcome": each.outcome,
+                **estimate_json(each.estimate),
+            }
+            for each in comparison.differences
+        ],
+        "frontier": [
+            _analysed(analysis, each)
+            for analysis in comparison.analyses
+            for each in analysis.strategies
+        ],
+        "no_frontier_because": list(comparison.separate_because),
+    }
+    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
+    """Return the tables of the comparison by file name, in the columns `COLUMNS`."""
+    tables = {
+        "comparison.csv": _outcomes(comparison),
+        "differences.csv": _differences(comparison),
+        "frontier.csv": _frontier(comparison),
+        "net_benefit.csv": _net_benefit(comparison),
+        "changes.csv": _changes(comparison),
+    }
+    return {name: pd.DataFrame(rows, columns=list(COLUMNS[name])) for name, rows in tables.items()}
+
+
+def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
+    """Return the files of the comparison by name."""
+    texts: dict[str, str | bytes] = {
+        name: table.to_csv(index=False, lineterminator="\n")
+        for name, table in comparison_tables(comparison).items()
+    }
+    texts["comparison.json"] = comparison_json(comparison)
+    origins = [
+        {"name": side.name, **provenance(Simulation(side.question, (), (), "core"))}
+        for side in comparison.sides
+    ]
+    texts["provenance.json"] = json.dumps({"scenarios": origins}, indent=INDENT) + "\n"
+    texts["citations.txt"] = citations(*(side.question for side in comparison.sides))
+    drawn = {name: drawn_comparison(name, comparison) for name in FIGURE_NAMES}
+    return texts | figure_files(drawn)
+
+
+def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for side in comparison.sides:
+        currency = side.question.perspective.currency
+        for arm in side.summary.arms:
+            rows += [
+                (side.name, arm.name, None, name, *estimate_row(value))
+                + (outcome_unit(name, currency),)
+                for name, value in arm.outcomes.items()
+            ]
+        for each in side.summary.comparisons:
+            gain = each.increment
+            rows += [
+                (side.name, gain.strategy, gain.comparator, name, *estimate_row(value))
+                + (outcome_unit(name, currency),)
+                for name, value in _gain(gain, each.nmb).items()
+            ]
+    return rows
+
+
+def _gain(gain: Increment, nmb: Any) -> dict[str, Estimate]:  # noqa: ANN401
+    ratio = NOT_ESTIMABLE
+    if gain.icer is not None and gain.icer_se is not None:
+        ratio = Estimate(gain.icer, gain.icer_se)
+    return {
+        "life_years": gain.life_years,
+        "qalys": gain.qalys,
+        "cost": gain.cost,
+        "icer": ratio,
+        **{f"nmb_at_{threshold:g}": value for threshold, value in nmb.items()},
+    }
+
+
+def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
+    first = comparison.sides[0]
+    # Money is subtracted only where it is the same.
+    currency = first.question.perspective.currency
+    return [
+        (
+            each.scenario,
+            first.name,
+            each.strategy,
+            each.comparator,
+            each.outcome,
+            *estimate_row(each.estimate),
+            outcome_unit(each.outcome, currency, is_difference=True),
+        )
+        for each in comparison.differences
+    ]
+
+
+def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    found = [(analysis, each) for analysis in comparison.analyses for each in analysis.strategies]
+    for analysis, each in found:
+        step = each.step
+        limits = step.icer_interval if step is not None else None
+        rows.append(
+            (
+                analysis.scenario,
+                each.name,
+                analysis.labels[each.name],
+                *estimate_row(each.cost),
+                *estimate_row(each.qalys),
+                each.status,
+                step.comparator if step is not None else None,
+                step.icer if step is not None else None,
+                step.icer_se if step is not None else None,
+                *(limits or (None, None)),
+                analysis.side.question.perspective.currency,
+            )
+        )
+    return rows
+
+
+def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
+    return [
+        (
+            analysis.scenario,
+            each.name,
+            each.gain.comparator,
+            threshold,
+            *estimate_row(each.gain.nmb(threshold)),
+            *estimate_row(each.gain.nhb(threshold)),
+            analysis.side.question.perspective.currency,
+        )
+        for analysis in comparison.analyses
+        for each in analysis.strategies
+        for threshold in analysis.side.question.thresholds
+    ]
+
+
+def _changes(comparison: Comparison) -> list[tuple[object, ...]]:
+    return [
+        (each.kind, each.name, input_unit(side.question, each.name), side.name, value)
+        for each in comparison.inputs
+        for side, value in zip(comparison.sides, each.values, strict=True)
+    ]
+
+
+def _scenario(side: Side) -> dict[str, Any]:
+    question = side.question
+    return {
+        "name": side.name,
+        "title": question.scenario.title,
+        "perspective": question.scenario.perspective,
+        "currency": question.perspective.currency,
+        "price_year": question.perspective.price_year,
+        "thresholds": list(question.thresholds),
+        "strategies": [
+            {
+                "name": arm.name,
+                "label": arm.label,
+                "outcomes": {name: estimate_json(value) for name, value in arm.outcomes.items()},
+            }
+            for arm in side.summary.arms
+        ],
+        "increments": [
+            {
+                "strategy": each.increment.strategy,
+                "comparator": each.increment.comparator,
+                **{k: estimate_json(v) for k, v in _gain(each.increment, each.nmb).items()},
+                "quadrant": each.increment.quadrant,
+            }
+            for each in side.summary.comparisons
+        ],
+    }
+
+
+def _analysed(analysis: Analysis, each: AnalysedStrategy) -> dict[str, Any]:
+    step, thresholds = each.step, analysis.side.question.thresholds
+    return {
+        "analysis": analysis.scenario,
+        "strategy": each.name,
+        "label": analysis.labels[each.name],
+        "cost": estimate_json(each.cost),
+        "qalys": estimate_json(each.qalys),
+        "status": each.status,
+        "against": None if step is None else step.comparator,
+        "icer": None if step is None else step.icer,
+        "icer_se": None if step is None else finite(step.icer_se),
+        "icer_interval": None if step is None else step.icer_interval,
+        "nmb": {f"{t:g}": estimate_json(each.gain.nmb(t)) for t in thresholds},
+        "nhb": {f"{t:g}": estimate_json(each.gain.nhb(t)) for t in thresholds},
+    }
+
 
 FEWEST_SCENARIOS = 2
 
@@ -29,12 +380,12 @@ FEWEST_SCENARIOS = 2
 class CompareResult(ScenarioResult):
     """The differences between scenarios, and their effects in the same patients.
 
-    The columns are those of `sim.analyses.compare.tables.COLUMNS`.
+    The columns are those of `sim.analyses.compare.result.COLUMNS`.
     """
 
     COMMAND = "compare"
-    FILES = comparison_files.NAMES
-    FIGURES = figures.NAMES
+    FILES = NAMES
+    FIGURES = FIGURE_NAMES
 
     def __init__(self, scenario: Scenario, found: Comparison) -> None:
         super().__init__(scenario)
@@ -43,7 +394,7 @@ class CompareResult(ScenarioResult):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        found = comparison_files.comparison_tables(self._found)
+        found = comparison_tables(self._found)
         return {name.removesuffix(".csv"): table for name, table in found.items()}
 
     @property
@@ -92,18 +443,18 @@ class CompareResult(ScenarioResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return comparison_files.comparison_files(self._found)
+        return comparison_files(self._found)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return comparison_files.comparison_json(self._found)
+        return comparison_json(self._found)
 
     def _print(self, console: Console) -> None:
         """Print the scenarios side by side."""
         comparison_table.print_comparison(console, self._found)
 
     def _draw(self, name: str) -> Figure:
-        return figures.drawn_comparison(name, self._found)
+        return drawn_comparison(name, self._found)
 
 
 @checked

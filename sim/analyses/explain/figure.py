@@ -20,8 +20,7 @@ from sim.clinic.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 from sim.economics.ledger import State
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH, colour_of
 from sim.layout.trace import describe_patient
-from sim.replay.replay import Replay
-from sim.replay.timeline import Course, Timeline, timeline
+from sim.replay.replay import Course, Replay, Timeline, timeline
 
 WIDTH_MM: Final = 180.0
 LEVEL_MM: Final = 4.2

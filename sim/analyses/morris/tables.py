@@ -8,7 +8,6 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.morris.analysis import EFFECTS, Screening
-from sim.analyses.shared.files import names_of
 from sim.analyses.shared.global_sensitivity import (
     fixed,
     heading,
@@ -19,7 +18,7 @@ from sim.analyses.shared.global_sensitivity import (
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import shown_label
 from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
@@ -77,7 +76,7 @@ def read_morris(stored: Stored) -> Screening:
 def drawn_morris(result: Screening, top: int) -> Figure:
     """Return the figure of the analysis; it names the `top` inputs."""
     from sim.analyses.morris.figure import morris_figure
-    from sim.analyses.shared.figure_words import words_figure
+    from sim.analyses.shared.figure import words_figure
     from sim.layout.style import styled
 
     looked_at = result.target

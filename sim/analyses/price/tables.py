@@ -11,8 +11,7 @@ from rich.console import Console
 
 from sim.analyses.price.analysis import CURVE as CURVE_TABLE
 from sim.analyses.price.analysis import Chance, PriceAnalysis, PriceLimit
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate

@@ -16,13 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from sim.analyses.shared.against_threshold import (
-    BAND,
-    money_axis,
-    money_curve,
-    threshold_axis,
-    threshold_line,
-)
+from sim.analyses.shared.figure import BAND, money_axis, money_curve, threshold_axis, threshold_line
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5, Array
 from sim.layout.style import colour_of, in_currency, legend_columns, new_figure

@@ -48,7 +48,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sim.analyses.shared.constant import is_constant
+from sim.analyses.shared.outcomes import is_constant
 from sim.economics.estimates import NORMAL_97_5, Array
 
 INTERVAL: Final = (0.025, 0.975)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import pandas as pd
 
-from sim.analyses.psa import figures as psa_figures
+from sim.analyses.psa import tables as psa_figures
 from sim.analyses.psa import tables as psa_files
 from sim.analyses.psa import text as psa_text
 from sim.analyses.psa.acceptability import acceptability_curves
-from sim.analyses.psa.analysis import Size, Work, choose_size, results
-from sim.analyses.psa.answer import Answer, answer
+from sim.analyses.psa.analysis import Answer, Size, Work, answer, choose_size, results
 from sim.analyses.shared.arguments import (
     Cached,
     Draws,

@@ -1,4 +1,7 @@
-"""The files of a probabilistic analysis. Their names and columns are part of the interface."""
+"""The files of a probabilistic analysis, and its figures, each drawn when it is asked for.
+
+Their names and columns are part of the interface.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 from pyarrow import ArrowException
 
-from sim.analyses.psa import figures as psa_figures
+from sim.analyses.psa.acceptability import (
+    acceptability_curves,
+    quiet_increments,
+    switching_thresholds,
+)
 from sim.analyses.psa.allocation import NAIVE_PATIENTS, Allocation, Variances, rounded_up
-from sim.analyses.psa.answer import Answer, Choice, Gain, Planned, answer
+from sim.analyses.psa.analysis import Answer, Choice, Gain, Planned, answer
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
 from sim.analyses.run.tables import INDENT
@@ -29,12 +36,77 @@ from sim.analyses.shared.results import (
 from sim.analyses.shared.stored import Stored
 from sim.economics.incremental import Increment
 from sim.errors import UserError
-from sim.layout.cells import estimate_json, finite
+from sim.layout.cells import SYMBOLS, estimate_json, finite
 from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.run_tables import inputs_table
 from sim.layout.schema import Schema, in_csv, number, text
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.run import Simulation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PLANE: Final = "plane"
+CURVES: Final = "acceptability"
+LOSSES: Final = "expected_loss"
+FIGURE_NAMES: Final = (
+    f"{CURVES}.csv",
+    *figure_names((PLANE, CURVES, LOSSES)),
+)
+
+
+def psa_figures(psa: Psa) -> dict[str, bytes]:
+    """Return the files by name; none where there is nothing to choose."""
+    if len(psa.strategies) == 1:
+        return {}
+    curves = acceptability_curves(psa)
+    files = {f"{CURVES}.csv": in_csv(curves).encode()}
+    return files | figure_files(drawn_psa(psa))
+
+
+def drawn_psa(psa: Psa) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more."""
+    from sim.analyses.psa.figure import (
+        Cloud,
+        acceptability_figure,
+        expected_loss_figure,
+        plane_figure,
+    )
+    from sim.layout.style import styled
+
+    names, question = psa.strategies, psa.question
+    comparator = names[psa.comparator]
+    labels = {each.name: each.shown_name for each in question.scenario.strategies}
+    symbol = SYMBOLS[question.perspective.currency]
+    means = [psa.values(column).mean(axis=0) for column in ("cost", "qalys")]
+    clouds = [
+        Cloud(name, labels[name], *quiet_increments(psa, name).T)
+        for name in names
+        if name != comparator
+    ]
+    curves = acceptability_curves(psa)
+    with styled():
+        return {
+            PLANE: plane_figure(
+                clouds,
+                names,
+                labels[comparator],
+                question.thresholds,
+                symbol=symbol,
+                year=question.perspective.price_year,
+            ),
+            CURVES: acceptability_figure(
+                curves,
+                names,
+                labels,
+                question.thresholds,
+                [switch.threshold for switch in switching_thresholds(*means)],
+                symbol=symbol,
+            ),
+            LOSSES: expected_loss_figure(curves, names, labels, question.thresholds, symbol=symbol),
+        }
+
 
 SUMMARY: Final = "psa.json"
 DRAWN: Final = Schema(
@@ -65,7 +137,7 @@ NAMES: Final = (
     "inputs.csv",
     "provenance.json",
     "citations.txt",
-    *psa_figures.NAMES,
+    *FIGURE_NAMES,
     MANIFEST,
 )
 
@@ -81,7 +153,7 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
         "citations.txt": citations(psa.question),
     }
     files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
-    return files | psa_figures.psa_figures(psa)
+    return files | psa_figures(psa)
 
 
 def psa_json(answer: Answer) -> str:

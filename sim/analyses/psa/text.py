@@ -17,7 +17,7 @@ from sim.analyses.psa.allocation import (
     middle_threshold,
     rounded_up,
 )
-from sim.analyses.psa.answer import Answer, Choice, Planned
+from sim.analyses.psa.analysis import Answer, Choice, Planned
 from sim.analyses.psa.draws_run import INCREMENTS
 from sim.analyses.psa.noise import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE, Split
 from sim.clinic.units import PERCENT

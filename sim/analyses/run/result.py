@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
-from sim.analyses.run import figures
+from sim.analyses.run import tables
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threads, Whole, checked
 from sim.analyses.shared.result import StoredResult, folder_of, written
@@ -40,7 +40,7 @@ class RunResult(StoredResult):
     COMMAND = "run"
     FILES = files.NAMES
     STORED = files.SUMMARY
-    FIGURES = figures.NAMES
+    FIGURES = tables.FIGURE_NAMES
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class RunResult(StoredResult):
 
     def _draw(self, name: str) -> Figure:
         question = self._simulation.question
-        return figures.drawn_run(name, question, self._summary, self._tables())
+        return tables.drawn_run(name, question, self._summary, self._tables())
 
 
 @checked

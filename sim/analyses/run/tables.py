@@ -1,4 +1,7 @@
-"""The files of a run. Their names are part of the interface, and so are the columns of the tables."""
+"""The files of a run, and its figures, each drawn when it is asked for.
+
+The names of the files are part of the interface, and so are the columns of the tables.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.analyses.run import figures
 from sim.analyses.shared.stored import Stored
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import FrontierRow, Increment
+from sim.economics.ledger import COST_CATEGORIES, Account
 from sim.files.documents import exists
 from sim.files.results_folder import check_folder, write_analysis
-from sim.layout.cells import estimate_json, finite, known
+from sim.layout.cells import SYMBOLS, estimate_json, finite, known
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.parameter_table import life_table_json
 from sim.layout.run_columns import EVENTS, INCREMENTS, STRATEGIES, TABLES
 from sim.layout.schema import in_csv
+from sim.layout.text import COST_NAMES
 from sim.simulation.flow import Flow
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.run import Simulation, traces
@@ -27,13 +31,84 @@ from sim.simulation.summary import ArmSummary, Comparison, Step, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+    from sim.simulation.question import Question
+
+SURVIVAL: Final = {"survival_os": "os", "survival_rfs": "rfs"}
+COSTS: Final = "costs"
+FLOW: Final = "flow"
+FRONTIER: Final = "frontier"
+NOBODY: Final = "Nobody was at risk long enough for a curve."
+FIGURE_NAMES: Final = (*SURVIVAL, COSTS, FLOW, FRONTIER)
+
+
+def drawn_run(
+    name: str, question: Question, summary: Summary, tables: Mapping[str, pd.DataFrame]
+) -> Figure:
+    """Return a figure of `FIGURE_NAMES`.
+
+    Parameters
+    ----------
+    name
+        Of the figure.
+    question, summary
+        What was asked, and the answer.
+    tables
+        Of the run by file name, see `sim.layout.run_tables`.
+    """
+    # The plotting library is slow to load and not needed to print.
+    from sim.analyses.run.figure import (
+        TICK_MONTHS,
+        TITLES,
+        costs_figure,
+        flows_figure,
+        survival_figure,
+    )
+    from sim.analyses.shared.figure import Place, Plane, frontier_figure, words_figure
+    from sim.layout.style import styled
+
+    labels = {arm.name: arm.label for arm in summary.arms}
+    money = question.perspective
+    symbol = SYMBOLS[money.currency]
+    with styled():
+        if name == FLOW:
+            return flows_figure(tables["flow.csv"], labels)
+        if name == FRONTIER:
+            places = [
+                Place(labels[row.name], row.effect, row.cost, row.status, row.icer)
+                for row in summary.frontier
+            ]
+            return frontier_figure([Plane("Expected cost and QALYs", places, question)])
+        if name == COSTS:
+            ledger = tables["ledger.csv"]
+            return costs_figure(
+                ledger[ledger["account"] == Account.COST.value].rename(
+                    columns={"discounted": "amount"}
+                ),
+                labels,
+                {
+                    each.label: COST_NAMES.get(
+                        each.label, each.label.replace("_", " ").capitalize()
+                    )
+                    for each in COST_CATEGORIES
+                },
+                symbol=symbol,
+                title=f"Cost per patient, discounted, {money.currency} of {money.price_year}",
+            )
+        survival, endpoint = tables["survival.csv"], SURVIVAL[name]
+        curves = survival[survival["endpoint"] == endpoint].dropna(subset="survival_percent")
+        if not (curves["months"] >= TICK_MONTHS).any():
+            return words_figure(TITLES[endpoint], NOBODY)
+        return survival_figure(curves, (), labels, endpoint=endpoint)
+
 
 INDENT: Final = 2
 
 SUMMARY: Final = "summary.json"
 CATEGORY: Final = "cost."
 TEXTS: Final = (SUMMARY, "provenance.json", "citations.txt")
-NAMES: Final = (*TEXTS, *TABLES, *figure_names(figures.NAMES))
+NAMES: Final = (*TEXTS, *TABLES, *figure_names(FIGURE_NAMES))
 """Every name that a run may write: files of an earlier run under these names are removed."""
 
 
@@ -133,8 +208,8 @@ def run_files(
     texts |= {name: in_csv(table) for name, table in tables.items()}
     return texts | figure_files(
         {
-            name: figures.drawn_run(name, simulation.question, summary, tables)
-            for name in (figures.NAMES if drawn else ())
+            name: drawn_run(name, simulation.question, summary, tables)
+            for name in (FIGURE_NAMES if drawn else ())
         }
     )
 

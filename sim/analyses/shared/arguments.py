@@ -2,12 +2,15 @@
 
 The functions have these types in their signatures. `checked` holds the arguments of a call to them,
 and the options of the command of the same name follow from them, so that a range stands once.
+
+The errors of a function that is called from Python name its arguments instead (`rename_options`).
 """
 
 from __future__ import annotations
 
 import inspect
 import operator
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +31,6 @@ from typing import (
     get_type_hints,
 )
 
-from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 from sim.limits import (
     FEWEST_DRAWS,
@@ -41,6 +43,44 @@ from sim.limits import (
 
 _Given = ParamSpec("_Given")
 _Returned = TypeVar("_Returned")
+
+_OPTION: Final = re.compile(r"--([a-z][a-z-]*)")
+
+
+def rename_options(function: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
+    """Let the errors of a function name its arguments, not the options of a command.
+
+    The command line, which calls the same function, shows the original message.
+    """
+
+    @wraps(function)
+    def renamed(*args: _Given.args, **kwargs: _Given.kwargs) -> _Returned:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            if _OPTION.search(f"{error.key} {error.problem}"):
+                raise _renamed(error) from None
+            raise
+
+    return renamed
+
+
+def _renamed(error: UserError) -> UserError:
+    found = UserError(
+        _argument(error.problem),
+        file=error.file,
+        line=error.line,
+        key=None if error.key is None else _argument(error.key),
+        value=error.value,
+        choices=error.choices,
+    )
+    found.original = error.original
+    return found
+
+
+def _argument(text: str) -> str:
+    return _OPTION.sub(lambda found: found[1].replace("-", "_"), text)
+
 
 TOP: Final = 20
 """Inputs that are shown by default."""

@@ -20,8 +20,7 @@ from typing import Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.constant import DOES_NOT_VARY, is_constant
-from sim.analyses.shared.outcomes import outcome_named
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, is_constant, outcome_named
 from sim.analyses.shared.points import Target
 from sim.analyses.shared.ranges import decided, shown_label
 from sim.analyses.shared.stored import Stored

@@ -1,13 +1,15 @@
 """Outcomes of sensitivity analyses: an outcome of a strategy minus that of the comparator.
 
-Every outcome is read off the same patients under both strategies and comes with the influence of
-each patient on it: numbers whose mean is the outcome, up to a constant, and whose standard
-deviation divided by ``sqrt(n)`` is its Monte Carlo error. Influences of two parameter sets are
-those of the same patients, so the error of a change is that of their paired difference::
+Every outcome is read off the same patients under both strategies, from stored columns of one number
+per patient and strategy, whose names are those of the outcomes in summary.json. It comes with the
+influence of each patient on it: numbers whose mean is the outcome, up to a constant, and whose
+standard deviation divided by ``sqrt(n)`` is its Monte Carlo error. Influences of two parameter sets
+are those of the same patients, so the error of a change is that of their paired difference::
 
     se(change) = sd(influence - base influence) / sqrt(n)
 
-It is exactly 0 where nothing changes for any patient.
+It is exactly 0 where nothing changes for any patient. `is_constant` is the one rule for an outcome
+that does not vary, for analyses that compare or divide spreads.
 
 Source: Hampel FR, J Am Stat Assoc 1974;69:383-93 (influence of an observation on an estimate).
 """
@@ -17,16 +19,123 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, NamedTuple
+from functools import cache, partial
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from sim.analyses.shared.columns import PER_ARM, known_columns
-from sim.clinic.units import DAYS_PER_MONTH
+from sim.clinic.events import Cause
+from sim.clinic.units import DAYS_PER_MONTH, PERCENT
 from sim.economics.estimates import Array, Estimate, mean, median
+from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
+from sim.engine.outcomes import ALIVE
 from sim.errors import UserError
 from sim.simulation.comparison import outcome_unit, per_qaly
+from sim.simulation.summary import EFS_LANDMARK_MONTHS, OS_LANDMARKS_MONTHS, SHARES
+from sim.simulation.tally import (
+    CATEGORIES,
+    CAUSE,
+    CYCLES,
+    DEATH,
+    DISCOUNTED,
+    EFS,
+    RFS,
+    ROW,
+    UNDISCOUNTED,
+)
+
+ROUNDING: Final = 1e-12
+"""Spread of numbers that are the same but for rounding, relative to the largest of them."""
+DOES_NOT_VARY: Final = "the outcome does not vary"
+
+
+def is_constant(values: npt.ArrayLike) -> bool:
+    """Whether values differ by no more than rounding: ``max - min <= 1e-12 max |value|``.
+
+    Of such an outcome there are no indices, shares, ranks or correlations: they would be ratios
+    of rounding errors. Values that are not all finite are not constant; no values are.
+    """
+    found = np.asarray(values, dtype=np.float64).ravel()
+    if not found.size:
+        return True
+    if not np.isfinite(found).all():
+        return False
+    return bool(found.max() - found.min() <= ROUNDING * np.abs(found).max())
+
+
+Column = Callable[[Array, Array, float], Array]
+"""From outcome rows, amounts and the horizon in days to (patient, strategy)."""
+PER_ARM: Final = ("death_days", "rfs_days")
+"""Times, whose medians are compared, not their means."""
+
+
+@cache
+def known_columns() -> dict[str, Column]:
+    """Return all columns by name."""
+    columns: dict[str, Column] = {}
+    for suffix, kind in (("", DISCOUNTED), ("_undiscounted", UNDISCOUNTED)):
+        for name, account, categories in (
+            ("cost", Account.COST, COST_CATEGORIES),
+            ("qalys", Account.QALY, QALY_CATEGORIES),
+            ("life_years", Account.LIFE_YEARS, ()),
+        ):
+            members = tuple(c for c in CATEGORIES if c.account == account)
+            columns[f"{name}{suffix}"] = partial(_amount, kind, members)
+            for category in categories:
+                columns[f"{name}{suffix}.{category.label}"] = partial(_amount, kind, (category,))
+    for share in SHARES:
+        columns[f"{share}_percent"] = partial(_flag, ROW.index(share))
+    columns["cycles_mean"] = partial(_value, CYCLES)
+    columns[f"efs_{EFS_LANDMARK_MONTHS}_months_percent"] = partial(
+        _survival, EFS, EFS_LANDMARK_MONTHS
+    )
+    for months in OS_LANDMARKS_MONTHS:
+        columns[f"os_{months}_months_percent"] = partial(_survival, DEATH, months)
+    for cause in Cause:
+        columns[f"death_{cause.name.lower()}_percent"] = partial(_cause, int(cause))
+    columns["alive_at_horizon_percent"] = partial(_cause, ALIVE)
+    columns["death_days"] = partial(_value, DEATH)
+    columns["rfs_days"] = partial(_value, RFS)
+    return columns
+
+
+def _amount(
+    kind: int, members: tuple[Category, ...], rows: Array, amounts: Array, horizon_days: float
+) -> Array:
+    del rows, horizon_days
+    places = [CATEGORIES.index(category) for category in members]
+    total: Array = amounts[:, :, kind, places].sum(axis=-1)
+    return total
+
+
+def _value(place: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
+    del amounts, horizon_days
+    values: Array = rows[:, :, place].copy()
+    return values
+
+
+def _flag(place: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
+    del amounts, horizon_days
+    return _percent(rows[:, :, place] > 0.0)
+
+
+def _survival(place: int, months: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
+    del amounts
+    at = months * DAYS_PER_MONTH
+    if at > horizon_days:
+        return np.full(rows.shape[:2], np.nan)
+    return _percent(rows[:, :, place] > at)
+
+
+def _cause(cause: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
+    del amounts, horizon_days
+    return _percent(rows[:, :, CAUSE] == cause)
+
+
+def _percent(hits: np.ndarray[Any, np.dtype[np.bool_]]) -> Array:
+    return np.where(hits, PERCENT, 0.0)
+
 
 Pair = Mapping[str, tuple[Array, Array]]
 """By column: the patients under the strategy and under the comparator."""

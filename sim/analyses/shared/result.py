@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
 
+from sim.analyses.shared.arguments import rename_options
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored
-from sim.analyses.shared.wording import rename_options
 from sim.errors import UserError
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sim.analyses.psa.draws_run import CHUNK_DRAWS, PARAMETER, Psa
-from sim.files.provenance import source_hash
-from sim.simulation.provenance import fingerprint
+from sim.simulation.provenance import fingerprint, source_hash
 from sim.simulation.question import Question
 from sim.version import __version__
 

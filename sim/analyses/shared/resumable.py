@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
-from sim.analyses.shared.arguments import TOP, Whole
-from sim.analyses.shared.files import analysis_files, in_bytes, summary_json
+from sim.analyses.shared.arguments import TOP, Whole, rename_options
 from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, manifest_text
-from sim.analyses.shared.stored import Stored
-from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.stored import Stored, analysis_files, in_bytes, summary_json
 from sim.analyses.shared.work import finished, kept_chunks, sets_progress
 from sim.files.results_folder import beside_others
 

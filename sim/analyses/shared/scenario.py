@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
-from sim.analyses.shared.wording import rename_options
+from sim.analyses.shared.arguments import rename_options
 from sim.errors import UserError
 from sim.limits import MOST_PATIENTS
 

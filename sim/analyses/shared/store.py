@@ -1,7 +1,7 @@
 """A folder of results, filled chunk by chunk, so that nothing finished is ever lost.
 
 Chunks of draws are in ``DIR/chunks`` until all are there, each a Parquet file behind a checksum
-(`sim.files.checksum`) that binds it to its analysis and its number. Files come into place complete
+(`sim.files.cache_folder`) that binds it to its analysis and its number. Files come into place complete
 and flushed to the disk (`sim.files.atomic`), so that only whole files are left however the program
 ends. The results of an earlier analysis in DIR stay until those of this one are complete.
 """
@@ -19,8 +19,7 @@ import pandas as pd
 from sim.analyses.shared.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
 from sim.errors import UserError
 from sim.files.atomic import DRAFT, write_file, write_files
-from sim.files.cache_folder import delete
-from sim.files.checksum import Damaged, verified, with_checksum
+from sim.files.cache_folder import Damaged, delete, verified, with_checksum
 from sim.files.results_folder import OPTION, check_folder, refused_as
 
 CHUNKS: Final = "chunks"

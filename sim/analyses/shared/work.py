@@ -78,9 +78,9 @@ def kept_chunks(
     if out is None:
         yield None
         return
-    from sim.analyses.shared.files import names_of
     from sim.analyses.shared.results import MANIFEST
     from sim.analyses.shared.store import opened
+    from sim.analyses.shared.stored import names_of
 
     with opened(out, asked(), (*names_of(analysis), MANIFEST), resume=resume) as store:
         yield store

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from sim.analyses.shared.global_sensitivity import INDICES
-from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.points import FITTED
 from sim.analyses.shared.text import against
 from sim.analyses.sobol.analysis import Sobol
 from sim.clinic.units import PERCENT

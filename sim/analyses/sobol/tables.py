@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import names_of
 from sim.analyses.shared.global_sensitivity import (
     INDICES,
     fixed,
@@ -17,9 +16,9 @@ from sim.analyses.shared.global_sensitivity import (
     read_target,
     target_summary,
 )
-from sim.analyses.shared.groups import FITTED
+from sim.analyses.shared.points import FITTED
 from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     against,
@@ -28,8 +27,7 @@ from sim.analyses.shared.text import (
     folded,
     print_notes,
 )
-from sim.analyses.sobol.analysis import Check, Sobol
-from sim.analyses.sobol.shapley import COLUMNS
+from sim.analyses.sobol.analysis import COLUMNS, Check, Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.cells import finite, known
 from sim.layout.schema import Schema, count, number, records, text
@@ -110,7 +108,7 @@ def read_sobol(stored: Stored) -> Sobol:
 
 def drawn_sobol(result: Sobol) -> Figure:
     """Return the figure of the analysis."""
-    from sim.analyses.shared.figure_words import words_figure
+    from sim.analyses.shared.figure import words_figure
     from sim.analyses.sobol.figure import sobol_figure
     from sim.layout.style import styled
 

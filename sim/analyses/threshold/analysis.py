@@ -21,17 +21,19 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.constant import is_constant
-from sim.analyses.shared.outcomes import COST, QALYS
+from sim.analyses.shared.outcomes import COST, QALYS, is_constant
 from sim.analyses.shared.paired_runs import (
     Progress,
     Sample,
+    Sets,
+    chunks_of,
+    rows_of,
     sample,
+    sets_to_simulate,
     strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import Range
-from sim.analyses.shared.sets import Sets, chunks_of, rows_of, sets_to_simulate
 from sim.economics.estimates import Array, mean
 from sim.simulation.question import Question
 

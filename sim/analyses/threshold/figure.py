@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim.analyses.shared.figure_words import named, number, whole_ticks
-from sim.analyses.shared.principal import NORMAL_97_5
+from sim.analyses.shared.figure import named, number, whole_ticks
+from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import strategy_label
 from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
 from sim.layout.cells import SYMBOLS

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, checked
+from sim.analyses.shared.paired_runs import CHUNK_SETS
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
-from sim.analyses.shared.sets import CHUNK_SETS
 from sim.analyses.shared.work import check_store
 from sim.analyses.threshold import analysis, tables
 from sim.analyses.threshold.analysis import ThresholdAnalysis

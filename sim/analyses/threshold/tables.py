@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import names_of
+from sim.analyses.shared.outcomes import DOES_NOT_VARY
 from sim.analyses.shared.ranges import Range
 from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     money,

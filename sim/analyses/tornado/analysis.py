@@ -19,19 +19,26 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.constant import is_constant
-from sim.analyses.shared.outcomes import ICER, Outcome, Reading, change, outcome_named
+from sim.analyses.shared.outcomes import ICER, Outcome, Reading, change, is_constant, outcome_named
 from sim.analyses.shared.paired_runs import (
     Progress,
+    Row,
     Sample,
+    Sets,
+    rows_of,
     sample,
     strategy_names,
     with_values,
 )
-from sim.analyses.shared.principal import NORMAL_97_5, Component, components, moved_along
-from sim.analyses.shared.ranges import shown_label, uncertain_ranges
-from sim.analyses.shared.sets import Row, Sets, rows_of
-from sim.analyses.shared.switches import alternatives
+from sim.analyses.shared.ranges import (
+    NORMAL_97_5,
+    Component,
+    alternatives,
+    components,
+    moved_along,
+    shown_label,
+    uncertain_ranges,
+)
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment

@@ -11,16 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.figure_words import (
-    amount,
-    axis_label,
-    balanced,
-    in_unit,
-    words_figure,
-)
-from sim.analyses.shared.outcomes import ICER, NHB, NMB
-from sim.analyses.shared.principal import NORMAL_97_5
+from sim.analyses.shared.figure import amount, axis_label, balanced, in_unit, words_figure
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB
+from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import against, money, strategy_label
 from sim.analyses.tornado.analysis import (
     STATUSES,

@@ -16,10 +16,10 @@ from sim.analyses.shared.arguments import (
     Top,
     checked,
 )
+from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import RankedResult, Resumable
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
-from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.work import check_store
 from sim.analyses.tornado import analysis, tables
 from sim.analyses.tornado.analysis import Tornado

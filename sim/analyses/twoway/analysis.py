@@ -12,17 +12,18 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.constant import is_constant
-from sim.analyses.shared.outcomes import COST, NMB, QALYS, Outcome, outcome_named
+from sim.analyses.shared.outcomes import COST, NMB, QALYS, Outcome, is_constant, outcome_named
 from sim.analyses.shared.paired_runs import (
     Progress,
+    Row,
     Sample,
+    Sets,
+    rows_of,
     sample,
     strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import Range
-from sim.analyses.shared.sets import Row, Sets, rows_of
 from sim.analyses.tornado.analysis import chosen_strategy, middle_threshold
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError

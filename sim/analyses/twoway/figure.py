@@ -12,14 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.ndimage import distance_transform_edt
 
-from sim.analyses.shared.figure_words import (
-    axis_label,
-    balanced,
-    in_unit,
-    named,
-    number,
-    whole_ticks,
-)
+from sim.analyses.shared.figure import axis_label, balanced, in_unit, named, number, whole_ticks
 from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.tornado.figure import FLIP_MARK
 from sim.analyses.twoway.analysis import TwoWay

@@ -15,11 +15,11 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
+from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
-from sim.analyses.shared.sets import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.work import check_store
 from sim.analyses.twoway import analysis, tables
 from sim.analyses.twoway.analysis import TwoWay

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.constant import DOES_NOT_VARY
-from sim.analyses.shared.files import names_of
-from sim.analyses.shared.outcomes import outcome_named
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.ranges import Range
 from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     against,

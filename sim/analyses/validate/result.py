@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
-from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked
+from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked, rename_options
 from sim.analyses.shared.result import Result, folder_of, written
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.validate import tables
 from sim.analyses.validate.tables import print_validation
 from sim.errors import UserError

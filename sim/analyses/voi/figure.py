@@ -11,8 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from sim.analyses.shared.against_threshold import money_axis, money_curve, threshold_axis
-from sim.analyses.shared.figure_words import balanced, words_figure
+from sim.analyses.shared.figure import (
+    balanced,
+    money_axis,
+    money_curve,
+    threshold_axis,
+    words_figure,
+)
 from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import money_text
 from sim.layout.style import COLOURS, GREY, in_currency, new_figure

@@ -23,11 +23,11 @@ from sim.analyses.shared.arguments import (
     Top,
     Whole,
     checked,
+    rename_options,
 )
 from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored
-from sim.analyses.shared.wording import rename_options
 from sim.analyses.voi import tables as report
 from sim.analyses.voi.analysis import (
     ValueOfInformation,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import analysis_files, names_of, summary_json
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes
 from sim.analyses.voi.analysis import CURVE as CURVE_TABLE
 from sim.analyses.voi.analysis import Knowledge, ValueOfInformation

@@ -18,13 +18,15 @@ from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import COST, NMB, QALYS, change, outcome_named
 from sim.analyses.shared.paired_runs import (
     Progress,
+    Row,
     Sample,
+    Sets,
+    rows_of,
     sample,
     strategy_names,
     with_values,
 )
-from sim.analyses.shared.sets import Row, Sets, rows_of
-from sim.analyses.shared.switches import given_values
+from sim.analyses.shared.ranges import given_values
 from sim.analyses.tornado.analysis import middle_threshold
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment

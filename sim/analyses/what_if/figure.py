@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from sim.analyses.shared.figure_words import balanced, number
-from sim.analyses.shared.principal import NORMAL_97_5
+from sim.analyses.shared.figure import balanced, number
+from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.what_if.analysis import Column, Gain, ScenarioMatrix
 from sim.layout.cells import SYMBOLS

@@ -6,10 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, Threshold, checked
+from sim.analyses.shared.paired_runs import sets_to_simulate
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
-from sim.analyses.shared.sets import sets_to_simulate
 from sim.analyses.shared.work import check_store
 from sim.analyses.what_if import analysis, tables
 from sim.analyses.what_if.analysis import ScenarioMatrix

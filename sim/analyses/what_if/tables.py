@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.files import names_of
 from sim.analyses.shared.outcomes import NMB, outcome_named
 from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
     estimate_cell,

@@ -64,7 +64,7 @@ from numba.core.typed_passes import (
 )
 from numba.extending import intrinsic
 
-from sim.engine.data import Data
+from sim.engine.values import Data
 from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
 
 NO_ADDRESS: Final = 0

@@ -21,9 +21,9 @@ from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, new_body
 from sim.engine.compiled.precompute import precompute_block
 from sim.engine.compiled.records import records
-from sim.engine.data import Data
 from sim.engine.model import Model, Strategy, World
 from sim.engine.streams import blocks
+from sim.engine.values import Data
 
 
 def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:

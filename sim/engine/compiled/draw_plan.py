@@ -14,8 +14,8 @@ import numpy as np
 from sim.clinic.draws import CYCLES_PER_LINE, DRAWS, Form, Patients, RandomDraw, occurrence
 from sim.clinic.patient import ENTRY_DECISIONS
 from sim.clinic.toxicity import DURATION_DECISION, ONSET_DECISION, Toxicity
-from sim.engine.data import Data
 from sim.engine.model import Settings
+from sim.engine.values import Data
 
 CYCLES_AHEAD: Final = 5
 LATER_CYCLES: Final = tuple(range(1, CYCLES_AHEAD))

@@ -14,7 +14,7 @@ from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.distributions import standard_exponential
 from sim.engine.compiled.compiler import unit_number
 from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL
-from sim.engine.data import Data
+from sim.engine.values import Data
 
 U64 = np.uint64
 MULTIPLIER_0: Final = U64(0xD2511F53)

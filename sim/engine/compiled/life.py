@@ -22,9 +22,9 @@ from sim.engine.compiled.memory import (
     RELAPSED_DAYS,
     person_in,
 )
-from sim.engine.data import Data
 from sim.engine.outcomes import clear, note
 from sim.engine.patient_pathway import enter, step
+from sim.engine.values import Data
 
 any_refractory_days = plain.refractory_days
 any_relapsed_days = plain.relapsed_days

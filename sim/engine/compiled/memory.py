@@ -16,9 +16,9 @@ from sim.clinic.patient import EntryDraws, Patient
 from sim.clinic.toxicity import Toxicity
 from sim.engine.compiled.draw_plan import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
 from sim.engine.compiled.records import NUMBERS, Records
-from sim.engine.data import Data
 from sim.engine.life import FILLED_FIRST, Life
 from sim.engine.outcomes import Noted
+from sim.engine.values import Data
 
 BLOCK: Final = 256
 """Patients whose draws are made at once; results do not depend on it."""

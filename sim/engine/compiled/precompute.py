@@ -44,7 +44,7 @@ from sim.engine.compiled.memory import (
     person_in,
 )
 from sim.engine.compiled.subsets import DURATION, draw_for_subsets
-from sim.engine.data import Data
+from sim.engine.values import Data
 
 duration_days = toxicity.duration_days
 disease_hazard_ratio = disease.disease_hazard_ratio

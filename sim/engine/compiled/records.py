@@ -13,8 +13,8 @@ import numpy as np
 
 from sim.clinic.mortality import LifeTable
 from sim.clinic.toxicity import Toxicity
-from sim.engine.data import Data
 from sim.engine.model import Model, Plan, Regimen, Rules
+from sim.engine.values import Data
 
 Records = np.recarray[Any, Any]
 MOST_LINES: Final = 6

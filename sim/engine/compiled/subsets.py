@@ -23,7 +23,7 @@ from sim.engine.compiled.draw_plan import (
 )
 from sim.engine.compiled.draws import draw_group, draw_listed
 from sim.engine.compiled.memory import MRD_ONLY
-from sim.engine.data import Data
+from sim.engine.values import Data
 
 duration_days = toxicity.duration_days
 
