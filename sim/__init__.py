@@ -41,12 +41,8 @@ if TYPE_CHECKING:
     from sim.analyses.shared.scenario import Scenario as Scenario
     from sim.analyses.sobol.result import SobolResult as SobolResult
     from sim.analyses.sobol.result import sobol as sobol
-    from sim.analyses.threshold.result import (
-        ThresholdResult as ThresholdResult,
-    )
-    from sim.analyses.threshold.result import (
-        threshold as threshold,
-    )
+    from sim.analyses.threshold.result import ThresholdResult as ThresholdResult
+    from sim.analyses.threshold.result import threshold as threshold
     from sim.analyses.tornado.result import TornadoResult as TornadoResult
     from sim.analyses.tornado.result import tornado as tornado
     from sim.analyses.twoway.result import TwowayResult as TwowayResult

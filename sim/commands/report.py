@@ -159,10 +159,10 @@ def _write_missing(
 
 
 def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
-    from sim.analyses.what_if.tables import ANALYSIS
+    from sim.analyses.what_if.result import FILES_OF
     from sim.layout.schema import read_json
 
-    path = results.folder / f"{ANALYSIS if kind == 'what-if' else kind}.json"
+    path = results.folder / f"{FILES_OF if kind == 'what-if' else kind}.json"
     return path.exists() and bool(results.belongs(read_json(path)))
 
 

@@ -11,15 +11,15 @@ from typing import Any, Final
 import pandas as pd
 
 from sim.analyses.price.analysis import PriceAnalysis
-from sim.analyses.price.tables import read_price
+from sim.analyses.price.result import read_price
 from sim.analyses.psa.acceptability import CURVES, Switch, quiet_increments, switching_thresholds
 from sim.analyses.psa.draws_run import Psa
-from sim.analyses.psa.tables import read_psa
+from sim.analyses.psa.result import read_psa
 from sim.analyses.shared.stored import Stored
 from sim.analyses.tornado.analysis import Tornado
-from sim.analyses.tornado.tables import read_tornado
-from sim.analyses.validate.tables import TABLE as VALIDATION
-from sim.analyses.voi.tables import read_voi, voi_table
+from sim.analyses.tornado.result import read_tornado
+from sim.analyses.validate.result import TABLE as VALIDATION
+from sim.analyses.voi.result import read_voi, voi_table
 from sim.errors import UserError
 from sim.evidence.register import Published, find_folder, published
 from sim.files.documents import exists

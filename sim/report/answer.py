@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
-from sim.analyses.voi.tables import EVERYTHING
+from sim.analyses.voi.result import EVERYTHING
 from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.layout.cells import patients_in_words
 from sim.report import first_screen

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sim.analyses.voi.tables import EVERYTHING, EXPLAINED
+from sim.analyses.voi.result import EVERYTHING, EXPLAINED
 from sim.economics.estimates import NORMAL_97_5
 from sim.report.analyses import Information
 from sim.report.drawing import LEAST_MM, Drawing, Scale

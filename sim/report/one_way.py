@@ -6,7 +6,7 @@ import math
 from typing import Any, Final
 
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado, shown_sections
-from sim.analyses.tornado.tables import NO_PARAMETER, NOTHING_CHANGES, why_undefined
+from sim.analyses.tornado.result import NO_PARAMETER, NOTHING_CHANGES, why_undefined
 from sim.economics.estimates import NORMAL_97_5
 from sim.report.drawing import Drawing, Scale
 from sim.report.results import Results

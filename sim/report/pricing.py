@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.analyses.price.analysis import PriceAnalysis
-from sim.analyses.price.tables import LINEAR, NEVER
+from sim.analyses.price.result import LINEAR, NEVER
 from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Results
 from sim.report.words import money, money_with_error, percent

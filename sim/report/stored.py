@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from typing import Any, Final, NamedTuple
 
-from sim.analyses.morris.tables import LAYOUT as MORRIS
+from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
-from sim.analyses.sobol.tables import LAYOUT as SOBOL
-from sim.analyses.threshold.tables import LAYOUT as THRESHOLD
-from sim.analyses.twoway.tables import LAYOUT as TWOWAY
-from sim.analyses.what_if.tables import LAYOUT as WHAT_IFS
+from sim.analyses.sobol.result import FILE_LAYOUT as SOBOL
+from sim.analyses.threshold.result import FILE_LAYOUT as THRESHOLD
+from sim.analyses.twoway.result import FILE_LAYOUT as TWOWAY
+from sim.analyses.what_if.result import FILE_LAYOUT as WHAT_IFS
 from sim.files.documents import exists
 from sim.layout.figure_file import FORMATS
 from sim.layout.schema import read_text

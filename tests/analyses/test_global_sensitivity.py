@@ -12,8 +12,8 @@ import pytest
 
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.analysis import morris_of
-from sim.analyses.morris.tables import TABLE as MORRIS
-from sim.analyses.morris.tables import morris_table
+from sim.analyses.morris.result import TABLE as MORRIS
+from sim.analyses.morris.result import morris_table
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
 from sim.analyses.shared.points import (
     FITTED,
@@ -28,8 +28,8 @@ from sim.analyses.shared.points import (
 from sim.analyses.shared.store import opened
 from sim.analyses.sobol import analysis as sobol
 from sim.analyses.sobol.analysis import shapley_effects
-from sim.analyses.sobol.tables import LAYOUT, sobol_table
-from sim.analyses.sobol.tables import TABLE as SOBOL
+from sim.analyses.sobol.result import FILE_LAYOUT, sobol_table
+from sim.analyses.sobol.result import TABLE as SOBOL
 from sim.errors import UserError
 from sim.simulation.parameter_draws import fitted_draws, uncertain
 from sim.simulation.question import ask, with_numbers
@@ -233,11 +233,11 @@ def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indic
     assert table["total"].is_monotonic_decreasing
     assert 0.0 <= indices.check.noise_share
     assert table[["first_order_check", "total_check"]].notna().all().all()
-    assert json.loads(LAYOUT.json(indices))["noise_share"] == indices.check.noise_share
+    assert json.loads(FILE_LAYOUT.json(indices))["noise_share"] == indices.check.noise_share
 
 
 def test_threads_do_not_matter(small, indices):
-    assert LAYOUT.json(sobol.sobol(small, threads=1)) == LAYOUT.json(indices)
+    assert FILE_LAYOUT.json(sobol.sobol(small, threads=1)) == FILE_LAYOUT.json(indices)
 
 
 def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
@@ -265,7 +265,7 @@ def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
         assert small.work(store.done()) == 28 + 2 * 92
         found = sobol.sobol(small, progress=finished.append, store=store)
     assert sum(finished) == 28 + 2 * 92
-    assert LAYOUT.json(found) == LAYOUT.json(indices)
+    assert FILE_LAYOUT.json(found) == FILE_LAYOUT.json(indices)
 
 
 def test_points_are_counted_by_chunks():
@@ -407,5 +407,5 @@ def test_topics_of_the_fitted_parameters_are_those_of_the_question(question):
     fitted = list(part.values(np.array([[0.5]])))
     assert found.fitted["parameters"].sum() == len(fitted) > 30
     assert set(found.fitted.index) == {group_of(name) for name in fitted}
-    content = json.loads(LAYOUT.json(found))
+    content = json.loads(FILE_LAYOUT.json(found))
     assert [row["topic"] for row in content["fitted"]] == found.fitted.index.to_list()

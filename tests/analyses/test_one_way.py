@@ -33,12 +33,7 @@ from sim.analyses.tornado.analysis import (
     shown_sections,
     tornado,
 )
-from sim.analyses.tornado.tables import (
-    LAYOUT,
-    TABLE,
-    print_tornado,
-    tornado_table,
-)
+from sim.analyses.tornado.result import FILE_LAYOUT, TABLE, print_tornado, tornado_table
 from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
 from sim.errors import UserError
@@ -415,14 +410,14 @@ def test_a_parameter_that_the_scenario_sets_is_its_own_choice(ask):
 
 def test_the_answer_is_the_same_bytes_at_any_number_of_threads(analysis):
     again = tornado(asked(patients=300), threads=1)
-    assert LAYOUT.json(again) == LAYOUT.json(analysis)
+    assert FILE_LAYOUT.json(again) == FILE_LAYOUT.json(analysis)
     assert tornado_table(again).to_csv() == tornado_table(analysis).to_csv()
 
 
 @pytest.mark.slow
 def test_all_files_are_the_same_bytes_at_any_number_of_threads(analysis):
     again = tornado(asked(patients=300), threads=1)
-    assert LAYOUT.files(again, 20) == LAYOUT.files(analysis, 20)
+    assert FILE_LAYOUT.files(again, 20) == FILE_LAYOUT.files(analysis, 20)
 
 
 def test_the_table_has_its_documented_columns(analysis):

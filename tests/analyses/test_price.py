@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.price import tables as report
+from sim.analyses.price import result as report
 from sim.analyses.price.analysis import only_regimen, price_parameter, priced_results
 from sim.analyses.psa.acceptability import ceac
 from sim.analyses.psa.analysis import Work

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from filelock import FileLock
 
 from sim.analyses.psa import analysis
-from sim.analyses.psa.tables import DRAWN, NAMES, SUMMARY
+from sim.analyses.psa.result import DRAWN, NAMES, SUMMARY
 from sim.analyses.shared import results, store
 from sim.cli import commands
 from sim.engine.compiled.compiler import use_cache_folder

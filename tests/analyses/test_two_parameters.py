@@ -9,9 +9,9 @@ import pytest
 
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.threshold.analysis import GRID, PRECISION, SEARCH, threshold_analysis, work
-from sim.analyses.threshold.tables import threshold_table
+from sim.analyses.threshold.result import threshold_table
 from sim.analyses.twoway.analysis import two_way
-from sim.analyses.twoway.tables import TABLE, two_way_table
+from sim.analyses.twoway.result import TABLE, two_way_table
 from sim.errors import UserError
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run

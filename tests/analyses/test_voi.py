@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.psa import tables as psa_figures
+from sim.analyses.psa import result as psa_figures
 from sim.analyses.psa.acceptability import (
     acceptability_curves,
     ceac,
@@ -18,7 +18,7 @@ from sim.analyses.psa.acceptability import (
 )
 from sim.analyses.psa.draws_run import COVARIANCE, run_psa
 from sim.analyses.psa.noise import split
-from sim.analyses.voi import tables as report
+from sim.analyses.voi import result as report
 from sim.analyses.voi.analysis import (
     default_groups,
     leading,
@@ -227,7 +227,7 @@ def test_mistakes_end_with_one_message(arguments, problem):
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
     from sim.analyses.psa.figure import BROAD
-    from sim.analyses.psa.tables import CURVES, drawn_psa
+    from sim.analyses.psa.result import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several)[CURVES].axes
     black = [line for line in axes.lines if line.get_color() == BROAD["color"]]

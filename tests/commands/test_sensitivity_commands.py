@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.morris import tables as morris
-from sim.analyses.sobol import tables as sobol
-from sim.analyses.threshold import tables as threshold
-from sim.analyses.tornado import tables as one_way
-from sim.analyses.twoway import tables as two_way
-from sim.analyses.what_if import tables as what_ifs
+from sim.analyses.morris import result as morris
+from sim.analyses.sobol import result as sobol
+from sim.analyses.threshold import result as threshold
+from sim.analyses.tornado import result as one_way
+from sim.analyses.twoway import result as two_way
+from sim.analyses.what_if import result as what_ifs
 from sim.cli import commands
 from sim.layout.text import DISCLAIMER
 from tests.support.places import ROOT

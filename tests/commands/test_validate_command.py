@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from sim.analyses.validate import tables as validation_files
+from sim.analyses.validate import result as validation_files
 from sim.analyses.validate.figure import MISSED, PANELS, curves_figure, forest_figure
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.cli import commands

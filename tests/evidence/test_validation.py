@@ -9,12 +9,13 @@ import pytest
 from scipy.special import expit, logit, ndtri
 from scipy.stats import binom
 
-from sim.analyses.validate.tables import TABLE
+from sim.analyses.validate.result import TABLE
 from sim.evidence import validation
 from sim.evidence.protocol import load_protocol
 from sim.evidence.register import Register
 from sim.evidence.targets import Target
 from sim.evidence.validation import SUMMARY_COLUMNS, natural, summary, validate
+from sim.simulation import parameter_sets
 from tests.support.places import ROOT
 
 PROTOCOL = load_protocol(ROOT / "calibration" / "adult_rr.yaml")
@@ -60,7 +61,7 @@ def predicted(one, middle, spread, error, monkeypatch):
     def run_sets(_question, sets, **_):
         return (SimpleNamespace(tally=value) for value, _ in zip(shown, sets, strict=True))
 
-    monkeypatch.setattr(validation, "run_sets", run_sets)
+    monkeypatch.setattr(parameter_sets, "run_sets", run_sets)
     posterior = pd.DataFrame({"unknown": np.zeros(400)})
     found = validate(PROTOCOL, (cohort,), posterior, {}, draws=400)
     assert list(found.table.columns) == list(TABLE.names)

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from sim import run
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.figure import morris_figure
-from sim.analyses.morris.tables import morris_table
+from sim.analyses.morris.result import morris_table
 from sim.analyses.shared.figure import balanced
 from sim.analyses.shared.points import target
 from sim.analyses.shared.ranges import asked_range

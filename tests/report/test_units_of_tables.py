@@ -5,17 +5,17 @@ import pytest
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files
-from sim.analyses.morris.tables import TABLE as MORRIS
-from sim.analyses.price import tables as price
+from sim.analyses.morris.result import TABLE as MORRIS
+from sim.analyses.price import result as price
 from sim.analyses.psa.acceptability import CURVES
-from sim.analyses.threshold import tables as threshold
-from sim.analyses.tornado.tables import TABLE as TORNADO
-from sim.analyses.twoway import tables as two_way
-from sim.analyses.validate.tables import TABLE as VALIDATION
-from sim.analyses.voi import tables as voi
+from sim.analyses.threshold import result as threshold
+from sim.analyses.tornado.result import TABLE as TORNADO
+from sim.analyses.twoway import result as two_way
+from sim.analyses.validate.result import TABLE as VALIDATION
+from sim.analyses.voi import result as voi
 from sim.analyses.what_if.analysis import scenario_matrix
-from sim.analyses.what_if.tables import TABLE as WHAT_IFS
-from sim.analyses.what_if.tables import matrix_table
+from sim.analyses.what_if.result import TABLE as WHAT_IFS
+from sim.analyses.what_if.result import matrix_table
 from sim.economics.ledger import Account
 from sim.layout import run_columns
 from sim.layout.run_tables import run_tables

@@ -1,12 +1,18 @@
-"""``morris``: screen the uncertain parameters for the influential ones."""
+"""``morris``: screen the uncertain parameters for the influential ones.
+
+The screening as files and as it is printed, and the function that answers with it.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from sim.analyses.morris import analysis, tables
-from sim.analyses.morris.analysis import Screening
+import pandas as pd
+from rich.console import Console
+
+from sim.analyses.morris import analysis
+from sim.analyses.morris.analysis import EFFECTS, Screening
 from sim.analyses.shared.arguments import (
     TOP,
     Groups,
@@ -20,29 +26,155 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.points import chunks_of, fitted_target, manifest, points_to_simulate
+from sim.analyses.shared.global_sensitivity import (
+    fixed,
+    heading,
+    nothing,
+    read_target,
+    target_summary,
+)
+from sim.analyses.shared.points import (
+    Target,
+    chunks_of,
+    fitted_target,
+    manifest,
+    points_to_simulate,
+)
+from sim.analyses.shared.ranges import shown_label
 from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.resumable import Layout, RankedResult, Resumable
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
 from sim.analyses.shared.work import check_store
+from sim.layout.schema import Schema, number, records, text
+from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
+from sim.simulation.parameter_draws import REST, wholes
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
+
+ANALYSIS: Final = "morris"
+NAMES: Final = names_of(ANALYSIS)
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("input"),
+        text("label"),
+        *(number(name, "in `unit`; see `sim.analyses.morris.analysis`") for name in EFFECTS),
+        text("unit", "that of the outcome"),
+    ),
+)
+"""One row per input, the largest `mu_star` first."""
+NO_EFFECTS: Final = "no effects and no ranks"
+
+
+def morris_table(result: Screening) -> pd.DataFrame:
+    """Return the effects as `TABLE`."""
+    table = result.table.rename_axis("input").reset_index()
+    table.insert(1, "label", [_label(result.target, str(name)) for name in table["input"]])
+    table["unit"] = result.target.outcome.file_unit
+    return table[list(TABLE.names)]
+
+
+def morris_summary(result: Screening) -> dict[str, Any]:
+    """Return the content of morris.json after its heading."""
+    return {
+        **target_summary(result.target),
+        "varies": not result.is_constant,
+        "trajectories": result.trajectories,
+        "runs": result.runs,
+        "inputs": records(morris_table(result)),
+    }
+
+
+def read_morris(stored: Stored) -> Screening:
+    """Return the effects that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, table = stored.summary, stored.table(TABLE).set_index("input")
+    return Screening(read_target(stored), told["trajectories"], told["runs"], table[list(EFFECTS)])
+
+
+def drawn_morris(result: Screening, top: int) -> Figure:
+    """Return the figure of the analysis; it names the `top` inputs."""
+    from sim.analyses.morris.figure import morris_figure
+    from sim.analyses.shared.figure import words_figure
+    from sim.layout.style import styled
+
+    looked_at = result.target
+    with styled():
+        if result.is_constant:
+            title = against(looked_at.question, looked_at.strategy)
+            return words_figure(title, nothing(looked_at, NO_EFFECTS))
+        return morris_figure(morris_table(result), looked_at, top=top)
+
+
+def print_morris(console: Console, result: Screening, top: int) -> None:
+    """Print the inputs with the largest effects, or that there are none."""
+    heading(console, result.target)
+    if result.is_constant:
+        print_notes(console, nothing(result.target, NO_EFFECTS), *fixed(result.target))
+        return
+    outcome = result.target.outcome
+    rows = [
+        Row(
+            folded(_label(result.target, str(name))),
+            [
+                amount(outcome, row["mu_star"], row["mu_star_ci"]),
+                amount(outcome, row["mu"]),
+                amount(outcome, row["sigma"]),
+            ],
+        )
+        for name, row in result.table.head(top).iterrows()
+    ]
+    headings = ["mu* (95 % +/-)", "mu", "sigma"]
+    print_table(console, Table(f"First {len(rows)} of {len(result.table)}", headings, [rows]))
+    without = int((result.table["mu_star"] == 0.0).sum())
+    print_notes(
+        console,
+        "mu* is the mean size of the change of the outcome over the range of an input, from its "
+        "2.5 % to its 97.5 % quantile; mu is its mean with its sign; sigma shows curvature and "
+        "interaction.",
+        f"{result.trajectories} trajectories, {result.runs:,} runs. {SAME_PATIENTS} {without} "
+        "inputs change nothing for any patient.",
+        *fixed(result.target),
+    )
+
+
+def _label(target: Target, name: str) -> str:
+    if name in target.question.parameters:
+        return shown_label(target.question, name)
+    for whole in wholes(target.question.parameters):
+        if name == f"{whole.name}.{REST}":
+            members = (shown_label(target.question, member) for member in whole.counts)
+            return f"Rest beside: {'; '.join(members)}"
+    return name
+
+
+FILE_LAYOUT: Final = Layout(
+    ANALYSIS, morris_table, morris_summary, drawn_morris, print_morris, read_morris
+)
 
 
 class MorrisResult(RankedResult[Screening]):
     """Elementary effects of every uncertain parameter on an outcome."""
 
     COMMAND = "morris"
-    FILES = (*tables.NAMES, MANIFEST)
-    FIGURES = (tables.ANALYSIS,)
-    LAYOUT = tables.LAYOUT
+    FILES = (*NAMES, MANIFEST)
+    FIGURES = (ANALYSIS,)
+    LAYOUT = FILE_LAYOUT
 
     @property
     def effects(self) -> pd.DataFrame:
-        """A row per input, as in morris.csv: `sim.analyses.morris.tables.TABLE`."""
-        return tables.morris_table(self._found)
+        """A row per input, as in morris.csv: `sim.analyses.morris.result.TABLE`."""
+        return morris_table(self._found)
 
 
 @checked
@@ -91,7 +223,7 @@ def morris(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(tables.NAMES, out, resume=resume)
+    folder = check_store(NAMES, out, resume=resume)
     looked_at = fitted_target(
         chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
     )
@@ -107,10 +239,10 @@ def _planned(
     runs = len(planned.points)
     return Resumable(
         planned.target.question,
-        tables.LAYOUT,
+        FILE_LAYOUT,
         manifest=partial(
             manifest,
-            *(planned.target, tables.ANALYSIS, planned.trajectories, chunks_of(runs)),
+            *(planned.target, ANALYSIS, planned.trajectories, chunks_of(runs)),
             {"groups": groups, "top": top},
         ),
         left=partial(points_to_simulate, runs),

@@ -1,13 +1,27 @@
-"""``price``: the price of a drug at which a threshold is met."""
+"""``price``: the price of a drug at which a threshold is met.
+
+The price as files and as it is printed, and the function that answers with it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from sim.analyses.price import tables as report
-from sim.analyses.price.analysis import PriceAnalysis, only_regimen, price_parameter, priced_results
+import pandas as pd
+from rich.console import Console
+
+from sim.analyses.price.analysis import CURVE as CURVE_TABLE
+from sim.analyses.price.analysis import (
+    Chance,
+    PriceAnalysis,
+    PriceLimit,
+    only_regimen,
+    price_parameter,
+    priced_results,
+)
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import (
@@ -21,21 +35,267 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
+from sim.analyses.shared.text import print_notes, strategy_label
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import Estimate
+from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
+from sim.layout.schema import Schema, in_csv, number, records, text
+from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.text import print_question
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
 
+ANALYSIS: Final = "price"
+CURVE: Final = "price_curve"
+NAMES: Final = (
+    *names_of(ANALYSIS, figure=False),
+    f"{CURVE}.csv",
+    *figure_names([CURVE]),
+)
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("strategy"),
+        text("comparator"),
+        number("threshold", "in `currency` per QALY"),
+        text("basis", "``base_case``, the parameters' own values, or ``mean_over_draws``"),
+        number(
+            "price_per_vial", "at which the ICER is the threshold; below 0 a payment to the payer"
+        ),
+        number("se", "its Monte Carlo error or, over draws, that of draws and patients"),
+        text("direction", "whether the threshold is met at most or at least at this price"),
+        number("change_percent", "from the price of the scenario; empty below a price of 0"),
+        number("vials_per_cycle", "mean of started cycles; empty unless in the first line alone"),
+        number("price_per_cycle"),
+        number("price_per_cycle_se"),
+        text("currency", "of the prices and of `threshold`"),
+    ),
+)
+BASES: Final = ("base_case", "mean_over_draws")
+LINEAR: Final = (
+    "The price changes no patient's course, so costs are a straight line of it and every price "
+    "here is exact for these draws and patients. A price per cycle counts the mean vials of a "
+    "cycle that is started."
+)
+CHANCES: Final = ("at_price_of_scenario", "at_price_of_base_case")
+NEVER: Final = (
+    "A price below 0 says that the threshold is not met even where the drug is for nothing."
+)
+CURVE_NOTE: Final = (
+    "Most cost-effective is the strategy with the highest net benefit of all; the probability is a "
+    "share of draws, with the Monte Carlo noise of each draw taken out. --out DIR writes and draws "
+    "the whole curve against the price (price_curve)."
+)
+
+
+def price_table(found: PriceAnalysis) -> pd.DataFrame:
+    """Return the prices as `TABLE`."""
+    return TABLE.table(
+        (
+            limit.strategy,
+            found.question.scenario.comparator_name,
+            limit.threshold,
+            basis,
+            *estimate_row(price),
+            limit.direction,
+            finite(found.change_percent(price.mean)),
+            finite(vials),
+            *estimate_row(_per_cycle(price, vials)),
+            found.question.perspective.currency,
+        )
+        for limit in found.limits
+        for vials in (found.vials_per_cycle[limit.strategy],)
+        for basis, price in zip(BASES, (limit.base, limit.mean), strict=True)
+    )
+
+
+def price_summary(found: PriceAnalysis) -> dict[str, Any]:
+    """Return the content of price.json after its heading."""
+    return {
+        "regimen": found.regimen,
+        "parameter": found.parameter,
+        "price": found.price,
+        "draws": found.draws,
+        "patients_of": "one draw",
+        "parameters_drawn": found.parameters_drawn,
+        "base_case_patients": found.base_patients,
+        "prices": records(price_table(found)),
+        "probability_most_cost_effective": [
+            {
+                "strategy": strategy,
+                "threshold": threshold,
+                **{
+                    name: None if chance is None else chance._asdict()
+                    for name, chance in zip(CHANCES, chances, strict=True)
+                },
+            }
+            for (strategy, threshold), chances in found.chances.items()
+        ],
+    }
+
+
+def read_price(stored: Stored) -> PriceAnalysis:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, table = stored.summary, stored.table(TABLE)
+    bases, means = (table[table["basis"] == basis].to_dict("records") for basis in BASES)
+    chances = told["probability_most_cost_effective"]
+    return PriceAnalysis(
+        question=stored.question,
+        **{key: told[key] for key in ("regimen", "parameter", "price", "draws")},
+        parameters_drawn=told["parameters_drawn"],
+        base_patients=told["base_case_patients"],
+        limits=tuple(
+            PriceLimit(
+                base["strategy"],
+                base["threshold"],
+                Estimate(base["price_per_vial"], base["se"]),
+                Estimate(mean["price_per_vial"], mean["se"]),
+                base["direction"],
+            )
+            for base, mean in zip(bases, means, strict=True)
+        ),
+        vials_per_cycle={base["strategy"]: base["vials_per_cycle"] for base in bases},
+        chances={
+            (each["strategy"], each["threshold"]): tuple(_read_chance(each[at]) for at in CHANCES)
+            for each in chances
+        },
+        curve=stored.table(CURVE_TABLE),
+    )
+
+
+def _read_chance(told: Mapping[str, float] | None) -> Chance | None:
+    return None if told is None else Chance(**told)
+
+
+def price_json(found: PriceAnalysis) -> str:
+    """Return the whole analysis as JSON text."""
+    return summary_json(found.question, ANALYSIS, price_summary(found))
+
+
+def price_files(found: PriceAnalysis) -> dict[str, str | bytes]:
+    """Return the files of the analysis by name."""
+    question = found.question
+    files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
+    files[f"{CURVE}.csv"] = in_csv(found.curve)
+    return files | figure_files({CURVE: drawn_price(found)})
+
+
+def drawn_price(found: PriceAnalysis) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.analyses.price.figure import price_figure
+    from sim.layout.style import styled
+
+    question = found.question
+    with styled():
+        return price_figure(
+            found.curve,
+            list(found.limits),
+            {each.name: each.shown_name for each in question.scenario.strategies},
+            drug=question.catalogue.regimens[found.regimen].label,
+            price=found.price,
+            symbol=SYMBOLS[question.perspective.currency],
+        )
+
+
+def print_price(console: Console, found: PriceAnalysis) -> None:
+    """Print the prices at every threshold."""
+    question = found.question
+    symbol = SYMBOLS[question.perspective.currency]
+    simulated = (
+        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
+        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
+        f"seed {question.seed}"
+    )
+    label = question.parameters[found.parameter].label
+    price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
+    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
+    print_question(
+        console, question, ("Simulated", simulated), ("Base case", base), ("Price", price)
+    )
+    for strategy in found.vials_per_cycle:
+        chosen = [limit for limit in found.limits if limit.strategy == strategy]
+        print_table(console, _table(found, strategy, chosen, symbol))
+    never = [NEVER] if any(limit.base.mean < 0.0 for limit in found.limits) else []
+    print_notes(console, LINEAR, *never, CURVE_NOTE)
+
+
+def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
+    question = found.question
+    comparator = strategy_label(question, question.scenario.comparator_name)
+    vials = found.vials_per_cycle[strategy]
+    sections = []
+    for name, prices in (
+        ("Base case", [limit.base for limit in limits]),
+        ("Mean over draws", [limit.mean for limit in limits]),
+    ):
+        rows = [
+            Row(f"{name}, per vial", [_money(price, symbol) for price in prices]),
+            Row(
+                "  change from the scenario, %",
+                [_percent(found.change_percent(price.mean)) for price in prices],
+            ),
+        ]
+        if math.isfinite(vials):
+            cycles = [_money(_per_cycle(price, vials), symbol) for price in prices]
+            rows.append(Row(f"  per cycle of {vials:.1f} vials", cells=cycles))
+        sections.append(rows)
+    chances = [found.chances[limit.strategy, limit.threshold] for limit in limits]
+    sections.append(
+        [
+            Row("Probability most cost-effective, %"),
+            *(
+                Row(f"  at the price of the {place}", [_chance(each[at]) for each in chances])
+                for at, place in enumerate(("scenario", "base case"))
+            ),
+        ]
+    )
+    words = sorted({limit.direction for limit in limits})
+    corner = (
+        f"{strategy_label(question, strategy)} against {comparator}: price, "
+        f"{' or '.join(words)} (standard error)"
+    )
+    headings = [f"{symbol}{limit.threshold:,.0f} per QALY" for limit in limits]
+    return Table(corner, headings, sections)
+
+
+def _chance(chance: Chance | None) -> Cell:
+    if chance is None:
+        return Cell(NOTHING)
+    return Cell(
+        f"{PERCENT * chance.without_noise:.1f}", f" ({PERCENT * chance.without_noise_se:.1f})"
+    )
+
+
+def _money(price: Estimate, symbol: str) -> Cell:
+    return money(*price, symbol) if math.isfinite(price.mean) else Cell(NOTHING)
+
+
+def _percent(change: float) -> Cell:
+    return Cell(f"{change:+.1f}") if math.isfinite(change) else Cell(NOTHING)
+
+
+def _per_cycle(price: Estimate, vials: float) -> Estimate:
+    return Estimate(vials * price.mean, vials * price.se)
+
 
 class PriceResult(StoredResult):
     """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
 
     COMMAND = "price"
-    FILES = report.NAMES
-    FIGURES = (report.CURVE,)
+    FILES = NAMES
+    FIGURES = (CURVE,)
 
     def __init__(self, scenario: Scenario, found: PriceAnalysis) -> None:
         super().__init__(scenario)
@@ -43,17 +303,17 @@ class PriceResult(StoredResult):
 
     @classmethod
     def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, report.read_price(stored))
+        return cls(scenario, read_price(stored))
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {report.ANALYSIS: self.prices, report.CURVE: self.curve}
+        return {ANALYSIS: self.prices, CURVE: self.curve}
 
     @property
     def prices(self) -> pd.DataFrame:
-        """A row per strategy, threshold and basis, as in price.csv: `sim.analyses.price.tables.TABLE`."""
-        return report.price_table(self._found)
+        """A row per strategy, threshold and basis, as in price.csv: `sim.analyses.price.result.TABLE`."""
+        return price_table(self._found)
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -62,18 +322,18 @@ class PriceResult(StoredResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return report.price_files(self._found)
+        return price_files(self._found)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return report.price_json(self._found)
+        return price_json(self._found)
 
     def _print(self, console: Console) -> None:
         """Print the prices at every threshold."""
-        report.print_price(console, self._found)
+        print_price(console, self._found)
 
     def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return report.drawn_price(self._found)
+        return drawn_price(self._found)
 
 
 @checked

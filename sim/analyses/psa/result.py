@@ -1,20 +1,44 @@
-"""``psa``: answer a scenario under the uncertainty of its inputs."""
+"""``psa``: answer a scenario under the uncertainty of its inputs.
+
+The files and their figures, each drawn when it is asked for, and the function that answers with
+them. Names and columns of the files are part of the interface.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
+import numpy as np
 import pandas as pd
+from pyarrow import ArrowException
 
-from sim.analyses.psa import tables as psa_figures
-from sim.analyses.psa import tables as psa_files
 from sim.analyses.psa import text as psa_text
-from sim.analyses.psa.acceptability import acceptability_curves
-from sim.analyses.psa.analysis import Answer, Size, Work, answer, choose_size, results
+from sim.analyses.psa.acceptability import (
+    acceptability_curves,
+    quiet_increments,
+    switching_thresholds,
+)
+from sim.analyses.psa.allocation import NAIVE_PATIENTS, Allocation, Variances, rounded_up
+from sim.analyses.psa.analysis import (
+    Answer,
+    Choice,
+    Gain,
+    Planned,
+    Size,
+    Work,
+    answer,
+    choose_size,
+    results,
+)
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
+from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.arguments import (
     Cached,
     Draws,
@@ -27,20 +51,342 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.result import StoredResult
-from sim.analyses.shared.results import MANIFEST, draws_table, manifest, manifest_text
+from sim.analyses.shared.results import (
+    DETERMINISTIC,
+    MANIFEST,
+    TABLE,
+    draws_table,
+    manifest,
+    manifest_text,
+    psa_of,
+    read_parquet,
+    result_files,
+)
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
 from sim.analyses.shared.stored import Stored
+from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
+from sim.layout.cells import SYMBOLS, estimate_json, finite
+from sim.layout.citations import citations
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
 from sim.layout.run_tables import inputs_table
+from sim.layout.schema import Schema, in_csv, number, text
 from sim.limits import LARGEST_AMOUNT
+from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
+from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
+
+PLANE: Final = "plane"
+CURVES: Final = "acceptability"
+LOSSES: Final = "expected_loss"
+FIGURE_NAMES: Final = (
+    f"{CURVES}.csv",
+    *figure_names((PLANE, CURVES, LOSSES)),
+)
+
+
+def psa_figures(psa: Psa) -> dict[str, bytes]:
+    """Return the files by name; none where there is nothing to choose."""
+    if len(psa.strategies) == 1:
+        return {}
+    curves = acceptability_curves(psa)
+    files = {f"{CURVES}.csv": in_csv(curves).encode()}
+    return files | figure_files(drawn_psa(psa))
+
+
+def drawn_psa(psa: Psa) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more."""
+    from sim.analyses.psa.figure import (
+        Cloud,
+        acceptability_figure,
+        expected_loss_figure,
+        plane_figure,
+    )
+    from sim.layout.style import styled
+
+    names, question = psa.strategies, psa.question
+    comparator = names[psa.comparator]
+    labels = {each.name: each.shown_name for each in question.scenario.strategies}
+    symbol = SYMBOLS[question.perspective.currency]
+    means = [psa.values(column).mean(axis=0) for column in ("cost", "qalys")]
+    clouds = [
+        Cloud(name, labels[name], *quiet_increments(psa, name).T)
+        for name in names
+        if name != comparator
+    ]
+    curves = acceptability_curves(psa)
+    with styled():
+        return {
+            PLANE: plane_figure(
+                clouds,
+                names,
+                labels[comparator],
+                question.thresholds,
+                symbol=symbol,
+                year=question.perspective.price_year,
+            ),
+            CURVES: acceptability_figure(
+                curves,
+                names,
+                labels,
+                question.thresholds,
+                [switch.threshold for switch in switching_thresholds(*means)],
+                symbol=symbol,
+            ),
+            LOSSES: expected_loss_figure(curves, names, labels, question.thresholds, symbol=symbol),
+        }
+
+
+SUMMARY: Final = "psa.json"
+DRAWN: Final = Schema(
+    "psa_inputs.csv",
+    (
+        text("name"),
+        text("label"),
+        text("unit"),
+        text("status"),
+        text("distribution"),
+        number("value", "that of a deterministic run; the rest is of the draws"),
+        number("mean"),
+        number("sd"),
+        number("low", "the 2.5 % quantile"),
+        number("low_se", "its error as an estimate of that of the distribution"),
+        number("high", "the 97.5 % quantile"),
+        number("high_se"),
+    ),
+)
+"""The columns of psa.parquet are those of `sim.analyses.psa.draws_run.Psa.outcomes`, then
+``parameter:NAME`` of each drawn parameter."""
+
+NAMES: Final = (
+    TABLE,
+    DETERMINISTIC,
+    SUMMARY,
+    DRAWN.file,
+    "inputs.csv",
+    "provenance.json",
+    "citations.txt",
+    *FIGURE_NAMES,
+    MANIFEST,
+)
+
+
+def psa_files(answer: Answer) -> dict[str, bytes]:
+    """Return the files of an analysis by name, all but the manifest."""
+    psa = answer.psa
+    texts = {
+        SUMMARY: psa_json(answer),
+        DRAWN.file: in_csv(drawn_table(psa)),
+        "inputs.csv": in_csv(inputs_table(psa.question)),
+        "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
+        "citations.txt": citations(psa.question),
+    }
+    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
+    return files | psa_figures(psa)
+
+
+def psa_json(answer: Answer) -> str:
+    """Return the answer as JSON text; values that cannot be estimated are null."""
+    psa = answer.psa
+    question = psa.question
+    scenario = question.scenario
+    labels = {s.name: s.shown_name for s in scenario.strategies}
+    content = {
+        "scenario": Path(question.loaded.file).stem,
+        "title": scenario.title,
+        "population": scenario.population,
+        "setting": scenario.setting,
+        "perspective": scenario.perspective,
+        "currency": question.perspective.currency,
+        "price_year": question.perspective.price_year,
+        "thresholds": list(question.thresholds),
+        "draws": psa.draws,
+        "patients": question.patients,
+        "base_case_patients": psa.base_patients,
+        "seed": question.seed,
+        "scenario_sha256": fingerprint(question),
+        "parameters_drawn": len(psa.parameters.columns),
+        "chosen": _planned(answer.planned),
+        "strategies": [
+            {
+                "name": name,
+                "label": labels[name],
+                "outcomes": {
+                    outcome: {
+                        **_split(psa, found),
+                        "deterministic": estimate_json(psa.expected(outcome)[s]),
+                    }
+                    for outcome, found in answer.outcomes[name].items()
+                },
+            }
+            for s, name in enumerate(psa.strategies)
+        ],
+        "increments": [_gain(psa, gain) for gain in answer.gains],
+        "decision": [_choice(choice, psa.strategies) for choice in answer.choices],
+    }
+    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def drawn_table(psa: Psa) -> pd.DataFrame:
+    """Describe the draws of each parameter, as the table `DRAWN`."""
+    rows = []
+    for name, values in psa.parameters.items():
+        parameter = psa.question.parameters[str(name)]
+        drawn = values.to_numpy(dtype=np.float64)
+        low, high = np.quantile(drawn, INTERVAL)
+        low_se, high_se = (quantile_error(drawn, p) for p in INTERVAL)
+        rows.append(
+            (
+                name,
+                parameter.label,
+                parameter.unit,
+                parameter.status,
+                str(parameter.distribution),
+                parameter.value,
+                values.mean(),
+                values.std(),
+                low,
+                low_se,
+                high,
+                high_se,
+            )
+        )
+    return DRAWN.table(rows)
+
+
+def _provenance(psa: Psa) -> dict[str, Any]:
+    found = provenance(Simulation(psa.question, (), (), "core"))
+    return {**found, "analysis": "psa", "draws": psa.draws, "patients_of": "one draw"}
+
+
+def _planned(planned: Planned | None) -> dict[str, Any] | None:
+    if planned is None:
+        return None
+    variances, allocation = planned.variances, planned.allocation
+    return {
+        "strategy": variances.strategy,
+        "threshold": variances.threshold,
+        "between_draws_sd": math.sqrt(variances.between),
+        "between_patients_sd": math.sqrt(variances.within),
+        "expected_se": allocation.se,
+        "expected_noise_share": allocation.noise_share,
+        "customary_draws": allocation.naive_draws,
+        "customary_patients": NAIVE_PATIENTS,
+        "customary_expected_se": allocation.naive_se,
+        "work_saved": allocation.saved,
+    }
+
+
+def _gain(psa: Psa, gain: Gain) -> dict[str, Any]:
+    base = gain.deterministic
+    return {
+        "strategy": gain.increment.strategy,
+        "comparator": gain.increment.comparator,
+        **{
+            name: {**_split(psa, found), "deterministic": estimate_json(getattr(base, name))}
+            for name, found in gain.splits.items()
+        },
+        **_ratio(gain.increment),
+        "deterministic": _ratio(base),
+        "nmb": {
+            f"{threshold:g}": {
+                **_split(psa, found),
+                "deterministic": estimate_json(base.nmb(threshold)),
+            }
+            for threshold, found in gain.nmb.items()
+        },
+    }
+
+
+def _ratio(increment: Increment) -> dict[str, Any]:
+    error = increment.icer_se
+    return {
+        "icer": increment.icer,
+        "icer_se": finite(error),
+        "quadrant": increment.quadrant,
+    }
+
+
+def _choice(choice: Choice, strategies: list[str]) -> dict[str, Any]:
+    return {
+        "threshold": choice.threshold,
+        "strategies": [
+            {
+                "name": name,
+                "probability": {
+                    "mean": choice.probability[s],
+                    "se": choice.probability_se[s],
+                    "without_noise": choice.probability_without_noise[s],
+                    "without_noise_se": finite(choice.probability_without_noise_se[s]),
+                },
+                "expected_loss": {"mean": choice.loss[s], "se": finite(choice.loss_se[s])},
+            }
+            for s, name in enumerate(strategies)
+        ],
+    }
+
+
+def _split(psa: Psa, found: Split) -> dict[str, Any]:
+    """Return a split; where there is no interval, also the numbers that would give one."""
+    known = {name: finite(value) for name, value in found._asdict().items()}
+    factors = {"draws": known.pop("more_draws"), "patients": known.pop("more_patients")}
+    if found.has_interval or not math.isfinite(found.mean):
+        return {**known, "interval_needs": None}
+    now = {"draws": psa.draws, "patients": psa.question.patients}
+    needs = {
+        name: None if factor is None else rounded_up(factor * now[name])
+        for name, factor in factors.items()
+    }
+    return {**known, "interval_needs": needs}
+
+
+def read_psa(stored: Stored) -> Psa:
+    """Return the draws that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    found = []
+    for name in (TABLE, DETERMINISTIC):
+        path = stored.folder / name
+        try:
+            found.append(read_parquet(path.read_bytes()))
+        except (OSError, ArrowException) as error:
+            raise UserError(f"cannot be read ({error})", file=path) from None
+    table, deterministic = found
+    return psa_of(stored.question, table, deterministic, stored.summary["base_case_patients"])
+
+
+def read_answer(stored: Stored) -> Answer:
+    """Return the answer whose draws are stored in a folder; errors as for `read_psa`."""
+    return answer(read_psa(stored), _read_planned(stored.summary))
+
+
+def _read_planned(told: Mapping[str, Any]) -> Planned | None:
+    chosen = told["chosen"]
+    if chosen is None:
+        return None
+    between, within = (chosen[f"between_{name}_sd"] ** 2 for name in ("draws", "patients"))
+    return Planned(
+        Variances(chosen["strategy"], chosen["threshold"], between, within),
+        Allocation(
+            told["draws"],
+            told["patients"],
+            chosen["expected_se"],
+            chosen["expected_noise_share"],
+            chosen["customary_draws"],
+            chosen["customary_expected_se"],
+        ),
+    )
 
 
 class PsaResult(StoredResult):
@@ -51,8 +397,8 @@ class PsaResult(StoredResult):
     """
 
     COMMAND = "psa"
-    FILES = psa_files.NAMES
-    FIGURES = (psa_figures.CURVES, psa_figures.PLANE, psa_figures.LOSSES)
+    FILES = NAMES
+    FIGURES = (CURVES, PLANE, LOSSES)
 
     def __init__(self, scenario: Scenario, found: Answer) -> None:
         super().__init__(scenario)
@@ -60,7 +406,7 @@ class PsaResult(StoredResult):
 
     @classmethod
     def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, psa_files.read_answer(stored))
+        return cls(scenario, read_answer(stored))
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -69,8 +415,8 @@ class PsaResult(StoredResult):
         return {
             "psa": draws_table(psa),
             "deterministic": psa.deterministic,
-            "psa_inputs": psa_files.drawn_table(psa),
-            psa_figures.CURVES: acceptability_curves(psa),
+            "psa_inputs": drawn_table(psa),
+            CURVES: acceptability_curves(psa),
             "inputs": inputs_table(psa.question),
         }
 
@@ -85,8 +431,8 @@ class PsaResult(StoredResult):
 
     @property
     def parameters(self) -> pd.DataFrame:
-        """How each uncertain parameter was drawn, as in psa_inputs.csv: `sim.analyses.psa.tables.DRAWN`."""
-        return psa_files.drawn_table(self._answer.psa)
+        """How each uncertain parameter was drawn, as in psa_inputs.csv: `sim.analyses.psa.result.DRAWN`."""
+        return drawn_table(self._answer.psa)
 
     @property
     def ceac(self) -> pd.DataFrame:
@@ -97,12 +443,12 @@ class PsaResult(StoredResult):
         """Return the contents of the files by name."""
         psa = self._answer.psa
         asked = manifest(psa.question, psa.draws, psa.base_patients)
-        found = psa_files.psa_files(self._answer)
+        found = psa_files(self._answer)
         return {**found, MANIFEST: manifest_text(asked, found)}
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return psa_files.psa_json(self._answer)
+        return psa_json(self._answer)
 
     def _print(self, console: Console) -> None:
         """Print the answer."""
@@ -111,7 +457,7 @@ class PsaResult(StoredResult):
     def _draw(self, name: str) -> Figure:
         if len(self.scenario.strategies) == 1:
             raise UserError("needs a strategy beside the comparator", key="strategies")
-        return psa_figures.drawn_psa(self._answer.psa)[name]
+        return drawn_psa(self._answer.psa)[name]
 
 
 @checked
@@ -180,16 +526,14 @@ def _answered(
     with _chunks(asked, size.draws, folder, resume=resume) as chunks:
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
         if chunks is not None:
-            chunks.finish(
-                beside_others(chunks.folder, PsaResult.COMMAND, psa_files.psa_files(found))
-            )
+            chunks.finish(beside_others(chunks.folder, PsaResult.COMMAND, psa_files(found)))
     return found
 
 
 def _check_folder(folder: Path | None, *, resume: bool) -> None:
     """Refuse a folder that cannot take the results, or none where one is to be continued."""
     if folder is not None:
-        check_unfinished(folder, psa_files.NAMES, resume=resume)
+        check_unfinished(folder, NAMES, resume=resume)
     elif resume:
         raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
 
@@ -218,4 +562,4 @@ def _chunks(
     if folder is None:
         return nullcontext()
     asked = manifest(question, draws, question.scenario.patients)
-    return opened(folder, asked, psa_files.NAMES, resume=resume)
+    return opened(folder, asked, NAMES, resume=resume)

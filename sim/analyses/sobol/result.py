@@ -1,9 +1,16 @@
-"""``sobol``: divide the uncertainty of an outcome among groups of parameters."""
+"""``sobol``: divide the uncertainty of an outcome among groups of parameters.
+
+The indices as files and as they are printed, and the function that answers with them.
+"""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
 
 from sim.analyses.shared.arguments import (
     Groups,
@@ -16,31 +23,221 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.points import fitted_target, manifest
+from sim.analyses.shared.global_sensitivity import (
+    INDICES,
+    fixed,
+    heading,
+    nothing,
+    read_target,
+    target_summary,
+)
+from sim.analyses.shared.points import FITTED, fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.text import (
+    SAME_PATIENTS,
+    against,
+    amount,
+    estimate_cell,
+    folded,
+    print_notes,
+)
 from sim.analyses.shared.work import check_store
-from sim.analyses.sobol import analysis, tables
-from sim.analyses.sobol.analysis import Sobol
+from sim.analyses.sobol import analysis
+from sim.analyses.sobol.analysis import COLUMNS, Check, Sobol
+from sim.clinic.units import PERCENT
+from sim.layout.cells import finite, known
+from sim.layout.schema import Schema, count, number, records, text
+from sim.layout.table import Cell, Row, Table, print_table
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from matplotlib.figure import Figure
+
+ANALYSIS: Final = "sobol"
+NAMES: Final = names_of(ANALYSIS)
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("group"),
+        count("parameters", "coordinates of the group"),
+        *(
+            number(f"{name}{suffix}", meaning)
+            for suffix, meaning in (
+                ("", "share of the variance; ``_ci`` is the half-width of its 95 % interval"),
+                ("_check", "the same from twice the patients; empty without ``--check``"),
+            )
+            for name in INDICES
+        ),
+    ),
+)
+"""One row per group, the largest total index first."""
+NO_INDICES: Final = "no indices"
+
+
+def sobol_table(result: Sobol) -> pd.DataFrame:
+    """Return the indices as `TABLE`."""
+    table = result.table.rename_axis("group").reset_index()
+    table.insert(1, "parameters", [result.members[name] for name in table["group"]])
+    for name in INDICES:
+        checked = np.nan if result.check is None else result.check.table[name].to_numpy()
+        table[f"{name}_check"] = checked
+    return table[list(TABLE.names)]
+
+
+def sobol_summary(result: Sobol) -> dict[str, Any]:
+    """Return the content of sobol.json after its heading."""
+    return {
+        **target_summary(result.target),
+        "draws": result.draws,
+        "runs": result.draws * (len(result.table) + 2),
+        "mean": result.mean,
+        "sd": result.sd,
+        "varies": not result.is_constant,
+        "first_order_sum": None if result.is_constant else float(result.table["first_order"].sum()),
+        "checked": result.check is not None,
+        "noise_share": None if result.check is None else finite(result.check.noise_share),
+        "groups": records(sobol_table(result)),
+        "fitted": records(result.fitted.rename_axis("topic").reset_index()),
+    }
+
+
+def read_sobol(stored: Stored) -> Sobol:
+    """Return the indices that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, everything = stored.summary, stored.table(TABLE).set_index("group")
+    checked = everything[[f"{name}_check" for name in INDICES]].set_axis(INDICES, axis=1)
+    return Sobol(
+        target=read_target(stored),
+        draws=told["draws"],
+        members={str(name): count for name, count in everything["parameters"].items()},
+        table=everything[list(INDICES)],
+        mean=told["mean"],
+        sd=told["sd"],
+        check=Check(checked, known(told["noise_share"])) if told["checked"] else None,
+        fitted=pd.DataFrame(told["fitted"], columns=["topic", *COLUMNS]).set_index("topic"),
+    )
+
+
+def drawn_sobol(result: Sobol) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.analyses.shared.figure import words_figure
+    from sim.analyses.sobol.figure import sobol_figure
+    from sim.layout.style import styled
+
+    looked_at = result.target
+    with styled():
+        if result.is_constant:
+            title = against(looked_at.question, looked_at.strategy)
+            return words_figure(title, nothing(looked_at, NO_INDICES))
+        return sobol_figure(result)
+
+
+def print_sobol(console: Console, result: Sobol) -> None:
+    """Print the indices of every group, or that there are none."""
+    heading(console, result.target)
+    if result.is_constant:
+        print_notes(console, nothing(result.target, NO_INDICES), *fixed(result.target))
+        return
+    headings = ["First order, % (95 % +/-)", "Total, % (95 % +/-)"]
+    if result.check is not None:
+        headings += ["First order, twice the patients", "Total, twice the patients"]
+    rows = []
+    for name in result.table.index.astype(str):
+        rows.append(_indices(result, name))
+        if name == FITTED:
+            rows += [_topic(result, str(topic)) for topic in result.fitted.index]
+    print_table(console, Table("Share of the variance", headings, [rows]))
+    outcome = result.target.outcome
+    spread = [
+        Row("With every parameter at its own value", [estimate_cell(outcome, result.target.base)]),
+        Row("Mean over the parameters", [amount(outcome, result.mean)]),
+        Row("Standard deviation over the parameters", [amount(outcome, result.sd)]),
+    ]
+    print_table(console, Table("Outcome", [""], [spread]))
+    print_notes(console, *_notes(result), *fixed(result.target))
+
+
+def _indices(result: Sobol, name: str) -> Row:
+    tables = [result.table] if result.check is None else [result.table, result.check.table]
+    cells = []
+    for table in tables:
+        first, first_ci, total, total_ci = table.loc[[name], list(INDICES)].to_numpy()[0].tolist()
+        cells += [_share(first, first_ci), _share(total, total_ci)]
+    rest = " (what was not fitted)" if name in result.fitted.index else ""
+    return Row(folded(f"{name}{rest}"), cells)
+
+
+def _topic(result: Sobol, topic: str) -> Row:
+    share, half_width = result.fitted.loc[[topic], ["share", "share_ci"]].to_numpy()[0].tolist()
+    blank = [Cell("")] * (1 if result.check is None else 3)
+    return Row(f"  of which {topic}", [_share(share, half_width), *blank])
+
+
+def _share(value: float, half_width: float) -> Cell:
+    return Cell(f"{PERCENT * value:.1f}", f" ({PERCENT * half_width:.1f})")
+
+
+def _notes(result: Sobol) -> list[str]:
+    total = float(result.table["first_order"].sum())
+    notes = [
+        (
+            f"First order: what learning the group would take off the variance. Total: what is left "
+            f"when all else is known. First-order indices add up to {PERCENT * total:.0f} %; the rest "
+            "is interaction between groups and the error of the estimates."
+        ),
+        (
+            f"{result.draws:,} points of a Sobol sequence, {result.draws * (len(result.table) + 2):,} "
+            f"runs. {SAME_PATIENTS} Luck common to all runs does not vary and is in no index."
+        ),
+    ]
+    if len(result.fitted):
+        notes.append(
+            "Fitted parameters depend on each other, so their first-order index is divided among "
+            "topics by Shapley effects: what learning a topic takes off, averaged over all orders "
+            "of learning, for the linear part of the outcome. The other rows of these topics hold "
+            "only what was not fitted."
+        )
+    elif FITTED in result.table.index:
+        notes.append(
+            "Too few draws to divide the fitted parameters, which hold most of what is clinical, "
+            "among their topics. The other rows hold only what was not fitted."
+        )
+    if result.check is not None:
+        moved = float(
+            (result.check.table - result.table)[["first_order", "total"]].abs().max().max()
+        )
+        notes.append(
+            f"With twice the patients no index changes by more than {PERCENT * moved:.1f} points. "
+            f"{PERCENT * result.check.noise_share:.1f} % of the variance is Monte Carlo noise."
+        )
+    return notes
+
+
+FILE_LAYOUT: Final = Layout(
+    ANALYSIS, sobol_table, sobol_summary, drawn_sobol, print_sobol, read_sobol
+)
 
 
 class SobolResult(ResumableResult[Sobol]):
     """Shares of the variance of an outcome that are due to groups of parameters."""
 
     COMMAND = "sobol"
-    FILES = (*tables.NAMES, MANIFEST)
-    FIGURES = (tables.ANALYSIS,)
-    LAYOUT = tables.LAYOUT
+    FILES = (*NAMES, MANIFEST)
+    FIGURES = (ANALYSIS,)
+    LAYOUT = FILE_LAYOUT
 
     @property
     def indices(self) -> pd.DataFrame:
-        """A row per group, as in sobol.csv: `sim.analyses.sobol.tables.TABLE`."""
-        return tables.sobol_table(self._found)
+        """A row per group, as in sobol.csv: `sim.analyses.sobol.result.TABLE`."""
+        return sobol_table(self._found)
 
     @property
     def fitted(self) -> pd.DataFrame:
@@ -103,7 +300,7 @@ def sobol(
     ['group', 'parameters']
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(tables.NAMES, out, resume=resume)
+    folder = check_store(NAMES, out, resume=resume)
     looked_at = fitted_target(
         chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
     )
@@ -119,10 +316,8 @@ def _planned(
     looked_at = planned.target
     return Resumable(
         looked_at.question,
-        tables.LAYOUT,
-        manifest=partial(
-            manifest, looked_at, tables.ANALYSIS, planned.draws, planned.chunks, settings
-        ),
+        FILE_LAYOUT,
+        manifest=partial(manifest, looked_at, ANALYSIS, planned.draws, planned.chunks, settings),
         left=planned.work,
         simulate=partial(analysis.sobol, planned, threads=threads),
     )

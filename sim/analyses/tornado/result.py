@@ -1,10 +1,17 @@
-"""``tornado``: vary one parameter at a time."""
+"""``tornado``: vary one parameter at a time.
+
+The analysis as files and as it is printed, and the function that answers with it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+from rich.console import Console
 
 from sim.analyses.shared.arguments import (
     BARS,
@@ -16,19 +23,312 @@ from sim.analyses.shared.arguments import (
     Top,
     checked,
 )
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB, outcome_named
 from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.resumable import Layout, RankedResult, Resumable
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.text import (
+    SAME_PATIENTS,
+    against,
+    amount,
+    estimate_cell,
+    folded,
+    money,
+    print_heading,
+    print_notes,
+    strategy_label,
+)
 from sim.analyses.shared.work import check_store
-from sim.analyses.tornado import analysis, tables
-from sim.analyses.tornado.analysis import Tornado
+from sim.analyses.tornado import analysis
+from sim.analyses.tornado.analysis import (
+    COMPONENT,
+    FITTED,
+    PARAMETER,
+    STATUSES,
+    STRUCTURE,
+    Bar,
+    Found,
+    Tornado,
+    shown_sections,
+)
+from sim.economics.estimates import Estimate
+from sim.layout.cells import estimate_json, estimate_of, finite, number_text
+from sim.layout.schema import Schema, flag, number, records, text
+from sim.layout.table import Cell, Row, Table, print_table
 from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from sim.simulation.question import Question
+
+ANALYSIS: Final = "tornado"
+NAMES: Final = names_of(ANALYSIS)
+ENDS: Final = ("low", "high")
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text(
+            "group",
+            "one of `sim.analyses.tornado.analysis.GROUPS`; ``structure`` has a low end only",
+        ),
+        text("parameter", "its name, or that of the component or the choice"),
+        text("label"),
+        text("unit", "of `low` and `high`: of a component of the fit, standard deviations"),
+        *(number(end, "end of the interval") for end in ENDS),
+        number("base", "outcome of the strategy minus that of the comparator"),
+        *(number(f"outcome_{end}", "the same there") for end in ENDS),
+        *(number(f"se_{end}", "Monte Carlo error of the change from the base") for end in ENDS),
+        *(text(f"optimal_{end}", "strategy with the most net benefit there") for end in ENDS),
+        *(
+            text(f"state_{end}", "why the outcome has no value, such as ``dominant``")
+            for end in ENDS
+        ),
+        *(number(f"benefit_{end}", "change of net benefit, in currency") for end in ENDS),
+        *(number(f"change_{end}", "of the outcome from the base") for end in ENDS),
+        number("swing", "how far the ends and the base are apart"),
+        flag("within_error", "whether no end differs from the base by more than 1.96 errors"),
+        flag("flips", "whether another strategy than at the base is optimal at an end"),
+        text("outcome_unit", "of outcomes, their errors, changes and `swing`"),
+        text("status", "of the parameter in the catalogue; empty for components and structures"),
+        *(
+            number(f"icer_{end}", "cost per QALY there, empty where it is not the cost of a gain")
+            for end in ENDS
+        ),
+    ),
+)
+"""One row per bar; bars with an end without an outcome come first, by the change of net benefit."""
+NOTHING_CHANGES: Final = f"{DOES_NOT_VARY.capitalize()}: no parameter and no structural choice changes it for any patient."
+NO_PARAMETER: Final = (
+    f"{DOES_NOT_VARY.capitalize()} with any parameter: structural choices alone change it."
+)
+WITHIN: Final = "~"
+FLIPPED: Final = "*"
+BLOCK: Final = "█"
+BLOCKS: Final = 8
+"""Of the widest bar."""
+
+
+def tornado_table(result: Tornado) -> pd.DataFrame:
+    """Return the bars as `TABLE`."""
+    return TABLE.table(
+        (
+            bar.group,
+            bar.name,
+            bar.label,
+            bar.unit,
+            *_pair(bar, lambda end: end.value),
+            finite(result.base.mean),
+            *_pair(bar, lambda end: finite(end.outcome)),
+            *_pair(bar, lambda end: finite(end.change.se)),
+            *_pair(bar, lambda end: end.optimal),
+            *_pair(bar, lambda end: end.state or None),
+            *_pair(bar, lambda end: finite(end.benefit)),
+            *_pair(bar, lambda end: finite(end.change.mean)),
+            finite(bar.swing),
+            bar.within_error,
+            result.flips(bar),
+            result.outcome.file_unit,
+            STATUSES.get(result.mark(bar)),
+            *_pair(bar, lambda end: finite(end.icer)),
+        )
+        for bar in result.bars
+    )
+
+
+def _pair(bar: Bar, read: Any) -> tuple[Any, Any]:  # noqa: ANN401
+    found = [read(end) for end in bar.ends]
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def tornado_summary(result: Tornado) -> dict[str, Any]:
+    """Return the content of tornado.json after its heading."""
+    return {
+        "outcome": result.outcome.name,
+        "strategy": result.strategy,
+        "comparator": result.question.scenario.comparator_name,
+        "threshold": result.threshold,
+        "optimal": result.optimal,
+        "base": estimate_json(result.base),
+        "state": result.state or None,
+        "bars": records(tornado_table(result)),
+    }
+
+
+def read_tornado(stored: Stored) -> Tornado:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, question = stored.summary, stored.question
+    currency = question.perspective.currency
+    return Tornado(
+        question=question,
+        outcome=outcome_named(told["outcome"], threshold=told["threshold"], currency=currency),
+        strategy=told["strategy"],
+        threshold=told["threshold"],
+        base=estimate_of(told["base"]),
+        state=told["state"] or "",
+        optimal=told["optimal"],
+        bars=tuple(_read_bar(row) for row in stored.table(TABLE).to_dict("records")),
+    )
+
+
+def _read_bar(row: Mapping[Any, Any]) -> Bar:
+    ends = [
+        Found(
+            value=None if math.isnan(row[side]) else row[side],
+            outcome=row[f"outcome_{side}"],
+            change=Estimate(row[f"change_{side}"], row[f"se_{side}"]),
+            optimal=row[f"optimal_{side}"],
+            benefit=row[f"benefit_{side}"],
+            state=row[f"state_{side}"],
+            icer=row[f"icer_{side}"],
+        )
+        for side in ENDS
+        # A structural choice has one end.
+        if row[f"optimal_{side}"]
+    ]
+    return Bar(row["group"], row["parameter"], row["label"], row["unit"], tuple(ends))
+
+
+def drawn_tornado(result: Tornado, top: int, components: bool = False) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.analyses.tornado.figure import tornado_figure
+    from sim.layout.style import styled
+
+    with styled():
+        return tornado_figure(result, top=top, components=components)
+
+
+def print_tornado(console: Console, result: Tornado, top: int, components: bool = False) -> None:
+    """Print the `top` widest bars and structural choices."""
+    question = result.question
+    print_heading(
+        console,
+        question,
+        f"{result.outcome.label}: {against(question, result.strategy)}; "
+        f"optimal at {money(question, result.threshold)} per QALY: "
+        f"{strategy_label(question, result.optimal)}",
+        ("Base", result.state or "".join(estimate_cell(result.outcome, result.base))),
+    )
+    if result.is_constant:
+        print_notes(console, f"{NOTHING_CHANGES} {SAME_PATIENTS}")
+        return
+    for title, bars in shown_sections(result, top, components=components):
+        if bars[0].group == STRUCTURE:
+            rows = [_choice(result, bar) for bar in bars]
+            headings = ["Outcome", "Change (its error)", "Optimal"]
+        else:
+            most = max((bar.swing for bar in bars if not bar.is_undefined), default=0.0)
+            rows = [_bar(result, bar, most) for bar in bars]
+            headings = ["Outcome at low", "Outcome at high", "Swing"]
+            if _has_icers(result):
+                headings.insert(2, f"ICER, 1,000 {result.question.perspective.currency}")
+        first = "First" if any(bar.is_undefined for bar in bars) else "Widest"
+        widest = f"{first} {len(bars)} of {_varied(result)} (error of the change)"
+        print_table(console, Table(title or widest, headings, [rows]))
+    print_notes(console, *_notes(result, components=components))
+
+
+def _varied(result: Tornado) -> int:
+    return sum(1 for bar in result.bars if bar.group in (PARAMETER, FITTED))
+
+
+def _has_icers(result: Tornado) -> bool:
+    return result.outcome.name in (NMB, NHB)
+
+
+def _bar(result: Tornado, bar: Bar, widest: float) -> Row:
+    mark = WITHIN if bar.within_error else ""
+    swing = amount(result.outcome, bar.swing, mark=mark)
+    length = 0 if bar.is_undefined or not widest else math.ceil(BLOCKS * bar.swing / widest)
+    cells = [*(_end(result, end) for end in bar.ends)]
+    cells += [Cell(bar.icers)] if _has_icers(result) else []
+    cells.append(swing._replace(error=f" {BLOCK * length}"))
+    return Row(folded(f"{result.mark(bar):1} {bar.described}"), cells)
+
+
+def _end(result: Tornado, end: Found) -> Cell:
+    mark = FLIPPED if end.optimal != result.optimal else ""
+    if end.state:
+        return Cell(f"{mark}{end.state}")
+    return amount(result.outcome, end.outcome, end.change.se, mark=mark)
+
+
+def _choice(result: Tornado, bar: Bar) -> Row:
+    (end,) = bar.ends
+    mark = FLIPPED if end.optimal != result.optimal else ""
+    change = amount(
+        result.outcome, end.change.mean, end.change.se, mark=WITHIN if bar.within_error else ""
+    )
+    optimal = Cell(strategy_label(result.question, end.optimal))
+    outcome = (
+        Cell(f"{mark}{end.state}") if end.state else amount(result.outcome, end.outcome, mark=mark)
+    )
+    return Row(folded(bar.label), [outcome, change, optimal])
+
+
+def _notes(result: Tornado, *, components: bool) -> list[str]:
+    without = sum(bar.swing == 0.0 for bar in result.bars)
+    small = sum(bar.within_error and bar.swing > 0.0 for bar in result.bars)
+    flips = [_flip(result, bar) for bar in result.bars if result.flips(bar)]
+    notes = [NO_PARAMETER] if result.is_fixed else []
+    marks = ", ".join(f"{mark} {status}" for mark, status in STATUSES.items())
+    notes += [
+        f"Status of the inputs: {marks}.",
+        f"{SAME_PATIENTS} Errors are those of the change from the base, patient by patient.",
+        (
+            f"{without} of {len(result.bars)} bars are exactly 0: the parameter changes nothing for "
+            f"any patient here. {small} more are smaller than 1.96 of their errors ({WITHIN})."
+        ),
+        f"Another strategy is optimal ({FLIPPED}) at an end of {len(flips)} bars"
+        + (f": {'; '.join(flips)}." if flips else "."),
+    ]
+    together = sum(bar.group == COMPONENT for bar in result.bars)
+    if together:
+        shown = "the widest are shown" if components else "the files hold them (--components)"
+        notes.append(
+            f"{together} components, directions of the joint posterior that hold 95 % of its "
+            f"variance, were varied over 1.96 standard deviations (sd): {shown}."
+        )
+    undefined = sum(bar.is_undefined for bar in result.bars)
+    if undefined:
+        notes.append(
+            f"{undefined} bars have no outcome at an end, and come first: {why_undefined(result)}. "
+            "They are in the order of how far net benefit moves."
+        )
+    return notes
+
+
+def why_undefined(result: Tornado) -> str:
+    """Say why an outcome may have no value."""
+    if result.outcome.name == ICER:
+        return "an ICER exists only for a strategy that is more effective and costlier"
+    return "it cannot be told from these patients"
+
+
+def _flip(result: Tornado, bar: Bar) -> str:
+    """Say which strategy is optimal instead, and at which end."""
+    ends = [
+        f"{strategy_label(result.question, end.optimal)}"
+        + ("" if end.value is None else f" at {number_text(end.value)}")
+        for end in bar.ends
+        if end.optimal != result.optimal
+    ]
+    return f"{bar.label} ({', '.join(ends)})"
+
+
+FILE_LAYOUT: Final = Layout(
+    ANALYSIS, tornado_table, tornado_summary, drawn_tornado, print_tornado, read_tornado
+)
+
 
 SHOWN: Final = ("top", "components")
 """Settings of what is printed and drawn."""
@@ -38,14 +338,14 @@ class TornadoResult(RankedResult[Tornado]):
     """An outcome at both ends of every parameter's interval, and under other structures."""
 
     COMMAND = "tornado"
-    FILES = (*tables.NAMES, MANIFEST)
-    FIGURES = (tables.ANALYSIS,)
-    LAYOUT = tables.LAYOUT
+    FILES = (*NAMES, MANIFEST)
+    FIGURES = (ANALYSIS,)
+    LAYOUT = FILE_LAYOUT
 
     @property
     def bars(self) -> pd.DataFrame:
-        """A row per bar, as in tornado.csv: `sim.analyses.tornado.tables.TABLE`."""
-        return tables.tornado_table(self._found)
+        """A row per bar, as in tornado.csv: `sim.analyses.tornado.result.TABLE`."""
+        return tornado_table(self._found)
 
     @property
     def _next_words(self) -> Mapping[str, str]:
@@ -112,7 +412,7 @@ def tornado(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(tables.NAMES, out, resume=resume)
+    folder = check_store(NAMES, out, resume=resume)
     settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy}
     settings |= {"top": top, "components": components}
     varied = _planned(chosen.question, settings, threads)
@@ -128,10 +428,10 @@ def _planned(
     options = {name: value for name, value in settings.items() if name not in SHOWN}
     return Resumable(
         question,
-        tables.LAYOUT,
+        FILE_LAYOUT,
         manifest=partial(
             analysis_manifest,
-            *(question, tables.ANALYSIS, settings),
+            *(question, ANALYSIS, settings),
             chunks=chunks_of(sets),
             chunk=CHUNK_SETS,
         ),

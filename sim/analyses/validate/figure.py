@@ -75,7 +75,7 @@ def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
     Parameters
     ----------
     table
-        Columns of `sim.analyses.validate.tables.TABLE` and `sim.layout.endpoint_words.LABELS`.
+        Columns of `sim.analyses.validate.result.TABLE` and `sim.layout.endpoint_words.LABELS`.
     counts
         Text above the legend: how many values are inside.
     """

@@ -1,11 +1,18 @@
-"""``voi``: the value of information before a choice."""
+"""``voi``: the value of information before a choice.
+
+The value as files and as it is printed, and the function that answers with it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+import pandas as pd
+from rich.console import Console
 
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.draws_run import Psa
@@ -27,16 +34,25 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored
-from sim.analyses.voi import tables as report
+from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
+from sim.analyses.shared.text import print_notes
+from sim.analyses.voi.analysis import CURVE as CURVE_TABLE
 from sim.analyses.voi.analysis import (
+    Knowledge,
     ValueOfInformation,
     default_groups,
     matching,
     value_of_information,
 )
+from sim.analyses.voi.information import PartialInformation, effective_population
+from sim.economics.estimates import Estimate
 from sim.errors import UserError
+from sim.layout.cells import SYMBOLS, finite, money, money_text, patients_in_words
+from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress, steps_progress
+from sim.layout.schema import Schema, count, flag, in_csv, number, records, text
+from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.text import print_question
 from sim.limits import LARGEST_AMOUNT, LONGEST_DECISION_YEARS, MOST_PATIENTS
 from sim.simulation.question import Question
 
@@ -44,6 +60,264 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
+
+ANALYSIS: Final = "voi"
+CURVE: Final = "evpi"
+BARS: Final = "evppi"
+NAMES: Final = (
+    *names_of(ANALYSIS, figure=False),
+    f"{CURVE}.csv",
+    *figure_names((CURVE, BARS)),
+)
+EVERYTHING: Final = "everything"
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        text("kind", "``everything`` (EVPI), ``group`` or ``parameter`` (EVPPI)"),
+        text("name"),
+        text("label"),
+        count("members", "the number of parameters"),
+        number("threshold", "in `currency` per QALY"),
+        number("value", "in `currency` per patient"),
+        number("se", "its standard error"),
+        number("null", "the same regression where the true value is 0: its upward bias"),
+        number("null_se", "the spread of that"),
+        flag("told_from_nothing", "whether the value exceeds `null` by twice its error"),
+        number(
+            "population_value",
+            "of all patients of the horizon, discounted, if their number is known",
+        ),
+        number("population_se"),
+        text("currency"),
+    ),
+)
+EXPLAINED: Final = (
+    "EVPI is what a patient would gain, in money, if the choice could be made knowing the true "
+    "value of every uncertain input; EVPPI, of those of the group or the parameter alone, and with "
+    "it of whatever else it tells of inputs that were fitted together. Values of single parameters "
+    "do not add up to that of their group."
+)
+METHOD: Final = (
+    "EVPPI is a regression of net benefit on the draws (additive splines, products of pairs in "
+    "groups), with the errors of draws and regression. A star marks a value within its noise: "
+    "less than two standard errors above what the regression finds in shuffled draws."
+)
+
+
+class Patients:
+    """The patients whose decisions the information improves, in all years, discounted."""
+
+    def __init__(self, question: Question, per_year: float, years: float) -> None:
+        self.per_year = per_year
+        self.years = years
+        self.rate = question.discount_rates[0]
+        self.number = effective_population(per_year, years, self.rate)
+
+
+def voi_table(found: ValueOfInformation, patients: Patients | None) -> pd.DataFrame:
+    """Return every value as `TABLE`."""
+    many = math.nan if patients is None else patients.number
+
+    def worth(value: float, se: float, *rest: float | None) -> tuple[Any, ...]:
+        scaled = (finite(many * value), finite(many * se))
+        return value, finite(se), *rest, *scaled, found.question.perspective.currency
+
+    everything = (EVERYTHING, EVERYTHING, "All uncertain inputs", len(found.parameters))
+    rows = [
+        (*everything, threshold, *worth(*value, None, None, value.mean > 2.0 * value.se))
+        for threshold, value in found.evpi.items()
+    ]
+    rows += [
+        (
+            *heading,
+            threshold,
+            *worth(value.value, value.se, value.null, finite(value.null_se), value.exceeds_bias),
+        )
+        for kind, parts in (("group", found.groups), ("parameter", found.parameters))
+        for part in parts
+        for heading in ((kind, part.name, _label(found, part), len(part.members)),)
+        for threshold, value in part.worth.items()
+    ]
+    return TABLE.table(rows)
+
+
+def voi_summary(found: ValueOfInformation, patients: Patients | None) -> dict[str, Any]:
+    """Return the content of voi.json after its heading."""
+    return {
+        "draws": found.draws,
+        "patients_of": "one draw",
+        "thresholds": list(found.evpi),
+        "population": None
+        if patients is None
+        else {
+            "patients_per_year": patients.per_year,
+            "years": patients.years,
+            "discount_rate": patients.rate,
+            "discounted_patients": patients.number,
+        },
+        "groups": {part.name: list(part.members) for part in found.groups},
+        "values": records(voi_table(found, patients)),
+    }
+
+
+def read_voi(stored: Stored) -> tuple[ValueOfInformation, Patients | None]:
+    """Return the values that are stored in a folder, and the patients.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, question = stored.summary, stored.question
+    evpi: dict[float, Estimate] = {}
+    parts: dict[str, dict[str, dict[float, PartialInformation]]] = {"group": {}, "parameter": {}}
+    for row in stored.table(TABLE).to_dict("records"):
+        if row["kind"] == EVERYTHING:
+            evpi[row["threshold"]] = Estimate(row["value"], row["se"])
+        else:
+            worth = PartialInformation(*(row[key] for key in PartialInformation._fields))
+            parts[row["kind"]].setdefault(row["name"], {})[row["threshold"]] = worth
+    found = ValueOfInformation(
+        question=question,
+        draws=told["draws"],
+        evpi=evpi,
+        curve=stored.table(CURVE_TABLE),
+        groups=tuple(
+            Knowledge(name, tuple(told["groups"][name]), worth)
+            for name, worth in parts["group"].items()
+        ),
+        parameters=tuple(
+            Knowledge(name, (name,), worth) for name, worth in parts["parameter"].items()
+        ),
+    )
+    facing = told["population"]
+    if facing is None:
+        return found, None
+    return found, Patients(question, facing["patients_per_year"], facing["years"])
+
+
+def voi_json(found: ValueOfInformation, patients: Patients | None) -> str:
+    """Return the whole analysis as JSON text."""
+    return summary_json(found.question, ANALYSIS, voi_summary(found, patients))
+
+
+def voi_files(
+    found: ValueOfInformation, patients: Patients | None, top: int
+) -> dict[str, str | bytes]:
+    """Return the files of the analysis by name; the figure shows the `top` parameters."""
+    table, summary = voi_table(found, patients), voi_summary(found, patients)
+    files = analysis_files(found.question, ANALYSIS, table, summary)
+    files[f"{CURVE}.csv"] = in_csv(found.curve)
+    return files | figure_files(drawn_voi(found, top))
+
+
+def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
+    """Return the figures of the analysis by name."""
+    from sim.analyses.voi.figure import Worth, evpi_figure, evppi_figure
+    from sim.layout.style import styled
+
+    symbol = SYMBOLS[found.question.perspective.currency]
+    threshold = found.leading_threshold
+    bars = [
+        Worth(
+            _label(found, part),
+            "" if part in found.groups else part.name,
+            worth.value,
+            worth.se,
+            worth.exceeds_bias,
+        )
+        for part in [*found.groups, *found.parameters[:top]]
+        for worth in (part.worth[threshold],)
+    ]
+    with styled():
+        return {
+            CURVE: evpi_figure(found.curve, list(found.evpi), symbol=symbol),
+            BARS: evppi_figure(
+                bars,
+                symbol=symbol,
+                threshold=threshold,
+                evpi=found.evpi[threshold].mean,
+            ),
+        }
+
+
+def print_voi(
+    console: Console, found: ValueOfInformation, patients: Patients | None, top: int
+) -> None:
+    """Print the EVPI, then groups and the `top` parameters."""
+    question = found.question
+    symbol = SYMBOLS[question.perspective.currency]
+    simulated = (
+        f"{found.draws:,} draws of {len(found.parameters)} uncertain parameters; each draw in "
+        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
+        f"seed {question.seed}"
+    )
+    said = [("Simulated", simulated)]
+    if patients is not None:
+        text = (
+            f"{patients.per_year:,.0f} patients a year for {patients.years:g} years, discounted "
+            f"at {patients.rate:.1%}: {patients.number:,.0f}"
+        )
+        said.append(("Patients", text))
+    print_question(console, question, *said)
+    headings = [f"{symbol}{threshold:,.0f} per QALY" for threshold in found.evpi]
+    rows = [Row("EVPI per patient", [money(*value, symbol) for value in found.evpi.values()])]
+    if patients is not None:
+        scaled = [
+            money(patients.number * value.mean, patients.number * value.se, symbol)
+            for value in found.evpi.values()
+        ]
+        rows.append(Row("EVPI of the population", scaled))
+    print_table(
+        console, Table("Expected value of perfect information (standard error)", headings, [rows])
+    )
+    groups, parameters = _told(found.groups), _told(found.parameters)
+    for title, parts in (
+        ("EVPPI per patient of groups", groups),
+        ("EVPPI per patient of the parameters worth most", parameters[:top]),
+    ):
+        if parts:
+            body = [_row(found, part, symbol) for part in parts]
+            print_table(console, Table(f"{title} (standard error)", headings, [body]))
+    peak = found.curve.iloc[int(found.curve["evpi"].to_numpy().argmax())]
+    told = (
+        f"{len(groups)} of {len(found.groups)} groups and {len(parameters)} of "
+        f"{len(found.parameters)} parameters are shown: those whose value exceeds its noise."
+        if groups or parameters
+        else "Nothing to learn at these thresholds: no group and no parameter is worth more than "
+        "the noise of its estimate."
+    )
+    noisy = [_named(found, part) for part in found.groups if part not in groups]
+    told += f" Within their noise: {', '.join(noisy)}." if noisy else ""
+    where = f"{money_text(peak['evpi'], symbol)} at {money_text(peak['threshold'], symbol)}"
+    print_notes(console, f"{told} EVPI peaks at {where} per QALY.", EXPLAINED, METHOD)
+
+
+def _told(parts: Sequence[Knowledge]) -> list[Knowledge]:
+    """Return the parts that are told from nothing at a threshold."""
+    return [part for part in parts if any(worth.exceeds_bias for worth in part.worth.values())]
+
+
+def _row(found: ValueOfInformation, part: Knowledge, symbol: str) -> Row:
+    # A parameter is shown by its name, which is unique and can be copied into a scenario.
+    single = part.name in found.question.parameters
+    label = part.name if single else _named(found, part)
+    return Row(label, [_cell(worth, symbol) for worth in part.worth.values()])
+
+
+def _named(found: ValueOfInformation, group: Knowledge) -> str:
+    return f"{_label(found, group)} ({len(group.members)})"
+
+
+def _cell(worth: PartialInformation, symbol: str) -> Cell:
+    cell = money(worth.value, worth.se, symbol)
+    return cell._replace(error=f"{cell.error}{' ' if worth.exceeds_bias else '*'}")
+
+
+def _label(found: ValueOfInformation, part: Knowledge) -> str:
+    parameters = found.question.parameters
+    label = parameters[part.name].label if part.name in parameters else part.name
+    return label[:1].upper() + label[1:]
 
 
 class VoiResult(StoredResult):
@@ -53,14 +327,14 @@ class VoiResult(StoredResult):
     """
 
     COMMAND = "voi"
-    FILES = report.NAMES
-    FIGURES = (report.CURVE, report.BARS)
+    FILES = NAMES
+    FIGURES = (CURVE, BARS)
 
     def __init__(
         self,
         scenario: Scenario,
         found: ValueOfInformation,
-        population: report.Patients | None,
+        population: Patients | None,
         top: int,
     ) -> None:
         super().__init__(scenario)
@@ -78,17 +352,17 @@ class VoiResult(StoredResult):
 
     @classmethod
     def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, *report.read_voi(stored), TOP)
+        return cls(scenario, *read_voi(stored), TOP)
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {report.ANALYSIS: self.values, report.CURVE: self.evpi}
+        return {ANALYSIS: self.values, CURVE: self.evpi}
 
     @property
     def values(self) -> pd.DataFrame:
-        """A row per threshold of everything, each group and each parameter: `sim.analyses.voi.tables.TABLE`."""
-        return report.voi_table(self._found, self._population)
+        """A row per threshold of everything, each group and each parameter: `sim.analyses.voi.result.TABLE`."""
+        return voi_table(self._found, self._population)
 
     @property
     def evpi(self) -> pd.DataFrame:
@@ -97,18 +371,18 @@ class VoiResult(StoredResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return report.voi_files(self._found, self._population, self._top)
+        return voi_files(self._found, self._population, self._top)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return report.voi_json(self._found, self._population)
+        return voi_json(self._found, self._population)
 
     def _print(self, console: Console) -> None:
         """Print the EVPI, then groups and parameters."""
-        report.print_voi(console, self._found, self._population, self._top)
+        print_voi(console, self._found, self._population, self._top)
 
     def _draw(self, name: str) -> Figure:
-        return report.drawn_voi(self._found, self._top)[name]
+        return drawn_voi(self._found, self._top)[name]
 
 
 @checked
@@ -194,7 +468,7 @@ def _valued(
 
 def _population(
     question: Question, incidence: float | None, years: float | None
-) -> report.Patients | None:
+) -> Patients | None:
     if incidence is None and years is None:
         return None
     if incidence is None or years is None:
@@ -202,4 +476,4 @@ def _population(
             "the value to the population needs both --incidence and --years",
             key="--incidence" if incidence is None else "--years",
         )
-    return report.Patients(question, incidence, years)
+    return Patients(question, incidence, years)

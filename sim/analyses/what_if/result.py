@@ -1,38 +1,219 @@
-"""``what-if``: answer the what-ifs of a scenario side by side."""
+"""``what-if``: answer the what-ifs of a scenario side by side.
+
+Their answers as files and as they are printed, and the function that gives them.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+from rich.console import Console
 
 from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, Threshold, checked
+from sim.analyses.shared.outcomes import NMB, outcome_named
 from sim.analyses.shared.paired_runs import sets_to_simulate
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.text import (
+    SAME_PATIENTS,
+    estimate_cell,
+    folded,
+    print_heading,
+    print_notes,
+    strategy_label,
+)
 from sim.analyses.shared.work import check_store
-from sim.analyses.what_if import analysis, tables
-from sim.analyses.what_if.analysis import ScenarioMatrix
+from sim.analyses.what_if import analysis
+from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.incremental import Increment
+from sim.layout.cells import NOTHING, SYMBOLS, finite
+from sim.layout.schema import Schema, count, number, records, text
+from sim.layout.table import Cell, Row, Table, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from sim.simulation.question import Question
+
+FILES_OF: Final = "scenarios"
+NAMES: Final = names_of(FILES_OF)
+VALUES: Final = ("cost", "qalys", "life_years", "icer", "nmb")
+WITH_ERROR: Final = ("", "_se")
+TABLE: Final = Schema(
+    f"{FILES_OF}.csv",
+    (
+        text("what_if", "its key in the scenario; ``base`` is the scenario as it stands"),
+        text("label"),
+        text("strategy"),
+        text("comparator"),
+        text("currency"),
+        count("price_year"),
+        number("threshold", "of `nmb`, in currency per QALY"),
+        text("optimal", "strategy with the most net benefit at the threshold"),
+        # Strategy minus comparator, discounted.
+        *(number(f"{name}{end}") for name in VALUES for end in WITH_ERROR),
+        number("covariance", "of the errors of `cost` and `qalys`"),
+        text("quadrant"),
+        # What-if minus scenario, paired; empty in money where that is other money.
+        *(number(f"change_{name}{end}") for name in CHANGES for end in WITH_ERROR),
+        text("notes", "values that a what-if lacks, and whether it changes nothing"),
+    ),
+)
+"""One row per what-if and strategy."""
+
+
+def matrix_table(result: ScenarioMatrix) -> pd.DataFrame:
+    """Return the what-ifs as `TABLE`."""
+    return TABLE.table(_row(column, gain) for column in result.columns for gain in column.gains)
+
+
+def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
+    found = gain.increment
+    icer = Estimate(*(math.nan if each is None else each for each in (found.icer, found.icer_se)))
+    values = (found.cost, found.qalys, found.life_years, icer, gain.nmb)
+    changes = [gain.changes.get(name, NOT_ESTIMABLE) for name in CHANGES]
+    return (
+        column.name,
+        column.label,
+        found.strategy,
+        found.comparator,
+        column.currency,
+        column.price_year,
+        column.threshold,
+        column.optimal,
+        *(finite(number) for value in values for number in value),
+        finite(found.covariance),
+        found.quadrant,
+        *(finite(number) for change in changes for number in change),
+        "; ".join(column.notes),
+    )
+
+
+def matrix_summary(result: ScenarioMatrix) -> dict[str, Any]:
+    """Return the content of scenarios.json after its heading."""
+    return {
+        "comparator": result.question.scenario.comparator_name,
+        "notes": {column.name: list(column.notes) for column in result.columns},
+        "what_ifs": records(matrix_table(result)),
+    }
+
+
+def read_matrix(stored: Stored) -> ScenarioMatrix:
+    """Return the what-ifs that are stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    columns: dict[str, Column] = {}
+    for row in stored.table(TABLE).to_dict("records"):
+        name = row["what_if"]
+        if name not in columns:
+            heading = {
+                key: row[key] for key in ("label", "currency", "price_year", "threshold", "optimal")
+            }
+            notes = tuple(stored.summary["notes"][name])
+            columns[name] = Column(name=name, **heading, gains=(), notes=notes)
+        gains = (*columns[name].gains, _read_gain(row))
+        columns[name] = replace(columns[name], gains=gains)
+    return ScenarioMatrix(stored.question, tuple(columns.values()))
+
+
+def _read_gain(row: Mapping[Any, Any]) -> Gain:
+    def estimate(name: str) -> Estimate:
+        return Estimate(row[name], row[f"{name}_se"])
+
+    changes = {name: estimate(f"change_{name}") for name in CHANGES}
+    return Gain(
+        Increment(
+            row["strategy"],
+            row["comparator"],
+            estimate("cost"),
+            estimate("qalys"),
+            estimate("life_years"),
+            row["covariance"],
+        ),
+        estimate("nmb"),
+        {name: change for name, change in changes.items() if not math.isnan(change.mean)},
+    )
+
+
+def drawn_matrix(result: ScenarioMatrix) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.analyses.what_if.figure import what_ifs_figure
+    from sim.layout.style import styled
+
+    with styled():
+        return what_ifs_figure(result)
+
+
+def print_matrix(console: Console, result: ScenarioMatrix) -> None:
+    """Print a table of the what-ifs for each strategy but the comparator."""
+    question = result.question
+    against = strategy_label(question, question.scenario.comparator_name)
+    print_heading(console, question, f"{len(result.columns) - 1} what-ifs, against {against}")
+    for place, gain in enumerate(result.base.gains):
+        label = strategy_label(question, gain.increment.strategy)
+        headings = ["Cost", "QALYs", "ICER", "Net benefit", "Its change", "Optimal"]
+        rows = [_line(result, column, column.gains[place]) for column in result.columns]
+        title = f"{label} against {against} (standard error)"
+        print_table(console, Table(title, headings, [rows[:1], rows[1:]]))
+    thresholds = {(column.currency, column.threshold) for column in result.columns}
+    worth = ", ".join(f"{SYMBOLS[name]}{value:,.0f}" for name, value in sorted(thresholds))
+    print_notes(
+        console,
+        f"Net monetary benefit at {worth} per QALY. The change is from the scenario as it stands, "
+        "patient by patient, where the money is the same.",
+        SAME_PATIENTS,
+        *(f"{column.label}: {note}." for column in result.columns for note in column.notes),
+    )
+
+
+def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
+    def cell(name: str, estimate: Estimate) -> Cell:
+        known = outcome_named(name, threshold=column.threshold, currency=column.currency)
+        return estimate_cell(known, estimate)
+
+    found = gain.increment
+    ratio = Cell(found.quadrant)
+    if found.icer is not None and found.icer_se is not None:
+        ratio = cell("icer", Estimate(found.icer, found.icer_se))
+        if found.quadrant != "more effective and costlier":
+            ratio = Cell(found.quadrant)
+    change = cell(NMB, gain.changes[NMB]) if NMB in gain.changes else Cell(NOTHING)
+    optimal = Cell(strategy_label(result.question, column.optimal))
+    values = [cell("cost", found.cost), cell("qalys", found.qalys), ratio, cell(NMB, gain.nmb)]
+    return Row(folded(column.label), [*values, change, optimal])
+
+
+FILE_LAYOUT: Final = Layout(
+    FILES_OF, matrix_table, matrix_summary, drawn_matrix, print_matrix, read_matrix
+)
 
 
 class WhatIfResult(ResumableResult[ScenarioMatrix]):
     """The increments of a scenario and of its what-ifs, and their differences."""
 
     COMMAND = "what-if"
-    ANALYSIS = tables.ANALYSIS
-    FILES = (*tables.NAMES, MANIFEST)
-    FIGURES = (tables.ANALYSIS,)
-    LAYOUT = tables.LAYOUT
+    ANALYSIS = FILES_OF
+    FILES = (*NAMES, MANIFEST)
+    FIGURES = (FILES_OF,)
+    LAYOUT = FILE_LAYOUT
 
     @property
     def what_ifs(self) -> pd.DataFrame:
-        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_if.tables.TABLE`."""
-        return tables.matrix_table(self._found)
+        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_if.result.TABLE`."""
+        return matrix_table(self._found)
 
 
 @checked
@@ -76,7 +257,7 @@ def what_if(
     'base'
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=SOME_SETS_PATIENTS)
-    folder = check_store(tables.NAMES, out, resume=resume)
+    folder = check_store(NAMES, out, resume=resume)
     matrix = _planned(chosen.question, threshold, threads)
     return WhatIfResult(chosen, matrix, matrix.run(folder, resume=resume))
 
@@ -88,10 +269,10 @@ def _planned(
     what_ifs = analysis.fingerprints(question)
     return Resumable(
         question,
-        tables.LAYOUT,
+        FILE_LAYOUT,
         manifest=partial(
             analysis_manifest,
-            *(question, tables.ANALYSIS, {"threshold": threshold, "what_ifs": what_ifs}),
+            *(question, FILES_OF, {"threshold": threshold, "what_ifs": what_ifs}),
             chunks=len(what_ifs),
             chunk=1,
         ),
