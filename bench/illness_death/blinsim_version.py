@@ -56,7 +56,7 @@ def numbers(parameters):
         **drugs,
         "cost.inpatient_day": treatment,
         "cost.follow_up_per_month": remission * DAYS_PER_MONTH,
-        "cost.supportive_care_per_month": progressed * DAYS_PER_MONTH,
+        "cost.after_failure_per_month": progressed * DAYS_PER_MONTH,
         "utility.on_treatment": on_treatment,
         "utility.complete_remission": in_remission,
         "utility.relapsed_refractory": with_disease,

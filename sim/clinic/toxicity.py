@@ -1,8 +1,9 @@
 """Toxicity of a cycle, and its management by the label.
 
-Sources of the rules: US prescribing information of blinatumomab as reported by Sigmund 2020
-(section "Adverse Drug Reactions and Management") and the practice in Badar 2020 ("Adverse
-events of interest").
+Sources of the rules: US prescribing information of blinatumomab of 2014 to 2020, as reported by
+Sigmund 2020 (section "Adverse Drug Reactions and Management") and, for the restart after raised
+liver enzymes, by its table of dose adjustments; the practice in Badar 2020 ("Adverse events of
+interest"). Later versions also end treatment for good at grade 3 neurotoxicity on the step dose.
 """
 
 from enum import IntEnum, unique
@@ -19,8 +20,6 @@ FATAL: Final = 5
 NONE: Final = 0
 NEUROTOXICITY_LIMIT_DAYS: Final = 7.0
 """Grade 3 neurotoxicity that lasts longer ends blinatumomab for good."""
-HEPATOTOXICITY_LIMIT_DAYS: Final = 14.0
-"""Grade 3 hepatotoxicity that lasts longer ends blinatumomab for good."""
 RECOVERY_DAYS: Final = 3.0
 """Days at grade 1 or less before blinatumomab restarts after neurotoxicity or hepatotoxicity."""
 
@@ -108,9 +107,10 @@ def infusion_action(
 ) -> Action:
     """Return the action by the label when a continuous infusion causes the toxicity.
 
-    Grade 4 and 5, a second seizure, grade 3 neurotoxicity of more than 7 days and grade 3
-    hepatotoxicity of more than 14 end it for good. Grade 3 CRS and shorter grade 3 neurotoxicity and
-    hepatotoxicity interrupt it. Infection and febrile neutropenia are treated under the infusion.
+    Grade 4 and 5, a second seizure, and grade 3 neurotoxicity of more than 7 days end it for
+    good. Other grade 3 CRS, neurotoxicity and hepatotoxicity interrupt it. Infection and febrile
+    neutropenia are treated under the infusion. The label also ends treatment when liver enzymes stay
+    high for more than 14 days: those are among the published stops, which grade 4 stands for.
     """
     if severity >= LIFE_THREATENING:
         return Action.STOP
@@ -120,9 +120,7 @@ def infusion_action(
         return Action.CONTINUE
     if kind == Toxicity.NEUROTOXICITY:
         return Action.STOP if duration > NEUROTOXICITY_LIMIT_DAYS else Action.INTERRUPT
-    if kind == Toxicity.HEPATOTOXICITY:
-        return Action.STOP if duration > HEPATOTOXICITY_LIMIT_DAYS else Action.INTERRUPT
-    if kind == Toxicity.CRS:
+    if kind in (Toxicity.CRS, Toxicity.HEPATOTOXICITY):
         return Action.INTERRUPT
     return Action.CONTINUE
 

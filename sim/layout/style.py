@@ -69,6 +69,9 @@ SETTINGS: Final = {
     "pdf.fonttype": 42,
 }
 
+LAID_OUT: Final = {"figure.constrained_layout.use": False}
+"""While a figure has a layout engine, even an empty one, `savefig` draws everything twice."""
+
 
 @contextmanager
 def styled() -> Iterator[None]:
@@ -103,8 +106,7 @@ def laid_out(figure: Figure) -> Figure:
     if engine is not None:
         with styled():
             engine.execute(figure)
-        # While there is an engine, even an empty one, `savefig` draws everything twice.
-        with mpl.rc_context(rc={"figure.constrained_layout.use": False}):
+        with mpl.rc_context(rc=LAID_OUT):  # type: ignore[arg-type]  # the stub wants literal keys
             figure.set_layout_engine(None)
     return figure
 
@@ -117,8 +119,9 @@ def rendered(figure: Figure, format_name: str) -> bytes:
         "pdf": {"CreationDate": None, "Creator": "blinsim", "Producer": "blinsim"},
     }[format_name]
     buffer = BytesIO()
-    with styled():
-        laid_out(figure).savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
+    laid_out(figure)
+    with styled(), mpl.rc_context(rc=LAID_OUT):  # type: ignore[arg-type]
+        figure.savefig(buffer, format=format_name, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
 
 

@@ -35,6 +35,9 @@ SPREAD_OF_HEIGHTS: Final = 9.0
 SHORTEST_INFUSION_DAYS: Final = 0.04
 """About an hour."""
 WORST_UTILITY: Final = -1.0
+YOUNGEST: Final = 18.0
+LIGHTEST_KG: Final = 45.0
+"""From this weight on the dose of blinatumomab is fixed."""
 HALVINGS: Final = 40
 OLDEST: Final = 120
 DECREMENTS: Final = tuple(f"decrement.{name}" for name in Decrements._fields)
@@ -238,6 +241,17 @@ def _rules_of_the_population() -> Iterator[Rule]:
     yield _shares(f"{of}prior_hct_probability", f"{of}primary_refractory_probability")
     for sex in ("male", "female"):
         yield _order(f"{of}height_{sex}_sd_cm", f"{of}height_{sex}_mean_cm", SPREAD_OF_HEIGHTS)
+    yield AtMost(
+        {f"{of}age_minimum_years": -1.0},
+        -YOUNGEST,
+        f"{of}age_minimum_years must be at least {YOUNGEST:g}: the model is of adults",
+    )
+    yield AtMost(
+        {f"{of}weight_minimum_kg": -1.0},
+        -LIGHTEST_KG,
+        f"{of}weight_minimum_kg must be at least {LIGHTEST_KG:g}: lighter patients are dosed by "
+        "body surface, which the model does not do",
+    )
     yield AtMost(
         {f"{of}age_maximum_years": 1.0}, OLDEST, f"{of}age_maximum_years must be at most {OLDEST}"
     )

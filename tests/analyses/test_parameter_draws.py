@@ -174,7 +174,7 @@ def test_shares_of_the_same_patients_never_exceed_the_whole(question, drawn):
 
 def test_shares_from_different_sources_are_drawn_one_by_one(question):
     together = {name for whole in wholes(question.parameters) for name in whole.counts}
-    assert "toxicity.neurotoxicity.grade_4_share" not in together
+    assert "toxicity.neurotoxicity.stop_share" not in together
 
 
 def test_every_mix_of_the_catalogue_is_drawn_as_a_whole():

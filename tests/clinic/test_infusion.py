@@ -74,8 +74,8 @@ def test_later_cycle_gives_784_micrograms():
         pytest.param(
             True,
             [hepatotoxicity(10.0, 4.0)],
-            [(0, 7, 9), (7, 10, 28), (14, 21, 9), (21, 32, 28)],
-            id="hepatotoxicity",
+            [(0, 7, 9), (7, 10, 28), (17, 24, 9), (24, 35, 28)],
+            id="hepatotoxicity and three days of recovery",
         ),
         pytest.param(
             True,
@@ -92,7 +92,7 @@ def test_later_cycle_gives_784_micrograms():
         pytest.param(
             True,
             [crs(3.0, 5.0), hepatotoxicity(5.0, 7.0)],
-            [(0, 3, 9), (12, 19, 9), (19, 37, 28)],
+            [(0, 3, 9), (15, 22, 9), (22, 40, 28)],
             id="the second outlasts the first",
         ),
         pytest.param(
@@ -104,19 +104,19 @@ def test_later_cycle_gives_784_micrograms():
         pytest.param(
             True,
             [crs(3.0, 5.0), hepatotoxicity(10.0, 2.0)],
-            [(0, 3, 9), (8, 10, 9), (12, 19, 9), (19, 35, 28)],
+            [(0, 3, 9), (8, 10, 9), (15, 22, 9), (22, 38, 28)],
             id="again within the week at the step dose, which starts anew",
         ),
         pytest.param(
             True,
             [crs(3.0, 5.0), hepatotoxicity(8.0, 2.0)],
-            [(0, 3, 9), (10, 17, 9), (17, 35, 28)],
+            [(0, 3, 9), (13, 20, 9), (20, 38, 28)],
             id="at the moment of the restart",
         ),
         pytest.param(
             False,
             [crs(5.0, 1.0), neurotoxicity(12.0, 1.0), hepatotoxicity(20.0, 1.0)],
-            [(0, 5, 28), (6, 12, 9), (16, 20, 9), (21, 28, 9), (28, 34, 28)],
+            [(0, 5, 28), (6, 12, 9), (16, 20, 9), (24, 31, 9), (31, 37, 28)],
             id="three in one cycle",
         ),
     ],
@@ -185,7 +185,7 @@ def test_what_strikes_after_a_prolonged_infusion_has_ended_does_nothing():
     once = segments(BLINATUMOMAB, [crs(3.0, 5.0)], step_up=True)
     assert segments(BLINATUMOMAB, [crs(3.0, 5.0), hepatotoxicity(33.0, 2.0)], step_up=True) == once
     late = segments(BLINATUMOMAB, [crs(3.0, 5.0), hepatotoxicity(32.0, 2.0)], step_up=True)
-    assert [tuple(segment) for segment in late[-2:]] == [(15, 32, 28), (34, 35, 9)]
+    assert [tuple(segment) for segment in late[-2:]] == [(15, 32, 28), (37, 38, 9)]
 
 
 # Properties

@@ -31,11 +31,10 @@ CONTINUE, INTERRUPT, STOP = Action.CONTINUE, Action.INTERRUPT, Action.STOP
 
 RISK = Risk(mild_probability=0.4, severe_probability=0.08, later_cycle_ratio=0.5)
 COURSE = Course(
-    grade_4_share=0.25,
+    stop_share=0.25,
     grade_5_share=0.125,
-    early_share=0.75,
-    early_days=7.0,
-    late_days=21.0,
+    onset_median_days=7.0,
+    latest_onset_days=21.0,
     duration_median_days=5.0,
     duration_sigma=0.6,
 )
@@ -110,10 +109,10 @@ def test_a_higher_risk_never_makes_the_same_patient_better(
 
 @given(uniforms, small, small, small, small)
 def test_a_worse_course_never_makes_the_same_patient_better(u, four, five, more_four, more_five):
-    course = COURSE._replace(grade_4_share=four, grade_5_share=five)
+    course = COURSE._replace(stop_share=four, grade_5_share=five)
     low = grade(RISK, course, u, first_cycle=True)
     for worse in (
-        course._replace(grade_4_share=four + more_four),
+        course._replace(stop_share=four + more_four),
         course._replace(grade_5_share=five + more_five),
     ):
         assert grade(RISK, worse, u, first_cycle=True) >= low
@@ -122,25 +121,19 @@ def test_a_worse_course_never_makes_the_same_patient_better(u, four, five, more_
 # Onset and duration
 
 
-def test_onset_is_uniform_within_the_early_and_within_the_late_days():
-    """Density 0.75/7 to day 7 and 0.25/14 from there to day 21; n = 2000, rtol 1e-12."""
+def test_onset_is_uniform_before_and_after_its_median():
+    """Density 0.5/7 to day 7 and 0.5/14 from there to day 21; n = 2000, rtol 1e-12."""
     for k in range(2000):
         u = (k + 0.5) / 2000
         day = onset_day(COURSE, u)
-        cumulative = 0.75 * min(day, 7.0) / 7.0 + 0.25 * max(day - 7.0, 0.0) / 14.0
+        cumulative = 0.5 * min(day, 7.0) / 7.0 + 0.5 * max(day - 7.0, 0.0) / 14.0
         assert cumulative == pytest.approx(u, rel=1e-12)
 
 
 @given(uniforms)
 def test_onset_lies_within_the_window(u):
     assert 0.0 < onset_day(COURSE, u) <= 21.0
-    assert (onset_day(COURSE, u) < 7.0) == (u < 0.75) or onset_day(COURSE, u) == 7.0
-
-
-@pytest.mark.parametrize(("share", "low", "high"), [(1.0, 0.0, 7.0), (0.0, 7.0, 21.0)])
-def test_a_share_of_all_or_nothing_leaves_one_window(share, low, high):
-    course = COURSE._replace(early_share=share)
-    assert low <= onset_day(course, 2.0**-53) < onset_day(course, 1.0 - 2.0**-53) <= high
+    assert (onset_day(COURSE, u) < 7.0) == (u < 0.5) or onset_day(COURSE, u) == 7.0
 
 
 def test_duration_is_lognormal():
@@ -172,7 +165,7 @@ LABEL = [
     (NEURO, 4, 5.0, 0, False, STOP, NEVER),
     (NEURO, 5, 5.0, 0, False, STOP, NEVER),
     (HEPATO, 2, 5.0, 0, False, CONTINUE, 0.0),
-    (HEPATO, 3, 12.0, 0, False, INTERRUPT, 12.0),
+    (HEPATO, 3, 12.0, 0, False, INTERRUPT, 12.0 + 3.0),
     (HEPATO, 4, 5.0, 0, False, STOP, NEVER),
     (INFECTION, 2, 5.0, 0, False, CONTINUE, 0.0),
     (INFECTION, 3, 12.0, 0, False, CONTINUE, 0.0),

@@ -125,7 +125,7 @@ def test_a_bag_for_the_last_days_of_a_cycle_holds_no_more_than_these():
         (RandomDraw.CRS_DURATION, 0): 0.5,
         (RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE, 0): 0.1,
     }
-    ledger = live(somebody(), script, {"toxicity.crs.late_days": 28.0}).ledger
+    ledger = live(somebody(), script, {"toxicity.crs.latest_onset_days": 28.0}).ledger
     drugs = [(e.start_days, e.undiscounted) for e in ledger if e.category.label == "drug"]
     assert [amount for _, amount in drugs] == [2000, 6000, 6000, 6000, 1000]
     assert [day for day, _ in drugs] == pytest.approx([0, 7, 14, 21, 36], rel=1e-12)

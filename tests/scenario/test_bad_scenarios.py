@@ -201,8 +201,8 @@ BAD = [
     Bad(
         "probability_above_one",
         "cost.inpatient_day: 2500",
-        "toxicity.crs.grade_4_share: 1.2",
-        ("parameters.toxicity.crs.grade_4_share", "(got 1.2)", "at most 1"),
+        "toxicity.crs.stop_share: 1.2",
+        ("parameters.toxicity.crs.stop_share", "(got 1.2)", "at most 1"),
     ),
     Bad("no_patients", "patients: 1000", "patients: 0", ("must be at least 1 (got 0)",)),
     Bad("negative_patients", "patients: 1000", "patients: -5", ("must be at least 1 (got -5)",)),

@@ -87,6 +87,7 @@ def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
     height = max(*needed, needed[-1] + LEGEND_MM)
     width = COLUMN_MM * len(columns) + (WIDTH_MM - 2 * COLUMN_MM)
     figure = Figure(figsize=(width / MM_PER_INCH, height / MM_PER_INCH))
+    # Each axis has its place.
     figure.set_layout_engine("none")
     for place, column in enumerate(columns):
         top = TOP_MM
