@@ -509,8 +509,8 @@ def test_each_source_names_the_numbers_that_rest_on_it(answer):
             if not name.startswith(("life table ", "price index ")):
                 assert key in question.parameters[name].sources
     paragraphs = cited((answer.folder / "citations.txt").read_text(encoding="utf-8"))
-    boluda = next(p for p in paragraphs if p.startswith("Boluda"))
-    assert "hospital.salvage_chemotherapy.first_cycle_days" in boluda
+    marks = next(p for p in paragraphs if p.startswith("Marks"))
+    assert "hospital.salvage_chemotherapy.first_cycle_days" in marks
 
 
 def test_number_of_the_scenario_rests_on_no_source(tmp_path):
