@@ -18,7 +18,7 @@ MEANINGS: Final = {
     "calibrated": "fitted to published cohorts",
     "assumption": "decided by the authors of the model",
     "provisional": "standing in until it is calibrated",
-    "definition": "true by the model's own words: a reference of 0 or 1, the edge of a window",
+    "definition": "true by the model's own words: a reference, the edge of a window",
 }
 UNSAID: Final = "fixed"
 """A distribution that needs no words."""

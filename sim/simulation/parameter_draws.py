@@ -45,7 +45,7 @@ PARTS: Final = tuple(
     re.compile(pattern)
     for pattern in (
         r"(.+\.mix)\.\w+_share()",
-        r"(.+)\.grade_\d_share()",
+        r"(.+)\.(?:grade_\d|stop)_share()",
         r"(.+)\.(?:mild|severe)_probability(\.\w+)?",
     )
 )

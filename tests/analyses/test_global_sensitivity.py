@@ -168,7 +168,7 @@ def test_shares_of_a_whole_never_exceed_it(question):
     space = cube(question, None)
     points = sobol_points(space.coordinates, None, draws=2, seed=5)
     values = space.values(points)
-    for kind in ("mix", "crs.grade", "neurotoxicity.grade"):
+    for kind in ("mix", "toxicity.crs", "toxicity.hepatotoxicity"):
         shares = [name for name in values.columns if kind in name and name.endswith("_share")]
         assert len(shares) >= 2
         assert (values[shares].sum(axis=1) <= 1.0 + 1e-12).all()
@@ -241,7 +241,7 @@ def test_threads_do_not_matter(small, indices):
 
 
 def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
-    """Killed after 70 of 92 and 92 runs; the first chunk holds 64."""
+    """Killed after 70 of 96 and 96 runs; the first chunk holds 64."""
 
     class Killed(Exception):
         pass
@@ -262,9 +262,9 @@ def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
     finished.clear()
     with opened(tmp_path, asked, names, resume=True) as store:
         assert store.done() == {0}
-        assert small.work(store.done()) == 28 + 2 * 92
+        assert small.work(store.done()) == 32 + 2 * 96
         found = sobol.sobol(small, progress=finished.append, store=store)
-    assert sum(finished) == 28 + 2 * 92
+    assert sum(finished) == 32 + 2 * 96
     assert FILE_LAYOUT.json(found) == FILE_LAYOUT.json(indices)
 
 

@@ -378,7 +378,8 @@ def test_structural_choices_are_answered_as_scenarios_of_their_own(analysis, ask
 def test_every_switch_and_every_other_structure_can_be_chosen(analysis):
     offered = {choice.name for choice in CHOICES}
     assert offered == {
-        *(f"switches.{name}" for name in Switches.model_fields),
+        # When it ends is chosen together with when it begins.
+        *(f"switches.{name}" for name in Switches.model_fields if name != "benefit_fades_to_years"),
         "horizon_years",
         "discounting",
     }
@@ -431,7 +432,7 @@ def test_the_table_has_its_documented_columns(analysis):
 
 def test_a_decision_that_flips_is_marked():
     question = asked(SEVERAL, patients=400)
-    found = tornado(question, threshold=200_000.0, threads=2)
+    found = tornado(question, threshold=300_000.0, threads=2)
     assert found.strategy != question.scenario.comparator_name
     flips = [bar for bar in found.bars if found.flips(bar)]
     assert flips
@@ -442,7 +443,7 @@ def test_a_decision_that_flips_is_marked():
     shown = " ".join(printed.getvalue().split())
     assert f"is optimal (*) at an end of {len(flips)} bars" in shown
     assert "Blinatumomab, vial (Blinatumomab at 3,179)" in shown
-    assert "Vials shared (" in shown
+    assert "Discount rate 5 % (" in shown
 
 
 def test_the_named_strategy_is_compared():

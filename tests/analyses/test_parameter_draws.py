@@ -97,7 +97,7 @@ def test_parameters_are_drawn_independently_but_for_shares_of_one_whole(question
 
 
 def test_fixed_parameters_and_those_of_the_scenario_are_not_drawn(ask, drawn):
-    assert "population.male_probability" not in drawn
+    assert "population.weight_minimum_kg" not in drawn
     assert "cost.inpatient_day" in drawn
     own = ask("blinatumomab_then_inotuzumab", patients=1, parameters={"cost.inpatient_day": 1.0})
     assert set(drawn) - set(draw_parameters(own, 1, 1)) == {"cost.inpatient_day"}
@@ -164,7 +164,7 @@ def test_shares_of_one_whole_have_the_covariance_of_their_dirichlet(drawn):
 
 def test_shares_of_the_same_patients_never_exceed_the_whole(question, drawn):
     found = {whole.name: whole for whole in wholes(question.parameters)}
-    assert {"toxicity.crs", "toxicity.hepatotoxicity", "blinatumomab.hepatotoxicity"} <= set(found)
+    assert {"toxicity.crs", "toxicity.hepatotoxicity", "salvage_chemotherapy.mix"} <= set(found)
     assert found["toxicity.crs"].rest == pytest.approx(5.0)
     for whole in found.values():
         names = [name for name in whole.counts if name in drawn]

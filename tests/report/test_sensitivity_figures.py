@@ -96,7 +96,7 @@ FIGURES = {
     "tornado": lambda: drawn_tornado()[1],
     "tornado of an ICER": lambda: drawn_tornado(outcome="icer")[1],
     "tornado of a percentage": lambda: drawn_tornado(outcome="hct_ever_percent", top=5)[1],
-    "tornado that flips": lambda: drawn_tornado(SEVERAL, threshold=150_000.0)[1],
+    "tornado that flips": lambda: drawn_tornado(SEVERAL, threshold=300_000.0)[1],
     "two-way": lambda: drawn_two_way(
         MAIN, (VIAL, 0.0, 6000.0), ("cost.inpatient_day", 0.0, 6000.0)
     ),
@@ -186,13 +186,13 @@ def test_error_bars_and_ends_lie_inside_the_axes():
 
 def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     with styled():
-        found, figure = drawn_tornado(SEVERAL, threshold=150_000.0)
+        found, figure = drawn_tornado(SEVERAL, threshold=300_000.0)
     said = [text.get_text() for text in texts(figure)]
-    assert f"base −${-found.base.mean:,.0f}" in said
+    assert f"base ${found.base.mean:,.0f}" in said
     whole = " ".join(" ".join(said).split())
-    assert "Optimal at the base, at $150,000 per QALY: Chemotherapy" in whole
-    assert "Incremental net monetary benefit at 150,000 USD per QALY, 2022 USD" in said
-    assert "Incremental net monetary benefit at 150,000 USD per QALY, one input at a time" in said
+    assert "Optimal at the base, at $300,000 per QALY: Inotuzumab" in whole
+    assert "Incremental net monetary benefit at 300,000 USD per QALY, 2022 USD" in said
+    assert "Incremental net monetary benefit at 300,000 USD per QALY, one input at a time" in said
     assert "Blinatumomab, vial: 3,179 to 5,169 USD" in said
     assert "Blinatumomab" in said
     assert "A assumption, C calibrated, E evidence" in said

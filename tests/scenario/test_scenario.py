@@ -97,6 +97,8 @@ def test_what_is_left_out_has_its_documented_default():
     assert scenario.switches.model_dump() == {
         "background_mortality": True,
         "benefit_after_stopping": True,
+        "benefit_fades_from_years": None,
+        "benefit_fades_to_years": None,
         "cure_point_years": None,
         "relapse_distribution": "lognormal",
         "toxicity": True,

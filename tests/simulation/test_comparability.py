@@ -29,6 +29,8 @@ OTHER = {
 OTHER_SWITCHES = {
     "background_mortality": False,
     "benefit_after_stopping": False,
+    "benefit_fades_from_years": 2.0,
+    "benefit_fades_to_years": 5.0,
     "cure_point_years": 3.0,
     "relapse_distribution": "weibull",
     "toxicity": False,
@@ -59,6 +61,8 @@ def test_no_key_of_a_scenario_may_differ_unless_it_is_said(ask, key):
 @pytest.mark.parametrize("switch", sorted(Switches.model_fields))
 def test_no_switch_may_differ(ask, switch):
     changes = {"switches": {switch: OTHER_SWITCHES[switch]}}
+    if switch == "benefit_fades_to_years":
+        changes["switches"]["benefit_fades_from_years"] = 2.0
     found = not_poolable([asked(ask), asked(ask, **changes)])
     assert f"switches.{switch}" in found
 

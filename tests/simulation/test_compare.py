@@ -217,9 +217,22 @@ def test_all_scenarios_have_the_patients_of_the_first(ask):
 
 
 def test_inputs_that_differ_are_told_by_kind(ask):
+    strategies = [
+        {
+            "name": name,
+            "label": label,
+            "sequence": [name],
+            "then": "usual_care",
+            "maintenance": False,
+        }
+        for name, label in (
+            ("salvage_chemotherapy", "Salvage chemotherapy"),
+            ("blinatumomab", "Blinatumomab"),
+        )
+    ]
     found = compare(
         [
-            ask("first_salvage", patients=20),
+            ask("first_salvage", patients=20, strategies=strategies),
             ask("tower", patients=20, horizon_years=5, parameters={"utility.on_treatment": 0.4}),
         ]
     )

@@ -295,7 +295,7 @@ CHOICES: Final = (
     _switch("benefit_after_stopping", False, "No benefit after treatment stops"),
     _switch("benefit_after_stopping", True, "Benefit lasts after treatment stops"),
     Choice(
-        "switches.benefit_fades",
+        "switches.benefit_fades_from_years",
         "Benefit fades from 2 to 5 years",
         {"switches": {"benefit_fades_from_years": 2, "benefit_fades_to_years": 5}},
     ),

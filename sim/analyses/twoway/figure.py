@@ -17,7 +17,7 @@ from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.tornado.figure import FLIP_MARK
 from sim.analyses.twoway.analysis import TwoWay
 from sim.economics.estimates import Array
-from sim.layout.style import WHITE_GROUND, new_figure
+from sim.layout.style import WHITE_GROUND, legend_columns, new_figure
 
 Area = np.ndarray[Any, np.dtype[np.bool_]]
 WIDTH_MM: Final = 150.0
@@ -138,4 +138,5 @@ def _base(axes: Axes, result: TwoWay, letters: list[Line2D], *, has_boundary: bo
     else:
         handles.append(Line2D([], [], linestyle="", label="the decision is the same everywhere"))
     handles += letters
-    axes.figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    columns = legend_columns([str(each.get_label()) for each in handles], WIDTH_MM)
+    axes.figure.legend(handles=handles, loc="outside lower center", ncols=columns)
