@@ -442,8 +442,9 @@ def care_after_failure(book: Book, until: float) -> None:
     desk = book.desk
     start = max(desk.now, desk.home_from, desk.cared_until)
     per_day = divided(book.tariff.prices.after_failure_per_month, DAYS_PER_MONTH)
-    accrue_from(book, Category.LATER_LINES, start, until, per_day, Item.AFTER_FAILURE)
-    desk.cared_until = until
+    if start < until:
+        accrue_from(book, Category.LATER_LINES, start, until, per_day, Item.AFTER_FAILURE)
+        desk.cared_until = until
 
 
 def end_life(book: Book) -> None:

@@ -31,6 +31,9 @@ WEIBULL: Final = "weibull"
 def settings_of(scenario: Scenario) -> Settings:
     """Return the structural choices of a scenario."""
     switches = scenario.switches
+    # A benefit that ends with treatment cannot fade afterwards.
+    fades = switches.benefit_fades_from_years if switches.benefit_after_stopping else None
+    fades_from = _days_of(fades)
     horizon = LIFETIME_YEARS if scenario.horizon_years == LIFETIME else scenario.horizon_years
     return Settings(
         setting=scenario.setting,
@@ -42,12 +45,8 @@ def settings_of(scenario: Scenario) -> Settings:
         transplant=switches.transplant,
         weibull_relapse=switches.relapse_distribution == WEIBULL,
         benefit_after_stopping=switches.benefit_after_stopping,
-        benefit_fades_from_days=_days_of(switches.benefit_fades_from_years),
-        benefit_fades_to_days=_days_of(
-            switches.benefit_fades_from_years
-            if switches.benefit_fades_to_years is None
-            else switches.benefit_fades_to_years
-        ),
+        benefit_fades_from_days=fades_from,
+        benefit_fades_to_days=max(fades_from, _days_of(switches.benefit_fades_to_years or 0.0)),
         comparator_regimen=scenario.comparator_regimen,
     )
 

@@ -206,15 +206,13 @@ class Scenario(Part):
         return self
 
     @model_validator(mode="after")
-    def _benefit_fades_once(self) -> Self:
+    def _benefit_fades_from_one_year_to_another(self) -> Self:
         switches = self.switches
         start, end = switches.benefit_fades_from_years, switches.benefit_fades_to_years
         key = ("switches", "benefit_fades_from_years")
         if start is None:
             if end is not None:
                 raise broken_rule(key, "is missing, from when the benefit fades", None)
-        elif not switches.benefit_after_stopping:
-            raise broken_rule(key, "cannot fade a benefit that ends with treatment", start)
         elif end is not None and end < start:
             key = ("switches", "benefit_fades_to_years")
             raise broken_rule(key, "must not be before benefit_fades_from_years", end)

@@ -213,7 +213,13 @@ def _parameters(question: Question) -> dict[str, object]:
 
 def _unit(questions: Sequence[Question], name: str) -> str:
     units = [input_unit(each, name) for each in questions]
-    return " or ".join(dict.fromkeys(unit for unit in units if unit))
+    different = list(dict.fromkeys(unit for unit in units if unit))
+    parts = [unit.partition(" per ") for unit in different]
+    if len({per + after for _, per, after in parts}) == 1:
+        # "USD or GBP per month", said once.
+        _, per, after = parts[0]
+        return " or ".join(before for before, _, _ in parts) + per + after
+    return " or ".join(different)
 
 
 def input_unit(question: Question, name: str) -> str:

@@ -277,7 +277,7 @@ def test_points_are_counted_by_chunks():
 
 def test_an_outcome_that_is_not_everywhere_defined_is_refused():
     """At this price of a vial the drug saves money at some points, and has no ICER there."""
-    cheap = ask(MAIN, patients=60, overrides={"cost.blinatumomab.vial": 1500.0})
+    cheap = ask(MAIN, patients=60, overrides={"cost.blinatumomab.vial": 300.0})
     looked_at = target(cheap, **{**SETTINGS, "outcome": "icer"})
     planned = sobol.plan(looked_at, grouped=True, draws=8, check=False)
     with pytest.raises(UserError, match=r"--outcome: is not defined at \d+ of"):

@@ -113,7 +113,7 @@ def test_undefined_bars_come_first_by_net_benefit_then_others_by_swing(bars):
 
 
 def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
-    path, out = asked(tmp_path, "parameters: {cost.blinatumomab.vial: 1500}"), tmp_path / "found"
+    path, out = asked(tmp_path, "parameters: {cost.blinatumomab.vial: 300}"), tmp_path / "found"
     options = ("--outcome", "icer", "--patients", 1000, "--out", out)
     printed = invoke("tornado", path, *options)
     table = pd.read_csv(out / "tornado.csv")
@@ -134,7 +134,7 @@ def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
 @pytest.mark.parametrize(
     ("text", "outcome", "says"),
     [
-        ("parameters: {cost.blinatumomab.vial: 1500}", "icer", "to dominant"),
+        ("parameters: {cost.blinatumomab.vial: 300}", "icer", "to dominant"),
         ("switches: {toxicity: false}", "severe_crs_percent", "does not vary with any parameter"),
     ],
 )
@@ -148,7 +148,7 @@ def test_the_report_names_what_has_no_value_and_what_does_not_vary(tmp_path, tex
 
 
 def test_an_undefined_base_is_named(tmp_path):
-    path = asked(tmp_path, "parameters: {cost.blinatumomab.vial: 1}")
+    path = asked(tmp_path, "parameters: {cost.blinatumomab.vial: 1, cost.inpatient_day: 12000}")
     printed = invoke(
         "tornado", path, "--outcome", "icer", "--patients", 100, "--out", tmp_path / "found"
     )
@@ -157,5 +157,8 @@ def test_an_undefined_base_is_named(tmp_path):
 
 
 def test_a_what_if_without_a_ratio_is_named(tmp_path):
-    path = asked(tmp_path, "what_ifs:\n  free: {factors: {cost.blinatumomab.vial: 0.0002}}")
+    path = asked(
+        tmp_path,
+        "what_ifs:\n  free: {factors: {cost.blinatumomab.vial: 0.0002, cost.inpatient_day: 3}}",
+    )
     assert "dominant" in invoke("scenarios", path, "--patients", 100)

@@ -129,7 +129,7 @@ def test_a_range_with_more_steps_than_whole_numbers_has_one_point_for_each():
 @pytest.mark.parametrize("highest", [6.0, 40.0])
 def test_a_count_flips_between_two_neighbouring_whole_numbers(highest):
     """At 40 there are more whole numbers than the grid has values; both halve to the same flip."""
-    question = ask(MAIN, patients=300)
+    question = ask(MAIN, patients=300, overrides={"cost.blinatumomab.vial": 1500.0})
     varied = range_of(question, CONSOLIDATION)._replace(high=highest)
     found = threshold.threshold_analysis(question, varied)
     assert found.flips
@@ -147,9 +147,11 @@ def test_a_count_flips_between_two_neighbouring_whole_numbers(highest):
 
 
 def test_a_flip_of_a_count_is_said_to_be_a_jump(tmp_path):
-    out = tmp_path / "found"
+    out, cheap = tmp_path / "found", tmp_path / "cheap.yaml"
+    price = "parameters: {cost.blinatumomab.vial: 1500}"
+    cheap.write_text(f"title: t\nextends: {MAIN}\n{price}\n", encoding="utf-8")
     arguments = ("--parameter", CONSOLIDATION, "--patients", "300", "--out", str(out))
-    found = CliRunner().invoke(commands, ["threshold", str(MAIN), *arguments])
+    found = CliRunner().invoke(commands, ["threshold", str(cheap), *arguments])
     assert found.exit_code == 0, found.output
     assert "between 0 and 1 " in found.stdout
     assert "a jump from one to the next" in found.stdout

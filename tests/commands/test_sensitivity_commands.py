@@ -26,6 +26,7 @@ from tests.support.places import ROOT
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 GRID = ("--x", "cost.blinatumomab.vial", "--y", "cost.inpatient_day", "--steps", 3)
 VIAL = ("--parameter", "cost.blinatumomab.vial", "--range", "0,20000")
+SHIPPED = sorted((ROOT / "scenarios").glob("*.yaml"))
 COMMANDS = {
     "tornado": ((), one_way.NAMES, one_way.TABLE.names),
     "twoway": (GRID, two_way.NAMES, two_way.TABLE.names),
@@ -170,7 +171,7 @@ def test_inputs_are_printed_with_their_whole_label():
     """Three parameters have labels that begin with the same 40 signs."""
     shown = " ".join(invoke("tornado", "--top", "200").stdout.split())
     assert "Days in hospital, salvage chemotherapy, " in shown
-    assert " first cycle: 19 to 28 days " in shown
+    assert " first cycle: 9.4 to 17 days " in shown
     assert "..." not in shown
 
 
@@ -201,7 +202,12 @@ def test_what_is_not_drawn_is_said_to_be_left_out(command):
     assert "Blinatumomab, vial is fixed and has a stated range: varied by tornado" in shown
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    # who_the_patients_are asks about nothing but its patients.
+    [each for each in SHIPPED if each.stem != "who_the_patients_are"],
+    ids=lambda p: p.stem,
+)
 def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
     result = invoke("scenarios", scenario=path, patients=5)
     assert result.exit_code == 0, result.output

@@ -121,7 +121,7 @@ def test_a_bag_for_the_last_days_of_a_cycle_holds_no_more_than_these():
     """CRS on day 26 of 28 leaves two days: 18 mcg in one vial instead of 63 mcg in two."""
     script = {
         (RandomDraw.CRS, 0): 0.05,
-        (RandomDraw.CRS_ONSET, 0): 0.875 + 0.125 * (26 - 7) / (28 - 7),
+        (RandomDraw.CRS_ONSET, 0): 0.5 + 0.5 * (26 - 4) / (28 - 4),
         (RandomDraw.CRS_DURATION, 0): 0.5,
         (RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE, 0): 0.1,
     }

@@ -33,10 +33,7 @@ LIVES_487_DAYS_MORE = 1.0 - 2.0**-4
 def after_relapse(relapse, line):
     death = relapse + 487.0
     return [
-        ("later_lines", REFRACTORY, line, relapse, relapse, 40000),
-        ("later_lines", REFRACTORY, line, relapse, relapse + 30, 30 * 100),
-        ("later_lines", REFRACTORY, line, relapse + 30, death, 457 * 100),
-        ("end_of_life", REFRACTORY, line, death, death, 5000),
+        ("later_lines", REFRACTORY, line, relapse, death, 487 * 100),
         ("health_state", REFRACTORY, 0, relapse, death, 0.4 * 487 / 365.25),
         ("life", REFRACTORY, 0, relapse, death, 487 / 365.25),
     ]

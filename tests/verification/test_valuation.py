@@ -77,7 +77,11 @@ def test_without_utilities_there_are_no_qalys(ask, simulated, name, seed):
 
 @every_case
 def test_lower_utility_or_larger_decrement_never_adds_qalys(ask, simulated, name, seed):
-    """Each of the 9 in turn, by a tenth; it moves its own category alone."""
+    """Each of the 9 in turn, by a tenth; it moves its own category alone.
+
+    Complications at one time take the largest decrement: a larger one of a toxicity leaves less to be
+    added for GVHD.
+    """
     question = ask(name, patients=1000, seed=seed)
     original = simulated(name, seed)
     for changed in named(question, "utility.", "decrement."):
@@ -87,8 +91,8 @@ def test_lower_utility_or_larger_decrement_never_adds_qalys(ask, simulated, name
         for arm in answer.arms:
             difference = arm.discounted - original.arm(arm.strategy.name).discounted
             moved = {c for i, c in enumerate(Category) if difference[:, i].any()}
-            assert len(moved) <= 1
-            assert (difference <= 0.0).all()
+            assert len(moved) <= 1 or moved == {Category.QALY_TOXICITY, Category.QALY_GVHD}
+            assert (difference.sum(axis=1) <= 1e-12).all()
             fallen += int((difference < 0.0).any())
         assert fallen > 0
 
