@@ -203,8 +203,8 @@ def _strategies(question: Question) -> dict[str, object]:
 
 def in_words(strategy: Strategy) -> str:
     """Return the regimens of a strategy and the care after them."""
-    maintenance = " (with maintenance)" if strategy.maintenance else ""
-    return ", then ".join([*strategy.sequence, strategy.then]) + maintenance
+    maintenance = " (maintenance)" if strategy.maintenance else ""
+    return f"{', '.join([*strategy.sequence, f'then {strategy.then}'])}{maintenance}"
 
 
 def _parameters(question: Question) -> dict[str, object]:

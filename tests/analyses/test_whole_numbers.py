@@ -143,7 +143,7 @@ def test_a_count_flips_between_two_neighbouring_whole_numbers(highest):
         names = [strategy.name for strategy in question.model.strategies]
         assert [names[int(side)] for side in sides] == [flip.below, flip.above]
     assert all(means.value.is_integer() for means in found.grid)
-    assert (found.flips[0].last_below, found.flips[0].value) == (0.0, 1.0)
+    assert (found.flips[0].last_below, found.flips[0].value) == (1.0, 2.0)
 
 
 def test_a_flip_of_a_count_is_said_to_be_a_jump(tmp_path):
@@ -153,11 +153,11 @@ def test_a_flip_of_a_count_is_said_to_be_a_jump(tmp_path):
     arguments = ("--parameter", CONSOLIDATION, "--patients", "300", "--out", str(out))
     found = CliRunner().invoke(commands, ["threshold", str(cheap), *arguments])
     assert found.exit_code == 0, found.output
-    assert "between 0 and 1 " in found.stdout
+    assert "between 1 and 2 " in found.stdout
     assert "a jump from one to the next" in found.stdout
     table = pd.read_csv(out / "threshold.csv").dropna(subset=["value"])
     assert table["se"].isna().all()
-    assert table[["last_below", "value"]].to_numpy().tolist() == [[0.0, 1.0]]
+    assert table[["last_below", "value"]].to_numpy().tolist() == [[1.0, 2.0]]
 
 
 @pytest.mark.parametrize("moved", ["factors: {%s: 1.5}", "shifts: {%s: 0.5}"])

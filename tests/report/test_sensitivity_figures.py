@@ -193,13 +193,13 @@ def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     assert "Optimal at the base, at $300,000 per QALY: Inotuzumab" in whole
     assert "Incremental net monetary benefit at 300,000 USD per QALY, 2022 USD" in said
     assert "Incremental net monetary benefit at 300,000 USD per QALY, one input at a time" in said
-    assert "Blinatumomab, vial: 3,179 to 5,169 USD" in said
-    assert "Blinatumomab" in said
+    assert "Mortality of long-term survivors against the general population: 2.2 to 9.9" in whole
+    assert "Chemotherapy" in said
     assert "A assumption, C calibrated, E evidence" in said
     assert {"A", "C", "E"} <= set(said)
     assert "another strategy is optimal" in said
     with styled():
-        _, figure = drawn_tornado(threshold=150_000.0)
+        _, figure = drawn_tornado(threshold=450_000.0)
     assert "Blinatumomab is optimal" in [text.get_text() for text in texts(figure)]
 
 

@@ -241,7 +241,7 @@ def test_inputs_that_differ_are_told_by_kind(ask):
     assert told["scenario", "population"] == ("topp_2021_first_salvage", "tower")
     assert told["strategy", "blinatumomab"] == (
         "blinatumomab, then usual_care",
-        "blinatumomab, then usual_care (with maintenance)",
+        "blinatumomab, then usual_care (maintenance)",
     )
     assert told["parameter", "utility.on_treatment"] == (0.5, 0.4)
     assert ("scenario", "title") not in told
