@@ -19,6 +19,7 @@ from sim.simulation.question import ask as read_question
 from sim.simulation.question import prepare, with_numbers
 from sim.simulation.run import run
 from tests.support import report_pages
+from tests.support.figures import drawn, sketched
 from tests.support.places import SCENARIOS
 
 # The same examples on every run, and more of them where CI is set.
@@ -55,6 +56,25 @@ def pytest_configure(config):
             list(core.simulate(question.model, strategy, seed=0, patients=1))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Sketch the figures of a test that is not marked to draw them."""
+    with drawn() if item.get_closest_marker("draws") else sketched():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef):
+    """Sketch what several tests share: whichever of them comes first, the bytes are the same.
+
+    A shared fixture that draws says so itself, by `drawn`.
+    """
+    if fixturedef.scope == "function":
+        return (yield)
+    with sketched():
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def ask(tmp_path_factory):
     """Return a function that asks a shipped scenario's question with some keys changed.
@@ -66,13 +86,17 @@ def ask(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenarios")
     numbers = count()
 
+    @cache
+    def loaded(text):
+        path = folder / f"{next(numbers)}.yaml"
+        path.write_text(text)
+        return load_scenario(path, catalogue)
+
     def asked(name, *, patients, seed=0, **changes):
         if "strategies" in changes:
             changes = {"comparator": changes["strategies"][0]["name"], **changes}
-        path = folder / f"{next(numbers)}.yaml"
-        path.write_text(yaml.safe_dump({"extends": str(SCENARIOS / f"{name}.yaml"), **changes}))
-        loaded = load_scenario(path, catalogue)
-        return prepare(loaded, catalogue, patients=patients, seed=seed, overrides={})
+        text = yaml.safe_dump({"extends": str(SCENARIOS / f"{name}.yaml"), **changes})
+        return prepare(loaded(text), catalogue, patients=patients, seed=seed, overrides={})
 
     return asked
 
@@ -175,17 +199,20 @@ def ran_folder(tmp_path_factory):
 def full_folder(tmp_path_factory):
     """A folder with every analysis beside a run."""
     folder = tmp_path_factory.mktemp("full") / "results"
-    report_pages.write_everything(folder)
+    with drawn():
+        report_pages.write_everything(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def ran_page(ran_folder):
     """The report on a run alone."""
-    return report_pages.read(report_pages.page_of(ran_folder))
+    with drawn():
+        return report_pages.read(report_pages.page_of(ran_folder))
 
 
 @pytest.fixture(scope="session")
 def full_page(full_folder):
     """The report on everything."""
-    return report_pages.read(report_pages.page_of(full_folder))
+    with drawn():
+        return report_pages.read(report_pages.page_of(full_folder))

@@ -22,9 +22,9 @@ from sim.layout.style import styled
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from tests.support.places import ROOT
+from tests.support.places import SMALLER
 
-MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+MAIN = SMALLER / "first_salvage.yaml"
 DRAWS, PATIENTS = 16, 40
 WORK = Work(None, cached=False, bar=lambda _: nullcontext(lambda _: None))
 
@@ -275,6 +275,7 @@ def invoked(*arguments):
     return CliRunner().invoke(commands, [*given, "--no-cache", *map(str, arguments)])
 
 
+@pytest.mark.draws
 def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
     printed = invoked("--threads", "1", "--out", tmp_path / "1")
     assert printed.exit_code == 0, printed.output

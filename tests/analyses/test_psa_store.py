@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
-from sim.analyses.psa import analysis
+from sim.analyses.psa import acceptability, analysis
 from sim.analyses.psa.result import DRAWN, NAMES, SUMMARY
 from sim.analyses.shared import results, store
 from sim.cli import commands
@@ -20,10 +20,10 @@ from sim.engine.compiled.compiler import use_cache_folder
 from sim.files.atomic import DRAFT
 from sim.simulation import parameter_sets
 from sim.simulation.provenance import source_hash
-from tests.support.places import ROOT
+from tests.support.places import SMALLER
 from tests.support.programs import contents, ended, started
 
-MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+MAIN = SMALLER / "first_salvage.yaml"
 SMALL = ("--draws", "60", "--patients", "20", "--seed", "4")
 """Three chunks of draws."""
 
@@ -40,18 +40,13 @@ def done(*arguments, **options):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def plain_figures():
-    """Figures are stood for by the numbers they are drawn of: drawing takes most of the time.
+def few_thresholds():
+    """Curves over 11 thresholds, not 101: they are half of the work of so small an analysis.
 
-    Programs of their own draw them, and the slow tests hold those to each other byte by byte.
+    Programs of their own have them all, and the slow tests hold those to each other.
     """
-
-    def rendered(figure, suffix):
-        lines = [line.get_xydata().tobytes() for axes in figure.axes for line in axes.lines]
-        return suffix.encode() + b"".join(lines)
-
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("sim.layout.style.rendered", rendered)
+        patched.setattr(acceptability, "CURVE_STEPS", 10)
         yield
 
 

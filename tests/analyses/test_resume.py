@@ -13,7 +13,6 @@ from sim.analyses.shared import paired_runs as same_patients
 from sim.analyses.shared.paired_runs import Sets, chunks_of, rows_of, sets_to_simulate
 from sim.analyses.threshold import analysis as threshold
 from sim.cli import commands
-from sim.layout import style
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
 
@@ -41,15 +40,7 @@ def done(*arguments):
 
 
 @pytest.fixture(scope="module")
-def _undrawn():
-    """Figures take longer than these few patients; those of the killed programs are drawn."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(style, "rendered", lambda _, suffix: suffix.encode())
-        yield
-
-
-@pytest.fixture(scope="module")
-def undisturbed(_undrawn, tmp_path_factory):
+def undisturbed(tmp_path_factory):
     """By command, the files of an analysis that nothing disturbed."""
     found = {}
     for name in COMMANDS:

@@ -29,9 +29,9 @@ from sim.analyses.voi.analysis import (
 from sim.analyses.voi.information import evppi
 from sim.cli import commands
 from sim.errors import UserError
-from tests.support.places import ROOT
+from tests.support.places import SMALLER
 
-MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+MAIN = SMALLER / "first_salvage.yaml"
 FLIP = 480_000.0
 """Near the ICER of the main scenario, where information is worth most."""
 
@@ -177,6 +177,7 @@ def invoked(*arguments):
     return CliRunner().invoke(commands, [*given, "--no-cache", *map(str, arguments)])
 
 
+@pytest.mark.draws
 def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
     options = ("--incidence", "500", "--years", "10", "--group", "late=survivor.*,relapse.cured_*")
     printed = invoked(*options, "--top", "3", "--threads", "1", "--out", tmp_path / "1")
@@ -254,6 +255,7 @@ def test_a_parameter_that_nothing_uses_is_worth_nothing(psa):
     assert found.value < 0.1 * perfect(psa, FLIP).mean
 
 
+@pytest.mark.draws
 def test_a_probabilistic_analysis_writes_its_plane_and_its_curves(tmp_path):
     out = tmp_path / "out"
     given = ["psa", str(MAIN), "--draws", "6", "--patients", "30", "--no-cache", "--out", str(out)]

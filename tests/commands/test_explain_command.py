@@ -296,6 +296,7 @@ def test_both_engines_give_the_same_files():
     assert one == other
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("ending", ["svg", "pdf", "PNG"])
 def test_a_figure_has_the_format_of_its_name(tmp_path, ending):
     path = tmp_path / f"lives.{ending}"

@@ -16,15 +16,24 @@ from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
 from sim.cli import commands
 from sim.layout import text
-from tests.support.places import ROOT
+from tests.support.places import ROOT, SMALLER
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+BASE = SMALLER / "first_salvage.yaml"
 
 
-def psa(*arguments, path=MAIN):
+def psa(*arguments, path=BASE):
     asked = ["psa", str(path), "--no-cache", *map(str, arguments)]
     return CliRunner().invoke(commands, asked)
+
+
+def in_patients(path, patients, folder):
+    """Return the path of a scenario with another number of patients in its deterministic run."""
+    smaller = folder / path.name
+    changes = {"extends": str(path), "patients": patients}
+    smaller.write_text(yaml.safe_dump(changes), encoding="utf-8")
+    return smaller
 
 
 def printed(found, width=text.WIDTH_IN_A_PIPE):
@@ -34,15 +43,28 @@ def printed(found, width=text.WIDTH_IN_A_PIPE):
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
-def test_every_shipped_scenario_is_analysed(path):
+@pytest.mark.parametrize(
+    ("path", "patients"),
+    [
+        *(pytest.param(path, 2000, id=f"{path.stem} in fewer patients") for path in SCENARIOS),
+        pytest.param(MAIN, 1_000_000, id=MAIN.stem),
+        *(
+            pytest.param(path, 1_000_000, id=path.stem, marks=pytest.mark.slow)
+            for path in SCENARIOS
+            if path != MAIN
+        ),
+    ],
+)
+def test_every_shipped_scenario_is_analysed(path, patients, tmp_path):
+    if patients != 1_000_000:
+        path = in_patients(path, patients, tmp_path)
     result = psa("--draws", 4, "--patients", 20, path=path)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     for said in (
         "4 draws of",
         "95 %",
-        "Deterministic run, 1,000,000 patients",
+        f"Deterministic run, {patients:,} patients",
         "Net monetary benefit at",
         "Which strategy is the most cost-effective",
         "Monte Carlo noise in the variance",
@@ -149,7 +171,7 @@ def test_reader_is_told_of_much_noise_and_not_of_little(ask):
 def test_single_strategy_is_analysed_without_a_comparison(tmp_path):
     path = tmp_path / "alone.yaml"
     alone = {"name": "alone", "sequence": ["blinatumomab"], "then": "usual_care"}
-    changes = {"extends": str(MAIN), "strategies": [alone], "comparator": "alone"}
+    changes = {"extends": str(BASE), "strategies": [alone], "comparator": "alone"}
     path.write_text(yaml.safe_dump(changes), encoding="utf-8")
     result = psa("--draws", 3, "--patients", 10, path=path)
     assert result.exit_code == 0, result.output

@@ -18,6 +18,7 @@ def invoke(*arguments):
     return CliRunner().invoke(commands, [str(each) for each in arguments])
 
 
+@pytest.mark.draws
 def test_a_run_writes_its_report_too(tmp_path):
     path = tmp_path / "page.html"
     done = invoke("run", SCENARIO, "--patients", 50, "--report", path)
@@ -37,6 +38,7 @@ def test_a_report_without_results_runs_the_scenario_and_says_what_is_left_out(tm
 
 
 @pytest.mark.slow
+@pytest.mark.draws
 def test_figures_are_written_in_every_format(ran_folder, tmp_path):
     done = invoke(
         *("report", SCENARIO, "--from", ran_folder, "--out", tmp_path / "page.html"),

@@ -20,6 +20,7 @@ from sim.report.page import SECTIONS, UNEXPECTED, explained
 from tests.support.report_pages import SCENARIO, asked, page_of, read, section
 
 LARGEST = 5_000_000
+pytestmark = pytest.mark.draws
 
 
 @pytest.fixture(params=["ran_page", pytest.param("full_page", marks=pytest.mark.slow)])

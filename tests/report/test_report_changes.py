@@ -17,6 +17,7 @@ from sim.report.patient import typical_patient
 from sim.report.results import read_results
 from sim.report.words import MINUS
 from sim.simulation.run import run as simulated
+from tests.support import figures
 from tests.support.report_pages import asked, page_of, read, section
 
 
@@ -239,13 +240,15 @@ def after(changes, folder, copy):
 @pytest.fixture(scope="module")
 def changed_run(ran_folder, tmp_path_factory):
     """The report on a run with every change."""
-    return after(OF_A_RUN, ran_folder, tmp_path_factory.mktemp("changed") / "results")
+    with figures.drawn():
+        return after(OF_A_RUN, ran_folder, tmp_path_factory.mktemp("changed") / "results")
 
 
 @pytest.fixture(scope="module")
 def changed_analyses(full_folder, tmp_path_factory):
     """The report on analyses with every change."""
-    return after(OF_ANALYSES, full_folder, tmp_path_factory.mktemp("changed") / "results")
+    with figures.drawn():
+        return after(OF_ANALYSES, full_folder, tmp_path_factory.mktemp("changed") / "results")
 
 
 @pytest.mark.parametrize("what", OF_A_RUN)
@@ -266,6 +269,7 @@ def test_a_number_changed_in_a_file_of_an_analysis_changes_in_the_report(
 
 
 @pytest.mark.slow
+@pytest.mark.draws
 def test_the_points_of_curves_are_those_of_the_files(full_folder, tmp_path):
     """Figures hold no text for them: their drawings must differ."""
     changes = {

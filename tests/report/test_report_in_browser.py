@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.figures import drawn
 from tests.support.report_pages import page_of, read
 
 pytestmark = pytest.mark.slow
@@ -28,7 +29,8 @@ OVERLAP_PIXELS = 3.0
 def file(full_folder, tmp_path_factory):
     """The report on everything, and its text."""
     path = tmp_path_factory.mktemp("report") / "page.html"
-    path.write_text(page_of(full_folder), encoding="utf-8")
+    with drawn():
+        path.write_text(page_of(full_folder), encoding="utf-8")
     return path
 
 

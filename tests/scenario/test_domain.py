@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -160,10 +161,15 @@ def test_the_interval_of_every_parameter_lies_in_the_domain(name):
             assert broken(with_numbers(question, {parameter: value})) == [], parameter
 
 
+@cache
+def main_question():
+    return read_question(SCENARIOS / "first_salvage.yaml", patients=10)
+
+
 @settings(max_examples=200)
 @given(st.data())
 def test_inside_the_allowed_interval_no_rule_breaks_and_outside_one_does(data):
-    question = read_question(SCENARIOS / "first_salvage.yaml", patients=10)
+    question = main_question()
     names = sorted({name for rule in question.rules for name in rule.names})
     name = data.draw(st.sampled_from(names))
     parameter = question.parameters[name]

@@ -6,3 +6,5 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
 SUPPORT = TESTS / "support"
 SCENARIOS = ROOT / "scenarios"
+SMALLER = SUPPORT / "scenarios"
+"""Scenarios of the same names as shipped ones, in fewer patients."""
