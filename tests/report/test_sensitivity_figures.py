@@ -199,7 +199,7 @@ def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     assert {"A", "C", "E"} <= set(said)
     assert "another strategy is optimal" in said
     with styled():
-        _, figure = drawn_tornado(threshold=450_000.0)
+        _, figure = drawn_tornado(threshold=420_000.0)
     assert "Blinatumomab is optimal" in [text.get_text() for text in texts(figure)]
 
 
