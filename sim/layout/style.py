@@ -15,6 +15,7 @@ from typing import Final
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -104,8 +105,12 @@ def laid_out(figure: Figure) -> Figure:
     """Return the figure with its parts in their final places, found once for all formats."""
     engine = figure.get_layout_engine()
     if engine is not None:
+        drawn_at = figure.dpi
+        # Letters take the most room as vector formats measure them, unhinted.
+        FigureCanvasSVG(figure)
         with styled():
             engine.execute(figure)
+        figure.dpi = drawn_at
         with mpl.rc_context(rc=LAID_OUT):  # type: ignore[arg-type]  # the stub wants literal keys
             figure.set_layout_engine(None)
     return figure

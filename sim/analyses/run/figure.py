@@ -231,7 +231,7 @@ HALF_BAR: Final = 0.32
 PALETTE: Final = (*COLOURS[:6], LIGHT_GREY, COLOURS[7])
 COSTS_POINTS: Final = 7.5
 LABEL_WIDTH: Final = 16
-ROOM: Final = 1.22
+ROOM: Final = 1.3
 """The axis ends so far beyond the longest bar, for the total."""
 
 
