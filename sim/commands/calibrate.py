@@ -47,9 +47,8 @@ def calibrate(
     from sim.evidence.calibration import calibrate as fit_protocol
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
-    from sim.evidence.results import DRAWS, NAMES, result_texts
+    from sim.evidence.results import DRAWS, NAMES, check_installation, install_draws, result_texts
     from sim.files.results_folder import check_folder, write_folder
-    from sim.layout.citations import check_installation, install_draws
     from sim.layout.progress import patients_progress
 
     folder = protocol.parent / RESULTS if out is None else Path(out)

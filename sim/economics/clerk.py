@@ -283,7 +283,7 @@ def open_cycle(book: Book, patient: Patient, log: Sequence[Event], position: int
     desk.given_days = 0.0
     leaves = desk.now + planned_days(regimen.stay, log[position].cycle)
     leaves = min(leaves, next_end(book, log, position))
-    hospital(book, Category.ADMINISTRATION, leaves, Item.WARD)
+    planned_stay(book, leaves)
     if regimen.delivery == Delivery.CHEMOTHERAPY:
         pay(book, Category.DRUG, regimen.course.price_per_cycle, Item.CHEMOTHERAPY)
     elif regimen.delivery == Delivery.INJECTIONS:
@@ -291,8 +291,8 @@ def open_cycle(book: Book, patient: Patient, log: Sequence[Event], position: int
         inject(book, regimen.injection, bsa_m2(patient.height_cm, patient.weight_kg), stops)
 
 
-def hospital(book: Book, category: Category, stop: float, item: Item) -> None:
-    """Post the days in hospital until `stop` that no earlier entry has paid.
+def planned_stay(book: Book, stop: float) -> None:
+    """Post the planned days in hospital until `stop` that nothing earlier has paid.
 
     Stays may overlap: a toxicity lasts into the next line, or a transplant's package covers
     the beginning of one. The patient is in hospital once and the earlier reason pays.
@@ -301,7 +301,8 @@ def hospital(book: Book, category: Category, stop: float, item: Item) -> None:
     start, stop = max(desk.now, desk.home_from), min(stop, desk.end)
     if stop <= start:
         return
-    accrue_in_hospital(book, category, start, stop, book.tariff.prices.inpatient_day, item)
+    per_day = book.tariff.prices.inpatient_day
+    accrue_in_hospital(book, Category.ADMINISTRATION, start, stop, per_day, Item.WARD)
     desk.home_from = stop
 
 

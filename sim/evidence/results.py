@@ -1,4 +1,4 @@
-"""The files of a fit: draws for the catalogue, effects of studies, diagnostics, provenance."""
+"""The files of a fit: draws for the catalogue and their installation there, effects, diagnostics."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from sim.catalog import load_catalogue
 from sim.catalog.distribution import read_draws
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.economics.estimates import Array
@@ -20,10 +21,11 @@ from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.calibration import Fit
 from sim.evidence.cohorts import effect_values
-from sim.evidence.protocol import COHORTS, Prior
+from sim.evidence.protocol import COHORTS, Prior, Protocol
 from sim.evidence.register import find_folder
 from sim.evidence.sampler import worst
 from sim.evidence.targets import NORMAL_97_5
+from sim.files.results_folder import check_folder, write_folder
 from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.version import __version__
 
@@ -38,6 +40,8 @@ DRAWS: Final = POSTERIOR.name
 DRAWS_HASH: Final = "draws_sha256"
 NAMES: Final = (DRAWS, STUDIES, DIAGNOSTICS, SURFACES, PROVENANCE)
 REMEDY: Final = "fit the model and install the draws: calibrate --install"
+OPTION: Final = "--install"
+CALIBRATED: Final = "calibrated"
 PACKAGES: Final = ("numpy", "numba", "scipy", "scikit-learn", "numpyro", "jax", "jaxlib")
 
 
@@ -150,3 +154,28 @@ def read_provenance(folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def check_installation(protocol: Protocol) -> None:
+    """Refuse a protocol whose draws would not serve the catalogue, or cannot be written there.
+
+    Raises
+    ------
+    UserError
+        When a calibrated parameter of the catalogue is not fitted, or the folder is read-only.
+    """
+    fitted = {name for plan in protocol.heterogeneity.values() for name in plan.parameters}
+    fitted |= set(protocol.priors)
+    for parameter in load_catalogue().parameters():
+        if parameter.status == CALIBRATED and parameter.name not in fitted:
+            problem = "is calibrated in the catalogue, and the protocol has no prior on it"
+            raise UserError(problem, key=OPTION, value=parameter.name)
+    try:
+        check_folder(POSTERIOR.parent, [POSTERIOR.name])
+    except UserError as error:
+        raise UserError(error.problem, key=OPTION, value=str(POSTERIOR.parent)) from None
+
+
+def install_draws(draws: str) -> None:
+    """Write the draws into the catalogue, whole or not at all."""
+    write_folder(POSTERIOR.parent, {POSTERIOR.name: draws}, [POSTERIOR.name])

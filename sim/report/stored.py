@@ -26,7 +26,7 @@ ANALYSIS: Final = "Analysis"
 
 
 class _Printed(Sheet):
-    """What a command prints: the lines about its analysis, then tables, then notes."""
+    """The answer as its command prints it: lines about the analysis, then tables, then notes."""
 
     def __init__(self) -> None:
         super().__init__(file=io.StringIO(), highlight=False, markup=False, emoji=False)

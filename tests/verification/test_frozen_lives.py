@@ -1,9 +1,12 @@
-"""Both engines give the lives that two independently written engines gave.
+"""Both engines give the lives that were frozen.
 
 Both engines run one source of the patient pathway, so that their agreement says nothing about the
-pathway itself. `frozen/lives.parquet` is the independent witness: 200 patients of each of the eight
-scenarios under each strategy, 47,834 events, written by a SimPy engine with a pathway of its own,
-which a compiled engine with another had confirmed bit for bit (commit 62a4a13).
+pathway itself. `frozen/lives.parquet` holds 200 patients of each of eight scenarios under each
+strategy, 47,864 events. It was first written by a SimPy engine with a pathway of its own, which a
+compiled engine with another had confirmed bit for bit (commit 62a4a13), and was given to the bit by
+the pathway that replaced both. When the onset of toxicities and the restart after raised liver enzymes
+changed, the present engine wrote it anew: the 880 of 4,000 lives that this left alone are still
+witnessed by the independent engines, the others guard against unintended change only.
 `frozen/models.json` holds the numbers, settings, strategies and life tables that these lives were
 made with, so that new inputs of the catalogue leave them as they are.
 
@@ -69,7 +72,7 @@ def lives(engine, scenario):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("scenario", sorted(MODELS["models"]))
-def test_the_lives_are_those_of_two_independent_engines(scenario, engine):
+def test_the_lives_are_those_that_were_frozen(scenario, engine):
     """200 patients a strategy; every time, kind, line, cycle, detail, grade and value to the bit."""
     expected = frozen_lives().query("scenario == @scenario").drop(columns="scenario")
     expected = expected.astype(

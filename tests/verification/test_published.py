@@ -1,8 +1,7 @@
-"""What the model says of the published cohorts, against what they published.
+"""The published cohorts, predicted and as published.
 
 These are the cohorts that many of the numbers come from, so that agreement shows that the parts
-fit together and predicts nothing. Some of the parameters are provisional, until a calibration
-replaces them; the bands are those of the publications and stay.
+fit together and predicts nothing. The bands are those of the publications.
 
 20,000 patients, seed 1. A band is the published 95 % interval; of a share, whose interval was
 not printed, the exact binomial one. The Monte Carlo error, about 0.35 percentage points and

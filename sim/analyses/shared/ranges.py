@@ -1,4 +1,4 @@
-"""What a one-way analysis varies: parameters over intervals, the posterior, structural choices.
+"""The bars of a one-way analysis: parameters over intervals, the posterior, structural choices.
 
 A parameter that was fitted to no other is varied alone. Parameters that were fitted together are
 correlated, so that moving one alone to the end of its interval can leave the region that the data

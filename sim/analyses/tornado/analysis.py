@@ -39,6 +39,7 @@ from sim.analyses.shared.ranges import (
     shown_label,
     uncertain_ranges,
 )
+from sim.catalog.parameter import STATUSES
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
@@ -54,13 +55,7 @@ STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state", "icer")
 """The columns stored for each end."""
-STATUSES: Final = {
-    "A": "assumption",
-    "C": "calibrated",
-    "D": "definition",
-    "E": "evidence",
-    "P": "provisional",
-}
+MARKS: Final = {status[0].upper(): status for status in sorted(STATUSES)}
 """The status of a parameter in the catalogue, by its letter."""
 NO_VALUE: Final = "not reached"
 """Of a median or a share that cannot be estimated."""
@@ -184,7 +179,7 @@ class Tornado:
         return all(bar.swing == 0.0 for bar in self.bars if bar.group != STRUCTURE)
 
     def mark(self, bar: Bar) -> str:
-        """Return the letter of `STATUSES` for the parameter of a bar; none of several at once."""
+        """Return the letter of `MARKS` for the parameter of a bar; none of several at once."""
         parameter = self.question.parameters.get(bar.name)
         return "" if parameter is None else parameter.status[0].upper()
 

@@ -16,7 +16,7 @@ from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB
 from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import against, money, strategy_label
 from sim.analyses.tornado.analysis import (
-    STATUSES,
+    MARKS,
     STRUCTURE,
     Bar,
     Found,
@@ -91,7 +91,7 @@ def tornado_figure(result: Tornado, *, top: int, components: bool = False) -> Fi
     handles = [*_legend(result, bars), *reference]
     figure.legend(
         handles=handles,
-        title=", ".join(f"{mark} {STATUSES[mark]}" for mark in marks),
+        title=", ".join(f"{mark} {MARKS[mark]}" for mark in marks),
         loc="outside lower center",
         ncols=3,
         fontsize=SMALL,

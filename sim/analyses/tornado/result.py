@@ -45,8 +45,8 @@ from sim.analyses.tornado import analysis
 from sim.analyses.tornado.analysis import (
     COMPONENT,
     FITTED,
+    MARKS,
     PARAMETER,
-    STATUSES,
     STRUCTURE,
     Bar,
     Found,
@@ -132,7 +132,7 @@ def tornado_table(result: Tornado) -> pd.DataFrame:
             bar.within_error,
             result.flips(bar),
             result.outcome.file_unit,
-            STATUSES.get(result.mark(bar)),
+            MARKS.get(result.mark(bar)),
             *_pair(bar, lambda end: finite(end.icer)),
         )
         for bar in result.bars
@@ -280,7 +280,7 @@ def _notes(result: Tornado, *, components: bool) -> list[str]:
     small = sum(bar.within_error and bar.swing > 0.0 for bar in result.bars)
     flips = [_flip(result, bar) for bar in result.bars if result.flips(bar)]
     notes = [NO_PARAMETER] if result.is_fixed else []
-    marks = ", ".join(f"{mark} {status}" for mark, status in STATUSES.items())
+    marks = ", ".join(f"{mark} {status}" for mark, status in MARKS.items())
     notes += [
         f"Status of the inputs: {marks}.",
         f"{SAME_PATIENTS} Errors are those of the change from the base, patient by patient.",
