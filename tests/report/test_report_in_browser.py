@@ -268,7 +268,7 @@ def test_what_has_the_focus_is_seen_to_have_it(opened):
     assert page.evaluate("document.activeElement.className") == "skip"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     page.keyboard.press("Enter")
-    assert page.url.endswith("#answer")
+    page.wait_for_url("**#answer")
     page.focus("#find-input")
     page.keyboard.press("Tab")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
