@@ -1,18 +1,14 @@
-"""Leukaemia that treatment does not control: survival, antigen loss, later lines, rescue.
+"""Leukaemia that treatment does not control: survival, antigen loss, later lines.
 
 What happens at a failure or relapse is in `sim.engine.patient_pathway`.
 """
 
 from typing import NamedTuple
 
-from sim.clinic.arithmetic import logistic
-from sim.clinic.distributions import (
-    hit,
-    lognormal_quantile,
-    weibull_hazard_of,
-)
+from sim.clinic.arithmetic import power
+from sim.clinic.distributions import weibull_hazard_of
 from sim.clinic.patient import FIRST_SALVAGE, Patient, early_relapse
-from sim.clinic.units import DAYS_PER_MONTH, NEVER
+from sim.clinic.units import DAYS_PER_MONTH
 
 
 class Disease(NamedTuple):
@@ -34,16 +30,6 @@ class LaterLines(NamedTuple):
     next_line_probability: float
     next_line_gap_days: float
     cd19_loss_probability: float
-
-
-class UsualCare(NamedTuple):
-    """Rescue by later lines, as observed in trials: parameters ``usual_care.*``."""
-
-    rescue_logit: float
-    rescue_prior_hct_log_odds_ratio: float
-    rescue_median_months: float
-    rescue_sigma: float
-    rescue_mrd_negative_probability: float
 
 
 def disease_hazard_ratio(disease: Disease, patient: Patient, *, salvage_line: int) -> float:
@@ -79,20 +65,6 @@ def relapsed_survival_days(disease: Disease, hazard_ratio: float, e: float) -> f
     )
 
 
-def rescue_probability(care: UsualCare, *, prior_hct: bool) -> float:
-    """Return the probability that later lines bring about a remission and allo-HCT: logistic."""
-    return logistic(care.rescue_logit + care.rescue_prior_hct_log_odds_ratio * prior_hct)
-
-
-def rescue_days(
-    care: UsualCare, probability: float, u_rescue: float, u_time: float, *, fit: bool
-) -> float:
-    """Return days from failure to allo-HCT in a remission that later lines brought about.
-
-    Lognormal for those who are rescued, with the `probability` of `rescue_probability`. Never for
-    the others: they, and patients beyond the age for transplant (`fit` is false), die of their
-    leukaemia.
-    """
-    if not (fit and hit(u_rescue, probability)):
-        return NEVER
-    return lognormal_quantile(u_time, care.rescue_median_months * DAYS_PER_MONTH, care.rescue_sigma)
+def under_hazard_ratio(days: float, shape: float, hazard_ratio: float) -> float:
+    """Return Weibull survival under a further hazard ratio: ``t r^(-1/k)`` with the shape k."""
+    return days if hazard_ratio == 1.0 else days * power(hazard_ratio, -1.0 / shape)

@@ -54,8 +54,7 @@ class RandomDraw(IntEnum):
     DEATH_IN_REMISSION = 32
     CD19_LOSS = 33
     NEXT_LINE = 34
-    RESCUE = 35
-    RESCUE_TIME = 36
+    # 35 and 36 are retired.
     SURVIVAL_AFTER_RELAPSE = 37
 
     # Once per transplant.
@@ -111,10 +110,6 @@ class Patients(Flag):
     RELAPSED = auto()
     BETWEEN_LINES = auto()
     """After failure of a line, and assessed for another."""
-    USUAL_CARE = auto()
-    """After the last regimen."""
-    RESCUED = auto()
-    """In a remission after usual care, before allo-HCT."""
     TRANSPLANTED = auto()
 
 
@@ -256,7 +251,7 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
         Patients.TREATED, "in the first cycle", "in the second cycle"
     ),
     RandomDraw.RESPONSE_DEPTH: Chance(Patients.RESPONDERS, "CR", "CRh/CRi"),
-    RandomDraw.MRD: Chance(Patients.RESPONDERS | Patients.RESCUED, "MRD-negative", "MRD-positive"),
+    RandomDraw.MRD: Chance(Patients.RESPONDERS, "MRD-negative", "MRD-positive"),
     RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE: Chance(
         Patients.TREATED, "one cycle only, if refractory", "may have more cycles"
     ),
@@ -285,10 +280,6 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
     RandomDraw.NEXT_LINE: Chance(
         Patients.BETWEEN_LINES, "fit for another line", "not fit for another line"
     ),
-    RandomDraw.RESCUE: Chance(
-        Patients.USUAL_CARE, "rescued by later lines", "not rescued by later lines"
-    ),
-    RandomDraw.RESCUE_TIME: Time(Patients.RESCUED, "allo-HCT", Form.UNIFORM),
     RandomDraw.SURVIVAL_AFTER_RELAPSE: Time(
         Patients.RELAPSED, "death of leukaemia", Form.EXPONENTIAL
     ),

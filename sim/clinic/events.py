@@ -26,7 +26,7 @@ class EventKind(IntEnum):
     TREATMENT_STOPPED = 7  # detail: Toxicity that ended it
     RESPONSE = 8  # detail: 1 CR, 0 CRh/CRi; value: 1.0 MRD-negative, 0.0 MRD-positive
     NO_RESPONSE = 9
-    TRANSPLANT = 10  # detail: 1 in continuous remission after the line, 0 after rescue
+    TRANSPLANT = 10  # detail: 1 in the remission of the first line, 0 of a later one
     TRANSPLANT_VOD = 11
     TRANSPLANT_INFECTION = 12  # value: duration in days
     ACUTE_GVHD = 13  # value: duration in days
@@ -193,9 +193,6 @@ EVENTS: Final[Mapping[EventKind, EventFacts]] = {
         (
             RandomDraw.TRANSPLANT_ELIGIBILITY,
             RandomDraw.TRANSPLANT_TIME,
-            # After rescue instead of the two before.
-            RandomDraw.RESCUE,
-            RandomDraw.RESCUE_TIME,
         ),
         Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
         "allo-HCT",

@@ -5,7 +5,7 @@ What happens when one of them is due is in `sim.engine.patient_pathway`.
 
 from typing import NamedTuple
 
-from sim.clinic.arithmetic import logistic
+from sim.clinic.arithmetic import logistic, logit
 from sim.clinic.distributions import (
     exponential_of,
     hit,
@@ -36,6 +36,8 @@ class Relapse(NamedTuple):
     kmt2a_hazard_ratio: float
     cns_hazard_ratio: float
     mrd_only_hazard_ratio: float
+    mrd_only_cured_log_odds_ratio: float
+    mrd_only_later_remission_cured_log_odds_ratio: float
     study_hazard_ratio: float
     death_rate_per_month: float
     weibull: bool
@@ -58,6 +60,27 @@ class Candidacy(NamedTuple):
 def mrd_treatment_ratio(relapse: Relapse, salvage_line: int) -> float:
     """Return the hazard ratio of a remission in which only MRD is treated, also after allo-HCT."""
     return relapse.mrd_only_hazard_ratio if salvage_line == MRD_TREATMENT else 1.0
+
+
+def cured_log_odds_ratio(relapse: Relapse, patient: Patient, *, salvage_line: int) -> float:
+    """Return the log odds ratio of cure in a remission in which only MRD is treated, else 0.
+
+    The reference is a remission after overt relapse. A remission at entry that is not the first has
+    a further ratio. Both hold without and after allo-HCT.
+    """
+    if salvage_line != MRD_TREATMENT:
+        return 0.0
+    ratio = relapse.mrd_only_cured_log_odds_ratio
+    if patient.salvage_line > FIRST_SALVAGE:
+        ratio += relapse.mrd_only_later_remission_cured_log_odds_ratio
+    return ratio
+
+
+def shifted(probability: float, log_odds_ratio: float) -> float:
+    """Return a probability moved by a log odds ratio."""
+    if log_odds_ratio == 0.0:
+        return probability
+    return logistic(logit(probability) + log_odds_ratio)
 
 
 def relapse_hazard_ratio(relapse: Relapse, patient: Patient, *, salvage_line: int) -> float:
@@ -85,11 +108,12 @@ def relapse_days(
     mrd_negative: bool,
     u_cure: float,
     time: float,
+    cured_log_odds_ratio: float = 0.0,
 ) -> float:
     """Return days from remission to relapse without transplant; never when cured.
 
-    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD, S_u lognormal or Weibull with a median
-    by MRD times the regimen's duration ratio. `time` is the uniform where S_u is lognormal, the
+    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD and with the log odds ratio, S_u
+    lognormal or Weibull with a median by MRD times the regimen's duration ratio. `time` is the uniform where S_u is lognormal, the
     standard exponential where it is Weibull.
     """
     if mrd_negative:
@@ -102,7 +126,7 @@ def relapse_days(
             relapse.cured_probability_mrd_positive,
             relapse.median_months_mrd_positive,
         )
-    if hit(u_cure, cured):
+    if hit(u_cure, shifted(cured, cured_log_odds_ratio)):
         return NEVER
     median_days = median_months * duration_ratio * DAYS_PER_MONTH
     if relapse.weibull:

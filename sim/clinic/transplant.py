@@ -10,6 +10,7 @@ from sim.clinic.distributions import (
     proportional_hazards,
     uniform_quantile,
 )
+from sim.clinic.remission import shifted
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
 
 
@@ -18,6 +19,7 @@ class Transplant(NamedTuple):
 
     early_days: float
     early_mortality: float
+    early_mortality_after_inotuzumab_ratio: float
     vod_probability: float
     vod_after_inotuzumab_probability: float
     vod_mortality_ratio: float
@@ -34,6 +36,7 @@ class Transplant(NamedTuple):
     cured_probability_mrd_positive: float
     relapse_median_months: float
     relapse_sigma: float
+    study_hazard_ratio: float
 
 
 @unique
@@ -57,10 +60,15 @@ def vod(transplant: Transplant, u: float, *, prior_inotuzumab: bool) -> bool:
 
 
 def early_death_days(
-    transplant: Transplant, u_death: float, u_time: float, *, has_vod: bool
+    transplant: Transplant, u_death: float, u_time: float, *, has_vod: bool, prior_inotuzumab: bool
 ) -> float:
-    """Return days to transplant-related death within the first 100 days; never otherwise."""
+    """Return days to transplant-related death within the first 100 days; never otherwise.
+
+    VOD raises the risk, and inotuzumab before the transplant does so with and without it.
+    """
     ratio = transplant.vod_mortality_ratio if has_vod else 1.0
+    if prior_inotuzumab:
+        ratio *= transplant.early_mortality_after_inotuzumab_ratio
     if not hit(u_death, min(transplant.early_mortality * ratio, 1.0)):
         return NEVER
     return uniform_quantile(u_time, 0.0, transplant.early_days)
@@ -87,18 +95,24 @@ def chronic_gvhd_day(transplant: Transplant, u: float, u_onset: float) -> float:
 
 
 def relapse_after_transplant_days(
-    transplant: Transplant, hazard_ratio: float, mrd_negative: bool, u_cure: float, u_time: float
+    transplant: Transplant,
+    hazard_ratio: float,
+    mrd_negative: bool,
+    u_cure: float,
+    u_time: float,
+    cured_log_odds_ratio: float = 0.0,
 ) -> float:
     """Return days from allo-HCT to relapse; never when cured.
 
-    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD before transplant, S_u lognormal.
+    Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD before transplant and with the log odds
+    ratio, S_u lognormal.
     """
     cured = (
         transplant.cured_probability_mrd_negative
         if mrd_negative
         else transplant.cured_probability_mrd_positive
     )
-    if hit(u_cure, cured):
+    if hit(u_cure, shifted(cured, cured_log_odds_ratio)):
         return NEVER
     return lognormal_quantile(
         proportional_hazards(u_time, hazard_ratio),

@@ -29,6 +29,7 @@ from sim.economics.posting import (
     divided,
     enjoy,
     hang,
+    lines_of,
     live,
     norm_at,
     norm_may_cap,
@@ -129,7 +130,8 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
     elif kind == EventKind.RESPONSE:
         depth = State.COMPLETE_REMISSION if event.detail == 1 else State.INCOMPLETE_REMISSION
         remit(book, patient, log, position, depth)
-        give_tablets(book, log, position)
+        if book.desk.line < lines_of(book):
+            give_tablets(book, log, position)
     elif kind == EventKind.NO_RESPONSE or kind == EventKind.RELAPSE:
         enter(book, patient, State.RELAPSED_REFRACTORY)
     elif kind == EventKind.ENTRY:
@@ -141,7 +143,7 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
         if kind == EventKind.DEATH and event.detail != Cause.BACKGROUND:
             end_life(book)
     elif kind == EventKind.USUAL_CARE_STARTED or kind == EventKind.SUPPORTIVE_CARE_STARTED:
-        care_after_failure(book, next_end(book, log, position))
+        care_after_failure(book, next_time(book, log, position, EventKind.RESPONSE))
     else:
         post_transplant(book, patient, log, position)
 
@@ -438,7 +440,7 @@ def transplant(book: Book, until: float) -> None:
 def care_after_failure(book: Book, until: float) -> None:
     """Post all care after failure by the month, later lines and days in hospital included.
 
-    It begins when no earlier stay in hospital is paid any more.
+    It begins when no earlier stay in hospital is paid any more, and ends with the next remission.
     """
     desk = book.desk
     start = max(desk.now, desk.home_from, desk.cared_until)

@@ -220,8 +220,13 @@ def clear(book: Book) -> None:
 
 
 def turn_to(book: Book, event: Event) -> None:
-    """Make an event the current one."""
-    book.desk.now, book.desk.line = event.time_days, event.line
+    """Make an event the current one; the lines of usual care are one."""
+    book.desk.now, book.desk.line = event.time_days, min(event.line, lines_of(book))
+
+
+def lines_of(book: Book) -> int:
+    """Return the number of the strategy's regimens."""
+    return len(book.regimens)
 
 
 def regimen_of(book: Book) -> RegimenPrices:

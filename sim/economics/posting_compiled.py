@@ -109,10 +109,16 @@ def clear(book: Book) -> None:
 def turn_to(book: Book, event: Data) -> None:
     """Make an event the current one; many occur at the same time."""
     desk = book.desk
-    desk.line = event.line
+    desk.line = min(event.line, book.plan.lines)
     if event.time_days != desk.now:
         desk.now = event.time_days
         desk.costs_now = worth(book, COSTS, desk.now)
+
+
+@compiled_form_of(posting.lines_of)
+def lines_of(book: Book) -> int:
+    """Return the number of the strategy's regimens."""
+    return book.plan.lines
 
 
 @compiled_form_of(posting.regimen_of)

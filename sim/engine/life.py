@@ -16,7 +16,6 @@ from sim.clinic.disease import (
     disease_hazard_ratio,
     refractory_survival_days,
     relapsed_survival_days,
-    rescue_probability,
 )
 from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw, occurrence
@@ -76,7 +75,6 @@ class Stage(IntEnum):
     START_LINE = 4
     SURVIVORSHIP = 5
     COMPLICATION = 6
-    RESCUE = 7
 
 
 @unique
@@ -86,7 +84,6 @@ class Phase(IntEnum):
     MRD = 0
     INDUCTION = 1
     CONSOLIDATION = 2
-    LAST_CARE = 3
 
 
 def _days_of_toxicities() -> list[float]:
@@ -121,6 +118,8 @@ class Life:
         Days from remission to relapse while the regimen's benefit lasts.
     onset_day, duration_days, resume_day, start_day, end_day
         Of the toxicities and of the stretches of infusion of a cycle, since it began.
+    leukaemia_hazard_ratio
+        Of relapse and of death of leukaemia, under a drug that is given on after its line.
     complication_day
         Day after the transplant of each `Complication`, until it has happened.
     """
@@ -146,6 +145,7 @@ class Life:
     remission_from: float = 0.0
     relapse_days: float = 0.0
     survivor_from: float = NEVER
+    leukaemia_hazard_ratio: float = 1.0
     complication_day: list[float] = field(default_factory=lambda: [NEVER] * len(Complication))
 
     next_cycle_at: float = 0.0
@@ -275,11 +275,6 @@ def response_chance(world: World, life: Life, regimen: Regimen) -> float:
         real_world=world.rules.real_world,
         target_lost=regimen.targets_cd19 and life.cd19_lost,
     )
-
-
-def rescue_chance(world: World, life: Life) -> float:
-    """Return the probability that usual care brings a remission and allo-HCT."""
-    return rescue_probability(world.rules.usual_care, prior_hct=life.prior_hct)
 
 
 def possible_toxicities(world: World, life: Life) -> int:  # noqa: ARG001

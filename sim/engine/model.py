@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from sim.clinic.disease import Disease, LaterLines, UsualCare
+from sim.clinic.disease import Disease, LaterLines
 from sim.clinic.infusion import Schedule
 from sim.clinic.mortality import LifeTable, Survivors
 from sim.clinic.patient import Population
@@ -91,6 +91,8 @@ class Regimen(NamedTuple):
     duration_ratio: float
     remaining_ratio: float
     """Multiplies the rest of a remission when the benefit is over; 1 where it lasts."""
+    continued_hazard_ratio: float
+    """Of leukaemia in Ph-positive patients, from the line on, under a drug that goes on after it."""
     transplant_log_odds_ratio: float
     risks: tuple[Risk, ...]
 
@@ -104,6 +106,7 @@ UNTREATED: Final = Regimen(
     response_log_odds_ratio=0.0,
     duration_ratio=1.0,
     remaining_ratio=1.0,
+    continued_hazard_ratio=1.0,
     transplant_log_odds_ratio=0.0,
     inotuzumab=False,
     risks=(Risk(0.0, 0.0, 0.0),) * len(Toxicity),
@@ -116,16 +119,21 @@ No cycle is given and MRD stays positive; relapse and allo-HCT come as under bli
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy with its regimens bound."""
+    """A strategy with its regimens bound; `later` is the line of usual care, where it has it."""
 
     name: str
     regimens: tuple[Regimen, ...]
-    then: Care
+    later: Regimen | None
     maintenance: bool
+
+    @property
+    def lines(self) -> tuple[Regimen, ...]:
+        """The regimens, and usual care after the last."""
+        return self.regimens if self.later is None else (*self.regimens, self.later)
 
 
 class Plan(NamedTuple):
-    """A strategy as the engines read it: rows of the table of regimens, and the care after them."""
+    """A strategy as the engines read it: rows of the table of regimens, usual care after the last."""
 
     regimens: tuple[int, ...]
     lines: int
@@ -143,7 +151,6 @@ class Rules(NamedTuple):
     transplant: Transplant
     disease: Disease
     later: LaterLines
-    usual_care: UsualCare
     courses: tuple[Course, ...]
     """By kind of toxicity."""
     seizure_share: float
@@ -195,18 +202,22 @@ class Model:
 
     @property
     def regimens(self) -> tuple[Regimen, ...]:
-        """Every regimen once, in the order of first mention; the absence of treatment is last."""
-        return (*named_regimens(self.strategies).values(), UNTREATED)
+        """Every regimen once, in the order of first mention.
+
+        Usual care, where a strategy has it, and the absence of treatment are last.
+        """
+        later = {arm.later.name: arm.later for arm in self.strategies if arm.later is not None}
+        return (*named_regimens(self.strategies).values(), *later.values(), UNTREATED)
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """The strategies as the engines read them."""
-        order = list(named_regimens(self.strategies))
+        order = [regimen.name for regimen in self.regimens]
         return tuple(
             Plan(
-                regimens=tuple(order.index(regimen.name) for regimen in arm.regimens),
+                regimens=tuple(order.index(regimen.name) for regimen in arm.lines),
                 lines=len(arm.regimens),
-                usual_care=arm.then == Care.USUAL,
+                usual_care=arm.later is not None,
                 maintenance=arm.maintenance,
             )
             for arm in self.strategies
@@ -224,7 +235,7 @@ class Model:
 
 
 def named_regimens(strategies: Sequence[Strategy]) -> dict[str, Regimen]:
-    """Return every regimen once by name, in the order of first mention."""
+    """Return every named regimen once by name, in the order of first mention."""
     return {regimen.name: regimen for arm in strategies for regimen in arm.regimens}
 
 
@@ -233,11 +244,46 @@ INOTUZUMAB: Final = "inotuzumab"
 NO_RISK: Final = Risk(0.0, 0.0, 0.0)
 
 
+USUAL_CARE: Final = RegimenPlan(
+    name=Care.USUAL.value,
+    continuous_infusion=False,
+    targets_cd19=False,
+    reference_chain=(Care.USUAL.value,),
+)
+"""A later line as trials saw it: one assessment, and all care paid by the month."""
+
+
+def regimen_plans(strategies: Sequence[StrategyPlan]) -> tuple[RegimenPlan, ...]:
+    """Return every regimen once, in the order of `Model.regimens`, without that of no treatment."""
+    named = {plan.name: plan for arm in strategies for plan in arm.regimens}
+    later = [USUAL_CARE] if any(arm.then == Care.USUAL for arm in strategies) else []
+    return (*named.values(), *later)
+
+
 def _risks(plan: RegimenPlan, values: Values, settings: Settings) -> tuple[Risk, ...]:
-    return tuple(
-        values.record(Risk, f"{plan.name}.{kind.name.lower()}") if settings.toxicity else NO_RISK
-        for kind in Toxicity
-    )
+    if plan == USUAL_CARE or not settings.toxicity:
+        return (NO_RISK,) * len(Toxicity)
+    return tuple(values.record(Risk, f"{plan.name}.{kind.name.lower()}") for kind in Toxicity)
+
+
+def _schedule(plan: RegimenPlan, values: Values) -> Schedule:
+    if plan == USUAL_CARE:
+        days = values[f"{plan.name}.schedule.first_cycle_days"]
+        return UNTREATED.schedule._replace(first_cycle_days=days, induction_cycles=1.0)
+    return values.record(Schedule, f"{plan.name}.schedule")
+
+
+def _response(plan: RegimenPlan, values: Values) -> RegimenResponse:
+    name = f"{plan.name}.response"
+    if plan == USUAL_CARE:
+        once = {"first_cycle_share": 1.0, "progression_after_first_cycle_probability": 0.0}
+        return values.record_but(RegimenResponse, name, **once)
+    return values.record(RegimenResponse, name)
+
+
+def _continued_hazard_ratio(plan: RegimenPlan, values: Values) -> float:
+    name = f"{plan.name}.continued_hazard_ratio"
+    return values[name] if values.has(name) else 1.0
 
 
 def _over_chain(plan: RegimenPlan, values: Values, name: str) -> float:
@@ -261,14 +307,15 @@ def _remaining_ratio(plan: RegimenPlan, values: Values, settings: Settings) -> f
 
 
 REGIMEN_PARTS: Final[Mapping[str, Callable[[RegimenPlan, Values, Settings], Any]]] = {
-    "schedule": lambda plan, values, _: values.record(Schedule, f"{plan.name}.schedule"),
-    "response": lambda plan, values, _: values.record(RegimenResponse, f"{plan.name}.response"),
+    "schedule": lambda plan, values, _: _schedule(plan, values),
+    "response": lambda plan, values, _: _response(plan, values),
     "risks": _risks,
     "response_log_odds_ratio": lambda plan, values, _: _over_chain(
         plan, values, "response.log_odds_ratio"
     ),
     "duration_ratio": lambda plan, values, _: values[f"{plan.name}.remission_duration_ratio"],
     "remaining_ratio": _remaining_ratio,
+    "continued_hazard_ratio": lambda plan, values, _: _continued_hazard_ratio(plan, values),
     "transplant_log_odds_ratio": _transplant_effect,
 }
 """The numbers of a `Regimen`, field by field, and how each is bound."""
@@ -308,7 +355,6 @@ RULES: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
     "transplant": _if_transplanted(Transplant, "transplant"),
     "disease": lambda values, _: values.record(Disease, "disease"),
     "later": lambda values, _: values.record(LaterLines, "later"),
-    "usual_care": _if_transplanted(UsualCare, "usual_care"),
     "courses": lambda values, _: tuple(
         values.record(Course, f"toxicity.{kind.name.lower()}") for kind in Toxicity
     ),
@@ -364,7 +410,7 @@ def build(
         Strategy(
             name=plan.name,
             regimens=tuple(_regimen(regimen, values, settings) for regimen in plan.regimens),
-            then=plan.then,
+            later=_regimen(USUAL_CARE, values, settings) if plan.then == Care.USUAL else None,
             maintenance=plan.maintenance,
         )
         for plan in strategies

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from typing import Final, NamedTuple
 
 from sim.clinic.events import Event, EventKind
@@ -61,9 +62,47 @@ SEVERE_CRS: Final = 1 << Outcome._fields.index("severe_crs")
 """Of the first kind of `Toxicity`; the others follow."""
 
 
+@unique
+class Mark(IntEnum):
+    """What published cohorts count beyond an `Outcome`: bits of `Noted.marks` after the `FLAGS`.
+
+    Toxicity and its consequences are those of the first line.
+    """
+
+    SEVERE_FEBRILE_NEUTROPENIA = 9
+    CRS_ANY = 10
+    NEUROTOXICITY_ANY = 11
+    INTERRUPTED = 12
+    STOPPED_FOR_TOXICITY = 13
+    RESPONSE_IN_FIRST_CYCLE = 14
+    NEXT_LINE = 15
+    CD19_LOST = 16
+    VOD = 17
+    ACUTE_GVHD = 18
+    CHRONIC_GVHD = 19
+    FAILED = 20
+
+
+_NEUTROPENIA: Final = 1 << Mark.SEVERE_FEBRILE_NEUTROPENIA
+_CRS: Final = 1 << Mark.CRS_ANY
+_NEUROTOXICITY: Final = 1 << Mark.NEUROTOXICITY_ANY
+_INTERRUPTED: Final = 1 << Mark.INTERRUPTED
+_STOPPED: Final = 1 << Mark.STOPPED_FOR_TOXICITY
+_FIRST_CYCLE: Final = 1 << Mark.RESPONSE_IN_FIRST_CYCLE
+_NEXT_LINE: Final = 1 << Mark.NEXT_LINE
+_CD19_LOST: Final = 1 << Mark.CD19_LOST
+_VOD: Final = 1 << Mark.VOD
+_ACUTE_GVHD: Final = 1 << Mark.ACUTE_GVHD
+_CHRONIC_GVHD: Final = 1 << Mark.CHRONIC_GVHD
+_FAILED: Final = 1 << Mark.FAILED
+
+
 @dataclass(slots=True)
 class Noted:
-    """The outcome of the events so far; `marks` holds a bit for each of the `FLAGS`."""
+    """The outcome of the events so far.
+
+    `marks` holds a bit for each of the `FLAGS` and each `Mark`. Failure is that of the first line.
+    """
 
     marks: int = 0
     cycles: int = 0
@@ -72,6 +111,10 @@ class Noted:
     relapse_days: float = NEVER
     death_days: float = NEVER
     end_days: float = 0.0
+    assessed_days: float = NEVER
+    transplant_days: float = NEVER
+    failure_days: float = NEVER
+    toxicity_days: float = NEVER
 
 
 def clear(noted: Noted) -> None:
@@ -83,15 +126,28 @@ def clear(noted: Noted) -> None:
     noted.relapse_days = NEVER
     noted.death_days = NEVER
     noted.end_days = 0.0
+    noted.assessed_days = NEVER
+    noted.transplant_days = NEVER
+    noted.failure_days = NEVER
+    noted.toxicity_days = NEVER
 
 
 def note(
-    noted: Noted, time_days: float, kind: int, line: int, detail: int, grade: int, value: float
+    noted: Noted,
+    time_days: float,
+    kind: int,
+    line: int,
+    cycle: int,
+    detail: int,
+    grade: int,
+    value: float,
 ) -> None:
     """Update the outcome with an event."""
     if kind == EventKind.TOXICITY:
         if grade >= SEVERE and detail < Toxicity.FEBRILE_NEUTROPENIA:
             noted.marks |= SEVERE_CRS << detail
+        if line == 0:
+            note_first_toxicity(noted, time_days, detail, grade)
     elif kind == EventKind.CYCLE_STARTED:
         noted.cycles += 1 if line == 0 else 0
     elif kind == EventKind.RESPONSE:
@@ -100,17 +156,38 @@ def note(
             noted.marks |= RESPONSE
             noted.marks |= COMPLETE_REMISSION if detail == 1 else 0
             noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
+            noted.marks |= _FIRST_CYCLE if cycle == 0 else 0
     elif kind == EventKind.ENTRY:
         if detail == 1:
             noted.remission_days = time_days
             noted.marks |= RESPONSE | COMPLETE_REMISSION
     elif kind == EventKind.MRD_ASSESSED:
         noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
+        noted.assessed_days = time_days
+    elif kind == EventKind.INFUSION_STOPPED:
+        if line == 0 and time_days == noted.toxicity_days:
+            noted.marks |= _INTERRUPTED
+    elif kind == EventKind.TREATMENT_STOPPED:
+        noted.marks |= _STOPPED if line == 0 else 0
+    elif kind == EventKind.NO_RESPONSE:
+        note_failure(noted, time_days, line)
+    elif kind == EventKind.CD19_LOSS:
+        noted.marks |= _CD19_LOST if line == 0 else 0
+    elif kind == EventKind.LINE_STARTED or kind == EventKind.USUAL_CARE_STARTED:
+        noted.marks |= _NEXT_LINE if line > 0 else 0
+    elif kind == EventKind.TRANSPLANT_VOD:
+        noted.marks |= _VOD
+    elif kind == EventKind.ACUTE_GVHD:
+        noted.marks |= _ACUTE_GVHD
+    elif kind == EventKind.CHRONIC_GVHD:
+        noted.marks |= _CHRONIC_GVHD
     elif kind == EventKind.TRANSPLANT:
         noted.marks |= HCT_EVER
+        noted.transplant_days = min(noted.transplant_days, time_days)
         noted.marks |= HCT_IN_REMISSION if line == 0 and detail == 1 else 0
     elif kind == EventKind.RELAPSE:
         noted.relapse_days = min(noted.relapse_days, time_days)
+        note_failure(noted, time_days, line)
     elif kind == EventKind.DEATH:
         noted.death_days = time_days
         noted.cause = detail
@@ -119,8 +196,26 @@ def note(
         noted.end_days = time_days
 
 
-def outcome(log: Sequence[Event]) -> Outcome:
-    """Read the outcome of a patient from the log."""
+def note_first_toxicity(noted: Noted, time_days: float, kind: int, grade: int) -> None:
+    """Update the outcome with a toxicity of the first line."""
+    noted.toxicity_days = time_days
+    if kind == Toxicity.CRS:
+        noted.marks |= _CRS
+    elif kind == Toxicity.NEUROTOXICITY:
+        noted.marks |= _NEUROTOXICITY
+    elif kind == Toxicity.FEBRILE_NEUTROPENIA and grade >= SEVERE:
+        noted.marks |= _NEUTROPENIA
+
+
+def note_failure(noted: Noted, time_days: float, line: int) -> None:
+    """Update the outcome with no response to a line, or relapse from its remission."""
+    if line == 0:
+        noted.marks |= _FAILED
+        noted.failure_days = min(noted.failure_days, time_days)
+
+
+def noted_in(log: Sequence[Event]) -> Noted:
+    """Read a patient's log."""
     noted = Noted()
     for event in log:
         note(
@@ -128,10 +223,17 @@ def outcome(log: Sequence[Event]) -> Outcome:
             event.time_days,
             event.kind,
             event.line,
+            event.cycle,
             event.detail,
             event.grade,
             event.value,
         )
+    return noted
+
+
+def outcome(log: Sequence[Event]) -> Outcome:
+    """Read the outcome of a patient from the log."""
+    noted = noted_in(log)
     flags = [(noted.marks >> flag) & 1 == 1 for flag in range(FLAGS)]
     return Outcome._make(
         (

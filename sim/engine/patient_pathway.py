@@ -3,16 +3,16 @@
 ::
 
     enter ──► START_LINE ──► GIVE_CYCLE ──► toxicity, infusion ──► ASSESS ─┐
-                  ▲              ▲                                         │
-                  │              └───── next cycle, while one is planned ◄─┤
-                  │                                                        │
-                  │        no remission                                    ▼
-     another line └────────────────────────── leave_line ◄──── relapse  remission
+                ▲   │            ▲                                   ▲     │
+                │   │            └───── next cycle, while one is planned ◄─┤
+                │   └── usual care ──────────────────────────────────┘     │
+                │          no remission                                    ▼
+   another line └──────────────────────────── leave_line ◄──── relapse  remission
                                                   │               ▲     │   │
-                          no line is left         ▼               │     │   │ TRANSPLANT
-                     SUPPORTIVE CARE ◄─── usual care ──► RESCUE ──┼─► transplant
+              no line is left, or not fit for one │               │     │   │ TRANSPLANT
+                     SUPPORTIVE CARE ◄────────────┘               ├─ transplant
                                                                   │     │
-                                                   SURVIVORSHIP ◄─┴─────┘
+                                                                SURVIVORSHIP
     At any time: death (BACKGROUND, TOXIC, TRANSPLANT, IN REMISSION, LEUKAEMIC) or HORIZON.
 
 Each function is one event or part of one. It acts at ``life.now`` and sets the clocks of what may
@@ -21,18 +21,22 @@ event, at equal times the first in `Clock`. ``Clock.PLANNED`` is the next step o
 `Stage` says which. SimPy takes one event at a time (`sim.engine.reference`); numba compiles the
 same source for the core engine (`sim.engine.compiled.life`). One cycle of treatment is in
 `sim.engine.cycle`.
+
+Usual care is a line like the named ones, as often as a patient fails and is fit for another, but
+for its cycles, of which only the assessment is simulated.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sim.clinic.disease import rescue_days
+from sim.clinic.disease import under_hazard_ratio
 from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
 from sim.clinic.remission import (
     candidate_probability,
+    cured_log_odds_ratio,
     death_in_remission_days,
     mrd_treatment_ratio,
     relapse_days,
@@ -72,7 +76,6 @@ from sim.engine.life import (
     plan,
     refractory_days,
     relapsed_days,
-    rescue_chance,
     response_chance,
     salvage_line_now,
     write,
@@ -99,7 +102,7 @@ def step(world: World, life: Life) -> None:
     if clock == Clock.RELAPSE:
         relapse(world, life)
     elif clock == Clock.TRANSPLANT:
-        undergo_transplant(world, life, life.mrd_negative, True)
+        undergo_transplant(world, life)
     elif clock == Clock.HORIZON:
         write(life, EventKind.HORIZON)
         life.over = True
@@ -123,10 +126,8 @@ def take_stage(world: World, life: Life) -> None:
         start_line(world, life)
     elif stage == Stage.SURVIVORSHIP:
         become_survivor(world, life)
-    elif stage == Stage.COMPLICATION:
-        complicate(world, life)
     else:
-        be_rescued(world, life)
+        complicate(world, life)
 
 
 # Lines of treatment
@@ -140,22 +141,28 @@ def enter(world: World, life: Life) -> None:
     life.clocks[Clock.HORIZON] = world.rules.horizon_days
     life.clocks[Clock.BACKGROUND_DEATH] = background_death_at_entry(world, life)
     strategy = world.plans[life.strategy]
-    if strategy.lines > 0:
-        start_line(world, life)
-    elif mrd_only:
+    if strategy.lines == 0 and mrd_only:
         life.regimen = len(world.regimens) - 1
         begin_remission(world, life, False)
+    elif strategy.lines > 0 or strategy.usual_care:
+        start_line(world, life)
     else:
-        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + refractory_days(world, life)
-        give_last_care(world, life, strategy.usual_care)
+        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + days_refractory(world, life)
+        support(life)
 
 
 def start_line(world: World, life: Life) -> None:
     """Begin a line of treatment; whether and when it will bring a remission is drawn at once."""
-    life.regimen = world.plans[life.strategy].regimens[life.line]
+    strategy = world.plans[life.strategy]
+    life.regimen = strategy.regimens[min(life.line, strategy.lines)]
     regimen = world.regimens[life.regimen]
-    write(life, EventKind.LINE_STARTED, NO_CYCLE, life.line)
+    if life.line < strategy.lines:
+        write(life, EventKind.LINE_STARTED, NO_CYCLE, life.line)
+    else:
+        write(life, EventKind.USUAL_CARE_STARTED)
     life.treatment_stopped = False
+    if person(life).ph_positive and regimen.continued_hazard_ratio != 1.0:
+        life.leukaemia_hazard_ratio = regimen.continued_hazard_ratio
     life.prior_inotuzumab = life.prior_inotuzumab or regimen.inotuzumab
     life.cycle = 0
     life.next_cycle_at = life.now
@@ -167,7 +174,28 @@ def start_line(world: World, life: Life) -> None:
     else:
         life.phase = Phase.INDUCTION
         draw_response(world, life, regimen)
-    plan_cycle(world, life)
+    if life.line < strategy.lines:
+        plan_cycle(world, life)
+    else:
+        plan(life, Stage.ASSESS, life.now + regimen.schedule.first_cycle_days)
+
+
+def days_refractory(world: World, life: Life) -> float:
+    """Return days from now to death of leukaemia that does not respond to this line."""
+    return under_hazard_ratio(
+        refractory_days(world, life),
+        world.rules.disease.refractory_shape,
+        life.leukaemia_hazard_ratio,
+    )
+
+
+def days_after_relapse(world: World, life: Life) -> float:
+    """Return days from now to death of leukaemia that has just relapsed in this line."""
+    return under_hazard_ratio(
+        relapsed_days(world, life),
+        world.rules.disease.relapsed_shape,
+        life.leukaemia_hazard_ratio,
+    )
 
 
 def draw_response(world: World, life: Life, regimen: Regimen) -> None:
@@ -180,7 +208,7 @@ def draw_response(world: World, life: Life, regimen: Regimen) -> None:
     )
     no_response = life.responds_in == NO_RESPONSE_CYCLE
     life.clocks[Clock.LEUKAEMIC_DEATH] = (
-        life.now + refractory_days(world, life) if no_response else NEVER
+        life.now + days_refractory(world, life) if no_response else NEVER
     )
     progresses = hit(
         draw(world, life, RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE),
@@ -225,63 +253,28 @@ def fail_induction(world: World, life: Life) -> None:
     """End a line that brought no remission."""
     if life.clocks[Clock.LEUKAEMIC_DEATH] == NEVER:
         # The cycle that would have brought the remission was not given.
-        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + refractory_days(world, life)
+        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + days_refractory(world, life)
     write(life, EventKind.NO_RESPONSE)
     leave_line(world, life)
 
 
 def leave_line(world: World, life: Life) -> None:
-    """After failure or relapse: antigen loss, then the next line for a patient fit for it."""
+    """After failure or relapse: antigen loss, then the next line for a patient fit for it.
+
+    After the last regimen the next line is usual care, where the strategy has it.
+    """
     if world.regimens[life.regimen].targets_cd19 and hit(
         draw(world, life, RandomDraw.CD19_LOSS), world.rules.later.cd19_loss_probability
     ):
         life.cd19_lost = True
         write(life, EventKind.CD19_LOSS)
     strategy = world.plans[life.strategy]
-    if life.line + 1 >= strategy.lines:
-        give_last_care(world, life, strategy.usual_care)
-        return
     life.line += 1
-    if fit_for_another_line(world, life):
+    another = life.line < strategy.lines or strategy.usual_care
+    if another and fit_for_another_line(world, life):
         plan(life, Stage.START_LINE, life.now + world.rules.later.next_line_gap_days)
     else:
-        give_last_care(world, life, False)
-
-
-def give_last_care(world: World, life: Life, usual_care: bool) -> None:
-    """After the last regimen: usual care may rescue and transplant; else supportive care.
-
-    Usual care is another line of treatment, for which a patient must be as fit as for a named
-    regimen.
-    """
-    rules = world.rules
-    life.phase = Phase.LAST_CARE
-    life.line = world.plans[life.strategy].lines
-    if not usual_care or (life.line > 0 and not fit_for_another_line(world, life)):
         support(life)
-        return
-    write(life, EventKind.USUAL_CARE_STARTED)
-    life.clocks[Clock.PLANNED] = NEVER
-    if not rules.transplant_allowed:
-        return
-    days = rescue_days(
-        rules.usual_care,
-        rescue_chance(world, life),
-        draw(world, life, RandomDraw.RESCUE),
-        draw(world, life, RandomDraw.RESCUE_TIME),
-        fit=age_now(life) <= rules.candidacy.maximum_age_years,
-    )
-    if days < NEVER:
-        life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
-        plan(life, Stage.RESCUE, life.now + days)
-
-
-def be_rescued(world: World, life: Life) -> None:
-    """Transplant in a remission that later lines of usual care have brought."""
-    negative = hit(
-        draw(world, life, RandomDraw.MRD), world.rules.usual_care.rescue_mrd_negative_probability
-    )
-    undergo_transplant(world, life, negative, False)
 
 
 def support(life: Life) -> None:
@@ -302,10 +295,12 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
     life.relapse_days = relapse_days(
         rules.relapse,
         regimen.duration_ratio,
-        relapse_hazard_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life)),
+        relapse_hazard_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life))
+        * life.leukaemia_hazard_ratio,
         mrd_negative,
         draw(world, life, RandomDraw.CURE_IN_REMISSION),
         draw_relapse(world, life),
+        cured_log_odds_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life)),
     )
     if regimen.remaining_ratio < 1.0 and rules.benefit_fades_from_days < NEVER:
         life.relapse_days = with_fading_benefit(
@@ -398,11 +393,8 @@ def relapse(world: World, life: Life) -> None:
     """Survive as relapsed leukaemia does from now on; begin the next line, usual or supportive care."""
     write(life, EventKind.RELAPSE)
     stop_clocks_of_remission(life)
-    life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + relapsed_days(world, life)
-    if life.phase == Phase.LAST_CARE:
-        support(life)
-    else:
-        leave_line(world, life)
+    life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + days_after_relapse(world, life)
+    leave_line(world, life)
 
 
 def stop_clocks_of_remission(life: Life) -> None:
@@ -416,12 +408,12 @@ def stop_clocks_of_remission(life: Life) -> None:
 # Transplant
 
 
-def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remission: bool) -> None:
-    """Transplant, in the remission of a line or after rescue; draw complications and outcome."""
+def undergo_transplant(world: World, life: Life) -> None:
+    """Transplant in the remission of a line; draw complications and outcome."""
     rules = world.rules.transplant
     stop_clocks_of_remission(life)
     life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
-    write(life, EventKind.TRANSPLANT, NO_CYCLE, 1 if in_remission else 0)
+    write(life, EventKind.TRANSPLANT, NO_CYCLE, 1 if life.line == 0 else 0)
     has_vod = vod(
         rules,
         draw(world, life, RandomDraw.TRANSPLANT_VOD),
@@ -434,23 +426,25 @@ def undergo_transplant(world: World, life: Life, mrd_negative: bool, in_remissio
         draw(world, life, RandomDraw.TRANSPLANT_DEATH),
         draw(world, life, RandomDraw.TRANSPLANT_DEATH_TIME),
         has_vod=has_vod,
+        prior_inotuzumab=life.prior_inotuzumab,
     )
     late = late_death_days(rules, draw_exponential(world, life, RandomDraw.LATE_TRANSPLANT_DEATH))
     if early < NEVER:
         life.clocks[Clock.TRANSPLANT_DEATH] = life.now + early
     elif late <= world.rules.survivor_threshold_days:
         life.clocks[Clock.TRANSPLANT_DEATH] = life.now + late
-    ratio = 1.0
-    if in_remission:
-        ratio = mrd_treatment_ratio(world.rules.relapse, salvage_line_now(life))
+    remission, line = world.rules.relapse, salvage_line_now(life)
     life.clocks[Clock.RELAPSE] = life.now + relapse_or_cure(
         world,
         relapse_after_transplant_days(
             rules,
-            ratio,
-            mrd_negative,
+            rules.study_hazard_ratio
+            * mrd_treatment_ratio(remission, line)
+            * life.leukaemia_hazard_ratio,
+            life.mrd_negative,
             draw(world, life, RandomDraw.CURE_AFTER_TRANSPLANT),
             draw(world, life, RandomDraw.RELAPSE_AFTER_TRANSPLANT),
+            cured_log_odds_ratio(remission, person(life), salvage_line=line),
         ),
     )
     draw_complications(world, life, has_vod)

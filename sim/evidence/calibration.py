@@ -24,7 +24,8 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, Cohort, cohorts, no_bar, simulate
-from sim.evidence.protocol import COHORTS, Protocol, logit_of
+from sim.evidence.observables import logit_of
+from sim.evidence.protocol import COHORTS, Protocol
 from sim.evidence.sampler import (
     Evidence,
     Posterior,

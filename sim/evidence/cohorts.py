@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from sim.economics.estimates import Array
-from sim.evidence.protocol import Heterogeneity, Protocol, log_median_error, observe, times
+from sim.evidence.observables import Counted, Measure, counted, estimate, log_median_error
+from sim.evidence.protocol import Heterogeneity, Protocol
 from sim.evidence.targets import Target
+from sim.simulation.observables import Observable
 from sim.simulation.question import Question, ask
 from sim.simulation.tally import Tally
 
@@ -28,7 +31,7 @@ def no_bar(_total: int) -> Iterator[Callable[[int], None]]:
 
 @dataclass(frozen=True)
 class Cohort:
-    """A scenario and the endpoints that it represents."""
+    """A scenario and the endpoints that it represents; `study` is the one whose effects it has."""
 
     name: str
     study: str
@@ -40,38 +43,49 @@ class Cohort:
         """Patients simulated under one parameter set, strategies counted."""
         return self.question.patients * len(self.question.model.strategies)
 
-    def place(self, strategy: str) -> int:
-        """Return the place of a strategy."""
-        return [arm.name for arm in self.question.model.strategies].index(strategy)
+    @cached_property
+    def observables(self) -> tuple[Observable, ...]:
+        """What has to be counted for the endpoints, each once."""
+        return tuple(dict.fromkeys(each for t in self.targets for each in t.observed.of))
+
+    @cached_property
+    def asked(self) -> Question:
+        """The scenario, with the observables."""
+        return replace(self.question, observables=self.observables)
+
+    def counts(self, tally: Tally, target: Target) -> list[Counted]:
+        """Return what was counted for an endpoint; of a ratio, the group and its reference."""
+        names = [arm.name for arm in self.question.model.strategies]
+        arms = [target.arm] * len(target.observed.of)
+        if target.against is not None:
+            arms[-1] = target.against
+        return [
+            counted(
+                tally,
+                {names.index(name): weight for name, weight in arm.items()},
+                self.observables.index(each),
+            )
+            for arm, each in zip(arms, target.observed.of, strict=True)
+        ]
 
     def observed(self, tally: Tally) -> Array:
         """Return every endpoint of the cohort, on the scales of the targets."""
-        return np.array(
-            [
-                observe(
-                    tally,
-                    self.place(t.arm),
-                    t.word,
-                    t.at_months,
-                    None if t.against is None else self.place(t.against),
-                )
-                for t in self.targets
-            ]
-        )
+        return np.array([estimate(t.observed, self.counts(tally, t)) for t in self.targets])
 
     def errors(self, tally: Tally) -> Array:
         """Return the sampling error of each endpoint in a cohort of the published size."""
         return np.array([self._error(tally, target) for target in self.targets])
 
     def _error(self, tally: Tally, target: Target) -> float:
-        if target.n is None or target.word.endswith("_ratio"):
-            return (target.below + target.above) / 2.0
-        if target.word.endswith("_median_months"):
-            counted = times(tally, self.place(target.arm), target.word)
-            return log_median_error(counted, float(target.n))
-        x = observe(tally, self.place(target.arm), target.word, target.at_months)
-        p = 1.0 / (1.0 + math.exp(-x))
-        return 1.0 / math.sqrt(target.n * p * (1.0 - p))
+        measure, published = target.observed.measure, (target.below + target.above) / 2.0
+        of = self.counts(tally, target)
+        if measure == Measure.MEDIAN and target.n is not None:
+            error = log_median_error(of[0], float(target.n))
+            return error if math.isfinite(error) else published
+        if measure in (Measure.SHARE, Measure.INCIDENCE, Measure.LANDMARK) and target.n is not None:
+            p = 1.0 / (1.0 + math.exp(-estimate(target.observed, of)))
+            return 1.0 / math.sqrt(target.n * p * (1.0 - p))
+        return published
 
 
 def cohorts(
@@ -80,10 +94,10 @@ def cohorts(
     """Read the scenarios in `folder` that represent at least one of the targets."""
     made = []
     for plan in protocol.cohorts:
-        mine = tuple(t for t in wanted if t.cohort == plan.scenario)
+        mine = tuple(t for t in wanted if (t.cohort, t.study) == (plan.scenario, plan.study))
         if mine:
             question = ask(folder / f"{plan.scenario}.yaml", patients=patients)
-            made.append(Cohort(plan.scenario, plan.study, question, mine))
+            made.append(Cohort(plan.scenario, plan.trial or plan.study, question, mine))
     return tuple(made)
 
 
@@ -124,5 +138,5 @@ def simulate(
     from sim.simulation.parameter_sets import run_sets
 
     sets = (numbers(protocol, cohort, row, own) for row, own in zip(z, effects, strict=True))
-    for simulation in run_sets(cohort.question, sets, threads=threads, progress=progress):
+    for simulation in run_sets(cohort.asked, sets, threads=threads, progress=progress):
         yield simulation.tally

@@ -123,7 +123,11 @@ def place_of(cohort: Cohort, z: Array, effects: Array, wave: int) -> Path | None
     content = {
         "source": source_hash(),
         "scenario": fingerprint(cohort.question),
-        "targets": [(t.name, t.word, t.arm, t.against, t.at_months) for t in cohort.targets],
+        "targets": [
+            (t.name, dict(t.arm), dict(t.against or {}), t.observed.measure, t.observed.of)
+            for t in cohort.targets
+        ],
+        "months": [t.observed.months for t in cohort.targets],
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
     digest = hashlib.sha256(json.dumps(content).encode())

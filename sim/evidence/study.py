@@ -32,7 +32,7 @@ OTHER_ENDPOINT: Final = "other."
 OTHER_BASELINE: Final = "other_"
 """Start of the name of a baseline characteristic that has no word of its own."""
 
-LANDMARKS: Final = ("os_percent", "rfs_percent", "efs_percent")
+LANDMARKS: Final = ("os_percent", "rfs_percent", "efs_percent", "pfs_percent")
 """Survival at a time: estimated from a curve with censoring, not a share of the patients."""
 
 _PERCENTS: Final = (
@@ -45,6 +45,9 @@ _PERCENTS: Final = (
     "hct_in_remission",
     "hct_of_responders",
     *LANDMARKS,
+    "response_in_first_cycle",
+    "third_cycle",
+    "sixth_cycle",
     "nrm_100_days_percent",
     "nrm_percent",
     "relapse_percent",
@@ -69,10 +72,17 @@ _MONTHS: Final = (
     "os_median_months",
     "rfs_median_months",
     "efs_median_months",
+    "pfs_median_months",
     "dor_median_months",
     "time_to_hct_median_months",
 )
-_RATIOS: Final = ("os_hazard_ratio", "efs_hazard_ratio", "response_odds_ratio")
+_RATIOS: Final = (
+    "os_hazard_ratio",
+    "rfs_hazard_ratio",
+    "efs_hazard_ratio",
+    "hct_hazard_ratio",
+    "response_odds_ratio",
+)
 _AMOUNTS: Final = ("cycles_median",)
 
 ENDPOINTS: Final[dict[str, Kind]] = {
@@ -310,16 +320,22 @@ class Arm(Part):
 class Endpoint(Part):
     """One published number: its patients, meaning, precision, place and role.
 
-    `value` is None for a median that was not reached. `role` says whether the model is fitted
-    to the endpoint, judged by it, or neither.
+    `value` is None for a median that was not reached, which was then longer than `beyond_months`.
+    `among` names the characteristics that the patients have in common; a ratio that is not against
+    another arm is against those with the characteristics `against_among`, by default all others.
+    `role` says whether the model is fitted to the endpoint, judged by it, or neither.
     """
 
     arm: str
     endpoint: Word
     subset: Text | None = None
     definition: Text | None = None
+    among: Annotated[tuple[Text, ...], Field(strict=False)] = ()
     time_origin: Text | None = Field(default=None, alias="from")
+    censored_at: Literal["transplant"] | None = None
     against: Text | None = None
+    against_among: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    beyond_months: Annotated[float, Field(gt=0)] | None = None
     n: Annotated[int, Field(ge=1)] | None = None
     events: Annotated[int, Field(ge=0)] | None = None
     value: float | None = None

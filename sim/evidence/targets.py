@@ -7,13 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sim.evidence.protocol import CohortPlan, Protocol, known
+from sim.evidence.observables import Measure, Observed, is_between_arms, observed
+from sim.evidence.protocol import CohortPlan, Protocol
 from sim.evidence.study import PERCENT, Endpoint, Study, log, logit
 
 NORMAL_97_5: Final = 1.959963984540054
-FOLLOW_UP_MONTHS: Final = 24.0
-"""Both arms of a trial whose hazard ratio is predicted are followed for so long."""
-OF_RESPONDERS: Final = ("mrd_negative_of_responders", "hct_of_responders")
+OF_SOME: Final = ("rfs", "dor", "time_to_hct")
+OF_RESPONDERS: Final = (
+    "mrd_negative_of_responders",
+    "hct_of_responders",
+    "response_in_first_cycle",
+    "cd19_negative",
+    "next_line_percent",
+)
 EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
 """Standard error of the log of a median, times √n, of exponential times without censoring:
 used for a median without an interval."""
@@ -25,10 +31,14 @@ class Target:
 
     Attributes
     ----------
-    cohort, arm
-        Scenario of the cohort and strategy in it.
+    cohort, arm, against
+        Scenario of the cohort and the weights of its strategies; those of the other arm of a ratio.
+    observed
+        How it is counted in the cohort.
     value
         Logit of a share, log of a median or ratio.
+    beyond
+        Whether the value is a time that the median exceeded.
     below, above
         Standard errors on that scale, towards lower and higher values: a printed interval need
         not be symmetric.
@@ -44,8 +54,9 @@ class Target:
     endpoint: str
     word: str
     cohort: str
-    arm: str
-    against: str | None
+    arm: Mapping[str, float]
+    against: Mapping[str, float] | None
+    observed: Observed
     at_months: float | None
     role: str
     value: float
@@ -55,6 +66,7 @@ class Target:
     n: int | None
     curve: str
     survival: float | None
+    beyond: bool = False
 
     @property
     def name(self) -> str:
@@ -65,6 +77,11 @@ class Target:
     def is_count(self) -> bool:
         """Whether the likelihood is binomial."""
         return self.events is not None and self.survival is None
+
+    @property
+    def treatment(self) -> str:
+        """The strategy of the arm, or the one with the largest weight."""
+        return max(self.arm, key=lambda name: self.arm[name])
 
 
 def targets(protocol: Protocol, register: Mapping[str, Study]) -> tuple[Target, ...]:
@@ -85,51 +102,53 @@ def _of_cohort(plan: CohortPlan, study: Study, claimed: set[tuple[str, str]]) ->
             continue
         if endpoint.role == "described" or endpoint.arm not in plan.arms:
             continue
-        if known(endpoint.endpoint) and endpoint.best is not None:
-            yield _target(plan, study, name, endpoint)
+        shown = observed(endpoint)
+        best = endpoint.beyond_months if endpoint.best is None else endpoint.best
+        if shown is not None and best is not None:
+            yield _target(plan, study, name, endpoint, shown, best)
 
 
-def _target(plan: CohortPlan, study: Study, name: str, endpoint: Endpoint) -> Target:
-    best = endpoint.best
-    if best is None:
-        message = f"{plan.study}/{name} has no value"
-        raise ValueError(message)
+def _target(
+    plan: CohortPlan, study: Study, name: str, endpoint: Endpoint, shown: Observed, best: float
+) -> Target:
     scale = logit if endpoint.kind == "percent" else log
     n = endpoint.n or (None if _of_some(endpoint) else study.arms[endpoint.arm].n)
     below, above = _errors(endpoint, best, n)
-    curve = endpoint.endpoint.split("_", maxsplit=1)[0]
-    on_curve = curve in ("os", "efs", "rfs", "dor") and endpoint.kind in ("percent", "months")
     survival = None
-    if on_curve:
+    if shown.measure in (Measure.LANDMARK, Measure.MEDIAN):
         survival = best / PERCENT if endpoint.kind == "percent" else 0.5
     events = None
     if endpoint.kind == "percent" and survival is None and n is not None:
         events = (
             float(endpoint.events) if endpoint.events is not None else round(best * n / PERCENT)
         )
-    strategy = plan.arms[endpoint.arm]
+    of = shown.of[0]
     return Target(
         study=plan.study,
         endpoint=name,
         word=endpoint.endpoint,
         cohort=plan.scenario,
-        arm=strategy,
-        against=None if endpoint.against is None else plan.arms.get(endpoint.against),
-        at_months=FOLLOW_UP_MONTHS if endpoint.kind == "ratio" else endpoint.at_months,
+        arm=plan.weights(endpoint.arm),
+        against=plan.weights(str(endpoint.against)) if is_between_arms(endpoint) else None,
+        observed=shown,
+        at_months=shown.months,
         role=endpoint.role,
         value=scale(best),
         below=below,
         above=above,
         events=events,
         n=n,
-        curve=f"{plan.study}/{endpoint.arm}/{'rfs' if curve == 'dor' else curve}",
+        curve="/".join([plan.study, endpoint.arm, *(f"{part:x}" for part in of)]),
         survival=survival,
+        beyond=endpoint.best is None,
     )
 
 
 def _of_some(endpoint: Endpoint) -> bool:
-    """Whether an endpoint is of the responders, whose number is not that of the arm."""
-    return endpoint.endpoint.startswith(("rfs", "dor")) or endpoint.endpoint in OF_RESPONDERS
+    """Whether an endpoint is of a part of the arm, so that its number is not that of the arm."""
+    word = endpoint.endpoint
+    part = bool(endpoint.among) or endpoint.time_origin in ("remission", "transplant", "failure")
+    return part or word.startswith(OF_SOME) or word in OF_RESPONDERS
 
 
 def _errors(endpoint: Endpoint, best: float, n: int | None) -> tuple[float, float]:

@@ -24,14 +24,15 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar
-from sim.evidence.protocol import COHORTS, PERCENT, Protocol, load_protocol, times
+from sim.evidence.protocol import COHORTS, Protocol, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.results import ENDS, evidence_hash, read_fit, read_provenance
-from sim.evidence.study import Study
+from sim.evidence.study import PERCENT, Study
 from sim.evidence.targets import NORMAL_97_5, Target, targets
+from sim.simulation.observables import BINS_PER_MONTH, Moment
 from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.simulation.provenance import commit
-from sim.simulation.tally import BINS_PER_MONTH, Tally
+from sim.simulation.tally import Tally
 from sim.version import __version__
 
 SUMMARY_COLUMNS: Final = (
@@ -107,7 +108,7 @@ def validate(
             sets = [_numbers(protocol, cohort, posterior, studies, int(row)) for row in rows]
             wanted = _curves_of(cohort)
             shown, errors, survival = [], [], []
-            for simulation in run_sets(cohort.question, sets, threads=threads, progress=advance):
+            for simulation in run_sets(cohort.asked, sets, threads=threads, progress=advance):
                 tally = simulation.tally
                 shown.append(cohort.observed(tally))
                 errors.append(cohort.errors(tally))
@@ -128,24 +129,26 @@ def validate(
 
 
 def _curves_of(cohort: Cohort) -> list[Target]:
-    """Return one target for each arm and curve, OS or RFS, that has a published number."""
+    """Return one target for each arm and curve, OS or RFS of all, that has a published number."""
     first: dict[tuple[str, str], Target] = {}
     for target in cohort.targets:
-        if target.survival is not None and _curve_name(target) in DRAWN_CURVES:
-            first.setdefault((target.arm, _curve_name(target)), target)
+        of = target.observed.of[0]
+        whole = of.required == 0 and of.excluded == 0 and of.endings == 0
+        whole = whole and of.origin in (Moment.START, Moment.REMISSION)
+        if target.survival is not None and whole and _curve_name(target) in DRAWN_CURVES:
+            first.setdefault((target.treatment, _curve_name(target)), target)
     return list(first.values())
 
 
 def _curve_name(target: Target) -> str:
-    return target.curve.rsplit("/", maxsplit=1)[1]
+    curve = target.word.split("_", maxsplit=1)[0]
+    return "rfs" if curve == "dor" else curve
 
 
 def _survival(tally: Tally, cohort: Cohort, target: Target) -> Array:
     """Return the per cent free of the event at each whole month from 0."""
-    counted = times(tally, cohort.place(target.arm), target.word)
-    events = np.concatenate(([0.0], np.cumsum(counted)))
-    at = np.arange(LAST_MONTH + 1) * BINS_PER_MONTH
-    free: Array = PERCENT * (1.0 - events[at] / max(events[-1], 1.0))
+    (counted,) = cohort.counts(tally, target)
+    free: Array = PERCENT * counted.survival[np.arange(LAST_MONTH + 1) * BINS_PER_MONTH]
     return free
 
 
@@ -210,8 +213,8 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
         "predicted": predicted,
         "predicted_low": low,
         "predicted_high": high,
-        "z": (target.value - float(shown.mean())) / spread,
-        "inside": low <= published <= high,
+        "z": math.nan if target.beyond else (target.value - float(shown.mean())) / spread,
+        "inside": low <= published <= high or (target.beyond and published <= high),
         "width_ratio": (high - low) / least if least > 0.0 else math.inf,
         "unit": unit_of(target.word),
     }

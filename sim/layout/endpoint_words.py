@@ -124,8 +124,8 @@ def heading(target: Target, register: Mapping[str, Study], *, several: bool) -> 
     parts = [study_name(study)]
     if several:
         parts.append(_arm_words(_endpoint(register, target).arm))
-    if target.arm != USUAL_STRATEGY and target.arm not in parts:
-        parts.append(target.arm.replace("_", " "))
+    if target.treatment != USUAL_STRATEGY and target.treatment not in parts:
+        parts.append(target.treatment.replace("_", " "))
     return ", ".join(parts)
 
 
@@ -140,7 +140,7 @@ def label(target: Target, endpoint: Endpoint) -> str:
     text = WORDS[target.word].format(months=f"{months:g}")
     if endpoint.subset is None:
         return text
-    return f"{text}, {endpoint.subset.removeprefix(f'{target.arm} as ')}"
+    return f"{text}, {endpoint.subset.removeprefix(f'{target.treatment} as ')}"
 
 
 def _endpoint(register: Mapping[str, Study], target: Target) -> Endpoint:

@@ -66,7 +66,10 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
         case EventKind.MRD_ASSESSED:
             return f"{word}-{'negative' if event.value else 'positive'} after {cycle}"
         case EventKind.TRANSPLANT:
-            return f"{word} {'in continuous remission' if event.detail else 'after rescue'}"
+            remission = (
+                "in continuous remission" if event.detail else "in the remission of a later line"
+            )
+            return f"{word} {remission}"
         case EventKind.DEATH:
             return f"{word} {CAUSES[Cause(event.detail)].word}"
         case _:

@@ -119,7 +119,7 @@ WORDS: Final[dict[str, Word]] = {
         "a remission without MRD", lambda life: _responded(life, mrd_negative=True)
     ),
     "mrd positive": Word("a remission with MRD", lambda life: _responded(life, mrd_negative=False)),
-    "transplanted": Word("allo-HCT, in remission or after rescue", _happened(EventKind.TRANSPLANT)),
+    "transplanted": Word("allo-HCT in the remission of any line", _happened(EventKind.TRANSPLANT)),
     "bridged to hct": Word("allo-HCT in continuous remission", _happened(EventKind.TRANSPLANT, 1)),
     "rescued": Word("allo-HCT in a remission of later lines", _happened(EventKind.TRANSPLANT, 0)),
     "relapsed": Word("a relapse", _happened(EventKind.RELAPSE)),
@@ -196,7 +196,8 @@ def responded_to(regimen: str) -> Claim:
 
     def holds(life: Lived) -> bool:
         return any(
-            event.kind == EventKind.RESPONSE and life.regimens[event.line] == regimen
+            event.kind == EventKind.RESPONSE
+            and regimen in life.regimens[event.line : event.line + 1]
             for event in life.log
         )
 

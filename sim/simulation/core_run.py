@@ -38,6 +38,12 @@ from sim.engine.outcomes import ALIVE, FLAGS
 from sim.engine.streams import blocks
 from sim.engine.values import Data
 from sim.simulation.arms import Arm, comparator_place, make_arm
+from sim.simulation.observables import (
+    Observed,
+    baseline_bits,
+    count_observables,
+    records_of,
+)
 from sim.simulation.question import Question
 from sim.simulation.tally import (
     ACCOUNT_OF,
@@ -259,6 +265,7 @@ def run_unit(
     sums: Sums,
     cells: Data,
     counts: Counts,
+    observables: Data,
     kept: PatientRows,
     keys: Data,
     seed: Data,
@@ -269,11 +276,15 @@ def run_unit(
 ) -> None:
     """Simulate `count` patients, from ``firsts`` of each parameter set on, under all strategies.
 
-    They are added to the sums and counts of their set, `most` of them at once. Patients of the
+    They are added to the sums and counts of their set, and those of the observables, `most` of
+    them at once. Patients of the
     first set are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
     sets_here = firsts.shape[0]
+    observed = Observed(
+        counts.seen_patients, counts.seen_hits, counts.seen_events, counts.seen_endings
+    )
     done = 0
     while done < count:
         block = min(most, count - done)
@@ -305,6 +316,9 @@ def run_unit(
                     close_accounts(desk, s, column)
                     count_outcome(counts, k, s, body.outcome)
                     count_impossible(counts, k, s, desk, column)
+                    if len(observables) > 0:
+                        baseline = baseline_bits(person(body))
+                        count_observables(observables, observed, k, s, body.outcome, baseline)
                     if kept.rows.shape[0] > 0 and k == 0:
                         store_outcome(body.outcome, kept.rows[done + column, s])
                         store_amounts(desk, s, column, kept.amounts[done + column, s])
@@ -335,6 +349,11 @@ class Bound(NamedTuple):
     keys: Data
     comparator: int
     strategies: int
+    observables: Records
+
+    def counts(self, sets: int) -> Counts:
+        """Return empty counts for so many parameter sets."""
+        return new_counts(self.strategies, sets, observables=len(self.observables))
 
 
 @dataclass(frozen=True)
@@ -358,6 +377,7 @@ def bind(question: Question) -> Bound:
         keys=keys_for(question.model, dosed_by_size=dosed_by_size(question)),
         comparator=comparator_place(question),
         strategies=len(question.model.strategies),
+        observables=records_of(question.observables),
     )
 
 
@@ -378,7 +398,7 @@ def run_core(
     """Simulate on the core engine; the arms are empty unless patients are stored."""
     bound = bind(question)
     total = new_sums(bound.strategies)
-    counts = [new_counts(bound.strategies, 1) for _ in range(workers(threads))]
+    counts = [bound.counts(1) for _ in range(workers(threads))]
     kept: list[Unit] = []
     done = 0
     for unit in units(question, bound, counts, keep=keep_patients or sink is not None):
@@ -443,7 +463,7 @@ def units(question: Question, bound: Bound, counts: list[Counts], *, keep: bool)
 def ready(bound: Bound) -> None:
     """Load the compiled code; report when it has to be compiled first."""
     with first_compilation(sys.stderr):
-        counts = new_counts(bound.strategies, 1)
+        counts = bound.counts(1)
         run_unit_in(new_room(bound.keys), counts, bound, 0, 0, 0, keep=False)
 
 
@@ -486,6 +506,7 @@ def run_kernel(
         sums,
         sums.cells.reshape(*sums.products.shape, -1),
         counts,
+        bound.observables,
         kept,
         bound.keys,
         np.uint64(seed),

@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.estimates import Array
+from sim.simulation.observables import BINS_PER_MONTH
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
-from sim.simulation.tally import BINS_PER_MONTH, DEATH, RELAPSE, ROW
+from sim.simulation.tally import DEATH, RELAPSE, ROW
 
 LAST_MONTH: Final = 120
 LATEST_REMISSION_DAYS: Final = DAYS_PER_YEAR

@@ -22,7 +22,7 @@ from sim.economics.price_records import fill_price_part, fill_regimen_tariff
 from sim.economics.prices import Delivered, regimen_prices, unit_costs
 from sim.economics.utilities import decrements, population_norms, state_utilities
 from sim.engine.compiled.records import fill_field
-from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan
+from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan, regimen_plans
 from sim.engine.streams import blocks
 from sim.engine.values import Data, Values
 from sim.scenario.binding import discounting
@@ -39,7 +39,7 @@ from sim.simulation.core_run import (
 )
 from sim.simulation.question import Question, check_values, with_numbers
 from sim.simulation.run import Simulation, refuse_impossible
-from sim.simulation.tally import UNIT, Tally, add, new_counts, new_sums, of_set
+from sim.simulation.tally import UNIT, Tally, add, new_sums, of_set
 
 THRESHOLDS: Final = "perspective.threshold"
 """Parameters that judge a result and do not change it."""
@@ -148,12 +148,12 @@ class Rebinder:
 def _parts(question: Question) -> Iterator[Part]:
     for name in RULES:
         yield _part_of_rules(question, name)
-    regimens = {plan.name: plan for arm in question.plans for plan in arm.regimens}
     deliveries = {each.name: each for each in question.deliveries}
-    for place, plan in enumerate(regimens.values()):
+    for place, plan in enumerate(regimen_plans(question.plans)):
         for name in REGIMEN_PARTS:
             yield _part_of_regimen(question, name, place, plan)
-        yield _part_of_prices(question, place, deliveries[plan.name])
+        if plan.name in deliveries:
+            yield _part_of_prices(question, place, deliveries[plan.name])
     capped = question.scenario.switches.utility_age_cap
     accounts: dict[str, Make] = {
         "prices": unit_costs,
@@ -301,7 +301,7 @@ def _simulated(
     sets = desk.rebinder.first(len(batch))
     firsts = np.array([first for _, first in batch])
     total = new_sums(bound.strategies, len(batch))
-    counts = new_counts(bound.strategies, len(batch))
+    counts = bound.counts(len(batch))
     nobody = new_patient_rows(0, bound.strategies)
     for first, count in blocks(question.patients, UNIT):
         # Every unit is summed by itself, as in a run of its own.

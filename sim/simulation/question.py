@@ -38,6 +38,7 @@ from sim.scenario.domain import Rule, rules
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import Scenario
 from sim.simulation.life_table_file import read_life_table
+from sim.simulation.observables import Observable
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Question:
         How names are read, for all parameter sets of the question.
     used
         Names that model and prices read; the same under any values.
+    observables
+        What the core engine counts beside the outcomes of every run.
     """
 
     loaded: Loaded
@@ -71,6 +74,7 @@ class Question:
     used: frozenset[str]
     patients: int
     seed: int
+    observables: tuple[Observable, ...] = ()
 
     @property
     def scenario(self) -> Scenario:
@@ -215,7 +219,12 @@ def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
         return replace(question, numbers={**question.numbers, **numbers})
     overrides = {**question.numbers, **numbers}
     bound = prepare(question.loaded, question.catalogue, overrides=overrides)
-    return replace(bound, patients=question.patients, seed=question.seed)
+    return replace(
+        bound,
+        patients=question.patients,
+        seed=question.seed,
+        observables=question.observables,
+    )
 
 
 def _life_tables(

@@ -78,7 +78,7 @@ def _first(question: Question, tally: Tally, first_patient: int) -> str:
     from sim.simulation.core_run import bind, new_room, run_unit_in
 
     bound = bind(question)
-    room, counts = new_room(bound.keys), new_counts(bound.strategies, 1)
+    room, counts = new_room(bound.keys), bound.counts(1)
     for start, count in blocks(tally.patients, UNIT):
         first = first_patient + start
         unit = run_unit_in(room, counts, bound, question.seed, first, count, keep=True)

@@ -26,10 +26,10 @@ from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Cate
 from sim.engine.compiled.records import LINES
 from sim.engine.outcomes import ALIVE, FLAGS, Outcome
 from sim.engine.values import Data
+from sim.simulation.observables import BINS_PER_MONTH, Observed, new_observed
 
 UNIT: Final = 4096
 """Patients of a unit."""
-BINS_PER_MONTH: Final = 16
 MONTHS: Final = 1200
 BINS: Final = BINS_PER_MONTH * MONTHS + 1
 """The last bin holds events that happen later or never."""
@@ -97,6 +97,8 @@ class Counts(NamedTuple):
         By time of death, of failure (EFS) and, from remission on, of relapse or death (RFS).
     impossible
         Patients whose amounts are impossible, see `is_impossible`.
+    seen_patients, seen_hits, seen_events, seen_endings
+        Of the question's observables, see `sim.simulation.observables.Observed`.
     """
 
     flags: Data
@@ -106,6 +108,15 @@ class Counts(NamedTuple):
     failures: Data
     relapses: Data
     impossible: Data
+    seen_patients: Data
+    seen_hits: Data
+    seen_events: Data
+    seen_endings: Data
+
+    @property
+    def observed(self) -> Observed:
+        """The counts of the observables."""
+        return Observed(self.seen_patients, self.seen_hits, self.seen_events, self.seen_endings)
 
 
 Tallied = TypeVar("Tallied", Sums, Counts)
@@ -156,7 +167,7 @@ def new_values(strategies: int) -> Data:
     return np.zeros((strategies, 2, VALUES))
 
 
-def new_counts(strategies: int, *sets: int) -> Counts:
+def new_counts(strategies: int, *sets: int, observables: int = 0) -> Counts:
     """Return empty counts, for a number of parameter sets at once if one is given."""
     shape = (*sets, strategies)
 
@@ -169,6 +180,7 @@ def new_counts(strategies: int, *sets: int) -> Counts:
     def whole(columns: int) -> Data:
         return np.zeros((*shape, columns), dtype=np.int64)
 
+    seen = new_observed(observables, *shape)._asdict()
     return Counts(
         flags=whole(FLAGS),
         causes=whole(CAUSES + 1),
@@ -177,6 +189,7 @@ def new_counts(strategies: int, *sets: int) -> Counts:
         failures=times(),
         relapses=times(),
         impossible=np.zeros(shape, dtype=np.int64),
+        **{f"seen_{name}": each for name, each in seen.items()},
     )
 
 

@@ -14,7 +14,6 @@ from sim.simulation import core_run
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
-from sim.simulation.tally import new_counts
 from tests.support.places import ROOT
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
@@ -276,6 +275,6 @@ def test_core_works_where_no_cache_can_be_written(tmp_path):
 def test_units_are_added_in_their_order():
     question = ask(SCENARIOS[0], patients=10000)
     bound = core_run.bind(question)
-    counts = [new_counts(bound.strategies, 1) for _ in range(2)]
+    counts = [bound.counts(1) for _ in range(2)]
     sizes = [unit.patients for unit in core_run.units(question, bound, counts, keep=False)]
     assert sizes == [4096, 4096, 1808]

@@ -340,7 +340,7 @@ def _main(validation: Validation) -> list[tuple[str, str]]:
 
 
 def _name(target: Target) -> tuple[str, str]:
-    return target.cohort, target.arm
+    return target.cohort, target.treatment
 
 
 def _draw_curves(

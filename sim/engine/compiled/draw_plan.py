@@ -1,7 +1,7 @@
 """Random draws that the core engine makes ahead for a block of patients, and for which subset.
 
 Draws that nearly every patient needs are made for everyone. The others are made for a subset that
-may need them, as soon as toxicity, response and rescue of the block are known. Both follow from
+may need them, as soon as toxicity and response of the block are known. Both follow from
 the rows of `sim.clinic.draws.DRAWS`.
 """
 
@@ -45,25 +45,23 @@ _IN_FIRST_LINE: Final = _draws(
 )
 _WITHOUT_TREATMENT: Final = _draws(
     # Patients with MRD only are in remission without any treatment.
-    Patients.REFRACTORY
-    | Patients.IN_REMISSION
-    | Patients.RELAPSED
-    | Patients.USUAL_CARE
-    | Patients.RESCUED
+    Patients.REFRACTORY | Patients.IN_REMISSION | Patients.RELAPSED
 )
 _AT_TRANSPLANT: Final = _draws(Patients.CANDIDATES | Patients.TRANSPLANTED)
-_OF_USUAL_CARE: Final = _draws(
-    Patients.USUAL_CARE | Patients.RESCUED | Patients.TRANSPLANTED | Patients.RELAPSED
-)
 _IF_RESPONDING: Final = frozenset(
     _draws(
         Patients.RESPONDERS | Patients.IN_REMISSION | Patients.CANDIDATES | Patients.TRANSPLANTED
     )
 )
-_IF_RESCUED: Final = frozenset(_draws(Patients.RESCUED | Patients.TRANSPLANTED | Patients.RELAPSED))
+_IN_NEXT_LINE: Final = (
+    RandomDraw.NEXT_LINE,
+    RandomDraw.RESPONSE,
+    RandomDraw.REFRACTORY_SURVIVAL,
+)
+"""Most patients fail, and these draws are made for nearly every one who does."""
 _LATER: Final = (
     *((grade, 0, cycle) for cycle in LATER_CYCLES for grade in _draws(Patients.IN_CYCLE)),
-    *((decision, 1, 0) for decision in (*_draws(Patients.BETWEEN_LINES), *_OF_USUAL_CARE)),
+    *((decision, 1, 0) for decision in _IN_NEXT_LINE),
 )
 """Draws made ahead beyond the first occurrence: random draw, line, cycle."""
 ROWS: Final = DECISIONS + len(_LATER)
@@ -75,8 +73,7 @@ NORMAL: Final = int(Form.NORMAL)
 
 EVERYONE: Final = 0
 RESPONDERS: Final = 1
-RESCUED: Final = 2
-WITH_TOXICITY: Final = 3
+WITH_TOXICITY: Final = 2
 """From here on: the patients with a kind of toxicity in the first cycle."""
 LATER: Final = WITH_TOXICITY + len(_KINDS) - 1
 """Plus the number of a later cycle: the patients who may be given it."""
@@ -112,8 +109,7 @@ def keys_ahead(
     wanted += [
         (decision, line, cycle)
         for decision, line, cycle in _LATER
-        if (line == 1 or (treated and settings.toxicity))
-        and (line == 0 or settings.transplant or decision not in _OF_USUAL_CARE)
+        if line == 1 or (treated and settings.toxicity)
     ]
     forms = {decision: int(facts.form) for decision, facts in DRAWS.items()}
     if settings.weibull_relapse:
@@ -138,7 +134,7 @@ def _group(decision: RandomDraw, line: int, cycle: int) -> int:
     if cycle > 0:
         return LATER + cycle
     if line > 0:
-        return RESCUED if decision in _IF_RESCUED else EVERYONE
+        return EVERYONE
     for place, kind in enumerate(_KINDS):
         if decision in (ONSET_DECISION[kind], DURATION_DECISION[kind]):
             return WITH_TOXICITY + place

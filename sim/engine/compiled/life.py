@@ -108,7 +108,7 @@ def write(
     event.detail = detail
     event.grade = grade
     body.events += 1
-    note(body.outcome, body.now, kind, body.line, detail, grade, value)
+    note(body.outcome, body.now, kind, body.line, cycle, detail, grade, value)
 
 
 @compiled_form_of(plain.person)
@@ -157,12 +157,6 @@ def response_chance(world: Data, body: Data, regimen: Data) -> float:
     if body.line == 0:
         return body.chances[body.strategy, body.column]
     return any_response_chance(world, body, regimen)
-
-
-@compiled_form_of(plain.rescue_chance)
-def rescue_chance(world: Data, body: Data) -> float:  # noqa: ARG001
-    """Return the probability that usual care brings a remission and allo-HCT."""
-    return body.rescue_chances[1 if body.prior_hct else 0]
 
 
 @compiled_form_of(plain.possible_toxicities)

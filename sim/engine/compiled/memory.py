@@ -103,7 +103,6 @@ OTHER: Final = np.dtype(
         ("intervals", np.int64, (COLUMNS,)),
         ("occurring_first", np.int64, (COLUMNS,)),
         ("durations", np.float64, (MOST_KINDS, COLUMNS)),
-        ("rescue_chances", np.float64, (2,)),
         ("listed", np.int64, (COLUMNS,)),
         ("scratch", np.float64, (COLUMNS,)),
         ("log", EVENT, (LONGEST_LOG,)),
@@ -131,9 +130,8 @@ BODY: Final = body_type()
 ``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life. ``chances``
 holds the probability of response in the first line, by strategy; ``occurring`` its toxicities, a
 bit each, by strategy and cycle, ``occurring_first`` those of the first cycle under any strategy,
-and ``durations`` the duration of each in days; ``rescue_chances`` is the probability of rescue
-without and with an earlier transplant. ``listed`` and ``scratch`` are the columns of a subset and
-their draws.
+and ``durations`` the duration of each in days. ``listed`` and ``scratch`` are the columns of a
+subset and their draws.
 """
 
 

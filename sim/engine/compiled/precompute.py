@@ -50,7 +50,6 @@ duration_days = toxicity.duration_days
 disease_hazard_ratio = disease.disease_hazard_ratio
 refractory_survival_days = disease.refractory_survival_days
 relapsed_survival_days = disease.relapsed_survival_days
-rescue_probability = disease.rescue_probability
 response_probability = response.response_probability
 
 KINDS: Final = len(Toxicity)
@@ -76,23 +75,19 @@ def precompute_block(
     for strategy in range(strategies):
         lines = world.plans[strategy].lines
         most_lines = max(most_lines, lines)
-        if lines > 0:
+        if lines > 0 or world.plans[strategy].usual_care:
             precompute_response(world, body, count, strategy)
+        if lines > 0:
             regimen = world.regimens[world.plans[strategy].regimens[0]]
             most_induction = max(most_induction, int(regimen.schedule.induction_cycles))
         else:
             untreated = True
     if most_lines > 0 and world.rules.toxicity:
         precompute_first_toxicity(world, body, count)
-    care = world.rules.usual_care
-    body.rescue_chances[0] = rescue_probability(care, prior_hct=False)
-    body.rescue_chances[1] = rescue_probability(care, prior_hct=True)
     if everything and world.rules.toxicity:
         precompute_durations(world, body, count)
     elif not everything:
-        draw_for_subsets(
-            world, body, keys, first, count, untreated, most_lines == 1, most_induction
-        )
+        draw_for_subsets(world, body, keys, first, count, untreated, most_induction)
     if most_lines > 0 and world.rules.toxicity:
         precompute_later_toxicity(world, body, count)
 

@@ -25,7 +25,7 @@ NOT_A_NUMBER: Final = str
 LENGTHS: Final = {
     (Rules, "courses"): len(Toxicity),
     (Regimen, "risks"): len(Toxicity),
-    (Plan, "regimens"): MOST_LINES,
+    (Plan, "regimens"): LINES,
 }
 """Places of the fields that hold several of a kind."""
 

@@ -1,6 +1,6 @@
 """Draws that only a subset of a block needs, made for the patients listed for them.
 
-The patients who may respond, be rescued or have a toxicity are known as soon as the draws that
+The patients who may respond or have a toxicity are known as soon as the draws that
 everyone needs have been made. A list may hold patients who never need its draws, and holds all who
 do.
 """
@@ -10,14 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from sim.clinic import toxicity
-from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.toxicity import DURATION_DECISION, Toxicity
 from sim.engine.compiled.draw_plan import (
     CYCLES_AHEAD,
     LATER,
-    LINE_1,
-    RESCUED,
     RESPONDERS,
     WITH_TOXICITY,
 )
@@ -38,24 +35,18 @@ def draw_for_subsets(
     first: int,
     count: int,
     untreated: bool,
-    one_line: bool,
     most_induction: int,
 ) -> None:
     """Draw the numbers that only a subset of the block can need.
 
-    Under a strategy without treatment or with a second line, patients who are not listed may need
-    some of these draws too: those are then made for everyone.
+    Under a strategy without treatment, patients who are not listed may need some of these draws
+    too: those are then made for everyone.
     """
     if world.rules.toxicity:
         for kind in range(KINDS):
             some = list_with_toxicity(body, count, kind)
             draw_listed(world.seed, first, keys, WITH_TOXICITY + kind, body.listed, some, body)
             precompute_listed_durations(world, body, kind, some)
-    if one_line and not untreated:
-        some = list_rescued(body, count)
-        draw_listed(world.seed, first, keys, RESCUED, body.listed, some, body)
-    else:
-        draw_group(world.seed, first, count, keys, body.drawn, RESCUED)
     some = count if untreated else list_responders(world, body, count)
     if untreated:
         draw_group(world.seed, first, count, keys, body.drawn, RESPONDERS)
@@ -89,19 +80,6 @@ def list_responders(world: Data, body: Data, count: int) -> int:
     for column in range(count):
         body.listed[listed] = column
         listed += 1 if body.scratch[column] > 0.0 else 0
-    return listed
-
-
-def list_rescued(body: Data, count: int) -> int:
-    """List the columns that usual care would rescue, with or without an earlier transplant."""
-    chance = max(body.rescue_chances[0], body.rescue_chances[1])
-    row = body.rows[RandomDraw.RESCUE, LINE_1]
-    if row < 0:
-        return 0
-    listed = 0
-    for column in range(count):
-        body.listed[listed] = column
-        listed += 1 if hit(body.drawn[row, column], chance) else 0
     return listed
 
 
