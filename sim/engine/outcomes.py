@@ -81,6 +81,8 @@ class Mark(IntEnum):
     ACUTE_GVHD = 18
     CHRONIC_GVHD = 19
     FAILED = 20
+    THIRD_CYCLE = 21
+    SIXTH_CYCLE = 22
 
 
 _NEUTROPENIA: Final = 1 << Mark.SEVERE_FEBRILE_NEUTROPENIA
@@ -95,6 +97,9 @@ _VOD: Final = 1 << Mark.VOD
 _ACUTE_GVHD: Final = 1 << Mark.ACUTE_GVHD
 _CHRONIC_GVHD: Final = 1 << Mark.CHRONIC_GVHD
 _FAILED: Final = 1 << Mark.FAILED
+_THIRD_CYCLE: Final = 1 << Mark.THIRD_CYCLE
+_SIXTH_CYCLE: Final = 1 << Mark.SIXTH_CYCLE
+THIRD, SIXTH = 3, 6
 
 
 @dataclass(slots=True)
@@ -113,6 +118,7 @@ class Noted:
     end_days: float = 0.0
     assessed_days: float = NEVER
     transplant_days: float = NEVER
+    relapse_after_transplant_days: float = NEVER
     failure_days: float = NEVER
     toxicity_days: float = NEVER
 
@@ -128,6 +134,7 @@ def clear(noted: Noted) -> None:
     noted.end_days = 0.0
     noted.assessed_days = NEVER
     noted.transplant_days = NEVER
+    noted.relapse_after_transplant_days = NEVER
     noted.failure_days = NEVER
     noted.toxicity_days = NEVER
 
@@ -150,6 +157,8 @@ def note(
             note_first_toxicity(noted, time_days, detail, grade)
     elif kind == EventKind.CYCLE_STARTED:
         noted.cycles += 1 if line == 0 else 0
+        noted.marks |= _THIRD_CYCLE if noted.cycles == THIRD else 0
+        noted.marks |= _SIXTH_CYCLE if noted.cycles == SIXTH else 0
     elif kind == EventKind.RESPONSE:
         if line == 0:
             noted.remission_days = time_days
@@ -187,6 +196,10 @@ def note(
         noted.marks |= HCT_IN_REMISSION if line == 0 and detail == 1 else 0
     elif kind == EventKind.RELAPSE:
         noted.relapse_days = min(noted.relapse_days, time_days)
+        if noted.transplant_days < NEVER:
+            noted.relapse_after_transplant_days = min(
+                noted.relapse_after_transplant_days, time_days
+            )
         note_failure(noted, time_days, line)
     elif kind == EventKind.DEATH:
         noted.death_days = time_days

@@ -42,36 +42,34 @@ FOLLOW_UP_MONTHS: Final = 24.0
 EARLY_MONTHS: Final = 100.0 / 30.4375
 
 NOT: Final = "not_"
-THIRD, SIXTH = 3, 6
-
-SHARES: Final[Mapping[str, tuple[tuple[str, ...], str | None, int]]] = {
-    "response": ((), "response", 0),
-    "complete_remission": ((), "complete_remission", 0),
-    "mrd_negative_of_all": ((), "mrd_negative", 0),
-    "mrd_negative_of_responders": (("response",), "mrd_negative", 0),
-    "mrd_response": (("mrd_only",), "mrd_negative", 0),
-    "hct_ever": ((), "hct_ever", 0),
-    "hct_in_remission": ((), "hct_in_remission", 0),
-    "hct_of_responders": (("response",), "hct_in_remission", 0),
-    "response_in_first_cycle": (("response",), "response_in_first_cycle", 0),
-    "third_cycle": ((), None, THIRD),
-    "sixth_cycle": ((), None, SIXTH),
-    "crs_any": ((), "crs_any", 0),
-    "crs_severe": ((), "severe_crs", 0),
-    "neurotoxicity_any": ((), "neurotoxicity_any", 0),
-    "neurotoxicity_severe": ((), "severe_neurotoxicity", 0),
-    "hepatotoxicity_severe": ((), "severe_hepatotoxicity", 0),
-    "infection_severe": ((), "severe_infection", 0),
-    "febrile_neutropenia_severe": ((), "severe_febrile_neutropenia", 0),
-    "discontinued_for_toxicity": ((), "stopped_for_toxicity", 0),
-    "interrupted_for_toxicity": ((), "interrupted", 0),
-    "vod": ((), "vod", 0),
-    "acute_gvhd": ((), "acute_gvhd", 0),
-    "chronic_gvhd": ((), "chronic_gvhd", 0),
-    "cd19_negative": (("failed",), "cd19_lost", 0),
-    "next_line_percent": (("failed",), "next_line", 0),
+SHARES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "response": ((), "response"),
+    "complete_remission": ((), "complete_remission"),
+    "mrd_negative_of_all": ((), "mrd_negative"),
+    "mrd_negative_of_responders": (("response",), "mrd_negative"),
+    "mrd_response": (("mrd_only",), "mrd_negative"),
+    "hct_ever": ((), "hct_ever"),
+    "hct_in_remission": ((), "hct_in_remission"),
+    "hct_of_responders": (("response",), "hct_in_remission"),
+    "response_in_first_cycle": (("response",), "response_in_first_cycle"),
+    "third_cycle": ((), "third_cycle"),
+    "sixth_cycle": ((), "sixth_cycle"),
+    "crs_any": ((), "crs_any"),
+    "crs_severe": ((), "severe_crs"),
+    "neurotoxicity_any": ((), "neurotoxicity_any"),
+    "neurotoxicity_severe": ((), "severe_neurotoxicity"),
+    "hepatotoxicity_severe": ((), "severe_hepatotoxicity"),
+    "infection_severe": ((), "severe_infection"),
+    "febrile_neutropenia_severe": ((), "severe_febrile_neutropenia"),
+    "discontinued_for_toxicity": ((), "stopped_for_toxicity"),
+    "interrupted_for_toxicity": ((), "interrupted"),
+    "vod": ((), "vod"),
+    "acute_gvhd": ((), "acute_gvhd"),
+    "chronic_gvhd": ((), "chronic_gvhd"),
+    "cd19_negative": (("failed",), "cd19_lost"),
+    "next_line_percent": ((), "next_line"),
 }
-"""What the patients have in common, what is counted, and the fewest cycles of a hit."""
+"""What the patients have in common, and what is counted."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +141,8 @@ def observed(endpoint: Endpoint) -> Observed | None:
     if endpoint.kind == "ratio":
         return _ratio(endpoint)
     if word in SHARES:
-        among, hit, cycles = SHARES[word]
-        return Observed(Measure.SHARE, (_share((*endpoint.among, *among), hit, cycles),))
+        among, hit = SHARES[word]
+        return Observed(Measure.SHARE, (_share((*endpoint.among, *among), hit),))
     if word in INCIDENCES:
         months = EARLY_MONTHS if word == "nrm_100_days_percent" else endpoint.at_months
         of = _timed(endpoint, INCIDENCES[word], endpoint.among)
@@ -208,9 +206,8 @@ def _bits(words: Sequence[str]) -> tuple[int, int]:
     return required, excluded
 
 
-def _share(among: Sequence[str], hit: str | None, cycles: int = 0) -> Observable:
-    bits = BITS[hit] if hit is not None else 0
-    return Observable(*_bits(among), bits, cycles, Moment.START, 0, 0)
+def _share(among: Sequence[str], hit: str) -> Observable:
+    return Observable(*_bits(among), BITS[hit], Moment.START, 0, 0)
 
 
 def _timed(endpoint: Endpoint, clock: Clock, among: Sequence[str]) -> Observable:
@@ -220,7 +217,6 @@ def _timed(endpoint: Endpoint, clock: Clock, among: Sequence[str]) -> Observable
         endings.append(Moment.TRANSPLANT)
     return Observable(
         *_bits(among),
-        0,
         0,
         clock.origin if origin is None else origin,
         sum(1 << moment for moment in clock.events),

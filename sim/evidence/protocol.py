@@ -69,6 +69,13 @@ class Weight(Part):
     why: Reason
 
 
+class Toxicity(Part):
+    """Heterogeneity of toxicity between studies, on the logit scale; it is in predictions alone."""
+
+    sd: Positive
+    why: Reason
+
+
 class CohortPlan(Part):
     """The scenario of a cohort and the arms of a study; `endpoints` when not for all of them.
 
@@ -112,6 +119,7 @@ class Protocol(Part):
     sampler: SamplerPlan
     weights: Mapping[str, Weight] = Field(default_factory=dict)
     heterogeneity: Mapping[str, Heterogeneity]
+    toxicity: Toxicity
     cohorts: Annotated[tuple[CohortPlan, ...], Field(min_length=1, strict=False)]
     priors: Annotated[Mapping[str, Prior], Field(min_length=1)]
 

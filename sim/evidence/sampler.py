@@ -235,7 +235,7 @@ class Chains:
         self._protocol = protocol
         self._studies = list(dict.fromkeys(each.study for each in evidence))
         self._chains = numpyro.infer.MCMC(
-            numpyro.infer.NUTS(_model(protocol, evidence, self._studies), dense_mass=True),
+            numpyro.infer.NUTS(_model(protocol, evidence, self._studies), dense_mass=[("scores",)]),
             num_warmup=plan.warmup,
             num_samples=plan.samples,
             num_chains=plan.chains,

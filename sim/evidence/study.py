@@ -68,6 +68,19 @@ _PERCENTS: Final = (
     "cd19_negative",
     "next_line_percent",
 )
+TOXICITIES: Final = (
+    "crs_any",
+    "crs_severe",
+    "neurotoxicity_any",
+    "neurotoxicity_severe",
+    "hepatotoxicity_severe",
+    "infection_severe",
+    "febrile_neutropenia_severe",
+    "discontinued_for_toxicity",
+    "interrupted_for_toxicity",
+)
+"""Endpoints that are toxicities of treatment, or follow from them."""
+
 _MONTHS: Final = (
     "os_median_months",
     "rfs_median_months",

@@ -18,7 +18,6 @@ OF_RESPONDERS: Final = (
     "hct_of_responders",
     "response_in_first_cycle",
     "cd19_negative",
-    "next_line_percent",
 )
 EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
 """Standard error of the log of a median, times √n, of exponential times without censoring:

@@ -24,10 +24,11 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar
+from sim.evidence.observables import logit_of
 from sim.evidence.protocol import COHORTS, Protocol, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.results import ENDS, evidence_hash, read_fit, read_provenance
-from sim.evidence.study import PERCENT, Study
+from sim.evidence.study import PERCENT, TOXICITIES, Study
 from sim.evidence.targets import NORMAL_97_5, Target, targets
 from sim.simulation.observables import BINS_PER_MONTH, Moment
 from sim.simulation.parameter_draws import Draw, stable_hash
@@ -189,6 +190,9 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
     u = uniforms(
         protocol.seed, 0, SAMPLES * len(shown), Draw.SAMPLING, stable_hash(target.name)
     ).reshape(SAMPLES, -1)
+    if target.word in TOXICITIES:
+        between = uniforms(protocol.seed, 1, len(shown), Draw.SAMPLING, stable_hash(target.name))
+        shown = shown + protocol.toxicity.sd * ndtri(between)
     middle, error = float(np.median(shown)), float(np.median(errors))
     alone: Array
     if target.is_count and target.n is not None:
@@ -213,11 +217,21 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
         "predicted": predicted,
         "predicted_low": low,
         "predicted_high": high,
-        "z": math.nan if target.beyond else (target.value - float(shown.mean())) / spread,
+        "z": _z(target, shown, spread),
         "inside": low <= published <= high or (target.beyond and published <= high),
         "width_ratio": (high - low) / least if least > 0.0 else math.inf,
         "unit": unit_of(target.word),
     }
+
+
+def _z(target: Target, shown: Array, spread: float) -> float:
+    """Return the distance from the prediction in standard deviations; none where it has no end."""
+    if target.beyond:
+        return math.nan
+    value = target.value
+    if not math.isfinite(value) and target.n is not None:
+        value = logit_of(float(target.events or 0.0), float(target.n))
+    return (value - float(shown.mean())) / spread
 
 
 def summary(table: pd.DataFrame, register: Register) -> pd.DataFrame:

@@ -61,7 +61,7 @@ BASELINE: Final = (
     *(f"age_from_{age:.0f}" for age in AGES),
 )
 """Characteristics at entry, in the order of their bits."""
-_FIRST_OF_BASELINE: Final = 24
+_FIRST_OF_BASELINE: Final = 32
 BITS: Final = {
     **{name: 1 << place for place, name in enumerate(Outcome._fields[:FLAGS])},
     **{mark.name.lower(): 1 << mark for mark in Mark},
@@ -71,7 +71,7 @@ BITS: Final = {
 
 
 class Observable(NamedTuple):
-    """What is counted; the first four fields are bits of `BITS`, the last two of `Moment`.
+    """What is counted; the first three fields are bits of `BITS`, the last two of `Moment`.
 
     Attributes
     ----------
@@ -79,8 +79,6 @@ class Observable(NamedTuple):
         What the patients have, and have not.
     hit
         What is counted among them; 0 for nothing.
-    least_cycles
-        A hit has begun at least so many cycles of the first line.
     origin
         The `Moment` from which time is counted; patients without it are not.
     events, endings
@@ -90,7 +88,6 @@ class Observable(NamedTuple):
     required: int
     excluded: int
     hit: int
-    least_cycles: int
     origin: int
     events: int
     endings: int
@@ -184,12 +181,18 @@ def time_of(noted: Noted, moment: int) -> float:
 MOMENTS: Final = len(Moment)
 
 
-def first_of(noted: Noted, moments: int) -> float:
-    """Return the first of some moments, a bit each; never without one."""
+def first_of(noted: Noted, moments: int, origin: int) -> float:
+    """Return the first of some moments, a bit each; never without one.
+
+    Followed from a transplant, a relapse is one after it.
+    """
     first = NEVER
     for moment in range(MOMENTS):
         if (moments >> moment) & 1 == 1:
-            first = min(first, time_of(noted, moment))
+            if moment == Moment.RELAPSE and origin == Moment.TRANSPLANT:
+                first = min(first, noted.relapse_after_transplant_days)
+            else:
+                first = min(first, time_of(noted, moment))
     return first
 
 
@@ -213,9 +216,10 @@ def count_observables(
         if origin >= NEVER:
             continue
         observed.patients[k, s, o] += 1
-        if (bits & each.hit) == each.hit and noted.cycles >= each.least_cycles:
+        if (bits & each.hit) == each.hit:
             observed.hits[k, s, o] += 1
-        event, ending = first_of(noted, each.events), first_of(noted, each.endings)
+        event = first_of(noted, each.events, each.origin)
+        ending = first_of(noted, each.endings, each.origin)
         if event <= ending:
             observed.events[k, s, o, observed_bin(event - origin)] += 1
         else:
