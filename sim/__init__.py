@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     # For type checkers, which cannot follow `__getattr__`.
     from sim.analyses.compare.result import CompareResult as CompareResult
     from sim.analyses.compare.result import compare as compare
+    from sim.analyses.evaluations.result import EvaluationsResult as EvaluationsResult
+    from sim.analyses.evaluations.result import evaluations as evaluations
     from sim.analyses.explain.result import ExplainResult as ExplainResult
     from sim.analyses.explain.result import explain as explain
     from sim.analyses.morris.result import MorrisResult as MorrisResult

@@ -51,6 +51,11 @@ COMMANDS: Final = (
     Command("parameters", "commands.listings", "List the parameters with their sources."),
     Command("calibrate", "commands.calibrate", "Fit the model to published endpoints."),
     Command("validate", "analyses.validate.result", "Predict the published endpoints of studies."),
+    Command(
+        "evaluations",
+        "analyses.evaluations.result",
+        "Compare published economic evaluations with this model.",
+    ),
     Command("evidence", "commands.listings", "List the published endpoints with their sources."),
     Command("explain", "analyses.explain.result", "Follow one patient through every strategy."),
     Command("cache", "commands.listings", "List the cached results, or remove them."),

@@ -7,6 +7,7 @@ regimen, population and perspective, in folders of those names.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ from sim.catalog.parameter import (
     PARAMETERS,
     STATUSES,
     IndexFile,
+    Informed,
     Parameter,
     PriceIndex,
     Prices,
@@ -197,6 +199,7 @@ def _find(parts: Mapping[str, _Part], kind: str, name: str) -> _Part:
 
 
 POSTERIOR: Final = "posterior/adult_rr.csv"
+IDENTIFIED: Final = "posterior/identification.csv"
 SHOWN_ROOT: Final = "sim/catalog/data"
 """How messages name the folder of the catalogue, wherever the package is installed."""
 
@@ -235,8 +238,9 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
         for name, document in folder.documents("perspectives").items()
     }
     draws = read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}")
-    regimens = _regimens(folder.documents("regimens"), sources, draws)
-    clinical = _clinical(folder.documents("clinical"), sources, draws)
+    informed = _informed(folder.root / IDENTIFIED, f"{folder.shown_as}/{IDENTIFIED}")
+    regimens = _regimens(folder.documents("regimens"), sources, draws, informed)
+    clinical = _clinical(folder.documents("clinical"), sources, draws, informed)
     _refuse_shared_names(clinical, regimens, populations, perspectives)
     return Catalogue(populations, regimens, perspectives, clinical, sources, tables, indices)
 
@@ -320,28 +324,54 @@ def _perspective(
 
 
 def _regimens(
-    documents: Mapping[str, Document], sources: Mapping[str, Source], draws: Draws
+    documents: Mapping[str, Document],
+    sources: Mapping[str, Source],
+    draws: Draws,
+    informed: Mapping[str, Informed],
 ) -> dict[str, Regimen]:
     regimens = {}
     for name, document in documents.items():
         head = _head(Regimen, document, drug=document.data.get("drug") or name)
         _require("response_reference", head.response_reference, documents, document)
         _require("drug", head.drug, documents, document)
-        parameters = read_parameters(document, sources, (f"{name}.",), draws=draws)
+        parameters = read_parameters(
+            document, sources, (f"{name}.",), draws=draws, informed=informed
+        )
         regimens[name] = head.model_copy(update={PARAMETERS: parameters})
     return regimens
 
 
 def _clinical(
-    documents: Mapping[str, Document], sources: Mapping[str, Source], draws: Draws
+    documents: Mapping[str, Document],
+    sources: Mapping[str, Source],
+    draws: Draws,
+    informed: Mapping[str, Informed],
 ) -> dict[str, Parameter]:
     clinical: dict[str, Parameter] = {}
     for document in documents.values():
         _head(Topic, document)
-        parameters = read_parameters(document, sources, draws=draws)
+        parameters = read_parameters(document, sources, draws=draws, informed=informed)
         _refuse_seen(clinical, parameters)
         clinical.update(parameters)
     return clinical
+
+
+def _informed(path: Path, shown: str) -> dict[str, Informed]:
+    """Read how far the fit informed its parameters; nothing where there is no such file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"is not a table of the fit ({error})", file=shown) from None
+    try:
+        rows = list(csv.DictReader(text.splitlines(), strict=True))
+        return {
+            row["parameter"]: Informed(float(row["spread_left"]), row["informed_by"])
+            for row in rows
+        }
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"is not a table of the fit ({error!r})", file=shown) from None
 
 
 def _refuse_shared_names(

@@ -10,7 +10,7 @@ import math
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Final, NamedTuple, Self
 
@@ -115,9 +115,14 @@ class IndexFile(Part):
     indices: Mapping[str, PriceIndex]
 
 
-STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional", "definition")
+WRITTEN_STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional", "definition")
 """Read from a source; fitted to sources; decided by us; a placeholder until calibration; true by
 the model's own words (a reference of 0 or 1, the edge of a window)."""
+PRIOR: Final = "prior"
+"""The status of a fitted parameter of which the fit says little, so that its prior speaks."""
+STATUSES: Final = (*WRITTEN_STATUSES[:2], PRIOR, *WRITTEN_STATUSES[2:])
+PRIOR_FROM: Final = 0.85
+"""A posterior with at least this share of the prior's standard deviation is the prior's."""
 POSTERIOR: Final = "posterior"
 CALIBRATED: Final = "calibrated"
 OF_DRAW: Final = "the posterior holds a draw that does not fit: "
@@ -254,7 +259,7 @@ class Entry(Part):
     source: SourceKeys
     place: Text
     derivation: Text | None = None
-    status: Annotated[str, one_of(STATUSES)]
+    status: Annotated[str, one_of(WRITTEN_STATUSES)]
     note: Text | None = None
     price_year: int | None = None
     inflate: bool = False
@@ -307,6 +312,7 @@ def read_parameters(
     prefixes: tuple[str, ...] = (),
     prices: Prices | None = None,
     draws: Draws | None = None,
+    informed: Mapping[str, Informed] | None = None,
 ) -> dict[str, Parameter]:
     """Read the ``parameters`` of `document`, with its ``defaults`` for keys left out.
 
@@ -326,8 +332,24 @@ def read_parameters(
         _check_name(name, prefixes, document)
         with reported(Entry, document, partial(_place, document, name)):
             entry = Entry.model_validate({**defaults, **own}, context=sources)
-            parameters[name] = _parameter(name, entry, document, prices, draws or {})
+            made = _parameter(name, entry, document, prices, draws or {})
+            known = (informed or {}).get(name) if made.status == CALIBRATED else None
+            parameters[name] = made if known is None else known.of(made)
     return parameters
+
+
+class Informed(NamedTuple):
+    """How far a fit informed a parameter: the spread left of its prior, and the endpoints."""
+
+    spread_left: float
+    by: str
+
+    def of(self, parameter: Parameter) -> Parameter:
+        """Return the parameter with what the fit says of it."""
+        left = f"Spread left of the prior: {100 * self.spread_left:.0f} %"
+        by = f"; informed most by {self.by.replace('/', ' ')}" if self.by else ""
+        status = PRIOR if self.spread_left >= PRIOR_FROM else parameter.status
+        return replace(parameter, status=status, derivation=f"{left}{by}")
 
 
 def _check_name(name: str, prefixes: tuple[str, ...], document: Document) -> None:

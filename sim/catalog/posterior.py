@@ -7,11 +7,14 @@ from typing import Final
 
 import pandas as pd
 
+from sim.catalog.catalogue import IDENTIFIED as INFORMED
 from sim.catalog.catalogue import POSTERIOR as PLACE
 from sim.catalog.distribution import read_draws
 
 POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
 """Columns are names of parameters, rows are draws from their joint posterior distribution."""
+IDENTIFIED: Final = Path(__file__).parent / "data" / INFORMED
+"""How far the fit informed each parameter, see `sim.evidence.identification`."""
 STUDY: Final = ".study_"
 """In the name of a parameter that is a study effect."""
 

@@ -47,7 +47,8 @@ def calibrate(
     from sim.evidence.calibration import calibrate as fit_protocol
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
-    from sim.evidence.results import DRAWS, NAMES, check_installation, install_draws, result_texts
+    from sim.evidence.results import NAMES, check_installation, result_texts
+    from sim.evidence.results import install as install_fit
     from sim.files.results_folder import check_folder, write_folder
     from sim.layout.progress import patients_progress
 
@@ -72,7 +73,7 @@ def calibrate(
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
     if install:
-        install_draws(texts[DRAWS])
+        install_fit(texts)
     _show(fit, [f"Files: {folder}", *(["Installed in the catalogue"] if install else [])])
 
 

@@ -24,6 +24,7 @@ from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.evidence.cohorts import Bar, Cohort, cohorts, no_bar, simulate
+from sim.evidence.identification import identification
 from sim.evidence.observables import logit_of
 from sim.evidence.protocol import COHORTS, Protocol
 from sim.evidence.sampler import (
@@ -51,12 +52,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Fit:
-    """A finished fit: the posterior and how well the surfaces of the last wave fit."""
+    """A finished fit: the posterior, how well the surfaces fit, and what informed each parameter."""
 
     protocol: Protocol
     targets: tuple[Target, ...]
     posterior: Posterior
     surfaces: pd.DataFrame
+    identification: pd.DataFrame
 
     def parameters(self) -> pd.DataFrame:
         """Return the draws in the parameters' own units, and the effects of a study to come."""
@@ -111,7 +113,8 @@ def calibrate(
         message = "a design has at least one wave"
         raise ValueError(message)
     wanted = tuple(target for each in evidence for target in each.targets)
-    return Fit(plan, wanted, posterior, _quality(evidence))
+    informed = identification(plan, evidence, posterior)
+    return Fit(plan, wanted, posterior, _quality(evidence), informed)
 
 
 def prepared(

@@ -114,6 +114,8 @@ class Protocol(Part):
     """All inputs of a fit but the evidence itself."""
 
     title: str
+    decision: str | None = None
+    """The scenario whose uncertainty `validate` divides by what informed it, from this file."""
     seed: Annotated[int, Field(ge=1)]
     design: Design
     sampler: SamplerPlan

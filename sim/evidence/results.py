@@ -15,7 +15,7 @@ import pandas as pd
 
 from sim.catalog import load_catalogue
 from sim.catalog.distribution import read_draws
-from sim.catalog.posterior import POSTERIOR, load_posterior
+from sim.catalog.posterior import IDENTIFIED, POSTERIOR, load_posterior
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
@@ -37,8 +37,9 @@ DIAGNOSTICS: Final = "diagnostics.csv"
 SURFACES: Final = "surfaces.csv"
 PROVENANCE: Final = "provenance.json"
 DRAWS: Final = POSTERIOR.name
+IDENTIFICATION: Final = IDENTIFIED.name
 DRAWS_HASH: Final = "draws_sha256"
-NAMES: Final = (DRAWS, STUDIES, DIAGNOSTICS, SURFACES, PROVENANCE)
+NAMES: Final = (DRAWS, STUDIES, DIAGNOSTICS, SURFACES, IDENTIFICATION, PROVENANCE)
 REMEDY: Final = "fit the model and install the draws: calibrate --install"
 OPTION: Final = "--install"
 CALIBRATED: Final = "calibrated"
@@ -54,6 +55,7 @@ def result_texts(fit: Fit, protocol: Path) -> dict[str, str]:
     - ``diagnostics.csv``: quantity, mean, sd, r_hat, effective_draws; of parameters in standard
       deviations from the mean of their prior.
     - ``surfaces.csv``: endpoint, error of the surface and of the published number.
+    - ``identification.csv``: how far each parameter is informed, see `identification`.
     """
     draws = _csv(pd.concat([fit.parameters(), to_come(fit)], axis=1))
     studies = pd.concat([fit.posterior.effects, fit.posterior.spread], axis=1)
@@ -62,6 +64,7 @@ def result_texts(fit: Fit, protocol: Path) -> dict[str, str]:
         STUDIES: _csv(studies),
         DIAGNOSTICS: _csv(fit.posterior.diagnostics),
         SURFACES: _csv(fit.surfaces),
+        IDENTIFICATION: _csv(fit.identification),
         PROVENANCE: json.dumps(_provenance(fit, protocol, draws), indent=2) + "\n",
     }
 
@@ -171,11 +174,12 @@ def check_installation(protocol: Protocol) -> None:
             problem = "is calibrated in the catalogue, and the protocol has no prior on it"
             raise UserError(problem, key=OPTION, value=parameter.name)
     try:
-        check_folder(POSTERIOR.parent, [POSTERIOR.name])
+        check_folder(POSTERIOR.parent, [DRAWS, IDENTIFICATION])
     except UserError as error:
         raise UserError(error.problem, key=OPTION, value=str(POSTERIOR.parent)) from None
 
 
-def install_draws(draws: str) -> None:
-    """Write the draws into the catalogue, whole or not at all."""
-    write_folder(POSTERIOR.parent, {POSTERIOR.name: draws}, [POSTERIOR.name])
+def install(texts: Mapping[str, str]) -> None:
+    """Write draws and identification of a fit into the catalogue, whole or not at all."""
+    names = [DRAWS, IDENTIFICATION]
+    write_folder(POSTERIOR.parent, {name: texts[name] for name in names}, names)

@@ -106,7 +106,7 @@ of the scenario instead. `interval_*` are quantiles of the distribution, `range_
 one-way analysis. `amount` is in the prices of `price_year`."""
 _THOUSAND: Final = 1000.0
 _NEAREST_SHOWN: Final = 5
-_STATUS_STYLES: Final = {"assumption": "yellow", "provisional": "bold red"}
+_STATUS_STYLES: Final = {"prior": "yellow", "assumption": "yellow", "provisional": "bold red"}
 
 
 @dataclass(frozen=True)

@@ -361,7 +361,10 @@ def _trust(results: Results, analyses: Analyses) -> list[str]:
     """Say what the answer rests on, in counts."""
     statuses = results.tables["inputs.csv"]["status"]
     assumed = int(statuses.isin(["assumption", "provisional"]).sum())
-    said = [f"{assumed} of {len(statuses)} inputs are assumptions"]
+    prior = int((statuses == "prior").sum())
+    said = [
+        f"{assumed} of {len(statuses)} inputs are assumptions, and {prior} fitted ones keep their prior"
+    ]
     table = analyses.validation
     if table is not None:
         inside = int(table["inside"].sum())

@@ -15,7 +15,8 @@ from sim.report.words import plain
 
 MEANINGS: Final = {
     "evidence": "read from a source",
-    "calibrated": "fitted to published cohorts",
+    "calibrated": "fitted to published cohorts, which inform it",
+    "prior": "fitted, but the cohorts say little of it: it is as assumed before",
     "assumption": "decided by the authors of the model",
     "provisional": "standing in until it is calibrated",
     "definition": "true by the model's own words: a reference, the edge of a window",

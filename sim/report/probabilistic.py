@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from sim.analyses.psa.text import CONSTANT, LOSS, MEANS, NO_INTERVAL, OUTCOMES, SHOWN, WHY
+from sim.analyses.psa.variance import variance_words
 from sim.clinic.units import PERCENT
 from sim.layout.cells import NOTHING
 from sim.report.analyses import Probabilistic
@@ -48,12 +49,22 @@ def context(results: Results, found: Probabilistic) -> dict[str, Any]:
         "comparator": results.labels[results.comparator],
         "increments": _increments(results, found),
         "decision": _decision(results, found),
-        "notes": [MEANS, LOSS] if results.others else [MEANS],
+        "notes": [MEANS, LOSS, *_variance(results, found)] if results.others else [MEANS],
         "missing": NO_INTERVAL if _is_missing(content) else "",
         "why": WHY,
         "noise": _noise(results, found),
         "drawings": [drawing.name for drawing in drawings(results, found)],
     }
+
+
+def _variance(results: Results, found: Probabilistic) -> list[str]:
+    """Say what the uncertainty of the gain of each strategy rests on."""
+    gains = [
+        (results.labels[gain["strategy"]], variance_words(gain.get("variance_of_qalys", {})))
+        for gain in found.content["increments"]
+    ]
+    several = len(gains) > 1
+    return [f"{label}: {words}" if several else words for label, words in gains if words]
 
 
 def _is_missing(content: Mapping[str, Any]) -> bool:

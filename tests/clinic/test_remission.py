@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.draws import RandomDraw
@@ -22,9 +22,11 @@ from sim.clinic.remission import (
     Candidacy,
     Relapse,
     candidate_probability,
+    cured_log_odds_ratio,
     death_in_remission_days,
     relapse_days,
     relapse_hazard_ratio,
+    shifted,
     transplant_days,
 )
 from sim.clinic.units import NEVER
@@ -46,6 +48,8 @@ RELAPSE = Relapse(
     kmt2a_hazard_ratio=3.38,
     cns_hazard_ratio=2.44,
     mrd_only_hazard_ratio=0.5,
+    mrd_only_cured_log_odds_ratio=1.2,
+    mrd_only_later_remission_cured_log_odds_ratio=-0.6,
     study_hazard_ratio=1.0,
     death_rate_per_month=0.007,
     weibull=False,
@@ -149,6 +153,43 @@ def test_the_cured_are_those_below_the_cured_probability(mrd_negative):
     below = math.nextafter(cured, 0.0)
     assert relapse_days(RELAPSE, 1.0, 1.0, mrd_negative, below, 0.5) == NEVER
     assert relapse_days(RELAPSE, 1.0, 1.0, mrd_negative, cured, 0.5) < NEVER
+
+
+@given(st.floats(1e-6, 1.0 - 1e-6), st.floats(-5.0, 5.0))
+def test_a_log_odds_ratio_moves_a_probability_on_the_logit_scale(probability, log_odds_ratio):
+    """Against scipy; none leaves it to the last bit as it is."""
+    moved = shifted(probability, log_odds_ratio)
+    assert moved == pytest.approx(expit(logit(probability) + log_odds_ratio), rel=1e-9)
+    assert shifted(probability, 0.0) == probability
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_what_never_or_always_happens_does_so_under_any_log_odds_ratio(probability):
+    assert [shifted(probability, each) for each in (-2.0, 0.0, 2.0)] == [probability] * 3
+
+
+@pytest.mark.parametrize(("line_of_relapse", "expected"), [(1, 1.2), (2, 1.2 - 0.6), (3, 0.6)])
+def test_cure_is_likelier_where_only_mrd_is_treated_and_less_so_in_a_later_remission(
+    line_of_relapse, expected
+):
+    """In that remission alone: those after a relapse have the chance of all others."""
+    patient = somebody(mrd_only=True, salvage_line=line_of_relapse)
+    ratio = cured_log_odds_ratio(RELAPSE, patient, salvage_line=MRD_TREATMENT)
+    assert ratio == pytest.approx(expected, rel=1e-14)
+    for after in (1, 2, 3):
+        assert cured_log_odds_ratio(RELAPSE, patient, salvage_line=after) == 0.0
+
+
+@both_depths
+@pytest.mark.parametrize("log_odds_ratio", [-0.6, 1.2])
+def test_the_log_odds_ratio_moves_who_is_cured_and_no_time_to_relapse(mrd_negative, log_odds_ratio):
+    cured, _ = MRD[mrd_negative]
+    chance = expit(logit(cured) + log_odds_ratio)
+    below, above = chance - 1e-12, chance + 1e-12
+    arguments = (RELAPSE, 1.0, 1.38, mrd_negative)
+    assert relapse_days(*arguments, below, 0.3, log_odds_ratio) == NEVER
+    day = relapse_days(*arguments, above, 0.3, log_odds_ratio)
+    assert day == relapse_days(*arguments, ALMOST_ONE, 0.3) < NEVER
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.3, 3.0), st.floats(0.3, 3.0), st.booleans())
@@ -327,6 +368,31 @@ def test_two_years_in_remission_make_a_long_term_survivor():
     cured = RESPONDS | {(RandomDraw.CURE_IN_REMISSION, 0): 0.1}
     log = live(somebody(), cured).log
     assert first(log, EventKind.LONG_TERM_SURVIVOR).time_days == 28.0 + 2 * 365.25
+
+
+@pytest.mark.parametrize(
+    ("remission", "odds", "relapses"),
+    [(1, 3.0, False), (1, 2.0, True), (2, 3.0, True), (2, 6.0, False)],
+)
+def test_the_odds_of_cure_of_a_patient_with_mrd_only_depend_on_the_remission(
+    remission, odds, relapses
+):
+    """One in five is cured after overt relapse: odds 1/4, with a ratio of 3 they are 3/4.
+
+    0.4 lies between 1/3, odds 2/4, and 3/7, odds 3/4. In a second remission the ratio is halved.
+    """
+    script = {
+        (RandomDraw.MRD, 0): 0.5,
+        (RandomDraw.CURE_IN_REMISSION, 0): 0.4,
+        (RandomDraw.RELAPSE_TIME, 0): 0.5,
+    }
+    ratios = {
+        "relapse.mrd_only_cured_log_odds_ratio": math.log(odds),
+        "relapse.mrd_only_later_remission_cured_log_odds_ratio": math.log(0.5),
+    }
+    patient = somebody(mrd_only=True, salvage_line=remission)
+    log = live(patient, script, ratios, strategy="blinatumomab_mrd").log
+    assert (EventKind.RELAPSE in {event.kind for event in log}) == relapses
 
 
 @pytest.mark.parametrize(("day", "dies"), [(730.0, True), (731.0, False)])

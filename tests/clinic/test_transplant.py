@@ -9,6 +9,7 @@ import math
 import pytest
 from scipy import stats
 from scipy.integrate import quad
+from scipy.special import expit, logit
 
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import Cause, EventKind
@@ -23,13 +24,14 @@ from sim.clinic.transplant import (
 )
 from sim.clinic.units import NEVER
 from sim.engine.streams import uniforms
-from tests.support.hand_ledger import live, somebody
+from tests.support.hand_ledger import LATER_LINE, live, somebody
 
 SEED, N = 20261120, 20_000
 MONTH = 30.4375
 RULES = Transplant(
     early_days=100.0,
     early_mortality=0.07,
+    early_mortality_after_inotuzumab_ratio=1.5,
     vod_probability=0.02,
     vod_after_inotuzumab_probability=0.14,
     vod_mortality_ratio=3.0,
@@ -46,6 +48,7 @@ RULES = Transplant(
     cured_probability_mrd_positive=0.29,
     relapse_median_months=6.1,
     relapse_sigma=1.0,
+    study_hazard_ratio=1.0,
 )
 ALMOST_ONE = 1.0 - 2.0**-53
 
@@ -70,16 +73,49 @@ def test_inotuzumab_before_the_transplant_raises_the_risk_of_vod():
     assert not vod(RULES, 0.14, prior_inotuzumab=True)
 
 
-@pytest.mark.parametrize(("has_vod", "mortality"), [(False, 0.07), (True, 0.21)])
-def test_early_death_is_uniform_over_the_first_hundred_days(has_vod, mortality):
+@pytest.mark.parametrize(
+    ("has_vod", "prior_inotuzumab", "mortality"),
+    [
+        (False, False, 0.07),
+        (True, False, 0.07 * 3.0),
+        (False, True, 0.07 * 1.5),
+        (True, True, 0.07 * 3.0 * 1.5),
+    ],
+)
+def test_early_death_is_uniform_over_the_first_hundred_days(has_vod, prior_inotuzumab, mortality):
+    """Its chance is multiplied by VOD and by inotuzumab before the transplant."""
+    before = {"has_vod": has_vod, "prior_inotuzumab": prior_inotuzumab}
     for u in (0.01, 0.25, 0.5, 0.99):
-        assert early_death_days(RULES, mortality - 1e-9, u, has_vod=has_vod) == 100.0 * u
-        assert early_death_days(RULES, mortality + 1e-9, u, has_vod=has_vod) == NEVER
+        assert early_death_days(RULES, mortality - 1e-9, u, **before) == 100.0 * u
+        assert early_death_days(RULES, mortality + 1e-9, u, **before) == NEVER
 
 
-def test_vod_makes_early_death_certain_at_most():
-    rules = RULES._replace(early_mortality=0.5)
-    assert early_death_days(rules, ALMOST_ONE, 0.5, has_vod=True) == 50.0
+@pytest.mark.parametrize(("has_vod", "prior_inotuzumab"), [(True, False), (False, True)])
+def test_early_death_becomes_certain_at_most(has_vod, prior_inotuzumab):
+    rules = RULES._replace(early_mortality=0.8)
+    day = early_death_days(
+        rules, ALMOST_ONE, 0.5, has_vod=has_vod, prior_inotuzumab=prior_inotuzumab
+    )
+    assert day == 50.0
+
+
+def test_inotuzumab_multiplies_early_deaths_by_its_ratio_and_moves_none_of_their_days():
+    """0.07 and 1.5 times as many, n = 20,000, the same random numbers; against the binomial."""
+    u_deaths, u_times = (
+        numbers(draw) for draw in (RandomDraw.TRANSPLANT_DEATH, RandomDraw.TRANSPLANT_DEATH_TIME)
+    )
+    plain, exposed = (
+        [
+            early_death_days(RULES, u, time, has_vod=False, prior_inotuzumab=exposed)
+            for u, time in zip(u_deaths, u_times, strict=True)
+        ]
+        for exposed in (False, True)
+    )
+    for days, chance in ((plain, 0.07), (exposed, 0.07 * 1.5)):
+        assert abs(standard_errors(N - days.count(NEVER), chance)) < 4.0
+    died = [(day, other) for day, other in zip(plain, exposed, strict=True) if day < NEVER]
+    assert died
+    assert all(day == other for day, other in died)
 
 
 def test_late_death_is_exponential_from_day_100():
@@ -121,6 +157,17 @@ def test_relapse_after_transplant_is_a_mixture_cure(mrd_negative, cured, hazard_
     assert abs(standard_errors(times.count(NEVER), cured)) < 4.0
 
 
+@pytest.mark.parametrize(("mrd_negative", "cured"), [(True, 0.49), (False, 0.29)])
+def test_a_log_odds_ratio_moves_who_is_cured_by_transplant_and_no_time_to_relapse(
+    mrd_negative, cured
+):
+    chance = expit(logit(cured) + 0.8)
+    arguments = (RULES, 0.35, mrd_negative)
+    assert relapse_after_transplant_days(*arguments, chance - 1e-12, 0.3, 0.8) == NEVER
+    day = relapse_after_transplant_days(*arguments, chance + 1e-12, 0.3, 0.8)
+    assert day == relapse_after_transplant_days(*arguments, ALMOST_ONE, 0.3) < NEVER
+
+
 def test_cumulative_incidence_of_death_without_relapse_is_its_integral():
     """NRM(t) = integral of f_nrm S_relapse at 3 months, 1 and 2 years, early death first."""
     deaths = []
@@ -133,7 +180,7 @@ def test_cumulative_incidence_of_death_without_relapse_is_its_integral():
         strict=True,
     ):
         death = min(
-            early_death_days(RULES, u_death, u_early, has_vod=False),
+            early_death_days(RULES, u_death, u_early, has_vod=False, prior_inotuzumab=False),
             late_death_days(RULES, -math.log1p(-u_late)),
         )
         if death < relapse_after_transplant_days(RULES, 1.0, True, u_cure, u_relapse):
@@ -234,6 +281,71 @@ def test_vod_triples_early_mortality():
     assert without[-1].kind == EventKind.HORIZON
     assert log[-1].detail == Cause.TRANSPLANT
     assert days_since_transplant(log)[EventKind.TRANSPLANT_VOD] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "u", "dies"),
+    [
+        ("blinatumomab", 0.15, False),
+        ("inotuzumab", 0.15, True),
+        ("inotuzumab", 0.2, False),
+    ],
+)
+def test_inotuzumab_doubles_early_mortality(strategy, u, dies):
+    """0.1 of those who never had it and 0.2 of those who did."""
+    death = {(RandomDraw.TRANSPLANT_DEATH, 0): u, (RandomDraw.TRANSPLANT_DEATH_TIME, 0): 0.5}
+    log = live(somebody(), TRANSPLANTED | CURED | death, strategy=strategy).log
+    happened = days_since_transplant(log)
+    assert happened[EventKind.TRANSPLANT] == 0.0
+    assert (log[-1].kind == EventKind.DEATH and log[-1].detail == Cause.TRANSPLANT) == dies
+    if dies:
+        assert happened[EventKind.DEATH] == pytest.approx(50.0, rel=1e-9)
+
+
+def test_inotuzumab_of_an_earlier_line_counts_too():
+    """It fails; usual care in the second line brings the remission of the transplant."""
+    script = {
+        (RandomDraw.NEXT_LINE, LATER_LINE): 0.4,
+        (RandomDraw.RESPONSE, LATER_LINE): 0.2,
+        (RandomDraw.MRD, LATER_LINE): 0.4,
+        (RandomDraw.TRANSPLANT_ELIGIBILITY, LATER_LINE): 0.2,
+        (RandomDraw.TRANSPLANT_TIME, LATER_LINE): 0.5,
+        (RandomDraw.CURE_AFTER_TRANSPLANT, LATER_LINE): 0.1,
+        (RandomDraw.TRANSPLANT_DEATH, LATER_LINE): 0.15,
+        (RandomDraw.TRANSPLANT_DEATH_TIME, LATER_LINE): 0.5,
+    }
+    ends = [live(somebody(), script, strategy=each).log[-1] for each in ("inotuzumab", "blinatumomab")]
+    assert [(end.kind, end.detail) for end in ends] == [
+        (EventKind.DEATH, Cause.TRANSPLANT),
+        (EventKind.HORIZON, 0),
+    ]
+
+
+@pytest.mark.parametrize(("u", "relapses"), [(0.7, False), (0.76, True)])
+def test_the_odds_of_cure_by_transplant_are_higher_where_only_mrd_was_treated(u, relapses):
+    """Even odds after overt relapse, MRD-negative; a ratio of 3 makes them three in four."""
+    script = {
+        (RandomDraw.MRD, 0): 0.5,
+        (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4,
+        (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
+        (RandomDraw.CURE_AFTER_TRANSPLANT, 0): u,
+        (RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0): 0.5,
+    }
+    ratio = {"relapse.mrd_only_cured_log_odds_ratio": math.log(3.0)}
+    log = live(somebody(mrd_only=True), script, ratio, strategy="blinatumomab_mrd").log
+    kinds = {event.kind for event in log}
+    assert EventKind.TRANSPLANT in kinds
+    assert (EventKind.RELAPSE in kinds) == relapses
+
+
+def test_relapse_after_transplant_has_the_hazard_ratio_of_the_study():
+    """With a ratio of 1/2 the number of the median is 1 - sqrt(1/2)."""
+    script = TRANSPLANTED | {
+        (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.5,
+        (RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0): 1.0 - math.sqrt(0.5),
+    }
+    log = live(somebody(), script, {"transplant.study_hazard_ratio": 0.5}).log
+    assert days_since_transplant(log)[EventKind.RELAPSE] == pytest.approx(182.625, rel=1e-12)
 
 
 def transplant_costs(lived):

@@ -53,6 +53,7 @@ OPTIONS = {
     "parameters": "scenario csv",
     "calibrate": "quick out install threads",
     "validate": "protocol draws out threads json",
+    "evaluations": "patients out threads json",
     "evidence": "role csv",
     "explain": "patient find among engine entries seed out figure json",
     "cache": "clear",
@@ -63,6 +64,7 @@ ARGUMENTS = {
     "validate": "[STUDIES]...",
     "calibrate": "PROTOCOL",
     "parameters": "[FILTER]",
+    "evaluations": "[NAMES]...",
     "evidence": "[STUDY]",
     "cache": "",
 }

@@ -23,8 +23,8 @@ from sim.simulation.question import ask
 SCENARIO = Path(__file__).with_name("three_patients.yaml")
 NOTHING_HAPPENS = 1.0 - 2.0**-53
 """The largest uniform: no event of any probability, and any clock rings as late as it can."""
-LATER_LINE = 64
-"""The occurrence of what is drawn once in the second line."""
+LATER_LINE, THIRD_LINE, FOURTH_LINE = 64, 128, 192
+"""The occurrence of what is drawn once in the second line, in the third and in the fourth."""
 COST_LABELS = {
     "drug",
     "administration_and_hospital",

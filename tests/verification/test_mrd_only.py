@@ -10,13 +10,21 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import expit, logit
 
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.patient import MRD_TREATMENT, salvage_line_at, salvage_lines_failed
 from sim.clinic.toxicity import Toxicity
 from sim.simulation.run import run
-from tests.support.hand_ledger import LATER_LINE, assert_ledger, assert_log, live, somebody
+from tests.support.hand_ledger import (
+    LATER_LINE,
+    THIRD_LINE,
+    assert_ledger,
+    assert_log,
+    live,
+    somebody,
+)
 
 MONTH = 30.4375
 SQUARE_ROOT = 1.0 - math.sqrt(0.5)
@@ -25,17 +33,32 @@ PATIENT = somebody(mrd_only=True)
 REMISSION, REFRACTORY = "complete_remission", "relapsed_refractory"
 HOSPITAL = "administration_and_hospital"
 
-# After a relapse on day `relapse`, untreated but for usual care, which does not rescue:
-# 2^-4 are alive after twice the median of 243.5 days.
-LIVES_487_DAYS_MORE = 1.0 - 2.0**-4
+# After a relapse usual care follows in two weeks. It does not work, as is found after six more,
+# and no line follows. In first salvage 1/4 are alive after four times the median of 60.875 days.
+NO_RESPONSE_TO_USUAL_CARE = {
+    (RandomDraw.RESPONSE, LATER_LINE): 0.6,  # above 1/2
+    (RandomDraw.REFRACTORY_SURVIVAL, LATER_LINE): 0.75,
+    (RandomDraw.NEXT_LINE, THIRD_LINE): 0.6,  # above 1/2
+}
+
+
+def usual_care_after(relapse):
+    return [
+        Event(relapse + 14, EventKind.USUAL_CARE_STARTED, line=1),
+        Event(relapse + 56, EventKind.NO_RESPONSE, line=1),
+        Event(relapse + 56, EventKind.SUPPORTIVE_CARE_STARTED, line=2),
+        Event(relapse + 14 + 243.5, EventKind.DEATH, line=2, detail=Cause.LEUKAEMIA),
+    ]
 
 
 def after_relapse(relapse, line):
-    death = relapse + 487.0
+    told, death = relapse + 56.0, relapse + 257.5
     return [
-        ("later_lines", REFRACTORY, line, relapse, death, 487 * 100),
-        ("health_state", REFRACTORY, 0, relapse, death, 0.4 * 487 / 365.25),
-        ("life", REFRACTORY, 0, relapse, death, 487 / 365.25),
+        ("later_lines", REFRACTORY, line, relapse + 14, death, 243.5 * 100),
+        ("health_state", REFRACTORY, 0, relapse, told, 0.4 * 56 / 365.25),
+        ("health_state", REFRACTORY, line, told, death, 0.4 * 201.5 / 365.25),
+        ("life", REFRACTORY, 0, relapse, told, 56 / 365.25),
+        ("life", REFRACTORY, line, told, death, 201.5 / 365.25),
     ]
 
 
@@ -53,8 +76,7 @@ TREATED = {
     (RandomDraw.MRD, 0): 0.79,  # below 0.8; of responders 0.74 would be negative
     (RandomDraw.CURE_IN_REMISSION, 0): 0.2,  # not below 0.2: would relapse
     (RandomDraw.RELAPSE_TIME, 0): SQUARE_ROOT,
-    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
-    (RandomDraw.RESCUE, LATER_LINE): 0.6,  # above 1/2
+    **NO_RESPONSE_TO_USUAL_CARE,
 }
 TREATED_LOG = [
     Event(0.0, EventKind.ENTRY, line=0, detail=1),
@@ -64,8 +86,7 @@ TREATED_LOG = [
     Event(28.0, EventKind.INFUSION_STOPPED, line=0, cycle=0),
     Event(28.0, EventKind.MRD_ASSESSED, line=0, cycle=0, value=1.0),
     Event(515.0, EventKind.RELAPSE, line=0),
-    Event(515.0, EventKind.USUAL_CARE_STARTED, line=1),
-    Event(1002.0, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
+    *usual_care_after(515.0),
 ]
 TREATED_LEDGER = [
     # Four bags of 7 days, 196 mcg are 5.6 vials of 35 mcg.
@@ -101,7 +122,7 @@ IN_VAIN = {
     (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
     (RandomDraw.CURE_AFTER_TRANSPLANT, 0): 0.4,  # above 0.3: would relapse; MRD-negative not
     (RandomDraw.RELAPSE_AFTER_TRANSPLANT, 0): SQUARE_ROOT,
-    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
+    **NO_RESPONSE_TO_USUAL_CARE,
 }
 
 
@@ -119,8 +140,7 @@ def test_log_of_a_patient_treated_in_vain_is_the_history_written_by_hand():
         Event(hct, EventKind.INFUSION_STOPPED, line=0, cycle=2),
         Event(hct, EventKind.TRANSPLANT, line=0, detail=1),
         Event(relapse, EventKind.RELAPSE, line=0),
-        Event(relapse, EventKind.USUAL_CARE_STARTED, line=1),
-        Event(relapse + 487.0, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
+        *usual_care_after(relapse),
     ]
     patient = somebody(mrd_only=True, male=False)
     assert_log(live(patient, IN_VAIN, strategy="blinatumomab_mrd").log, expected)
@@ -131,8 +151,7 @@ def test_log_of_a_patient_treated_in_vain_is_the_history_written_by_hand():
 UNTREATED = {
     (RandomDraw.CURE_IN_REMISSION, 0): 0.15,  # above 0.1 of MRD-positive, below 0.2 of negative
     (RandomDraw.RELAPSE_TIME, 0): SQUARE_ROOT,
-    (RandomDraw.SURVIVAL_AFTER_RELAPSE, 0): LIVES_487_DAYS_MORE,
-    (RandomDraw.RESCUE, 0): 0.6,
+    **NO_RESPONSE_TO_USUAL_CARE,
 }
 
 
@@ -141,8 +160,7 @@ def test_without_treatment_she_stays_mrd_positive_in_remission_until_relapse():
     expected = [
         Event(0.0, EventKind.ENTRY, line=0, detail=1),
         Event(121.75, EventKind.RELAPSE, line=0),
-        Event(121.75, EventKind.USUAL_CARE_STARTED, line=0),
-        Event(121.75 + 487.0, EventKind.DEATH, line=0, detail=Cause.LEUKAEMIA),
+        *usual_care_after(121.75),
     ]
     assert_log(lived.log, expected)
     ledger = [*in_remission(121.75), *after_relapse(121.75, line=0)]
@@ -163,10 +181,20 @@ def test_without_treatment_she_can_be_transplanted():
     ]
 
 
-def test_with_overt_leukaemia_no_treatment_means_death_of_it():
-    script = {(RandomDraw.REFRACTORY_SURVIVAL, 0): 0.75, (RandomDraw.RESCUE, 0): 0.6}
-    log = live(somebody(), script, strategy="observation").log
-    assert (log[-1].time_days, log[-1].detail) == (4 * 60.875, Cause.LEUKAEMIA)
+def test_with_overt_leukaemia_usual_care_is_the_first_line():
+    script = {
+        (RandomDraw.RESPONSE, 0): 0.5,
+        (RandomDraw.REFRACTORY_SURVIVAL, 0): 0.75,
+        (RandomDraw.NEXT_LINE, LATER_LINE): 0.6,
+    }
+    expected = [
+        Event(0.0, EventKind.ENTRY, line=0),
+        Event(0.0, EventKind.USUAL_CARE_STARTED, line=0),
+        Event(42.0, EventKind.NO_RESPONSE, line=0),
+        Event(42.0, EventKind.SUPPORTIVE_CARE_STARTED, line=1),
+        Event(4 * 60.875, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
+    ]
+    assert_log(live(somebody(), script, strategy="observation").log, expected)
 
 
 def test_toxicity_of_the_first_cycle_kills_before_mrd_is_assessed():
@@ -242,19 +270,24 @@ def many(ask):
 def test_relapse_free_survival_is_the_closed_form(many, strategy, start):
     """exp(-d t) (p + (1 - p) S_u(t)^HR), mixed over MRD and remission; 4 standard errors.
 
-    Conversion 88/113; 37 of 110 in second remission.
+    Conversion 88/113; 37 of 110 in second remission, with ratios of their own for cure and relapse.
     """
     question, answer = many
-    relapse = question.model.rules.relapse
+    relapse, numbers = question.model.rules.relapse, question.numbers
+    more_cured = numbers["relapse.mrd_only_cured_log_odds_ratio"]
+    less_cured = numbers["relapse.mrd_only_later_remission_cured_log_odds_ratio"]
+    later = numbers["relapse.later_salvage_hazard_ratio"]
+    remissions = ((1.0, more_cured, 73 / 110), (later, more_cured + less_cured, 37 / 110))
     outcomes = answer.arm(strategy).outcomes
     converted = 0.0 if strategy == "observation" else 88 / 113
     for months in (3, 12, 36):
         days = months * MONTH - start
         expected = 0.0
         for negative, share_mrd in ((True, converted), (False, 1.0 - converted)):
-            for ratio, share_line in ((1.0, 73 / 110), (1.38, 37 / 110)):
+            for ratio, log_odds_ratio, share_line in remissions:
                 name = "negative" if negative else "positive"
                 cured = getattr(relapse, f"cured_probability_mrd_{name}")
+                cured = expit(logit(cured) + log_odds_ratio)
                 median = getattr(relapse, f"median_months_mrd_{name}") * MONTH
                 uncured = stats.lognorm(relapse.sigma, scale=median).sf(days)
                 free = cured + (1.0 - cured) * uncured ** (ratio * relapse.mrd_only_hazard_ratio)

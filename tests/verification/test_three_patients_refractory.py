@@ -9,12 +9,14 @@ seizure. It lasts 10 days, more than the 7 that the label allows: blinatumomab i
 good after 5 days of the cycle, and two of the seven days in the bag are lost.
 
 On day 70, when cycle 2 would have ended, there is no remission, and the leukaemia has lost
-CD19. He is fit for usual care, which is paid by the month until death. Nothing brings a
-remission, and he dies of leukaemia on day 243.5.
+CD19. Of this leukaemia he would die on day 243.5, but he is fit for another line: usual care
+begins two weeks later, on day 84, and is paid by the month until death. His leukaemia does not
+respond to it either, as is found six weeks later, on day 126. For a third line he is not fit: he
+has supportive care from then on, and dies of leukaemia on day 84 + 243.5 = 327.5.
 
-Refractory leukaemia has a median of 60.875 days and shape 1/2, and later salvage twice the
-hazard, so that S(t) = 2^-(2 (t / 60.875)^(1/2)); with S = 1/16 = 2^-4 the root is 2, and he
-dies 4 medians after the first dose.
+Refractory leukaemia has a median of 60.875 days from the start of a line and shape 1/2, and later
+salvage twice the hazard, so that S(t) = 2^-(2 (t / 60.875)^(1/2)); with S = 1/16 = 2^-4 the root
+is 2, and that day comes 4 medians after the start.
 
 Nothing is discounted.
 """
@@ -24,7 +26,14 @@ import pytest
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
-from tests.support.hand_ledger import LATER_LINE, assert_ledger, assert_log, live, somebody
+from tests.support.hand_ledger import (
+    LATER_LINE,
+    THIRD_LINE,
+    assert_ledger,
+    assert_log,
+    live,
+    somebody,
+)
 
 MAN = somebody(age_years=60.0, salvage_line=2)
 
@@ -40,7 +49,9 @@ LUCK = {
     (RandomDraw.SEIZURE, 1): 0.05,  # below 0.1
     (RandomDraw.CD19_LOSS, 0): 0.05,  # below 0.1
     (RandomDraw.NEXT_LINE, LATER_LINE): 0.4,  # below 1/2: fit for usual care
-    (RandomDraw.RESCUE, LATER_LINE): 0.6,  # above 1/2: no remission
+    (RandomDraw.RESPONSE, LATER_LINE): 0.3,  # above 1/4: no remission
+    (RandomDraw.REFRACTORY_SURVIVAL, LATER_LINE): 1 - 1 / 16,
+    (RandomDraw.NEXT_LINE, THIRD_LINE): 0.6,  # above 1/2: not fit
 }
 
 LOG = [
@@ -59,8 +70,10 @@ LOG = [
     Event(47.0, EventKind.INFUSION_STOPPED, line=0, cycle=1),
     Event(70.0, EventKind.NO_RESPONSE, line=0),
     Event(70.0, EventKind.CD19_LOSS, line=0),
-    Event(70.0, EventKind.USUAL_CARE_STARTED, line=1),
-    Event(4 * 60.875, EventKind.DEATH, line=1, detail=Cause.LEUKAEMIA),
+    Event(84.0, EventKind.USUAL_CARE_STARTED, line=1),
+    Event(126.0, EventKind.NO_RESPONSE, line=1),
+    Event(126.0, EventKind.SUPPORTIVE_CARE_STARTED, line=2),
+    Event(84 + 4 * 60.875, EventKind.DEATH, line=2, detail=Cause.LEUKAEMIA),
 ]
 
 TREATED, REFRACTORY = "on_treatment", "relapsed_refractory"
@@ -88,12 +101,14 @@ LEDGER = [
     (HOSPITAL, TREATED, 0, 42, 47, 5 * 4),
     ("toxicity", TREATED, 0, 47, 47, 1500),  # neurotoxicity
     ("toxicity_decrement", TREATED, 0, 47, 57, -0.2 * 10 / 365.25),
-    # Usual care, the end of life included.
-    ("later_lines", REFRACTORY, 1, 70, 243.5, 173.5 * 100),
+    # Usual care and what follows it, the end of life included.
+    ("later_lines", REFRACTORY, 1, 84, 327.5, 243.5 * 100),
     ("health_state", TREATED, 0, 0, 70, 0.6 * 70 / 365.25),
-    ("health_state", REFRACTORY, 0, 70, 243.5, 0.4 * 173.5 / 365.25),
+    ("health_state", REFRACTORY, 0, 70, 126, 0.4 * 56 / 365.25),
+    ("health_state", REFRACTORY, 1, 126, 327.5, 0.4 * 201.5 / 365.25),
     ("life", TREATED, 0, 0, 70, 70 / 365.25),
-    ("life", REFRACTORY, 0, 70, 243.5, 173.5 / 365.25),
+    ("life", REFRACTORY, 0, 70, 126, 56 / 365.25),
+    ("life", REFRACTORY, 1, 126, 327.5, 201.5 / 365.25),
 ]
 
 

@@ -37,6 +37,7 @@ from sim.analyses.psa.draws_run import (
     run_psa,
 )
 from sim.analyses.psa.noise import Split, split
+from sim.analyses.psa.variance import variance_by_status
 from sim.analyses.shared.results import (
     MANIFEST,
     content_key,
@@ -69,12 +70,15 @@ class Gain:
         By cost, qalys and life_years.
     nmb
         Incremental net monetary benefit by threshold.
+    variance
+        Of the gain in QALYs: its shares by the status of the inputs.
     """
 
     increment: Increment
     deterministic: Increment
     splits: Mapping[str, Split]
     nmb: Mapping[float, Split]
+    variance: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,7 @@ def _gain(psa: Psa, s: int) -> Gain:
             threshold: split(psa.inmb(threshold)[:, s], psa.inmb_noise(threshold)[:, s])
             for threshold in psa.question.thresholds
         },
+        variance=variance_by_status(psa, s),
     )
 
 

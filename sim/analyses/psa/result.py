@@ -302,6 +302,7 @@ def _gain(psa: Psa, gain: Gain) -> dict[str, Any]:
             }
             for threshold, found in gain.nmb.items()
         },
+        "variance_of_qalys": dict(gain.variance),
     }
 
 

@@ -20,6 +20,7 @@ from sim.analyses.psa.allocation import (
 from sim.analyses.psa.analysis import Answer, Choice, Planned
 from sim.analyses.psa.draws_run import INCREMENTS
 from sim.analyses.psa.noise import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE, Split
+from sim.analyses.psa.variance import variance_words
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
@@ -221,6 +222,10 @@ def _noise(answer: Answer, symbol: str) -> Table:
 
 def _notes(console: Console, answer: Answer) -> None:
     notes = [MEANS, LOSS] if answer.gains else [MEANS]
+    several = len(answer.gains) > 1
+    for gain in answer.gains:
+        if words := variance_words(gain.variance):
+            notes.append(f"{gain.increment.strategy}: {words}" if several else words)
     middle = middle_threshold(answer.psa)
     if any(gain.nmb[middle].noise_share > NOISY for gain in answer.gains):
         notes.append(

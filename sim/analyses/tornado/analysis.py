@@ -55,7 +55,9 @@ STRUCTURE: Final = "structure"
 GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state", "icer")
 """The columns stored for each end."""
-MARKS: Final = {status[0].upper(): status for status in sorted(STATUSES)}
+MARKS: Final = {
+    ("X" if status == "provisional" else status[0].upper()): status for status in sorted(STATUSES)
+}
 """The status of a parameter in the catalogue, by its letter."""
 NO_VALUE: Final = "not reached"
 """Of a median or a share that cannot be estimated."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 import pandas as pd
 from rich.console import Console
 
+from sim.analyses.psa.variance import variance_by_status, variance_words
 from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked, rename_options
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.errors import UserError
-from sim.evidence.validation import Prediction, predict
+from sim.evidence.validation import Prediction, predict, usual_protocol
 from sim.layout.cells import NOTHING
 from sim.layout.endpoint_words import labelled
 from sim.layout.figure_file import figure_files, figure_names
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from sim.evidence.validation import Prediction
 
 INDENT: Final = 2
+DECISION_DRAWS: Final = 1000
+DECISION_PATIENTS: Final = 2000
 VALIDATION: Final = "validation"
 TABLE: Final = Schema(
     f"{VALIDATION}.csv",
@@ -91,12 +94,12 @@ NAMES: Final = (
 ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 
-def validation_files(found: Prediction) -> dict[str, str | bytes]:
+def validation_files(found: Prediction, variance: Mapping[str, float]) -> dict[str, str | bytes]:
     """Return the files of a validation by name."""
     return {
         TABLE.file: in_csv(found.validation.table),
         SURVIVAL.file: in_csv(survival_table(found)),
-        SUMMARY: validation_json(found),
+        SUMMARY: validation_json(found, variance),
         **figure_files(drawn_validation(found)),
         PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
     }
@@ -134,11 +137,12 @@ def survival_table(found: Prediction) -> pd.DataFrame:
     )
 
 
-def validation_json(found: Prediction) -> str:
+def validation_json(found: Prediction, variance: Mapping[str, float]) -> str:
     """Return summary and endpoints as JSON; values that are not finite are null."""
     content = {
         "draws": found.validation.draws,
         "provenance": found.provenance,
+        "variance_of_qalys": dict(variance),
         "summary": records(found.summary),
         "endpoints": records(found.validation.table),
     }
@@ -221,8 +225,8 @@ MEANS: Final = (
 )
 
 
-def print_validation(console: Console, found: Prediction) -> None:
-    """Print the table by study and the summary."""
+def print_validation(console: Console, found: Prediction, variance: Mapping[str, float]) -> None:
+    """Print the table by study, the summary, and what the decision's uncertainty rests on."""
     table = labelled(found.validation, found.register)
     headings = (
         "n",
@@ -237,6 +241,8 @@ def print_validation(console: Console, found: Prediction) -> None:
     print_table(console, Table("Study and endpoint", headings, [_rows(table)]))
     print_table(console, _summary(found.summary))
     print_paragraph(console, f"{found.validation.draws:,} draws of the posterior. {MEANS}")
+    if words := variance_words(variance):
+        print_paragraph(console, words)
     print_paragraph(console, DISCLAIMER)
 
 
@@ -301,14 +307,23 @@ class ValidateResult(Result):
     ----------
     studies
         The names of the studies; empty for all that the protocol names.
+    variance
+        Of the gain in QALYs in the scenario that the protocol decides on, its shares by the status
+        of the inputs; empty where it was not asked for.
     """
 
     COMMAND = "validate"
     FILES = NAMES
     FIGURES = (FOREST, CURVES)
 
-    def __init__(self, studies: tuple[str, ...], found: Prediction) -> None:
+    def __init__(
+        self,
+        studies: tuple[str, ...],
+        found: Prediction,
+        variance: Mapping[str, float] | None = None,
+    ) -> None:
         self.studies = studies
+        self.variance = dict(variance or {})
         self._found = found
 
     @classmethod
@@ -329,7 +344,8 @@ class ValidateResult(Result):
             When a file is missing or broken, or protocol, cohorts or register have changed.
         """
         found = read_prediction(Path(folder), None if protocol is None else Path(protocol))
-        return cls(tuple(found.provenance["studies"]), found)
+        told = read_json(Path(folder) / SUMMARY)
+        return cls(tuple(found.provenance["studies"]), found, told.get("variance_of_qalys"))
 
     @property
     def _subject(self) -> str:
@@ -368,15 +384,15 @@ class ValidateResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return validation_files(self._found)
+        return validation_files(self._found, self.variance)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return validation_json(self._found)
+        return validation_json(self._found, self.variance)
 
     def print_to(self, console: Console) -> None:
         """Print the endpoints by study, and the number inside."""
-        print_validation(console, self._found)
+        print_validation(console, self._found, self.variance)
 
     def _draw(self, name: str) -> Figure:
         found = drawn_validation(self._found)
@@ -421,11 +437,32 @@ def validate(
     ['zhou']
     """
     folder = folder_of(ValidateResult, out)
+    path = usual_protocol() if protocol is None else Path(protocol)
     found = predict(
         studies,
-        None if protocol is None else Path(protocol),
+        path,
         draws=draws,
         threads=threads,
         bar=patients_progress,
     )
-    return written(ValidateResult(studies, found), folder)
+    variance = {} if studies else decision_variance(path, threads)
+    return written(ValidateResult(studies, found, variance), folder)
+
+
+def decision_variance(protocol: Path, threads: int | None = None) -> dict[str, float]:
+    """Return the variance of the gain in QALYs of the protocol's decision, by status of the inputs.
+
+    Of the first strategy that is not the comparator, in `DECISION_DRAWS` draws; empty where the
+    protocol names no scenario.
+    """
+    from sim.analyses.psa.draws_run import run_psa
+    from sim.evidence.protocol import load_protocol
+    from sim.simulation.question import ask
+
+    decision = load_protocol(protocol).decision
+    if decision is None:
+        return {}
+    question = ask(protocol.parent / decision)
+    psa = run_psa(question, DECISION_DRAWS, patients=DECISION_PATIENTS, threads=threads)
+    others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
+    return variance_by_status(psa, others[0]) if others else {}

@@ -1,0 +1,1 @@
+"""The analysis `evaluations`: method, result, tables and text."""
