@@ -37,6 +37,19 @@ def load_posterior(path: Path = POSTERIOR) -> pd.DataFrame | None:
     return pd.DataFrame(dict(draws)) if draws else None
 
 
+def load_identification(path: Path = IDENTIFIED) -> pd.DataFrame:
+    """Read how far the fit informed its parameters; empty where there is no such file.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `sim.evidence.identification.identification`, indexed by the parameter.
+    """
+    if not path.exists():
+        return pd.DataFrame(columns=["scale", "prior_mean", "prior_sd"])
+    return pd.read_csv(path, index_col="parameter", keep_default_na=False)
+
+
 def of_average_study(posterior: pd.DataFrame) -> pd.DataFrame:
     """Leave out the effects of a study to come: those of the average study are none."""
     return posterior[[name for name in posterior.columns if STUDY not in str(name)]]

@@ -196,7 +196,6 @@ EVENTS: Final[Mapping[EventKind, EventFacts]] = {
         ),
         Role.COURSE | Role.ENDS_A_TIME | Role.ENDS_A_CYCLE,
         "allo-HCT",
-        described_by=(RandomDraw.MRD,),
     ),
     EventKind.TRANSPLANT_VOD: EventFacts(
         "veno-occlusive disease", (RandomDraw.TRANSPLANT_VOD,), Role.ASIDE

@@ -265,6 +265,7 @@ def patients(draw, life):
         EventKind.RESPONSE in of_line
         or (life.patient.mrd_only and EventKind.NO_RESPONSE not in of_line and draw.line == 0)
     )
+    started = {EventKind.LINE_STARTED, EventKind.USUAL_CARE_STARTED}
     in_cycle = bool(of_line) and EventKind.CYCLE_STARTED in of_line
     toxic = {
         kind
@@ -280,7 +281,7 @@ def patients(draw, life):
     }
     true_of = {
         Patients.ENTERING: True,
-        Patients.TREATED: draw.line < len(life.regimens),
+        Patients.TREATED: bool(started & set(of_line)),
         Patients.IN_CYCLE: in_cycle,
         Patients.WITH_TOXICITY: in_cycle and bool(own & toxic if own else toxic),
         Patients.REFRACTORY: EventKind.RESPONSE not in of_line,
@@ -289,9 +290,7 @@ def patients(draw, life):
         Patients.IN_REMISSION: remission,
         Patients.CANDIDATES: remission,
         Patients.RELAPSED: EventKind.RELAPSE in of_line,
-        Patients.BETWEEN_LINES: draw.line > 0 and EventKind.LINE_STARTED not in of_line,
-        Patients.USUAL_CARE: EventKind.USUAL_CARE_STARTED in of_line,
-        Patients.RESCUED: EventKind.USUAL_CARE_STARTED in of_line,
+        Patients.BETWEEN_LINES: draw.line > 0 and not started & set(of_line),
         Patients.TRANSPLANTED: transplanted,
     }
     found = Patients(0)

@@ -208,8 +208,6 @@ def test_nothing_is_drawn_in_vain_but_what_another_answer_made_idle(replayed_pat
         RandomDraw.RESPONSE_CYCLE,
         RandomDraw.RELAPSE_TIME,
         RandomDraw.TRANSPLANT_TIME,
-        RandomDraw.RESCUE,
-        RandomDraw.RESCUE_TIME,
         RandomDraw.TRANSPLANT_DEATH_TIME,
         RandomDraw.ACUTE_GVHD_ONSET,
         RandomDraw.CHRONIC_GVHD_ONSET,

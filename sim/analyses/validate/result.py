@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.psa.variance import variance_by_status, variance_words
+from sim.analyses.psa.variance import (
+    PriorEffect,
+    prior_effects,
+    variance_by_status,
+    variance_words,
+)
 from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked, rename_options
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.errors import UserError
 from sim.evidence.validation import Prediction, predict, usual_protocol
-from sim.layout.cells import NOTHING
+from sim.layout.cells import NOTHING, estimate_json, estimate_of
+from sim.layout.cells import number as number_cell
 from sim.layout.endpoint_words import labelled
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
@@ -45,6 +52,11 @@ if TYPE_CHECKING:
     from sim.evidence.validation import Prediction
 
 INDENT: Final = 2
+PRIORS_SHOWN: Final = 8
+PRIORS: Final = (
+    "A prior that the endpoints outweigh does not move the gain, wherever its mean is put; the "
+    "largest effects are shown, with Monte Carlo standard errors."
+)
 DECISION_DRAWS: Final = 1000
 DECISION_PATIENTS: Final = 2000
 VALIDATION: Final = "validation"
@@ -94,12 +106,40 @@ NAMES: Final = (
 ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 
-def validation_files(found: Prediction, variance: Mapping[str, float]) -> dict[str, str | bytes]:
+@dataclass(frozen=True)
+class RestsOn:
+    """What a gain in QALYs rests on: its variance by status, and the effects of the priors."""
+
+    variance: Mapping[str, float]
+    priors: tuple[PriorEffect, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it is written."""
+        return {
+            "variance_of_qalys": dict(self.variance),
+            "qalys_per_prior_sd": {
+                each.parameter: estimate_json(each.qalys) for each in self.priors
+            },
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any] | None) -> RestsOn | None:
+        """Return it as it was written."""
+        if told is None:
+            return None
+        priors = told["qalys_per_prior_sd"].items()
+        return cls(
+            told["variance_of_qalys"],
+            tuple(PriorEffect(name, estimate_of(each)) for name, each in priors),
+        )
+
+
+def validation_files(found: Prediction, rests: RestsOn | None) -> dict[str, str | bytes]:
     """Return the files of a validation by name."""
     return {
         TABLE.file: in_csv(found.validation.table),
         SURVIVAL.file: in_csv(survival_table(found)),
-        SUMMARY: validation_json(found, variance),
+        SUMMARY: validation_json(found, rests),
         **figure_files(drawn_validation(found)),
         PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
     }
@@ -137,12 +177,12 @@ def survival_table(found: Prediction) -> pd.DataFrame:
     )
 
 
-def validation_json(found: Prediction, variance: Mapping[str, float]) -> str:
+def validation_json(found: Prediction, rests: RestsOn | None) -> str:
     """Return summary and endpoints as JSON; values that are not finite are null."""
     content = {
         "draws": found.validation.draws,
         "provenance": found.provenance,
-        "variance_of_qalys": dict(variance),
+        "decision": None if rests is None else rests.as_json(),
         "summary": records(found.summary),
         "endpoints": records(found.validation.table),
     }
@@ -225,7 +265,7 @@ MEANS: Final = (
 )
 
 
-def print_validation(console: Console, found: Prediction, variance: Mapping[str, float]) -> None:
+def print_validation(console: Console, found: Prediction, rests: RestsOn | None) -> None:
     """Print the table by study, the summary, and what the decision's uncertainty rests on."""
     table = labelled(found.validation, found.register)
     headings = (
@@ -241,9 +281,17 @@ def print_validation(console: Console, found: Prediction, variance: Mapping[str,
     print_table(console, Table("Study and endpoint", headings, [_rows(table)]))
     print_table(console, _summary(found.summary))
     print_paragraph(console, f"{found.validation.draws:,} draws of the posterior. {MEANS}")
-    if words := variance_words(variance):
-        print_paragraph(console, words)
+    if rests is not None:
+        print_table(console, _priors(rests.priors))
+        print_paragraph(console, f"{variance_words(rests.variance)} {PRIORS}")
     print_paragraph(console, DISCLAIMER)
+
+
+def _priors(effects: Sequence[PriorEffect]) -> Table:
+    rows = [
+        Row(effect.parameter, [number_cell(effect.qalys, 3)]) for effect in effects[:PRIORS_SHOWN]
+    ]
+    return Table("Change of the gain for a prior mean one SD higher", ("QALYs",), [rows])
 
 
 def _rows(table: pd.DataFrame) -> list[Row]:
@@ -307,9 +355,9 @@ class ValidateResult(Result):
     ----------
     studies
         The names of the studies; empty for all that the protocol names.
-    variance
-        Of the gain in QALYs in the scenario that the protocol decides on, its shares by the status
-        of the inputs; empty where it was not asked for.
+    rests_on
+        What the gain in QALYs rests on in the scenario that the protocol decides on; None where it
+        was not asked for.
     """
 
     COMMAND = "validate"
@@ -320,10 +368,10 @@ class ValidateResult(Result):
         self,
         studies: tuple[str, ...],
         found: Prediction,
-        variance: Mapping[str, float] | None = None,
+        rests_on: RestsOn | None = None,
     ) -> None:
         self.studies = studies
-        self.variance = dict(variance or {})
+        self.rests_on = rests_on
         self._found = found
 
     @classmethod
@@ -345,7 +393,7 @@ class ValidateResult(Result):
         """
         found = read_prediction(Path(folder), None if protocol is None else Path(protocol))
         told = read_json(Path(folder) / SUMMARY)
-        return cls(tuple(found.provenance["studies"]), found, told.get("variance_of_qalys"))
+        return cls(tuple(found.provenance["studies"]), found, RestsOn.of_json(told.get("decision")))
 
     @property
     def _subject(self) -> str:
@@ -384,15 +432,15 @@ class ValidateResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return validation_files(self._found, self.variance)
+        return validation_files(self._found, self.rests_on)
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return validation_json(self._found, self.variance)
+        return validation_json(self._found, self.rests_on)
 
     def print_to(self, console: Console) -> None:
         """Print the endpoints by study, and the number inside."""
-        print_validation(console, self._found, self.variance)
+        print_validation(console, self._found, self.rests_on)
 
     def _draw(self, name: str) -> Figure:
         found = drawn_validation(self._found)
@@ -445,14 +493,14 @@ def validate(
         threads=threads,
         bar=patients_progress,
     )
-    variance = {} if studies else decision_variance(path, threads)
-    return written(ValidateResult(studies, found, variance), folder)
+    rests = None if studies else decision_rests_on(path, threads)
+    return written(ValidateResult(studies, found, rests), folder)
 
 
-def decision_variance(protocol: Path, threads: int | None = None) -> dict[str, float]:
-    """Return the variance of the gain in QALYs of the protocol's decision, by status of the inputs.
+def decision_rests_on(protocol: Path, threads: int | None = None) -> RestsOn | None:
+    """Return what the gain in QALYs of the protocol's decision rests on.
 
-    Of the first strategy that is not the comparator, in `DECISION_DRAWS` draws; empty where the
+    Of the first strategy that is not the comparator, in `DECISION_DRAWS` draws; None where the
     protocol names no scenario.
     """
     from sim.analyses.psa.draws_run import run_psa
@@ -461,8 +509,10 @@ def decision_variance(protocol: Path, threads: int | None = None) -> dict[str, f
 
     decision = load_protocol(protocol).decision
     if decision is None:
-        return {}
+        return None
     question = ask(protocol.parent / decision)
     psa = run_psa(question, DECISION_DRAWS, patients=DECISION_PATIENTS, threads=threads)
     others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
-    return variance_by_status(psa, others[0]) if others else {}
+    if not others:
+        return None
+    return RestsOn(variance_by_status(psa, others[0]), tuple(prior_effects(psa, others[0])))
