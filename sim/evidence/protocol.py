@@ -81,6 +81,7 @@ class CohortPlan(Part):
 
     An arm is represented by a strategy, or by several in the proportions of their weights. The
     patients of several studies may be those of one `trial`, a study whose effects they share.
+    `after_failure` says that they enter after the failure of an antibody.
     """
 
     scenario: str
@@ -88,6 +89,7 @@ class CohortPlan(Part):
     trial: str | None = None
     arms: Mapping[str, str | Mapping[str, Positive]]
     endpoints: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    after_failure: bool = False
 
     def weights(self, arm: str) -> Mapping[str, float]:
         """Return the weights of the strategies that represent an arm."""

@@ -9,7 +9,8 @@ from typing import Final
 
 from sim.evidence.observables import Measure, Observed, is_between_arms, observed
 from sim.evidence.protocol import CohortPlan, Protocol
-from sim.evidence.study import PERCENT, Endpoint, Study, log, logit
+from sim.evidence.study import PERCENT, TOXICITIES, Endpoint, Study, log, logit
+from sim.simulation.observables import Moment
 
 NORMAL_97_5: Final = 1.959963984540054
 OF_SOME: Final = ("rfs", "dor", "time_to_hct")
@@ -19,6 +20,17 @@ OF_RESPONDERS: Final = (
     "response_in_first_cycle",
     "cd19_negative",
 )
+MEASURED: Final = {Measure.MEDIAN: "median", Measure.LANDMARK: "landmark"}
+TOPICS: Final = (
+    "response",
+    "median",
+    "landmark",
+    "after allo-HCT",
+    "after failure",
+    "toxicity",
+    "other",
+)
+"""What endpoints are of, by which predictions are judged for bias."""
 EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
 """Standard error of the log of a median, times √n, of exponential times without censoring:
 used for a median without an interval."""
@@ -66,6 +78,21 @@ class Target:
     curve: str
     survival: float | None
     beyond: bool = False
+    after_failure: bool = False
+
+    @property
+    def topic(self) -> str:
+        """What the endpoint is of, one of `TOPICS`."""
+        origin = self.observed.of[0].origin
+        if self.word in TOXICITIES:
+            return "toxicity"
+        if self.after_failure or origin == Moment.FAILURE:
+            return "after failure"
+        if origin == Moment.TRANSPLANT:
+            return "after allo-HCT"
+        if self.word == "response":
+            return "response"
+        return MEASURED.get(self.observed.measure, "other")
 
     @property
     def name(self) -> str:
@@ -140,6 +167,7 @@ def _target(
         curve="/".join([plan.study, endpoint.arm, *(f"{part:x}" for part in of)]),
         survival=survival,
         beyond=endpoint.best is None,
+        after_failure=plan.after_failure,
     )
 
 

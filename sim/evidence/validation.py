@@ -29,7 +29,7 @@ from sim.evidence.protocol import COHORTS, Protocol, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
 from sim.evidence.results import ENDS, evidence_hash, read_fit, read_provenance
 from sim.evidence.study import PERCENT, TOXICITIES, Study
-from sim.evidence.targets import NORMAL_97_5, Target, targets
+from sim.evidence.targets import NORMAL_97_5, TOPICS, Target, targets
 from sim.simulation.observables import BINS_PER_MONTH, Moment
 from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.simulation.provenance import commit
@@ -44,6 +44,7 @@ SUMMARY_COLUMNS: Final = (
     "inside_percent",
     "median_width_ratio",
 )
+BIAS_COLUMNS: Final = ("topic", "endpoints", "mean_z", "mean_z_fit", "mean_z_held_out")
 SHARE_UNIT: Final = "%"
 SAMPLES: Final = 20
 """Cohorts of the published size that are drawn from each simulated one."""
@@ -212,6 +213,7 @@ def _row(protocol: Protocol, target: Target, shown: Array, errors: Array) -> dic
         "study": target.study,
         "endpoint": target.endpoint,
         "role": target.role,
+        "topic": target.topic,
         "published": published,
         **dict(zip(("low", "high"), natural(target, ends).tolist(), strict=True)),
         "predicted": predicted,
@@ -267,6 +269,33 @@ def summary(table: pd.DataFrame, register: Register) -> pd.DataFrame:
         if len(mine)
     ]
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def bias(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean standardized difference of each topic: near 0 without bias.
+
+    Returns
+    -------
+    DataFrame
+        Columns topic, endpoints, mean_z, and mean_z_fit, mean_z_held_out by role; above 0 more was
+        published than is predicted. Medians that were not reached are not counted.
+    """
+    rows = []
+    for topic in TOPICS:
+        mine = table[(table["topic"] == topic) & table["z"].notna()]
+        if len(mine):
+            rows.append(
+                {
+                    "topic": topic,
+                    "endpoints": len(mine),
+                    "mean_z": float(mine["z"].mean()),
+                    **{
+                        f"mean_z_{role}": float(mine.loc[mine["role"] == role, "z"].mean())
+                        for role in ("fit", "held_out")
+                    },
+                }
+            )
+    return pd.DataFrame(rows, columns=list(BIAS_COLUMNS))
 
 
 def fitted_studies(register: Mapping[str, Study]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from enum import StrEnum, unique
 from itertools import zip_longest
 from typing import Final
 
-from sim.clinic.draws import DRAWS, Once, Patients, RandomDraw
+from sim.clinic.draws import DRAWS, Once, RandomDraw
 from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind, Role, events_with
 from sim.clinic.toxicity import (
     DURATION_DECISION,
@@ -248,13 +248,6 @@ def _decisions(before: Sequence[Event], event: Event) -> tuple[RandomDraw, ...]:
         kind = Toxicity(event.detail)
         episode = GRADE_DECISION[kind], ONSET_DECISION[kind], DURATION_DECISION[kind]
         return tuple(draw for draw in drawn_by if draw in (*episode, RandomDraw.SEIZURE))
-    if event.kind == EventKind.TRANSPLANT:
-        is_candidate = bool(event.detail)
-        return tuple(
-            draw
-            for draw in drawn_by
-            if (Patients.CANDIDATES in DRAWS[draw].needed_by) == is_candidate
-        )
     if event.kind in (EventKind.RELAPSE, EventKind.LONG_TERM_SURVIVOR):
         transplanted = any(
             each.kind == EventKind.TRANSPLANT and each.line == event.line for each in before

@@ -14,12 +14,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto, unique
 from types import CodeType, FrameType
 from typing import Any, Final
 
-from sim.clinic import arithmetic, distributions, mortality
+from sim.clinic import arithmetic, disease, distributions, mortality
 from sim.clinic.draws import CYCLES_PER_LINE, DRAWS, Once, RandomDraw
 from sim.engine.life import PatientLife
 from sim.engine.streams import Luck
@@ -46,6 +46,8 @@ FAMILIES: Final = {
     distributions.weibull_hazard_of.__code__: "weibull",
     mortality.background_death_days.__code__: "life table",
 }
+MOVED: Final = disease.under_hazard_ratio.__code__
+"""Moves a time that was drawn under a further hazard ratio: the draw then has the moved time."""
 NUMBER_DRAWN: Final = ("u", "z", "e", "p")
 """The clinic's names of a uniform, its standard normal and its standard exponential."""
 
@@ -248,6 +250,9 @@ class DrawRecorder(Luck):
             self._returned(self._calls.pop(), value)
 
     def _returned(self, call: _Call, value: Any) -> None:  # noqa: ANN401 - the result of any rule
+        if call.code is MOVED:
+            self._moved(call, value)
+            return
         if call.role == Role.STEP:
             self._passed_on(call, value)
             return
@@ -273,6 +278,15 @@ class DrawRecorder(Luck):
             if self._ratio is not None and self._ratio[0] is draw:
                 parameters |= self._ratio[1]
             draw.distribution = Distribution(FAMILIES[call.code], parameters, value)
+
+    def _moved(self, call: _Call, value: float) -> None:
+        """Record the further hazard ratio of the time that was drawn last."""
+        draw = self.draws[-1]
+        if draw.distribution is not None and draw.result == call.arguments["days"]:
+            parameters = dict(draw.distribution.parameters)
+            parameters["hazard_ratio"] *= call.arguments["hazard_ratio"]
+            draw.distribution = replace(draw.distribution, parameters=parameters, value=value)
+            draw.result = value
 
     def _owner(self, call: _Call) -> Draw | None:
         """Return the draw whose number, or a transform of it, was passed to the call."""

@@ -314,7 +314,9 @@ def test_inotuzumab_of_an_earlier_line_counts_too():
         (RandomDraw.TRANSPLANT_DEATH, LATER_LINE): 0.15,
         (RandomDraw.TRANSPLANT_DEATH_TIME, LATER_LINE): 0.5,
     }
-    ends = [live(somebody(), script, strategy=each).log[-1] for each in ("inotuzumab", "blinatumomab")]
+    ends = [
+        live(somebody(), script, strategy=each).log[-1] for each in ("inotuzumab", "blinatumomab")
+    ]
     assert [(end.kind, end.detail) for end in ends] == [
         (EventKind.DEATH, Cause.TRANSPLANT),
         (EventKind.HORIZON, 0),

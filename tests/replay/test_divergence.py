@@ -6,7 +6,7 @@ import pytest
 
 from sim.analyses.explain.divergences import sentences
 from sim.clinic.draws import RandomDraw
-from sim.clinic.events import EventKind
+from sim.clinic.events import CAUSES, Cause, EventKind
 from sim.clinic.toxicity import Toxicity
 from sim.replay.divergence import (
     COURSE,
@@ -214,6 +214,21 @@ def test_every_event_of_the_course_has_a_decision_behind_it(pairs):
                     drawn = behind(life, event)
                     assert drawn, event
                     assert all(draw.day <= event.time_days for draw in drawn)
+
+
+def test_a_death_of_leukaemia_under_a_tki_has_its_time_behind_it(ask):
+    """60 Ph-positive patients, whose hazard the TKI changes after the time was drawn."""
+    question = ask("ph_positive_tki", patients=1, seed=3)
+    died = 0
+    for number in range(60):
+        life = replay(question, number).life("blinatumomab_tki")
+        death = life.log[-1]
+        if death.kind == EventKind.DEATH and death.detail == Cause.LEUKAEMIA:
+            died += 1
+            (drawn,) = behind(life, death)
+            assert drawn.decision in CAUSES[Cause.LEUKAEMIA].drawn_by
+            assert life.due_day(drawn) == death.time_days
+    assert died > 10
 
 
 def test_a_better_regimen_is_blamed_for_nothing_else(ask):

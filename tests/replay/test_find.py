@@ -66,13 +66,25 @@ def test_a_word_finds_whom_the_outcomes_name(numbers, rows, words, column):
 
 
 def test_responders_of_the_first_line_are_those_of_the_outcomes(numbers, rows):
-    """The scenario has one regimen a strategy, so any response is to it, in the first line."""
+    """The scenario has one regimen a strategy; all later responses are to usual care."""
     blina, chemo = (rows[name]["response"].to_numpy() for name in (BLINA, CHEMO))
-    assert numbers("responded under blinatumomab") == where(blina)
     assert numbers("responded to blinatumomab") == where(blina)
     assert numbers("responded to blinatumomab only") == where(blina & ~chemo)
     assert numbers("not responded to blinatumomab only") == where(~(blina & ~chemo))
-    assert numbers("responded") == where(blina | chemo)
+
+
+def test_a_response_to_usual_care_is_a_response_and_one_to_no_regimen(numbers, logs, rows):
+    """Counted in the logs: some respond to usual care alone."""
+    ever = [
+        {name for name, life in lives.items() if life.has(EventKind.RESPONSE)} for lives in logs
+    ]
+    blina = [BLINA in names for names in ever]
+    assert numbers("responded under blinatumomab") == where(blina)
+    assert numbers("responded") == where([bool(names) for names in ever])
+    to_usual_care_alone = np.array(blina) & ~rows[BLINA]["response"].to_numpy()
+    words = "responded under blinatumomab and not responded to blinatumomab under blinatumomab"
+    assert numbers(words) == where(to_usual_care_alone)
+    assert to_usual_care_alone.sum() > 3
 
 
 def test_causes_of_death_are_those_of_the_outcomes(numbers, rows):
@@ -158,7 +170,7 @@ def test_another_word_for_the_same_finds_the_same(question, alias):
         ),
         (
             "crs and cured under blinatumomab and refractory under salvage_chemotherapy",
-            "cured and crs under blinatumomab and not responded and refractory under Salvage chemotherapy",
+            "cured and CRS under blinatumomab and no response under Salvage chemotherapy",
         ),
     ],
 )

@@ -35,6 +35,9 @@ N = 250
 """Patients of each case: 1,000 in all, half of them in the default run, under two strategies."""
 
 every_case = pytest.mark.parametrize(("name", "seed"), CASES)
+WITH_A_TKI = ("ph_positive_tki", 3)
+"""Times of leukaemia are moved there by a drug that goes on after its line."""
+with_a_tki_too = pytest.mark.parametrize(("name", "seed"), [*CASES, WITH_A_TKI])
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +105,9 @@ def test_every_entry_belongs_to_an_event_that_has_happened(replayed_patient):
             for posting in life.postings:
                 event = life.log[posting.position]
                 entry = posting.entry
-                assert entry.line == event.line or entry.category.account != Account.COST
+                # In the books the lines of usual care are one.
+                line = min(event.line, len(life.regimens))
+                assert entry.line == line or entry.category.account != Account.COST
                 if entry.category == Category.DRUG:
                     assert entry.start_days >= event.time_days
 
@@ -262,9 +267,12 @@ FAMILIES = {
 }
 
 
-@every_case
+@with_a_tki_too
 def test_a_value_is_the_quantile_of_the_distribution_that_is_told(replayed_patient, name, seed):
-    """SciPy's quantiles of the parameters told, at the number told; 1e-9 relative."""
+    """SciPy's quantiles of the parameters told, at the number told.
+
+    1e-9 relative; in the far tail of a low hazard 1e-7, where the uniform has few digits left.
+    """
     _, patients = replayed_patient(name, seed)
     told = 0
     for patient in patients:
@@ -279,7 +287,8 @@ def test_a_value_is_the_quantile_of_the_distribution_that_is_told(replayed_patie
                 early = comparison.limit
                 u = u / early if comparison.below else (u - early) / (1.0 - early)
             expected = FAMILIES[found.family](u, **found.parameters)
-            assert found.value == pytest.approx(expected, rel=1e-9)
+            survival = (1.0 - u) ** (1.0 / found.parameters.get("hazard_ratio", 1.0))
+            assert found.value == pytest.approx(expected, rel=1e-9 if survival > 1e-5 else 1e-7)
             told += 1
     assert told > 10 * N
 
@@ -313,7 +322,7 @@ def test_the_chance_of_response_is_that_of_the_logistic_model(ask):
             assert draw.comparisons[0].limit == pytest.approx(expit(odds), rel=1e-12)
 
 
-@every_case
+@with_a_tki_too
 def test_a_time_that_came_true_is_the_day_of_an_event(replayed_patient, name, seed):
     _, patients = replayed_patient(name, seed)
     happened = 0

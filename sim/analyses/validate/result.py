@@ -25,7 +25,7 @@ from sim.analyses.psa.variance import (
 from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked, rename_options
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.errors import UserError
-from sim.evidence.validation import Prediction, predict, usual_protocol
+from sim.evidence.validation import Prediction, bias, predict, usual_protocol
 from sim.layout.cells import NOTHING, estimate_json, estimate_of
 from sim.layout.cells import number as number_cell
 from sim.layout.endpoint_words import labelled
@@ -66,6 +66,7 @@ TABLE: Final = Schema(
         text("study"),
         text("endpoint"),
         text("role", "``fit`` or ``held_out``"),
+        text("topic", "what the endpoint is of"),
         number("published", "in `unit`"),
         number("low", "ends of its 95 % interval"),
         number("high"),
@@ -184,6 +185,7 @@ def validation_json(found: Prediction, rests: RestsOn | None) -> str:
         "provenance": found.provenance,
         "decision": None if rests is None else rests.as_json(),
         "summary": records(found.summary),
+        "bias": records(bias(found.validation.table)),
         "endpoints": records(found.validation.table),
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
@@ -280,11 +282,30 @@ def print_validation(console: Console, found: Prediction, rests: RestsOn | None)
     )
     print_table(console, Table("Study and endpoint", headings, [_rows(table)]))
     print_table(console, _summary(found.summary))
+    print_table(console, _bias(bias(found.validation.table)))
     print_paragraph(console, f"{found.validation.draws:,} draws of the posterior. {MEANS}")
     if rests is not None:
         print_table(console, _priors(rests.priors))
         print_paragraph(console, f"{variance_words(rests.variance)} {PRIORS}")
     print_paragraph(console, DISCLAIMER)
+
+
+def _bias(table: pd.DataFrame) -> Table:
+    rows = [
+        Row(
+            str(one["topic"]).capitalize(),
+            [
+                Cell(str(one["endpoints"])),
+                *(
+                    Cell(f"{one[name]:+.2f}" if math.isfinite(one[name]) else NOTHING)
+                    for name in ("mean_z", "mean_z_fit", "mean_z_held_out")
+                ),
+            ],
+        )
+        for one in table.to_dict("records")
+    ]
+    headings = ("Endpoints", "All", "Fitted", "Held out")
+    return Table("Mean standardized difference, published less predicted", headings, [rows])
 
 
 def _priors(effects: Sequence[PriorEffect]) -> Table:

@@ -1,0 +1,210 @@
+"""Naming an active second line is no worse than leaving it to usual care.
+
+Inotuzumab after blinatumomab and blinatumomab after inotuzumab, each against the same first line
+followed by usual care: `blinatumomab_then_inotuzumab` as shipped, n = 20,000 in the core engine.
+Both strategies treat the same patients with the same random numbers (seed 20261120), so a
+difference is a mean of paired differences; two of its standard errors are allowed.
+
+Usual care of a parameter set may be better than the regimen that is named: in one posterior draw
+of ten it brings more remissions than blinatumomab. What is claimed of single draws is therefore
+claimed for usual care that is nowhere better than the regimen; of the draws as they are, the mean.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sim.catalog.posterior import load_posterior, of_average_study
+from sim.simulation.question import with_numbers
+from sim.simulation.run import run
+
+MONTH = 30.4375
+N, SEED = 20_000, 20261120
+MONTHS = (6, 12, 24)
+MEASURES = (*(f"alive at {months} months" for months in MONTHS), "ever transplanted")
+ORDERS = {
+    "inotuzumab second": ("blinatumomab", "inotuzumab"),
+    "blinatumomab second": ("inotuzumab", "blinatumomab"),
+}
+both_orders = pytest.mark.parametrize(("first", "second"), ORDERS.values(), ids=ORDERS)
+LOG_ODDS_OF = {
+    "blinatumomab": ("blinatumomab",),
+    "inotuzumab": ("inotuzumab", "salvage_chemotherapy"),
+}
+"""The regimens whose log odds ratios add up to that against blinatumomab."""
+NO_EFFECT_ON_TRANSPLANT = {"transplant.early_mortality_after_inotuzumab_ratio": 1.0}
+
+
+@pytest.fixture(scope="module")
+def draws():
+    """The installed posterior of an average study, a row a draw."""
+    return of_average_study(load_posterior())
+
+
+@pytest.fixture(scope="module")
+def asked(ask):
+    """Return a function that asks for a first line alone and with a second, under changes."""
+
+    def question(first, second, **changes):
+        return ask(
+            "blinatumomab_then_inotuzumab",
+            patients=N,
+            seed=SEED,
+            strategies=[
+                {"name": "usual", "sequence": [first], "then": "usual_care"},
+                {"name": "named", "sequence": [first, second], "then": "usual_care"},
+            ],
+            what_ifs={},
+            **changes,
+        )
+
+    return question
+
+
+def used(question, numbers):
+    return {name: float(value) for name, value in numbers.items() if name in question.numbers}
+
+
+def measured(outcomes):
+    """Return, for each patient, whether each of the `MEASURES` is true."""
+    alive = [outcomes["death_days"] > months * MONTH for months in MONTHS]
+    return np.column_stack([*alive, outcomes["hct_ever"]]).astype(float)
+
+
+def paired_differences(question):
+    """Return the second line named less usual care, a row a patient and a column a measure."""
+    answer = run(question)
+    named, usual = (measured(answer.arm(name).outcomes) for name in ("named", "usual"))
+    return named - usual
+
+
+def assert_no_worse(differences, *where):
+    """Assert that no mean is below 0 by more than two standard errors."""
+    mean = differences.mean(axis=0)
+    error = differences.std(axis=0, ddof=1) / math.sqrt(len(differences))
+    worse = {
+        measure: (round(value, 4), round(allowed, 4))
+        for measure, value, allowed in zip(MEASURES, mean, error, strict=True)
+        if value < -2.0 * allowed
+    }
+    assert not worse, (worse, *where)
+
+
+def against_blinatumomab(numbers, regimen, effect):
+    return sum(numbers[f"{link}.{effect}"] for link in LOG_ODDS_OF[regimen])
+
+
+def usual_care_like(numbers, regimen):
+    """Return the parameters of usual care with which it works as the regimen does."""
+    return {
+        "usual_care.response.log_odds_ratio": against_blinatumomab(
+            numbers, regimen, "response.log_odds_ratio"
+        ),
+        "usual_care.response.mrd_negative_probability": numbers[
+            f"{regimen}.response.mrd_negative_probability"
+        ],
+        "usual_care.remission_duration_ratio": numbers[f"{regimen}.remission_duration_ratio"],
+        "usual_care.transplant_log_odds_ratio": against_blinatumomab(
+            numbers, regimen, "transplant_log_odds_ratio"
+        ),
+    }
+
+
+# As shipped
+
+
+@both_orders
+def test_at_the_medians_a_named_second_line_is_no_worse_and_changes_something(
+    asked, draws, first, second
+):
+    question = asked(first, second)
+    differences = paired_differences(with_numbers(question, used(question, draws.median())))
+    assert_no_worse(differences)
+    assert differences.any(axis=0).all()
+
+
+@both_orders
+def test_over_the_posterior_a_named_second_line_is_no_worse_in_the_mean(
+    asked, draws, first, second
+):
+    """Ten draws, evenly apart; the differences of a patient are averaged over them first."""
+    question = asked(first, second)
+    total = np.zeros((N, len(MEASURES)))
+    rows = np.linspace(0, len(draws) - 1, 10).astype(int)
+    for row in rows:
+        numbers = used(question, draws.iloc[row])
+        total += paired_differences(with_numbers(question, numbers))
+    assert_no_worse(total / len(rows))
+
+
+# Where usual care is nowhere better
+
+
+@both_orders
+def test_where_usual_care_is_nowhere_better_the_named_line_is_no_worse(asked, draws, first, second):
+    """In each of ten posterior draws, its four parameters moved to the regimen's where above them.
+
+    The regimen is given without toxicity and without the effect of inotuzumab on the transplant.
+    """
+    question = asked(first, second, switches={"toxicity": False})
+    for row in np.linspace(0, len(draws) - 1, 10).astype(int):
+        numbers = question.numbers | used(question, draws.iloc[row])
+        numbers |= NO_EFFECT_ON_TRANSPLANT
+        numbers["transplant.vod_after_inotuzumab_probability"] = numbers[
+            "transplant.vod_probability"
+        ]
+        limits = usual_care_like(numbers, second)
+        numbers |= {name: min(numbers[name], limit) for name, limit in limits.items()}
+        assert_no_worse(paired_differences(with_numbers(question, numbers)), row)
+
+
+# Where usual care works as the regimen does
+
+
+def without_what_is_not_in_usual_care(numbers, second):
+    """Return numbers that make usual care and the regimen the same in these four parameters.
+
+    What inotuzumab does to a transplant is taken away.
+    """
+    return {
+        **usual_care_like(numbers, second),
+        **NO_EFFECT_ON_TRANSPLANT,
+        "transplant.vod_after_inotuzumab_probability": numbers["transplant.vod_probability"],
+    }
+
+
+@both_orders
+def test_where_usual_care_works_as_the_regimen_does_the_results_are_near_the_same(
+    asked, first, second
+):
+    """Within 3 points: cycles, their length and how long a regimen is tried still differ."""
+    question = asked(first, second, switches={"toxicity": False})
+    numbers = without_what_is_not_in_usual_care(question.numbers, second)
+    differences = paired_differences(with_numbers(question, numbers))
+    assert (abs(differences.mean(axis=0)) < 0.03).all()
+    apart = paired_differences(question).mean(axis=0)
+    assert (abs(apart) > 0.03).any() or second == "blinatumomab"
+
+
+@both_orders
+def test_a_regimen_tried_for_one_cycle_and_usual_care_like_it_are_the_same_to_the_day(
+    asked, first, second
+):
+    """Assessed on one day, with one chance of response: every outcome of every patient."""
+    question = asked(first, second, switches={"toxicity": False})
+    numbers = question.numbers
+    cycle = "schedule.infusion_days" if second == "blinatumomab" else "schedule.first_cycle_days"
+    same = {
+        **without_what_is_not_in_usual_care(numbers, second),
+        "usual_care.schedule.first_cycle_days": numbers[f"{second}.{cycle}"],
+        "usual_care.response.complete_share": numbers[f"{second}.response.complete_share"],
+        f"{second}.response.first_cycle_share": 1.0,
+        f"{second}.response.progression_after_first_cycle_probability": 1.0,
+    }
+    answer = run(with_numbers(question, same))
+    named, usual = (answer.arm(name).outcomes for name in ("named", "usual"))
+    assert named.equals(usual)
+    assert usual["hct_ever"].sum() > usual["hct_in_remission"].sum() + 1000
