@@ -299,7 +299,8 @@ def _transplant_effect(plan: RegimenPlan, values: Values, settings: Settings) ->
 
 def _remaining_ratio(plan: RegimenPlan, values: Values, settings: Settings) -> float:
     """Return the comparator's duration of remission against the regimen's own, where it is shorter."""
-    if settings.benefit_after_stopping and settings.benefit_fades_from_days == NEVER:
+    lasts = settings.benefit_after_stopping and settings.benefit_fades_from_days == NEVER
+    if lasts or plan == USUAL_CARE:
         return 1.0
     reference = settings.comparator_regimen
     theirs = 1.0 if reference is None else values[f"{reference}.remission_duration_ratio"]

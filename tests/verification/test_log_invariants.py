@@ -97,6 +97,39 @@ def test_lines_and_cycles_count_up(walk, data):
 
 
 @for_drawn_questions
+def test_every_line_begins_once_and_those_after_the_named_ones_are_usual_care(walk, data):
+    """Who has MRD only and no regimen is in remission, untreated, until the second line."""
+    for trace in walk(data).traces:
+        untreated = trace.patient.mrd_only and not trace.regimens
+        started = [
+            (event.line, event.kind)
+            for event in trace.log
+            if event.kind in (EventKind.LINE_STARTED, EventKind.USUAL_CARE_STARTED)
+        ]
+        lines = [line for line, _ in started]
+        assert lines == list(range(untreated, untreated + len(lines)))
+        for line, kind in started:
+            assert (kind == EventKind.LINE_STARTED) == (line < len(trace.regimens))
+        care = [event.kind for event in trace.log].count(EventKind.SUPPORTIVE_CARE_STARTED)
+        assert care <= 1
+
+
+@for_drawn_questions
+def test_usual_care_is_assessed_once_unless_something_comes_before(walk, data):
+    """On the day after its start that the parameters say; nothing is given in between."""
+    simulation = walk(data)
+    for trace in simulation.traces:
+        for event, following in pairwise(trace.log):
+            if event.kind == EventKind.USUAL_CARE_STARTED:
+                days = simulation.question.numbers["usual_care.schedule.first_cycle_days"]
+                if following.kind in (EventKind.RESPONSE, EventKind.NO_RESPONSE):
+                    assert following.time_days == event.time_days + days
+                else:
+                    assert following.kind in TERMINAL
+                    assert following.time_days <= event.time_days + days
+
+
+@for_drawn_questions
 def test_remission_ends_before_life_does(walk, data):
     for trace in walk(data).traces:
         row = outcome(trace.log)
@@ -200,9 +233,10 @@ def test_leukaemia_is_in_remission_or_active_and_changes_as_it_can(walk, data):
                 answered.add(event.line)
                 remission, transplanted = event.kind == EventKind.RESPONSE, False
             elif event.kind == EventKind.TRANSPLANT:
-                assert remission == (event.detail == 1)
-                assert not transplanted or event.detail == 0
-                remission = transplanted = True
+                assert remission
+                assert not transplanted
+                assert event.detail == (event.line == 0)
+                transplanted = True
             elif event.kind == EventKind.RELAPSE:
                 assert remission
                 remission = transplanted = False
@@ -262,7 +296,7 @@ def test_cd19_is_lost_to_what_targets_it_and_once_lost_stays_lost(walk, data):
             if event.kind == EventKind.CD19_LOSS:
                 assert trace.regimens[event.line].startswith("blinatumomab")
                 lost = True
-            elif event.kind == EventKind.RESPONSE and lost:
+            elif event.kind == EventKind.RESPONSE and lost and event.line < len(trace.regimens):
                 assert not trace.regimens[event.line].startswith("blinatumomab")
 
 

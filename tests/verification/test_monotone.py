@@ -36,6 +36,12 @@ def before_the_end(trace, end):
         ("real_world", OTHER_SEED, "transplant.early_mortality", 3.0),
         ("tower", 0, "transplant.late_mortality_per_month", 3.0),
         ("real_world", OTHER_SEED, "transplant.vod_mortality_ratio", 2.0),
+        (
+            "blinatumomab_then_inotuzumab",
+            0,
+            "transplant.early_mortality_after_inotuzumab_ratio",
+            2.0,
+        ),
         ("tower", 0, "survivor.mortality_ratio", 2.0),
         ("real_world", OTHER_SEED, "disease.refractory_median_months", 0.7),
         ("tower", 0, "disease.relapsed_median_months", 0.7),

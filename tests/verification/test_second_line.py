@@ -5,9 +5,9 @@ followed by usual care: `blinatumomab_then_inotuzumab` as shipped, n = 20,000 in
 Both strategies treat the same patients with the same random numbers (seed 20261120), so a
 difference is a mean of paired differences; two of its standard errors are allowed.
 
-Usual care of a parameter set may be better than the regimen that is named: in one posterior draw
-of ten it brings more remissions than blinatumomab. What is claimed of single draws is therefore
-claimed for usual care that is nowhere better than the regimen; of the draws as they are, the mean.
+Usual care may be better than the regimen that is named: in some posterior draws it brings more
+remissions than blinatumomab, and then it should win. Of single draws the claim is therefore made
+for usual care that is nowhere better than the regimen; of the draws as they are, for their mean.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ def test_at_the_medians_a_named_second_line_is_no_worse_and_changes_something(
     assert differences.any(axis=0).all()
 
 
+@pytest.mark.slow
 @both_orders
 def test_over_the_posterior_a_named_second_line_is_no_worse_in_the_mean(
     asked, draws, first, second
@@ -143,6 +144,7 @@ def test_over_the_posterior_a_named_second_line_is_no_worse_in_the_mean(
 # Where usual care is nowhere better
 
 
+@pytest.mark.slow
 @both_orders
 def test_where_usual_care_is_nowhere_better_the_named_line_is_no_worse(asked, draws, first, second):
     """In each of ten posterior draws, its four parameters moved to the regimen's where above them.
@@ -180,13 +182,17 @@ def without_what_is_not_in_usual_care(numbers, second):
 def test_where_usual_care_works_as_the_regimen_does_the_results_are_near_the_same(
     asked, first, second
 ):
-    """Within 3 points: cycles, their length and how long a regimen is tried still differ."""
+    """Within 1 point: for how many cycles a regimen is tried, and how long, still differs.
+
+    They are further apart as soon as usual care brings a third of the odds of response.
+    """
     question = asked(first, second, switches={"toxicity": False})
     numbers = without_what_is_not_in_usual_care(question.numbers, second)
-    differences = paired_differences(with_numbers(question, numbers))
-    assert (abs(differences.mean(axis=0)) < 0.03).all()
-    apart = paired_differences(question).mean(axis=0)
-    assert (abs(apart) > 0.03).any() or second == "blinatumomab"
+    alike = paired_differences(with_numbers(question, numbers)).mean(axis=0)
+    assert (abs(alike) < 0.01).all()
+    numbers["usual_care.response.log_odds_ratio"] -= math.log(3.0)
+    apart = paired_differences(with_numbers(question, numbers)).mean(axis=0)
+    assert (apart > 0.01).all()
 
 
 @both_orders

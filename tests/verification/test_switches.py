@@ -129,7 +129,7 @@ def test_switching_toxicity_off_is_setting_its_probabilities_to_zero(ask, name, 
 @with_sequences
 @pytest.mark.parametrize("how", ["age limit", "switch"])
 def test_where_nobody_may_be_transplanted_nobody_is(ask, simulated, name, seed, how):
-    """The age limit holds for transplant in remission and for rescue by usual care."""
+    """The age limit holds in the remission of every line, those of usual care among them."""
     change = {
         "age limit": {"parameters": {"candidacy.maximum_age_years": 0.0}},
         "switch": {"switches": {"transplant": False}},
@@ -189,24 +189,19 @@ def test_weibull_relapse_reads_its_shape_and_no_sigma(ask, simulated, name, seed
 
 @every_case
 def test_where_response_is_impossible_nobody_responds(ask, name, seed):
-    """Transplant is left to those whom usual care rescues."""
+    """To any line, usual care among them; and nobody is transplanted."""
     question = ask(name, patients=1000, seed=seed, parameters={"response.baseline_logit": -50.0})
     answer = run(question, trace=400)
-    assert EventKind.RESPONSE not in happened(answer)
-    assert {
-        event.detail
-        for trace in answer.traces
-        for event in trace.log
-        if event.kind == EventKind.TRANSPLANT
-    } == {0}
+    assert EventKind.USUAL_CARE_STARTED in happened(answer)
+    assert not happened(answer) & {EventKind.RESPONSE, EventKind.TRANSPLANT}
     for arm in answer.arms:
-        columns = arm.outcomes[["response", "complete_remission", "mrd_negative"]]
+        columns = arm.outcomes[["response", "complete_remission", "mrd_negative", "hct_ever"]]
         assert not columns.to_numpy().any()
         assert not arm.outcomes["hct_in_remission"].any()
         assert arm.outcomes["rfs_days"].isna().all()
         assert not arm.outcomes["efs_days"].any()
         assert np.isinf(arm.outcomes["remission_days"]).all()
-    assert nothing_in(answer, Category.FOLLOW_UP)
+    assert nothing_in(answer, Category.FOLLOW_UP, Category.TRANSPLANT)
 
 
 @every_case

@@ -349,13 +349,14 @@ def _draw_curves(
     curves = [curve for curve in validation.curves if _name(curve.target) == name]
     for curve in curves:
         _band(axes, curve)
+    drawn = {curve.target.curve: curve.endpoint for curve in curves}
     published = [
         (target, table.loc[place])
         for place, target in enumerate(validation.targets)
-        if _name(target) == name and target.survival is not None and _drawn(target, curves)
+        if _name(target) == name and target.survival is not None and target.curve in drawn
     ]
     for target, row in published:
-        _mark(axes, target, row)
+        _mark(axes, target, row, drawn[target.curve])
     subsets = {str(row.label).partition(", ")[2] for _, row in published}
     title = str(published[0][1].heading)
     if len(subsets) == 1 and (subset := subsets.pop()):
@@ -372,10 +373,6 @@ def _draw_curves(
     axes.grid(visible=True)
 
 
-def _drawn(target: Target, curves: Sequence[PredictedCurve]) -> bool:
-    return any(target.curve == curve.target.curve for curve in curves)
-
-
 def _band(axes: Axes, curve: PredictedCurve) -> None:
     _, colour, dashes = STYLES[curve.endpoint]
     months = np.arange(LAST_MONTH + 1)
@@ -383,9 +380,13 @@ def _band(axes: Axes, curve: PredictedCurve) -> None:
     axes.plot(months, curve.middle, color=colour, linestyle=dashes)
 
 
-def _mark(axes: Axes, target: Target, row: Any) -> None:  # noqa: ANN401 - a row of mixed types
+def _mark(
+    axes: Axes,
+    target: Target,
+    row: Any,  # noqa: ANN401 - a row of mixed types
+    endpoint: str,
+) -> None:
     """Mark a median near the line of 50 %, or a landmark at its time, with its interval."""
-    endpoint = target.curve.rsplit("/", maxsplit=1)[1]
     _, colour, _ = STYLES[endpoint]
     y = MIDDLE + OFFSETS[endpoint]
     if target.at_months is None:
