@@ -1,71 +1,258 @@
-"""What a tally shows is what patients show, one by one."""
+"""Endpoints of the register are estimated from counts as they would be from single patients.
+
+Patients are made here one by one, counted by the observables of an endpoint, and the estimate is
+held against the textbook's from the same patients: scipy's Kaplan-Meier curve, quantiles, partial
+likelihoods written out and maximised, tables by hand. Times are whole sixteenths of a month, the
+bins of the counts, so that counting loses nothing.
+"""
+
+from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.special import logit
+from scipy.special import expit, logit
+from scipy.stats import CensoredData, ecdf
+from scipy.stats.contingency import odds_ratio
 
-from sim.clinic.units import DAYS_PER_MONTH
-from sim.evidence.protocol import known, log_hazard_ratio, log_median_error, logit_of, observe
-from sim.evidence.study import ENDPOINTS
-from sim.evidence.targets import Target
-from sim.simulation.tally import BINS, BINS_PER_MONTH, ROW, bin_of
+from sim.clinic.units import DAYS_PER_MONTH, NEVER
+from sim.engine.outcomes import Noted
+from sim.evidence.observables import (
+    CURVES,
+    FOLLOW_UP_MONTHS,
+    INCIDENCES,
+    SHARES,
+    Counted,
+    Measure,
+    counted,
+    estimate,
+    is_between_arms,
+    log_hazard_ratio,
+    log_median_error,
+    logit_of,
+    median_months,
+    observed,
+    unknown_words,
+)
+from sim.evidence.register import load_register
+from sim.evidence.study import ENDPOINTS, Endpoint
+from sim.simulation.observables import (
+    BINS_PER_MONTH,
+    BITS,
+    OBSERVED_BINS,
+    OBSERVED_MONTHS,
+    Moment,
+    count_observables,
+    new_observed,
+    observed_bin,
+    records_of,
+)
+from tests.support.places import ROOT
+
+REGISTER = load_register(ROOT / "calibration" / "evidence")
+TIME_AND_RATIO = ("percent", "months", "ratio")
+NOT_SHOWN = {"cycles_median", "cytopenia_severe"}
+"""Words of the register that no simulated cohort shows."""
+A_BIN = 1.0 / BINS_PER_MONTH
 
 
-def counted(months):
-    """Count times in months as the tally does."""
-    bins = [bin_of(time * DAYS_PER_MONTH) for time in months]
-    return np.bincount(bins, minlength=BINS)
+@dataclass
+class Person:
+    """A patient: what he or she has, and when it happened, in months since entry."""
+
+    has: tuple[str, ...] = ()
+    remission: float = math.inf
+    assessed: float = math.inf
+    hct: float = math.inf
+    failure: float = math.inf
+    relapse: float = math.inf
+    relapse_after_hct: float = math.inf
+    death: float = math.inf
+
+    @property
+    def bits(self):
+        """Everything by its bit; whoever has a time has what it is the time of."""
+        implied = {"response": self.remission, "hct_ever": self.hct, "failed": self.failure}
+        names = {*self.has, *(name for name, time in implied.items() if time < math.inf)}
+        return sum(BITS[name] for name in names)
+
+    def noted(self):
+        return Noted(
+            remission_days=days(self.remission),
+            assessed_days=days(self.assessed),
+            transplant_days=days(self.hct),
+            failure_days=days(self.failure),
+            relapse_days=days(self.relapse),
+            relapse_after_transplant_days=days(self.relapse_after_hct),
+            death_days=days(self.death),
+            marks=self.bits,
+        )
+
+
+def days(months):
+    return months * DAYS_PER_MONTH if months < math.inf else NEVER
+
+
+def endpoint(word, **written):
+    """Return an endpoint of the register: the word, and what its patients have in common."""
+    kind = "months" if word.endswith("months") else "ratio" if word.endswith("ratio") else "percent"
+    usual = {
+        "arm": "a",
+        "endpoint": word,
+        "definition": "d",
+        "value": {"percent": 50.0, "months": 6.0, "ratio": 0.7}[kind],
+        "n": 100,
+        "source": "s",
+        "place": "p",
+        "role": "fit",
+        "why": "w",
+    }
+    if kind == "ratio":
+        usual["against"] = "b"
+    return Endpoint.model_validate({**usual, **written})
+
+
+def tally_of(observables, *arms):
+    """Count the patients of each arm, one by one, in the observables."""
+    seen = new_observed(len(observables), 1, len(arms))
+    for s, people in enumerate(arms):
+        for person in people:
+            count_observables(records_of(observables), seen, 0, s, person.noted(), 0)
+    return SimpleNamespace(counts=SimpleNamespace(observed=type(seen)(*(part[0] for part in seen))))
+
+
+def estimated(one, people, others=None):
+    """Return the estimate of an endpoint from patients; of a ratio between arms from both."""
+    shown = observed(one)
+    tally = tally_of(shown.of, people, people if others is None else others)
+    arms = [0] * len(shown.of)
+    if others is not None:
+        arms[-1] = 1
+    return estimate(shown, [counted(tally, {arm: 1.0}, place) for place, arm in enumerate(arms)])
+
+
+def sixteenths(rng, median, size):
+    """Return exponential times, rounded up to whole bins, of which some are equal."""
+    return np.ceil(rng.exponential(median / math.log(2.0), size) * BINS_PER_MONTH) / BINS_PER_MONTH
+
+
+def of_times(events, endings=None):
+    """Count times to an event, or to an ending before it, in months."""
+    bins = [np.zeros(OBSERVED_BINS), np.zeros(OBSERVED_BINS)]
+    endings = [math.inf] * len(events) if endings is None else endings
+    for event, ending in zip(events, endings, strict=True):
+        bins[int(event > ending)][observed_bin(days(min(event, ending)))] += 1.0
+    return Counted(float(len(events)), 0.0, *bins)
+
+
+# Bins
+
+
+def test_bins_are_closed_at_their_later_end_and_the_last_is_open():
+    width = DAYS_PER_MONTH / BINS_PER_MONTH
+    last = OBSERVED_BINS - 1
+    assert [observed_bin(k * width) for k in (-1, 0, 1, 2, 16)] == [0, 0, 0, 1, 15]
+    assert observed_bin(1.001 * width) == 1
+    assert observed_bin(OBSERVED_MONTHS * DAYS_PER_MONTH - 0.1) == last - 1
+    assert observed_bin(OBSERVED_MONTHS * DAYS_PER_MONTH) == observed_bin(NEVER) == last
+
+
+# Kaplan and Meier
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    """200 patients in remission from month 1 on: relapse, death, and allo-HCT for 80."""
+    rng = np.random.default_rng(17)
+    relapse, death = (1.0 + sixteenths(rng, median, 200) for median in (9.0, 14.0))
+    hct = np.where(np.arange(200) < 80, 1.0 + sixteenths(rng, 4.0, 200), math.inf)
+    return [
+        Person(
+            remission=1.0,
+            relapse=r if r < d else math.inf,
+            relapse_after_hct=r if t < r < d else math.inf,
+            failure=r if r < d else math.inf,
+            death=d,
+            hct=t if t < min(r, d) else math.inf,
+            has=("ph_positive",) if i % 3 == 0 else (),
+        )
+        for i, (r, d, t) in enumerate(zip(relapse, death, hct, strict=True))
+    ]
+
+
+def kaplan_meier(events, endings):
+    """Return scipy's survival of single patients, and its median."""
+    times = np.minimum(events, endings)
+    curve = ecdf(CensoredData.right_censored(times, np.asarray(endings) < np.asarray(events))).sf
+    below = curve.quantiles[curve.probabilities <= 0.5]
+    return curve, float(below[0]) if len(below) else math.inf
+
+
+def columns(people, *names):
+    return [np.array([getattr(person, name) for person in people]) for name in names]
+
+
+# Equal times and censored patients; both estimates are the same numbers, to rounding.
+@pytest.mark.parametrize("months", [1.0, 3.5, 12.0, 18.0])
+def test_survival_censored_at_transplant_is_that_of_kaplan_and_meier(cohort, months):
+    relapse, death, hct = columns(cohort, "relapse", "death", "hct")
+    curve, _ = kaplan_meier(np.minimum(relapse, death) - 1.0, hct - 1.0)
+    one = endpoint("rfs_percent", at_months=months, censored_at="transplant")
+    assert expit(estimated(one, cohort)) == pytest.approx(curve.evaluate(months), abs=1e-12)
+
+
+def test_censoring_matters_in_these_patients(cohort):
+    whole = endpoint("rfs_percent", at_months=12.0)
+    censored = endpoint("rfs_percent", at_months=12.0, censored_at="transplant")
+    assert abs(estimated(whole, cohort) - estimated(censored, cohort)) > 0.05
+
+
+# Scipy gives the end of the bin in which survival falls to a half; ours lies within that bin.
+@pytest.mark.parametrize("censored_at", [None, "transplant"])
+@pytest.mark.parametrize("word", ["rfs_median_months", "dor_median_months", "os_median_months"])
+def test_median_lies_in_the_bin_in_which_half_have_the_event(cohort, word, censored_at):
+    relapse, death, hct = columns(cohort, "relapse", "death", "hct")
+    event, since = (death, 0.0) if word.startswith("os") else (np.minimum(relapse, death), 1.0)
+    endings = hct if censored_at else np.full(len(hct), math.inf)
+    _, median = kaplan_meier(event - since, endings - since)
+    found = math.exp(estimated(endpoint(word, censored_at=censored_at), cohort))
+    assert median - A_BIN - 1e-9 <= found <= median + 1e-9
+
+
+# 10^6 expected patients; within a bin the exponential is nearly a straight line.
+@pytest.mark.parametrize("median", [0.8, 5.3, 40.0])
+def test_median_of_exponential_times_is_the_closed_form(median):
+    assert median_months(expected(median, 1e6)) == pytest.approx(median, rel=2e-3)
 
 
 def expected(median, patients=1e9):
-    """Return the expected counts of exponential times, as whole numbers."""
-    edges = np.append(np.arange(BINS) / BINS_PER_MONTH, math.inf)
-    survival = 0.5 ** (edges / median)
-    return np.round(patients * -np.diff(survival)).astype(np.int64)
+    """Return the expected counts of exponential times."""
+    edges = np.append(np.arange(OBSERVED_BINS) / BINS_PER_MONTH, math.inf)
+    return Counted(
+        patients, 0.0, patients * -np.diff(0.5 ** (edges / median)), np.zeros(OBSERVED_BINS)
+    )
 
 
-def partial_likelihood(times, arm, follow_up):
-    """Return minus the log partial likelihood with Breslow's ties, patient by patient."""
-
-    def minus(effect):
-        risk = np.exp(effect * arm)
-        return -sum(
-            effect * arm[i] - math.log(risk[times >= times[i]].sum())
-            for i in range(len(times))
-            if times[i] <= follow_up
-        )
-
-    return minus
+# Two thirds are alive after the ten years that are counted: the hazard of these goes on.
+def test_median_beyond_the_counts_takes_the_hazard_to_go_on():
+    hazard = -math.log(2.0 / 3.0) / OBSERVED_MONTHS
+    found = median_months(of_times([60.0] * 10 + [math.inf] * 20))
+    assert found == pytest.approx(math.log(2.0) / hazard)
+    assert found > OBSERVED_MONTHS
 
 
-# n = 60 against 50, ties at whole months; both maximise the same function, to 1e-6.
-@pytest.mark.parametrize("follow_up", [None, 12.0, 4.0])
-def test_hazard_ratio_maximises_the_partial_likelihood_of_single_patients(follow_up):
-    rng = np.random.default_rng(3)
-    mine, theirs = np.ceil(rng.exponential(9.0, 60)), np.ceil(rng.exponential(5.0, 50))
-    times = np.concatenate([mine, theirs])
-    arm = np.repeat([1.0, 0.0], [60, 50])
-    minus = partial_likelihood(times, arm, follow_up or math.inf)
-    found = minimize_scalar(minus, bounds=(-3, 3), method="bounded", options={"xatol": 1e-9}).x
-    effect = log_hazard_ratio(counted(mine), counted(theirs), follow_up)
-    assert effect == pytest.approx(found, abs=1e-6)
+def test_median_of_nobody_or_without_an_event_is_finite():
+    assert math.isfinite(median_months(of_times([])))
+    assert OBSERVED_MONTHS < median_months(of_times([math.inf] * 5)) < math.inf
 
 
-# Times in bins of 1/16 month: the ratio of two rates is met to 1e-2 of its logarithm.
-@pytest.mark.parametrize("follow_up", [None, 24.0, 6.0])
-def test_hazard_ratio_of_exponential_times_is_the_ratio_of_their_rates(follow_up):
-    effect = log_hazard_ratio(expected(8.0), expected(4.0), follow_up)
-    assert effect == pytest.approx(math.log(0.5), rel=1e-2)
-
-
-def test_hazard_ratio_changes_sign_when_the_arms_are_exchanged():
-    one, other = expected(7.0, 1e5), expected(5.0, 1e5)
-    forth, back = log_hazard_ratio(one, other, 24.0), log_hazard_ratio(other, one, 24.0)
-    assert forth == pytest.approx(-back, abs=1e-12)
+def test_survival_of_nobody_is_half_a_patient_of_the_cohort():
+    one = endpoint("os_percent", at_months=6.0)
+    assert estimated(one, [Person(death=3.0)] * 40) == logit_of(0.0, 40.0) == logit_of(0.5, 40.0)
 
 
 # Density λ/2 at the median ln 2/λ: 1/(√n ln 2); the window of ±20 % misses it by less than 1 %.
@@ -80,15 +267,106 @@ def test_error_of_a_median_of_exponential_times_is_the_closed_form(n, median):
 def test_error_of_a_median_is_the_spread_of_sampled_medians():
     rng = np.random.default_rng(11)
     medians = np.median(rng.lognormal(2.0, 0.8, (4000, 101)), axis=1)
-    error = log_median_error(counted(rng.lognormal(2.0, 0.8, 200_000)), 101.0)
+    error = log_median_error(of_times(rng.lognormal(2.0, 0.8, 100_000)), 101.0)
     assert error == pytest.approx(np.log(medians).std(), rel=0.05)
 
 
 def test_median_that_is_not_reached_has_no_finite_error():
-    never = np.zeros(BINS, dtype=np.int64)
-    never[-1] = 10
-    assert log_median_error(never, 10.0) == math.inf
-    assert log_median_error(np.zeros(BINS, dtype=np.int64), 10.0) == math.inf
+    assert log_median_error(of_times([math.inf] * 10), 10.0) == math.inf
+    assert log_median_error(of_times([]), 10.0) == math.inf
+
+
+# Incidences
+
+
+def test_incidence_is_the_share_whose_event_comes_first_by_the_time(cohort):
+    relapse, death = columns(cohort, "relapse", "death")
+    for months in (3.0, 12.0, 24.0):
+        first = (relapse - 1.0 <= months) & (relapse <= death)
+        found = estimated(endpoint("relapse_percent", at_months=months), cohort)
+        assert expit(found) == pytest.approx(first.mean(), abs=1e-12)
+
+
+def test_incidences_of_competing_events_add_up_to_what_survival_leaves(cohort):
+    shown = observed(endpoint("relapse_percent", at_months=18.0))
+    other = shown.of[0]._replace(events=shown.of[0].endings, endings=shown.of[0].events)
+    tally = tally_of((shown.of[0], other), cohort)
+    relapses, deaths = (
+        expit(estimate(shown, [counted(tally, {0: 1.0}, place)])) for place in (0, 1)
+    )
+    free = expit(estimated(endpoint("rfs_percent", at_months=18.0), cohort))
+    assert relapses + deaths == pytest.approx(1.0 - free, abs=1e-12)
+    assert min(relapses, deaths, free) > 0.05
+
+
+# Ten are transplanted in month 2: four die without relapse, after 1, 3, 5 and 30 months more; three
+# relapse 2 months after it and die in month 6; one relapsed before it and dies 20 months after it.
+NRM = [
+    *(Person(remission=1.0, hct=2.0, death=2.0 + months) for months in (1.0, 3.0, 5.0, 30.0)),
+    *(Person(hct=2.0, relapse=4.0, relapse_after_hct=4.0, death=6.0) for _ in range(3)),
+    Person(failure=1.0, relapse=1.0, hct=2.0, death=22.0),
+    *(Person(hct=2.0) for _ in range(2)),
+    Person(death=3.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("word", "months", "dead"),
+    [
+        ("nrm_100_days_percent", None, 2),
+        ("nrm_percent", 4.0, 2),
+        ("nrm_percent", 5.0, 3),
+        ("nrm_percent", 20.0, 4),
+        ("nrm_percent", None, 4),
+        ("nrm_percent", 36.0, 5),
+    ],
+)
+def test_death_after_transplant_without_relapse_is_counted_by_hand(word, months, dead):
+    found = estimated(endpoint(word, at_months=months), NRM)
+    assert expit(found) == pytest.approx(dead / 10)
+
+
+def test_relapse_before_the_transplant_is_no_event_after_it():
+    one = endpoint("rfs_percent", at_months=3.0, **{"from": "transplant"})
+    # Of the ten, one dies after 1 month, one after 3, and three relapse after 2.
+    assert expit(estimated(one, NRM)) == pytest.approx(5 / 10)
+
+
+# Shares
+
+
+PEOPLE = [
+    *(Person(("complete_remission", "mrd_negative"), remission=1.0) for _ in range(4)),
+    *(Person(("mrd_negative",), remission=1.0, hct=3.0) for _ in range(2)),
+    *(Person(remission=2.0) for _ in range(3)),
+    *(Person(("interrupted", "third_cycle"), failure=2.0) for _ in range(10)),
+    Person(("cd19_lost",), failure=2.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("word", "hits", "of"),
+    [
+        ("response", 9, 20),
+        ("complete_remission", 4, 20),
+        ("mrd_negative_of_all", 6, 20),
+        ("mrd_negative_of_responders", 6, 9),
+        ("hct_ever", 2, 20),
+        ("third_cycle", 10, 20),
+        ("interrupted_for_toxicity", 10, 20),
+        ("cd19_negative", 1, 11),
+    ],
+)
+def test_shares_are_those_counted_by_hand(word, hits, of):
+    assert estimated(endpoint(word), PEOPLE) == pytest.approx(logit(hits / of))
+
+
+def test_shares_among_a_group_and_among_all_others():
+    assert estimated(endpoint("response", among=["mrd_negative"]), PEOPLE) == logit_of(6, 6)
+    others = estimated(endpoint("response", among=["not_mrd_negative"]), PEOPLE)
+    assert others == pytest.approx(logit(3 / 14))
+    both = endpoint("hct_ever", among=["response", "not_complete_remission"])
+    assert estimated(both, PEOPLE) == pytest.approx(logit(2 / 5))
 
 
 def test_shares_of_none_and_all_stay_finite():
@@ -96,73 +374,368 @@ def test_shares_of_none_and_all_stay_finite():
     assert logit_of(20, 20) == pytest.approx(-logit(0.5 / 20))
     assert logit_of(7, 20) == pytest.approx(logit(7 / 20))
     assert math.isfinite(logit_of(0, 0))
+    assert math.isfinite(estimated(endpoint("vod", among=["hct_in_remission"]), PEOPLE))
 
 
-@pytest.fixture
-def tally():
-    """One strategy, 8 patients: 5 respond, 4 MRD-negative; deaths after 1, 2, ... 8 months."""
-    flags = np.zeros((1, len(ROW)), dtype=np.int64)
-    for name, hits in (("response", 5), ("mrd_negative", 4), ("hct_ever", 3), ("severe_crs", 0)):
-        flags[0, ROW.index(name)] = hits
-    counts = SimpleNamespace(
-        flags=flags,
-        deaths=counted(np.arange(1, 9))[None],
-        relapses=counted([3, 3, 6, 9, 12])[None],
-        failures=counted(np.arange(8) + 0.5)[None],
+def test_odds_ratio_of_two_groups_is_that_of_their_table():
+    one = endpoint("response_odds_ratio", among=["mrd_negative"], against="without")
+    table = [[6, 1], [3, 11]]
+    assert estimated(one, [*PEOPLE, Person(("mrd_negative",))]) == pytest.approx(
+        math.log(odds_ratio(table, kind="sample").statistic)
     )
-    return SimpleNamespace(patients=8, counts=counts)
 
 
-# Hand computed; a median lies in the bin of 1/16 month in which half have the event.
+def test_odds_ratio_of_two_arms_is_that_of_their_table():
+    others = [*PEOPLE[:3], *PEOPLE[9:]]
+    table = [[9, 11], [3, 11]]
+    assert estimated(endpoint("response_odds_ratio"), PEOPLE, others) == pytest.approx(
+        math.log(odds_ratio(table, kind="sample").statistic)
+    )
+
+
+# Every word
+
+
+def test_event_free_survival_counts_those_without_response_from_the_first_day():
+    people = [Person(remission=1.0, death=9.0), Person(remission=1.0, relapse=3.0, death=4.0)]
+    people += [Person(failure=2.0, death=20.0), Person(failure=2.0, death=30.0)]
+    for months, free in ((1.0, 2), (3.0, 1), (8.0, 1)):
+        found = estimated(endpoint("efs_percent", at_months=months), people)
+        assert expit(found) == pytest.approx(free / 4)
+    # Progression is counted when it is found instead.
+    assert estimated(endpoint("pfs_percent", at_months=1.0), people) == logit_of(4, 4)
+    assert expit(estimated(endpoint("pfs_percent", at_months=2.5), people)) == 0.5
+
+
+def test_time_to_transplant_is_of_those_transplanted_in_remission():
+    transplanted = [
+        Person(("hct_in_remission",), remission=1.0, hct=1.0 + months) for months in (2.0, 3.0, 4.0)
+    ]
+    found = estimated(endpoint("time_to_hct_median_months"), [*transplanted, *PEOPLE])
+    assert math.exp(found) == pytest.approx(3.0, abs=A_BIN)
+
+
+def test_duration_of_remission_and_relapse_free_survival_are_one_curve():
+    dor, rfs = (observed(endpoint(f"{word}_median_months")) for word in ("dor", "rfs"))
+    assert dor == rfs
+
+
 @pytest.mark.parametrize(
-    ("word", "at_months", "value"),
+    ("origin", "moment"),
     [
-        ("response", None, logit(5 / 8)),
-        ("mrd_negative_of_all", None, logit(4 / 8)),
-        ("mrd_negative_of_responders", None, logit(4 / 5)),
-        ("hct_ever", None, logit(3 / 8)),
-        ("crs_severe", None, logit(0.5 / 8)),
-        ("os_median_months", None, math.log(4.0)),
-        ("os_percent", 2.0, logit(6 / 8)),
-        ("os_percent", 2.5, logit(6 / 8)),
-        ("efs_percent", 3.0, logit(5 / 8)),
-        ("rfs_percent", 6.0, logit(2 / 5)),
-        ("dor_median_months", None, math.log(6.0)),
+        ("randomisation", Moment.START),
+        ("start", Moment.START),
+        ("remission", Moment.REMISSION),
+        ("mrd_assessment", Moment.MRD_ASSESSMENT),
+        ("transplant", Moment.TRANSPLANT),
+        ("failure", Moment.FAILURE),
     ],
 )
-def test_endpoints_are_those_counted_by_hand(tally, word, at_months, value):
-    assert known(word)
-    assert observe(tally, 0, word, at_months) == pytest.approx(value, abs=0.03)
+def test_times_are_counted_from_where_the_register_says(origin, moment):
+    (of,) = observed(endpoint("os_median_months", **{"from": origin})).of
+    assert of.origin == moment
+    (usual,) = observed(endpoint("rfs_median_months")).of
+    assert usual.origin == Moment.REMISSION
 
 
-def test_words_that_are_not_simulated_are_not_known():
-    shown = {word for word in ENDPOINTS if known(word)}
-    assert {"response", "os_median_months", "os_hazard_ratio", "efs_percent"} <= shown
-    assert shown.isdisjoint({"vod", "acute_gvhd", "cycles_median", "death_percent"})
+def test_survival_from_failure_is_that_after_it():
+    people = [
+        Person(failure=f, death=f + after) for f, after in ((1.0, 2.0), (5.0, 3.0), (9.0, 7.0))
+    ]
+    found = estimated(endpoint("os_median_months", **{"from": "failure"}), [*people, Person()])
+    assert math.exp(found) == pytest.approx(3.0, abs=A_BIN)
 
 
-def test_ratio_and_landmark_need_what_they_are_of(tally):
-    with pytest.raises(ValueError, match="against"):
-        observe(tally, 0, "os_hazard_ratio", 24.0)
-    with pytest.raises(ValueError, match="time"):
-        observe(tally, 0, "os_percent")
-
-
-def test_share_is_a_count_and_what_is_read_from_a_curve_is_none():
-    common = {
-        "study": "s",
-        "endpoint": "e",
-        "cohort": "c",
-        "arm": "a",
-        "against": None,
-        "role": "fit",
-        "value": 0.0,
-        "below": 0.1,
-        "above": 0.1,
-        "n": 10,
-        "curve": "x",
+def test_every_word_of_the_register_is_shown_but_for_those_without_a_count():
+    words = {word for word, kind in ENDPOINTS.items() if kind in TIME_AND_RATIO}
+    made = {
+        word: endpoint(word, at_months=12.0 if word.endswith("_percent") else None)
+        for word in words
     }
-    share = Target(**common, word="response", at_months=None, events=5.0, survival=None)
-    landmark = Target(**common, word="os_percent", at_months=12.0, events=None, survival=0.5)
-    assert share.is_count
-    assert not landmark.is_count
+    shown = {word for word, one in made.items() if observed(one) is not None}
+    assert set(ENDPOINTS) - shown == NOT_SHOWN
+    known = {*SHARES, *INCIDENCES}
+    known |= {f"{curve}_{end}" for curve in CURVES for end in ("median_months", "percent")}
+    assert {word for word in shown if not word.endswith("_ratio")} <= known
+
+
+def test_measure_follows_from_the_kind_of_number():
+    expected_measures = {
+        "response": Measure.SHARE,
+        "relapse_percent": Measure.INCIDENCE,
+        "os_percent": Measure.LANDMARK,
+        "os_median_months": Measure.MEDIAN,
+        "os_hazard_ratio": Measure.HAZARD_RATIO,
+        "hct_hazard_ratio": Measure.HCT_HAZARD_RATIO,
+        "response_odds_ratio": Measure.ODDS_RATIO,
+    }
+    for word, measure in expected_measures.items():
+        at = {"at_months": 12.0} if word.endswith("_percent") else {}
+        assert observed(endpoint(word, **at)).measure == measure
+
+
+def test_every_used_endpoint_of_the_register_is_shown():
+    used = {
+        f"{name}/{key}": each
+        for name, study in REGISTER.items()
+        for key, each in study.endpoints.items()
+        if each.role != "described"
+    }
+    assert len(used) > 80
+    assert [name for name, each in used.items() if observed(each) is None] == []
+
+
+# What is not known
+
+
+@pytest.mark.parametrize("written", [{"among": ["philadelphia"]}, {"among": ["not_fit"]}])
+def test_group_that_is_unknown_is_named_and_not_shown(written):
+    one = endpoint("response", **written)
+    assert unknown_words(one) == written["among"]
+    assert observed(one) is None
+
+
+def test_unknown_group_of_the_reference_is_named_too():
+    one = endpoint("os_hazard_ratio", among=["early_relapse"], against_among=["cns", "late"])
+    assert unknown_words(one) == ["late"]
+    assert observed(one) is None
+
+
+def test_known_groups_are_not_named():
+    one = endpoint("response", among=["ph_positive", "not_age_from_55"])
+    assert unknown_words(one) == []
+    assert observed(one) is not None
+
+
+def test_origin_and_words_that_are_unknown_are_not_shown():
+    assert observed(endpoint("os_median_months", **{"from": "diagnosis"})) is None
+    assert observed(endpoint("other.pain")) is None
+    assert observed(endpoint("other.odd_ratio")) is None
+
+
+# The other group of a ratio
+
+
+def test_reference_of_a_group_is_its_complement():
+    one = observed(endpoint("os_hazard_ratio", among=["ph_positive"]))
+    assert [(of.required, of.excluded) for of in one.of] == [
+        (BITS["ph_positive"], 0),
+        (0, BITS["ph_positive"]),
+    ]
+    other = observed(endpoint("os_hazard_ratio", among=["not_ph_positive"]))
+    assert other.of == one.of[::-1]
+
+
+def test_complement_of_two_words_has_to_be_given():
+    two = ["ph_positive", "cns"]
+    assert observed(endpoint("os_hazard_ratio", among=two)) is None
+    given = observed(endpoint("os_hazard_ratio", among=two, against_among=["not_cns"]))
+    assert given.of[1].excluded == BITS["cns"]
+    assert given.of[1].required == 0
+
+
+def test_ratio_without_a_group_is_between_arms():
+    between = endpoint("os_hazard_ratio")
+    assert is_between_arms(between)
+    first, second = observed(between).of
+    assert first == second
+    for within in (
+        endpoint("os_hazard_ratio", among=["cns"]),
+        endpoint("hct_hazard_ratio"),
+        endpoint("os_median_months"),
+    ):
+        assert not is_between_arms(within)
+
+
+# Cox's model
+
+
+def partial_likelihood(times, group, follow_up):
+    """Return minus the log partial likelihood with Breslow's ties, patient by patient."""
+    until, seen, marked = times
+
+    def minus(effect):
+        risk = np.exp(effect * group)
+        return -sum(
+            effect * group[i] - math.log(risk[until >= until[i]].sum())
+            for i in np.flatnonzero(seen & marked & (until <= follow_up))
+        )
+
+    return minus
+
+
+def maximised(minus):
+    return minimize_scalar(minus, bounds=(-4, 4), method="bounded", options={"xatol": 1e-10}).x
+
+
+def arm(rng, median, size, has=()):
+    """Return patients with times of death and of transplant in whole months: many are equal."""
+    death = np.ceil(rng.exponential(median / math.log(2.0), size))
+    hct = np.where(rng.random(size) < 0.4, np.ceil(rng.exponential(6.0, size)), math.inf)
+    return [
+        Person(has, hct=t if t < d else math.inf, death=d) for d, t in zip(death, hct, strict=True)
+    ]
+
+
+def survived(people, *, censored):
+    death, hct = columns(people, "death", "hct")
+    ending = hct if censored else np.full(len(death), math.inf)
+    return np.minimum(death, ending), death <= ending, np.full(len(death), True)
+
+
+# n = 60 against 50, ties at whole months; both maximise the same function, to 1e-6.
+@pytest.mark.parametrize("censored", [False, True])
+def test_hazard_ratio_of_arms_maximises_the_partial_likelihood_of_single_patients(censored):
+    rng = np.random.default_rng(3)
+    mine, theirs = arm(rng, 9.0, 60), arm(rng, 5.0, 50)
+    group = np.repeat([1.0, 0.0], [60, 50])
+    times = survived([*mine, *theirs], censored=censored)
+    found = maximised(partial_likelihood(times, group, FOLLOW_UP_MONTHS))
+    one = endpoint("os_hazard_ratio", **({"censored_at": "transplant"} if censored else {}))
+    assert estimated(one, mine, theirs) == pytest.approx(found, abs=1e-6)
+    assert abs(found) > 0.1
+
+
+def test_hazard_ratio_of_a_group_maximises_the_partial_likelihood_of_single_patients():
+    rng = np.random.default_rng(4)
+    people = [*arm(rng, 4.0, 40, ("ph_positive",)), *arm(rng, 9.0, 70)]
+    group = np.repeat([1.0, 0.0], [40, 70])
+    times = survived(people, censored=False)
+    found = maximised(partial_likelihood(times, group, FOLLOW_UP_MONTHS))
+    one = endpoint("os_hazard_ratio", among=["ph_positive"])
+    assert estimated(one, people) == pytest.approx(found, abs=1e-6)
+    other = endpoint("os_hazard_ratio", among=["not_ph_positive"])
+    assert estimated(other, people) == pytest.approx(-found, abs=1e-6)
+
+
+@pytest.mark.parametrize("follow_up", [12.0, 4.0])
+def test_events_after_the_follow_up_do_not_count(follow_up):
+    rng = np.random.default_rng(5)
+    mine, theirs = (np.ceil(rng.exponential(mean, 60)) for mean in (9.0, 5.0))
+    until = np.concatenate([mine, theirs])
+    everyone = np.full(120, True)
+    group = np.repeat([1.0, 0.0], 60)
+    found = maximised(partial_likelihood((until, everyone, everyone), group, follow_up))
+    effect = log_hazard_ratio(*(at_risk(of_times(each)) for each in (mine, theirs)), follow_up)
+    assert effect == pytest.approx(found, abs=1e-6)
+
+
+def at_risk(of):
+    return of.events, of.at_risk
+
+
+# Times in bins of 1/16 month: the ratio of two rates is met to 1e-2 of its logarithm.
+@pytest.mark.parametrize("follow_up", [120.0, 24.0, 6.0])
+def test_hazard_ratio_of_exponential_times_is_the_ratio_of_their_rates(follow_up):
+    effect = log_hazard_ratio(at_risk(expected(8.0)), at_risk(expected(4.0)), follow_up)
+    assert effect == pytest.approx(math.log(0.5), rel=1e-2)
+
+
+def test_hazard_ratio_changes_sign_when_the_arms_are_exchanged():
+    one, other = at_risk(expected(7.0, 1e5)), at_risk(expected(5.0, 1e5))
+    forth, back = log_hazard_ratio(one, other, 24.0), log_hazard_ratio(other, one, 24.0)
+    assert forth == pytest.approx(-back, abs=1e-9)
+
+
+# Without an event in one group half of one is counted there, over its time at risk.
+def test_hazard_ratio_of_a_group_without_events_is_finite():
+    none, some = of_times([math.inf] * 10), of_times([6.0, 12.0] + [math.inf] * 8)
+    bins = 24 * BINS_PER_MONTH
+    rate = 2.0 / (8 * bins + 6 * BINS_PER_MONTH + 12 * BINS_PER_MONTH)
+    expected_ratio = math.log((0.5 / (10 * bins)) / rate)
+    assert log_hazard_ratio(at_risk(none), at_risk(some), 24.0) == pytest.approx(expected_ratio)
+    assert log_hazard_ratio(at_risk(some), at_risk(none), 24.0) == pytest.approx(-expected_ratio)
+
+
+def time_dependent_likelihood(death, hct, follow_up):
+    """Return minus the log partial likelihood with allo-HCT as a covariate that changes in time.
+
+    At each death everyone alive is at risk, with the covariate of that day.
+    """
+
+    def minus(effect):
+        total = 0.0
+        for i in np.flatnonzero(death <= follow_up):
+            alive = death >= death[i]
+            transplanted = hct[alive] < death[i]
+            mine = effect * (hct[i] < death[i])
+            total += mine - math.log(np.exp(effect * transplanted).sum())
+        return -total
+
+    return minus
+
+
+def with_transplants(seed, size, since=0.0, has=()):
+    """Return patients of whom some are transplanted, and die at half the rate after it."""
+    rng = np.random.default_rng(seed)
+    death = np.ceil(rng.exponential(10.0, size))
+    hct = np.where(rng.random(size) < 0.5, np.ceil(rng.exponential(4.0, size)), math.inf)
+    later = hct < death
+    death = np.where(later, hct + np.ceil(2.0 * np.where(later, death - hct, 1.0)), death)
+    return [
+        Person(has, remission=since or math.inf, hct=since + t, death=since + d)
+        for d, t in zip(death, np.where(later, hct, math.inf), strict=True)
+    ]
+
+
+# n = 250 patients with ties at whole months; both maximise the same function, to 1e-6.
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_transplant_as_it_happens_is_a_time_dependent_covariate(seed):
+    people = with_transplants(seed, 250)
+    death, hct = columns(people, "death", "hct")
+    found = maximised(time_dependent_likelihood(death, hct, FOLLOW_UP_MONTHS))
+    assert estimated(endpoint("hct_hazard_ratio"), people) == pytest.approx(found, abs=1e-6)
+    # To compare those ever transplanted with the others would favour whoever lives to have one.
+    naive = estimated(endpoint("os_hazard_ratio", among=["hct_ever"]), people)
+    assert naive < found - 0.2
+
+
+def test_transplant_as_it_happens_from_remission_is_of_the_responders():
+    people = [*with_transplants(4, 200, since=2.0), *(Person(death=3.0) for _ in range(50))]
+    death, hct = (each - 2.0 for each in columns(people[:200], "death", "hct"))
+    found = maximised(time_dependent_likelihood(death, hct, FOLLOW_UP_MONTHS))
+    one = endpoint("hct_hazard_ratio", among=["response"], **{"from": "remission"})
+    assert estimated(one, people) == pytest.approx(found, abs=1e-6)
+
+
+# Mixtures of arms
+
+
+def mixed(one, weights, *arms):
+    shown = observed(one)
+    tally = tally_of(shown.of, *arms)
+    return estimate(shown, [counted(tally, weights, place) for place in range(len(shown.of))])
+
+
+# Two arms of the same size in the proportion 3 to 1: the first one's patients three times over.
+@pytest.mark.parametrize(
+    "one",
+    [
+        endpoint("response"),
+        endpoint("os_percent", at_months=9.0),
+        endpoint("os_median_months", censored_at="transplant"),
+        endpoint("nrm_percent", at_months=9.0),
+        endpoint("os_hazard_ratio", among=["ph_positive"]),
+        endpoint("hct_hazard_ratio"),
+    ],
+    ids=lambda one: one.endpoint,
+)
+def test_mixture_of_arms_is_estimated_from_patients_pooled_by_weight(cohort, one):
+    rng = np.random.default_rng(6)
+    other = [*arm(rng, 4.0, 100), *arm(rng, 3.0, 100, ("ph_positive",))]
+    pooled = estimated(one, [*cohort * 3, *other])
+    assert mixed(one, {0: 3.0, 1: 1.0}, cohort, other) == pytest.approx(pooled, abs=1e-9)
+    assert mixed(one, {0: 0.3, 1: 0.1}, cohort, other) == pytest.approx(pooled, abs=1e-9)
+    assert abs(pooled - estimated(one, cohort)) > 1e-3
+
+
+def test_mixture_of_one_is_the_arm_itself(cohort):
+    one = endpoint("os_median_months")
+    assert mixed(one, {0: 7.0}, cohort) == estimated(one, cohort)
+
+
+def test_mixture_keeps_the_number_of_patients_of_an_arm(cohort):
+    of = observed(endpoint("response")).of
+    both = counted(tally_of(of, cohort, PEOPLE * 10), {0: 1.0, 1: 1.0}, 0)
+    assert both.patients == pytest.approx(200.0)
+    assert both.hits == pytest.approx((200 + 90) / 2)

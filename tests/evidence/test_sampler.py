@@ -6,10 +6,13 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 from scipy.stats import halfnorm, norm
 
+from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import Protocol
 from sim.evidence.sampler import Chains, Evidence, Surface, curve_correlation, sample, worst
 from sim.evidence.targets import Target
+from sim.simulation.observables import BITS, Moment, Observable
 
+SHARE = Observed(Measure.SHARE, (Observable(0, 0, BITS["response"], Moment.START, 0, 0),))
 WEIGHT = 0.4
 SPREAD_SCALE = 0.5
 MISSED = 0.3
@@ -28,6 +31,7 @@ def protocol(chains=4, warmup=500, samples=1000):
             "heterogeneity": {
                 "kind": {"parameters": ["effect"], "scale": SPREAD_SCALE, "why": "toy"}
             },
+            "toxicity": {"sd": 0.2, "why": "toy"},
             "cohorts": [{"scenario": "c", "study": "s", "arms": {"a": "a"}}],
             "priors": dict.fromkeys(NAMES, prior),
         }
@@ -42,8 +46,9 @@ def target(
         endpoint=f"{curve}{value}{events}",
         word="response",
         cohort=f"{study}{curve}{value}{events}",
-        arm="a",
+        arm={"a": 1.0},
         against=None,
+        observed=SHARE,
         at_months=None,
         role="fit",
         value=value,
