@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +18,8 @@ from sim.analyses.explain import tables as explain_files
 from sim.analyses.explain.divergences import ENTRY, held, shape, words
 from sim.analyses.explain.text import print_explanation
 from sim.cli import commands
-from sim.clinic.events import EventKind
+from sim.clinic.events import Cause, EventKind
+from sim.engine.reference import simulate as simulate_plainly
 from sim.layout import text
 from sim.layout.trace import describe
 from sim.replay.recorder import Comparison, Draw
@@ -305,12 +306,31 @@ def test_a_figure_has_the_format_of_its_name(tmp_path, ending):
     assert path.read_bytes().startswith(first)
 
 
+def transplanted_once_and_dead_of_leukaemia_in_both_lives():
+    """Return the first such patient of whom a line brought no response."""
+    question = ask(MAIN)
+    lives = (
+        simulate_plainly(question.model, strategy, seed=question.seed, patients=1000)
+        for strategy in question.model.strategies
+    )
+    for both in zip(*lives, strict=True):
+        happened = Counter((each.kind, each.detail) for _, log in both for each in log)
+        kinds = Counter(each.kind for _, log in both for each in log)
+        if (
+            kinds[EventKind.TRANSPLANT] == 1
+            and happened[EventKind.DEATH, Cause.LEUKAEMIA] == 2
+            and kinds[EventKind.NO_RESPONSE] > 0
+        ):
+            return both[0][0].number
+    raise AssertionError
+
+
 def test_the_figure_shows_what_the_log_holds():
-    """Every mark and label of the patient bridged and relapsed, and the totals of the ledger."""
+    """Every mark and label of a patient transplanted and relapsed, and the totals of the ledger."""
     from sim.analyses.explain.figure import timelines_figure
     from sim.layout.style import styled
 
-    replayed = replayed_patient(MAIN, 33)
+    replayed = replayed_patient(MAIN, transplanted_once_and_dead_of_leukaemia_in_both_lives())
     with styled():
         figure = timelines_figure(replayed)
     lives, money = figure.axes

@@ -38,7 +38,16 @@ def found():
 def test_every_endpoint_with_a_role_is_predicted(found):
     assert set(found.validation.table["study"]) == {"tower", "zhou"}
     assert list(found.validation.table.columns) == list(validation_files.TABLE.names)
-    assert len(found.validation.table) == 14
+    roles = {
+        (study, name): endpoint.role
+        for study in ("tower", "zhou")
+        for name, endpoint in found.register[study].endpoints.items()
+        if endpoint.role != "described"
+    }
+    table = found.validation.table
+    shown = zip(zip(table["study"], table["endpoint"], strict=True), table["role"], strict=True)
+    assert dict(shown) == roles
+    assert set(roles.values()) == {"fit", "held_out"}
     assert np.isfinite(found.validation.table[["predicted", "z", "width_ratio"]]).all(axis=None)
 
 
@@ -51,7 +60,7 @@ def test_predictions_do_not_depend_on_threads_or_on_other_studies(found):
 
 
 def test_curves_fall_from_one_hundred_per_cent(found):
-    assert {(c.target.arm, c.endpoint) for c in found.validation.curves} == {
+    assert {(c.target.treatment, c.endpoint) for c in found.validation.curves} == {
         ("blinatumomab", "os"),
         ("blinatumomab", "rfs"),
         ("chemotherapy", "os"),
@@ -69,7 +78,7 @@ def test_curve_and_predicted_median_are_of_the_same_patients(found):
     for curve in found.validation.curves:
         if curve.target.study != "tower" or curve.endpoint != "os":
             continue
-        row = table[table["endpoint"] == f"{curve.target.arm}.os_median_months"].iloc[0]
+        row = table[table["endpoint"] == f"{curve.target.treatment}.os_median_months"].iloc[0]
         crossing = np.interp(-50.0, -curve.middle, np.arange(LAST_MONTH + 1))
         assert crossing == pytest.approx(row.predicted, rel=0.08)
 

@@ -224,9 +224,8 @@ def test_arm_may_be_a_mixture_of_strategies():
 
 def test_treatment_of_a_mixture_is_the_strategy_with_the_largest_weight():
     arms = {"a": {"blinatumomab": 1.0, "inotuzumab": 2.0}}
-    assert targets_of(study(response={"value": 44.0}), arms=arms)["response"].treatment == (
-        "inotuzumab"
-    )
+    found = targets_of(study(response={"value": 44.0, "n": 100}), arms=arms)
+    assert found["response"].treatment == "inotuzumab"
 
 
 def test_ratio_of_two_groups_has_no_other_arm():
@@ -236,7 +235,9 @@ def test_ratio_of_two_groups_has_no_other_arm():
 
 
 def test_endpoint_of_an_arm_that_the_cohort_does_not_stand_for_is_left_out():
-    assert targets_of(study(response={"value": 44.0}), arms={"b": "blinatumomab"}) == {}
+    toy = study(response={"value": 44.0, "n": 100})
+    assert targets_of(toy, arms={"b": "blinatumomab"}) == {}
+    assert list(targets_of(toy)) == ["response"]
 
 
 def test_endpoint_of_a_group_has_not_the_size_of_the_arm():

@@ -11,17 +11,30 @@ from scipy.stats import binom
 
 from sim.analyses.validate.result import TABLE
 from sim.evidence import validation
+from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import load_protocol
 from sim.evidence.register import Register
 from sim.evidence.targets import Target
-from sim.evidence.validation import SUMMARY_COLUMNS, natural, summary, validate
+from sim.evidence.validation import (
+    BIAS_COLUMNS,
+    SUMMARY_COLUMNS,
+    bias,
+    natural,
+    summary,
+    validate,
+)
 from sim.simulation import parameter_sets
+from sim.simulation.observables import Moment, Observable
 from tests.support.places import ROOT
 
 PROTOCOL = load_protocol(ROOT / "calibration" / "adult_rr.yaml")
 GRID = (np.arange(400) + 0.5) / 400
 """Evenly spread probabilities: 400 posterior draws without noise."""
 LOG_TEN = math.log(10.0)
+OBSERVED = Observed(
+    Measure.MEDIAN, (Observable(0, 0, 0, Moment.START, 1 << Moment.DEATH, 1 << Moment.TRANSPLANT),)
+)
+"""Followed to transplant, so that no curve is drawn of it."""
 
 
 def target(word="os_median_months", value=LOG_TEN, **changes):
@@ -30,8 +43,9 @@ def target(word="os_median_months", value=LOG_TEN, **changes):
         "endpoint": f"a.{word}",
         "word": word,
         "cohort": "toy",
-        "arm": "a",
+        "arm": {"a": 1.0},
         "against": None,
+        "observed": OBSERVED,
         "at_months": None,
         "role": "held_out",
         "value": value,
@@ -52,6 +66,7 @@ def predicted(one, middle, spread, error, monkeypatch):
         name="toy",
         study="toy",
         question=SimpleNamespace(parameters={}),
+        asked=None,
         targets=(one,),
         simulated=1,
         observed=lambda value: np.array([value]),
@@ -112,6 +127,43 @@ def test_share_that_sampling_leaves_no_room_for_has_no_width_to_compare(monkeypa
 def test_published_value_beyond_the_interval_is_not_inside(monkeypatch):
     assert not predicted(target(), math.log(3.0), 0.1, 0.3, monkeypatch).inside
     assert predicted(target(), math.log(9.0), 0.1, 0.3, monkeypatch).inside
+
+
+# A median that was not reached is known to be longer than a time.
+def test_median_that_was_not_reached_is_inside_where_a_longer_one_is_predicted(monkeypatch):
+    beyond = target(beyond=True)
+    assert not predicted(beyond, math.log(3.0), 0.1, 0.3, monkeypatch).inside
+    longer = predicted(beyond, math.log(90.0), 0.1, 0.3, monkeypatch)
+    assert longer.predicted_low > 10.0
+    assert longer.inside
+    assert math.isnan(longer.z)
+    assert not predicted(target(), math.log(90.0), 0.1, 0.3, monkeypatch).inside
+
+
+# Toxicity differs between studies by more than the posterior knows: variances add on the logit scale.
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_toxicity_differs_between_studies(spread, monkeypatch):
+    error = 0.2
+    one = target("crs_severe", logit(0.3), survival=0.3)
+    row = predicted(one, logit(0.3), spread, error, monkeypatch)
+    whole = math.sqrt(spread**2 + PROTOCOL.toxicity.sd**2 + error**2)
+    ends = logit(0.3) + whole * ndtri([0.025, 0.975])
+    found = logit(np.array([row.predicted_low, row.predicted_high]) / 100.0)
+    assert found == pytest.approx(ends, abs=0.15 * whole)
+    other = predicted(
+        target("response", logit(0.3), survival=0.3), logit(0.3), spread, error, monkeypatch
+    )
+    assert other.predicted_high - other.predicted_low < row.predicted_high - row.predicted_low
+
+
+def test_count_of_nobody_has_a_finite_distance_from_its_prediction(monkeypatch):
+    none = target("response", -math.inf, events=0.0, n=40)
+    row = predicted(none, logit(0.1), 0.3, 0.5, monkeypatch)
+    # Half a patient is counted in place of none.
+    expected = (logit(0.5 / 40) - logit(0.1)) / math.hypot(0.3, 0.5)
+    assert row.z == pytest.approx(expected, rel=0.02)
+    assert row.published == row.low == row.high == 0.0
+    assert predicted(none, logit(0.02), 0.3, 0.5, monkeypatch).inside
 
 
 def test_published_interval_keeps_its_two_sides(monkeypatch):
@@ -185,6 +237,24 @@ def test_summary_tells_apart_what_the_fit_knows_nothing_of():
     assert found["inside_percent"].tolist() == pytest.approx([50.0, 75.0, 200 / 3, 100.0])
     assert found["studies"].tolist() == [1, 3, 2, 1]
     assert found["median_width_ratio"].tolist() == pytest.approx([1.05, 1.35, 1.4, 1.45])
+
+
+def test_bias_is_the_mean_difference_of_each_topic_and_role():
+    rows = [
+        ("response", "fit", 1.0),
+        ("response", "held_out", -2.0),
+        ("response", "held_out", 4.0),
+        ("median", "held_out", math.nan),
+        ("toxicity", "held_out", -0.5),
+    ]
+    found = bias(pd.DataFrame(rows, columns=["topic", "role", "z"])).set_index("topic")
+    assert list(found.reset_index().columns) == list(BIAS_COLUMNS)
+    assert found.index.tolist() == ["response", "toxicity"]
+    assert found["endpoints"].tolist() == [3, 1]
+    assert found["mean_z"].tolist() == pytest.approx([1.0, -0.5])
+    assert found.at["response", "mean_z_fit"] == 1.0
+    assert found.at["response", "mean_z_held_out"] == 1.0
+    assert math.isnan(found.at["toxicity", "mean_z_fit"])
 
 
 def test_group_without_endpoints_is_left_out():
