@@ -173,23 +173,8 @@ def note(
     elif kind == EventKind.MRD_ASSESSED:
         noted.marks |= MRD_NEGATIVE if value == 1.0 else 0
         noted.assessed_days = time_days
-    elif kind == EventKind.INFUSION_STOPPED:
-        if line == 0 and time_days == noted.toxicity_days:
-            noted.marks |= _INTERRUPTED
-    elif kind == EventKind.TREATMENT_STOPPED:
-        noted.marks |= _STOPPED if line == 0 else 0
     elif kind == EventKind.NO_RESPONSE:
         note_failure(noted, time_days, line)
-    elif kind == EventKind.CD19_LOSS:
-        noted.marks |= _CD19_LOST if line == 0 else 0
-    elif kind == EventKind.LINE_STARTED or kind == EventKind.USUAL_CARE_STARTED:
-        noted.marks |= _NEXT_LINE if line > 0 else 0
-    elif kind == EventKind.TRANSPLANT_VOD:
-        noted.marks |= _VOD
-    elif kind == EventKind.ACUTE_GVHD:
-        noted.marks |= _ACUTE_GVHD
-    elif kind == EventKind.CHRONIC_GVHD:
-        noted.marks |= _CHRONIC_GVHD
     elif kind == EventKind.TRANSPLANT:
         noted.marks |= HCT_EVER
         noted.transplant_days = min(noted.transplant_days, time_days)
@@ -207,6 +192,35 @@ def note(
         noted.end_days = time_days
     elif kind == EventKind.HORIZON:
         noted.end_days = time_days
+    elif line == 0:
+        note_first_line(noted, time_days, kind)
+    elif kind == EventKind.LINE_STARTED or kind == EventKind.USUAL_CARE_STARTED:
+        noted.marks |= _NEXT_LINE
+    else:
+        note_complication(noted, kind)
+
+
+def note_first_line(noted: Noted, time_days: float, kind: int) -> None:
+    """Mark an event of the first line that no outcome is read from."""
+    if kind == EventKind.INFUSION_STOPPED:
+        if time_days == noted.toxicity_days:
+            noted.marks |= _INTERRUPTED
+    elif kind == EventKind.TREATMENT_STOPPED:
+        noted.marks |= _STOPPED
+    elif kind == EventKind.CD19_LOSS:
+        noted.marks |= _CD19_LOST
+    else:
+        note_complication(noted, kind)
+
+
+def note_complication(noted: Noted, kind: int) -> None:
+    """Mark a complication of a transplant."""
+    if kind == EventKind.TRANSPLANT_VOD:
+        noted.marks |= _VOD
+    elif kind == EventKind.ACUTE_GVHD:
+        noted.marks |= _ACUTE_GVHD
+    elif kind == EventKind.CHRONIC_GVHD:
+        noted.marks |= _CHRONIC_GVHD
 
 
 def note_first_toxicity(noted: Noted, time_days: float, kind: int, grade: int) -> None:

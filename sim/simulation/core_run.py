@@ -196,6 +196,16 @@ def count_outcome(counts: Counts, k: int, s: int, outcome: Data) -> None:
         counts.failures[k, s, 0] += 1
 
 
+def count_observed(observables: Data, counts: Counts, k: int, s: int, body: Data) -> None:
+    """Count the patient under a strategy in the observables, where there are any."""
+    if len(observables) > 0:
+        observed = Observed(
+            counts.seen_patients, counts.seen_hits, counts.seen_events, counts.seen_endings
+        )
+        baseline = baseline_bits(person(body))
+        count_observables(observables, observed, k, s, body.outcome, baseline)
+
+
 def count_impossible(counts: Counts, k: int, s: int, desk: Data, column: int) -> None:
     """Count the patient if amounts under the strategy cannot be."""
     if is_impossible(desk.amounts[s, column], desk.days_in_hospital, desk.end):
@@ -257,6 +267,21 @@ def new_room(keys: Data) -> Room:
     return Room(new_body(keys), np.zeros(1, DESK).view(np.recarray))
 
 
+def draw_for_set(
+    seed: Data, firsts: Data, k: int, done: int, block: int, keys: Data, body: Data
+) -> bool:
+    """Draw a block for the parameter set `k`, unless the set before has the same patients.
+
+    Return whether a neighbouring set has them. The subset that needs a draw depends on the set:
+    shared draws are made for everyone.
+    """
+    same_as_before = k > 0 and firsts[k] == firsts[k - 1]
+    shared = same_as_before or (k + 1 < firsts.shape[0] and firsts[k] == firsts[k + 1])
+    if not same_as_before:
+        draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
+    return shared
+
+
 def run_unit(
     sets: Sets,
     plans: Data,
@@ -276,25 +301,15 @@ def run_unit(
 ) -> None:
     """Simulate `count` patients, from ``firsts`` of each parameter set on, under all strategies.
 
-    They are added to the sums and counts of their set, and those of the observables, `most` of
-    them at once. Patients of the
+    They are added to the sums and counts of their set, `most` of them at once. Patients of the
     first set are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
-    sets_here = firsts.shape[0]
-    observed = Observed(
-        counts.seen_patients, counts.seen_hits, counts.seen_events, counts.seen_endings
-    )
     done = 0
     while done < count:
         block = min(most, count - done)
-        for k in range(sets_here):
-            same_as_before = k > 0 and firsts[k] == firsts[k - 1]
-            shared = same_as_before or (k + 1 < sets_here and firsts[k] == firsts[k + 1])
-            if not same_as_before:
-                # The subset that needs a draw depends on the set: shared draws are made for
-                # everyone.
-                draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
+        for k in range(firsts.shape[0]):
+            shared = draw_for_set(seed, firsts, k, done, block, keys, body)
             world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
             precompute_block(world, body, keys, firsts[k] + done, block, shared)
             lay_out(desk, sums, k)
@@ -316,9 +331,7 @@ def run_unit(
                     close_accounts(desk, s, column)
                     count_outcome(counts, k, s, body.outcome)
                     count_impossible(counts, k, s, desk, column)
-                    if len(observables) > 0:
-                        baseline = baseline_bits(person(body))
-                        count_observables(observables, observed, k, s, body.outcome, baseline)
+                    count_observed(observables, counts, k, s, body)
                     if kept.rows.shape[0] > 0 and k == 0:
                         store_outcome(body.outcome, kept.rows[done + column, s])
                         store_amounts(desk, s, column, kept.amounts[done + column, s])

@@ -102,3 +102,8 @@ def test_the_log_is_the_history_written_by_hand(lived):
 
 def test_the_ledger_holds_every_entry_written_by_hand_and_no_other(lived):
     assert_ledger(lived.ledger, LEDGER, costs=0.03, effects=0.03)
+
+
+def test_three_lines_of_usual_care_are_one_line_of_the_ledger(lived):
+    assert {entry.line for entry in lived.ledger} == {0}
+    assert sum(event.kind == EventKind.USUAL_CARE_STARTED for event in lived.log) == 3
