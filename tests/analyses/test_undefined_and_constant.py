@@ -19,6 +19,9 @@ from sim.analyses.shared.outcomes import is_constant
 from sim.analyses.tornado.analysis import Bar, Found, order
 from sim.cli import commands
 from sim.economics.estimates import Estimate
+from sim.simulation.question import ask
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -112,8 +115,25 @@ def test_undefined_bars_come_first_by_net_benefit_then_others_by_swing(bars):
     assert ordered == ["much", "little", "wide", "thin", "zero"]
 
 
+def nearly_equal_costs(patients):
+    """Return prices at which blinatumomab costs $2,000 more than the comparator in these patients.
+
+    Costs are linear in the price of a day in hospital, of which the comparator needs more.
+    """
+    prices, costs = (5000.0, 15_000.0), []
+    for price in prices:
+        values = {"cost.blinatumomab.vial": 300.0, "cost.inpatient_day": price}
+        (found,) = summarise(run(ask(MAIN, patients=patients, overrides=values))).comparisons
+        assert found.increment.qalys.mean > 0.0
+        costs.append(found.increment.cost.mean)
+    slope = (costs[1] - costs[0]) / (prices[1] - prices[0])
+    assert slope < 0.0
+    price = prices[0] + (2000.0 - costs[0]) / slope
+    return f"parameters: {{cost.blinatumomab.vial: 300, cost.inpatient_day: {price:.2f}}}"
+
+
 def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
-    path, out = asked(tmp_path, "parameters: {cost.blinatumomab.vial: 300}"), tmp_path / "found"
+    path, out = asked(tmp_path, nearly_equal_costs(1000)), tmp_path / "found"
     options = ("--outcome", "icer", "--patients", 1000, "--out", out)
     printed = invoke("tornado", path, *options)
     table = pd.read_csv(out / "tornado.csv")
@@ -134,12 +154,12 @@ def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
 @pytest.mark.parametrize(
     ("text", "outcome", "says"),
     [
-        ("parameters: {cost.blinatumomab.vial: 300}", "icer", "to dominant"),
+        (None, "icer", "to dominant"),
         ("switches: {toxicity: false}", "severe_crs_percent", "does not vary with any parameter"),
     ],
 )
 def test_the_report_names_what_has_no_value_and_what_does_not_vary(tmp_path, text, outcome, says):
-    path, results = asked(tmp_path, text), tmp_path / "results"
+    path, results = asked(tmp_path, text or nearly_equal_costs(300)), tmp_path / "results"
     invoke("run", path, "--patients", 300, "--out", results)
     invoke("tornado", path, "--patients", 300, "--outcome", outcome, "--out", results)
     page = tmp_path / "page.html"

@@ -67,7 +67,8 @@ def test_the_default_groups_divide_all_parameters(psa, several):
         wanted = {"response", "relapse", "transplant", "disease", "toxicity", "utilities", "costs"}
         assert wanted <= set(groups)
     assert "inotuzumab.response.log_odds_ratio" in groups["response"]
-    assert "usual_care.rescue_logit" in groups["usual care"]
+    assert "usual_care.response.log_odds_ratio" in groups["response"]
+    assert "later.next_line_probability" in groups["disease"]
 
 
 def test_patterns_choose_parameters_and_those_that_fit_nothing_are_refused(psa):

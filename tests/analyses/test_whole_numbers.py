@@ -22,6 +22,8 @@ from sim.cli import commands
 from sim.simulation import parameter_draws as draws
 from sim.simulation.parameter_draws import quantile, values_between, within
 from sim.simulation.question import ask
+from sim.simulation.run import run
+from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -126,10 +128,32 @@ def test_a_range_with_more_steps_than_whole_numbers_has_one_point_for_each():
     assert json.loads(found.stdout)["x_values"] == [1.0, 2.0]
 
 
+def flipping():
+    """Return values with which one strategy is optimal at one consolidation cycle, another at two.
+
+    The low threshold lies between the ICERs at both; the others are far above them.
+    """
+    vial = {"cost.blinatumomab.vial": 1500.0}
+    gains = [
+        summarise(run(ask(MAIN, patients=300, overrides={**vial, CONSOLIDATION: count})))
+        for count in (1.0, 2.0)
+    ]
+    one, two = (
+        each.comparisons[0].increment.cost.mean / each.comparisons[0].increment.qalys.mean
+        for each in gains
+    )
+    assert 0.0 < one < two
+    low = round((one + two) / 2.0, 2)
+    names = ("low", "middle", "high")
+    return vial | {
+        f"perspective.threshold_{name}": low * 100.0**place for place, name in enumerate(names)
+    }
+
+
 @pytest.mark.parametrize("highest", [6.0, 40.0])
 def test_a_count_flips_between_two_neighbouring_whole_numbers(highest):
     """At 40 there are more whole numbers than the grid has values; both halve to the same flip."""
-    question = ask(MAIN, patients=300, overrides={"cost.blinatumomab.vial": 1500.0})
+    question = ask(MAIN, patients=300, overrides=flipping())
     varied = range_of(question, CONSOLIDATION)._replace(high=highest)
     found = threshold.threshold_analysis(question, varied)
     assert found.flips
@@ -148,8 +172,8 @@ def test_a_count_flips_between_two_neighbouring_whole_numbers(highest):
 
 def test_a_flip_of_a_count_is_said_to_be_a_jump(tmp_path):
     out, cheap = tmp_path / "found", tmp_path / "cheap.yaml"
-    price = "parameters: {cost.blinatumomab.vial: 1500}"
-    cheap.write_text(f"title: t\nextends: {MAIN}\n{price}\n", encoding="utf-8")
+    values = json.dumps(flipping())
+    cheap.write_text(f"title: t\nextends: {MAIN}\nparameters: {values}\n", encoding="utf-8")
     arguments = ("--parameter", CONSOLIDATION, "--patients", "300", "--out", str(out))
     found = CliRunner().invoke(commands, ["threshold", str(cheap), *arguments])
     assert found.exit_code == 0, found.output

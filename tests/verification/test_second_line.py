@@ -35,7 +35,10 @@ LOG_ODDS_OF = {
     "inotuzumab": ("inotuzumab", "salvage_chemotherapy"),
 }
 """The regimens whose log odds ratios add up to that against blinatumomab."""
-NO_EFFECT_ON_TRANSPLANT = {"transplant.early_mortality_after_inotuzumab_ratio": 1.0}
+ASSESSED_ON_DAY = {
+    "blinatumomab": "blinatumomab.schedule.infusion_days",
+    "inotuzumab": "inotuzumab.schedule.first_cycle_days",
+}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +116,24 @@ def usual_care_like(numbers, regimen):
     }
 
 
+def tried_once(numbers, regimen):
+    """Return the parameters with which regimen and usual care are assessed once, on one day."""
+    return {
+        "usual_care.schedule.first_cycle_days": numbers[ASSESSED_ON_DAY[regimen]],
+        "usual_care.response.complete_share": numbers[f"{regimen}.response.complete_share"],
+        f"{regimen}.response.first_cycle_share": 1.0,
+        f"{regimen}.response.progression_after_first_cycle_probability": 1.0,
+    }
+
+
+def no_effect_on_transplant(numbers):
+    """Return the parameters with which inotuzumab does nothing to a later transplant."""
+    return {
+        "transplant.early_mortality_after_inotuzumab_ratio": 1.0,
+        "transplant.vod_after_inotuzumab_probability": numbers["transplant.vod_probability"],
+    }
+
+
 # As shipped
 
 
@@ -149,33 +170,19 @@ def test_over_the_posterior_a_named_second_line_is_no_worse_in_the_mean(
 def test_where_usual_care_is_nowhere_better_the_named_line_is_no_worse(asked, draws, first, second):
     """In each of ten posterior draws, its four parameters moved to the regimen's where above them.
 
-    The regimen is given without toxicity and without the effect of inotuzumab on the transplant.
+    The regimen is tried for one cycle as usual care is, without toxicity and without the effect of
+    inotuzumab on the transplant.
     """
     question = asked(first, second, switches={"toxicity": False})
     for row in np.linspace(0, len(draws) - 1, 10).astype(int):
         numbers = question.numbers | used(question, draws.iloc[row])
-        numbers |= NO_EFFECT_ON_TRANSPLANT
-        numbers["transplant.vod_after_inotuzumab_probability"] = numbers[
-            "transplant.vod_probability"
-        ]
+        numbers |= no_effect_on_transplant(numbers) | tried_once(numbers, second)
         limits = usual_care_like(numbers, second)
         numbers |= {name: min(numbers[name], limit) for name, limit in limits.items()}
         assert_no_worse(paired_differences(with_numbers(question, numbers)), row)
 
 
 # Where usual care works as the regimen does
-
-
-def without_what_is_not_in_usual_care(numbers, second):
-    """Return numbers that make usual care and the regimen the same in these four parameters.
-
-    What inotuzumab does to a transplant is taken away.
-    """
-    return {
-        **usual_care_like(numbers, second),
-        **NO_EFFECT_ON_TRANSPLANT,
-        "transplant.vod_after_inotuzumab_probability": numbers["transplant.vod_probability"],
-    }
 
 
 @both_orders
@@ -187,7 +194,8 @@ def test_where_usual_care_works_as_the_regimen_does_the_results_are_near_the_sam
     They are further apart as soon as usual care brings a third of the odds of response.
     """
     question = asked(first, second, switches={"toxicity": False})
-    numbers = without_what_is_not_in_usual_care(question.numbers, second)
+    numbers = usual_care_like(question.numbers, second)
+    numbers |= no_effect_on_transplant(question.numbers)
     alike = paired_differences(with_numbers(question, numbers)).mean(axis=0)
     assert (abs(alike) < 0.01).all()
     numbers["usual_care.response.log_odds_ratio"] -= math.log(3.0)
@@ -201,15 +209,11 @@ def test_a_regimen_tried_for_one_cycle_and_usual_care_like_it_are_the_same_to_th
 ):
     """Assessed on one day, with one chance of response: every outcome of every patient."""
     question = asked(first, second, switches={"toxicity": False})
-    numbers = question.numbers
-    cycle = "schedule.infusion_days" if second == "blinatumomab" else "schedule.first_cycle_days"
-    same = {
-        **without_what_is_not_in_usual_care(numbers, second),
-        "usual_care.schedule.first_cycle_days": numbers[f"{second}.{cycle}"],
-        "usual_care.response.complete_share": numbers[f"{second}.response.complete_share"],
-        f"{second}.response.first_cycle_share": 1.0,
-        f"{second}.response.progression_after_first_cycle_probability": 1.0,
-    }
+    same = (
+        usual_care_like(question.numbers, second)
+        | no_effect_on_transplant(question.numbers)
+        | tried_once(question.numbers, second)
+    )
     answer = run(with_numbers(question, same))
     named, usual = (answer.arm(name).outcomes for name in ("named", "usual"))
     assert named.equals(usual)
