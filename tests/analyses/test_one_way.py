@@ -47,7 +47,7 @@ MAIN = SCENARIOS / "first_salvage.yaml"
 SEVERAL = SCENARIOS / "blinatumomab_then_inotuzumab.yaml"
 STRATEGY = "blinatumomab"
 WITHOUT_EFFECT = (
-    # First salvage in trials, Philadelphia-negative, no line after blinatumomab, no inotuzumab.
+    # Trials, Philadelphia-negative, nobody treated for MRD only, no inotuzumab.
     ("candidacy.real_world_log_odds_ratio", 3.0),
     ("response.real_world_log_odds_ratio", -3.0),
     ("transplant.vod_after_inotuzumab_probability", 0.9),

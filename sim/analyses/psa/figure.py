@@ -16,7 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from sim.analyses.shared.figure import BAND, money_axis, money_curve, threshold_axis, threshold_line
+from sim.analyses.shared.figure import (
+    BAND,
+    money_axis,
+    money_curve,
+    threshold_axis,
+    threshold_lines,
+)
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5, Array
 from sim.layout.style import colour_of, in_currency, legend_columns, new_figure
@@ -243,8 +249,7 @@ def plane_figure(
     for cloud in clouds:
         _draw(axes, cloud, colours[cloud.name], _opacity(len(cloud.qalys)) / len(clouds))
     _limits(axes, clouds)
-    for threshold in thresholds:
-        threshold_line(axes, threshold, symbol)
+    threshold_lines(axes, thresholds, symbol)
     axes.axhline(0.0, color="black", linewidth=0.8, zorder=1)
     axes.axvline(0.0, color="black", linewidth=0.8, zorder=1)
     in_currency(axes.yaxis, symbol)

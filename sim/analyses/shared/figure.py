@@ -5,6 +5,7 @@ The frontier is drawn on the plane of expected cost and QALYs with all strategie
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -110,6 +111,9 @@ def words_figure(title: str, text: str) -> Figure:
 
 BAND: Final = 0.15
 SMALL: Final = 6.5
+NAME_POINTS: Final = 18.0
+"""Height of a name of two lines, with room."""
+POINTS_PER_INCH: Final = 72.0
 
 
 def threshold_axis(
@@ -125,25 +129,37 @@ def threshold_axis(
     axes.set_xlabel("Threshold per QALY")
 
 
-def threshold_line(
-    axes: Axes, threshold: float, symbol: str, start: tuple[float, float] = (0.0, 0.0)
+def threshold_lines(
+    axes: Axes,
+    thresholds: Sequence[float],
+    symbol: str,
+    start: tuple[float, float] = (0.0, 0.0),
 ) -> None:
-    """Draw a threshold on a plane of QALYs and cost, its name where the line leaves the plane."""
-    axes.axline(start, slope=threshold, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-    right, top = axes.get_xlim()[1], axes.get_ylim()[1]
-    x = min(right, start[0] + (top - start[1]) / threshold)
-    at_side = x == right
-    axes.annotate(
-        f"{money_text(threshold, symbol)}\nper QALY",
-        (x, start[1] + (x - start[0]) * threshold),
-        xytext=(2.0, 0.0) if at_side else (0.0, 2.0),
-        textcoords="offset points",
-        ha="left" if at_side else "center",
-        va="center" if at_side else "bottom",
-        fontsize=SMALL,
-        color=GREY,
-        annotation_clip=False,
-    )
+    """Draw thresholds on a plane of QALYs and cost, their names where the lines leave the plane.
+
+    Names at the side are at least `NAME_POINTS` apart, the steeper the higher.
+    """
+    right, (bottom, top) = axes.get_xlim()[1], axes.get_ylim()
+    height = axes.get_window_extent().height * POINTS_PER_INCH / axes.figure.dpi
+    before = -math.inf
+    for threshold in sorted(thresholds):
+        axes.axline(start, slope=threshold, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
+        x = min(right, start[0] + (top - start[1]) / threshold)
+        at_side, y = x == right, start[1] + (x - start[0]) * threshold
+        points = height * (y - bottom) / (top - bottom)
+        raised = max(before + NAME_POINTS - points, 0.0) if at_side else 0.0
+        before = points + raised
+        axes.annotate(
+            f"{money_text(threshold, symbol)}\nper QALY",
+            (x, y),
+            xytext=(2.0, raised) if at_side else (0.0, 2.0),
+            textcoords="offset points",
+            ha="left" if at_side else "center",
+            va="center" if at_side else "bottom",
+            fontsize=SMALL,
+            color=GREY,
+            annotation_clip=False,
+        )
 
 
 def money_axis(axes: Axes, label: str, symbol: str) -> None:
@@ -223,8 +239,7 @@ def _draw(axes: Axes, places: Sequence[Place], thresholds: Sequence[float], symb
     in_currency(axes.yaxis, symbol)
     axes.grid()
     efficient = [place for place in places if place.status == "frontier"]
-    for threshold in thresholds:
-        threshold_line(axes, threshold, symbol, (efficient[0].qalys, efficient[0].cost))
+    threshold_lines(axes, thresholds, symbol, (efficient[0].qalys, efficient[0].cost))
     axes.plot([p.qalys for p in efficient], [p.cost for p in efficient], color="black", zorder=3)
     handles = []
     for number, place in enumerate(places, start=1):
