@@ -1,6 +1,6 @@
 """Print how often the fit's intervals hold a truth that it was not told.
 
-    python -m bench.recovery [--repetitions 20] [--out FILE.csv]
+    python -m bench.recovery [--first 0] [--repetitions 20] [--out FILE.csv]
 
 One wave of points over the prior gives the surfaces; they depend on no published value and serve
 every repetition. Each repetition draws a truth from the prior, simulates what the cohorts would
@@ -35,6 +35,7 @@ CHAINS, WARMUP, SAMPLES = 2, 400, 400
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench.recovery")
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
@@ -53,7 +54,7 @@ def main():
     evidence = surfaces(protocol, cohorts, 0, None, say=say)
     chains = Chains(protocol, evidence)
     tables = []
-    for number in range(asked.repetitions):
+    for number in range(asked.first, asked.first + asked.repetitions):
         truth = draw_truth(protocol, [each.study for each in evidence], SEED, number)
         observed = publish(protocol, cohorts, truth, SEED, number)
         posterior = chains.run(with_values(evidence, observed))
