@@ -336,7 +336,8 @@ class Endpoint(Part):
     `value` is None for a median that was not reached, which was then longer than `beyond_months`.
     `among` names the characteristics that the patients have in common; a ratio that is not against
     another arm is against those with the characteristics `against_among`, by default all others.
-    `role` says whether the model is fitted to the endpoint, judged by it, or neither.
+    `role` says whether the model is fitted to the endpoint, judged by it, or neither; a median that
+    was not reached may only be judged by.
     """
 
     arm: str
@@ -467,6 +468,9 @@ class Endpoint(Part):
             return self
         if not self.why.strip():
             raise broken_rule(("why",), f"must say the reason of the role '{self.role}'", self.why)
+        if self.role == "fit" and self.best is None:
+            problem = "must not be 'fit' for a median that was not reached: it has no likelihood"
+            raise broken_rule(("role",), problem, self.role)
         if self.n is None and self.interval is None:
             raise broken_rule(("role",), "needs an 'n' or an 'interval' to be weighed", self.role)
         return self

@@ -278,6 +278,11 @@ MISTAKES = {
         'why: " "',
         f"{RESPONSE}.why: must say the reason of the role 'fit'",
     ),
+    "fit_of_a_median_not_reached": (
+        '    chosen: "not reached, as in the figure"\n    role: described\n    why: ""\n',
+        '    chosen: "not reached, as in the figure"\n    role: fit\n    why: "survival"\n',
+        "os_median_months.role: must not be 'fit' for a median that was not reached",
+    ),
     "held_out_without_weight": (
         "    interval: [0.55, 0.93]\n    level: 97.5\n",
         "",
