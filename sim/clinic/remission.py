@@ -208,12 +208,8 @@ def candidate_probability(
     )
 
 
-def transplant_days(
-    candidacy: Candidacy, probability: float, u_candidate: float, z_time: float
-) -> float:
-    """Return days from remission to allo-HCT, lognormal; never for those who are no candidates."""
-    if not hit(u_candidate, probability):
-        return NEVER
+def waiting_days(candidacy: Candidacy, z_time: float) -> float:
+    """Return a candidate's days from remission to allo-HCT, lognormal."""
     return lognormal_of(
         z_time, candidacy.waiting_median_months * DAYS_PER_MONTH, candidacy.waiting_sigma
     )

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from sim.clinic.arithmetic import logistic, logit
+from sim.clinic.distributions import hit
 from sim.clinic.patient import FIRST_SALVAGE, Patient
 
 NO_RESPONSE_CYCLE: Final = -1
@@ -77,10 +78,6 @@ def mrd_conversion_probability(response: Response, regimen_log_odds_ratio: float
     return logistic(logit(response.mrd_only_conversion_probability) + regimen_log_odds_ratio)
 
 
-def response_cycle(
-    regimen: RegimenResponse, probability: float, u_response: float, u_cycle: float
-) -> int:
-    """Return the induction cycle (0 or 1) at whose end the patient responds, or -1."""
-    if u_response >= probability:
-        return NO_RESPONSE_CYCLE
-    return 0 if u_cycle < regimen.first_cycle_share else 1
+def response_cycle(regimen: RegimenResponse, u_cycle: float) -> int:
+    """Return the induction cycle (0 or 1) at whose end a responder responds."""
+    return 0 if hit(u_cycle, regimen.first_cycle_share) else 1

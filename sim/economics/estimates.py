@@ -1,6 +1,6 @@
 """Means, shares and medians over simulated patients, each with its Monte Carlo error.
 
-Sums are exact before they are rounded (`math.fsum`), so that a result does not depend on how
+Sums carry their rounding errors along (`exact_sum`), so that a result does not depend on how
 the patients were divided among chunks or threads. Arrays are one value per patient.
 
 A quantity that the patients cannot estimate is ``nan`` (the error of a single patient, the mean of
@@ -41,6 +41,31 @@ class Estimate(NamedTuple):
 NOT_ESTIMABLE: Final = Estimate(math.nan, math.nan)
 
 
+def exact_sum(values: Array) -> float:
+    """Return the sum of finite numbers as if it were formed in twice the precision.
+
+    Neighbours are added in a fixed tree; the rounding error of each addition, which is a floating
+    point number itself, is added up beside them. The error is at most 1e-29 of the sum of the
+    absolute values for up to 10^9 of them, before the one rounding of the result.
+
+    Source: Ogita T, Rump SM, Oishi S, SIAM J Sci Comput 2005;26:1955-88 (Sum2; TwoSum of Knuth).
+    """
+    if not len(values):
+        return 0.0
+    high, low = values, np.zeros_like(values)
+    while len(high) > 1:
+        odd = len(high) % 2
+        half = len(high) // 2
+        a, b = high[:half], high[half : 2 * half]
+        total = a + b
+        added = total - a
+        error = (a - (total - added)) + (b - added)
+        rest = low[:half] + low[half : 2 * half] + error
+        high = np.concatenate([total, high[-1:]]) if odd else total
+        low = np.concatenate([rest, low[-1:]]) if odd else rest
+    return float(high[0] + low[0])
+
+
 def mean(values: npt.ArrayLike) -> Estimate:
     """Estimate a mean: ``sum(x) / n``, with error ``sqrt(sum((x - mean)^2) / (n (n - 1)))``.
 
@@ -58,11 +83,11 @@ def mean(values: npt.ArrayLike) -> Estimate:
     n = len(sample)
     if n == 0:
         return NOT_ESTIMABLE
-    average = math.fsum(sample.tolist()) / n
+    average = exact_sum(sample) / n
     if n == 1:
         return Estimate(average, math.nan)
     squares = np.square(sample - average)
-    return Estimate(average, math.sqrt(math.fsum(squares.tolist()) / (n - 1) / n))
+    return Estimate(average, math.sqrt(exact_sum(squares) / (n - 1) / n))
 
 
 def percent(hits: npt.ArrayLike) -> Estimate:

@@ -35,7 +35,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.economics.estimates import NORMAL_97_5, NOT_ESTIMABLE, Array, Estimate, mean
+from sim.economics.estimates import NORMAL_97_5, NOT_ESTIMABLE, Array, Estimate, exact_sum, mean
 
 Quadrant = Literal[
     "more effective and costlier",
@@ -240,7 +240,7 @@ def _covariance_of_means(first: Array, second: Array) -> float:
     if n <= 1:
         return math.nan
     products = (first - mean(first).mean) * (second - mean(second).mean)
-    return math.fsum(products.tolist()) / (n - 1) / n
+    return exact_sum(products) / (n - 1) / n
 
 
 def _differences(strategy_values: npt.ArrayLike, comparator_values: npt.ArrayLike) -> Array:

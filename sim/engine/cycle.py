@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
 from sim.clinic.infusion import lay_segments
@@ -29,6 +28,7 @@ from sim.engine.life import (
     Life,
     Stage,
     draw,
+    happens,
     plan,
     possible_toxicities,
     toxicity_days,
@@ -105,8 +105,8 @@ def draw_toxicity(world: World, life: Life, regimen: Regimen, kind: int, count: 
         return count
     onset = onset_day(course, draw(world, life, ONSET[kind], life.cycle))
     days = toxicity_days(world, life, course, kind, DURATION[kind])
-    seizure = kind == Toxicity.NEUROTOXICITY and hit(
-        draw(world, life, RandomDraw.SEIZURE, life.cycle), world.rules.seizure_share
+    seizure = kind == Toxicity.NEUROTOXICITY and happens(
+        world, life, RandomDraw.SEIZURE, world.rules.seizure_share, life.cycle
     )
     i = count
     while i > 0 and life.onset_day[i - 1] > onset:

@@ -191,6 +191,15 @@ def draw(world: World, life: Life, decision: int, cycle: int = 0) -> float:  # n
     return here.luck.uniform(here.patient.number, decision, occurrence(life.line, cycle))
 
 
+def happens(world: World, life: Life, decision: int, probability: float, cycle: int = 0) -> bool:
+    """Draw whether something of this probability happens; certainty needs no draw."""
+    if probability <= 0.0:
+        return False
+    if probability >= 1.0:
+        return True
+    return hit(draw(world, life, decision, cycle), probability)
+
+
 def draw_exponential(world: World, life: Life, decision: int) -> float:  # noqa: ARG001
     """Return the patient's standard exponential, ``-log(1 - u)``, for a draw of this line."""
     here = _of_a_patient(life)
@@ -341,6 +350,6 @@ def fit_for_another_line(world: World, life: Life) -> bool:
 
     A relapse after treatment of MRD alone leaves a patient as fit as one who enters with a relapse.
     """
-    return salvage_lines_failed(person(life), life.line) == 0 or hit(
-        draw(world, life, RandomDraw.NEXT_LINE), world.rules.later.next_line_probability
+    return salvage_lines_failed(person(life), life.line) == 0 or happens(
+        world, life, RandomDraw.NEXT_LINE, world.rules.later.next_line_probability
     )

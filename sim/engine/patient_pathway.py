@@ -31,7 +31,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sim.clinic.disease import under_hazard_ratio
-from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
 from sim.clinic.remission import (
@@ -41,7 +40,7 @@ from sim.clinic.remission import (
     mrd_treatment_ratio,
     relapse_days,
     relapse_hazard_ratio,
-    transplant_days,
+    waiting_days,
     with_fading_benefit,
     without_further_benefit,
 )
@@ -71,6 +70,7 @@ from sim.engine.life import (
     draw_exponential,
     draw_normal,
     fit_for_another_line,
+    happens,
     next_clock,
     person,
     plan,
@@ -199,22 +199,22 @@ def days_after_relapse(world: World, life: Life) -> float:
 
 
 def draw_response(world: World, life: Life, regimen: Regimen) -> None:
-    """Draw the cycle of response, and leukaemic death and progression without one."""
-    life.responds_in = response_cycle(
-        regimen.response,
-        response_chance(world, life, regimen),
-        draw(world, life, RandomDraw.RESPONSE),
-        draw(world, life, RandomDraw.RESPONSE_CYCLE),
-    )
-    no_response = life.responds_in == NO_RESPONSE_CYCLE
-    life.clocks[Clock.LEUKAEMIC_DEATH] = (
-        life.now + days_refractory(world, life) if no_response else NEVER
-    )
-    progresses = hit(
-        draw(world, life, RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE),
+    """Draw the cycle of response, or leukaemic death and progression without one."""
+    life.progresses = False
+    if happens(world, life, RandomDraw.RESPONSE, response_chance(world, life, regimen)):
+        life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
+        life.responds_in = response_cycle(
+            regimen.response, draw(world, life, RandomDraw.RESPONSE_CYCLE)
+        )
+        return
+    life.responds_in = NO_RESPONSE_CYCLE
+    life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + days_refractory(world, life)
+    life.progresses = happens(
+        world,
+        life,
+        RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE,
         regimen.response.progression_after_first_cycle_probability,
     )
-    life.progresses = no_response and progresses
 
 
 def plan_cycle(world: World, life: Life) -> None:
@@ -233,14 +233,13 @@ def assess(world: World, life: Life) -> None:
     life.cycle = given + 1
     if life.phase == Phase.MRD:
         converts = mrd_conversion_probability(world.rules.response, regimen.response_log_odds_ratio)
-        negative = hit(draw(world, life, RandomDraw.MRD), converts)
+        negative = happens(world, life, RandomDraw.MRD, converts)
         write(life, EventKind.MRD_ASSESSED, given, 0, 0, 1.0 if negative else 0.0)
         begin_remission(world, life, negative)
     elif life.phase == Phase.INDUCTION and life.responds_in == given:
-        complete = hit(
-            draw(world, life, RandomDraw.RESPONSE_DEPTH), regimen.response.complete_share
-        )
-        negative = hit(draw(world, life, RandomDraw.MRD), regimen.response.mrd_negative_probability)
+        response = regimen.response
+        complete = happens(world, life, RandomDraw.RESPONSE_DEPTH, response.complete_share)
+        negative = happens(world, life, RandomDraw.MRD, response.mrd_negative_probability)
         write(life, EventKind.RESPONSE, given, 1 if complete else 0, 0, 1.0 if negative else 0.0)
         begin_remission(world, life, negative)
     elif life.phase == Phase.INDUCTION and life.progresses and given == 0:
@@ -263,8 +262,8 @@ def leave_line(world: World, life: Life) -> None:
 
     After the last regimen the next line is usual care, where the strategy has it.
     """
-    if world.regimens[life.regimen].targets_cd19 and hit(
-        draw(world, life, RandomDraw.CD19_LOSS), world.rules.later.cd19_loss_probability
+    if world.regimens[life.regimen].targets_cd19 and happens(
+        world, life, RandomDraw.CD19_LOSS, world.rules.later.cd19_loss_probability
     ):
         life.cd19_lost = True
         write(life, EventKind.CD19_LOSS)
@@ -339,22 +338,19 @@ def days_to_transplant(world: World, life: Life, regimen: Regimen) -> float:
         prior_hct=life.prior_hct,
         real_world=rules.real_world,
     )
-    return transplant_days(
-        rules.candidacy,
-        candidate,
-        draw(world, life, RandomDraw.TRANSPLANT_ELIGIBILITY),
-        draw_normal(world, life, RandomDraw.TRANSPLANT_TIME),
-    )
+    if not happens(world, life, RandomDraw.TRANSPLANT_ELIGIBILITY, candidate):
+        return NEVER
+    return waiting_days(rules.candidacy, draw_normal(world, life, RandomDraw.TRANSPLANT_TIME))
 
 
 def cycles_in_remission(world: World, life: Life, regimen: Regimen) -> int:
     """Draw consolidation and maintenance; return all cycles planned, those of induction included."""
     schedule = regimen.schedule
     planned = int(schedule.induction_cycles)
-    if hit(draw(world, life, RandomDraw.CONSOLIDATION), schedule.consolidation_probability):
+    if happens(world, life, RandomDraw.CONSOLIDATION, schedule.consolidation_probability):
         planned += int(schedule.consolidation_cycles)
-        if world.plans[life.strategy].maintenance and hit(
-            draw(world, life, RandomDraw.MAINTENANCE), schedule.maintenance_probability
+        if world.plans[life.strategy].maintenance and happens(
+            world, life, RandomDraw.MAINTENANCE, schedule.maintenance_probability
         ):
             planned += int(schedule.maintenance_cycles)
     return planned
@@ -465,7 +461,7 @@ def draw_complications(world: World, life: Life, has_vod: bool) -> None:
         draw(world, life, RandomDraw.CHRONIC_GVHD),
         draw(world, life, RandomDraw.CHRONIC_GVHD_ONSET),
     )
-    infected = hit(draw(world, life, RandomDraw.TRANSPLANT_INFECTION), rules.infection_probability)
+    infected = happens(world, life, RandomDraw.TRANSPLANT_INFECTION, rules.infection_probability)
     day[Complication.VOD] = 0.0 if has_vod else NEVER
     day[Complication.INFECTION] = 0.0 if infected else NEVER
 

@@ -32,8 +32,8 @@ from sim.scenario.schema import Strategy
 from sim.simulation.flow import Curve, curves
 from sim.simulation.question import Question
 from sim.simulation.run import KEPT_AT_MOST, run
-from sim.simulation.summary import SHARES, Summary, summarise
-from sim.simulation.tally import DISCOUNTED, ROW
+from sim.simulation.summary import Summary, summarise
+from sim.simulation.tally import DISCOUNTED, ROW, SHARES
 
 QALYS: Final = "QALYs"
 YEARS: Final = "years"

@@ -256,7 +256,7 @@ class Room(NamedTuple):
 
 
 class PatientRows(NamedTuple):
-    """Arrays for the single patients: outcome rows and amounts, or of length 0."""
+    """Arrays for the single patients by parameter set: outcome rows and amounts, or of length 0."""
 
     rows: Data
     amounts: Data
@@ -301,8 +301,8 @@ def run_unit(
 ) -> None:
     """Simulate `count` patients, from ``firsts`` of each parameter set on, under all strategies.
 
-    They are added to the sums and counts of their set, `most` of them at once. Patients of the
-    first set are stored when there are arrays for them.
+    They are added to the sums and counts of their set, `most` of them at once. The single patients
+    are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
     done = 0
@@ -332,9 +332,9 @@ def run_unit(
                     count_outcome(counts, k, s, body.outcome)
                     count_impossible(counts, k, s, desk, column)
                     count_observed(observables, counts, k, s, body)
-                    if kept.rows.shape[0] > 0 and k == 0:
-                        store_outcome(body.outcome, kept.rows[done + column, s])
-                        store_amounts(desk, s, column, kept.amounts[done + column, s])
+                    if kept.rows.shape[0] > 0:
+                        store_outcome(body.outcome, kept.rows[k, done + column, s])
+                        store_amounts(desk, s, column, kept.amounts[k, done + column, s])
             count_amounts(desk, plans.shape[0], comparator, block)
             put_away(desk, sums, k)
         done += block
@@ -484,18 +484,19 @@ def run_unit_in(
     room: Room, counts: Counts, bound: Bound, seed: int, first: int, count: int, *, keep: bool
 ) -> Unit:
     """Simulate `count` patients from `first` on; they are added to the `counts`."""
-    kept = new_patient_rows(count if keep else 0, bound.strategies)
+    kept = new_patient_rows(1 if keep else 0, count, bound.strategies)
     sums = new_sums(bound.strategies, 1)
     firsts = np.array([first])
     run_kernel(bound, bound.sets, room, sums, counts, seed, firsts, count, kept)
-    return Unit(count, of_set(sums, 0), kept.rows, kept.amounts)
+    rows, amounts = (each.reshape(-1, *each.shape[2:]) for each in kept)
+    return Unit(count, of_set(sums, 0), rows, amounts)
 
 
-def new_patient_rows(patients: int, strategies: int) -> PatientRows:
-    """Allocate the rows of single patients."""
+def new_patient_rows(sets: int, patients: int, strategies: int) -> PatientRows:
+    """Allocate the rows of single patients; none where there are no sets."""
     return PatientRows(
-        rows=np.zeros((patients, strategies, len(ROW))),
-        amounts=np.zeros((patients, strategies, 2, len(CATEGORIES))),
+        rows=np.zeros((sets, patients, strategies, len(ROW))),
+        amounts=np.zeros((sets, patients, strategies, 2, len(CATEGORIES))),
     )
 
 

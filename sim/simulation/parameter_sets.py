@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice, repeat
 from queue import SimpleQueue
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from sim.engine.values import Data, Values
 from sim.scenario.binding import discounting
 from sim.simulation.core_run import (
     Bound,
-    Room,
     Sets,
     bind,
     new_patient_rows,
@@ -70,7 +69,7 @@ class Rebinder:
     Parameters
     ----------
     question
-        The question; a set names only the numbers that it changes.
+        The question, with which those of the rows differ in nothing but their numbers.
     rows
         How many parameter sets fit in at once.
 
@@ -125,12 +124,11 @@ class Rebinder:
             sets.regimen_tariffs[:rows],
         )
 
-    def bind(self, row: int, numbers: Mapping[str, float]) -> Question:
-        """Write the question with these numbers into a row, and return it."""
-        asked = with_numbers(self.question, numbers)
+    def bind(self, row: int, asked: Question) -> None:
+        """Write the question with other numbers into a row."""
         before = self.question.numbers
         changed: set[int] = set()
-        for name, value in numbers.items():
+        for name, value in asked.numbers.items():
             if name not in before:
                 # A name may be replaced by its variant in this setting.
                 changed = set(range(len(self._parts)))
@@ -142,7 +140,6 @@ class Rebinder:
             part = self._parts[place]
             part.fill(records, part.make(values))
         self._changed[row] = changed
-        return asked
 
 
 def _parts(question: Question) -> Iterator[Part]:
@@ -203,15 +200,94 @@ MOST_SETS: Final = 16
 PATIENTS_OF_A_TASK: Final = 1 << 17
 """A task holds so many parameter sets that they have about as many patients."""
 
+Item = TypeVar("Item")
 Numbered = tuple[Mapping[str, float], int]
 """The values of a parameter set by name, and the number of its first patient."""
 
 
-class Desk(NamedTuple):
-    """The working data of a thread."""
+class Batch(NamedTuple):
+    """A few parameter sets that were simulated together.
 
-    room: Room
-    rebinder: Rebinder
+    Attributes
+    ----------
+    questions
+        One a set.
+    tally
+        Its arrays have a first axis of sets.
+    """
+
+    questions: tuple[Question, ...]
+    tally: Tally
+
+    def simulations(self) -> Iterator[Simulation]:
+        """Yield the sets one by one."""
+        patients, comparator, sums, counts = (
+            self.tally.patients,
+            self.tally.comparator,
+            self.tally.sums,
+            self.tally.counts,
+        )
+        for k, question in enumerate(self.questions):
+            tally = Tally(patients, comparator, of_set(sums, k), of_set(counts, k))
+            yield Simulation(question, arms=(), traces=(), engine="core", tally=tally)
+
+
+SetSink = Callable[[int, Data, Data], None]
+"""Takes the place of a set in its batch, and outcome rows and amounts of a unit of its patients."""
+
+
+class Desk:
+    """A thread's working data for batches of up to `size` parameter sets of a question."""
+
+    def __init__(self, question: Question, bound: Bound, size: int) -> None:
+        self.question = question
+        self.size = size
+        self._bound = bound
+        self._room = new_room(bound.keys)
+        self._rebinder = Rebinder(question, size)
+
+    def simulate(
+        self, asked: Sequence[Question], firsts: Sequence[int], sink: SetSink | None = None
+    ) -> Batch:
+        """Simulate the question with other numbers, set by set.
+
+        Parameters
+        ----------
+        asked
+            The question with the numbers of each set.
+        firsts
+            Number of the first patient of each set.
+        sink
+            Takes the single patients, where it is given.
+        """
+        bound, patients = self._bound, self.question.patients
+        for row, each in enumerate(asked):
+            self._rebinder.bind(row, each)
+        sets = self._rebinder.first(len(asked))
+        total = new_sums(bound.strategies, len(asked))
+        counts = bound.counts(len(asked))
+        for start, count in blocks(patients, UNIT):
+            # Every unit is summed by itself, as in a run of its own.
+            sums = total if count == patients else new_sums(bound.strategies, len(asked))
+            kept = new_patient_rows(len(asked) if sink else 0, count, bound.strategies)
+            first = np.array(firsts) + start
+            seed = self.question.seed
+            run_kernel(bound, sets, self._room, sums, counts, seed, first, count, kept)
+            if sums is not total:
+                add(total, sums)
+            for place, (rows, amounts) in enumerate(zip(*kept, strict=True)):
+                assert sink is not None
+                sink(place, rows, amounts)
+        done = Batch(tuple(asked), Tally(patients, bound.comparator, total, counts))
+        if counts.impossible.any():
+            for simulation, number in zip(done.simulations(), firsts, strict=True):
+                refuse_impossible(simulation.question, simulation.tally, number)
+        return done
+
+
+def sets_of_a_task(question: Question) -> int:
+    """Return how many parameter sets are simulated together."""
+    return min(max(PATIENTS_OF_A_TASK // question.patients, 1), MOST_SETS)
 
 
 def run_sets(
@@ -223,6 +299,24 @@ def run_sets(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Simulation]:
     """Simulate patients under each set of parameter values; yield in the order of sets.
+
+    See `run_batches`.
+    """
+    for batch in run_batches(
+        question, sets, first_patients=first_patients, threads=threads, progress=progress
+    ):
+        yield from batch.simulations()
+
+
+def run_batches(
+    question: Question,
+    sets: Iterable[Mapping[str, float]],
+    *,
+    first_patients: Iterable[int] = repeat(0),
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Batch]:
+    """Simulate patients under each set of parameter values; yield sets in their order, in batches.
 
     They are the same patients under each set, unless `first_patients` says otherwise.
 
@@ -245,79 +339,44 @@ def run_sets(
     bound = bind(question)
     ready(bound)
     number = workers(threads)
-    size = min(max(PATIENTS_OF_A_TASK // question.patients, 1), MOST_SETS)
-    free = _desks(question, bound, number, size)
+    size = sets_of_a_task(question)
+    free: SimpleQueue[Desk] = SimpleQueue()
+    for _ in range(number):
+        free.put(Desk(question, bound, size))
 
-    def work(batch: Sequence[Numbered]) -> list[Simulation]:
+    def work(batch: Sequence[Numbered]) -> Batch:
         desk = free.get()
         try:
-            return _simulated(question, bound, desk, batch)
+            for numbers, _ in batch:
+                check_values(question, numbers)
+            asked = [with_numbers(question, numbers) for numbers, _ in batch]
+            return desk.simulate(asked, [first for _, first in batch])
         finally:
             free.put(desk)
 
-    waiting: deque[Future[list[Simulation]]] = deque()
+    waiting: deque[Future[Batch]] = deque()
 
-    def next_done() -> Iterator[Simulation]:
-        for simulation in waiting.popleft().result():
-            progress(question.patients * bound.strategies)
-            yield simulation
+    def next_done() -> Batch:
+        done = waiting.popleft().result()
+        progress(len(done.questions) * question.patients * bound.strategies)
+        return done
 
     with ThreadPoolExecutor(number) as pool:
         try:
-            for batch in _batches(zip(sets, first_patients, strict=False), size, number):
+            for batch in batches(zip(sets, first_patients, strict=False), size, number):
                 waiting.append(pool.submit(work, batch))
                 if len(waiting) >= TASKS_AHEAD * number:
-                    yield from next_done()
+                    yield next_done()
             while waiting:
-                yield from next_done()
+                yield next_done()
         finally:
             for future in waiting:
                 future.cancel()
 
 
-def _desks(question: Question, bound: Bound, number: int, size: int) -> SimpleQueue[Desk]:
-    """Return a desk for each thread, for tasks of `size` parameter sets."""
-    free: SimpleQueue[Desk] = SimpleQueue()
-    for _ in range(number):
-        free.put(Desk(new_room(bound.keys), Rebinder(question, size)))
-    return free
-
-
-def _batches(sets: Iterator[Numbered], size: int, threads: int) -> Iterator[list[Numbered]]:
+def batches(sets: Iterator[Item], size: int, threads: int) -> Iterator[list[Item]]:
     """Divide the sets into tasks of `size`, or less where that leaves no thread without one."""
     while ahead := list(islice(sets, size * threads)):
         each = -(-len(ahead) // threads)
         for first in range(0, len(ahead), each):
             yield ahead[first : first + each]
-
-
-def _simulated(
-    question: Question, bound: Bound, desk: Desk, batch: Sequence[Numbered]
-) -> list[Simulation]:
-    """Simulate a few parameter sets together."""
-    for numbers, _ in batch:
-        check_values(question, numbers)
-    asked = [desk.rebinder.bind(row, numbers) for row, (numbers, _) in enumerate(batch)]
-    sets = desk.rebinder.first(len(batch))
-    firsts = np.array([first for _, first in batch])
-    total = new_sums(bound.strategies, len(batch))
-    counts = bound.counts(len(batch))
-    nobody = new_patient_rows(0, bound.strategies)
-    for first, count in blocks(question.patients, UNIT):
-        # Every unit is summed by itself, as in a run of its own.
-        sums = total if count == question.patients else new_sums(bound.strategies, len(batch))
-        run_kernel(
-            bound, sets, desk.room, sums, counts, question.seed, firsts + first, count, nobody
-        )
-        if sums is not total:
-            add(total, sums)
-    tallies = [
-        Tally(question.patients, bound.comparator, of_set(total, row), of_set(counts, row))
-        for row in range(len(batch))
-    ]
-    for each, tally, first_patient in zip(asked, tallies, firsts.tolist(), strict=True):
-        refuse_impossible(each, tally, first_patient)
-    return [
-        Simulation(question=each, arms=(), traces=(), engine="core", tally=tally)
-        for each, tally in zip(asked, tallies, strict=True)
-    ]

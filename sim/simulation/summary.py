@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sim.catalog.parameter import STATUSES
 from sim.clinic.events import Cause
@@ -29,24 +29,10 @@ from sim.economics.incremental import (
 from sim.economics.incremental import Strategy as FrontierStrategy
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account
 from sim.engine.outcomes import ALIVE
-from sim.simulation import tally as counted
 from sim.simulation.arms import Arm
 from sim.simulation.run import Simulation
-from sim.simulation.tally import Tally
-
-OS_LANDMARKS_MONTHS: Final = (6, 12, 24, 36, 60, 120)
-EFS_LANDMARK_MONTHS: Final = 6
-SHARES: Final = (
-    "response",
-    "complete_remission",
-    "mrd_negative",
-    "hct_ever",
-    "hct_in_remission",
-    "severe_crs",
-    "severe_neurotoxicity",
-    "severe_hepatotoxicity",
-    "severe_infection",
-)
+from sim.simulation.tally import EFS_LANDMARK_MONTHS, OS_LANDMARKS_MONTHS, SHARES
+from sim.simulation.tally_estimates import differences, outcomes
 
 
 @dataclass(frozen=True)
@@ -121,13 +107,14 @@ def estimates(simulation: Simulation) -> tuple[tuple[ArmSummary, ...], tuple[Com
     """Estimate the outcomes of each strategy, and its differences from the comparator."""
     question = simulation.question
     labels = {s.name: s.shown_name for s in question.scenario.strategies}
-    horizon = question.model.settings.horizon_days
-    names = [strategy.name for strategy in question.model.strategies]
+    horizon = question.settings.horizon_days
+    names = [strategy.name for strategy in question.scenario.strategies]
     if simulation.arms:
         found = [dict(_outcomes(arm, horizon)) for arm in simulation.arms]
         comparisons = _compare_arms(simulation)
     else:
-        found = [dict(_counted(simulation.tally, s, horizon)) for s in range(len(names))]
+        counted = outcomes(simulation.tally, horizon)
+        found = [{name: each.at(s) for name, each in counted.items()} for s in range(len(names))]
         comparisons = _compare_counts(simulation, names)
     arms = tuple(
         ArmSummary(name, labels[name], outcomes)
@@ -195,28 +182,6 @@ def _outcomes(arm: Arm, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
             )
 
 
-def _counted(tally: Tally, s: int, horizon_days: float) -> Iterator[tuple[str, Estimate]]:
-    """Yield the outcomes of `_outcomes`, from counts and sums."""
-    counts, n = tally.counts, tally.patients
-    yield from counted.shares(tally, s, SHARES)
-    yield from counted.cycles(tally, s)
-    yield "rfs_median_months", counted.median_months(counts.relapses[s])
-    yield "os_median_months", counted.median_months(counts.deaths[s])
-    yield (
-        f"efs_{EFS_LANDMARK_MONTHS}_months_percent",
-        counted.share(counted.survival(counts.failures[s], EFS_LANDMARK_MONTHS, n), n),
-    )
-    for months in OS_LANDMARKS_MONTHS:
-        yield (
-            f"os_{months}_months_percent",
-            counted.share(counted.survival(counts.deaths[s], months, n), n)
-            if months * DAYS_PER_MONTH <= horizon_days
-            else NOT_ESTIMABLE,
-        )
-    yield from counted.causes(tally, s)
-    yield from counted.amounts(tally, s)
-
-
 def _months(days: Estimate) -> Estimate:
     return Estimate(days.mean / DAYS_PER_MONTH, days.se / DAYS_PER_MONTH)
 
@@ -247,17 +212,21 @@ def _compare_arms(simulation: Simulation) -> tuple[Comparison, ...]:
 
 
 def _compare_counts(simulation: Simulation, names: list[str]) -> tuple[Comparison, ...]:
-    tally, question = simulation.tally, simulation.question
+    comparator, found = simulation.tally.comparator, differences(simulation.tally)
     comparisons = []
     for s, name in enumerate(names):
-        if s == tally.comparator:
+        if s == comparator:
             continue
-        gain = counted.counted_increment(tally, s, name, names[tally.comparator])
-        categories = {
-            category.label: counted.difference(tally, s, counted.column_of(category))
-            for category in COST_CATEGORIES
-        }
-        comparisons.append(_comparison(gain, categories, question.thresholds))
+        gain = Increment(
+            strategy=name,
+            comparator=names[comparator],
+            cost=found.cost.at(s),
+            qalys=found.qalys.at(s),
+            life_years=found.life_years.at(s),
+            covariance=float(found.covariance[s]),
+        )
+        categories = {label: each.at(s) for label, each in found.cost_categories.items()}
+        comparisons.append(_comparison(gain, categories, simulation.question.thresholds))
     return tuple(comparisons)
 
 

@@ -295,10 +295,10 @@ def test_so_it_is_after_a_transplant_in_that_remission(u, relapses):
 def test_who_passes_the_age_limit_before_the_remission_is_not_transplanted():
     """It begins on day 126; the birthday is a quarter of an hour after it or before."""
     limit = {"candidacy.maximum_age_years": 72.0}
-    script = RESPONDS_TO_USUAL_CARE | MRD_NEGATIVE | TRANSPLANT
+    script = RESPONDS_TO_USUAL_CARE | MRD_NEGATIVE
     younger = somebody(age_years=72.0 - 126.01 / 365.25)
     older = somebody(age_years=72.0 - 125.99 / 365.25)
-    assert EventKind.TRANSPLANT in happened(live(younger, script, limit).log)
+    assert EventKind.TRANSPLANT in happened(live(younger, script | TRANSPLANT, limit).log)
     assert EventKind.TRANSPLANT not in happened(live(older, script, limit).log)
 
 
@@ -314,6 +314,8 @@ def test_candidacy_under_usual_care_has_a_ratio_of_its_own(log_odds_ratio, u, tr
     """One in four of later salvage are candidates, odds 1/3; with a ratio of 3 every second."""
     script = RESPONDS_TO_USUAL_CARE | TRANSPLANT
     script[RandomDraw.TRANSPLANT_ELIGIBILITY, LATER_LINE] = u
+    if not transplanted:
+        del script[RandomDraw.TRANSPLANT_TIME, LATER_LINE]
     ratio = {"usual_care.transplant_log_odds_ratio": log_odds_ratio}
     log = live(somebody(), script, ratio).log
     assert (EventKind.TRANSPLANT in happened(log)) == transplanted
@@ -334,13 +336,12 @@ def test_response_to_usual_care_has_a_ratio_of_its_own(log_odds_ratio, u, respon
 @pytest.mark.parametrize("first_transplanted", [False, True])
 def test_a_transplant_of_the_first_line_makes_another_less_likely(first_transplanted):
     """Odds of 1/3 in second salvage, and of 1/21 after a transplant: 0.1 lies between."""
-    script = RESPONDS_TO_USUAL_CARE | TRANSPLANT
-    script |= {
+    script = RESPONDS_TO_USUAL_CARE | {
         (RandomDraw.RESPONSE, 0): 0.4,
         (RandomDraw.RESPONSE_CYCLE, 0): 0.5,
         (RandomDraw.MRD, 0): 0.5,
         (RandomDraw.TRANSPLANT_ELIGIBILITY, 0): 0.4 if first_transplanted else 0.6,
-        (RandomDraw.TRANSPLANT_TIME, 0): 0.5,
+        (RandomDraw.TRANSPLANT_TIME, 0 if first_transplanted else LATER_LINE): 0.5,
         (RandomDraw.CURE_IN_REMISSION, 0): 0.5,
         (RandomDraw.RELAPSE_TIME, 0): 0.5,
         (RandomDraw.TRANSPLANT_ELIGIBILITY, LATER_LINE): 0.1,

@@ -27,7 +27,7 @@ from sim.clinic.remission import (
     relapse_days,
     relapse_hazard_ratio,
     shifted,
-    transplant_days,
+    waiting_days,
 )
 from sim.clinic.units import NEVER
 from sim.engine.streams import uniforms
@@ -266,16 +266,14 @@ def test_nobody_beyond_the_age_limit_is_a_candidate(age, eligible):
         CANDIDACY, 0.0, age_years=age, salvage_line=1, prior_hct=False, real_world=False
     )
     assert (probability > 0.0) == eligible
-    assert (transplant_days(CANDIDACY, probability, 2.0**-53, 0.0) < NEVER) == eligible
 
 
 def test_wait_for_the_transplant_is_lognormal():
     """Against scipy, rtol 1e-12."""
     expected = stats.lognorm(0.67, scale=2.07 * MONTH)
     for k in range(1, 1000):
-        day = transplant_days(CANDIDACY, 0.6, 0.5, normal_quantile(k / 1000))
+        day = waiting_days(CANDIDACY, normal_quantile(k / 1000))
         assert day == pytest.approx(expected.ppf(k / 1000), rel=1e-12)
-    assert transplant_days(CANDIDACY, 0.6, 0.6, 0.0) == NEVER
 
 
 # Competing clocks
@@ -292,7 +290,7 @@ def test_transplants_in_continuous_remission_are_the_integral_over_the_other_clo
     )
     transplanted = []
     for u_candidate, u_wait, u_cure, u_relapse, u_death in zip(*map(numbers, draws), strict=True):
-        day = transplant_days(CANDIDACY, 0.65, u_candidate, normal_quantile(u_wait))
+        day = waiting_days(CANDIDACY, normal_quantile(u_wait)) if u_candidate < 0.65 else NEVER
         relapse = relapse_days(RELAPSE, 1.0, 1.0, True, u_cure, u_relapse)
         if day < min(relapse, death_in_remission_days(RELAPSE, exponential(u_death))):
             transplanted.append(day)

@@ -11,7 +11,6 @@ from scipy.special import expit, logit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
 from sim.clinic.response import (
-    NO_RESPONSE_CYCLE,
     RegimenResponse,
     Response,
     mrd_conversion_probability,
@@ -92,30 +91,11 @@ def test_third_salvage_is_like_second():
 
 def test_leukaemia_that_has_lost_the_target_cannot_respond():
     assert probability(somebody(), lost=True, regimen=50.0) == 0.0
-    assert response_cycle(REGIMEN, 0.0, 2.0**-53, 0.5) == NO_RESPONSE_CYCLE
 
 
-@pytest.mark.parametrize(
-    ("u_response", "u_cycle", "cycle"),
-    [(0.4, 0.79, 0), (0.4, 0.8, 1), (0.4, 0.99, 1), (0.5, 0.1, -1), (0.9, 0.1, -1)],
-)
-def test_four_in_five_responders_respond_in_the_first_cycle(u_response, u_cycle, cycle):
-    assert response_cycle(REGIMEN, 0.5, u_response, u_cycle) == cycle
-
-
-def test_frequencies_are_the_products_of_the_probabilities():
-    """A grid of 200 x 200 numbers, 0.44 of them responders; within one row or column."""
-    grid = [(k + 0.5) / 200 for k in range(200)]
-    cycles = [response_cycle(REGIMEN, 0.44, a, b) for a, b in itertools.product(grid, grid)]
-    for cycle, share in ((0, 0.44 * 0.8), (1, 0.44 * 0.2), (-1, 0.56)):
-        assert cycles.count(cycle) / len(cycles) == pytest.approx(share, abs=1 / 200)
-
-
-@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.001, 0.999), st.floats(0.001, 0.999))
-def test_a_better_chance_never_loses_a_response(p, q, u_response, u_cycle):
-    worse, better = sorted((p, q))
-    if response_cycle(REGIMEN, worse, u_response, u_cycle) != NO_RESPONSE_CYCLE:
-        assert response_cycle(REGIMEN, better, u_response, u_cycle) != NO_RESPONSE_CYCLE
+@pytest.mark.parametrize(("u_cycle", "cycle"), [(0.1, 0), (0.79, 0), (0.8, 1), (0.99, 1)])
+def test_four_in_five_responders_respond_in_the_first_cycle(u_cycle, cycle):
+    assert response_cycle(REGIMEN, u_cycle) == cycle
 
 
 @given(st.floats(0.01, 0.99), st.floats(-3.0, 3.0))

@@ -14,8 +14,8 @@ from sim.engine.outcomes import ALIVE, Outcome
 from sim.simulation.arms import Arm
 from sim.simulation.question import ask
 from sim.simulation.run import Simulation, run
-from sim.simulation.summary import OS_LANDMARKS_MONTHS, SHARES, summarise
-from sim.simulation.tally import ROW
+from sim.simulation.summary import summarise
+from sim.simulation.tally import OS_LANDMARKS_MONTHS, ROW, SHARES
 from tests.support.places import ROOT
 
 MONTH = 30.4375

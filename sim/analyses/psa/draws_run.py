@@ -20,8 +20,9 @@ import pandas as pd
 from sim.economics.estimates import Array, Estimate
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import Question
-from sim.simulation.run import Progress, Simulation, run
-from sim.simulation.summary import estimates
+from sim.simulation.run import Progress, run
+from sim.simulation.tally import Tally
+from sim.simulation.tally_estimates import differences, outcomes
 
 SE: Final = "se:"
 """Before the name of an outcome: the Monte Carlo standard error of the draw's mean."""
@@ -189,7 +190,7 @@ def run_psa(
         question=asked,
         parameters=parameters,
         outcomes=pd.concat([tables[c] for c in sorted(tables)], ignore_index=True),
-        deterministic=pd.DataFrame(_rows(base)),
+        deterministic=_rows(base.question, base.tally),
         base_patients=base_patients,
     )
 
@@ -217,23 +218,27 @@ def _simulated(
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the outcomes of each chunk."""
     # Imported here: reading results does not need the compiler.
-    from sim.simulation.parameter_sets import run_sets
+    from sim.simulation.parameter_sets import run_batches
 
     waiting = [k for chunk in chunks for k in _draws_of(chunk, len(parameters))]
-    simulations = run_sets(
+    batches = run_batches(
         question,
         _sets(question, parameters, waiting),
         first_patients=(k * question.patients for k in waiting),
         threads=threads,
         progress=progress,
     )
+    strategies = len(question.scenario.strategies)
+    done = pd.DataFrame()
     for chunk in chunks:
-        rows = [
-            {"draw": k, **row}
-            for k in _draws_of(chunk, len(parameters))
-            for row in _rows(next(simulations))
-        ]
-        yield chunk, pd.DataFrame(rows)
+        draws = _draws_of(chunk, len(parameters))
+        rows = len(draws) * strategies
+        while len(done) < rows:
+            found = _rows(question, next(batches).tally)
+            done = pd.concat([done, found], ignore_index=True) if len(done) else found
+        table, done = done.iloc[:rows].copy(), done.iloc[rows:].reset_index(drop=True)
+        table.insert(0, "draw", np.repeat(draws, strategies))
+        yield chunk, table
 
 
 def _sets(
@@ -244,17 +249,18 @@ def _sets(
         yield {**question.numbers, **dict(zip(names, values[k].tolist(), strict=True))}
 
 
-def _rows(simulation: Simulation) -> Iterator[dict[str, float | str]]:
-    """Yield a row of outcomes and Monte Carlo errors for each strategy."""
-    arms, comparisons = estimates(simulation)
-    gains = {each.increment.strategy: each.increment for each in comparisons}
-    for arm in arms:
-        row: dict[str, float | str] = {"strategy": arm.name}
-        row |= {name: estimate.mean for name, estimate in arm.outcomes.items()}
-        row |= {f"{SE}{name}": estimate.se for name, estimate in arm.outcomes.items()}
-        gain = gains.get(arm.name)
-        for name in INCREMENTS:
-            error = np.nan if gain is None else getattr(gain, name).se
-            row[f"{INCREMENT_SE}{name}"] = error
-        row[COVARIANCE] = np.nan if gain is None else gain.covariance
-        yield row
+def _rows(question: Question, tally: Tally) -> pd.DataFrame:
+    """Return a row of outcomes and Monte Carlo errors for each set and strategy."""
+    found = outcomes(tally, question.settings.horizon_days)
+    gains = differences(tally)
+    columns = {name: each.mean for name, each in found.items()}
+    columns |= {f"{SE}{name}": each.se for name, each in found.items()}
+    errors = {f"{INCREMENT_SE}{name}": getattr(gains, name).se for name in INCREMENTS}
+    for name, values in {**errors, COVARIANCE: gains.covariance}.items():
+        columns[name] = values.copy()
+        columns[name][..., tally.comparator] = np.nan
+    names = [strategy.name for strategy in question.scenario.strategies]
+    sets = tally.sums.products.size // len(names)
+    return pd.DataFrame(
+        {"strategy": names * sets, **{name: each.ravel() for name, each in columns.items()}}
+    )

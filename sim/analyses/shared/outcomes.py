@@ -32,7 +32,6 @@ from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Cate
 from sim.engine.outcomes import ALIVE
 from sim.errors import UserError
 from sim.simulation.comparison import outcome_unit, per_qaly
-from sim.simulation.summary import EFS_LANDMARK_MONTHS, OS_LANDMARKS_MONTHS, SHARES
 from sim.simulation.tally import (
     CATEGORIES,
     CAUSE,
@@ -40,8 +39,11 @@ from sim.simulation.tally import (
     DEATH,
     DISCOUNTED,
     EFS,
+    EFS_LANDMARK_MONTHS,
+    OS_LANDMARKS_MONTHS,
     RFS,
     ROW,
+    SHARES,
     UNDISCOUNTED,
 )
 

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, TypeVar
+from itertools import takewhile
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,11 +28,14 @@ from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
 from sim.simulation.question import Question, prepare, with_numbers
-from sim.simulation.run import run
 from sim.simulation.tally import COST, DISCOUNTED, QALY
 
-AHEAD = 4
-"""Questions in work or waiting, per thread: this bounds the memory."""
+if TYPE_CHECKING:
+    from sim.simulation.parameter_sets import Desk
+
+AHEAD = 2
+"""Batches of questions in work or waiting, per thread: this bounds the memory."""
+Rows = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 Progress = Callable[[int], None]
 
@@ -96,19 +101,73 @@ def with_values(
 
 def sample(question: Question, columns: Sequence[str]) -> Sample:
     """Simulate the patients of a question on one thread and store their `columns`."""
-    readers = {name: known_columns()[name] for name in dict.fromkeys(columns)}
-    horizon = question.model.settings.horizon_days
-    parts: dict[str, list[Array]] = {name: [] for name in readers}
+    (found,) = Samples(columns, together=1)([question])
+    return found
 
-    def keep(first: int, rows: np.ndarray[Any, Any], amounts: np.ndarray[Any, Any]) -> None:
-        del first
-        for name, read in readers.items():
-            parts[name].append(read(rows, amounts, horizon))
 
-    simulation = run(question, keep_patients=False, threads=1, sink=keep if readers else None)
-    means = simulation.tally.sums.values[:, DISCOUNTED] / question.patients
-    kept = {name: np.concatenate(each) for name, each in parts.items()}
-    return Sample(question, kept, means[:, COST], means[:, QALY])
+class Samples:
+    """Samples of questions on one thread; those that differ in their numbers alone go together.
+
+    Parameters
+    ----------
+    columns
+        Columns stored of each patient.
+    together
+        Questions simulated together, at most; by default by the number of their patients.
+    """
+
+    def __init__(self, columns: Sequence[str], together: int | None = None) -> None:
+        self._readers = {name: known_columns()[name] for name in dict.fromkeys(columns)}
+        self._together = together
+        self._desk: Desk | None = None
+
+    def __call__(self, questions: Sequence[Question]) -> Iterator[Sample]:
+        """Yield the sample of each question."""
+        waiting = list(questions)
+        while waiting:
+            desk = self._desk_for(waiting[0])
+            alike = list(takewhile(partial(_alike, desk.question), waiting))[: desk.size]
+            yield from self._simulated(desk, alike)
+            waiting = waiting[len(alike) :]
+
+    def _desk_for(self, question: Question) -> Desk:
+        # Imported here: reading results does not need the compiler.
+        from sim.simulation.core_run import bind, ready
+        from sim.simulation.parameter_sets import Desk, sets_of_a_task
+
+        if self._desk is None or not _alike(self._desk.question, question):
+            bound = bind(question)
+            ready(bound)
+            self._desk = Desk(question, bound, self._together or sets_of_a_task(question))
+        return self._desk
+
+    def _simulated(self, desk: Desk, questions: Sequence[Question]) -> Iterator[Sample]:
+        horizon = desk.question.settings.horizon_days
+        parts: list[dict[str, list[Array]]] = [
+            {name: [] for name in self._readers} for _ in questions
+        ]
+
+        def keep(place: int, rows: Rows, amounts: Rows) -> None:
+            for name, read in self._readers.items():
+                parts[place][name].append(read(rows, amounts, horizon))
+
+        same_patients = [0] * len(questions)
+        batch = desk.simulate(questions, same_patients, keep if self._readers else None)
+        means = batch.tally.sums.values[:, :, DISCOUNTED] / desk.question.patients
+        for question, found, mean in zip(questions, parts, means, strict=True):
+            columns = {name: np.concatenate(each) for name, each in found.items()}
+            yield Sample(question, columns, mean[:, COST], mean[:, QALY])
+
+
+def _alike(one: Question, other: Question) -> bool:
+    """Whether two questions differ in nothing but their numbers."""
+    return (
+        one.loaded is other.loaded
+        and one.names is other.names
+        and one.numbers.keys() == other.numbers.keys()
+        and (one.patients, one.seed, one.observables)
+        == (other.patients, other.seed, other.observables)
+    )
 
 
 def each_question(
@@ -136,27 +195,35 @@ def each_question(
     """
     # Imported here: reading results does not need the compiler.
     from sim.simulation.core_run import workers
+    from sim.simulation.parameter_sets import MOST_SETS, batches
 
     number = workers(threads)
+    free: SimpleQueue[Samples] = SimpleQueue()
+    for _ in range(number):
+        free.put(Samples(columns))
 
-    def work(ask: Callable[[], Question]) -> Result:
-        return measure(sample(ask(), columns))
+    def work(asks: Sequence[Callable[[], Question]]) -> list[Result]:
+        samples = free.get()
+        try:
+            return [measure(found) for found in samples([ask() for ask in asks])]
+        finally:
+            free.put(samples)
 
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[Future[list[Result]]] = deque()
 
-    def next_done() -> Result:
-        done = waiting.popleft().result()
-        progress(1)
-        return done
+    def next_done() -> Iterator[Result]:
+        for done in waiting.popleft().result():
+            progress(1)
+            yield done
 
     with ThreadPoolExecutor(number) as pool:
         try:
-            for ask in asked:
-                waiting.append(pool.submit(work, ask))
+            for asks in batches(iter(asked), MOST_SETS, number):
+                waiting.append(pool.submit(work, asks))
                 if len(waiting) >= AHEAD * number:
-                    yield next_done()
+                    yield from next_done()
             while waiting:
-                yield next_done()
+                yield from next_done()
         finally:
             for future in waiting:
                 future.cancel()

@@ -19,9 +19,9 @@ from sim.engine.values import Data
 
 CYCLES_AHEAD: Final = 5
 LATER_CYCLES: Final = tuple(range(1, CYCLES_AHEAD))
-PLACES: Final = CYCLES_AHEAD + 1
-"""Occurrences that may be drawn ahead: the first cycles of line 0, then line 1."""
-LINE_1: Final = CYCLES_AHEAD
+LINES_AHEAD: Final = 3
+PLACES: Final = CYCLES_AHEAD + LINES_AHEAD - 1
+"""Occurrences that may be drawn ahead: the first cycles of line 0, then the next lines."""
 DECISIONS: Final = max(RandomDraw) + 1
 
 _KINDS: Final = tuple(Toxicity)
@@ -61,7 +61,7 @@ _IN_NEXT_LINE: Final = (
 """Most patients fail, and these draws are made for nearly every one who does."""
 _LATER: Final = (
     *((grade, 0, cycle) for cycle in LATER_CYCLES for grade in _draws(Patients.IN_CYCLE)),
-    *((decision, 1, 0) for decision in _IN_NEXT_LINE),
+    *((decision, line, 0) for line in range(1, LINES_AHEAD) for decision in _IN_NEXT_LINE),
 )
 """Draws made ahead beyond the first occurrence: random draw, line, cycle."""
 ROWS: Final = DECISIONS + len(_LATER)
@@ -109,7 +109,7 @@ def keys_ahead(
     wanted += [
         (decision, line, cycle)
         for decision, line, cycle in _LATER
-        if line == 1 or (treated and settings.toxicity)
+        if line > 0 or (treated and settings.toxicity)
     ]
     forms = {decision: int(facts.form) for decision, facts in DRAWS.items()}
     if settings.weibull_relapse:
@@ -145,8 +145,8 @@ def place(line: int, cycle: int) -> int:
     """Return the place of an occurrence that may be drawn ahead, or -1."""
     if line == 0 and cycle < CYCLES_AHEAD:
         return cycle
-    if line == 1 and cycle == 0:
-        return LINE_1
+    if line < LINES_AHEAD and cycle == 0:
+        return CYCLES_AHEAD + line - 1
     return -1
 
 
