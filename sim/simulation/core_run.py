@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from queue import SimpleQueue
@@ -76,6 +74,7 @@ from sim.simulation.tally import (
     new_sums,
     of_set,
 )
+from sim.simulation.threads import in_order
 
 ACCOUNT: Final = tuple(int(account) for account in ACCOUNT_OF)
 QALY_CATEGORIES: Final = ACCOUNT.count(1)
@@ -452,25 +451,16 @@ def units(question: Question, bound: Bound, counts: list[Counts], *, keep: bool)
     for mine in counts:
         free.put((new_room(bound.keys), mine))
 
-    def work(first: int, count: int) -> Unit:
+    def work(block: tuple[int, int]) -> Unit:
+        first, count = block
         room, mine = free.get()
         try:
             return run_unit_in(room, mine, bound, question.seed, first, count, keep=keep)
         finally:
             free.put((room, mine))
 
-    waiting: deque[Future[Unit]] = deque()
-    with ThreadPoolExecutor(len(counts)) as pool:
-        try:
-            for first, count in blocks(question.patients, UNIT):
-                waiting.append(pool.submit(work, first, count))
-                if len(waiting) >= UNITS_AHEAD * len(counts):
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    tasks = blocks(question.patients, UNIT)
+    yield from in_order(work, tasks, threads=len(counts), ahead=UNITS_AHEAD)
 
 
 def ready(bound: Bound) -> None:

@@ -9,9 +9,7 @@ set before it in the same row had changed. The result equals, bit for bit, that 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice, repeat
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
@@ -39,6 +37,7 @@ from sim.simulation.core_run import (
 from sim.simulation.question import Question, check_values, with_numbers
 from sim.simulation.run import Simulation, refuse_impossible
 from sim.simulation.tally import UNIT, Tally, add, new_sums, of_set
+from sim.simulation.threads import in_order
 
 THRESHOLDS: Final = "perspective.threshold"
 """Parameters that judge a result and do not change it."""
@@ -354,24 +353,10 @@ def run_batches(
         finally:
             free.put(desk)
 
-    waiting: deque[Future[Batch]] = deque()
-
-    def next_done() -> Batch:
-        done = waiting.popleft().result()
+    tasks = batches(zip(sets, first_patients, strict=False), size, number)
+    for done in in_order(work, tasks, threads=number, ahead=TASKS_AHEAD):
         progress(len(done.questions) * question.patients * bound.strategies)
-        return done
-
-    with ThreadPoolExecutor(number) as pool:
-        try:
-            for batch in batches(zip(sets, first_patients, strict=False), size, number):
-                waiting.append(pool.submit(work, batch))
-                if len(waiting) >= TASKS_AHEAD * number:
-                    yield next_done()
-            while waiting:
-                yield next_done()
-        finally:
-            for future in waiting:
-                future.cancel()
+        yield done
 
 
 def batches(sets: Iterator[Item], size: int, threads: int) -> Iterator[list[Item]]:

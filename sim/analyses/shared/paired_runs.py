@@ -10,9 +10,7 @@ missing and ends with the same rows, bit for bit.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
@@ -29,6 +27,7 @@ from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
 from sim.simulation.question import Question, prepare, with_numbers
 from sim.simulation.tally import COST, DISCOUNTED, QALY
+from sim.simulation.threads import in_order
 
 if TYPE_CHECKING:
     from sim.simulation.parameter_sets import Desk
@@ -209,24 +208,11 @@ def each_question(
         finally:
             free.put(samples)
 
-    waiting: deque[Future[list[Result]]] = deque()
-
-    def next_done() -> Iterator[Result]:
-        for done in waiting.popleft().result():
+    tasks = batches(iter(asked), MOST_SETS, number)
+    for done in in_order(work, tasks, threads=number, ahead=AHEAD):
+        for each in done:
             progress(1)
-            yield done
-
-    with ThreadPoolExecutor(number) as pool:
-        try:
-            for asks in batches(iter(asked), MOST_SETS, number):
-                waiting.append(pool.submit(work, asks))
-                if len(waiting) >= AHEAD * number:
-                    yield from next_done()
-            while waiting:
-                yield from next_done()
-        finally:
-            for future in waiting:
-                future.cancel()
+            yield each
 
 
 CHUNK_SETS: Final = 16

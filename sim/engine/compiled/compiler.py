@@ -1,8 +1,8 @@
 """A pipeline of numba for functions that compiled code alone calls, and that are inlined there.
 
 numba gives every function machine code of its own, even one that is always inlined and never runs
-by itself. This pipeline stops before: a function is typed, lowered and optimised as always, and its
-callers inline the optimised form.
+by itself. This pipeline stops before: a function is typed and lowered as always, and its callers
+inline it.
 
 Machine code in the user's cache folder, checked before it is loaded.
 
@@ -71,7 +71,13 @@ NO_ADDRESS: Final = 0
 
 
 class _Library(JITCodeLibrary):  # type: ignore[misc]
-    """Optimised code that others link; it is not handed to the execution engine."""
+    """Code that others link; it is not handed to the execution engine.
+
+    It is optimised where it ends up: here it would be once more for every function around it.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
 
     def _finalize_final_module(self) -> None:
         self._finalized = True
@@ -104,7 +110,7 @@ class _Lowering(NativeLowering):  # type: ignore[misc]
 
 
 class Inlined(CompilerBase):  # type: ignore[misc]
-    """numba's pipeline for compiled functions, up to the optimised form of the function."""
+    """numba's pipeline for compiled functions, up to the form that callers inline."""
 
     def define_pipelines(self) -> list[Data]:
         """Return the passes."""
