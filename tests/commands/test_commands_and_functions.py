@@ -54,6 +54,7 @@ OPTIONS = {
     "calibrate": "quick out install threads",
     "validate": "protocol draws out threads json",
     "evaluations": "patients out threads json",
+    "verify": "group seed out threads json",
     "evidence": "role csv",
     "explain": "patient find among engine entries seed out figure json",
     "cache": "clear",
