@@ -22,6 +22,7 @@ from sim.analyses.verify.subject import Lives, Subject
 from sim.clinic.events import Cause, EventKind
 from sim.clinic.patient import Patient
 from sim.economics.ledger import Account, Category
+from sim.engine.model import Care
 from sim.engine.outcomes import ALIVE
 from sim.engine.reference import enrol
 from sim.engine.streams import Streams
@@ -95,6 +96,7 @@ AS_THE_POPULATION: Final = {
     "switches": {"toxicity": False, "transplant": False, "survivor_mortality_ratio": False},
 }
 RESPONSE_LOGIT: Final = "response.baseline_logit"
+FIRST_CYCLE_SHARE: Final = ".response.first_cycle_share"
 CANDIDACY_LOGIT: Final = "candidacy.baseline_logit"
 
 
@@ -354,10 +356,17 @@ def without_response_there_is_no_transplant(subject: Subject) -> Finding:
     advice="Look at draw_response and assess in sim/engine/patient_pathway.py.",
 )
 def with_certain_response_everybody_responds(subject: Subject) -> Finding:
-    """Look for patients without a response where its probability is 1."""
-    lives = subject.under(used(subject, {RESPONSE_LOGIT: CERTAIN_LOGIT}), CERTAINTY)
-    missed = lives.outcome("response") == 0.0
-    return _none_are(lives, missed & (lives.outcome("cause_of_death") != Cause.BACKGROUND))
+    """Look for patients without a response where its probability is 1, in the first cycle."""
+    plans = subject.question.scenario.strategies
+    treated = [bool(plan.sequence) or Care(plan.then) == Care.USUAL for plan in plans]
+    if not any(treated):
+        return does_not_apply("nobody is treated")
+    # A regimen of one cycle would leave those without a response who need a second.
+    early = {name: 1.0 for name in subject.question.used if name.endswith(FIRST_CYCLE_SHARE)}
+    lives = subject.under(used(subject, {RESPONSE_LOGIT: CERTAIN_LOGIT}) | early, CERTAINTY)
+    missed = lives.outcome("response")[:, treated] == 0.0
+    spared = lives.outcome("cause_of_death")[:, treated] != Cause.BACKGROUND
+    return none_of(int(np.count_nonzero(missed & spared)), missed.size, "lives")
 
 
 @FLOW.check(

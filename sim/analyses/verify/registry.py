@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from sim.analyses.verify.calibration import CALIBRATION
 from sim.analyses.verify.check import Check, Group
+from sim.analyses.verify.decisions import DECISIONS
 from sim.analyses.verify.economics import ECONOMICS
+from sim.analyses.verify.engines import ENGINES
 from sim.analyses.verify.flow import FLOW
 from sim.analyses.verify.inputs import INPUTS
+from sim.analyses.verify.randomness import RANDOMNESS
+from sim.analyses.verify.survival import SURVIVAL
+from sim.analyses.verify.uncertainty import UNCERTAINTY
 from sim.errors import UserError
 
-GROUPS: Final[tuple[Group, ...]] = (INPUTS, FLOW, ECONOMICS)
+GROUPS: Final[tuple[Group, ...]] = (
+    INPUTS,
+    SURVIVAL,
+    FLOW,
+    RANDOMNESS,
+    ECONOMICS,
+    DECISIONS,
+    UNCERTAINTY,
+    ENGINES,
+    CALIBRATION,
+)
 CHECKS: Final[tuple[Check, ...]] = tuple(check for group in GROUPS for check in group)
 
 

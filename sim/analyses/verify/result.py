@@ -152,7 +152,8 @@ class VerifyResult(Result):
         print_paragraph(
             console,
             f"{len(self._found)} checks: {counts[PASSED]} passed, "
-            f"{counts[NOT_APPLICABLE]} do not apply, {counts[FAILED]} failed",
+            f"{counts[NOT_APPLICABLE]} do{'es' * (counts[NOT_APPLICABLE] == 1)} not apply, "
+            f"{counts[FAILED]} failed",
         )
 
 
