@@ -64,10 +64,12 @@ LADDER: Final = (1_000, 4_000, 16_000)
 """Numbers of patients."""
 SLOPE: Final = -0.5
 SLOPE_OFF: Final = 0.05
-LOGGED: Final = (Lognormal,)
 WHOLE: Final = 1.0
 PAIR: Final = 2
 MIX: Final = ".mix."
+OF_SPREAD: Final = ("sigma", "shape")
+"""Units of what says how patients vary around a median."""
+POPULATION: Final = "population."
 
 
 def most_standard_errors(numbers: int) -> float:
@@ -176,7 +178,7 @@ def moments(subject: Subject) -> Iterator[tuple[str, float, float]]:
             wanted = reference(parameter)
             mean, variance, excess = (float(each) for each in wanted.stats(moments="mvk"))
             sd, kurtosis = math.sqrt(variance), excess + 3.0
-            values = np.log(values) if isinstance(parameter.distribution, LOGGED) else values
+            values = np.log(values) if isinstance(parameter.distribution, Lognormal) else values
         n = len(values)
         off_mean = (float(values.mean()) - mean) / (sd / math.sqrt(n))
         sd_error = sd * math.sqrt((kurtosis - 1.0) / (4.0 * n))
@@ -252,7 +254,7 @@ def shares_of_a_whole(subject: Subject) -> Finding:
     of_one: dict[str, list[Any]] = defaultdict(list)
     for name in sorted(question.used):
         found = next((match for part in PARTS if (match := part.fullmatch(name))), None)
-        # Of a mix, shares of those who are given each drug, who may be given several.
+        # The shares of a mix are relative to their sum, whatever it is.
         if found is not None and MIX not in name:
             shares = table[name].to_numpy() if name in table else question.numbers[name]
             of_one["".join(group or "" for group in found.groups())].append(shares)
@@ -421,3 +423,20 @@ def base_value_changes_nothing(subject: Subject) -> Finding:
         different_bits(np.stack([each.cost, each.qalys]), wanted) > 0 for each in samples[1::2]
     )
     return none_of(wrong, len(ends), "inputs")
+
+
+@UNCERTAINTY.check(
+    "How much patients vary is uncertain itself: the spreads and shapes of their times are drawn.",
+    standard="ISPOR-SMDM 6; Degeling",
+    advice="Give the sigma or the shape a distribution; those that describe the cohort may be fixed.",
+)
+def spread_is_uncertain(subject: Subject) -> Finding:
+    """Look for fixed sigmas and shapes, but for those of the population and of the scenario."""
+    question = subject.question
+    names = [
+        name
+        for name in question.used - set(question.scenario.parameters)
+        if question.parameters[name].unit in OF_SPREAD and not name.startswith(POPULATION)
+    ]
+    fixed = sum(question.parameters[name].distribution.family == FIXED for name in names)
+    return none_of(fixed, len(names), "spreads and shapes")
