@@ -161,3 +161,8 @@ def sources_with(change):
 def check_named(group, name):
     """Return the check of a group that a function of this name makes."""
     return next(check for check in group if check.examine.__name__ == name)
+
+
+def ids(faults):
+    """Name each fault by its check and its place in the list."""
+    return [f"{name} {number}" for number, (name, _) in enumerate(faults)]

@@ -222,7 +222,7 @@ def dearer_drugs_move_drug_costs_alone(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "The cost of drugs is that of whole vials, unless they are shared, and of whole courses.",
-    standard="TECH-VER; Dasbach and Elbasha",
+    standard="TECH-VER; Drummond 5; Dasbach and Elbasha",
     advice="Look at inject, hang and open_cycle in sim/economics/clerk.py.",
 )
 def drugs_are_bought_by_the_vial(subject: Subject) -> Finding:
@@ -319,7 +319,7 @@ def components_add_up_to_the_totals(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "A single payment is discounted by (1 + rate) to the power of its years.",
-    standard="TECH-VER; NICE PMG36 4.5",
+    standard="TECH-VER; Drummond 7; NICE PMG36 4.5",
     advice="Look at factor_at in sim/economics/discounting.py.",
 )
 def payments_are_discounted_by_the_formula(subject: Subject) -> Finding:
@@ -333,7 +333,7 @@ def payments_are_discounted_by_the_formula(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "A stream is discounted by the integral of the discount factor over its time.",
-    standard="TECH-VER; NICE PMG36 4.5",
+    standard="TECH-VER; Drummond 7; NICE PMG36 4.5",
     advice="Look at days_between in sim/economics/discounting.py.",
 )
 def streams_are_discounted_by_the_integral(subject: Subject) -> Finding:
@@ -350,7 +350,7 @@ def streams_are_discounted_by_the_integral(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "At discount rates of 0, discounted and undiscounted amounts are equal.",
-    standard="TECH-VER",
+    standard="TECH-VER; Drummond 7",
     advice="Look at sim/economics/discounting.py.",
 )
 def no_rate_discounts_nothing(subject: Subject) -> Finding:
@@ -361,7 +361,7 @@ def no_rate_discounts_nothing(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "No discounted amount is above the undiscounted one.",
-    standard="TECH-VER",
+    standard="TECH-VER; Drummond 7",
     advice="A discount rate is negative, or is applied the wrong way round.",
 )
 def discounting_never_adds(subject: Subject) -> Finding:
@@ -376,7 +376,7 @@ def discounting_never_adds(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "Higher discount rates lower every patient's life-years, and raise nobody's costs.",
-    standard="TECH-VER; NICE PMG36 4.5",
+    standard="TECH-VER; Drummond 7; NICE PMG36 4.5",
     advice="Look at sim/economics/discounting.py, and whether costs and effects have their own rate.",
 )
 def higher_rates_lower_the_totals(subject: Subject) -> Finding:
@@ -390,7 +390,7 @@ def higher_rates_lower_the_totals(subject: Subject) -> Finding:
 
 @ECONOMICS.check(
     "The discount rates change neither lives nor undiscounted amounts.",
-    standard="TECH-VER; Second Panel",
+    standard="TECH-VER; Drummond 7; Second Panel",
     advice="A rate is read by something else than sim/economics/discounting.py.",
 )
 def rates_change_present_values_alone(subject: Subject) -> Finding:

@@ -298,8 +298,9 @@ def with_certain_death_nobody_lives(subject: Subject) -> Finding:
 def more_deaths_never_lengthen_a_life(subject: Subject) -> Finding:
     """Compare lives under a higher mortality ratio of survivors with those of the scenario."""
     name = "survivor.mortality_ratio"
-    if not subject.uses(name):
-        return does_not_apply("the scenario has no mortality of survivors")
+    switches = subject.question.scenario.switches
+    if not (switches.background_mortality and switches.survivor_mortality_ratio):
+        return does_not_apply("the mortality of survivors is that of others, or none")
     worse = subject.under(times(subject, [name], LATER_DEATH))
     return never_above(
         worse.outcome("horizon_days"), subject.lives.outcome("horizon_days"), "lives"

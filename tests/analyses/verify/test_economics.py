@@ -13,6 +13,7 @@ from tests.support.faulty_subjects import (
     amounts,
     check_named,
     faulty,
+    ids,
     ledger_with,
     multiplied,
     not_a_number,
@@ -133,12 +134,12 @@ WITHOUT_EFFECT = ("dearer_drugs_move_drug_costs_alone", "higher_rates_lower_the_
 """Checks of what must move: they fail where nothing does."""
 
 
-@pytest.mark.parametrize("check", ECONOMICS, ids=lambda check: check.examine.__name__)
+@pytest.mark.parametrize("check", [*ECONOMICS], ids=lambda check: check.examine.__name__)
 def test_a_sound_scenario_passes(check, subject):
     assert check.examine(subject).passed
 
 
-@pytest.mark.parametrize(("name", "fault"), FAULTS, ids=[name for name, _ in FAULTS])
+@pytest.mark.parametrize(("name", "fault"), FAULTS, ids=ids(FAULTS))
 def test_a_fault_is_found(name, fault, subject):
     assert check_named(ECONOMICS, name).examine(faulty(subject, **fault)).passed is False
 

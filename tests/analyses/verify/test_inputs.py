@@ -12,6 +12,7 @@ from tests.support.faulty_subjects import (
     check_named,
     entry_with,
     faulty,
+    ids,
     multiplied,
     numbers,
     rows,
@@ -127,12 +128,12 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("check", INPUTS, ids=lambda check: check.examine.__name__)
+@pytest.mark.parametrize("check", [*INPUTS], ids=lambda check: check.examine.__name__)
 def test_a_sound_scenario_passes(check, subject):
     assert check.examine(subject).passed
 
 
-@pytest.mark.parametrize(("name", "fault"), FAULTS, ids=[name for name, _ in FAULTS])
+@pytest.mark.parametrize(("name", "fault"), FAULTS, ids=ids(FAULTS))
 def test_a_fault_is_found(name, fault, subject):
     assert check_named(INPUTS, name).examine(faulty(subject, **fault)).passed is False
 
