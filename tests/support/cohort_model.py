@@ -84,6 +84,8 @@ class Plan(NamedTuple):
     cycle_days: float = 7.0
     infusion: bool = False
     """A cycle's response is assessed when its infusion ends, not when the cycle does."""
+    chemotherapy: bool = False
+    """Cycles and days in hospital are counted, which for an infusion they are not."""
     usual_care: bool = False
     transplant: bool = False
     background: Background = NO_BACKGROUND
@@ -201,15 +203,48 @@ class Cohort:
         days, first, progressing = self.assessments(line)
         names = ("on_treatment",) if line == 0 else ("relapsed_refractory", "cared")
         refractory = self.leukaemia("refractory", line)
-        for day, share in zip(days, (first, 1.0 - first), strict=False):
+        shares = zip(days, (first, 1.0 - first), strict=False)
+        for given, (day, share) in enumerate(shares, start=1):
             responders = flow * responding * share
             self.spend(stream, responders, (), names, stop=day)
-            self.remit(line, stream, self.grid.later(responders, day), relapsed, grafts)
-        for day, share in zip(days, (progressing, 1.0 - progressing), strict=False):
+            self.induce(line, stream, responders, (), given)
+            remitting = self.grid.later(responders, day)
+            self.remit(line, stream, remitting, relapsed, grafts, given)
+        shares = zip(days, (progressing, 1.0 - progressing), strict=False)
+        for given, (day, share) in enumerate(shares, start=1):
             others = flow * (1.0 - responding) * share
             deaths = "end_of_life" if line == 0 else None
             self.spend(stream, others, (refractory,), names, stop=day, deaths=deaths)
+            self.induce(line, stream, others, (refractory,), given)
             self.fail(line, stream, others, refractory, day, onward, cared=line > 0)
+
+    def induce(self, line, stream, flow, hazards, cycles) -> None:
+        """Give so many cycles of induction, the first on the first day."""
+        if line == 0 and self.plan.chemotherapy:
+            day = 0.0
+            for cycle in range(cycles):
+                self.give(stream, flow, hazards, cycle, day)
+                day += self._of_regimen(0)("schedule.first_cycle_days")
+
+    def consolidate(self, part: Part, hazards, given: int) -> None:
+        """Give what is left of induction to who is in remission, and to some consolidation."""
+        value = self._of_regimen(0)
+        induction = round(value("schedule.induction_cycles"))
+        last = induction + round(value("schedule.consolidation_cycles"))
+        for cycle in range(given, last):
+            share = 1.0 if cycle < induction else value("schedule.consolidation_probability")
+            day = (cycle - given) * value("schedule.cycle_days")
+            self.give(part, part.flow * share, hazards, cycle, day)
+
+    def give(self, who: Stream | Part, flow, hazards, cycle: int, day: float) -> None:
+        """Count a cycle on a day since entry, and the days in hospital from then on."""
+        name = ("first", "second", "later")[min(cycle, 2)]
+        length = self.numbers[f"hospital.{self.plan.regimen}.{name}_cycle_days"]
+        present = float(np.exp(-sum(hazard(np.array(day)) for hazard in hazards)))
+        self._book("cycles", who.survivor, self.grid.later(flow * present, day))
+        spent = stay(self.grid, who.half, hazards, day, day + length)
+        (days,) = self.grid.spread(flow, spent.days)
+        self._book("ward", who.survivor, days)
 
     def fail(self, line, stream, flow, survival, day, onward, *, cared) -> None:
         """From `day` of the survival on: those fit start another line after the gap.
@@ -278,7 +313,7 @@ class Cohort:
 
     # ------------------------------------------------------------------ remission, transplant
 
-    def remit(self, line, stream, flow, relapsed, grafts) -> None:
+    def remit(self, line, stream, flow, relapsed, grafts, given) -> None:
         """Remission: relapse, death and transplant compete, by MRD and candidacy."""
         negative = self._of_regimen(line)("response.mrd_negative_probability")
         dying = constant_until(
@@ -294,6 +329,8 @@ class Cohort:
             hazards = (self.relapse(line, mrd), dying)
             for candidates, waiting in self.candidates(line, stream, flow * share):
                 for part in self.parts(stream, candidates):
+                    if line == 0 and self.plan.chemotherapy and part.start == 0.0:
+                        self.consolidate(part, (*hazards, *waiting), given)
                     exits = self.pass_through(part, (*hazards, *waiting), windows)
                     onto = Stream(True, part.survivor, stream.transplanted)
                     relapsed[onto] += exits[0]
@@ -429,7 +466,6 @@ class Cohort:
         raised = min(base * value["transplant.vod_mortality_ratio"], 1.0)
         early = (1.0 - vod) * base + vod * raised
         rate = value["transplant.late_mortality_per_month"] / DAYS_PER_MONTH
-
         return death_after_transplant(early, days, rate, self.survivor_days)
 
     # ------------------------------------------------------------------ bookkeeping
@@ -535,7 +571,13 @@ class Cohort:
             + numbers["transplant.vod_probability"] * price["transplant_vod"]
             + numbers["transplant.infection_probability"] * price["transplant_infection"]
         )
-        return {
+        treatment = {}
+        if self.plan.chemotherapy:
+            treatment = {
+                "drug": paid["cycles"] * self.price_of_a_cycle(),
+                "administration": paid["ward"] * price["inpatient_day"],
+            }
+        return treatment | {
             "follow_up": paid["follow_up"] * price["follow_up_per_month"] / DAYS_PER_MONTH,
             "later_lines": paid["cared"] * price["after_failure_per_month"] / DAYS_PER_MONTH,
             "end_of_life": paid["end_of_life"] * price["end_of_life"],
@@ -545,3 +587,11 @@ class Cohort:
             + paid["acute_gvhd"] * price["acute_gvhd"]
             + paid["chronic_gvhd"] * price["chronic_gvhd_per_year"] / DAYS_PER_YEAR,
         }
+
+    def price_of_a_cycle(self) -> float:
+        """Mean price of the drugs of a cycle over the mixture of chemotherapy."""
+        mixture = ("flag", "hidac", "methotrexate", "clofarabine")
+        regimen, value = self.plan.regimen, self.numbers
+        shares = [value[f"{regimen}.mix.{name}_share"] for name in mixture]
+        prices = [value[f"cost.{regimen}.{name}_cycle"] for name in mixture]
+        return float(np.average(prices, weights=shares))
