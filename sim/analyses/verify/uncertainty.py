@@ -12,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.acceptability import ceac
+from sim.analyses.psa.acceptability import ceac, ceaf
+from sim.analyses.psa.draws_run import Psa
 from sim.analyses.shared.paired_runs import Samples, with_values
 from sim.analyses.shared.ranges import uncertain_ranges
 from sim.analyses.verify.check import (
@@ -21,12 +22,13 @@ from sim.analyses.verify.check import (
     Finding,
     Group,
     does_not_apply,
+    never_above,
     none_of,
 )
 from sim.analyses.verify.draws import NOTHING_UNCERTAIN, drawn, psa
 from sim.analyses.verify.engines import different_bits
 from sim.analyses.verify.subject import Subject
-from sim.analyses.voi.information import evpi
+from sim.analyses.voi.information import evpi, evppi
 from sim.catalog.distribution import (
     Beta,
     Distribution,
@@ -44,7 +46,7 @@ from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import FIXED, PARTS, fitted_draws
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question
-from sim.simulation.tally import COST, DISCOUNTED, QALY
+from sim.simulation.tally import COST, DISCOUNTED, EFS_LANDMARK_MONTHS, QALY
 from sim.simulation.tally_estimates import outcomes
 
 UNCERTAINTY: Final = Group("uncertainty")
@@ -60,6 +62,8 @@ SETS: Final = 17
 """Other parameter sets before that of the base values: one more than are simulated together."""
 FEW: Final = 100
 """Patients of a run of which only equality matters."""
+GROUP_SIZE: Final = 3
+"""Inputs on which partial information is examined."""
 LADDER: Final = (1_000, 4_000, 16_000)
 """Numbers of patients."""
 SLOPE: Final = -0.5
@@ -375,6 +379,95 @@ def information_is_worth_something(subject: Subject) -> Finding:
         wrong += value < 0.0 or abs(value - wanted) > ROUNDING * scale
         wrong += evpi(dearer, np.broadcast_to(qalys[:, [0]], qalys.shape), threshold).mean != 0.0
     return none_of(wrong, 2 * STEPS, "values of information")
+
+
+@UNCERTAINTY.check(
+    "The acceptability frontier follows the strategy with the most expected net benefit.",
+    standard="ISPOR-SMDM 6; TECH-VER",
+    advice="Look at sim.analyses.psa.acceptability.ceaf.",
+)
+def frontier_has_the_most_expected_benefit(subject: Subject) -> Finding:
+    """Compare it with the largest mean over the draws, and its share with that of the curve."""
+    found = psa(subject)
+    if found is None:
+        return does_not_apply(NOTHING_UNCERTAIN)
+    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(subject)
+    best = ceaf(costs, qalys, thresholds)
+    shares = ceac(costs, qalys, thresholds)
+    wrong = 0
+    for k, threshold in enumerate(thresholds.tolist()):
+        means = (threshold * qalys - costs).mean(axis=0)
+        chosen = int(best.strategy[k])
+        wrong += means[chosen] < means.max() - ROUNDING * max(float(np.abs(means).max()), 1.0)
+        wrong += abs(float(best.probability[k] - shares[k, chosen])) > ROUNDING
+    return none_of(wrong, 2 * len(thresholds), "choices and shares")
+
+
+@UNCERTAINTY.check(
+    "Information on some inputs is worth no more than on all, and on none of them nothing.",
+    standard="ISPOR-SMDM 6; Strong",
+    advice="Look at sim.analyses.voi.information.evppi; more draws make the regression more certain.",
+)
+def some_information_is_worth_less(subject: Subject) -> Finding:
+    """Regress net benefit on the inputs that go most with it, and on one that does not vary."""
+    found = psa(subject)
+    if found is None:
+        return does_not_apply(NOTHING_UNCERTAIN)
+    costs, qalys = found.values("cost"), found.values("qalys")
+    thresholds = list(subject.question.thresholds)
+    group = found.parameters.to_numpy(dtype=np.float64)[:, _strongest(found, thresholds[0])]
+    nothing = np.zeros((len(costs), 1))
+    excess = -math.inf
+    wrong = 0
+    for threshold, some, none in zip(
+        thresholds,
+        evppi(group, costs, qalys, thresholds),
+        evppi(nothing, costs, qalys, thresholds),
+        strict=True,
+    ):
+        everything = evpi(costs, qalys, threshold)
+        error = math.hypot(some.se, everything.se)
+        above = some.value - everything.mean
+        excess = max(excess, 0.0 if above <= 0.0 else above / error)
+        wrong += some.value < 0.0 or none.value != 0.0
+    text = f"{excess:.1f} standard errors above that of all; {wrong} below 0, or of nothing"
+    allowed = f"at most {MOST_STANDARD_ERRORS:g}; none"
+    return Finding(text, allowed, excess <= MOST_STANDARD_ERRORS and wrong == 0)
+
+
+def _strongest(found: Psa, threshold: float) -> list[int]:
+    """Return the columns of the inputs that correlate most with the strategies' net benefits."""
+    benefits = found.inmb(threshold) if len(found.strategies) > 1 else found.values("qalys")
+    inputs = found.parameters.to_numpy(dtype=np.float64)
+    varied = np.flatnonzero(np.ptp(inputs, axis=0) > 0.0)
+    standard = (inputs[:, varied] - inputs[:, varied].mean(axis=0)) / inputs[:, varied].std(axis=0)
+    strength = ((standard.T @ (benefits - benefits.mean(axis=0))) ** 2).sum(axis=1)
+    return [int(column) for column in varied[np.argsort(-strength, kind="stable")[:GROUP_SIZE]]]
+
+
+@UNCERTAINTY.check(
+    "In every draw, not only on average, EFS is no more than OS, and QALYs no more than life-years.",
+    standard="NICE TSD 19; TECH-VER",
+    advice="Look at the outcomes of the draw: python -m sim psa writes them.",
+)
+def possible_in_every_draw(subject: Subject) -> Finding:
+    """Compare the outcomes of each draw."""
+    found = psa(subject)
+    if found is None:
+        return does_not_apply(NOTHING_UNCERTAIN)
+    pairs = [
+        (f"efs_{EFS_LANDMARK_MONTHS}_months_percent", f"os_{EFS_LANDMARK_MONTHS}_months_percent"),
+        ("qalys", "life_years"),
+        ("qalys_undiscounted", "life_years_undiscounted"),
+        ("complete_remission_percent", "response_percent"),
+        ("hct_in_remission_percent", "hct_ever_percent"),
+    ]
+    lower, upper = (
+        np.concatenate([found.values(pair[side]) for pair in pairs]) for side in range(PAIR)
+    )
+    # OS after the horizon is not known.
+    known = ~np.isnan(upper)
+    return never_above(lower[known], upper[known], "outcomes")
 
 
 @UNCERTAINTY.check(

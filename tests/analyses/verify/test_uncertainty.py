@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import uncertainty
-from sim.analyses.verify.draws import drawn
+from sim.analyses.verify.draws import drawn, psa
 from sim.analyses.verify.subject import Subject
 from sim.analyses.verify.uncertainty import UNCERTAINTY, drawn_names
 from sim.catalog.distribution import Fixed, Lognormal, Normal
@@ -80,6 +80,32 @@ def information_of_the_worst(patch, subject):
     patch.setattr(uncertainty, "evpi", evpi)
 
 
+def frontier_of_the_first_strategy(patch, subject):
+    right = uncertainty.ceaf
+    patch.setattr(
+        uncertainty,
+        "ceaf",
+        lambda *given: right(*given)._replace(strategy=np.zeros(len(given[2]), np.int64)),
+    )
+
+
+def more_than_all_information(patch, subject):
+    right = uncertainty.evppi
+    patch.setattr(
+        uncertainty,
+        "evppi",
+        lambda *given: [each._replace(value=each.value + 1e6) for each in right(*given)],
+    )
+
+
+def qalys_in_one_draw_too_many(patch, subject):
+    found = psa(subject)
+    outcomes = found.outcomes.copy()
+    outcomes.loc[7, "qalys"] = outcomes.loc[7, "life_years"] + 0.01
+    wrong = replace(found, outcomes=outcomes)
+    patch.setattr(uncertainty, "psa", lambda _: wrong)
+
+
 def errors_do_not_fall(patch, subject):
     right = uncertainty.outcomes
     patch.setattr(
@@ -115,6 +141,9 @@ FAULTS = {
     "no_variance": base_values_keep_what_came_before,
     "acceptability_is_a_share": acceptability_of_the_best_alone,
     "information_is_worth_something": information_of_the_worst,
+    "frontier_has_the_most_expected_benefit": frontier_of_the_first_strategy,
+    "some_information_is_worth_less": more_than_all_information,
+    "possible_in_every_draw": qalys_in_one_draw_too_many,
     "errors_fall": errors_do_not_fall,
     "base_value_changes_nothing": base_is_not_the_value,
     "spread_is_uncertain": with_distribution("relapse.sigma", Fixed(1.05, "as published")),
@@ -195,4 +224,7 @@ def test_a_scenario_whose_every_input_is_its_own_has_nothing_to_draw():
         "correlations_are_kept",
         "acceptability_is_a_share",
         "information_is_worth_something",
+        "frontier_has_the_most_expected_benefit",
+        "some_information_is_worth_less",
+        "possible_in_every_draw",
     }
