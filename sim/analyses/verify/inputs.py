@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sim.analyses.verify.changes import none_of_these, times
@@ -19,6 +20,9 @@ from sim.economics.ledger import Category
 from sim.economics.prices import Delivery
 from sim.errors import UserError
 from sim.layout.citations import sources_used
+from sim.scenario.domain import allowed_interval
+from sim.simulation.parameter_sets import run_sets
+from sim.simulation.question import Question
 
 INPUTS: Final = Group("inputs")
 ASSUMPTION: Final = "assumption"
@@ -41,6 +45,7 @@ MORE_RESPONSE: Final = 0.5
 """Added to a log odds."""
 MORE_HAZARD: Final = 1.5
 HEAVIER: Final = 1.2
+EXTREME_PATIENTS: Final = 100
 WEIGHTS: Final = ("population.weight_male_mean_kg", "population.weight_female_mean_kg")
 STUDY_HAZARD: Final = "disease.study_hazard_ratio"
 RESPONSE_LOGIT: Final = "response.baseline_logit"
@@ -327,3 +332,42 @@ def higher_hazards_lengthen_no_life(subject: Subject) -> Finding:
     return never_above(
         worse.outcome("horizon_days"), subject.lives.outcome("horizon_days"), "lives"
     )
+
+
+@INPUTS.check(
+    "Each number may be as small or as large as it is allowed to be, and every result stays "
+    "possible.",
+    standard="AdViSHE C2; ISPOR-SMDM 7; Philips C1",
+    advice="Narrow the limits of the unit in sim/catalog/values.py, or add a rule to "
+    "sim/scenario/domain.py.",
+)
+def extreme_values_give_possible_results(subject: Subject) -> Finding:
+    """Put each number at both ends of what it may be; look for amounts that cannot be."""
+    question = replace(subject.question, patients=EXTREME_PATIENTS)
+    # Refused where the scenario as it stands is impossible: then each extreme would be.
+    _ = subject.lives
+    extremes = [
+        {entry.name: value}
+        for entry in _entries(subject)
+        for value in allowed_interval(entry, question.rules, question.numbers)
+        if not entry.check(value)
+    ]
+    wrong = [
+        f"{name} = {value:g}"
+        for numbers in _impossible(question, extremes)
+        for name, value in numbers.items()
+    ]
+    return none_of_these(wrong, len(extremes), "extreme values")
+
+
+def _impossible(question: Question, sets: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Return the sets of numbers whose results are refused, found by halving."""
+    try:
+        for _ in run_sets(question, sets, threads=1):
+            pass
+    except UserError:
+        if len(sets) == 1:
+            return sets
+        half = len(sets) // 2
+        return _impossible(question, sets[:half]) + _impossible(question, sets[half:])
+    return []

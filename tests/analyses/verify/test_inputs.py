@@ -1,10 +1,13 @@
 """Each check of the inputs passes on shipped scenarios and fails under the fault it is there for."""
 
+from dataclasses import replace
+
 import pytest
 
 from sim.analyses.verify import inputs
 from sim.analyses.verify.inputs import INPUTS
 from sim.catalog.distribution import Normal
+from sim.catalog.values import UNITS
 from sim.economics.ledger import Category
 from tests.support.faulty_subjects import (
     added,
@@ -144,7 +147,8 @@ def test_a_wrong_calendar_is_found(subject, monkeypatch):
 
 
 def test_every_check_has_a_fault():
-    named = {name for name, _ in FAULTS} | {"calendars_agree"}
+    named = {name for name, _ in FAULTS}
+    named |= {"calendars_agree", "extreme_values_give_possible_results"}
     assert named == {check.examine.__name__ for check in INPUTS}
 
 
@@ -182,3 +186,14 @@ def test_what_a_scenario_has_not_does_not_apply(ask):
         found = check_named(INPUTS, name).examine(subject)
         assert found.passed is None
         assert found.why
+
+
+def test_extreme_values_that_cannot_be_are_named(ask, monkeypatch):
+    """A unit whose limits are too wide: utilities up to 2, not capped by norms; n = 200."""
+    question = ask("tower", patients=N, switches={"utility_age_cap": False})
+    subject = small_subject(question, patients=N, logs=1)
+    monkeypatch.setitem(UNITS, "utility", replace(UNITS["utility"], high=2.0))
+    found = check_named(INPUTS, "extreme_values_give_possible_results").examine(subject)
+    assert found.observed.startswith("6 of ")
+    assert found.why.startswith("utility.after_transplant = 2, utility.complete_remission = 2, ")
+    assert found.passed is False
