@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.acceptability import ceac, ceaf
+from sim.analyses.psa.acceptability import ceac, ceaf, switching_thresholds
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.shared.paired_runs import Samples, with_values
 from sim.analyses.shared.ranges import uncertain_ranges
@@ -57,7 +57,7 @@ FAR_IN_SD: Final = 6.0
 STEPS: Final = 21
 """Thresholds at which acceptability and information are examined, from 0 on."""
 FARTHEST: Final = 2.0
-"""The last of them, against the scenario's highest."""
+"""The last of them, against the highest of the scenario and of those where the choice changes."""
 SETS: Final = 17
 """Other parameter sets before that of the base values: one more than are simulated together."""
 FEW: Final = 100
@@ -328,9 +328,15 @@ def no_variance(subject: Subject) -> Finding:
     return none_of(different_bits(ours, theirs), ours.size, "sums")
 
 
-def grid(subject: Subject) -> Array:
+def changes(found: Psa) -> list[float]:
+    """Return the thresholds at which the strategy of the most expected net benefit changes."""
+    means = (found.values(name).mean(axis=0) for name in ("cost", "qalys"))
+    return [change.threshold for change in switching_thresholds(*means)]
+
+
+def grid(found: Psa) -> Array:
     """Return the thresholds at which acceptability and information are examined."""
-    return np.linspace(0.0, FARTHEST * max(subject.question.thresholds), STEPS)
+    return np.linspace(0.0, FARTHEST * max([*found.question.thresholds, *changes(found)]), STEPS)
 
 
 @UNCERTAINTY.check(
@@ -344,7 +350,7 @@ def acceptability_is_a_share(subject: Subject) -> Finding:
     found = psa(subject)
     if found is None:
         return does_not_apply(NOTHING_UNCERTAIN)
-    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(subject)
+    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(found)
     shares = ceac(costs, qalys, thresholds)
     wrong = int(np.count_nonzero((shares < 0.0) | (shares > WHOLE)))
     wrong += int(np.count_nonzero(np.abs(shares.sum(axis=1) - WHOLE) > ROUNDING))
@@ -371,7 +377,7 @@ def information_is_worth_something(subject: Subject) -> Finding:
     # Each strategy as the first, and dearer than the one before it by more than anything is worth.
     dearer = costs[:, [0]] + 2.0 * float(costs.max()) * np.arange(costs.shape[1])
     wrong = 0
-    for threshold in grid(subject).tolist():
+    for threshold in grid(found).tolist():
         benefits = threshold * qalys - costs
         wanted = float(benefits.max(axis=1).mean() - benefits.mean(axis=0).max())
         value = evpi(costs, qalys, threshold).mean
@@ -391,14 +397,14 @@ def frontier_has_the_most_expected_benefit(subject: Subject) -> Finding:
     found = psa(subject)
     if found is None:
         return does_not_apply(NOTHING_UNCERTAIN)
-    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(subject)
+    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(found)
     best = ceaf(costs, qalys, thresholds)
     shares = ceac(costs, qalys, thresholds)
     wrong = 0
     for k, threshold in enumerate(thresholds.tolist()):
-        means = (threshold * qalys - costs).mean(axis=0)
+        means = (threshold * qalys - costs).mean(axis=0).tolist()
         chosen = int(best.strategy[k])
-        wrong += means[chosen] < means.max() - ROUNDING * max(float(np.abs(means).max()), 1.0)
+        wrong += means[chosen] < max(means) - ROUNDING * max(*map(abs, means), 1.0)
         wrong += abs(float(best.probability[k] - shares[k, chosen])) > ROUNDING
     return none_of(wrong, 2 * len(thresholds), "choices and shares")
 
@@ -414,8 +420,8 @@ def some_information_is_worth_less(subject: Subject) -> Finding:
     if found is None:
         return does_not_apply(NOTHING_UNCERTAIN)
     costs, qalys = found.values("cost"), found.values("qalys")
-    thresholds = list(subject.question.thresholds)
-    group = found.parameters.to_numpy(dtype=np.float64)[:, _strongest(found, thresholds[0])]
+    thresholds = [*found.question.thresholds, *changes(found)]
+    group = found.parameters.to_numpy(dtype=np.float64)[:, _strongest(found, thresholds[-1])]
     nothing = np.zeros((len(costs), 1))
     excess = -math.inf
     wrong = 0
@@ -426,11 +432,12 @@ def some_information_is_worth_less(subject: Subject) -> Finding:
         strict=True,
     ):
         everything = evpi(costs, qalys, threshold)
-        error = math.hypot(some.se, everything.se)
         above = some.value - everything.mean
-        excess = max(excess, 0.0 if above <= 0.0 else above / error)
+        # Never of no error where it is above at all, but by a fault.
+        error = max(math.hypot(some.se, everything.se), ROUNDING)
+        excess = max(excess, above / error)
         wrong += some.value < 0.0 or none.value != 0.0
-    text = f"{excess:.1f} standard errors above that of all; {wrong} below 0, or of nothing"
+    text = f"{excess:+.1f} standard errors from that of all; {wrong} below 0, or of nothing"
     allowed = f"at most {MOST_STANDARD_ERRORS:g}; none"
     return Finding(text, allowed, excess <= MOST_STANDARD_ERRORS and wrong == 0)
 
