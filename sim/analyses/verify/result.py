@@ -67,6 +67,12 @@ class Examined:
         return VERDICTS[self.finding.passed]
 
     @property
+    def told(self) -> str:
+        """What is wrong, where the finding names it, and what to look at."""
+        why = f" {self.finding.why.rstrip('.')}." if self.finding.why else ""
+        return f"{self.check.identifier}:{why} {self.check.advice}"
+
+    @property
     def row(self) -> tuple[str, ...]:
         """The row of `TABLE`."""
         check, found = self.check, self.finding
@@ -146,8 +152,7 @@ class VerifyResult(Result):
             print_table(console, _table(group, found))
         for each in self._found:
             if each.finding.passed is False:
-                said = [each.finding.why, each.check.advice]
-                print_paragraph(console, " ".join(filter(None, said)), each.check.identifier)
+                print_paragraph(console, each.told)
         counts = self.counts
         print_paragraph(
             console,

@@ -116,8 +116,8 @@ def test_findings_are_counted_and_shown(one_of_each):
     assert any("2 apples (allowed: 1 apple)" in line for line in lines)
     assert any("there are no pears" in line for line in lines)
     text = " ".join(" ".join(lines).split())
-    assert "Advice 1." in text
-    assert "ZeroDivisionError: too small Advice 3." in text
+    assert "inputs.2: Advice 1." in text
+    assert "inputs.4: ZeroDivisionError: too small. Advice 3." in text
     assert "Advice 0." not in text
 
 
