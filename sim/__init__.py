@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from sim.analyses.twoway.result import twoway as twoway
     from sim.analyses.validate.result import ValidateResult as ValidateResult
     from sim.analyses.validate.result import validate as validate
+    from sim.analyses.verify.result import VerifyResult as VerifyResult
+    from sim.analyses.verify.result import verify as verify
     from sim.analyses.voi.result import VoiResult as VoiResult
     from sim.analyses.voi.result import voi as voi
     from sim.analyses.what_if.result import WhatIfResult as WhatIfResult

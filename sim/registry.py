@@ -56,6 +56,9 @@ COMMANDS: Final = (
         "analyses.evaluations.result",
         "Compare published economic evaluations with this model.",
     ),
+    Command(
+        "verify", "analyses.verify.result", "Check a scenario as reviewers do, claim by claim."
+    ),
     Command("evidence", "commands.listings", "List the published endpoints with their sources."),
     Command("explain", "analyses.explain.result", "Follow one patient through every strategy."),
     Command("cache", "commands.listings", "List the cached results, or remove them."),

@@ -19,6 +19,7 @@ from sim.commands.options import Function, help_of, options_of, value_given
 if TYPE_CHECKING:
     from sim.analyses.shared.result import Result
 
+EXIT_FAILED: Final = 1
 RESUMABLE: Final = "finished work is stored; continue with --resume"
 
 
@@ -53,6 +54,8 @@ def _analysis(
         with told_when_interrupted(RESUMABLE if is_stored else ""):
             found = _called(function, **given)
         _show(found, given["out"], also, file, as_json=as_json)
+        if found.failed:
+            click.get_current_context().exit(EXIT_FAILED)
 
     return click.Command(name, callback=answer, params=params, help=text)
 

@@ -114,6 +114,11 @@ class Result(ABC):
         return ()
 
     @property
+    def failed(self) -> bool:
+        """Whether the answer is that something is wrong, so that the command ends with exit code 1."""
+        return False
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The summary as plain data: the output of the command with ``--json``."""
         return self.to_dict()

@@ -1,0 +1,1 @@
+"""Checks that reviewers of health technology ask for, run on a scenario."""

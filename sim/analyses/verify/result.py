@@ -1,0 +1,233 @@
+"""``verify``: the checks that reviewers ask for, run on a scenario.
+
+What a check meets is its finding, an error included: a scenario that cannot be right is reported
+check by check and by name, and ends in no error of its own.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Annotated, Any, Final
+
+import pandas as pd
+from rich.console import Console
+
+from sim.analyses.shared.arguments import Option, Out, Seed, Threads, checked
+from sim.analyses.shared.result import Result, folder_of, written
+from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import summary_json
+from sim.analyses.verify.check import Check, Finding
+from sim.analyses.verify.registry import checks_of
+from sim.analyses.verify.subject import Subject
+from sim.layout.progress import steps_progress
+from sim.layout.schema import Schema, in_csv, records, text
+from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.text import print_paragraph
+
+VERIFY: Final = "verify"
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+NOT_APPLICABLE: Final = "does not apply"
+VERDICTS: Final = {True: PASSED, False: FAILED, None: NOT_APPLICABLE}
+ENDED: Final = "ended in an error"
+CLAIM_WIDTH: Final = 62
+"""Signs of a line of a claim, so that the table fits a screen of 80."""
+TABLE: Final = Schema(
+    f"{VERIFY}.csv",
+    (
+        text("identifier", "group and number"),
+        text("group"),
+        text("claim", "true of a correct model"),
+        text("standard", "the checklists that ask for it"),
+        text("observed"),
+        text("allowed"),
+        text("verdict", f"``{PASSED}``, ``{FAILED}`` or ``{NOT_APPLICABLE}``"),
+        text("why", "it does not apply, or what is wrong"),
+        text("advice", "what to look at when it fails"),
+    ),
+)
+"""A row for each check."""
+SUMMARY: Final = f"{VERIFY}.json"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A check with its finding."""
+
+    check: Check
+    finding: Finding
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        return VERDICTS[self.finding.passed]
+
+    @property
+    def told(self) -> str:
+        """What is wrong, where the finding names it, and what to look at."""
+        why = f" {self.finding.why.rstrip('.')}." if self.finding.why else ""
+        return f"{self.check.identifier}:{why} {self.check.advice}"
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The row of `TABLE`."""
+        check, found = self.check, self.finding
+        return (
+            *(check.identifier, check.group, check.claim, check.standard),
+            *(found.observed, found.allowed, self.verdict, found.why, check.advice),
+        )
+
+
+def examined(check: Check, subject: Subject) -> Examined:
+    """Return what a check finds; an error on the way is its finding."""
+    try:
+        return Examined(check, check.examine(subject))
+    except Exception as error:  # noqa: BLE001 - whatever a scenario provokes is reported by name
+        why = f"{type(error).__name__}: {error}"
+        return Examined(check, Finding(ENDED, "a result", passed=False, why=why))
+
+
+class VerifyResult(Result):
+    """The checks of a scenario, and what each of them found.
+
+    Attributes
+    ----------
+    scenario
+        The question.
+    """
+
+    COMMAND = VERIFY
+    FILES = (TABLE.file, SUMMARY)
+
+    def __init__(self, scenario: Scenario, subject: Subject, found: Sequence[Examined]) -> None:
+        self.scenario = scenario
+        self._subject_examined = subject
+        self._found = tuple(found)
+
+    @property
+    def _subject(self) -> str:
+        return self.scenario.name
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The table by the name of its file, without its suffix."""
+        return {VERIFY: self.verify}
+
+    @property
+    def verify(self) -> pd.DataFrame:
+        """A row for each check: `TABLE`."""
+        return TABLE.table(each.row for each in self._found)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Checks by verdict."""
+        counted = Counter(each.verdict for each in self._found)
+        return {verdict: counted[verdict] for verdict in (PASSED, NOT_APPLICABLE, FAILED)}
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed."""
+        return self.counts[FAILED] > 0
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        return {TABLE.file: in_csv(self.verify), SUMMARY: self.json()}
+
+    def json(self) -> str:
+        """Return the counts and the table as JSON text."""
+        summary: dict[str, Any] = {
+            verdict.replace(" ", "_"): count for verdict, count in self.counts.items()
+        }
+        summary["checks"] = records(self.verify)
+        return summary_json(self._subject_examined.question, VERIFY, summary)
+
+    def print_to(self, console: Console) -> None:
+        """Print a table for each group, the advice of what failed, and the count of verdicts."""
+        print_paragraph(console, self.scenario.title, style="bold")
+        for group, found in groupby(self._found, key=lambda each: each.check.group):
+            print_table(console, _table(group, found))
+        for each in self._found:
+            if each.finding.passed is False:
+                print_paragraph(console, each.told)
+        counts = self.counts
+        print_paragraph(
+            console,
+            f"{len(self._found)} checks: {counts[PASSED]} passed, "
+            f"{counts[NOT_APPLICABLE]} do{'es' * (counts[NOT_APPLICABLE] == 1)} not apply, "
+            f"{counts[FAILED]} failed",
+        )
+
+
+def _table(group: str, found: Iterable[Examined]) -> Table:
+    """Return the table of a group."""
+    rows = [
+        Row(_label(each), [Cell(each.verdict)], strong=each.finding.passed is False)
+        for each in found
+    ]
+    return Table(group.capitalize(), ("Verdict",), [rows])
+
+
+def _label(each: Examined) -> str:
+    """Return the claim of a check, and below it what was observed and what is allowed."""
+    check, found = each.check, each.finding
+    told = found.why if found.passed is None else f"{found.observed} (allowed: {found.allowed})"
+    start = f"{check.identifier}  "
+    indent = " " * len(start)
+    claim = textwrap.wrap(check.claim, CLAIM_WIDTH, initial_indent=start, subsequent_indent=indent)
+    below = textwrap.wrap(told, CLAIM_WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return "\n".join([*claim, *below])
+
+
+@checked
+def verify(
+    scenario: Asked,
+    *,
+    groups: Annotated[Sequence[str] | None, Option("NAME")] = None,
+    seed: Seed = None,
+    out: Out = None,
+    threads: Threads = None,
+) -> VerifyResult:
+    """Check a scenario as reviewers of health technology do, claim by claim.
+
+    Each check is a claim that is true of a correct model, with the checklist that asks for it: TECH-VER,
+    AdViSHE, Drummond, Philips and ISPOR-SMDM. The command ends with exit code 1 where one fails.
+
+    Parameters
+    ----------
+    scenario
+        The question, or the path of its file; its own number of patients does not matter.
+    groups
+        Only the checks of this group, such as flow.
+    seed
+        In place of the scenario's.
+    out
+        Folder for the files: the checks with what was observed, as a table and as JSON.
+    threads
+        As for `run`.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, or the scenario cannot be read.
+
+    Examples
+    --------
+    >>> from sim import verify
+    >>> answer = verify("scenarios/first_salvage.yaml", groups=["inputs"])
+    >>> answer.counts["failed"]
+    0
+    """
+    folder = folder_of(VerifyResult, out)
+    chosen = asked(scenario, seed=seed)
+    subject = Subject(chosen.question, threads)
+    checks = checks_of(groups)
+    found = []
+    with steps_progress(len(checks), "checks") as advance:
+        for check in checks:
+            found.append(examined(check, subject))
+            advance(1)
+    return written(VerifyResult(chosen, subject, found), folder)

@@ -1,0 +1,139 @@
+"""The scenario under examination, its simulated lives, and lives under changes of it.
+
+Everything is computed when a check first asks for it, and once. All lives have the same random
+numbers, so that lives under a change can be compared patient by patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from sim.analyses.shared.paired_runs import with_values
+from sim.analyses.shared.ranges import given_values
+from sim.economics.estimates import Array
+from sim.economics.ledger import Account, Category
+from sim.scenario.loading import changed_scenario
+from sim.simulation.question import Question, with_numbers
+from sim.simulation.run import Trace, run, traces
+from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, CATEGORIES, ROW, Tally
+
+PATIENTS: Final = 2_000
+"""Of each set of lives."""
+LOGS: Final = 200
+"""Patients whose event logs and ledgers are examined."""
+
+
+@dataclass(frozen=True)
+class Lives:
+    """The lives of the same patients under each strategy.
+
+    Attributes
+    ----------
+    rows
+        Outcomes: (patient, strategy, column of `ROW`).
+    amounts
+        Costs and effects: (patient, strategy, undiscounted or discounted, category).
+    """
+
+    question: Question
+    rows: Array
+    amounts: Array
+    tally: Tally
+
+    def outcome(self, name: str) -> Array:
+        """Return an outcome of `ROW`; shape (patients, strategies)."""
+        found: Array = self.rows[:, :, ROW.index(name)]
+        return found
+
+    def amount(self, category: Category, *, discounted: bool = True) -> Array:
+        """Return the amounts of a category; shape (patients, strategies)."""
+        found: Array = self.amounts[:, :, int(discounted), CATEGORIES.index(category)]
+        return found
+
+    def total(self, account: Account, *, discounted: bool = True) -> Array:
+        """Return the sums of an account; shape (patients, strategies)."""
+        of_account = ACCOUNT_OF == ACCOUNTS.index(account)
+        found: Array = self.amounts[:, :, int(discounted), of_account].sum(axis=-1)
+        return found
+
+
+class Subject:
+    """A scenario to examine.
+
+    Parameters
+    ----------
+    question
+        The question; its own number of patients does not matter.
+    threads
+        Of the core engine.
+    """
+
+    def __init__(self, question: Question, threads: int | None = None) -> None:
+        self.question = replace(question, patients=PATIENTS)
+        self._threads = threads
+        self._lives: dict[str, Lives] = {}
+
+    @property
+    def strategies(self) -> list[str]:
+        """Names of the strategies."""
+        return [strategy.name for strategy in self.question.scenario.strategies]
+
+    @cached_property
+    def lives(self) -> Lives:
+        """The lives of the scenario as it stands."""
+        return self.simulated(self.question)
+
+    @cached_property
+    def logs(self) -> tuple[Trace, ...]:
+        """Event logs and ledgers of the first patients under each strategy (reference engine)."""
+        return traces(self.question, LOGS)
+
+    def uses(self, name: str) -> bool:
+        """Whether the scenario uses a parameter."""
+        return name in self.question.used
+
+    def under(
+        self,
+        numbers: Mapping[str, float] | None = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Lives:
+        """Return the lives under other numbers, or changes of the scenario's keys, or both.
+
+        Parameters
+        ----------
+        numbers
+            Values by parameter name.
+        changes
+            Keys of the scenario file, such as ``{"switches": {"toxicity": False}}``.
+        """
+        numbers, changes = dict(numbers or {}), dict(changes or {})
+        key = repr((sorted(numbers.items()), changes))
+        if key not in self._lives:
+            self._lives[key] = self.simulated(self.asked(numbers, changes))
+        return self._lives[key]
+
+    def asked(self, numbers: Mapping[str, float], changes: Mapping[str, Any]) -> Question:
+        """Return the question under other numbers and changes of the scenario's keys."""
+        question = self.question
+        if changes:
+            loaded = changed_scenario(question.loaded, changes, question.catalogue, leave_out=True)
+            question = with_values(question, given_values(question), loaded)
+        return with_numbers(question, numbers) if numbers else question
+
+    def simulated(self, question: Question) -> Lives:
+        """Simulate a question and return its lives."""
+        rows: list[Array] = []
+        amounts: list[Array] = []
+
+        def keep(first: int, some: np.ndarray[Any, Any], paid: np.ndarray[Any, Any]) -> None:
+            del first
+            rows.append(some)
+            amounts.append(paid)
+
+        done = run(question, keep_patients=False, threads=self._threads, sink=keep)
+        return Lives(question, np.concatenate(rows), np.concatenate(amounts), done.tally)
