@@ -431,11 +431,13 @@ class Cohort:
         days, deaths = self.grid.nothing(), self.grid.nothing()
         cycles = len(edges) - 1
         for m in range(cycles):
-            relapsing = (edges[m] + min(edges[m + 1], PACKAGE_DAYS)) / 2.0
+            end = min(edges[m + 1], PACKAGE_DAYS)
+            relapsing = (edges[m] + end) / 2.0
+            share = relapses[m] * (end - edges[m]) / (edges[m + 1] - edges[m])
             since = np.clip(edges, relapsing, PACKAGE_DAYS) - relapsing
             cared, dead = self.cared_after_relapse(line, since)
-            days[:cycles] += relapses[m] * np.diff(since) * (cared[1:] + cared[:-1]) / 2.0
-            deaths[:cycles] += relapses[m] * np.diff(dead)
+            days[:cycles] += share * np.diff(since) * (cared[1:] + cared[:-1]) / 2.0
+            deaths[:cycles] += share * np.diff(dead)
         taken_back, died = self.grid.spread(flow, Kernel(-days), Kernel(deaths))
         self._book("cared", stream.survivor, taken_back)
         self._book("end_of_life", stream.survivor, died)

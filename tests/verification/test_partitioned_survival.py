@@ -20,8 +20,8 @@ SEED = 20261130
 WEEK = 7.0
 MONTH, YEAR = 30.4375, 365.25
 REGIMEN = "blinatumomab"
-GRID_DAYS = 0.06
-"""Error of a week's grid: 49/12 of the change of the slope, and 7 / sqrt(12 n) by chance, four times."""
+GRID_DAYS = 0.03
+"""Error of a week's grid: 49/12 times the first slope, and four times the chance of 7 / sqrt(12 n)."""
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,7 @@ from sim.catalog.parameter import Parameter
 from sim.catalog.posterior import STUDY
 from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
+from sim.economics.ledger import Account
 from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import FIXED, PARTS, fitted_draws
 from sim.simulation.parameter_sets import run_sets
@@ -64,10 +65,11 @@ FEW: Final = 100
 """Patients of a run of which only equality matters."""
 GROUP_SIZE: Final = 3
 """Inputs on which partial information is examined."""
-LADDER: Final = (1_000, 4_000, 16_000)
-"""Numbers of patients."""
+LADDER: Final = (1_000, 16_000)
+"""Patients of a short and of a long run."""
 SLOPE: Final = -0.5
-SLOPE_OFF: Final = 0.05
+LIGHT_TAILS: Final = 2.0
+"""A kurtosis below it is taken for as much, since it is estimated itself."""
 WHOLE: Final = 1.0
 PAIR: Final = 2
 MIX: Final = ".mix."
@@ -483,22 +485,33 @@ def possible_in_every_draw(subject: Subject) -> Finding:
     advice="Look at the errors in sim.simulation.tally_estimates.",
 )
 def errors_fall(subject: Subject) -> Finding:
-    """Fit a line through the logarithms of errors over a ladder of patients."""
-    tallies = [
-        subject.simulated(replace(subject.question, patients=patients)).tally for patients in LADDER
-    ]
-    found = [outcomes(each, subject.question.settings.horizon_days) for each in tallies]
-    slopes = []
-    for name in ("qalys", "cost"):
-        errors = np.array([each[name].se for each in found])
-        for column in errors.T:
-            if (column > 0.0).all():
-                slopes.append(float(np.polyfit(np.log(LADDER), np.log(column), 1)[0]))
-    if not slopes:
+    """Compare the errors of a short and of a long run; long tails make the comparison uncertain.
+
+    The relative error of a standard error is ``sqrt((kurtosis - 1) / (4 n))``.
+    """
+    from scipy.stats import kurtosis
+
+    few, many = (
+        subject.simulated(replace(subject.question, patients=patients)) for patients in LADDER
+    )
+    steps = math.log(LADDER[1] / LADDER[0])
+    horizon = subject.question.settings.horizon_days
+    errors = [outcomes(each.tally, horizon) for each in (few, many)]
+    found: list[tuple[float, float]] = []
+    for name, account in (("qalys", Account.QALY), ("cost", Account.COST)):
+        short, long = (each[name].se for each in errors)
+        varied = (short > 0.0) & (long > 0.0)
+        tails = np.maximum(kurtosis(many.total(account), axis=0, fisher=False), LIGHT_TAILS)
+        uncertain = np.sqrt((tails - 1.0) / 4.0 * sum(1.0 / each for each in LADDER)) / steps
+        for s in np.flatnonzero(varied):
+            exponent = math.log(long[s] / short[s]) / steps
+            found.append((exponent, abs(exponent - SLOPE) / float(uncertain[s])))
+    if not found:
         return does_not_apply("costs and QALYs do not vary between patients")
-    off = max(slopes, key=lambda slope: abs(slope - SLOPE))
-    text = f"exponent farthest from {SLOPE:g}: {off:.3f}"
-    return Finding(text, f"within {SLOPE_OFF:g}", abs(off - SLOPE) <= SLOPE_OFF)
+    exponent, off = max(found, key=lambda each: each[1])
+    most = most_standard_errors(len(found))
+    text = f"exponent {exponent:.3f}, {off:.1f} standard errors from {SLOPE:g}"
+    return Finding(text, f"within {most:.1f} standard errors", off <= most)
 
 
 @UNCERTAINTY.check(
