@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sim.analyses.shared.scenario import Scenario
 
 ALL: Final = "all"
-USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if")
+USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
 KINDS: Final = (*USUAL, "threshold", "twoway", "sobol", "morris")
 OUT: Final = "--out"

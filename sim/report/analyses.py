@@ -19,6 +19,7 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.tornado.analysis import Tornado
 from sim.analyses.tornado.result import read_tornado
 from sim.analyses.validate.result import TABLE as VALIDATION
+from sim.analyses.verify.result import TABLE as CHECKS
 from sim.analyses.voi.result import read_voi, voi_table
 from sim.errors import UserError
 from sim.evidence.register import Published, find_folder, published
@@ -90,6 +91,7 @@ class Analyses:
     information: Information | None = None
     priced: PriceAnalysis | None = None
     followed: Followed | None = None
+    verified: pd.DataFrame | None = None
     validation: pd.DataFrame | None = None
     published: tuple[Published, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -110,6 +112,7 @@ READERS: Final[Mapping[str, tuple[str, Callable[[Stored], Any]]]] = {
     "information": ("voi.json", _information),
     "priced": ("price.json", read_price),
     "followed": ("explain.json", _followed),
+    "verified": ("verify.json", lambda stored: stored.table(CHECKS)),
 }
 
 

@@ -24,6 +24,7 @@ BY_ANALYSIS: Final = {
     "information": "voi.json, voi.csv, evpi.csv",
     "priced": "price.json, price.csv, price_curve.csv",
     "followed": "explain.json, explain.svg",
+    "verified": "verify.json, verify.csv",
     "validation": "validation.csv",
 }
 ANALYSES: Final = {
@@ -31,6 +32,7 @@ ANALYSES: Final = {
     "tornado": "One-way analysis",
     "voi": "Value of information",
     "explain": "One patient",
+    "verify": "Checks",
     "scenarios": "What-ifs",
     "validate": "Validation",
 }

@@ -28,6 +28,7 @@ from sim.report import (
     stored,
     survival,
     validation,
+    verification,
 )
 from sim.report.analyses import Analyses
 from sim.report.drawing import Drawing
@@ -100,6 +101,7 @@ SECTIONS: Final = (
     Section("information", "Value of knowing more", information, "information", "voi"),
     Section(patient.NAME, patient.TITLE, patient, "followed", "explain"),
     Section("validation", "Against published results", validation, "validation", VALIDATE),
+    Section("verification", "Checks of the program", verification, "verified", "verify"),
     Section("assumptions", "Assumptions and limits", assumptions),
     Section("checklist", f"Reporting checklist, {cheers.STANDARD}", cheers),
     Section("origin", "Provenance and citations", origin),

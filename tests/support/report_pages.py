@@ -39,6 +39,7 @@ def write_everything(folder):
     sim.explain(asked(), find="responded to blinatumomab only").write(folder)
     sim.what_if(asked(), threads=1).write(folder)
     sim.threshold(asked(), "cost.blinatumomab.vial", threads=1).write(folder)
+    sim.verify(asked(), threads=1).write(folder)
     (folder / "validation.csv").write_bytes(VALIDATED.read_bytes())
 
 

@@ -21,12 +21,11 @@ from sim.analyses.shared.result import Result, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import summary_json
 from sim.analyses.verify.check import Check, Finding
-from sim.analyses.verify.registry import checks_of
 from sim.analyses.verify.subject import Subject
 from sim.layout.progress import steps_progress
 from sim.layout.schema import Schema, in_csv, records, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.text import print_paragraph
+from sim.layout.text import DISCLAIMER, print_paragraph
 
 VERIFY: Final = "verify"
 PASSED: Final = "passed"
@@ -67,7 +66,7 @@ class Examined:
         return VERDICTS[self.finding.passed]
 
     @property
-    def told(self) -> str:
+    def problem(self) -> str:
         """What is wrong, where the finding names it, and what to look at."""
         why = f" {self.finding.why.rstrip('.')}." if self.finding.why else ""
         return f"{self.check.identifier}:{why} {self.check.advice}"
@@ -152,7 +151,7 @@ class VerifyResult(Result):
             print_table(console, _table(group, found))
         for each in self._found:
             if each.finding.passed is False:
-                print_paragraph(console, each.told)
+                print_paragraph(console, each.problem)
         counts = self.counts
         print_paragraph(
             console,
@@ -160,6 +159,7 @@ class VerifyResult(Result):
             f"{counts[NOT_APPLICABLE]} do{'es' * (counts[NOT_APPLICABLE] == 1)} not apply, "
             f"{counts[FAILED]} failed",
         )
+        print_paragraph(console, DISCLAIMER)
 
 
 def _table(group: str, found: Iterable[Examined]) -> Table:
@@ -174,11 +174,11 @@ def _table(group: str, found: Iterable[Examined]) -> Table:
 def _label(each: Examined) -> str:
     """Return the claim of a check, and below it what was observed and what is allowed."""
     check, found = each.check, each.finding
-    told = found.why if found.passed is None else f"{found.observed} (allowed: {found.allowed})"
+    words = found.why if found.passed is None else f"{found.observed} (allowed: {found.allowed})"
     start = f"{check.identifier}  "
     indent = " " * len(start)
     claim = textwrap.wrap(check.claim, CLAIM_WIDTH, initial_indent=start, subsequent_indent=indent)
-    below = textwrap.wrap(told, CLAIM_WIDTH, initial_indent=indent, subsequent_indent=indent)
+    below = textwrap.wrap(words, CLAIM_WIDTH, initial_indent=indent, subsequent_indent=indent)
     return "\n".join([*claim, *below])
 
 
@@ -221,6 +221,9 @@ def verify(
     >>> answer.counts["failed"]
     0
     """
+    # Imported here: reading results does not need the compiler.
+    from sim.analyses.verify.registry import checks_of
+
     folder = folder_of(VerifyResult, out)
     chosen = asked(scenario, seed=seed)
     subject = Subject(chosen.question, threads)

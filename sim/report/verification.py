@@ -1,0 +1,41 @@
+"""The checks that reviewers ask for, and what each found in this scenario."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import Any, Final
+
+import pandas as pd
+
+from sim.analyses.verify.result import FAILED, NOT_APPLICABLE, PASSED
+from sim.report.results import Results
+from sim.report.words import command, signed
+
+COLUMNS: Final = (PASSED, NOT_APPLICABLE, FAILED)
+
+
+def context(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+    """Return the context of the section of verification."""
+    rows = [_row(row) for row in table.to_dict("records")]
+    counts = Counter(row["verdict"] for row in rows)
+    return {
+        "number": len(rows),
+        "counts": {verdict: counts[verdict] for verdict in COLUMNS},
+        "failed": [row for row in rows if row["verdict"] == FAILED],
+        "groups": [
+            _group(name, list(members)) for name, members in groupby(rows, lambda row: row["group"])
+        ],
+        "columns": COLUMNS,
+        "command": command(results.question, "verify"),
+    }
+
+
+def _row(row: dict[Any, Any]) -> dict[str, str]:
+    words = {name: "" if pd.isna(value) else str(value) for name, value in row.items()}
+    return words | {name: signed(words[name]) for name in ("observed", "allowed")}
+
+
+def _group(name: str, rows: list[dict[str, str]]) -> dict[str, Any]:
+    counts = Counter(row["verdict"] for row in rows)
+    return {"name": name.capitalize(), "rows": rows, "counts": [counts[each] for each in COLUMNS]}
