@@ -17,11 +17,11 @@ from sim.analyses.psa.draws_run import (
 )
 from sim.catalog.distribution import Distribution
 from sim.economics.ledger import Account
-from sim.simulation import tally as counted
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
+from sim.simulation.tally_estimates import median_months
 
 DRAWS = 30
 PATIENTS = 60
@@ -191,10 +191,11 @@ def test_progress_counts_every_patient(question):
 
 def test_one_responder_has_a_median_without_a_warning():
     """The rank of the lower limit is 0 there, before the first event."""
-    times = np.zeros(100)
+    times = np.zeros(6 * 16 + 1, dtype=np.int64)
     times[40] = 1
-    found = counted.median_months(times)
+    found = median_months(times)
     assert found.mean == pytest.approx(40.5 / 16)
+    assert found.se == pytest.approx((41 - 0) / 16 / 2)
 
 
 @pytest.mark.slow

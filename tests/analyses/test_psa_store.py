@@ -191,14 +191,14 @@ def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, monkeypatch, whole,
 def test_finished_draws_are_not_simulated_again(tmp_path, monkeypatch):
     interrupted(tmp_path, monkeypatch, chunks=2)
     asked = []
-    original = parameter_sets.run_sets
+    original = parameter_sets.run_batches
 
-    def run_sets(question, sets, **options):
+    def run_batches(question, sets, **options):
         sets = list(sets)
         asked.append(len(sets))
         return original(question, sets, **options)
 
-    monkeypatch.setattr(parameter_sets, "run_sets", run_sets)
+    monkeypatch.setattr(parameter_sets, "run_batches", run_batches)
     done("--out", tmp_path, "--resume")
     assert asked == [10]
 

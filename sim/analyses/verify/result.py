@@ -153,13 +153,13 @@ class VerifyResult(Result):
             if each.finding.passed is False:
                 print_paragraph(console, each.problem)
         counts = self.counts
+        print_paragraph(console, DISCLAIMER)
         print_paragraph(
             console,
             f"{len(self._found)} checks: {counts[PASSED]} passed, "
             f"{counts[NOT_APPLICABLE]} do{'es' * (counts[NOT_APPLICABLE] == 1)} not apply, "
             f"{counts[FAILED]} failed",
         )
-        print_paragraph(console, DISCLAIMER)
 
 
 def _table(group: str, found: Iterable[Examined]) -> Table:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim import Scenario, UserError, verify
-from sim.analyses.verify import result
+from sim.analyses.verify import registry
 from sim.analyses.verify.check import Finding, Group, does_not_apply
 from sim.analyses.verify.registry import CHECKS, GROUPS, checks_of
 from sim.cli import commands
@@ -60,7 +60,7 @@ def one_of_each(monkeypatch):
         does_not_apply("there are no pears"),
         ZeroDivisionError("too small"),
     )
-    monkeypatch.setattr(result, "checks_of", lambda names: checks)
+    monkeypatch.setattr(registry, "checks_of", lambda names: checks)
 
 
 def invoked(*arguments):
@@ -138,7 +138,9 @@ def test_the_command_ends_with_1_where_a_check_failed(one_of_each, tmp_path):
 
 
 def test_the_command_ends_with_0_where_none_failed(monkeypatch):
-    monkeypatch.setattr(result, "checks_of", lambda names: made_up(Finding("1", "1", passed=True)))
+    monkeypatch.setattr(
+        registry, "checks_of", lambda names: made_up(Finding("1", "1", passed=True))
+    )
     ended = invoked()
     assert ended.exit_code == 0
     assert ended.stdout.splitlines()[-1] == "1 checks: 1 passed, 0 do not apply, 0 failed"
