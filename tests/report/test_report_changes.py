@@ -202,11 +202,11 @@ OF_ANALYSES = {
     ),
     "published value": (
         changed_table("validation.csv", "published", 4711.3, study="tower"),
-        ("validation", "4711.3"),
+        ("validation", "4,711"),
     ),
     "predicted value": (
         changed_table("validation.csv", "predicted", 8153.2, study="tower"),
-        ("validation", "8153.2"),
+        ("validation", "8,153"),
     ),
     "total of a patient": (
         changed_json(
