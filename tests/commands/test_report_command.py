@@ -32,7 +32,7 @@ def test_a_report_without_results_runs_the_scenario_and_says_what_is_left_out(tm
     path = tmp_path / "page.html"
     done = invoke("report", SCENARIO, "--patients", 50, "--with", "explain", "--out", path)
     assert done.exit_code == 0, done.output
-    assert "Left out, and named in the report: psa,tornado,voi,price,what-if." in done.stdout
+    assert "Left out, and named in the report: psa,tornado,voi,price,what-if,verify." in done.stdout
     tree = read(path.read_text(encoding="utf-8"))
     assert not any(each.has_class("missing") for each in section(tree, "patient"))
 
