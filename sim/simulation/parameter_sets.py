@@ -220,14 +220,9 @@ class Batch(NamedTuple):
 
     def simulations(self) -> Iterator[Simulation]:
         """Yield the sets one by one."""
-        patients, comparator, sums, counts = (
-            self.tally.patients,
-            self.tally.comparator,
-            self.tally.sums,
-            self.tally.counts,
-        )
         for k, question in enumerate(self.questions):
-            tally = Tally(patients, comparator, of_set(sums, k), of_set(counts, k))
+            sums, counts = of_set(self.tally.sums, k), of_set(self.tally.counts, k)
+            tally = Tally(self.tally.patients, self.tally.comparator, sums, counts)
             yield Simulation(question, arms=(), traces=(), engine="core", tally=tally)
 
 

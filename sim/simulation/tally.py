@@ -33,7 +33,7 @@ BINS: Final = BINS_PER_MONTH * MONTHS + 1
 BIN_DAYS: Final = DAYS_PER_MONTH / BINS_PER_MONTH
 MOST_CYCLES: Final = 64
 TIMES: Final = np.dtype(np.int32)
-"""How many patients fall into a bin."""
+"""The type of a count of patients in a bin."""
 
 ROW: Final = (*Outcome._fields, "rfs_days", "efs_days")
 CYCLES: Final = ROW.index("cycles_first_line")

@@ -82,7 +82,7 @@ def outcomes(tally: Tally, horizon_days: float) -> dict[str, Estimates]:
     for months in OS_LANDMARKS_MONTHS:
         alive = share(survival(counts.deaths, months, n), n)
         seen = months * DAYS_PER_MONTH <= horizon_days
-        found[f"os_{months}_months_percent"] = alive if seen else not_estimable(alive)
+        found[f"os_{months}_months_percent"] = alive if seen else Estimates(*map(_unknown, alive))
     for cause in Cause:
         found[f"death_{cause.name.lower()}_percent"] = share(counts.causes[..., int(cause)], n)
     found["alive_at_horizon_percent"] = share(counts.causes[..., len(Cause)], n)
@@ -94,7 +94,7 @@ def differences(tally: Tally) -> Differences:
     sums, n = tally.sums, tally.patients
     every = mean_of(sums.differences, sums.difference_squares, n)
     cost, qalys = _column(every, COST), _column(every, QALY)
-    covariance = np.full(cost.mean.shape, math.nan)
+    covariance = _unknown(cost.mean)
     if n > 1:
         covariance = (sums.products - n * cost.mean * qalys.mean) / (n - 1) / n
     categories = {
@@ -105,23 +105,20 @@ def differences(tally: Tally) -> Differences:
 
 def share(hits: Whole, patients: int) -> Estimates:
     """Estimate percentages with their binomial error."""
-    if patients == 0:
-        return not_estimable(Estimates(np.asarray(hits, np.float64), np.asarray(hits, np.float64)))
     p = hits / patients
     return Estimates(PERCENT * p, PERCENT * np.sqrt(p * (1.0 - p) / patients))
 
 
-def not_estimable(like: Estimates) -> Estimates:
-    """Return ``nan`` in the shape of other estimates."""
-    unknown = np.full(np.shape(like.mean), math.nan)
-    return Estimates(unknown, unknown)
+def _unknown(like: Array) -> Array:
+    """Return ``nan`` in the shape of other numbers."""
+    return np.full(like.shape, math.nan)
 
 
 def mean_of(total: Array, square: Array, patients: int) -> Estimates:
     """Estimate means from sums and sums of squares."""
     average = total / patients
     if patients == 1:
-        return Estimates(average, np.full(average.shape, math.nan))
+        return Estimates(average, _unknown(average))
     variance = np.maximum(square - patients * average * average, 0.0) / (patients - 1)
     return Estimates(average, np.sqrt(variance / patients))
 
@@ -188,7 +185,7 @@ def cycles(hits: Whole, patients: int) -> tuple[Estimates, Estimates]:
         (ranks < rank).sum(axis=-1) * 1.0 for rank in ((patients + 1) // 2, low, high)
     )
     if high == low:
-        return mean, Estimates(middle, np.full(middle.shape, math.nan))
+        return mean, Estimates(middle, _unknown(middle))
     return mean, Estimates(middle, error * (upper - lower) / (high - low))
 
 

@@ -115,7 +115,7 @@ class Kernel:
 
 
 class Stay(NamedTuple):
-    """What one patient does by cycle since entry: days spent, and the share that leaves by cause."""
+    """Of one patient by cycle since entry: days spent, and the share that leaves by cause."""
 
     days: Kernel
     exits: tuple[Kernel, ...]

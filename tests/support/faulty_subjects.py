@@ -10,7 +10,8 @@ import numpy as np
 from sim.analyses.verify.subject import Subject
 from sim.simulation.question import with_numbers
 from sim.simulation.run import traces
-from sim.simulation.tally import CATEGORIES, ROW
+from sim.simulation.tally import CATEGORIES
+from tests.support.faulty_lives import with_counts, with_outcome, with_sums
 
 BOTH = slice(None)
 UNDISCOUNTED, DISCOUNTED = 0, 1
@@ -48,14 +49,8 @@ def faulty(subject, *, lives=None, under=None, logs=None, question=None, asked=N
 
 def rows(name, change):
     """Change an outcome of every life."""
-
-    def fault(lives, *_):
-        found = lives.rows.copy()
-        column = found[:, :, ROW.index(name)]
-        column[...] = change(column) if callable(change) else change
-        return replace(lives, rows=found)
-
-    return fault
+    changed = change if callable(change) else lambda _: change
+    return lambda lives, *_: with_outcome(lives, name, changed)
 
 
 def amounts(category, change, kinds=BOTH):
@@ -73,13 +68,10 @@ def amounts(category, change, kinds=BOTH):
 def tallied(part, name, change):
     """Change an array of the tally."""
 
-    def fault(lives, *_):
-        tally = lives.tally
-        arrays = getattr(tally, part)
-        found = arrays._replace(**{name: change(getattr(arrays, name))})
-        return replace(lives, tally=replace(tally, **{part: found}))
-
-    return fault
+    changed = {"sums": with_sums, "counts": with_counts}[part]
+    return lambda lives, *_: changed(
+        lives, **{name: change(getattr(getattr(lives.tally, part), name))}
+    )
 
 
 def added(amount):

@@ -130,7 +130,7 @@ MISSED = [
     # 57 % of the responders were transplanted at these centres; the model has too few.
     Published("real_world", BLINATUMOMAB, HCT_IN_REMISSION, Count(85, 227), BADAR, ALL_OF_BADAR),
 ]
-"""What the model does not reproduce, and why if it is known."""
+"""Endpoints that the model does not reproduce, with the reason where it is known."""
 
 
 @pytest.fixture(scope="module")

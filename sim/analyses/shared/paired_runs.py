@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sim.simulation.parameter_sets import Desk
 
 AHEAD = 2
-"""Batches of questions in work or waiting, per thread: this bounds the memory."""
+"""Tasks in work or waiting, per thread: this bounds the memory."""
 Rows = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 Progress = Callable[[int], None]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -23,6 +22,7 @@ import pandas as pd
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import COST, QALYS, is_constant
 from sim.analyses.shared.paired_runs import (
+    AHEAD,
     Progress,
     Sample,
     Sets,
@@ -36,6 +36,7 @@ from sim.analyses.shared.paired_runs import (
 from sim.analyses.shared.ranges import Range
 from sim.economics.estimates import Array, mean
 from sim.simulation.question import Question
+from sim.simulation.threads import in_order
 
 
 class Means(NamedTuple):
@@ -182,15 +183,14 @@ def threshold_analysis(
         return list(search.flips(grid, question.thresholds[place]))
 
     flips: list[Flip] = []
-    with ThreadPoolExecutor(workers(threads)) as pool:
-        places = range(len(question.thresholds))
-        for place, found in zip(places, pool.map(flips_at, places), strict=True):
-            chunk = first + place
-            flips += found
-            if chunk not in kept:
-                if store is not None:
-                    store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
-                progress(SEARCH)
+    places = range(len(question.thresholds))
+    searched = in_order(flips_at, places, threads=workers(threads), ahead=AHEAD)
+    for chunk, found in enumerate(searched, start=first):
+        flips += found
+        if chunk not in kept:
+            if store is not None:
+                store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
+            progress(SEARCH)
     decisions = _decisions(question, (grid[0], base, grid[-1]))
     return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
 

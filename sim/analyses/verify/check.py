@@ -25,7 +25,7 @@ ROUNDING: Final = 1e-9
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check observed, and what would have been allowed.
+    """The observation of a check, the limit it is held to, and the verdict.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the checks of uncertainty draw and simulate, made once for a subject."""
+"""Draws of the inputs and a small probabilistic analysis, made once for a subject."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Made = TypeVar("Made")
 
 
 def once(make: Callable[[Subject], Made]) -> Callable[[Subject], Made]:
-    """Make something of a subject when a check first asks for it, and keep it as long as the subject."""
+    """Call `make` once for each subject, when a check first asks for the result."""
     kept: WeakKeyDictionary[Subject, Made] = WeakKeyDictionary()
 
     @wraps(make)

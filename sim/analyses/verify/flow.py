@@ -48,7 +48,7 @@ COURSE: Final = {
     EventKind.RELAPSE: ((REMISSION, TRANSPLANTED), ACTIVE),
     EventKind.USUAL_CARE_STARTED: ((ACTIVE,), ACTIVE),
 }
-"""What the leukaemia must be before an event, and what it is afterwards."""
+"""States of the leukaemia allowed before an event, and its state afterwards."""
 DOSES: Final = (EventKind.CYCLE_STARTED, EventKind.INFUSION_STARTED)
 ENDS_OF_TREATMENT: Final = (
     EventKind.NO_RESPONSE,

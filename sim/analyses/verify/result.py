@@ -1,6 +1,6 @@
 """``verify``: the checks that reviewers ask for, run on a scenario.
 
-What a check meets is its finding, an error included: a scenario that cannot be right is reported
+An error inside a check is its finding: a scenario that cannot be right is reported
 check by check and by name, and ends in no error of its own.
 """
 
@@ -67,7 +67,7 @@ class Examined:
 
     @property
     def problem(self) -> str:
-        """What is wrong, where the finding names it, and what to look at."""
+        """The reason of a failure, where the finding gives one, and the advice."""
         why = f" {self.finding.why.rstrip('.')}." if self.finding.why else ""
         return f"{self.check.identifier}:{why} {self.check.advice}"
 

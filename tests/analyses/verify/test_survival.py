@@ -150,7 +150,7 @@ def test_patients_own_probabilities_explain_the_shares_of_other_scenarios(name):
 
 
 def test_probabilities_are_those_of_each_patient(subject):
-    """Who is older than candidates may be has none of being transplanted."""
+    """A patient older than candidates may be has no chance of a transplant."""
     _, own = survival.without_deaths(subject)
     oldest = subject.question.model.rules.candidacy.maximum_age_years
     assert isinstance(own[0], Shares)
