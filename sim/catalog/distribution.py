@@ -20,7 +20,12 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import ClassVar, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from sim.errors import UserError
+
+Array = npt.NDArray[np.float64]
 
 LOWER_TAIL: Final = 0.025
 UPPER_TAIL: Final = 0.975
@@ -58,6 +63,10 @@ class Distribution(ABC):
     @abstractmethod
     def quantile(self, probability: float) -> float:
         """Return the value below which the parameter is with `probability` in (0, 1)."""
+
+    def quantiles(self, probabilities: Array) -> Array:
+        """Return the quantile of each probability."""
+        return np.array([self.quantile(each) for each in probabilities.tolist()])
 
     def interval(self) -> tuple[float, float]:
         """Return the 2.5 % and 97.5 % quantiles."""
@@ -111,6 +120,13 @@ class Beta(Distribution):
 
         return float(betaincinv(self.alpha, self.beta, probability))
 
+    def quantiles(self, probabilities: Array) -> Array:
+        """Return the quantile of each probability: the same numbers as one by one."""
+        from scipy.special import betaincinv
+
+        found: Array = betaincinv(self.alpha, self.beta, probabilities)
+        return found
+
 
 @dataclass(frozen=True)
 class Gamma(Distribution):
@@ -132,6 +148,13 @@ class Gamma(Distribution):
         from scipy.special import gammaincinv
 
         return self.scale * float(gammaincinv(self.shape, probability))
+
+    def quantiles(self, probabilities: Array) -> Array:
+        """Return the quantile of each probability: the same numbers as one by one."""
+        from scipy.special import gammaincinv
+
+        found: Array = self.scale * gammaincinv(self.shape, probabilities)
+        return found
 
 
 @dataclass(frozen=True)

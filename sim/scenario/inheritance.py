@@ -284,6 +284,8 @@ def changed_by(top: Node, name: str, what_if: WhatIf, check: Check, values: Amou
         found = [_placed(name, mistake) for mistake in mistakes]
         return Changed(changed, asked, found, tuple(left_out))
     moves = list(_moves(written, values(asked)))
+    if not moves:
+        return Changed(changed, asked, [], tuple(left_out))
     moved = _moved(changed, moves)
     asked, mistakes = check(moved)
     foreign = [each for each in mistakes if each.belongs_elsewhere and _is_inherited(moves, each)]

@@ -290,7 +290,10 @@ def _numbers(seed: int, draws: int, name: str) -> Array:
 
 
 def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -> Array:
-    value_at = quantile(question.parameters[name])
+    parameter = question.parameters[name]
+    if not is_whole(parameter.unit):
+        return parameter.distribution.quantiles(numbers(name))
+    value_at = quantile(parameter)
     return np.array([value_at(u) for u in numbers(name).tolist()])
 
 

@@ -42,7 +42,7 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, IntEnum
-from functools import cache
+from functools import cache, partial
 from math import frexp, ldexp
 from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar
@@ -134,11 +134,17 @@ DAMAGED: Final = "the cached machine code was damaged; compiling again"
 
 
 class MachineCode:
-    """The cache of one function, in the form that a numba dispatcher requires."""
+    """The cache of one function, in the form that a numba dispatcher requires.
 
-    def __init__(self, function: Callable[..., Data], folder: Path) -> None:
+    `prepare` is called where the code has to be compiled, before that.
+    """
+
+    def __init__(
+        self, function: Callable[..., Data], folder: Path, prepare: Callable[[], None]
+    ) -> None:
         self.cache_path = str(folder)
         self._folder = folder
+        self._prepare = prepare
         self._name = f"{function.__module__}.{function.__name__}"
         code = function.__code__
         source = hashlib.sha256(Path(inspect.getfile(function)).read_bytes()).digest()
@@ -147,7 +153,12 @@ class MachineCode:
     def load_overload(self, signature: Data, target: Data) -> Data:
         """Return the compiled function for a signature; None where it has to be compiled."""
         target.refresh()
-        key = self._key(signature, target.codegen())
+        loaded = self._loaded(self._key(signature, target.codegen()), target)
+        if loaded is None:
+            self._prepare()
+        return loaded
+
+    def _loaded(self, key: tuple[Data, ...], target: Data) -> Data:
         path = self._path(key)
         content = read_or_remove(path, DAMAGED)
         if content is None:
@@ -180,13 +191,20 @@ class MachineCode:
         return self._folder / f"{self._name}-{hashed}{SUFFIX}"
 
 
-def use_cached_code(dispatcher: Data, folder: Path | None) -> None:
-    """Let a compiled function read its machine code from a folder; without one, do without."""
+def use_cached_code(
+    dispatcher: Data, folder: Path | None, prepare: Callable[[], None] = lambda: None
+) -> None:
+    """Let a compiled function read its machine code from a folder; without one, do without.
+
+    `prepare` is called before the function is compiled: at once, where there is no cache.
+    """
     function = dispatcher.py_func
     # The values in a closure are no part of the key, and there may be no source file.
     if folder is not None and function.__closure__ is None:
         with suppress(OSError, TypeError):
-            dispatcher._cache = MachineCode(function, folder)
+            dispatcher._cache = MachineCode(function, folder, prepare)
+            return
+    prepare()
 
 
 PACKAGE: Final = Path(__file__).resolve().parents[2]
@@ -283,7 +301,8 @@ def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
 
     It becomes part of its callers unless `inline` is false.
     """
-    copy = _with_compiled_calls(function)
+    copy = _copy(function)
+    _use_compiled_calls(copy, function)
     if _configuration.DISABLE_JIT:
         return copy
     return _compile(**_HELPER, forceinline=inline)(copy)
@@ -295,18 +314,23 @@ def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]
     Its callees are inlined, but for the functions `called`: a rare call costs nothing, and one very
     large function takes very long to compile.
     """
-    copy = _with_compiled_calls(function, called)
+    copy = _copy(function)
     if _configuration.DISABLE_JIT:
+        _use_compiled_calls(copy, function, called)
         return copy
     entry = _compile(**_ENTRY)(copy)
-    use_cached_code(entry, use_cache_folder())
+    # Machine code from the cache holds its callees; to make numba's form of each takes a while.
+    use_cached_code(entry, use_cache_folder(), partial(_use_compiled_calls, copy, function, called))
     return entry
 
 
-def _with_compiled_calls(
-    function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()
-) -> Callable[..., Data]:
-    names = dict(function.__globals__)
+def _use_compiled_calls(
+    copy: Callable[..., Data],
+    function: Callable[..., Data],
+    called: Collection[Callable[..., Data]] = (),
+) -> None:
+    """Put the compiled form of each function that `function` calls into its copy."""
+    names = copy.__globals__
     for name in _globals_read(function.__code__):
         value = names.get(name)
         if isinstance(value, type) and issubclass(value, Enum):
@@ -315,11 +339,19 @@ def _with_compiled_calls(
         form = _form_of(value, function)
         if isinstance(form, types.FunctionType) and form.__module__.startswith("sim."):
             names[name] = compiled(form, inline=value not in called)
+
+
+def _copy(function: Callable[..., Data]) -> Callable[..., Data]:
+    """Return a function with globals of its own."""
     code = function.__code__
     # numba cannot bind keyword-only arguments; in the copy they are ordinary ones.
     code = code.replace(co_argcount=code.co_argcount + code.co_kwonlyargcount, co_kwonlyargcount=0)
     copy = types.FunctionType(
-        code, names, function.__name__, function.__defaults__, function.__closure__
+        code,
+        dict(function.__globals__),
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
     copy.__module__ = function.__module__
     return copy
