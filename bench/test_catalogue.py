@@ -1,6 +1,6 @@
 """Time to read, check and cite the shipped catalogue, once a process."""
 
-from sim.catalog.catalogue import load_catalogue
+from sim.catalog.reading import load_catalogue
 
 
 def test_shipped_catalogue(benchmark):

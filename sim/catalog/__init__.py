@@ -6,11 +6,10 @@ from sim.catalog.catalogue import (
     Perspective,
     Population,
     Regimen,
-    load_catalogue,
-    read_catalogue,
 )
 from sim.catalog.distribution import Distribution
 from sim.catalog.parameter import Parameter, PriceIndex, Source
+from sim.catalog.reading import extended, load_catalogue, read_catalogue
 from sim.catalog.values import UNITS, Unit
 
 __all__ = [
@@ -25,6 +24,7 @@ __all__ = [
     "Regimen",
     "Source",
     "Unit",
+    "extended",
     "load_catalogue",
     "read_catalogue",
 ]

@@ -1,41 +1,25 @@
-"""The catalogue, each number with its source, and how it is read from its YAML files.
-
-It holds populations, regimens, perspectives and background mortality by age and sex. The files are
-``sources.yaml``, ``price_indices.yaml`` and one file per life table, topic of clinical parameters,
-regimen, population and perspective, in folders of those names.
-"""
+"""The catalogue: populations, regimens, perspectives and life tables, each number with its source."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import Field, InstanceOf, model_validator
 
-from sim.catalog.distribution import Draws, read_draws
 from sim.catalog.parameter import (
-    PARAMETERS,
     STATUSES,
-    IndexFile,
-    Informed,
     Parameter,
     PriceIndex,
-    Prices,
     Source,
-    SourceFile,
     SourceKeys,
-    read_parameters,
 )
 from sim.catalog.values import CURRENCIES, Numbers, Positive, Text, one_of
 from sim.errors import UserError
-from sim.files.documents import Document, read_yaml
-from sim.files.schema import Mistake, Part, broken_rule, first_of, validated
+from sim.files.schema import Part, broken_rule
 
 FEWEST_KNOTS: Final = 2
 HAZARD_UNITS: Final = ("per person-year",)
@@ -43,7 +27,10 @@ Hazards = Annotated[tuple[Positive, ...], Field(strict=False)]
 
 
 class LifeTable(Part):
-    """Hazard of death per person-year at knot `ages` in years; its log is linear between."""
+    """Hazard of death per person-year at knot `ages` in years; its log is linear between.
+
+    Or a CSV `file` with the table, relative to the file that names it (`path`).
+    """
 
     name: Text
     label: Text
@@ -52,13 +39,25 @@ class LifeTable(Part):
     derivation: Text | None = None
     status: Annotated[str, one_of(STATUSES)]
     note: Text | None = None
-    unit: Annotated[str, one_of(HAZARD_UNITS)]
-    ages: Numbers
-    male: Hazards
-    female: Hazards
+    file: Text | None = None
+    unit: Annotated[str, one_of(HAZARD_UNITS)] | None = None
+    ages: Numbers = ()
+    male: Hazards = ()
+    female: Hazards = ()
+    path: Path | None = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _knots_go_together(self) -> Self:
+        given = self.model_fields_set & {"unit", "ages", "male", "female"}
+        if self.file is not None:
+            if given:
+                raise broken_rule(
+                    (min(given),), "has no place beside 'file', which holds the table"
+                )
+            return self
+        for key in ("unit", "ages", "male", "female"):
+            if key not in given:
+                raise broken_rule((key,), "is required where there is no 'file'", None)
         if len(self.ages) < FEWEST_KNOTS or any(low >= high for low, high in pairwise(self.ages)):
             raise broken_rule(("ages",), "must be two ages or more, each above the one before")
         for sex, hazards in (("male", self.male), ("female", self.female)):
@@ -95,12 +94,19 @@ class Named(WithParameters):
     name: Text
     label: Text
     description: Text
+    extends: Text | None = None
+
+    @property
+    def own_parameters(self) -> Iterator[Parameter]:
+        """The parameters that it does not share with the entry that it extends."""
+        inherited = {(each.file, each.line) for each in self.inherited.values()}
+        return (e for e in self.parameters.values() if (e.file, e.line) not in inherited)
+
+    inherited: Mapping[str, InstanceOf[Parameter]] = Field(default_factory=dict, exclude=True)
 
 
 class Population(Named):
-    """The patients treated: the baseline table of a cohort; it may extend another."""
-
-    extends: Text | None = None
+    """The patients treated: the baseline table of a cohort."""
 
 
 class Regimen(Named):
@@ -142,6 +148,8 @@ class Catalogue:
     sources: Mapping[str, Source]
     life_tables: Mapping[str, LifeTable]
     indices: Mapping[str, PriceIndex]
+    own: tuple[Named, ...] = ()
+    """Entries of the user's own, in the order of their files."""
 
     def select(
         self, population: str, regimens: Iterable[str], perspective: str
@@ -186,222 +194,11 @@ class Catalogue:
         """
         yield from self.clinical.values()
         for part in (self.populations, self.regimens, self.perspectives):
-            for name, holder in part.items():
-                # A population that extends another repeats the parameters that it did not change.
-                own = f"/{name}.yaml"
-                yield from (each for each in holder.parameters.values() if each.file.endswith(own))
+            for holder in part.values():
+                yield from holder.own_parameters
 
 
 def _find(parts: Mapping[str, _Part], kind: str, name: str) -> _Part:
     if name not in parts:
         raise UserError(f"there is no such {kind}", key=kind, value=name, choices=parts)
     return parts[name]
-
-
-POSTERIOR: Final = "posterior/adult_rr.csv"
-IDENTIFIED: Final = "posterior/identification.csv"
-SHOWN_ROOT: Final = "sim/catalog/data"
-"""How messages name the folder of the catalogue, wherever the package is installed."""
-
-POPULATION_PREFIXES: Final = ("population.",)
-PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.")
-
-_Head = TypeVar("_Head", bound=WithParameters)
-
-
-@cache
-def load_catalogue() -> Catalogue:
-    """Return the catalogue that comes with the package; it is read once."""
-    return read_catalogue(Path(str(resources.files("sim.catalog") / "data")), SHOWN_ROOT)
-
-
-def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
-    """Read the catalogue in the folder `root`; messages name it `shown_as`.
-
-    Raises
-    ------
-    UserError
-        With file, line and key, at the first mistake in the data.
-    """
-    folder = _Folder(root, str(root) if shown_as is None else shown_as)
-    document = folder.read("sources.yaml")
-    sources = validated(SourceFile, document.data, document).sources
-    document = folder.read("price_indices.yaml")
-    indices = validated(IndexFile, document.data, document, context=sources).indices
-    tables = {
-        name: _life_table(document, sources)
-        for name, document in folder.documents("life_tables").items()
-    }
-    populations = _populations(folder.documents("populations"), sources)
-    perspectives = {
-        name: _perspective(document, sources, indices, tables)
-        for name, document in folder.documents("perspectives").items()
-    }
-    draws = read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}")
-    informed = _informed(folder.root / IDENTIFIED, f"{folder.shown_as}/{IDENTIFIED}")
-    regimens = _regimens(folder.documents("regimens"), sources, draws, informed)
-    clinical = _clinical(folder.documents("clinical"), sources, draws, informed)
-    _refuse_shared_names(clinical, regimens, populations, perspectives)
-    return Catalogue(populations, regimens, perspectives, clinical, sources, tables, indices)
-
-
-@dataclass(frozen=True)
-class _Folder:
-    root: Path
-    shown_as: str
-
-    def read(self, place: str) -> Document:
-        return read_yaml(self.root / place, f"{self.shown_as}/{place}")
-
-    def documents(self, kind: str) -> dict[str, Document]:
-        """Read the files of a kind, by their names without ending."""
-        paths = sorted((self.root / kind).glob("*.yaml"))
-        return {path.stem: self.read(f"{kind}/{path.name}") for path in paths}
-
-
-def _require(
-    key: str,
-    name: str | None,
-    known: Collection[str],
-    document: Document,
-    problem: str = "is not known",
-) -> None:
-    if name is not None and name not in known:
-        raise first_of([Mistake((key,), problem, name, known)], document)
-
-
-def _require_file_name(name: str, document: Document) -> None:
-    stem = Path(document.file).stem
-    _require("name", name, [stem], document, "must be the name of the file")
-
-
-def _head(model: type[_Head], document: Document, **given: object) -> _Head:
-    """Return what a file says before its parameters."""
-    written = {key: value for key, value in document.data.items() if key != PARAMETERS}
-    head = validated(model, {**written, **given}, document)
-    if isinstance(head, Named):
-        _require_file_name(head.name, document)
-    return head
-
-
-def _life_table(document: Document, sources: Mapping[str, Source]) -> LifeTable:
-    table = validated(LifeTable, document.data, document, context=sources)
-    _require_file_name(table.name, document)
-    return table
-
-
-def _populations(
-    documents: Mapping[str, Document], sources: Mapping[str, Source]
-) -> dict[str, Population]:
-    """Read the populations; one that extends another holds only its differences from it."""
-    heads = {name: _head(Population, document) for name, document in documents.items()}
-    complete = [name for name, head in heads.items() if head.extends is None]
-    own = {}
-    for name, document in documents.items():
-        _require("extends", heads[name].extends, complete, document)
-        own[name] = read_parameters(document, sources, POPULATION_PREFIXES)
-    return {
-        name: head.model_copy(
-            update={PARAMETERS: {**(own[head.extends] if head.extends else {}), **own[name]}}
-        )
-        for name, head in heads.items()
-    }
-
-
-def _perspective(
-    document: Document,
-    sources: Mapping[str, Source],
-    indices: Mapping[str, PriceIndex],
-    life_tables: Mapping[str, LifeTable],
-) -> Perspective:
-    head = _head(Perspective, document)
-    _require("price_index", head.price_index, indices, document)
-    _require("life_table", head.life_table, life_tables, document)
-    index = None if head.price_index is None else indices[head.price_index]
-    prices = Prices(head.currency, head.price_year, index)
-    parameters = read_parameters(document, sources, PERSPECTIVE_PREFIXES, prices)
-    return head.model_copy(update={PARAMETERS: parameters})
-
-
-def _regimens(
-    documents: Mapping[str, Document],
-    sources: Mapping[str, Source],
-    draws: Draws,
-    informed: Mapping[str, Informed],
-) -> dict[str, Regimen]:
-    regimens = {}
-    for name, document in documents.items():
-        head = _head(Regimen, document, drug=document.data.get("drug") or name)
-        _require("response_reference", head.response_reference, documents, document)
-        _require("drug", head.drug, documents, document)
-        parameters = read_parameters(
-            document, sources, (f"{name}.",), draws=draws, informed=informed
-        )
-        regimens[name] = head.model_copy(update={PARAMETERS: parameters})
-    return regimens
-
-
-def _clinical(
-    documents: Mapping[str, Document],
-    sources: Mapping[str, Source],
-    draws: Draws,
-    informed: Mapping[str, Informed],
-) -> dict[str, Parameter]:
-    clinical: dict[str, Parameter] = {}
-    for document in documents.values():
-        _head(Topic, document)
-        parameters = read_parameters(document, sources, draws=draws, informed=informed)
-        _refuse_seen(clinical, parameters)
-        clinical.update(parameters)
-    return clinical
-
-
-def _informed(path: Path, shown: str) -> dict[str, Informed]:
-    """Read how far the fit informed its parameters; nothing where there is no such file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"is not a table of the fit ({error})", file=shown) from None
-    try:
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
-        return {
-            row["parameter"]: Informed(float(row["spread_left"]), row["informed_by"])
-            for row in rows
-        }
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"is not a table of the fit ({error!r})", file=shown) from None
-
-
-def _refuse_shared_names(
-    clinical: Mapping[str, Parameter],
-    regimens: Mapping[str, Regimen],
-    populations: Mapping[str, Population],
-    perspectives: Mapping[str, Perspective],
-) -> None:
-    """Refuse one name in two files, but of two populations or two perspectives."""
-    seen = dict(clinical)
-    for regimen in regimens.values():
-        _refuse_seen(seen, regimen.parameters)
-        seen.update(regimen.parameters)
-    for replaceable in (populations, perspectives):
-        for holder in replaceable.values():
-            _refuse_seen(seen, holder.parameters)
-        for holder in replaceable.values():
-            seen.update(holder.parameters)
-
-
-def _refuse_seen(seen: Mapping[str, Parameter], parameters: Mapping[str, Parameter]) -> None:
-    for name in parameters:
-        if name in seen:
-            raise _written_twice(parameters[name], seen[name])
-
-
-def _written_twice(parameter: Parameter, first: Parameter) -> UserError:
-    return UserError(
-        f"the parameter is written twice, first in {first.file}:{first.line}",
-        file=parameter.file,
-        line=parameter.line,
-        key=parameter.name,
-    )

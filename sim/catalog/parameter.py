@@ -18,16 +18,31 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    FiniteFloat,
     PlainValidator,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
     model_validator,
 )
 
-from sim.catalog.distribution import FORMS, Distribution, Draws, Posterior, distribution_around
+from sim.catalog.distribution import (
+    FORMS,
+    Distribution,
+    Draws,
+    Fixed,
+    Posterior,
+    distribution_around,
+)
 from sim.catalog.values import UNITS, Number, Pair, Positive, Text, number, one_of, sum_behind
 from sim.files.documents import Document, Steps
 from sim.files.schema import Mistake, Part, broken_rule, first_of, reported, validated
 
+SHOWN_ROOT: Final = "sim/catalog/data"
+"""How messages name the folder of the catalogue, wherever the package is installed."""
 LONGEST_SHORT_NAME: Final = 36
 INTERNAL: Final = "internal"
 KINDS: Final = (
@@ -118,6 +133,8 @@ class IndexFile(Part):
 WRITTEN_STATUSES: Final = ("evidence", "calibrated", "assumption", "provisional", "definition")
 """Read from a source; fitted to sources; decided by us; a placeholder until calibration; true by
 the model's own words (a reference of 0 or 1, the edge of a window)."""
+SCENARIO: Final = "scenario"
+"""The status of a value that the scenario gives in place of the catalogue's."""
 PRIOR: Final = "prior"
 """The status of a fitted parameter of which the fit says little, so that its prior speaks."""
 STATUSES: Final = (*WRITTEN_STATUSES[:2], PRIOR, *WRITTEN_STATUSES[2:])
@@ -142,7 +159,9 @@ class Parameter:
     that is inflated from `price_year` to the price year of its perspective. `arithmetic` is the sum
     behind the value as written, when it was written as one. `sources` are keys of the catalogue's
     sources, `place` is the place of the number in them, `file` and `line` are the place of the
-    entry in the catalogue.
+    entry in the catalogue. `drawn_as` names the parameter that this one repeats under a name of its
+    own, in an entry that extends another: both are one number, and have the same draws. `replaces` is
+    the catalogue's value where the scenario gives another.
     """
 
     name: str
@@ -161,6 +180,44 @@ class Parameter:
     amount: float
     file: str
     line: int
+    drawn_as: str = ""
+    replaces: float | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the user wrote it, in a scenario or a catalogue of their own."""
+        return not self.file.startswith(f"{SHOWN_ROOT}/")
+
+    @property
+    def key_of_draws(self) -> str:
+        """The name by which its random numbers and its draws of the posterior are found."""
+        return self.drawn_as or self.name
+
+    def renamed(self, name: str) -> Parameter:
+        """Return the same number under another name."""
+        return replace(self, name=name, drawn_as=self.key_of_draws)
+
+    def set_to(self, own: OwnNumber, file: str, line: int) -> Parameter:
+        """Return the parameter with a scenario's value, which has nothing of the catalogue's."""
+        where = f"{file}:{line}" if line else file
+        return replace(
+            self,
+            value=own.value,
+            distribution=own.uncertainty,
+            stated_range=own.range,
+            sources=(),
+            place="; ".join(part for part in (own.source, own.place, where) if part),
+            derivation=None,
+            arithmetic=None,
+            status=SCENARIO,
+            note=None,
+            price_year=None,
+            amount=own.value,
+            file=file,
+            line=line,
+            drawn_as="",
+            replaces=self.value if self.replaces is None else self.replaces,
+        )
 
     @property
     def low(self) -> float:
@@ -233,6 +290,55 @@ class WrittenDistribution(Part):
             return distribution_around(value, self.family, spread, self.why or "")
         except ValueError as error:
             raise broken_rule(("distribution",), str(error)) from None
+
+
+class OwnNumber(Part):
+    """A scenario's own value of a parameter, with its uncertainty and where it comes from.
+
+    Without a distribution the value is fixed; without a range, a one-way analysis takes the 95 %
+    interval of the distribution.
+    """
+
+    value: FiniteFloat
+    distribution: WrittenDistribution | None = None
+    range: Pair | None = None
+    source: Text | None = None
+    place: Text | None = None
+
+    @property
+    def uncertainty(self) -> Distribution:
+        """The distribution around the value."""
+        if self.distribution is None:
+            return Fixed(self.value, "set by the scenario")
+        return self.distribution.around(self.value, 1.0)
+
+    @model_validator(mode="after")
+    def _value_is_within(self) -> Self:
+        if self.distribution is not None and self.distribution.family == POSTERIOR:
+            raise broken_rule(("distribution",), "a posterior comes from the fit alone", POSTERIOR)
+        # It has to exist around this value.
+        _ = self.uncertainty
+        if self.range is not None and not self.range[0] <= self.value <= self.range[1]:
+            raise broken_rule(("range",), f"does not hold the value {self.value:.6g}", self.range)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _number_where_nothing_is_added(self, dump: SerializerFunctionWrapHandler) -> Any:  # noqa: ANN401
+        given = {key: each for key, each in dump(self).items() if each is not None}
+        return self.value if given.keys() == {"value"} else given
+
+
+_NUMBER: Final = TypeAdapter(Annotated[FiniteFloat, Field(strict=True)])
+
+
+def _own_number(written: Any, read: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+    if isinstance(written, Mapping | OwnNumber):
+        return read(written)
+    return OwnNumber(value=_NUMBER.validate_python(written))
+
+
+OwnValue = Annotated[OwnNumber, WrapValidator(_own_number)]
+"""A number, or keys and values with the number's uncertainty and source."""
 
 
 class Amount(NamedTuple):

@@ -7,9 +7,9 @@ from typing import Final
 
 import pandas as pd
 
-from sim.catalog.catalogue import IDENTIFIED as INFORMED
-from sim.catalog.catalogue import POSTERIOR as PLACE
 from sim.catalog.distribution import read_draws
+from sim.catalog.reading import IDENTIFIED as INFORMED
+from sim.catalog.reading import POSTERIOR as PLACE
 
 POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
 """Columns are names of parameters, rows are draws from their joint posterior distribution."""

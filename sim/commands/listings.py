@@ -40,13 +40,11 @@ def check(scenario: Path) -> None:
 
 def show(scenario: Path) -> None:
     """Print a scenario with every default filled in and the origin of every value."""
-    from sim.catalog import load_catalogue
     from sim.scenario.listing import listing, perspective_values
     from sim.scenario.loading import load_scenario
 
-    catalogue = load_catalogue()
-    loaded = load_scenario(scenario, catalogue)
-    perspective = catalogue.perspectives[loaded.scenario.perspective]
+    loaded = load_scenario(scenario)
+    perspective = loaded.catalogue.perspectives[loaded.scenario.perspective]
     click.echo(listing(loaded, perspective_values(loaded, perspective)), nl=False)
 
 

@@ -247,7 +247,7 @@ def _cohorts(
 
 def _people(scenario: Scenario) -> dict[str, float]:
     """Return the values of a scenario that override its population's."""
-    return {k: v for k, v in scenario.parameters.items() if k.startswith(POPULATION)}
+    return {k: v for k, v in scenario.numbers.items() if k.startswith(POPULATION)}
 
 
 def _endpoints(

@@ -81,12 +81,48 @@ class Document:
     data: dict[str, Any]
     file: str
     _lines: dict[Steps, int] = field(repr=False)
+    folder: Path = Path()
+    """The folder of the file, to which the paths in it are relative."""
+    name: str | None = None
+    """The name of the entry that the document is, in a file of several."""
 
     def line(self, *path: str | int) -> int:
         """Return the line of the value at `path`, or of its nearest known ancestor."""
         while path and path not in self._lines:
             path = path[:-1]
         return self._lines[path]
+
+    def part(self, *path: str, within: str | None = None, named: str | None = None) -> Document:
+        """Return the value at a path as a document of its own.
+
+        Parameters
+        ----------
+        *path
+            Keys that lead to the part.
+        within
+            The key under which the part stands in its document; at the top by default.
+        named
+            The name of the entry, which the part need not repeat.
+        """
+        data: Any = self.data
+        for key in path:
+            data = data[key]
+        top = () if within is None else (within,)
+        lines = {
+            (*top, *place[len(path) :]): line
+            for place, line in self._lines.items()
+            if place[: len(path)] == path
+        }
+        lines[()] = self.line(*path)
+        if within is not None:
+            data = {within: data}
+        elif not isinstance(data, dict):
+            raise UserError(
+                "must hold keys and values", file=self.file, line=lines[()], key=dotted(path)
+            )
+        elif named is not None:
+            data = {"name": named, **data}
+        return Document(data, self.file, lines, self.folder, named)
 
     def knows(self, *path: str | int) -> bool:
         """Say whether a value was written at `path`."""
@@ -111,7 +147,7 @@ def read_yaml(path: Path, shown_as: str | None = None) -> Document:
         data = builder.build()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, file) from None
-    return Document(data, file, builder.lines)
+    return Document(data, file, builder.lines, path.parent)
 
 
 def exists(path: Path) -> bool:

@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Final
 
-from sim.catalog.parameter import INTERNAL, Source
+from sim.catalog.parameter import INTERNAL, SCENARIO, Source
 from sim.simulation.question import Question
 from sim.version import __version__
 
@@ -44,11 +44,12 @@ def sources_used(question: Question) -> dict[str, list[str]]:
 
 
 def own_values(question: Question) -> list[str]:
-    """Name the parameters that were used with another value than the catalogue's."""
+    """Name the parameters that were used with a value of the scenario's or of an analysis' own."""
     return [
         name
         for name in sorted(question.used)
-        if question.numbers[name] != question.parameters[name].value
+        for parameter in (question.parameters[name],)
+        if parameter.status == SCENARIO or question.numbers[name] != parameter.value
     ]
 
 

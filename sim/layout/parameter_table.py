@@ -9,21 +9,20 @@ import csv
 import difflib
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.catalog import Catalogue, Parameter, load_catalogue
-from sim.catalog.parameter import STATUSES
+from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.errors import UserError
 from sim.layout.cells import write_plain
-from sim.simulation.question import SUSPICIOUS_FACTOR, OwnLifeTable, Question, own_life_table
+from sim.simulation.question import SUSPICIOUS_FACTOR, OwnLifeTable, Question, ask, own_life_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.scenario.schema import Scenario
 
 NAME = "Life table"
 
@@ -111,12 +110,22 @@ _STATUS_STYLES: Final = {"prior": "yellow", "assumption": "yellow", "provisional
 
 @dataclass(frozen=True)
 class _Listed:
-    """A parameter with its sources in words, and the value of a scenario that overrides it."""
+    """A parameter with its sources in words."""
 
     parameter: Parameter
     short_sources: str
     citations: str
-    scenario_value: float | None = None
+
+    @property
+    def scenario_value(self) -> float | None:
+        """The value that the scenario gives in place of the catalogue's."""
+        return self.parameter.value if self.parameter.status == SCENARIO else None
+
+    @property
+    def catalogue_value(self) -> float:
+        """The value of the catalogue."""
+        parameter = self.parameter
+        return parameter.value if parameter.replaces is None else parameter.replaces
 
     @property
     def origin(self) -> str:
@@ -135,8 +144,7 @@ def show_parameters(filter_text: str | None, scenario: Path | None, as_csv: bool
     UserError
         When no parameter has the text, or the scenario has a mistake.
     """
-    catalogue = load_catalogue()
-    listed = _listed(catalogue, None if scenario is None else _asked(scenario, catalogue))
+    listed = catalogued() if scenario is None else used_by(ask(scenario))
     chosen = listed if filter_text is None else _matching(listed, filter_text)
     if as_csv:
         _write_csv(chosen)
@@ -146,36 +154,34 @@ def show_parameters(filter_text: str | None, scenario: Path | None, as_csv: bool
         _write_plain(chosen)
 
 
-def parameters_frame(catalogue: Catalogue, scenario: Scenario) -> pd.DataFrame:
-    """Return the parameters that a scenario may use, in the columns `CSV_COLUMNS`."""
+def parameters_frame(question: Question) -> pd.DataFrame:
+    """Return the parameters that a question uses, in the columns `CSV_COLUMNS`."""
     import pandas as pd
 
-    rows = _csv_rows(_listed(catalogue, scenario))
+    rows = _csv_rows(used_by(question))
     frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
     return frame.astype({"scenario_value": "float64", "amount": "float64", "price_year": "Int64"})
 
 
-def _asked(scenario: Path, catalogue: Catalogue) -> Scenario:
-    from sim.scenario.loading import load_scenario
+def catalogued() -> list[_Listed]:
+    """List every parameter of the program's catalogue."""
+    catalogue = load_catalogue()
+    return _listed(catalogue, catalogue.parameters())
 
-    return load_scenario(scenario, catalogue).scenario
+
+def used_by(question: Question) -> list[_Listed]:
+    """List the parameters that a question uses, sorted by name."""
+    used = (question.parameters[name] for name in sorted(question.used))
+    return _listed(question.catalogue, used)
 
 
-def _listed(catalogue: Catalogue, asked: Scenario | None) -> list[_Listed]:
-    from sim.scenario.binding import Inputs
-
-    parameters = list(catalogue.parameters())
-    values: Mapping[str, float] = {}
-    if asked is not None:
-        used = Inputs(catalogue).used(asked)
-        parameters, values = list(used.values()), asked.parameters
+def _listed(catalogue: Catalogue, parameters: Iterable[Parameter]) -> list[_Listed]:
     names = _short_names(catalogue)
     return [
         _Listed(
             parameter,
             short_sources="; ".join(names[key] for key in parameter.sources),
             citations=" ".join(catalogue.sources[key].citation for key in parameter.sources),
-            scenario_value=values.get(parameter.name),
         )
         for parameter in parameters
     ]
@@ -223,7 +229,7 @@ def _shown_number(value: float) -> str:
 
 def _cells(item: _Listed) -> tuple[str, ...]:
     parameter = item.parameter
-    value = f"{_shown_number(parameter.value)} {parameter.unit}"
+    value = f"{_shown_number(item.catalogue_value)} {parameter.unit}"
     if item.scenario_value is not None:
         value = f"{_shown_number(item.scenario_value)} (catalogue: {value})"
     distribution = str(parameter.distribution)
@@ -243,7 +249,7 @@ def _cells(item: _Listed) -> tuple[str, ...]:
 
 def _summary(chosen: Sequence[_Listed]) -> str:
     counts = Counter(item.parameter.status for item in chosen)
-    parts = [f"{counts[status]} {status}" for status in STATUSES if counts[status]]
+    parts = [f"{counts[status]} {status}" for status in (*STATUSES, SCENARIO) if counts[status]]
     noun = "parameter" if len(chosen) == 1 else "parameters"
     return f"{len(chosen)} {noun}: {', '.join(parts)}"
 
@@ -288,7 +294,7 @@ def _csv_rows(chosen: Sequence[_Listed]) -> Iterator[tuple[object, ...]]:
             item.origin,
             parameter.name,
             parameter.label,
-            parameter.value,
+            item.catalogue_value,
             parameter.unit,
             item.scenario_value,
             str(parameter.distribution),

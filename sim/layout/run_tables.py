@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from sim.catalog.parameter import SCENARIO
 from sim.clinic.units import PERCENT
 from sim.economics.ledger import State
 from sim.layout.cells import estimate_row
@@ -119,7 +120,7 @@ def inputs_table(question: Question) -> pd.DataFrame:
             parameter.status,
             "; ".join(parameter.sources),
             parameter.place,
-            question.numbers[name] != parameter.value,
+            parameter.status == SCENARIO or question.numbers[name] != parameter.value,
             parameter.low,
             parameter.high,
             str(parameter.distribution),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sim.catalog.parameter import STATUSES
+from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.report.analyses import Analyses
 from sim.report.references import References
 from sim.report.results import Results
@@ -19,6 +19,7 @@ MEANINGS: Final = {
     "prior": "fitted, but the cohorts say little of it: it is as assumed before",
     "assumption": "decided by the authors of the model",
     "provisional": "standing in until it is calibrated",
+    SCENARIO: "given by the scenario's author",
     "definition": "true by the model's own words: a reference, the edge of a window",
 }
 UNSAID: Final = "fixed"
@@ -34,7 +35,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
         "total": f"{len(table)}",
         "statuses": [
             {"name": status, "meaning": MEANINGS[status], "count": counts[status]}
-            for status in STATUSES
+            for status in (*STATUSES, SCENARIO)
             if counts[status]
         ],
         "rows": [_row(row, references) for row in table.to_dict("records")],

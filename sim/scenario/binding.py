@@ -8,6 +8,7 @@ scenario may use, looked up in the catalogue and in the model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from sim.catalog import Catalogue, Parameter
@@ -19,7 +20,9 @@ from sim.economics.prices import Delivered, Delivery, price_list
 from sim.economics.utilities import utilities
 from sim.engine.model import Care, RegimenPlan, Settings, StrategyPlan, build
 from sim.engine.values import Names, Values
+from sim.errors import UserError
 from sim.scenario.domain import joint_problems
+from sim.scenario.life_table_file import YOUNGEST_ADULT_YEARS, read_life_table
 from sim.scenario.schema import LIFETIME, Scenario, Strategy
 
 LIFETIME_YEARS: Final = 100.0
@@ -114,25 +117,53 @@ def thresholds_of(scenario: Scenario, names: Iterable[str], values: Values) -> t
     )
 
 
-def catalogue_life_tables(catalogue: Catalogue, name: str) -> tuple[LifeTable, LifeTable]:
-    """Return the catalogue's life table of a name, for men and for women."""
+def catalogue_life_tables(
+    catalogue: Catalogue, name: str, youngest_years: float = YOUNGEST_ADULT_YEARS
+) -> tuple[LifeTable, LifeTable]:
+    """Return the catalogue's life table of a name, for men and for women.
+
+    A table in a file of its own must begin at the age of the youngest patient.
+    """
     table = catalogue.life_tables[name]
+    if table.path is not None:
+        return read_life_table(table.path, youngest_years)
     return gompertz(table.ages, table.male), gompertz(table.ages, table.female)
 
 
 def numbers_of(
-    scenario: Scenario, parameters: Mapping[str, Parameter], overrides: Mapping[str, float]
+    parameters: Mapping[str, Parameter], overrides: Mapping[str, float]
 ) -> dict[str, float]:
-    """Return the values of the parameters: the catalogue's, the scenario's, then the overrides."""
-    numbers = {name: parameter.value for name, parameter in parameters.items()}
-    numbers |= {name: value for name, value in scenario.parameters.items() if name in numbers}
-    return {**numbers, **overrides}
+    """Return the values of the parameters, and the overrides in place of theirs."""
+    return {name: parameter.value for name, parameter in parameters.items()} | dict(overrides)
+
+
+@contextmanager
+def missing_numbers_named(scenario: Scenario, catalogue: Catalogue) -> Iterator[None]:
+    """Name the number that an entry of the user's own lacks, where it is read inside."""
+    try:
+        yield
+    except KeyError as error:
+        own = {each.name for each in catalogue.own}
+        asked = [scenario.population, scenario.perspective, *scenario.regimens]
+        whose = ", ".join(f"'{name}'" for name in asked if name in own)
+        if not whose:
+            raise
+        raise UserError(
+            f"is not in the catalogue, and {whose} needs it: give it there, or extend an entry "
+            "that has it",
+            key=str(error.args[0]),
+        ) from None
 
 
 def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
     """Return the names that the model and the prices of a scenario read, whatever their values."""
+    with missing_numbers_named(scenario, catalogue):
+        return _used_names(scenario, catalogue)
+
+
+def _used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
     parameters = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
-    numbers = numbers_of(scenario, parameters, {})
+    numbers = numbers_of(parameters, {}) | scenario.numbers
     names = Names(numbers.keys(), scenario.setting)
     plans = tuple(strategy_plan(plan, catalogue) for plan in scenario.strategies)
     life_tables = catalogue_life_tables(

@@ -48,7 +48,7 @@ def perspective_values(loaded: Loaded, perspective: Perspective) -> dict[Steps, 
     An override of the perspective's parameter has the scenario as its origin.
     """
     whose = f"perspective {perspective.name}"
-    overrides = loaded.scenario.parameters
+    overrides = loaded.scenario.numbers
 
     def row(name: str) -> Row:
         if name in overrides:

@@ -5,6 +5,7 @@ Mistakes come in the order of the files that the scenario is made of.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
-from sim.catalog import Catalogue, load_catalogue
+from sim.catalog import Catalogue, extended, load_catalogue
 from sim.errors import UserError, nearest
 from sim.files.documents import Steps, dotted, exists, missing_file
 from sim.files.schema import Mistake, mistakes_in
@@ -68,6 +69,7 @@ def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
     return ScenarioError(first, origin.file, origin.line or None, len(mistakes) - 1)
 
 
+CATALOGUE: Final = "catalogue"
 DEFAULT: Final = "default"
 _TABLE_SUFFIX: Final = ".csv"
 
@@ -124,6 +126,8 @@ class Loaded:
 
     scenario: Scenario
     lineage: Lineage
+    catalogue: Catalogue
+    """The catalogue of the program, with that of the scenario on top."""
     left_out: tuple[str, ...] = ()
     """Values that are left out of a what-if, since they have no meaning there, in words."""
 
@@ -136,6 +140,11 @@ class Loaded:
         """Return ``file:line`` of the value at `path`, or ``default`` when it was not written."""
         node = self.lineage.top.find(path)
         return DEFAULT if node is None else str(node.origin)
+
+    def place(self, *path: str | int) -> tuple[str, int]:
+        """Return file and line of the value at `path`; line 0 where it was not written in a file."""
+        origin = self.lineage.top.nearest_origin(path)
+        return origin.file, origin.line
 
     @property
     def life_table_file(self) -> Path | None:
@@ -155,6 +164,8 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
         file, line, key and value, and how many more there are.
     """
     lineage = read_lineage(path)
+    if catalogue is None or isinstance(catalogue, Catalogue):
+        catalogue = _with_own(catalogue or load_catalogue(), lineage.top)
     names = _names(catalogue)
     scenario = _checked(lineage.top, lineage.top, names)
     mistakes = list(
@@ -167,7 +178,26 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
     )
     if mistakes:
         raise first_of(mistakes, lineage.top)
-    return Loaded(scenario, lineage)
+    known = catalogue if isinstance(catalogue, Catalogue) else load_catalogue()
+    return Loaded(scenario, lineage, known)
+
+
+def _with_own(catalogue: Catalogue, top: Node) -> Catalogue:
+    """Return the catalogue with the folders and files on top that the scenario names."""
+    named = top.child(CATALOGUE)
+    # Anything but a list of names is found to be wrong with the scenario.
+    for number, node in enumerate(
+        named.content if named and isinstance(named.content, list) else ()
+    ):
+        given, origin = node.content, node.origin
+        if not isinstance(given, str):
+            continue
+        place = origin.folder / given
+        if not exists(place):
+            raise first_of([Mistake((CATALOGUE, number), missing_file(place), given)], top)
+        shown = os.path.normpath(Path(origin.file).parent / given)
+        catalogue = extended(catalogue, place, shown)
+    return catalogue
 
 
 def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Names | None = None) -> Loaded:
@@ -184,7 +214,7 @@ def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Names | None = Non
     if changed.scenario is None or changed.mistakes:
         raise first_of(changed.mistakes, top)
     lineage = replace(loaded.lineage, top=changed.top)
-    return Loaded(changed.scenario, lineage, changed.left_out)
+    return replace(loaded, scenario=changed.scenario, lineage=lineage, left_out=changed.left_out)
 
 
 def changed_scenario(
@@ -217,7 +247,7 @@ def changed_scenario(
         _, mistakes = _check(changed, names)
         changed = without(changed, [each for each in mistakes if each.belongs_elsewhere])
     scenario = _checked(changed, changed, names)
-    return Loaded(scenario, replace(loaded.lineage, top=changed))
+    return replace(loaded, scenario=scenario, lineage=replace(loaded.lineage, top=changed))
 
 
 def _checked(top: Node, shown: Node, catalogue: Names) -> Scenario:
@@ -237,7 +267,7 @@ def _check(top: Node, catalogue: Names) -> tuple[Scenario | None, list[Mistake]]
 
 def _values(scenario: Scenario, names: Names) -> dict[str, float]:
     known = names.used(scenario)
-    return {name: parameter.value for name, parameter in known.items()} | dict(scenario.parameters)
+    return {name: parameter.value for name, parameter in known.items()} | scenario.numbers
 
 
 def _names(catalogue: Catalogue | Names | None) -> Names:
@@ -288,7 +318,7 @@ def _wrong_regimens(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
 
 def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
     used = catalogue.used(scenario)
-    for name, value in scenario.parameters.items():
+    for name, value in scenario.numbers.items():
         if name not in used:
             absent = unused(name, used)
             yield Mistake((PARAMETERS, name), absent, belongs_elsewhere=True)
@@ -302,7 +332,7 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
     money = names.money(scenario.perspective)
     amounts: list[tuple[Steps, object]] = [
         ((PARAMETERS, name), value)
-        for name, value in scenario.parameters.items()
+        for name, value in scenario.numbers.items()
         if name in used and used[name].currency is not None
     ]
     if scenario.thresholds is not None:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from sim.catalog.parameter import OwnValue
 from sim.files.schema import Part, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
 
@@ -140,6 +141,7 @@ class Scenario(Part):
 
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
+    catalogue: Annotated[tuple[str, ...], Field(strict=False)] = ()
     population: str
     patients: Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
@@ -153,10 +155,15 @@ class Scenario(Part):
     strategies: Annotated[
         tuple[Strategy, ...], Field(min_length=1, max_length=MOST_STRATEGIES, strict=False)
     ]
-    parameters: Mapping[str, float] = Field(default_factory=dict)
+    parameters: Mapping[str, OwnValue] = Field(default_factory=dict)
     switches: Switches = Switches()
     life_table: str | None = None
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The values of its own by the name of their parameter."""
+        return {name: own.value for name, own in self.parameters.items()}
 
     @property
     def comparator_name(self) -> str:

@@ -25,7 +25,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, unique
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -33,6 +32,7 @@ import pandas as pd
 
 from sim.catalog import Parameter
 from sim.catalog.distribution import Beta, Uniform
+from sim.catalog.parameter import SCENARIO
 from sim.catalog.posterior import STUDY, load_posterior, of_average_study
 from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
@@ -235,12 +235,15 @@ def draw_parameters(
     names = uncertain(question, fitted)
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
-    numbers = partial(_numbers, seed, draws)
+
+    def numbers(name: str) -> Array:
+        return _numbers(seed, draws, key_of_draws(question, name))
+
     together: dict[str, Array] = {}
     for whole in wholes(question.parameters):
         together |= whole.draw(numbers)
     if fitted is not None:
-        joint = [n for n in names if n in fitted and (STUDY in n or _is_fitted(question, n))]
+        joint = [n for n in names if n in fitted and _is_fitted(question, n)]
         together |= allowed(question.parameters, _fitted(fitted[joint], draws, seed))
     columns = {
         name: together[name] if name in together else _quantiles(question, name, numbers)
@@ -259,9 +262,16 @@ def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> p
     rows are those of the catalogue, from the calibration; None when there are none.
     """
     fitted = load_posterior() if posterior is None else posterior
-    if fitted is not None and question.scenario.study == AVERAGE:
+    if fitted is None:
+        return None
+    if question.scenario.study == AVERAGE:
         fitted = of_average_study(fitted)
-    return fitted
+    again = {
+        name: fitted[parameter.drawn_as]
+        for name, parameter in question.parameters.items()
+        if parameter.drawn_as in fitted
+    }
+    return fitted.assign(**again) if again else fitted
 
 
 def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:
@@ -269,15 +279,28 @@ def uncertain(question: Question, posterior: pd.DataFrame | None) -> list[str]:
     fitted = set() if posterior is None else set(posterior.columns)
     return [
         name
-        for name in sorted(question.used - set(question.scenario.parameters))
+        for name in sorted(question.used)
         for parameter in (question.parameters[name],)
-        if (parameter.distribution.family != FIXED or (STUDY in name and name in fitted))
+        if (
+            parameter.distribution.family != FIXED
+            or (name in fitted and _is_fitted(question, name))
+        )
         and question.numbers[name] == parameter.value
     ]
 
 
 def _is_fitted(question: Question, name: str) -> bool:
-    return question.parameters[name].distribution.family == POSTERIOR
+    """Whether the fit gives the draws, and not a distribution of the catalogue or the scenario."""
+    parameter = question.parameters[name]
+    if parameter.status == SCENARIO:
+        return False
+    return STUDY in name or parameter.distribution.family == POSTERIOR
+
+
+def key_of_draws(question: Question, name: str) -> str:
+    """Return the name by which the random numbers of a parameter, or of the rest of a whole, are drawn."""
+    parameter = question.parameters.get(name)
+    return name if parameter is None else parameter.key_of_draws
 
 
 def stable_hash(name: str) -> int:

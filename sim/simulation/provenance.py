@@ -15,10 +15,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
+from sim.catalog.distribution import Fixed
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
 from sim.version import __version__
 
+FIXED: Final = Fixed.family
 PACKAGE: Final = Path(__file__).resolve().parents[1]
 SUFFIXES: Final = frozenset({".py", ".yaml", ".csv"})
 
@@ -80,15 +82,30 @@ def provenance(simulation: Simulation) -> dict[str, Any]:
     }
 
 
+def _own(question: Question) -> dict[str, Any]:
+    """Return what the user's own catalogue says beside the numbers; nothing where there is none."""
+    heads = {
+        each.name: each.model_dump(mode="json", exclude={"label", "description", "parameters"})
+        for each in question.catalogue.own
+    }
+    spreads = {
+        name: [repr(parameter.distribution), parameter.stated_range, parameter.drawn_as]
+        for name, parameter in question.parameters.items()
+        if (parameter.is_own and parameter.distribution.family != FIXED) or parameter.drawn_as
+    }
+    return {"own": heads, "own_spreads": spreads} if heads or spreads else {}
+
+
 def fingerprint(question: Question) -> str:
     """Hash the question: the resolved scenario, every parameter value and the life table.
 
     The table enters by its content, so that a user's file is identified by its content, not its
     name.
     """
-    unsaid = {"title", "description", "life_table", "what_ifs"}
+    unsaid = {"title", "description", "life_table", "what_ifs", "catalogue"}
     asked = question.scenario.model_dump(mode="json", exclude=unsaid)
     asked["patients"], asked["seed"] = question.patients, question.seed
     tables = (question.model.life_table_male, question.model.life_table_female)
     content = {"scenario": asked, "numbers": dict(question.numbers), "life_tables": tables}
+    content |= _own(question)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
+from sim.catalog import Catalogue, Parameter, Perspective
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable, interval_hazard, interval_of
 from sim.economics.posting import Accounts
 from sim.economics.prices import Delivered
@@ -35,9 +35,9 @@ from sim.scenario.binding import (
     thresholds_of,
 )
 from sim.scenario.domain import Rule, rules
+from sim.scenario.life_table_file import read_life_table
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import Scenario
-from sim.simulation.life_table_file import read_life_table
 from sim.simulation.observables import Observable
 
 
@@ -52,9 +52,10 @@ class Question:
     loaded
         The scenario and where its values were written.
     parameters
-        The catalogue's entries that the scenario may use, by name.
+        The entries that the scenario may use, by name: the scenario's own where it gives a value,
+        else the catalogue's.
     numbers
-        Their values after the scenario's overrides, by name.
+        Their values after the overrides of an analysis, by name.
     life_tables
         Background mortality of men and of women.
     names
@@ -146,10 +147,10 @@ def ask(
     UserError
         When the scenario or a file that it names is wrong.
     """
-    catalogue = load_catalogue()
+    loaded = load_scenario(path)
     return prepare(
-        load_scenario(path, catalogue),
-        catalogue,
+        loaded,
+        loaded.catalogue,
         patients=patients,
         seed=seed,
         overrides=overrides or {},
@@ -181,8 +182,8 @@ def _bound(
     overrides: Mapping[str, float],
 ) -> Question:
     scenario = loaded.scenario
-    parameters = catalogue.select(scenario.population, scenario.regimens, scenario.perspective)
-    numbers = numbers_of(scenario, parameters, overrides)
+    parameters = _parameters(loaded, catalogue)
+    numbers = numbers_of(parameters, overrides)
     names = Names(numbers.keys(), scenario.setting)
     values = Values(numbers, scenario.setting, names)
     return Question(
@@ -196,6 +197,16 @@ def _bound(
         patients=scenario.patients,
         seed=scenario.seed,
     )
+
+
+def _parameters(loaded: Loaded, catalogue: Catalogue) -> dict[str, Parameter]:
+    """Return the catalogue's entries, and the scenario's own values in place of theirs."""
+    asked = loaded.scenario
+    parameters = catalogue.select(asked.population, asked.regimens, asked.perspective)
+    for name, own in asked.parameters.items():
+        if name in parameters:
+            parameters[name] = parameters[name].set_to(own, *loaded.place("parameters", name))
+    return parameters
 
 
 def check_values(question: Question, numbers: Mapping[str, float]) -> None:
@@ -230,11 +241,12 @@ def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
 def _life_tables(
     loaded: Loaded, catalogue: Catalogue, values: Values
 ) -> tuple[LifeTable, LifeTable]:
-    own = loaded.life_table_file
+    own, youngest = loaded.life_table_file, values["population.age_minimum_years"]
     if own is not None:
-        return read_life_table(own, values["population.age_minimum_years"])
+        return read_life_table(own, youngest)
     perspective = catalogue.perspectives[loaded.scenario.perspective]
-    return catalogue_life_tables(catalogue, loaded.scenario.life_table or perspective.life_table)
+    name = loaded.scenario.life_table or perspective.life_table
+    return catalogue_life_tables(catalogue, name, youngest)
 
 
 SERIES_ABOVE: Final = 50.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sim.catalog.parameter import STATUSES
+from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.estimates import (
@@ -244,6 +244,7 @@ def _inputs(simulation: Simulation) -> dict[str, int]:
         status: sum(1 for parameter in used if parameter.status == status) for status in STATUSES
     }
     changed = sum(
-        1 for name in question.used if question.numbers[name] != question.parameters[name].value
+        parameter.status == SCENARIO or question.numbers[parameter.name] != parameter.value
+        for parameter in used
     )
     return {"used": len(used), **counts, "changed_by_scenario": changed}

@@ -13,9 +13,9 @@ from scipy import stats
 
 import sim.catalog
 from sim.catalog import load_catalogue, read_catalogue
-from sim.catalog.catalogue import POSTERIOR as POSTERIOR_PLACE
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Posterior, Uniform
 from sim.catalog.posterior import load_posterior
+from sim.catalog.reading import POSTERIOR as POSTERIOR_PLACE
 from sim.clinic.draws import RandomDraw
 from sim.engine.streams import uniform
 from sim.errors import UserError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.catalog import UNITS, read_catalogue
-from sim.catalog import catalogue as catalogue_loading
+from sim.catalog import reading as catalogue_loading
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Uniform, distribution_around
 from sim.catalog.values import evaluate
 from sim.errors import UserError

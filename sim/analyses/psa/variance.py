@@ -22,7 +22,7 @@ import numpy as np
 from scipy.special import logit
 
 from sim.analyses.psa.draws_run import Psa
-from sim.catalog.parameter import PRIOR, STATUSES
+from sim.catalog.parameter import PRIOR, SCENARIO, STATUSES
 from sim.catalog.posterior import load_identification
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Array, Estimate
@@ -45,7 +45,7 @@ def variance_by_status(psa: Psa, s: int) -> dict[str, float]:
     Empty where there are too few draws or nothing varies.
     """
     gain = psa.increments("qalys")[:, s]
-    groups = {status: _columns(psa, status) for status in STATUSES}
+    groups = {status: _columns(psa, status) for status in (*STATUSES, SCENARIO)}
     most = max(columns.shape[1] for columns in groups.values())
     if psa.draws < DRAWS_PER_INPUT * max(most, 1) or not np.ptp(gain) > 0.0:
         return {}

@@ -23,6 +23,7 @@ import pandas as pd
 from sim.analyses.shared.paired_runs import with_values
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
+from sim.catalog.parameter import SCENARIO
 from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
 from sim.errors import UserError
@@ -61,13 +62,14 @@ def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list
 
     An interval is the range that the catalogue states, else from the 2.5 % to the 97.5 % quantile,
     of the draws where a parameter was fitted. A value set by the scenario is its own choice and is
-    not varied.
+    not varied, unless the scenario gives it a distribution or a range.
     """
     fitted = set() if posterior is None else set(posterior.columns)
     return [
         range_of(question, name, posterior)
-        for name in sorted(question.used - set(question.scenario.parameters))
-        if name in fitted or is_uncertain(question.parameters[name])
+        for name in sorted(question.used)
+        for parameter in (question.parameters[name],)
+        if (name in fitted and parameter.status != SCENARIO) or is_uncertain(parameter)
     ]
 
 
@@ -78,7 +80,7 @@ def decided(question: Question) -> list[str]:
     """
     return [
         name
-        for name in sorted(question.used - set(question.scenario.parameters))
+        for name in sorted(question.used)
         for parameter in (question.parameters[name],)
         if parameter.distribution.family == FIXED and parameter.stated_range is not None
     ]
@@ -341,11 +343,10 @@ def alternatives(question: Question) -> Iterator[tuple[Choice, Question]]:
 
 def given_values(question: Question) -> dict[str, float]:
     """Return the values that override the scenario's."""
-    own = question.scenario.parameters
     return {
         name: value
         for name, value in question.numbers.items()
-        if value != own.get(name, question.parameters[name].value)
+        if value != question.parameters[name].value
     }
 
 

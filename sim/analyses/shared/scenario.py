@@ -81,11 +81,10 @@ class Scenario:
         >>> Scenario.load("scenarios/tower.yaml").name
         'tower'
         """
-        from sim.catalog import load_catalogue
         from sim.scenario.loading import load_scenario
 
-        catalogue = load_catalogue()
-        return Scenario(load_scenario(Path(path), catalogue), catalogue)
+        loaded = load_scenario(Path(path))
+        return Scenario(loaded, loaded.catalogue)
 
     @rename_options
     def with_(self, **changes: Unpack[Changes]) -> Scenario:
@@ -190,7 +189,7 @@ class Scenario:
         """
         from sim.layout.parameter_table import parameters_frame
 
-        return parameters_frame(self._catalogue, self._loaded.scenario)
+        return parameters_frame(self.question)
 
     def __repr__(self) -> str:
         count = len(self.strategies)

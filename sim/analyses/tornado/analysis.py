@@ -39,7 +39,7 @@ from sim.analyses.shared.ranges import (
     shown_label,
     uncertain_ranges,
 )
-from sim.catalog.parameter import STATUSES
+from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
@@ -56,7 +56,8 @@ GROUPS: Final = (PARAMETER, FITTED, COMPONENT, STRUCTURE)
 ROW: Final = ("outcome", "change", "se", "optimal", "benefit", "state", "icer")
 """The columns stored for each end."""
 MARKS: Final = {
-    ("X" if status == "provisional" else status[0].upper()): status for status in sorted(STATUSES)
+    {"provisional": "X"}.get(status, status[0].upper()): status
+    for status in sorted((*STATUSES, SCENARIO))
 }
 """The status of a parameter in the catalogue, by its letter."""
 NO_VALUE: Final = "not reached"

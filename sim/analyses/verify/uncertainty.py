@@ -38,7 +38,7 @@ from sim.catalog.distribution import (
     Posterior,
     Uniform,
 )
-from sim.catalog.parameter import Parameter
+from sim.catalog.parameter import SCENARIO, Parameter
 from sim.catalog.posterior import STUDY
 from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
@@ -103,9 +103,10 @@ def drawn_names(question: Question) -> set[str]:
     known = set() if fitted is None else set(fitted.columns)
     return {
         name
-        for name in question.used - set(question.scenario.parameters)
+        for name in question.used
         for parameter in (question.parameters[name],)
-        if parameter.distribution.family != FIXED or (STUDY in name and name in known)
+        if parameter.distribution.family != FIXED
+        or (STUDY in name and name in known and parameter.status != SCENARIO)
         if question.numbers[name] == parameter.value
     }
 
@@ -548,8 +549,10 @@ def spread_is_uncertain(subject: Subject) -> Finding:
     question = subject.question
     names = [
         name
-        for name in question.used - set(question.scenario.parameters)
-        if question.parameters[name].unit in OF_SPREAD and not name.startswith(POPULATION)
+        for name in question.used
+        if question.parameters[name].unit in OF_SPREAD
+        and not name.startswith(POPULATION)
+        and question.parameters[name].status != SCENARIO
     ]
     fixed = sum(question.parameters[name].distribution.family == FIXED for name in names)
     return none_of(fixed, len(names), "spreads and shapes")
