@@ -17,7 +17,9 @@ FILES = sorted(DATA.rglob("*.y*ml"))
 CATALOGUE = load_catalogue()
 ENTRIES = list(CATALOGUE.parameters())
 
-WRITTEN = {path: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
+# What parses in C, where PyYAML was built with it, takes a tenth of the time.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+WRITTEN = {path: yaml.load(path.read_text(encoding="utf-8"), LOADER) for path in FILES}
 
 
 def of(entries):
