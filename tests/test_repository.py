@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import sim
+from tests.support.each import for_each
 from tests.support.places import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -67,6 +68,11 @@ def files(pattern: str) -> list[Path]:
     found = sorted(path for path in ROOT.glob(pattern) if "__pycache__" not in path.parts)
     assert found, f"nothing matches {pattern}"
     return found
+
+
+def cases(pattern: str) -> dict[str, dict[str, Path]]:
+    """Return the files that match, each as a case of a test about every one."""
+    return {path.relative_to(ROOT).as_posix(): {"path": path} for path in files(pattern)}
 
 
 def imported_modules(source: str) -> Iterator[str]:
@@ -235,9 +241,7 @@ def test_main_scenario_is_shipped() -> None:
     assert (ROOT / "scenarios" / "first_salvage.yaml").is_file()
 
 
-@pytest.mark.parametrize(
-    "path", files("sim/**/*.py"), ids=lambda path: path.relative_to(ROOT).as_posix()
-)
+@for_each(cases("sim/**/*.py"))
 def test_module_is_short_enough_to_read(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE_LINES
 
@@ -313,9 +317,7 @@ def test_every_test_that_the_readme_names_is_there() -> None:
     assert [name for name in named if not list(ROOT.glob(name))] == []
 
 
-@pytest.mark.parametrize(
-    "path", files("tests/**/test_*.py"), ids=lambda path: path.relative_to(ROOT).as_posix()
-)
+@for_each(cases("tests/**/test_*.py"))
 def test_test_file_asserts_something(path: Path) -> None:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     assert any(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -33,8 +34,16 @@ def load_posterior(path: Path = POSTERIOR) -> pd.DataFrame | None:
     UserError
         When the file is no table of finite numbers; see `sim.catalog.distribution.read_draws`.
     """
-    draws = read_draws(path)
-    return pd.DataFrame(dict(draws)) if draws else None
+    if not path.exists():
+        return None
+    state = path.stat()
+    return _table(path, state.st_mtime_ns, state.st_size).copy(deep=False)
+
+
+@cache
+def _table(path: Path, *_state: int) -> pd.DataFrame:
+    """Read the draws once for each state of the file."""
+    return pd.DataFrame(dict(read_draws(path)))
 
 
 def load_identification(path: Path = IDENTIFIED) -> pd.DataFrame:

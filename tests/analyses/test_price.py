@@ -275,7 +275,6 @@ def invoked(*arguments):
     return CliRunner().invoke(commands, [*given, "--no-cache", *map(str, arguments)])
 
 
-@pytest.mark.draws
 def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
     printed = invoked("--threads", "1", "--out", tmp_path / "1")
     assert printed.exit_code == 0, printed.output

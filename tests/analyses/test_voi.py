@@ -178,7 +178,6 @@ def invoked(*arguments):
     return CliRunner().invoke(commands, [*given, "--no-cache", *map(str, arguments)])
 
 
-@pytest.mark.draws
 def test_files_hold_what_json_holds_at_any_number_of_threads(tmp_path):
     options = ("--incidence", "500", "--years", "10", "--group", "late=survivor.*,relapse.cured_*")
     printed = invoked(*options, "--top", "3", "--threads", "1", "--out", tmp_path / "1")

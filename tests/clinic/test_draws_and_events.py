@@ -24,6 +24,7 @@ from sim.engine.compiled.draw_plan import keys_ahead
 from sim.layout.trace import describe
 from sim.replay.divergence import behind
 from sim.replay.replay import ENDS, replay
+from tests.support.each import for_each
 
 N = 250
 FORMS = {
@@ -73,8 +74,8 @@ STRATEGIES = [
 
 
 def of(members):
-    """Run a test for every member of an enumeration, under its name."""
-    return pytest.mark.parametrize("member", members, ids=lambda member: member.name)
+    """Test a claim about every member of an enumeration."""
+    return for_each({member.name: {"member": member} for member in members})
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from sim.evidence.protocol import CohortPlan, load_protocol
 from sim.evidence.register import load_register
 from sim.evidence.study import Study, exact_interval
 from sim.evidence.targets import NORMAL_97_5, targets
+from tests.support.each import for_each
 from tests.support.places import ROOT
 
 REGISTER = load_register(ROOT / "calibration" / "evidence")
@@ -293,7 +294,7 @@ def share_published(target):
     return target.events / target.n
 
 
-@pytest.mark.parametrize("name", sorted(TARGETS))
+@for_each({name: {"name": name} for name in TARGETS})
 def test_shipped_target_is_finite_and_counts_what_is_published(name):
     target = TARGETS[name]
     nobody_or_all = target.is_count and share_published(target) in (0.0, 1.0)

@@ -23,6 +23,8 @@ STARTS = {
 
 def parts(figure):
     """Yield what a figure shows, as it was handed over to be drawn."""
+    from matplotlib.collections import QuadMesh  # loaded late, for it is heavy
+
     yield figure.get_size_inches()
     for axes in figure.axes:
         yield axes.get_position().bounds
@@ -40,7 +42,10 @@ def parts(figure):
         for collection in axes.collections:
             yield collection.get_offsets()
             yield collection.get_facecolor()
-            yield from (path.vertices for path in collection.get_paths())
+            if isinstance(collection, QuadMesh):
+                yield collection.get_coordinates()
+            else:
+                yield from (path.vertices for path in collection.get_paths())
             if collection.get_array() is not None:
                 yield collection.get_array()
     for holder in (figure, *figure.axes):

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from sim.catalog import load_catalogue
+from tests.support.each import for_each
 from tests.support.places import ROOT
 
 BLIND = ROOT / "tests" / "blind"
@@ -37,12 +38,11 @@ CATALOGUE = {
 BOTH = sorted(set(CATALOGUE) & set(BLIND_VALUES))
 
 
-@pytest.mark.parametrize("name", BOTH)
+@for_each({name: {"name": name} for name in BOTH})
 def test_second_reading_gives_the_value_of_the_catalogue(name):
     """Relative tolerance 1e-5: rounding of either reader, not another reading of the source."""
-    assert math.isclose(
-        CATALOGUE[name].value, BLIND_VALUES[name], rel_tol=RELATIVE_TOLERANCE, abs_tol=0.0
-    )
+    ours, theirs = CATALOGUE[name].value, BLIND_VALUES[name]
+    assert math.isclose(ours, theirs, rel_tol=RELATIVE_TOLERANCE, abs_tol=0.0)
 
 
 def test_comparison_covers_the_evidence():
@@ -70,10 +70,8 @@ def test_no_key_is_written_twice(path):
     assert len(keys) == len(set(keys)) == sum(file == path.name for file, _, _ in READINGS)
 
 
-@pytest.mark.parametrize(
-    ("file", "name", "reading"), READINGS, ids=[name for _, name, _ in READINGS]
-)
-def test_second_reading_is_a_plain_number_and_says_how(file, name, reading):
+@for_each({f"{file}:{name}": {"reading": reading} for file, name, reading in READINGS})
+def test_second_reading_is_a_plain_number_and_says_how(reading):
     """A sum of the catalogue's own arithmetic would be text; a reference, more keys."""
     assert set(reading) == {"value", "how"}
     assert type(reading["value"]) in (int, float)

@@ -5,6 +5,7 @@ import yaml
 
 from sim.evidence.register import FOLDER, load_register
 from sim.files.documents import read_yaml
+from tests.support.each import for_each
 from tests.support.places import ROOT
 
 BLIND = ROOT / "tests" / "blind" / "evidence"
@@ -96,12 +97,12 @@ def test_every_settlement_still_differs():
     assert sorted(set(SETTLEMENTS) - set(DIFFERENCES)) == []
 
 
-@pytest.mark.parametrize("key", SETTLEMENTS)
+@for_each({key: {"key": key} for key in SETTLEMENTS})
 def test_settlement_has_a_reason(key):
     assert len(SETTLEMENTS[key]["reason"].split()) > len(COMPARED)
 
 
-@pytest.mark.parametrize("key", DIFFERENCES)
+@for_each({key: {"key": key} for key in DIFFERENCES})
 def test_register_itself_tells_what_is_odd_where_the_readers_differ(key):
     assert REGISTER[key].contradiction
     assert REGISTER[key].quote

@@ -374,7 +374,7 @@ def price(
     Examples
     --------
     >>> from sim import Scenario, price
-    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=1000)
     >>> found = price(scenario, "blinatumomab", draws=4, patients=50, cached=False)
     >>> found.prices["direction"].unique().tolist()
     ['at most']

@@ -505,7 +505,7 @@ def psa(
     Examples
     --------
     >>> from sim import Scenario, psa
-    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=1000)
     >>> found = psa(scenario, draws=10, patients=50, cached=False)
     >>> found.draws.groupby("strategy", sort=False).size().to_dict()
     {'salvage_chemotherapy': 10, 'blinatumomab': 10}

@@ -198,6 +198,7 @@ def tornado(
     threshold: float | None = None,
     strategy: str | None = None,
     posterior: pd.DataFrame | None = None,
+    varied: Sequence[Factor] | None = None,
     threads: int | None = None,
     progress: Progress = lambda _: None,
     store: Store | None = None,
@@ -216,6 +217,8 @@ def tornado(
         By default the one with the most net benefit, the comparator left out.
     posterior
         Draws of the parameters that were fitted together.
+    varied
+        Where they are known already, what `factors` returns for the question and the draws.
     threads
         Sets simulated at the same time; results do not depend on it.
     progress
@@ -233,7 +236,7 @@ def tornado(
     base = sample(question, chosen.columns)
     name = chosen_strategy(base, worth, strategy)
     reading = chosen.read(base.pair(name))
-    listed = factors(question, posterior)
+    listed = factors(question, posterior) if varied is None else varied
     measure = partial(_measured, chosen, name, worth, (reading, benefit_of(base, name, worth)))
     sets = _sets(listed, chosen, measure)
     rows = rows_of(sets, threads=threads, progress=progress, store=store)

@@ -423,8 +423,8 @@ def _planned(
     question: Question, settings: dict[str, Any], threads: int | None
 ) -> Resumable[Tornado]:
     """Return the analysis with these settings, ready to run."""
-    posterior = fitted_draws(question)
-    sets = sum(len(factor.ends) for factor in analysis.factors(question, posterior))
+    varied = analysis.factors(question, fitted_draws(question))
+    sets = sum(len(factor.ends) for factor in varied)
     options = {name: value for name, value in settings.items() if name not in SHOWN}
     return Resumable(
         question,
@@ -436,8 +436,6 @@ def _planned(
             chunk=CHUNK_SETS,
         ),
         left=partial(sets_to_simulate, sets),
-        simulate=partial(
-            analysis.tornado, question, **options, posterior=posterior, threads=threads
-        ),
+        simulate=partial(analysis.tornado, question, **options, varied=varied, threads=threads),
         shown=tuple(settings[name] for name in SHOWN),
     )

@@ -434,7 +434,7 @@ def voi(
     Examples
     --------
     >>> from sim import Scenario, voi
-    >>> scenario = Scenario.load("scenarios/first_salvage.yaml")
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=1000)
     >>> found = voi(scenario, draws=60, patients=50, groups={"prices": ["cost.*"]}, cached=False)
     >>> found.values["kind"].unique().tolist()
     ['everything', 'group', 'parameter']
