@@ -161,7 +161,7 @@ class Parameter:
     sources, `place` is the place of the number in them, `file` and `line` are the place of the
     entry in the catalogue. `drawn_as` names the parameter that this one repeats under a name of its
     own, in an entry that extends another: both are one number, and have the same draws. `replaces` is
-    the catalogue's value where the scenario gives another.
+    the catalogue's entry where the scenario gives another value.
     """
 
     name: str
@@ -181,7 +181,7 @@ class Parameter:
     file: str
     line: int
     drawn_as: str = ""
-    replaces: float | None = None
+    replaces: Parameter | None = None
 
     @property
     def is_own(self) -> bool:
@@ -216,7 +216,7 @@ class Parameter:
             file=file,
             line=line,
             drawn_as="",
-            replaces=self.value if self.replaces is None else self.replaces,
+            replaces=self.replaces or self,
         )
 
     @property

@@ -69,7 +69,7 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
     UserError
         With file, line and key, at the first mistake in the data.
     """
-    folder = Folder(root, str(root) if shown_as is None else shown_as)
+    folder = Folder(root, str(root) if shown_as is None else shown_as, complete=True)
     fit = _Fit(
         read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}"),
         _informed(folder.root / IDENTIFIED, f"{folder.shown_as}/{IDENTIFIED}"),
@@ -131,10 +131,11 @@ class Folder:
 
     root: Path
     shown_as: str
+    complete: bool = False
 
     def single(self, name: str) -> Iterator[Document]:
-        """Yield the document of this name, where there is one."""
-        if (self.root / f"{name}.yaml").exists():
+        """Yield the document of this name; a catalogue that is not `complete` may have none."""
+        if self.complete or exists(self.root / f"{name}.yaml"):
             yield self._read(f"{name}.yaml")
 
     def documents(self, kind: str) -> dict[str, Document]:
@@ -267,9 +268,24 @@ def _populations(
         document = documents[name]
         parent, given = _of_base(document, found, Population, documents)
         head = _head(Population, document, **given)
-        own = read_parameters(document, sources, POPULATION_PREFIXES)
+        own = _own_parameters(document, parent, sources, POPULATION_PREFIXES)
         found[name] = _with_parameters(head, parent, parent.parameters if parent else {}, own)
     return {name: found[name] for name in sorted(found)}
+
+
+def _own_parameters(
+    document: Document,
+    parent: Named | None,
+    sources: Mapping[str, Source],
+    prefixes: tuple[str, ...],
+    prices: Prices | None = None,
+    fit: _Fit | None = None,
+) -> dict[str, Parameter]:
+    """Read the parameters of an entry; one that extends another need not have any."""
+    if parent is not None and PARAMETERS not in document.data:
+        return {}
+    draws, informed = fit or ({}, {})
+    return read_parameters(document, sources, prefixes, prices, draws, informed)
 
 
 def _with_parameters(
@@ -298,7 +314,7 @@ def _perspectives(
         _require("life_table", head.life_table, life_tables, document)
         index = None if head.price_index is None else indices[head.price_index]
         prices = Prices(head.currency, head.price_year, index)
-        own = read_parameters(document, sources, PERSPECTIVE_PREFIXES, prices)
+        own = _own_parameters(document, parent, sources, PERSPECTIVE_PREFIXES, prices)
         if parent is not None and parent.money != head.money:
             _refuse_foreign_amounts(parent, head, own, document)
         found[name] = _with_parameters(head, parent, parent.parameters if parent else {}, own)
@@ -333,9 +349,7 @@ def _regimens(
         head = _head(Regimen, document, **{"drug": name, **given})
         _require("response_reference", head.response_reference, {**found, **documents}, document)
         _require("drug", head.drug, {**found, **documents}, document)
-        own = read_parameters(
-            document, sources, (f"{name}.",), draws=fit.draws, informed=fit.informed
-        )
+        own = _own_parameters(document, parent, sources, (f"{name}.",), None, fit)
         inherited = {
             each.name: each
             for old in (parent.parameters.values() if parent else ())

@@ -20,7 +20,13 @@ from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from sim.files.schema import broken_rule
 from sim.limits import LARGEST_AMOUNT
 
-CURRENCIES: Final = ("GBP", "USD")
+CURRENCIES: Final = (
+    *("AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK"),
+    *("EGP", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KRW", "MAD"),
+    *("MXN", "MYR", "NGN", "NOK", "NZD", "PEN", "PHP", "PKR", "PLN", "RON", "RSD", "RUB"),
+    *("SAR", "SEK", "SGD", "THB", "TRY", "TWD", "UAH", "USD", "UYU", "VND", "ZAR"),
+)
+"""Codes of ISO 4217."""
 _MONEY_PER: Final = ("day", "month", "year", "cycle", "QALY")
 
 

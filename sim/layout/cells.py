@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sim.catalog.values import CURRENCIES
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Quadrant
 from sim.layout.table import Cell
@@ -67,13 +68,14 @@ def estimate_row(estimate: Estimate) -> tuple[float | None, float | None]:
     return finite(estimate.mean), finite(estimate.se)
 
 
-SYMBOLS: Final = {"USD": "$", "GBP": "£"}
+SYMBOLS: Final = {code: f"{code} " for code in CURRENCIES} | {"USD": "$", "GBP": "£", "EUR": "€"}
+"""What stands before an amount: the sign of the currency where it is of one, else its code."""
 NOTHING: Final = "–"
 MINUS: Final = "−"
 """In figures; on a screen a hyphen, which can be copied and searched."""
 THOUSAND: Final = 1000.0
 MOST_DIGITS: Final = 6
-_HYPHEN: Final = re.compile(r"(?<!\w)-(?=[\d$£])")
+_HYPHEN: Final = re.compile(r"(?<!\w)-(?=[\d$£€])")
 GAINING: Final[Quadrant] = "more effective and costlier"
 SAVING: Final[Quadrant] = "less effective and cheaper"
 

@@ -124,8 +124,7 @@ class _Listed:
     @property
     def catalogue_value(self) -> float:
         """The value of the catalogue."""
-        parameter = self.parameter
-        return parameter.value if parameter.replaces is None else parameter.replaces
+        return (self.parameter.replaces or self.parameter).value
 
     @property
     def origin(self) -> str:

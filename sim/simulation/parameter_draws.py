@@ -91,10 +91,12 @@ def wholes(parameters: Mapping[str, Parameter]) -> Iterator[Whole]:
     or are assumed; they are left to be drawn one by one.
     """
     shares: dict[str, dict[str, Beta]] = defaultdict(dict)
+    drawn_as: dict[str, str] = {}
     for name, parameter in parameters.items():
-        found = next((match for part in PARTS if (match := part.fullmatch(name))), None)
-        if found is not None and isinstance(parameter.distribution, Beta):
-            shares["".join(group or "" for group in found.groups())][name] = parameter.distribution
+        whole_of_it = _whole_of(name)
+        if whole_of_it is not None and isinstance(parameter.distribution, Beta):
+            shares[whole_of_it][name] = parameter.distribution
+            drawn_as[whole_of_it] = _whole_of(parameter.key_of_draws) or whole_of_it
     for whole, betas in shares.items():
         total, *others = [beta.alpha + beta.beta for beta in betas.values()]
         counts = {name: beta.alpha for name, beta in betas.items()}
@@ -103,7 +105,13 @@ def wholes(parameters: Mapping[str, Parameter]) -> Iterator[Whole]:
             rest = 0.0
         same = all(math.isclose(total, other, rel_tol=SAME_COUNT) for other in others)
         if others and same and rest >= 0.0:
-            yield Whole(whole, counts, rest)
+            yield Whole(drawn_as[whole], counts, rest)
+
+
+def _whole_of(name: str) -> str | None:
+    """Return the name of the whole of which a parameter is a share, if it is one."""
+    found = next((match for part in PARTS if (match := part.fullmatch(name))), None)
+    return None if found is None else "".join(group or "" for group in found.groups())
 
 
 def is_whole(unit: str) -> bool:
@@ -240,13 +248,17 @@ def draw_parameters(
         return _numbers(seed, draws, key_of_draws(question, name))
 
     together: dict[str, Array] = {}
-    for whole in wholes(question.parameters):
+    # A share that the scenario sets leaves the draws of the others as they are.
+    known = {name: each.replaces or each for name, each in question.parameters.items()}
+    for whole in wholes(known):
         together |= whole.draw(numbers)
     if fitted is not None:
         joint = [n for n in names if n in fitted and _is_fitted(question, n)]
         together |= allowed(question.parameters, _fitted(fitted[joint], draws, seed))
     columns = {
-        name: together[name] if name in together else _quantiles(question, name, numbers)
+        name: together[name]
+        if name in together and question.parameters[name].status != SCENARIO
+        else _quantiles(question, name, numbers)
         for name in names
     }
     columns = settle(columns, question.rules, question.numbers)

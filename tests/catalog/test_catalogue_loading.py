@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sim.catalog import UNITS, read_catalogue
+from sim.catalog import UNITS, load_catalogue, read_catalogue
 from sim.catalog import reading as catalogue_loading
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Uniform, distribution_around
 from sim.catalog.values import evaluate
 from sim.errors import UserError
 from sim.layout import parameter_table
+from tests.support.places import ROOT
 
 FILES = {
     "sources.yaml": """\
@@ -347,7 +348,7 @@ MISTAKES = [
     (CHEMO, "response_reference: null", "response_reference: blina", 5, "did you mean 'blinatumomab'?"),
     (CHEMO, "chemotherapy.cycle_days", "chemo.cycle_days", 9, "start with 'chemotherapy.'"),
     # Perspectives and prices
-    (PAYER, "currency: USD", "currency: EUR", 4, "Allowed: GBP, USD"),
+    (PAYER, "currency: USD", "currency: USB", 4, "did you mean 'USD'?"),
     (PAYER, "currency: USD", "currency: GBP", 9, "has no place here: this perspective is in GBP"),
     (PAYER, "life_table: us", "life_table: usa", 7, "did you mean 'us'?"),
     (PAYER, "price_index: us_medical", "price_index: uk_medical", 6, "did you mean 'us_medical_care_cpi'?"),
@@ -564,21 +565,6 @@ def test_unit_allows_what_makes_sense_in_it(unit, allowed, refused):
 # The table
 
 
-SCENARIO = """\
-title: A question
-population: later
-patients: 10
-seed: 1
-setting: trial
-perspective: us_payer
-horizon_years: 5
-strategies:
-  - {name: standard, sequence: [chemotherapy], then: usual_care}
-parameters:
-  population.female: 0.25
-"""
-
-
 @pytest.fixture
 def show(load, monkeypatch, capsys):
     monkeypatch.setattr(parameter_table, "load_catalogue", load)
@@ -633,25 +619,22 @@ def test_csv_holds_all_fields(show):
     assert float(visit["interval_low"]) == pytest.approx(stats.gamma(25, scale=10).ppf(0.025))
 
 
-def used_names(scenario, catalogue):
-    return catalogue.select(scenario.population, scenario.regimens, scenario.perspective).keys()
-
-
-def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path, monkeypatch):
-    # This small catalogue holds no model, so that each of its parameters counts as used.
-    monkeypatch.setattr("sim.scenario.binding.used_names", used_names)
+def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path):
     scenario = tmp_path / "question.yaml"
-    scenario.write_text(SCENARIO, encoding="utf-8")
+    text = f"extends: {ROOT / 'scenarios/tower.yaml'}\nparameters: {{cost.inpatient_day: 2500}}\n"
+    scenario.write_text(text, encoding="utf-8")
     lines = show(scenario=scenario).splitlines()
-    origins = {line.split()[0] for line in lines[1:-1]}
-    assert origins == {
-        *("chemotherapy", "later", "response", "supportive_care", "usual_care", "us_payer")
-    }
-    assert lines[-1] == "8 parameters: 7 evidence, 1 assumption"
-    (women,) = [line for line in lines if line.startswith("later ")]
-    assert "0.25 (catalogue: 0.5 probability)" in women
-    (row,) = csv.DictReader(io.StringIO(show("women", as_csv=True, scenario=scenario)))
-    assert (row["value"], row["scenario_value"]) == ("0.5", "0.25")
+    assert not any(line.startswith("inotuzumab") for line in lines)
+    (day,) = [line for line in lines if "cost.inpatient_day " in line]
+    assert day.startswith("question ")
+    shipped = load_catalogue().perspectives["us_payer_2022"].parameters["cost.inpatient_day"].value
+    assert f"2,500 (catalogue: {shipped:,.0f} USD)" in day
+    assert f"{scenario}:2" in day
+    assert lines[-1].endswith(", 1 scenario")
+    (row,) = csv.DictReader(io.StringIO(show("cost.inpatient_day", as_csv=True, scenario=scenario)))
+    assert (float(row["value"]), row["scenario_value"]) == (shipped, "2500.0")
+    assert (row["status"], row["source"], row["citation"]) == ("scenario", "", "")
+    assert (row["interval_low"], row["interval_high"]) == ("2500.0", "2500.0")
 
 
 def test_sources_with_the_same_author_and_year_are_told_apart(load):

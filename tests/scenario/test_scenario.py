@@ -134,7 +134,7 @@ def test_what_is_said_is_kept():
     assert scenario.thresholds == (20000.0, 30000.5)
     assert scenario.discounting.effects == 0.0
     assert scenario.discounting.costs is None
-    assert scenario.parameters == {"blinatumomab.probability": 1.0}
+    assert scenario.numbers == {"blinatumomab.probability": 1.0}
     assert not scenario.switches.background_mortality
     assert scenario.switches.cure_point_years == 4.0
     assert scenario.life_table == "uk_2017_2019"
@@ -246,7 +246,7 @@ def test_mappings_merge_key_by_key_and_the_rest_replaces():
     assert scenario.thresholds == (9.0,)
     assert scenario.discounting.costs == 0.03
     assert scenario.discounting.effects == 0.015
-    assert scenario.parameters == {"tower.probability": 0.25, "us_payer_2022.probability": 0.5}
+    assert scenario.numbers == {"tower.probability": 0.25, "us_payer_2022.probability": 0.5}
     assert scenario.switches.toxicity
     assert scenario.switches.vial_sharing
 

@@ -67,10 +67,10 @@ def test_a_what_if_changes_what_it_says_and_nothing_else():
 
 def test_factors_multiply_the_scenarios_own_value_and_shifts_are_added():
     loaded = load()
-    cheaper = what_if(loaded, "cheaper", CATALOGUE).scenario.parameters
+    cheaper = what_if(loaded, "cheaper", CATALOGUE).scenario.numbers
     vial = CATALOGUE.perspectives["us_payer_2022"].parameters["cost.blinatumomab.vial"].value
     assert cheaper == {"cost.blinatumomab.vial": 0.5 * vial, "cost.inpatient_day": 5000.0}
-    more = what_if(loaded, "more_candidates", CATALOGUE).scenario.parameters
+    more = what_if(loaded, "more_candidates", CATALOGUE).scenario.numbers
     assert more["candidacy.baseline_logit"] == (
         CATALOGUE.clinical["candidacy.baseline_logit"].value + 0.5
     )
@@ -78,7 +78,7 @@ def test_factors_multiply_the_scenarios_own_value_and_shifts_are_added():
 
 
 def test_a_what_if_may_change_every_key_that_leaves_the_patients_the_same():
-    kept = {"title", "patients", "seed", "comparator", "what_ifs"}
+    kept = {"title", "catalogue", "patients", "seed", "comparator", "what_ifs"}
     own = {"label", "factors", "shifts"}
     assert set(WhatIf.model_fields) - own == set(Scenario.model_fields) - kept
 
@@ -112,10 +112,10 @@ def test_a_parameter_that_another_perspective_has_not_is_left_out_of_its_what_if
         old="parameters: {{cost.inpatient_day: 2500}}",
         new="parameters: {{cost.inpatient_day: 2500, norm.age_35: 0.9}}",
     )
-    assert loaded.scenario.parameters["norm.age_35"] == 0.9
+    assert loaded.scenario.numbers["norm.age_35"] == 0.9
     english = what_if(loaded, "nhs_england", CATALOGUE).scenario
     assert english.parameters == {}
-    assert what_if(loaded, "cheaper", CATALOGUE).scenario.parameters["norm.age_35"] == 0.9
+    assert what_if(loaded, "cheaper", CATALOGUE).scenario.numbers["norm.age_35"] == 0.9
 
 
 def test_a_parameter_that_a_what_if_itself_sets_must_be_one_that_it_uses():
