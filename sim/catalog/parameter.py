@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, Self
 
 from pydantic import (
@@ -193,13 +194,20 @@ class Parameter:
         """The name by which its random numbers and its draws of the posterior are found."""
         return self.drawn_as or self.name
 
+    @property
+    def written_at(self) -> str:
+        """File and line of the entry; of a user's file the name alone."""
+        file = Path(self.file).name if self.is_own else self.file
+        return f"{file}:{self.line}" if self.line else file
+
     def renamed(self, name: str) -> Parameter:
         """Return the same number under another name."""
         return replace(self, name=name, drawn_as=self.key_of_draws)
 
     def set_to(self, own: OwnNumber, file: str, line: int) -> Parameter:
         """Return the parameter with a scenario's value, which has nothing of the catalogue's."""
-        where = f"{file}:{line}" if line else file
+        # Files that are passed on say nothing of the folders of a machine.
+        where = f"{Path(file).name}:{line}" if line else file
         return replace(
             self,
             value=own.value,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.catalog import Catalogue, Parameter, load_catalogue
+from sim.catalog.distribution import Fixed
 from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.errors import UserError
 from sim.layout.cells import write_plain
@@ -25,12 +26,34 @@ if TYPE_CHECKING:
 
 
 NAME = "Life table"
+FIXED: Final = Fixed.family
+FIXED_SHOWN: Final = 4
 
 
 def life_table_lines(question: Question) -> list[tuple[str, str]]:
     """Return the line about the user's life table with its name; none where there is none."""
     found = own_life_table(question)
     return [] if found is None else [(NAME, life_table_sentence(found))]
+
+
+def own_lines(question: Question) -> list[tuple[str, str]]:
+    """Return lines about inputs of the user's own, with their names; none where there are none.
+
+    One counts those of an own catalogue by file. The other names the values of the scenario that are
+    fixed, so that neither draws nor ranges vary them.
+    """
+    used = [question.parameters[name] for name in sorted(question.used)]
+    files = Counter(each.file for each in used if each.is_own and each.status != SCENARIO)
+    fixed = [e.name for e in used if e.status == SCENARIO and e.distribution.family == FIXED]
+    lines = []
+    if files:
+        counts = ", ".join(f"{count} from {file}" for file, count in files.items())
+        lines.append(("Own inputs", counts))
+    if fixed:
+        more = f" and {len(fixed) - FIXED_SHOWN} more" if len(fixed) > FIXED_SHOWN else ""
+        shown = ", ".join(fixed[:FIXED_SHOWN]) + more
+        lines.append(("Set", f"{shown}: by the scenario without a distribution, so not varied"))
+    return lines
 
 
 def life_table_sentence(found: OwnLifeTable) -> str:

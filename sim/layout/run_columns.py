@@ -84,6 +84,7 @@ INPUTS: Final = Schema(
         text("arithmetic", "the sum behind the value as it is written there"),
         text("derivation"),
         text("note"),
+        text("file", "of the scenario or the catalogue, and the line, where it was written"),
     ),
 )
 EVENTS: Final = Schema(

@@ -127,6 +127,7 @@ def inputs_table(question: Question) -> pd.DataFrame:
             parameter.arithmetic,
             parameter.derivation,
             parameter.note,
+            parameter.written_at,
         )
         for name in sorted(question.used)
         for parameter in (question.parameters[name],)

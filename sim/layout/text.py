@@ -26,7 +26,7 @@ from sim.layout.cells import (
     saved,
 )
 from sim.layout.citations import own_values, published_sources
-from sim.layout.parameter_table import life_table_lines
+from sim.layout.parameter_table import life_table_lines, own_lines
 from sim.layout.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.simulation.comparison import in_words
@@ -133,6 +133,7 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
         ("Perspective", question.perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
         *life_table_lines(question),
+        *own_lines(question),
     ]
 
 

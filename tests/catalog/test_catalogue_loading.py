@@ -629,7 +629,7 @@ def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path):
     assert day.startswith("question ")
     shipped = load_catalogue().perspectives["us_payer_2022"].parameters["cost.inpatient_day"].value
     assert f"2,500 (catalogue: {shipped:,.0f} USD)" in day
-    assert f"{scenario}:2" in day
+    assert "question.yaml:2" in day
     assert lines[-1].endswith(", 1 scenario")
     (row,) = csv.DictReader(io.StringIO(show("cost.inpatient_day", as_csv=True, scenario=scenario)))
     assert (float(row["value"]), row["scenario_value"]) == (shipped, "2500.0")
