@@ -26,6 +26,7 @@ from sim.layout.cells import (
     saved,
 )
 from sim.layout.citations import own_values, published_sources
+from sim.layout.own_patients import own_patients_lines
 from sim.layout.parameter_table import life_table_lines
 from sim.layout.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
@@ -130,6 +131,7 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
     )
     return [
         ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
+        *own_patients_lines(question),
         ("Perspective", question.perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
         *life_table_lines(question),

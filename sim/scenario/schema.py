@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
+    ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
+    TypeAdapter,
     model_serializer,
     model_validator,
 )
@@ -19,6 +23,9 @@ from pydantic_core import PydanticCustomError
 
 from sim.files.schema import Part, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
+
+if TYPE_CHECKING:
+    from sim.scenario.own_patients import OwnPatients
 
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
@@ -55,11 +62,41 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
     raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
 
 
+_Number = Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
+_NUMBER: Final = TypeAdapter(_Number, config=ConfigDict(strict=True))
+
+
+class PatientsFile(Part):
+    """The user's own patients: a file with one row each, repeated in order to reach the `number`.
+
+    Without a `number` every row is one patient.
+    """
+
+    file: Annotated[str, Field(min_length=1)]
+    number: _Number | None = None
+
+
+def _patients(value: Any) -> int | PatientsFile:  # noqa: ANN401
+    """Accept a number of patients, or the file that holds them."""
+    if isinstance(value, Mapping):
+        return PatientsFile.model_validate(value)
+    return _NUMBER.validate_python(value)
+
+
+def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
+    return value if isinstance(value, int) else value.model_dump()
+
+
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
+Patients = Annotated[
+    int | PatientsFile,
+    PlainSerializer(_plain_patients, return_type=Any),
+    PlainValidator(_patients),
+]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
@@ -141,7 +178,7 @@ class Scenario(Part):
     title: Annotated[str, Field(min_length=1)]
     description: str = ""
     population: str
-    patients: Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
+    patients: Patients
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     setting: Setting
     study: StudyEffect = "average"
@@ -157,6 +194,25 @@ class Scenario(Part):
     switches: Switches = Switches()
     life_table: str | None = None
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
+
+    _own_patients: OwnPatients | None = PrivateAttr(default=None)
+
+    @property
+    def own_patients(self) -> OwnPatients | None:
+        """The patients of the user's file as read; None without one."""
+        return self._own_patients
+
+    def bring(self, patients: OwnPatients) -> None:
+        """Add the contents of the file of patients, once it has been read."""
+        self._own_patients = patients
+
+    @property
+    def number_of_patients(self) -> int:
+        """How many patients are simulated under each strategy."""
+        if isinstance(self.patients, int):
+            return self.patients
+        rows = 1 if self._own_patients is None else self._own_patients.number
+        return self.patients.number or rows
 
     @property
     def comparator_name(self) -> str:

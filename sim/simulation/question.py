@@ -36,8 +36,9 @@ from sim.scenario.binding import (
 )
 from sim.scenario.domain import Rule, rules
 from sim.scenario.loading import Loaded, load_scenario
+from sim.scenario.own_patients import OwnPatients
 from sim.scenario.schema import Scenario
-from sim.simulation.life_table_file import read_life_table
+from sim.simulation.life_table_file import YOUNGEST_ADULT_YEARS, read_life_table
 from sim.simulation.observables import Observable
 
 
@@ -82,6 +83,11 @@ class Question:
         return self.loaded.scenario
 
     @property
+    def own_patients(self) -> OwnPatients | None:
+        """The patients of the user's file; None where all are drawn from the population."""
+        return self.scenario.own_patients
+
+    @property
     def perspective(self) -> Perspective:
         """The perspective: its costs and decision rules."""
         return self.catalogue.perspectives[self.scenario.perspective]
@@ -104,7 +110,9 @@ class Question:
     @cached_property
     def model(self) -> Model:
         """The parameters of a patient's course."""
-        return build(self.numbers, self.settings, self.plans, self.life_tables, self.names)
+        own = self.own_patients
+        given = None if own is None else own.rows
+        return build(self.numbers, self.settings, self.plans, self.life_tables, self.names, given)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -193,7 +201,7 @@ def _bound(
         life_tables=_life_tables(loaded, catalogue, values),
         names=names,
         used=frozenset(),
-        patients=scenario.patients,
+        patients=scenario.number_of_patients,
         seed=scenario.seed,
     )
 
@@ -232,6 +240,9 @@ def _life_tables(
 ) -> tuple[LifeTable, LifeTable]:
     own = loaded.life_table_file
     if own is not None:
+        theirs = loaded.scenario.own_patients
+        if theirs is not None and theirs.gives("age_years"):
+            return read_life_table(own, YOUNGEST_ADULT_YEARS)
         return read_life_table(own, values["population.age_minimum_years"])
     perspective = catalogue.perspectives[loaded.scenario.perspective]
     return catalogue_life_tables(catalogue, loaded.scenario.life_table or perspective.life_table)

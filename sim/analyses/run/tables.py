@@ -25,7 +25,7 @@ from sim.layout.run_columns import EVENTS, INCREMENTS, STRATEGIES, TABLES
 from sim.layout.schema import in_csv
 from sim.layout.text import COST_NAMES
 from sim.simulation.flow import Flow
-from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.provenance import fingerprint, own_patients_json, provenance
 from sim.simulation.run import Simulation, traces
 from sim.simulation.summary import ArmSummary, Comparison, Step, Summary
 
@@ -130,6 +130,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
         "discount_rate_effects": effects,
         "thresholds": list(question.thresholds),
         "patients": question.patients,
+        **own_patients_json(question),
         "seed": question.seed,
         "engine": simulation.engine,
         "scenario_sha256": fingerprint(question),
