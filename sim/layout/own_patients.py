@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     from sim.simulation.question import Question
 
 NAME: Final = "Own patients"
+MOST_NAMED: Final = 6
+"""Of the columns that are not read."""
 
 
 def own_patients_lines(question: Question) -> list[tuple[str, str]]:
@@ -27,7 +30,12 @@ def own_patients_sentence(own: OwnPatients) -> str:
         ("derived", derived),
         ("drawn from the population", own.drawn),
         ("drawn where the cell is empty", empty),
-        ("not read", own.not_read),
+        ("not read", _some(own.not_read)),
     )
     said = [f"{name}: {', '.join(columns)}" for name, columns in parts if columns]
     return "; ".join([f"{own.file}, {rows}", *said])
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    more = len(names) - MOST_NAMED
+    return [*names[:MOST_NAMED], *([f"and {more} more"] if more > 0 else [])]

@@ -163,7 +163,10 @@ def names_priced(
 
 
 _WITHOUT_EFFECT: Final = frozenset(
-    {"title", "description", "patients", "seed", "parameters", "what_ifs", "life_table"}
+    {
+        *("title", "description", "patients", "seed", "parameters"),
+        *("what_ifs", "life_table", "subgroups"),
+    }
 )
 """Keys that do not affect which parameters are used."""
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
@@ -23,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from sim.files.schema import Part, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
+from sim.scenario.patient_columns import COLUMNS
 
 if TYPE_CHECKING:
     from sim.scenario.own_patients import OwnPatients
@@ -97,6 +99,18 @@ Patients = Annotated[
     PlainSerializer(_plain_patients, return_type=Any),
     PlainValidator(_patients),
 ]
+Bounds = Annotated[
+    tuple[Annotated[float, Field(strict=True)], ...], Field(min_length=1, strict=False)
+]
+_BOUNDS: Final = TypeAdapter(Bounds, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
+    """Accept the word true, or the bounds of bands."""
+    return True if value is True else _BOUNDS.validate_python(value)
+
+
+Bands = Annotated[Literal[True] | tuple[float, ...], PlainValidator(_bands)]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
@@ -193,6 +207,7 @@ class Scenario(Part):
     parameters: Mapping[str, float] = Field(default_factory=dict)
     switches: Switches = Switches()
     life_table: str | None = None
+    subgroups: Mapping[str, Bands] = Field(default_factory=dict)
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
 
     _own_patients: OwnPatients | None = PrivateAttr(default=None)
@@ -250,6 +265,19 @@ class Scenario(Part):
         for position, first, threshold in repeated(self.thresholds or ()):
             problem = f"thresholds[{first}] is the same"
             raise broken_rule(("thresholds", position), problem, threshold)
+        return self
+
+    @model_validator(mode="after")
+    def _subgroups_are_of_characteristics(self) -> Self:
+        for name, bounds in self.subgroups.items():
+            path = ("subgroups", name)
+            if name not in COLUMNS:
+                raise broken_rule(path, "no such characteristic", name, COLUMNS)
+            if (COLUMNS[name].kind == "amount") != (bounds is not True):
+                needed = "a list of bounds" if bounds is True else "true: it is no amount"
+                raise broken_rule(path, f"must be {needed}", bounds)
+            if bounds is not True and any(low >= high for low, high in pairwise(bounds)):
+                raise broken_rule(path, "must be bounds that rise", list(bounds))
         return self
 
     @model_validator(mode="after")

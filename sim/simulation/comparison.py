@@ -70,7 +70,10 @@ def per_qaly(currency: str) -> str:
 
 
 MAY_DIFFER: Final = frozenset(
-    {"title", "description", "patients", "seed", "strategies", "comparator", "what_ifs"}
+    {
+        *("title", "description", "patients", "seed", "strategies", "comparator"),
+        *("subgroups", "what_ifs"),
+    }
 )
 """Keys that may differ between scenarios that are pooled; all others must be equal."""
 COMPARATOR: Final = "comparator"

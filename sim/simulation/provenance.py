@@ -92,7 +92,7 @@ def fingerprint(question: Question) -> str:
 
     A user's file enters by its content, not its name.
     """
-    unsaid = {"title", "description", "life_table", "what_ifs"}
+    unsaid = {"title", "description", "life_table", "subgroups", "what_ifs"}
     asked = question.scenario.model_dump(mode="json", exclude=unsaid)
     asked["patients"], asked["seed"] = question.patients, question.seed
     tables = (question.model.life_table_male, question.model.life_table_female)

@@ -42,6 +42,7 @@ class Changes(TypedDict, total=False):
     parameters: Mapping[str, float]
     switches: Mapping[str, bool | float | None]
     life_table: str | Path | None
+    subgroups: Mapping[str, bool | Sequence[float]]
 
 
 class Scenario:
