@@ -4,10 +4,13 @@ The marginals are a cohort's baseline table. Published cohorts give no joint tab
 characteristics are independent, except where one implies another: a primary refractory
 patient has no first remission, and prior allo-HCT implies that there was one. A patient with MRD
 only is in haematological remission; everybody else has overt leukaemia.
+
+A user may give characteristics of patients. They replace the drawn ones, and those that depend
+on them follow: weight and height are drawn for the given sex.
 """
 
 from collections.abc import Callable
-from math import sqrt
+from math import isnan, nan, sqrt
 from typing import Final, NamedTuple, TypeAlias
 
 from sim.clinic.distributions import (
@@ -79,8 +82,63 @@ class EntryDraws(NamedTuple):
     mrd_only: float
 
 
+class Given(NamedTuple):
+    """The characteristics of a patient that are given, not drawn: NaN where drawn.
+
+    Yes is 1 and no is 0. The fields are those of a `Patient`, in the order of `EntryDraws`.
+    """
+
+    age_years: float
+    male: float
+    weight_kg: float
+    height_cm: float
+    salvage_line: float
+    prior_hct: float
+    ph_positive: float
+    kmt2a: float
+    high_blasts: float
+    cns: float
+    extramedullary: float
+    primary_refractory: float
+    first_remission_months: float
+    mrd_only: float
+
+
+ALL_DRAWN: Final = Given(*[nan] * len(Given._fields))
+"""Nothing is given."""
+
 ENTRY_DECISIONS: Final = tuple(RandomDraw[name.upper()] for name in EntryDraws._fields)
 NORMAL: Final = frozenset(each for each in ENTRY_DECISIONS if DRAWS[each].form == Form.NORMAL)
+
+
+READ_FOR: Final = {
+    "age_years": ("age_minimum_years", "age_median_years", "age_maximum_years"),
+    "male": ("male_probability",),
+    "weight_kg": (
+        "weight_male_mean_kg",
+        "weight_male_sd_kg",
+        "weight_female_mean_kg",
+        "weight_female_sd_kg",
+        "weight_minimum_kg",
+    ),
+    "height_cm": (
+        "height_male_mean_cm",
+        "height_male_sd_cm",
+        "height_female_mean_cm",
+        "height_female_sd_cm",
+    ),
+    "salvage_line": ("first_salvage_probability", "second_salvage_probability"),
+    "prior_hct": ("prior_hct_probability", "primary_refractory_probability"),
+    "ph_positive": ("ph_positive_probability",),
+    "kmt2a": ("kmt2a_probability",),
+    "high_blasts": ("high_blasts_probability",),
+    "cns": ("cns_probability",),
+    "extramedullary": ("extramedullary_probability",),
+    "primary_refractory": ("primary_refractory_probability", "prior_hct_probability"),
+    "first_remission_months": ("first_remission_median_months", "first_remission_sigma"),
+    "mrd_only": ("mrd_only_probability",),
+}
+"""The numbers of a `Population` that are read when a characteristic is drawn."""
 
 
 def bsa_m2(height_cm: float, weight_kg: float) -> float:
@@ -127,6 +185,16 @@ class Patient(NamedTuple):
         return early_relapse(self.primary_refractory, self.first_remission_months)
 
 
+def given_or(given: float, drawn: float) -> float:
+    """Return the value that is given for a characteristic, or else the drawn one."""
+    return drawn if isnan(given) else given
+
+
+def given_or_hit(given: float, drawn: bool) -> bool:
+    """Return whether a characteristic is given as present, or else whether it was drawn so."""
+    return drawn if isnan(given) else given > 0.0
+
+
 def salvage_line(population: Population, u: float) -> int:
     """Draw the salvage line at entry: first, second, or third and beyond."""
     if u < population.first_salvage_probability:
@@ -164,6 +232,19 @@ def height_at_entry(population: Population, z: float, male: bool) -> float:
     return normal_of(z, mean, sd)
 
 
+def prior_hct_at_entry(population: Population, u: float, given_refractory: float) -> bool:
+    """Draw prior allo-HCT, which a patient who is given as primary refractory cannot have had.
+
+    Among those given as not refractory it is the more frequent, ``p / (1 − r)``, as in the population.
+    """
+    if isnan(given_refractory):
+        return hit(u, population.prior_hct_probability)
+    if given_refractory > 0.0 or population.primary_refractory_probability >= 1.0:
+        return False
+    remitting = 1.0 - population.primary_refractory_probability
+    return hit(u, population.prior_hct_probability / remitting)
+
+
 def refractory_at_entry(population: Population, u: float, prior_hct: bool) -> bool:
     """Draw whether the first treatment failed; a patient with prior allo-HCT had a remission."""
     return not prior_hct and hit(
@@ -180,34 +261,56 @@ def remission_before_entry(population: Population, z: float, primary_refractory:
     )
 
 
-def baseline(number: int, population: Population, drawn: EntryDraws) -> Patient:
-    """Draw the baseline of patient `number`."""
-    male = hit(drawn.sex, population.male_probability)
-    prior_hct = hit(drawn.prior_hct, population.prior_hct_probability)
-    primary_refractory = refractory_at_entry(population, drawn.primary_refractory, prior_hct)
+def baseline(
+    number: int, population: Population, drawn: EntryDraws, given: Given = ALL_DRAWN
+) -> Patient:
+    """Return the baseline of patient `number`: the characteristics given, and the others drawn."""
+    male = given_or_hit(given.male, hit(drawn.sex, population.male_probability))
+    prior_hct = given_or_hit(
+        given.prior_hct, prior_hct_at_entry(population, drawn.prior_hct, given.primary_refractory)
+    )
+    primary_refractory = given_or_hit(
+        given.primary_refractory,
+        refractory_at_entry(population, drawn.primary_refractory, prior_hct),
+    )
     return Patient(
         number,
-        age_at_entry(population, drawn.age),
+        given_or(given.age_years, age_at_entry(population, drawn.age)),
         male,
-        weight_at_entry(population, drawn.weight, male),
-        height_at_entry(population, drawn.height, male),
-        salvage_line(population, drawn.salvage_line),
+        given_or(given.weight_kg, weight_at_entry(population, drawn.weight, male)),
+        given_or(given.height_cm, height_at_entry(population, drawn.height, male)),
+        int(given_or(given.salvage_line, salvage_line(population, drawn.salvage_line))),
         prior_hct,
-        hit(drawn.philadelphia, population.ph_positive_probability),
-        hit(drawn.kmt2a, population.kmt2a_probability),
-        hit(drawn.high_blasts, population.high_blasts_probability),
-        hit(drawn.cns_disease, population.cns_probability),
-        hit(drawn.extramedullary, population.extramedullary_probability),
+        given_or_hit(
+            given.ph_positive, hit(drawn.philadelphia, population.ph_positive_probability)
+        ),
+        given_or_hit(given.kmt2a, hit(drawn.kmt2a, population.kmt2a_probability)),
+        given_or_hit(given.high_blasts, hit(drawn.high_blasts, population.high_blasts_probability)),
+        given_or_hit(given.cns, hit(drawn.cns_disease, population.cns_probability)),
+        given_or_hit(
+            given.extramedullary, hit(drawn.extramedullary, population.extramedullary_probability)
+        ),
         primary_refractory,
-        remission_before_entry(population, drawn.first_remission, primary_refractory),
-        hit(drawn.mrd_only, population.mrd_only_probability),
+        given_or(
+            given.first_remission_months,
+            remission_before_entry(population, drawn.first_remission, primary_refractory),
+        ),
+        given_or_hit(given.mrd_only, hit(drawn.mrd_only, population.mrd_only_probability)),
     )
 
 
-def admit(number: int, population: Population, uniform: Draw, normal: Draw) -> Patient:
-    """Draw the baseline of patient `number`; the last two arguments return the number of a draw."""
-    drawn = (normal(each) if each in NORMAL else uniform(each) for each in ENTRY_DECISIONS)
-    return baseline(number, population, EntryDraws(*drawn))
+def admit(
+    number: int, population: Population, uniform: Draw, normal: Draw, given: Given = ALL_DRAWN
+) -> Patient:
+    """Return the baseline of patient `number`; nothing is drawn for a characteristic that is given.
+
+    `uniform` and `normal` return the number of a draw.
+    """
+    drawn = (
+        nan if not isnan(known) else normal(each) if each in NORMAL else uniform(each)
+        for each, known in zip(ENTRY_DECISIONS, given, strict=True)
+    )
+    return baseline(number, population, EntryDraws(*drawn), given)
 
 
 def salvage_lines_failed(patient: Patient, line: int) -> int:

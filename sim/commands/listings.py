@@ -32,7 +32,7 @@ def check(scenario: Path) -> None:
     count = len(asked.strategies)
     click.echo(
         f"{scenario}: fine — {count} {'strategy' if count == 1 else 'strategies'}, "
-        f"{patients_in_words(asked.patients)} of {asked.population}, {asked.perspective}"
+        f"{patients_in_words(asked.number_of_patients)} of {asked.population}, {asked.perspective}"
     )
     for name, text in life_table_lines(question):
         click.echo(f"{name}: {text}")

@@ -10,21 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sim.clinic.disease import Disease, LaterLines
 from sim.clinic.infusion import Schedule
 from sim.clinic.mortality import LifeTable, Survivors
-from sim.clinic.patient import Population
+from sim.clinic.patient import READ_FOR, Population
 from sim.clinic.remission import Candidacy, Relapse
 from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
 from sim.clinic.units import NEVER
-from sim.engine.values import Names, Values, fields_of
+from sim.engine.values import Data, Names, Values, fields_of
 
 NOT_ASKED: Final = float("nan")
 """Placeholder where no number is read, so that one read by mistake would show."""
+
+
+GivenRows: TypeAlias = Callable[[int, int], Data]
+"""Returns what is given of the `count` patients from `first` on: a row each, the fields of `Given`."""
 
 
 class Care(StrEnum):
@@ -72,6 +76,8 @@ class Settings:
     benefit_fades_to_days: float = NEVER
     comparator_regimen: str | None = None
     """First regimen of the comparator, the reference for a benefit that ends or fades."""
+    given: frozenset[str] = frozenset()
+    """Characteristics that are given for every patient: nothing is read to draw them."""
 
     def mortality_ratio(self, survivors: Survivors) -> float:
         """Return the standardized mortality ratio of long-term survivors; 1 when switched off."""
@@ -199,6 +205,8 @@ class Model:
     settings: Settings
     strategies: tuple[Strategy, ...]
     used: frozenset[str] = field(default_factory=frozenset)
+    given: GivenRows | None = None
+    """The user's own patients, where there are any."""
 
     @property
     def regimens(self) -> tuple[Regimen, ...]:
@@ -348,8 +356,17 @@ def _if_transplanted(kind: type[Any], prefix: str) -> Callable[[Values, Settings
     return bound
 
 
+def _population(values: Values, settings: Settings) -> Population:
+    if not settings.given:
+        return values.record(Population, "population")
+    drawn = [name for name in READ_FOR if name not in settings.given]
+    read = {field for name in drawn for field in READ_FOR[name]}
+    unread = {name: NOT_ASKED for name in Population._fields if name not in read}
+    return values.record_but(Population, "population", **unread)
+
+
 RULES: Final[Mapping[str, Callable[[Values, Settings], Any]]] = {
-    "population": lambda values, _: values.record(Population, "population"),
+    "population": _population,
     "response": lambda values, _: values.record(Response, "response"),
     "relapse": _relapse,
     "candidacy": _if_transplanted(Candidacy, "candidacy"),
@@ -384,6 +401,7 @@ def build(
     strategies: tuple[StrategyPlan, ...],
     life_tables: tuple[LifeTable, LifeTable],
     names: Names | None = None,
+    given: GivenRows | None = None,
 ) -> Model:
     """Bind `numbers` to the records of the clinic.
 
@@ -399,6 +417,8 @@ def build(
         Background mortality of men and of women.
     names
         The names as resolved for other parameter sets.
+    given
+        The user's own patients.
 
     Raises
     ------
@@ -423,4 +443,5 @@ def build(
         settings=settings,
         strategies=arms,
         used=frozenset(values.used),
+        given=given,
     )

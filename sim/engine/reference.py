@@ -14,7 +14,7 @@ from typing import Any
 import simpy
 
 from sim.clinic.events import Event
-from sim.clinic.patient import Patient, admit
+from sim.clinic.patient import ALL_DRAWN, Given, Patient, admit
 from sim.engine.life import PatientLife
 from sim.engine.model import Model, Strategy, World
 from sim.engine.patient_pathway import enter, step
@@ -41,10 +41,10 @@ def new_life(model: Model, strategy: Strategy, patient: Patient, luck: Luck) -> 
 
 
 def enrol(number: int, model: Model, luck: Luck) -> Patient:
-    """Draw the baseline of patient `number`."""
-    return admit(
-        number, model.rules.population, partial(luck.uniform, number), partial(luck.normal, number)
-    )
+    """Return the baseline of patient `number`: as given, and else drawn."""
+    given = ALL_DRAWN if model.given is None else Given(*model.given(number, 1)[0].tolist())
+    uniform, normal = partial(luck.uniform, number), partial(luck.normal, number)
+    return admit(number, model.rules.population, uniform, normal, given)
 
 
 def simulate(

@@ -100,7 +100,38 @@ EVENTS: Final = Schema(
     ),
 )
 """Written for traced patients only."""
+SUBGROUPS: Final = Schema(
+    "subgroups.csv",
+    (
+        text("characteristic", "the name of its column in a file of patients"),
+        text("subgroup"),
+        count("patients"),
+        text("strategy"),
+        text("comparator", "empty where the outcome is the strategy's own, not a difference"),
+        text("outcome", "as in strategies.csv and increments.csv"),
+        number("mean", "or share, in `unit`"),
+        number("se", "its Monte Carlo error; of a difference, of the paired one"),
+        text("unit"),
+    ),
+)
+SUBGROUP_VALUES: Final = Schema(
+    "subgroup_values.csv",
+    (
+        text("characteristic"),
+        number("threshold", "in `unit` per QALY"),
+        text("best_for_all", "the strategy of the highest expected net benefit"),
+        text("best_by_subgroup", "the one of each subgroup"),
+        number("mean", "expected net benefit gained per patient by choosing by subgroup"),
+        number("se", "of the paired difference, for the choices made"),
+        text("unit"),
+    ),
+)
+"""Both are written where the scenario has subgroups."""
 TABLES: Final = {
     schema.file: schema
-    for schema in (STRATEGIES, INCREMENTS, SURVIVAL, LEDGER, FLOW, INPUTS, EVENTS)
+    for schema in (
+        *(STRATEGIES, INCREMENTS, SURVIVAL, LEDGER, FLOW, INPUTS),
+        *(SUBGROUPS, SUBGROUP_VALUES, EVENTS),
+    )
 }
+OPTIONAL: Final = (SUBGROUPS, SUBGROUP_VALUES, EVENTS)

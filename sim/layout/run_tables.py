@@ -20,21 +20,26 @@ from sim.layout.run_columns import (
     STRATEGIES,
     SURVIVAL,
 )
+from sim.layout.subgroups import subgroup_tables
 from sim.layout.trace import describe
 from sim.simulation.comparison import account_unit, outcome_unit
 from sim.simulation.flow import Curve, Flow, curves, flow_of
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation, Trace
+from sim.simulation.subgroups import Subgroups, subgroups_of
 from sim.simulation.summary import Summary
 from sim.simulation.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
 
 
 def run_tables(
-    simulation: Simulation, summary: Summary, flow: Flow | None = None
+    simulation: Simulation,
+    summary: Summary,
+    flow: Flow | None = None,
+    subgroups: Subgroups | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the run by file name.
 
-    The `flow` is needed where the simulation did not store its single patients.
+    `flow` and `subgroups` are needed where the simulation did not store its single patients.
     """
     tables = {
         STRATEGIES.file: _strategies(summary, simulation.question.perspective.currency),
@@ -44,6 +49,8 @@ def run_tables(
         FLOW.file: FLOW.table((flow or flow_of(simulation)).paths()),
         INPUTS.file: inputs_table(simulation.question),
     }
+    if simulation.question.scenario.subgroups:
+        tables |= subgroup_tables(simulation.question, subgroups or subgroups_of(simulation))
     if simulation.traces:
         tables[EVENTS.file] = _events(simulation.traces)
     return tables

@@ -6,7 +6,7 @@ import math
 import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
@@ -26,13 +26,18 @@ from sim.layout.cells import (
     saved,
 )
 from sim.layout.citations import own_values, published_sources
+from sim.layout.own_patients import own_patients_lines
 from sim.layout.parameter_table import life_table_lines, own_lines
+from sim.layout.subgroups import shown_subgroups, subgroup_lines
 from sim.layout.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.simulation.comparison import in_words
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
 from sim.simulation.summary import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Outcomes = Mapping[str, Estimate]
 Names = Iterable[tuple[str, str]]
@@ -78,8 +83,13 @@ def console_for(stream_is_terminal: bool) -> Console:
     return Console(highlight=False, markup=False, emoji=False, width=WIDTH_IN_A_PIPE, no_color=True)
 
 
-def print_answer(console: Console, simulation: Simulation, summary: Summary) -> None:
-    """Print the whole answer."""
+def print_answer(
+    console: Console,
+    simulation: Simulation,
+    summary: Summary,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+) -> None:
+    """Print the whole answer; the subgroups from the `tables` of the run."""
     question = simulation.question
     symbol = SYMBOLS[question.perspective.currency]
     simulated = (
@@ -92,6 +102,13 @@ def print_answer(console: Console, simulation: Simulation, summary: Summary) -> 
         print_table(console, _increments(summary, symbol))
     if len(summary.comparisons) > 1:
         print_table(console, _frontier(summary, symbol))
+    if tables is not None and question.scenario.subgroups:
+        labels = {arm.name: arm.label for arm in summary.arms}
+        for table in shown_subgroups(question, tables, labels):
+            print_table(console, table)
+        for line in subgroup_lines(question, tables, labels):
+            print_paragraph(console, line)
+        console.print()
     _notes(console, simulation, summary)
 
 
@@ -130,6 +147,7 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
     )
     return [
         ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
+        *own_patients_lines(question),
         ("Perspective", question.perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
         *life_table_lines(question),

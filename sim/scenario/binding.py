@@ -51,7 +51,14 @@ def settings_of(scenario: Scenario) -> Settings:
         benefit_fades_from_days=fades_from,
         benefit_fades_to_days=max(fades_from, _days_of(switches.benefit_fades_to_years or 0.0)),
         comparator_regimen=scenario.comparator_regimen,
+        given=given_of(scenario),
     )
+
+
+def given_of(scenario: Scenario) -> frozenset[str]:
+    """Return the characteristics that the user gives for every patient."""
+    own = scenario.own_patients
+    return frozenset() if own is None else own.complete
 
 
 def _days_of(years: float | None) -> float:
@@ -187,7 +194,10 @@ def names_priced(
 
 
 _WITHOUT_EFFECT: Final = frozenset(
-    {"title", "description", "patients", "seed", "parameters", "what_ifs", "life_table"}
+    {
+        *("title", "description", "patients", "seed", "parameters"),
+        *("what_ifs", "life_table", "subgroups"),
+    }
 )
 """Keys that do not affect which parameters are used."""
 
@@ -222,6 +232,7 @@ class Inputs:
     def used(self, scenario: Scenario) -> Mapping[str, Parameter]:
         """Return the parameters that the scenario's model and prices read, sorted by name."""
         key = scenario.model_dump_json(exclude=set(_WITHOUT_EFFECT))
+        key += " ".join(sorted(given_of(scenario)))
         known = self._used.get(key)
         if known is None:
             selected = self._catalogue.select(

@@ -24,6 +24,7 @@ from sim.economics.ledger import State
 from sim.economics.prices import Delivery, Mix, Stay
 from sim.economics.utilities import Decrements, population_norms
 from sim.engine.values import Values
+from sim.scenario.patient_columns import LIGHTEST_KG, OLDEST, YOUNGEST
 from sim.scenario.schema import Scenario
 
 Array = np.ndarray[Any, Any]
@@ -35,11 +36,7 @@ SPREAD_OF_HEIGHTS: Final = 9.0
 SHORTEST_INFUSION_DAYS: Final = 0.04
 """About an hour."""
 WORST_UTILITY: Final = -1.0
-YOUNGEST: Final = 18.0
-LIGHTEST_KG: Final = 45.0
-"""From this weight on the dose of blinatumomab is fixed."""
 HALVINGS: Final = 40
-OLDEST: Final = 120
 DECREMENTS: Final = tuple(f"decrement.{name}" for name in Decrements._fields)
 
 

@@ -33,7 +33,8 @@ from sim.scenario.inheritance import (
     without_what_ifs,
     written,
 )
-from sim.scenario.schema import LATER_CARE, Scenario
+from sim.scenario.own_patients import SUFFIXES, read_own_patients
+from sim.scenario.schema import LATER_CARE, PatientsFile, Scenario
 
 
 class ScenarioError(UserError):
@@ -262,7 +263,29 @@ def _check(top: Node, catalogue: Names) -> tuple[Scenario | None, list[Mistake]]
         scenario = Scenario.model_validate(top.plain())
     except ValidationError as error:
         return None, mistakes_in(error, Scenario, [EXTENDS])
-    return scenario, list(_unknown_names(scenario, top, catalogue))
+    mistakes = list(_own_patients(scenario, top))
+    return scenario, [*mistakes, *_unknown_names(scenario, top, catalogue)]
+
+
+def _own_patients(scenario: Scenario, top: Node) -> Iterator[Mistake]:
+    """Read the user's own patients, where there are any.
+
+    Raises
+    ------
+    UserError
+        When the file holds mistakes.
+    """
+    if not isinstance(scenario.patients, PatientsFile):
+        return
+    path, name = ("patients", "file"), scenario.patients.file
+    # Relative to the file that names it, which may be an ancestor in another folder.
+    file = top.nearest_origin(path).folder / name
+    if file.suffix.lower() not in SUFFIXES:
+        yield Mistake(path, f"must be a file that ends in {' or '.join(SUFFIXES)}", name)
+    elif not exists(file):
+        yield Mistake(path, missing_file(file), name)
+    else:
+        scenario.bring(read_own_patients(file))
 
 
 def _values(scenario: Scenario, names: Names) -> dict[str, float]:

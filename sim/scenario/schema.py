@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
+    ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
+    TypeAdapter,
     model_serializer,
     model_validator,
 )
@@ -20,6 +25,10 @@ from pydantic_core import PydanticCustomError
 from sim.catalog.parameter import OwnValue
 from sim.files.schema import Part, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
+from sim.scenario.patient_columns import COLUMNS
+
+if TYPE_CHECKING:
+    from sim.scenario.own_patients import OwnPatients
 
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
@@ -56,11 +65,53 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
     raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
 
 
+_Number = Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
+_NUMBER: Final = TypeAdapter(_Number, config=ConfigDict(strict=True))
+
+
+class PatientsFile(Part):
+    """The user's own patients: a file with one row each, repeated in order to reach the `number`.
+
+    Without a `number` every row is one patient.
+    """
+
+    file: Annotated[str, Field(min_length=1)]
+    number: _Number | None = None
+
+
+def _patients(value: Any) -> int | PatientsFile:  # noqa: ANN401
+    """Accept a number of patients, or the file that holds them."""
+    if isinstance(value, Mapping):
+        return PatientsFile.model_validate(value)
+    return _NUMBER.validate_python(value)
+
+
+def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
+    return value if isinstance(value, int) else value.model_dump()
+
+
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
+Patients = Annotated[
+    int | PatientsFile,
+    PlainSerializer(_plain_patients, return_type=Any),
+    PlainValidator(_patients),
+]
+Bounds = Annotated[
+    tuple[Annotated[float, Field(strict=True)], ...], Field(min_length=1, strict=False)
+]
+_BOUNDS: Final = TypeAdapter(Bounds, config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
+    """Accept the word true, or the bounds of bands."""
+    return True if value is True else _BOUNDS.validate_python(value)
+
+
+Bands = Annotated[Literal[True] | tuple[float, ...], PlainValidator(_bands)]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
@@ -143,7 +194,7 @@ class Scenario(Part):
     description: str = ""
     catalogue: Annotated[tuple[str, ...], Field(strict=False)] = ()
     population: str
-    patients: Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
+    patients: Patients
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
     setting: Setting
     study: StudyEffect = "average"
@@ -158,7 +209,27 @@ class Scenario(Part):
     parameters: Mapping[str, OwnValue] = Field(default_factory=dict)
     switches: Switches = Switches()
     life_table: str | None = None
+    subgroups: Mapping[str, Bands] = Field(default_factory=dict)
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
+
+    _own_patients: OwnPatients | None = PrivateAttr(default=None)
+
+    @property
+    def own_patients(self) -> OwnPatients | None:
+        """The patients of the user's file as read; None without one."""
+        return self._own_patients
+
+    def bring(self, patients: OwnPatients) -> None:
+        """Add the contents of the file of patients, once it has been read."""
+        self._own_patients = patients
+
+    @property
+    def number_of_patients(self) -> int:
+        """How many patients are simulated under each strategy."""
+        if isinstance(self.patients, int):
+            return self.patients
+        rows = 1 if self._own_patients is None else self._own_patients.number
+        return self.patients.number or rows
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -201,6 +272,19 @@ class Scenario(Part):
         for position, first, threshold in repeated(self.thresholds or ()):
             problem = f"thresholds[{first}] is the same"
             raise broken_rule(("thresholds", position), problem, threshold)
+        return self
+
+    @model_validator(mode="after")
+    def _subgroups_are_of_characteristics(self) -> Self:
+        for name, bounds in self.subgroups.items():
+            path = ("subgroups", name)
+            if name not in COLUMNS:
+                raise broken_rule(path, "no such characteristic", name, COLUMNS)
+            if (COLUMNS[name].kind == "amount") != (bounds is not True):
+                needed = "a list of bounds" if bounds is True else "true: it is no amount"
+                raise broken_rule(path, f"must be {needed}", bounds)
+            if bounds is not True and any(low >= high for low, high in pairwise(bounds)):
+                raise broken_rule(path, "must be bounds that rise", list(bounds))
         return self
 
     @model_validator(mode="after")

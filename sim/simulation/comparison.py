@@ -70,7 +70,10 @@ def per_qaly(currency: str) -> str:
 
 
 MAY_DIFFER: Final = frozenset(
-    {"title", "description", "patients", "seed", "strategies", "comparator", "what_ifs"}
+    {
+        *("title", "description", "patients", "seed", "strategies", "comparator"),
+        *("subgroups", "what_ifs"),
+    }
 )
 """Keys that may differ between scenarios that are pooled; all others must be equal."""
 COMPARATOR: Final = "comparator"
@@ -154,8 +157,16 @@ def same_people(one: Question, other: Question) -> bool:
     """Return whether patient i is the same person in both: the same population, undisturbed."""
     if one.scenario.population != other.scenario.population:
         return False
+    if _own_patients(one) != _own_patients(other):
+        return False
     names = one.catalogue.populations[one.scenario.population].parameters
     return all(one.numbers[name] == other.numbers[name] for name in names)
+
+
+def _own_patients(question: Question) -> str | None:
+    """Return the file of the user's own patients with a hash, since many have the same name."""
+    own = question.own_patients
+    return None if own is None else f"{own.file} (sha256 {own.sha256[:DIGITS]})"
 
 
 def _keys(question: Question) -> dict[str, object]:
@@ -167,6 +178,7 @@ def _keys(question: Question) -> dict[str, object]:
         "discounting.effects": effects,
         THRESHOLDS: question.thresholds,
         "comparator": scenario.comparator_name,
+        "patients.file": _own_patients(question),
         "life_table": _LifeTables(question.life_tables, _life_table_name(question)),
     }
 

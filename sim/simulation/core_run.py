@@ -28,10 +28,10 @@ from sim.engine.compiled.compiler import first_compilation, kernel
 from sim.engine.compiled.core import keys_for
 from sim.engine.compiled.draws import draw_ahead
 from sim.engine.compiled.life import live, person
-from sim.engine.compiled.memory import BLOCK, new_body
+from sim.engine.compiled.memory import BLOCK, TRAITS, new_body
 from sim.engine.compiled.precompute import precompute_block
 from sim.engine.compiled.records import Records, records
-from sim.engine.model import World, named_regimens
+from sim.engine.model import GivenRows, World, named_regimens
 from sim.engine.outcomes import ALIVE, FLAGS
 from sim.engine.streams import blocks
 from sim.engine.values import Data
@@ -281,6 +281,14 @@ def draw_for_set(
     return shared
 
 
+def take_given(body: Data, given: Data, k: int, done: int, block: int) -> None:
+    """Copy what is given of a block's patients under the parameter set `k`, where anything is."""
+    if given.shape[1] > 0:
+        for trait in range(TRAITS):
+            for column in range(block):
+                body.given[trait, column] = given[k, done + column, trait]
+
+
 def run_unit(
     sets: Sets,
     plans: Data,
@@ -291,6 +299,7 @@ def run_unit(
     counts: Counts,
     observables: Data,
     kept: PatientRows,
+    given: Data,
     keys: Data,
     seed: Data,
     firsts: Data,
@@ -309,6 +318,7 @@ def run_unit(
         block = min(most, count - done)
         for k in range(firsts.shape[0]):
             shared = draw_for_set(seed, firsts, k, done, block, keys, body)
+            take_given(body, given, k, done, block)
             world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
             precompute_block(world, body, keys, firsts[k] + done, block, shared)
             lay_out(desk, sums, k)
@@ -362,6 +372,7 @@ class Bound(NamedTuple):
     comparator: int
     strategies: int
     observables: Records
+    given: GivenRows | None
 
     def counts(self, sets: int) -> Counts:
         """Return empty counts for so many parameter sets."""
@@ -390,6 +401,7 @@ def bind(question: Question) -> Bound:
         comparator=comparator_place(question),
         strategies=len(question.model.strategies),
         observables=records_of(question.observables),
+        given=question.model.given,
     )
 
 
@@ -490,6 +502,19 @@ def new_patient_rows(sets: int, patients: int, strategies: int) -> PatientRows:
     )
 
 
+def given_rows(given: GivenRows | None, firsts: Data, count: int) -> Data:
+    """Return what is given of the patients of each set: (set, patient, characteristic).
+
+    The second axis is empty where the user brings no patients.
+    """
+    found = np.empty((len(firsts), 0 if given is None else count, TRAITS))
+    if given is not None:
+        for k, first in enumerate(firsts):
+            same = k > 0 and first == firsts[k - 1]
+            found[k] = found[k - 1] if same else given(int(first), count)
+    return found
+
+
 def run_kernel(
     bound: Bound,
     sets: Sets,
@@ -512,6 +537,7 @@ def run_kernel(
         counts,
         bound.observables,
         kept,
+        given_rows(bound.given, firsts, count),
         bound.keys,
         np.uint64(seed),
         firsts,

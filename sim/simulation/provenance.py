@@ -76,10 +76,17 @@ def provenance(simulation: Simulation) -> dict[str, Any]:
         "scenario_sha256": fingerprint(question),
         "seed": question.seed,
         "patients": question.patients,
+        **own_patients_json(question),
         "engine": simulation.engine,
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def own_patients_json(question: Question) -> dict[str, Any]:
+    """Return the entry on the user's own patients: file, digest, rows, given and drawn."""
+    own = question.own_patients
+    return {} if own is None else {"own_patients": own.described()}
 
 
 def _own(question: Question) -> dict[str, Any]:
@@ -97,15 +104,16 @@ def _own(question: Question) -> dict[str, Any]:
 
 
 def fingerprint(question: Question) -> str:
-    """Hash the question: the resolved scenario, every parameter value and the life table.
+    """Hash the question: the resolved scenario, every parameter value, life table and own entries.
 
-    The table enters by its content, so that a user's file is identified by its content, not its
-    name.
+    A user's file enters by its content, not its name.
     """
-    unsaid = {"title", "description", "life_table", "what_ifs", "catalogue"}
+    unsaid = {"title", "description", "life_table", "subgroups", "what_ifs", "catalogue"}
     asked = question.scenario.model_dump(mode="json", exclude=unsaid)
     asked["patients"], asked["seed"] = question.patients, question.seed
     tables = (question.model.life_table_male, question.model.life_table_female)
     content = {"scenario": asked, "numbers": dict(question.numbers), "life_tables": tables}
     content |= _own(question)
+    if question.own_patients is not None:
+        content["own_patients"] = question.own_patients.sha256
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

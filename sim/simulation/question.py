@@ -35,8 +35,9 @@ from sim.scenario.binding import (
     thresholds_of,
 )
 from sim.scenario.domain import Rule, rules
-from sim.scenario.life_table_file import read_life_table
+from sim.scenario.life_table_file import YOUNGEST_ADULT_YEARS, read_life_table
 from sim.scenario.loading import Loaded, load_scenario
+from sim.scenario.own_patients import OwnPatients
 from sim.scenario.schema import Scenario
 from sim.simulation.observables import Observable
 
@@ -83,6 +84,11 @@ class Question:
         return self.loaded.scenario
 
     @property
+    def own_patients(self) -> OwnPatients | None:
+        """The patients of the user's file; None where all are drawn from the population."""
+        return self.scenario.own_patients
+
+    @property
     def perspective(self) -> Perspective:
         """The perspective: its costs and decision rules."""
         return self.catalogue.perspectives[self.scenario.perspective]
@@ -105,7 +111,9 @@ class Question:
     @cached_property
     def model(self) -> Model:
         """The parameters of a patient's course."""
-        return build(self.numbers, self.settings, self.plans, self.life_tables, self.names)
+        own = self.own_patients
+        given = None if own is None else own.rows
+        return build(self.numbers, self.settings, self.plans, self.life_tables, self.names, given)
 
     @cached_property
     def accounts(self) -> Accounts:
@@ -194,7 +202,7 @@ def _bound(
         life_tables=_life_tables(loaded, catalogue, values),
         names=names,
         used=frozenset(),
-        patients=scenario.patients,
+        patients=scenario.number_of_patients,
         seed=scenario.seed,
     )
 
@@ -241,7 +249,9 @@ def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
 def _life_tables(
     loaded: Loaded, catalogue: Catalogue, values: Values
 ) -> tuple[LifeTable, LifeTable]:
-    own, youngest = loaded.life_table_file, values["population.age_minimum_years"]
+    own, theirs = loaded.life_table_file, loaded.scenario.own_patients
+    has_ages = theirs is not None and theirs.gives("age_years")
+    youngest = YOUNGEST_ADULT_YEARS if has_ages else values["population.age_minimum_years"]
     if own is not None:
         return read_life_table(own, youngest)
     perspective = catalogue.perspectives[loaded.scenario.perspective]

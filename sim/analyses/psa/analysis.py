@@ -388,7 +388,7 @@ def results(
     simulating the draws that the chunks lack. The deterministic run has `base_patients`, by default
     the scenario's own number: it is then the base case of ``run``.
     """
-    base = base_patients or question.scenario.patients
+    base = base_patients or question.scenario.number_of_patients
     found = find(question, draws, base) if work.cached else None
     if found is None and chunks is not None and chunks.resume:
         folder = chunks.folder

@@ -562,5 +562,5 @@ def _chunks(
 ) -> AbstractContextManager[Chunks | None]:
     if folder is None:
         return nullcontext()
-    asked = manifest(question, draws, question.scenario.patients)
+    asked = manifest(question, draws, question.scenario.number_of_patients)
     return opened(folder, asked, NAMES, resume=resume)

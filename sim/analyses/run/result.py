@@ -17,10 +17,11 @@ from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
-from sim.layout.run_columns import EVENTS
+from sim.layout.run_columns import EVENTS, SUBGROUP_VALUES, SUBGROUPS
 from sim.simulation import run as study
 from sim.simulation.flow import Flow
 from sim.simulation.run import KEPT_AT_MOST, Engine, Simulation, Sink
+from sim.simulation.subgroups import Subgroups
 from sim.simulation.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -90,6 +91,17 @@ class RunResult(StoredResult):
         return self.tables["flow"]
 
     @property
+    def subgroups(self) -> pd.DataFrame:
+        """Results by subgroup: `sim.layout.run_columns.SUBGROUPS`; empty without subgroups."""
+        return self.tables["subgroups"] if "subgroups" in self.tables else SUBGROUPS.table(())
+
+    @property
+    def subgroup_values(self) -> pd.DataFrame:
+        """The value of choosing by subgroup: `sim.layout.run_columns.SUBGROUP_VALUES`."""
+        found = self.tables
+        return found["subgroup_values"] if "subgroup_values" in found else SUBGROUP_VALUES.table(())
+
+    @property
     def inputs(self) -> pd.DataFrame:
         """The numbers that were used, with unit, status and source; those of the scenario are `changed`."""
         return self.tables["inputs"]
@@ -104,10 +116,11 @@ class RunResult(StoredResult):
 
     @property
     def patients(self) -> pd.DataFrame:
-        """Every patient under every strategy: outcomes, times and amounts.
+        """Every patient under every strategy: baseline, outcomes, times and amounts.
 
-        Columns ``strategy``, ``patient``, the outcomes (days since entry, infinite where it did not
-        happen), and ``account.category`` for each category of the ledger.
+        Columns ``strategy``, ``patient``, ``row`` of the user's file, the characteristics, the
+        outcomes (days since entry, infinite where it did not happen), and ``account.category`` for
+        each category of the ledger: `sim.analyses.run.patients.columns`.
 
         Raises
         ------
@@ -116,6 +129,7 @@ class RunResult(StoredResult):
             them with ``patients_out``.
         """
         from sim.analyses.run.patients import patients_table
+        from sim.simulation.baseline import baselines_of
 
         arms = self._simulation.arms
         if not arms:
@@ -126,11 +140,13 @@ class RunResult(StoredResult):
             )
         rows = [arm.rows for arm in arms]
         amounts = [np.stack([arm.undiscounted, arm.discounted], axis=1) for arm in arms]
+        question = self._simulation.question
         table = patients_table(
+            question,
+            baselines_of(question, self._simulation.engine),
             0,
             np.stack(rows, axis=1),
             np.stack(amounts, axis=1),
-            self.scenario.strategies,
         )
         found: pd.DataFrame = table.to_pandas()
         return found
@@ -155,7 +171,7 @@ class RunResult(StoredResult):
         from sim.layout import text, trace
 
         question = self._simulation.question
-        text.print_answer(console, self._simulation, self._summary)
+        text.print_answer(console, self._simulation, self._summary, self._tables())
         for traced in sorted(self._simulation.traces, key=lambda each: each.patient.number):
             shown = trace.lines(traced, question.perspective.currency)
             text.print_lines(console, ["", *shown])
@@ -196,7 +212,8 @@ def run(
     trace
         Number of patients, from the first, whose log and ledger are shown under each strategy.
     patients_out
-        Write every patient's outcome and amounts into this Parquet file.
+        Write every patient's characteristics, outcome and amounts into this Parquet file, and the
+        meaning of its columns beside it.
     out
         Write tables, summary, provenance and citations into this folder.
     threads
@@ -236,12 +253,14 @@ def _simulated(
     question = scenario.question
     keeps = question.patients <= KEPT_AT_MOST
     flow = None if keeps else Flow(question)
+    divided = question.scenario.subgroups and not keeps
+    subgroups = Subgroups(question, engine) if divided else None
     with (
         enough_memory(question),
         patients_progress(question.patients * len(question.model.strategies)) as advance,
-        _patients_file(patients_out, scenario) as file,
+        _patients_file(patients_out, scenario, engine) as file,
     ):
-        sinks = [sink for sink in (file, flow) if sink is not None]
+        sinks = [sink for sink in (file, flow, subgroups) if sink is not None]
         simulation = study.run(
             question,
             engine=engine,
@@ -252,15 +271,16 @@ def _simulated(
             sink=_each(sinks) if sinks else None,
         )
         summary = summarise(simulation)
-    return RunResult(scenario, simulation, summary, partial(_tables, simulation, summary, flow))
+    tables = partial(_tables, simulation, summary, flow, subgroups)
+    return RunResult(scenario, simulation, summary, tables)
 
 
 def _tables(
-    simulation: Simulation, summary: Summary, flow: Flow | None
+    simulation: Simulation, summary: Summary, flow: Flow | None, subgroups: Subgroups | None
 ) -> Mapping[str, pd.DataFrame]:
     from sim.layout.run_tables import run_tables
 
-    return run_tables(simulation, summary, flow)
+    return run_tables(simulation, summary, flow, subgroups)
 
 
 def _each(sinks: Sequence[Sink]) -> Sink:
@@ -274,11 +294,11 @@ def _each(sinks: Sequence[Sink]) -> Sink:
 
 
 def _patients_file(
-    path: str | Path | None, scenario: Scenario
+    path: str | Path | None, scenario: Scenario, engine: Engine
 ) -> AbstractContextManager[Sink | None]:
     """Open the file of the single patients; None without a path."""
     if path is None:
         return nullcontext()
     from sim.analyses.run.patients import patients_file
 
-    return patients_file(Path(path), scenario.strategies)
+    return patients_file(Path(path), scenario.question, engine)

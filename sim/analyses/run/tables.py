@@ -21,11 +21,11 @@ from sim.layout.cells import SYMBOLS, estimate_json, finite, known
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.parameter_table import life_table_json
-from sim.layout.run_columns import EVENTS, INCREMENTS, STRATEGIES, TABLES
+from sim.layout.run_columns import EVENTS, INCREMENTS, OPTIONAL, STRATEGIES, TABLES
 from sim.layout.schema import in_csv
 from sim.layout.text import COST_NAMES
 from sim.simulation.flow import Flow
-from sim.simulation.provenance import fingerprint, provenance
+from sim.simulation.provenance import fingerprint, own_patients_json, provenance
 from sim.simulation.run import Simulation, traces
 from sim.simulation.summary import ArmSummary, Comparison, Step, Summary
 
@@ -130,6 +130,7 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
         "discount_rate_effects": effects,
         "thresholds": list(question.thresholds),
         "patients": question.patients,
+        **own_patients_json(question),
         "seed": question.seed,
         "engine": simulation.engine,
         "scenario_sha256": fingerprint(question),
@@ -245,7 +246,7 @@ def read_run(stored: Stored) -> tuple[Simulation, Summary, dict[str, pd.DataFram
     tables = {
         name: stored.table(schema)
         for name, schema in TABLES.items()
-        if schema != EVENTS or exists(stored.folder / name)
+        if schema not in OPTIONAL or exists(stored.folder / name)
     }
     traced = tables[EVENTS.file]["patient"].max() + 1 if EVENTS.file in tables else 0
     simulation = Simulation(stored.question, (), traces(stored.question, traced), told["engine"])

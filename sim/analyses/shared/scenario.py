@@ -29,7 +29,7 @@ class Changes(TypedDict, total=False):
     title: str
     description: str
     population: str
-    patients: int
+    patients: int | Mapping[str, object]
     seed: int
     setting: Literal["trial", "real_world"]
     study: Literal["average", "new"]
@@ -42,6 +42,7 @@ class Changes(TypedDict, total=False):
     parameters: Mapping[str, float]
     switches: Mapping[str, bool | float | None]
     life_table: str | Path | None
+    subgroups: Mapping[str, bool | Sequence[float]]
 
 
 class Scenario:
@@ -95,8 +96,8 @@ class Scenario:
         **changes
             Keys of a scenario file with their values. Those that hold keys themselves
             (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. What-ifs
-            are left out, unless only ``patients`` and ``seed`` change. The path of a life table is
-            relative to the working folder.
+            are left out, unless only ``patients`` and ``seed`` change. The paths of a life table and
+            of a file of patients are relative to the working folder.
 
         Raises
         ------
@@ -115,6 +116,10 @@ class Scenario:
         from sim.scenario.loading import changed_scenario
 
         origin = Origin(CHANGED_BY, 0, 0, Path())
+        number = changes.get("patients")
+        if isinstance(number, int) and self._loaded.scenario.own_patients is not None:
+            # The patients stay those of the file.
+            changes["patients"] = {"number": number}
         loaded = changed_scenario(
             self._loaded,
             _plain(changes),
@@ -142,7 +147,7 @@ class Scenario:
     @property
     def patients(self) -> int:
         """Patients under each strategy."""
-        return self._loaded.scenario.patients
+        return self._loaded.scenario.number_of_patients
 
     @property
     def seed(self) -> int:

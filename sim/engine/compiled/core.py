@@ -95,6 +95,8 @@ def simulate(
     for first, count in blocks(patients, BLOCK):
         # A number that was not drawn must not be taken from another block.
         body.drawn.fill(np.nan)
+        if model.given is not None:
+            body.given[:, :count] = model.given(first, count).T
         prepare(world, bodies, keys, first, count)
         for column in range(count):
             patient = log_of_one(world, bodies, first + column, column, which)

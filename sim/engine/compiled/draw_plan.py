@@ -129,6 +129,14 @@ def keys_ahead(
     )
 
 
+def keys_at_entry() -> Data:
+    """Return the draws of the baseline alone, for everyone, as `keys_ahead` does."""
+    return np.array(
+        [(draw, occurrence(0), draw, int(DRAWS[draw].form), EVERYONE) for draw in ENTRY_DECISIONS],
+        dtype=np.int64,
+    )
+
+
 def _group(decision: RandomDraw, line: int, cycle: int) -> int:
     """Return the group of patients for which a draw is made ahead."""
     if cycle > 0:

@@ -98,6 +98,7 @@ OTHER: Final = np.dtype(
         ("rows", np.int64, (DECISIONS, PLACES)),
         ("drawn", np.float64, (ROWS, COLUMNS)),
         ("people", np.float64, (PEOPLE_ROWS, COLUMNS)),
+        ("given", np.float64, (TRAITS, COLUMNS)),
         ("chances", np.float64, (MOST_STRATEGIES, COLUMNS)),
         ("occurring", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
         ("intervals", np.int64, (COLUMNS,)),
@@ -127,7 +128,8 @@ def body_type() -> np.dtype[Any]:
 BODY: Final = body_type()
 """The current patient, and the draws and precomputed values of a block.
 
-``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life. ``chances``
+``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life. ``given``
+holds the user's own patients in the first rows of ``people``, NaN where they are drawn. ``chances``
 holds the probability of response in the first line, by strategy; ``occurring`` its toxicities, a
 bit each, by strategy and cycle, ``occurring_first`` those of the first cycle under any strategy,
 and ``durations`` the duration of each in days. ``listed`` and ``scratch`` are the columns of a
@@ -142,6 +144,7 @@ def new_body(keys: Data) -> Records:
     fresh = np.zeros(1, LIFE)
     for name, value in vars_of(Life()).items():
         fresh[name] = value
+    bodies["given"].fill(np.nan)
     bodies["fresh"][0] = fresh.view(np.int64)
     return bodies
 

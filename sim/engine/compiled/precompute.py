@@ -14,7 +14,10 @@ from sim.clinic.draws import RandomDraw
 from sim.clinic.mortality import age_within, hazard_within
 from sim.clinic.patient import (
     age_at_entry,
+    given_or,
+    given_or_hit,
     height_at_entry,
+    prior_hct_at_entry,
     refractory_at_entry,
     remission_before_entry,
     salvage_line,
@@ -95,10 +98,11 @@ def precompute_block(
 def precompute_baseline(world: Data, body: Data, count: int) -> None:
     """Draw the baseline; the counterpart of `sim.clinic.patient.baseline`."""
     population, people, drawn = world.rules.population, body.people, body.drawn
+    given = body.given
     for column in range(count):
-        people[AGE, column] = age_at_entry(population, drawn[RandomDraw.AGE, column])
+        age = age_at_entry(population, drawn[RandomDraw.AGE, column])
+        people[AGE, column] = given_or(given[AGE, column], age)
     share(body, count, MALE, RandomDraw.SEX, population.male_probability)
-    share(body, count, PRIOR_HCT, RandomDraw.PRIOR_HCT, population.prior_hct_probability)
     share(body, count, PHILADELPHIA, RandomDraw.PHILADELPHIA, population.ph_positive_probability)
     share(body, count, KMT2A, RandomDraw.KMT2A, population.kmt2a_probability)
     share(body, count, HIGH_BLASTS, RandomDraw.HIGH_BLASTS, population.high_blasts_probability)
@@ -112,37 +116,56 @@ def precompute_baseline(world: Data, body: Data, count: int) -> None:
     )
     share(body, count, MRD_ONLY, RandomDraw.MRD_ONLY, population.mrd_only_probability)
     for column in range(count):
-        people[SALVAGE_LINE, column] = salvage_line(
-            population, drawn[RandomDraw.SALVAGE_LINE, column]
+        line = salvage_line(population, drawn[RandomDraw.SALVAGE_LINE, column])
+        people[SALVAGE_LINE, column] = given_or(given[SALVAGE_LINE, column], line)
+    precompute_history(world, body, count)
+    for column in range(count):
+        weight = weight_at_entry(
+            population, drawn[RandomDraw.WEIGHT, column], people[MALE, column] > 0.0
+        )
+        people[WEIGHT, column] = given_or(given[WEIGHT, column], weight)
+    for column in range(count):
+        height = height_at_entry(
+            population, drawn[RandomDraw.HEIGHT, column], people[MALE, column] > 0.0
+        )
+        people[HEIGHT, column] = given_or(given[HEIGHT, column], height)
+
+
+def precompute_history(world: Data, body: Data, count: int) -> None:
+    """Draw prior allo-HCT, then whether the first treatment failed, then the first remission."""
+    population, people, drawn = world.rules.population, body.people, body.drawn
+    given = body.given
+    for column in range(count):
+        prior_hct = prior_hct_at_entry(
+            population, drawn[RandomDraw.PRIOR_HCT, column], given[PRIMARY_REFRACTORY, column]
+        )
+        people[PRIOR_HCT, column] = (
+            1.0 if given_or_hit(given[PRIOR_HCT, column], prior_hct) else 0.0
         )
     for column in range(count):
-        refractory = refractory_at_entry(
-            population,
-            drawn[RandomDraw.PRIMARY_REFRACTORY, column],
-            people[PRIOR_HCT, column] > 0.0,
+        refractory = given_or_hit(
+            given[PRIMARY_REFRACTORY, column],
+            refractory_at_entry(
+                population,
+                drawn[RandomDraw.PRIMARY_REFRACTORY, column],
+                people[PRIOR_HCT, column] > 0.0,
+            ),
         )
         people[PRIMARY_REFRACTORY, column] = 1.0 if refractory else 0.0
     for column in range(count):
-        people[FIRST_REMISSION, column] = remission_before_entry(
+        remission = remission_before_entry(
             population,
             drawn[RandomDraw.FIRST_REMISSION, column],
             people[PRIMARY_REFRACTORY, column] > 0.0,
         )
-    for column in range(count):
-        people[WEIGHT, column] = weight_at_entry(
-            population, drawn[RandomDraw.WEIGHT, column], people[MALE, column] > 0.0
-        )
-    for column in range(count):
-        people[HEIGHT, column] = height_at_entry(
-            population, drawn[RandomDraw.HEIGHT, column], people[MALE, column] > 0.0
-        )
+        people[FIRST_REMISSION, column] = given_or(given[FIRST_REMISSION, column], remission)
 
 
 def share(body: Data, count: int, trait: int, decision: int, probability: float) -> None:
     """Draw a characteristic that is present or not."""
     for column in range(count):
-        present = hit(body.drawn[decision, column], probability)
-        body.people[trait, column] = 1.0 if present else 0.0
+        drawn = hit(body.drawn[decision, column], probability)
+        body.people[trait, column] = 1.0 if given_or_hit(body.given[trait, column], drawn) else 0.0
 
 
 def find_intervals(body: Data, count: int, row: int, knots: Data) -> None:

@@ -1,0 +1,383 @@
+"""The columns of a file of patients: what they hold, and what their cells may be.
+
+Every column is named once, in `COLUMNS`, with its unit in its name where it has one. A number out of
+range is refused with the unit in which it seems to be. Some characteristics exclude others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from sim.errors import UserError
+
+Array = np.ndarray[Any, Any]
+Kind = Literal["amount", "yes or no", "sex", "line"]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a column in a batch.
+
+    Attributes
+    ----------
+    numbers
+        Those that are numbers; yes is 1 and no is 0; NaN where the cell is empty or a text.
+    texts
+        By place, the cells that are neither empty nor a number, a yes or a no.
+    """
+
+    numbers: Array
+    texts: Mapping[int, str] = field(default_factory=dict)
+
+
+Batch = Mapping[str, Cells]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file.
+
+    Attributes
+    ----------
+    trait
+        The field of `sim.clinic.patient.Given`.
+    low, high
+        The range of an amount.
+    slips
+        Ranges of numbers that seem to be in another unit: from, to, and the unit with its remedy.
+    """
+
+    trait: str
+    kind: Kind
+    unit: str
+    meaning: str
+    low: float = 0.0
+    high: float = 1.0
+    slips: tuple[tuple[float, float, str], ...] = ()
+
+
+def _yes_or_no(trait: str, meaning: str) -> Column:
+    return Column(trait, "yes or no", "yes or no", meaning)
+
+
+YOUNGEST: Final = 18.0
+OLDEST: Final = 120
+LIGHTEST_KG: Final = 45.0
+"""From this weight on the dose of blinatumomab is fixed."""
+MOST_KG: Final = 300.0
+LEAST_CM, MOST_CM = 100.0, 250.0
+MOST_MONTHS: Final = 600.0
+FIRST_LINE, LAST_LINE = 1.0, 3.0
+INFINITE: Final = float("inf")
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    "age_years": Column(
+        "age_years",
+        "amount",
+        "years",
+        "Age at the first dose",
+        YOUNGEST,
+        OLDEST,
+        (
+            (-INFINITE, YOUNGEST, "the model is of adults"),
+            (OLDEST, 12.0 * OLDEST, "this looks like months: divide by 12"),
+            (12.0 * OLDEST, 366.0 * OLDEST, "this looks like days: divide by 365.25"),
+        ),
+    ),
+    "sex": Column("male", "sex", "male or female", "Sex, for weight, height and life table"),
+    "weight_kg": Column(
+        "weight_kg",
+        "amount",
+        "kg",
+        "Body weight",
+        LIGHTEST_KG,
+        MOST_KG,
+        (
+            (
+                -INFINITE,
+                LIGHTEST_KG,
+                "lighter patients are dosed by body surface, which the model does not do",
+            ),
+            (1000.0 * LIGHTEST_KG, 1000.0 * MOST_KG, "this looks like grams: divide by 1000"),
+        ),
+    ),
+    "height_cm": Column(
+        "height_cm",
+        "amount",
+        "cm",
+        "Body height",
+        LEAST_CM,
+        MOST_CM,
+        (
+            (LEAST_CM / 100.0, MOST_CM / 100.0, "this looks like metres: multiply by 100"),
+            (LEAST_CM / 2.54, LEAST_CM, "this looks like inches: multiply by 2.54"),
+            (10.0 * LEAST_CM, 10.0 * MOST_CM, "this looks like millimetres: divide by 10"),
+        ),
+    ),
+    "salvage_line": Column(
+        "salvage_line",
+        "line",
+        "0 to 3",
+        "Salvage line at entry: 1 first, 2 second, 3 third or later; 0 in first remission, treated "
+        "for MRD only. With mrd_only: yes it is the line in which a relapse would be treated",
+    ),
+    "prior_hct": _yes_or_no("prior_hct", "Allo-HCT before entry"),
+    "ph_positive": _yes_or_no("ph_positive", "Philadelphia chromosome"),
+    "kmt2a": _yes_or_no("kmt2a", "KMT2A rearrangement"),
+    "high_blasts": _yes_or_no("high_blasts", "Marrow blasts of 50 % or more"),
+    "cns": _yes_or_no("cns", "CNS disease"),
+    "extramedullary": _yes_or_no("extramedullary", "Extramedullary disease"),
+    "primary_refractory": _yes_or_no(
+        "primary_refractory", "No remission after the first treatment of the leukaemia"
+    ),
+    "first_remission_months": Column(
+        "first_remission_months",
+        "amount",
+        "months",
+        "Length of the first remission; 0 where there was none",
+        0.0,
+        MOST_MONTHS,
+        ((MOST_MONTHS, 31.0 * MOST_MONTHS, "this looks like days: divide by 30.4375"),),
+    ),
+    "mrd_only": _yes_or_no("mrd_only", "In remission, and treated for MRD"),
+}
+
+OTHER_NAMES: Final = {
+    "age": "age_years",
+    "gender": "sex",
+    "male": "sex",
+    "female": "sex",
+    "weight": "weight_kg",
+    "weight_g": "weight_kg",
+    "weight_lb": "weight_kg",
+    "height": "height_cm",
+    "height_m": "height_cm",
+    "line": "salvage_line",
+    "prior_allo_hct": "prior_hct",
+    "philadelphia": "ph_positive",
+    "blasts": "high_blasts",
+    "blasts_percent": "high_blasts",
+    "cns_disease": "cns",
+    "extramedullary_disease": "extramedullary",
+    "refractory": "primary_refractory",
+    "first_remission": "first_remission_months",
+    "mrd": "mrd_only",
+}
+"""Names that others use for a column, often with another unit or meaning."""
+ALIKE: Final = 0.8
+"""How alike a misspelt name is to the right one; see `difflib`."""
+DERIVED: Final = {"mrd_only": "salvage_line", "primary_refractory": "first_remission_months"}
+"""Characteristics that follow from a column where they have none of their own."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a file: those that are read by name, and the names of the others."""
+
+    given: Mapping[str, Column]
+    derived: Mapping[str, str]
+    not_read: tuple[str, ...]
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """The characteristics that the file gives, in the order of `COLUMNS`."""
+        return tuple(
+            column.trait
+            for name, column in COLUMNS.items()
+            if name in self.given or name in self.derived
+        )
+
+
+def columns_of(path: Path, names: Sequence[str]) -> Columns:
+    """Find the columns of a file by their names; their order does not matter.
+
+    Raises
+    ------
+    UserError
+        When a name is there twice, is nearly the name of a column, or none is a column.
+    """
+    for name in names:
+        if names.count(name) > 1 and (name in COLUMNS or not name):
+            shown = name or "without a name"
+            raise UserError(f"the column {shown} is there twice", file=path, line=1)
+        meant = _meant(name)
+        if meant is not None and meant not in names:
+            problem = f"no such column; did you mean '{meant}' ({COLUMNS[meant].unit})?"
+            raise UserError(problem, file=path, line=1, key=name)
+    given = {name: column for name, column in COLUMNS.items() if name in names}
+    if not given:
+        problem = "holds no column of patients; the first line names them"
+        raise UserError(problem, file=path, line=1, value=", ".join(names), choices=COLUMNS)
+    derived = {
+        name: source for name, source in DERIVED.items() if source in given and name not in given
+    }
+    return Columns(given, derived, tuple(name for name in names if name not in COLUMNS))
+
+
+def _meant(name: str) -> str | None:
+    """Return the column that a name seems to mean; None where it is one, or no such name."""
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    if name in COLUMNS:
+        return None
+    if plain in COLUMNS:
+        return plain
+    if plain in OTHER_NAMES:
+        return OTHER_NAMES[plain]
+    close = get_close_matches(plain, COLUMNS, n=1, cutoff=ALIKE)
+    return close[0] if close else None
+
+
+MOST_NAMED: Final = 10
+
+
+class Mistakes:
+    """The wrong cells of a file: the first ten by row and column, and the number of all."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._named: list[tuple[int, int, str, str, str]] = []
+        self._found = 0
+
+    def add(self, column: str, row: int, shown: str, problem: str) -> None:
+        """Add a wrong cell; rows count from 1, below the names of the columns."""
+        place = list(COLUMNS).index(column)
+        self._named.append((row, place, column, shown, problem))
+        self._named = sorted(self._named)[:MOST_NAMED]
+        self._found += 1
+
+    def refuse(self) -> None:
+        """Refuse the file if any cell is wrong.
+
+        Raises
+        ------
+        UserError
+            With one sentence for each problem of a column.
+        """
+        if not self._found:
+            return
+        cells: dict[tuple[str, str], list[str]] = {}
+        for row, _, column, shown, problem in self._named:
+            cells.setdefault((column, problem), []).append(f"row {row}: {shown}")
+        said = "; ".join(
+            f"{column} {problem} ({', '.join(rows)})" for (column, problem), rows in cells.items()
+        )
+        more = self._found - len(self._named)
+        rest = f"; and {more:,} more wrong {'cell' if more == 1 else 'cells'}" if more else ""
+        raise UserError(said + rest, file=self._path)
+
+
+def numbers_of(
+    columns: Columns, batch: Batch, rows_before: int, mistakes: Mistakes
+) -> dict[str, Array]:
+    """Return the numbers of a batch by characteristic, NaN where drawn; its mistakes are added."""
+
+    def blame(column: str, wrong: Array, problem: Callable[[float], str] | str) -> None:
+        for place in np.flatnonzero(wrong).tolist():
+            number = float(batch[column].numbers[place])
+            shown = batch[column].texts.get(place) or f"{number:g}"
+            said = problem if isinstance(problem, str) else problem(number)
+            mistakes.add(column, rows_before + place + 1, shown, said)
+
+    numbers: dict[str, Array] = {}
+    for name, column in columns.given.items():
+        cells = batch[name]
+        texts = np.zeros(len(cells.numbers), dtype=bool)
+        texts[list(cells.texts)] = True
+        blame(name, texts, _wrong_text(column))
+        blame(name, _out_of_range(column, cells.numbers), partial(_wrong_number, column))
+        numbers[column.trait] = cells.numbers
+    _blame_excluded(columns, numbers, blame)
+    return _derived(columns, numbers)
+
+
+def _wrong_text(column: Column) -> str:
+    if column.kind == "amount":
+        return f"is not a number of {column.unit}"
+    return f"must be {column.unit}"
+
+
+def _out_of_range(column: Column, numbers: Array) -> Array:
+    if column.kind == "amount":
+        return (numbers < column.low) | (numbers > column.high)
+    known = ~np.isnan(numbers)
+    allowed = (0.0, 1.0, 2.0, 3.0) if column.kind == "line" else (0.0, 1.0)
+    return known & ~np.isin(numbers, allowed)
+
+
+def _wrong_number(column: Column, number: float) -> str:
+    """Describe the range of a column, and the unit in which a number seems to be."""
+    if column.kind == "amount":
+        said = f"must be {column.low:g} to {column.high:g} {column.unit}"
+        slip = next((words for low, high, words in column.slips if low < number <= high), None)
+        return said if slip is None else f"{said}: {slip}"
+    if column.kind == "line":
+        return "must be 0, 1, 2 or 3, which is third or later"
+    share = 0.0 < number < 1.0
+    wrong = "a share of many" if share else "a percentage or a count"
+    return f"must be yes or no, of one patient, and not {wrong}"
+
+
+def _blame_excluded(
+    columns: Columns, numbers: Mapping[str, Array], blame: Callable[[str, Array, str], None]
+) -> None:
+    """Find the characteristics that exclude each other."""
+    given = columns.given
+    no_remission = numbers.get("primary_refractory")
+    months = numbers.get("first_remission_months")
+    if no_remission is not None and months is not None:
+        blame(
+            "first_remission_months",
+            (no_remission == 1.0) & (months > 0.0),
+            "cannot be above 0 in a primary refractory patient, who had no remission",
+        )
+        blame(
+            "first_remission_months",
+            (no_remission == 0.0) & (months == 0.0),
+            "cannot be 0 unless the patient is primary refractory",
+        )
+    if no_remission is None and months is not None:
+        no_remission = np.where(np.isnan(months), np.nan, months == 0.0)
+    if "prior_hct" in given and no_remission is not None:
+        blame(
+            "prior_hct",
+            (numbers["prior_hct"] == 1.0) & (no_remission == 1.0),
+            "cannot be yes in a primary refractory patient: allo-HCT follows a remission",
+        )
+    if "salvage_line" not in given:
+        return
+    in_first_remission = numbers["salvage_line"] == 0.0
+    if "mrd_only" in given:
+        wrong = in_first_remission & (numbers["mrd_only"] == 0.0)
+        blame("mrd_only", wrong, "cannot be no where salvage_line is 0, in remission")
+    if no_remission is not None:
+        wrong = in_first_remission & (no_remission == 1.0)
+        blame(
+            "salvage_line",
+            wrong,
+            "cannot be 0, in first remission, in a primary refractory patient",
+        )
+
+
+def _derived(columns: Columns, numbers: dict[str, Array]) -> dict[str, Array]:
+    """Add the characteristics that follow from others; a line of 0 is a first relapse to come."""
+    found = dict(numbers)
+    months = numbers.get("first_remission_months")
+    if months is not None:
+        none = np.where(np.isnan(months), np.nan, months == 0.0)
+        own = numbers.get("primary_refractory")
+        found["primary_refractory"] = none if own is None else np.where(np.isnan(own), none, own)
+    line = numbers.get("salvage_line")
+    if line is not None:
+        without = np.where(np.isnan(line), np.nan, line == 0.0)
+        own = numbers.get("mrd_only")
+        known = without if own is None else np.where(np.isnan(own), without, own)
+        found["mrd_only"] = known
+        found["salvage_line"] = np.where(line == 0.0, FIRST_LINE, line)
+    return {trait: found[trait] for trait in columns.traits}
