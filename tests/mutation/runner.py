@@ -87,7 +87,7 @@ def is_compiled(fault: Fault) -> bool:
 
 def asked(tree: Path, arguments: Sequence[str], *, interpreted: bool, limit: float) -> str | None:
     """Return what Python printed where it failed, empty where it did not; None where it hung."""
-    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
     if interpreted:
         environment["NUMBA_DISABLE_JIT"] = "1"
     try:

@@ -273,6 +273,14 @@ def test_medians_are_lower_medians(both):
         assert outcomes[name].mean == pytest.approx(lower, rel=1e-12)
 
 
+def test_error_of_a_median_is_in_months(both):
+    """Woodruff's by hand, n = 300: ranks 133 and 167 are 1.96 √300 / 2 = 16.97 around 150."""
+    arm, outcomes = both
+    ordered = arm.outcomes["death_days"].sort_values().to_numpy() / MONTH
+    expected = math.sqrt(N) / 2.0 * (ordered[166] - ordered[132]) / (167 - 133)
+    assert outcomes["os_median_months"].se == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("months", OS_LANDMARKS_MONTHS)
 def test_landmark_is_the_share_alive(both, months):
     arm, outcomes = both
