@@ -45,6 +45,13 @@ def test_survival_without_relapse_and_event_by_hand(response, relapse, death, rf
     assert found.efs_days == efs
 
 
+@pytest.mark.parametrize(("grade", "severe"), [(2, False), (3, True), (4, True), (5, True)])
+@pytest.mark.parametrize("kind", [Toxicity.CRS, Toxicity.HEPATOTOXICITY, Toxicity.INFECTION])
+def test_grade_3_and_above_is_severe(kind, grade, severe):
+    log = [Event(3.0, EventKind.TOXICITY, 1, 0, int(kind), grade, 5.0)]
+    assert getattr(outcome(log), f"severe_{kind.name.lower()}") is severe
+
+
 @pytest.fixture(scope="module", params=CASES)
 def told(request, ask):
     """Return the logs of a case, and all their events in one table."""

@@ -217,6 +217,18 @@ def test_what_does_not_happen_is_not_reached(tmp_path):
     assert outcomes["efs_6_months_percent"].mean == 0.0
 
 
+def test_survival_beyond_the_horizon_is_not_known(tmp_path):
+    """Two years are followed: what is alive at three cannot be said."""
+    path = tmp_path / "two_years.yaml"
+    path.write_text(THREE_STRATEGIES.replace("lifetime", "2"), encoding="utf-8")
+    question = ask(path)
+    rows = hand_made_rows([6.0, 2.0, NEVER, 4.0])
+    arms = tuple(hand_made_arm(strategy, rows, {}) for strategy in question.model.strategies)
+    outcomes = summarise(Simulation(question, arms, traces=(), engine="by hand")).arms[0].outcomes
+    assert outcomes["os_24_months_percent"].mean == 25.0
+    assert math.isnan(outcomes["os_36_months_percent"].mean)
+
+
 # By pandas
 
 N = 300
