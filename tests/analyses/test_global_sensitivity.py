@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sim.analyses.morris.result import morris_table
 from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
 from sim.analyses.shared.points import (
     FITTED,
+    VALUE,
     chunks_of,
     cube,
     group_of,
@@ -38,6 +40,7 @@ from sim.simulation.summary import summarise
 from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"
+MAIN_SEED = SimpleNamespace(seed=1)
 SETTINGS = {"outcome": "nmb", "threshold": None, "strategy": None, "posterior": None}
 
 
@@ -413,3 +416,39 @@ def test_topics_of_the_fitted_parameters_are_those_of_the_question(question):
     assert set(found.fitted.index) == {group_of(name) for name in fitted}
     content = json.loads(FILE_LAYOUT.json(found))
     assert [row["topic"] for row in content["fitted"]] == found.fitted.index.to_list()
+
+
+def test_a_screening_goes_from_the_2_5_to_the_97_5_percent_quantile(monkeypatch):
+    """Of a sum each effect is 0.95, the share of the cube that is gone through."""
+    seen = []
+
+    def summed(_target, points, **_):
+        seen.append(points)
+        return pd.DataFrame({VALUE: points.sum(axis=1)})
+
+    monkeypatch.setattr(screening, "outcomes_at", summed)
+    names = ["a", "b", "c"]
+    space = SimpleNamespace(cube=SimpleNamespace(coordinates=names), question=MAIN_SEED)
+    points = screening.morris_points(names, None, trajectories=8, seed=1)
+    found = screening.screen(screening.Plan(space, None, 8, points))
+    assert (np.min(seen), np.max(seen)) == pytest.approx((0.025, 0.975))
+    assert found.table["mu_star"].tolist() == pytest.approx([0.95] * 3)
+
+
+@pytest.mark.parametrize("wanted", [0.2, 0.5])
+def test_the_noise_share_is_that_of_noise_that_was_put_in(wanted):
+    """A sum of two uniforms, variance 1/6, and independent noise of two halves of the patients.
+
+    8,192 independent points: the standard error of the share is 0.01 or less, tolerance 0.03.
+    """
+    names, draws = ["a", "b"], 4096
+    points = sobol_points(names, None, draws=draws, seed=3)
+    random = np.random.default_rng(9)
+    sd = np.sqrt(wanted / (1.0 - wanted) / 6.0)
+    first, second = random.normal(0.0, sd, (2, len(points)))
+    signal = points.sum(axis=1)
+    space = SimpleNamespace(cube=SimpleNamespace(coordinates=names), question=MAIN_SEED)
+    planned = sobol.Plan(space, None, draws, points, check=True)
+    values, again = signal + first, signal + (first + second) / 2.0
+    check = sobol._checked(planned, values, again, sobol._table(planned, values))
+    assert check.noise_share == pytest.approx(wanted, abs=0.03)

@@ -516,6 +516,16 @@ def test_principal_components_are_those_of_the_correlations(posterior):
     assert "relapse.sigma" not in found[0].steps
 
 
+def test_steps_of_all_components_make_up_the_covariance_of_the_draws():
+    """Two columns of very different spread: the sum of the steps' products is what pandas finds."""
+    generator = np.random.default_rng(8)
+    first, second = generator.standard_normal((2, 3000))
+    draws = pd.DataFrame({"wide": 1.0 + 5.0 * first, "narrow": 0.1 * (0.3 * first + second)})
+    steps = pd.DataFrame([each.steps for each in components(draws)])[["wide", "narrow"]]
+    assert len(steps) == 2
+    np.testing.assert_allclose(steps.T.to_numpy() @ steps.to_numpy(), draws.cov(), rtol=1e-9)
+
+
 def test_components_hold_95_percent_of_the_variance():
     """Twelve independent columns: all but none can be left out; a constant one is."""
     generator = np.random.default_rng(4)

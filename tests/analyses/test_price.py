@@ -63,6 +63,22 @@ CASES = (
 
 
 @pytest.mark.parametrize(("name", "regimen"), CASES)
+def test_the_price_is_the_net_benefit_of_the_free_drug_by_the_vial(priced, name, regimen):
+    """(threshold E - C) / V, with C at price 0 and V from the cost of two prices."""
+    found = priced(name, regimen)
+    free, paid = (each.deterministic.set_index("strategy") for each in found.results[:2])
+    comparator = found.psa.strategies[found.psa.comparator]
+    for limit in found.limits():
+        gains = [
+            each.loc[limit.strategy] - each.loc[comparator]
+            for each in (free[["cost", "qalys"]], paid[["cost", "qalys"]])
+        ]
+        vials = (gains[1]["cost"] - gains[0]["cost"]) / found.step
+        expected = (limit.threshold * gains[0]["qalys"] - gains[0]["cost"]) / vials
+        assert limit.base.mean == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "regimen"), CASES)
 def test_a_run_at_the_price_has_the_threshold_as_its_icer(priced, name, regimen):
     """In as many patients as the analysis says that its base case has."""
     found = priced(name, regimen)

@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.analyses.psa.variance import adjusted_share, variance_by_status, variance_words
+from sim.analyses.psa import variance
+from sim.analyses.psa.variance import (
+    adjusted_share,
+    prior_effects,
+    variance_by_status,
+    variance_words,
+)
 
 DRAWS = 4000
 STATUS = {"a": "calibrated", "b": "calibrated", "c": "prior", "d": "evidence", "e": "assumption"}
@@ -70,3 +76,20 @@ def test_words_begin_with_the_largest_share():
     words = variance_words({"evidence": 0.25, "prior": 0.75, "assumption": 0.0})
     assert words.index("75 %") < words.index("25 %")
     assert "assumptions" not in words
+
+
+@pytest.mark.parametrize("scale", ["identity", "log", "logit"])
+def test_the_effect_of_a_prior_is_what_the_gain_moves_when_its_mean_does(monkeypatch, scale):
+    """Where nothing informs it: its slope times its standard deviation, within 4 errors."""
+    sd, slope, centre = 0.5, 3.0, 0.4
+    z = np.random.default_rng(31).normal(0.0, 1.0, DRAWS)
+    from_scale = {"identity": lambda x: x, "log": np.exp, "logit": lambda x: 1 / (1 + np.exp(-x))}
+    to_scale = {"identity": centre, "log": np.log(centre), "logit": np.log(centre / (1 - centre))}
+    values = from_scale[scale](to_scale[scale] + sd * z)
+    priors = pd.DataFrame({"scale": [scale], "prior_mean": [centre], "prior_sd": [sd]}, index=["c"])
+    monkeypatch.setattr(variance, "load_identification", lambda: priors)
+    (found,) = prior_effects(Draws(pd.DataFrame({"c": values}), slope * sd * z), 1)
+    assert found.parameter == "c"
+    # The variance of a product of a standard normal with itself is 2.
+    assert found.qalys.se == pytest.approx(slope * sd * np.sqrt(2.0 / DRAWS), rel=0.1)
+    assert found.qalys.mean == pytest.approx(slope * sd, abs=4.0 * found.qalys.se)

@@ -150,6 +150,13 @@ def test_acceptability_curves_hold_what_counting_gives(several):
     assert losses["optimal"].mean() > 0.95
 
 
+def test_the_least_expected_loss_of_the_curves_is_the_value_of_perfect_information(several):
+    losses = acceptability_curves(several).groupby("threshold")["expected_loss"].min()
+    expected = [perfect(several, threshold).mean for threshold in losses.index]
+    assert max(expected) > 100.0
+    np.testing.assert_allclose(losses, expected, rtol=1e-9, atol=1e-6)
+
+
 def test_the_grid_reaches_beyond_the_thresholds_and_the_last_switch(several):
     grid = threshold_grid(several, [10_000.0, 20_000.0])
     assert grid[0] == 0.0

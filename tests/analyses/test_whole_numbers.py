@@ -212,3 +212,8 @@ def test_refined_benefits_of_a_count_are_those_of_the_nearest_whole_number():
     xs, _, benefits = found.refined(90)
     assert (xs[0], xs[-1]) == (-0.5, 4.5)
     assert {*np.unique(benefits[0, :, 1])} == {*np.unique(found.grid()[0, :, 1])}
+
+
+def test_a_count_is_the_nearest_whole_number_of_two_the_upper():
+    found = draws.nearest(np.array([0.4, 0.5, 1.49, 2.51]))
+    assert found.tolist() == [0.0, 1.0, 1.0, 3.0]

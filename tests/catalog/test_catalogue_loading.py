@@ -4,6 +4,7 @@ import csv
 import io
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,15 @@ from scipy import stats
 
 from sim.catalog import UNITS, load_catalogue, read_catalogue
 from sim.catalog import reading as catalogue_loading
-from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Uniform, distribution_around
+from sim.catalog.distribution import (
+    Beta,
+    Gamma,
+    Lognormal,
+    Normal,
+    Posterior,
+    Uniform,
+    distribution_around,
+)
 from sim.catalog.values import evaluate
 from sim.errors import UserError
 from sim.layout import parameter_table
@@ -535,6 +544,17 @@ def test_lognormal_from_a_coefficient_of_variation_has_it():
     made = distribution_around(5.0, "lognormal", {"cv": 0.3})
     theirs = stats.lognorm(made.sigma, scale=5.0)
     assert theirs.std() / theirs.mean() == pytest.approx(0.3, rel=1e-12)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.025, 0.3, 0.5, 0.975, 1.0])
+def test_quantile_of_draws_is_that_of_numpy(probability):
+    draws = [3.0, 1.0, 7.0, 2.0, 11.0, 5.0]
+    expected = float(np.quantile(draws, probability))
+    assert Posterior.of(draws).quantile(probability) == pytest.approx(expected, rel=1e-12)
+
+
+def test_interval_is_from_the_2_5_to_the_97_5_percent_quantile():
+    assert Normal(10.0, 2.0).interval() == pytest.approx(stats.norm(10.0, 2.0).interval(0.95))
 
 
 def test_fixed_value_does_not_vary():

@@ -17,10 +17,12 @@ from sim.clinic.disease import (
 )
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import Cause, Event, EventKind
+from sim.engine.life import PatientLife, age_now
 from tests.support.hand_ledger import (
     FOURTH_LINE,
     LATER_LINE,
     THIRD_LINE,
+    ScriptedStreams,
     assert_log,
     live,
     somebody,
@@ -300,6 +302,11 @@ def test_who_passes_the_age_limit_before_the_remission_is_not_transplanted():
     older = somebody(age_years=72.0 - 125.99 / 365.25)
     assert EventKind.TRANSPLANT in happened(live(younger, script | TRANSPLANT, limit).log)
     assert EventKind.TRANSPLANT not in happened(live(older, script, limit).log)
+
+
+def test_age_rises_with_time():
+    life = PatientLife(now=2.5 * 365.25, patient=somebody(age_years=70.2), luck=ScriptedStreams({}))
+    assert age_now(life) == pytest.approx(72.7, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ use seed 20261120 of the keyed streams, n = 20,000, and pass within 4 standard e
 
 import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -28,8 +29,10 @@ from sim.clinic.remission import (
     relapse_hazard_ratio,
     shifted,
     waiting_days,
+    without_further_benefit,
 )
 from sim.clinic.units import NEVER
+from sim.engine.patient_pathway import relapse_or_cure
 from sim.engine.streams import uniforms
 from tests.support.hand_ledger import live, somebody
 
@@ -405,3 +408,17 @@ def test_death_in_remission_stops_at_long_term_survival(day, dies):
     assert (end.kind == EventKind.DEATH) == dies
     if dies:
         assert end.time_days == pytest.approx(28.0 + day, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(40.0, 40.0), (100.0, 100.0), (101.0, 100.5), (300.0, 200.0)]
+)
+def test_only_what_is_left_of_a_remission_after_the_stop_of_benefit_is_halved(days, expected):
+    """The benefit stops on day 100; a relapse that comes before stays where it is."""
+    assert without_further_benefit(days, 100.0, 0.5) == expected
+
+
+@pytest.mark.parametrize(("days", "expected"), [(729.0, 729.0), (730.0, 730.0), (730.5, NEVER)])
+def test_a_relapse_beyond_the_cure_point_never_comes(days, expected):
+    world = SimpleNamespace(rules=SimpleNamespace(cure_point_days=730.0))
+    assert relapse_or_cure(world, days) == expected

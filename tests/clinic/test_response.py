@@ -17,7 +17,9 @@ from sim.clinic.response import (
     response_cycle,
     response_probability,
 )
-from tests.support.hand_ledger import live, somebody
+from sim.engine.life import PatientLife, response_chance
+from sim.simulation.question import ask
+from tests.support.hand_ledger import SCENARIO, ScriptedStreams, live, somebody
 
 RESPONSE = Response(
     baseline_logit=0.96,
@@ -82,6 +84,21 @@ def test_earlier_transplant_counts_as_it_is_now_and_not_as_it_was_at_entry():
     """A patient transplanted since entry has had one, whatever the baseline says."""
     now = probability(somebody(prior_hct=False), prior_hct=True)
     assert now == pytest.approx(expit(0.96 + 0.11), rel=1e-13)
+
+
+def test_a_transplant_since_entry_moves_the_log_odds_of_the_next_response():
+    """By -0.7, the log odds ratio, though there was none at entry."""
+    question = ask(SCENARIO, overrides={"response.prior_hct_log_odds_ratio": -0.7})
+    world = question.model.world()
+    before, after = (
+        response_chance(
+            world,
+            PatientLife(prior_hct=transplanted, patient=somebody(), luck=ScriptedStreams({})),
+            world.regimens[0],
+        )
+        for transplanted in (False, True)
+    )
+    assert logit(after) - logit(before) == pytest.approx(-0.7, rel=1e-9)
 
 
 def test_third_salvage_is_like_second():

@@ -218,6 +218,13 @@ def test_a_second_seizure_in_another_cycle_ends_treatment_for_good():
     begun = days(second, EventKind.CYCLE_STARTED)
     assert len(begun) == 2
     assert days(second, EventKind.TREATMENT_STOPPED) == [begun[1] + 3.0]
+    # A cycle with neurotoxicity but no seizure between the two makes no difference.
+    between = {(RandomDraw.SEIZURE, 1): 0.5, (RandomDraw.SEIZURE, 2): 0.05}
+    again = {(draw, 2): number for (draw, _), number in mild.items()}
+    third = live(somebody(), start | again | between).log
+    begun = days(third, EventKind.CYCLE_STARTED)
+    assert len(begun) == 3
+    assert days(third, EventKind.TREATMENT_STOPPED) == [begun[2] + 3.0]
 
 
 def test_grade_5_ends_in_death_on_its_last_day():

@@ -27,6 +27,31 @@ def test_clearing_leaves_nothing_of_the_life_before():
     assert noted == Noted()
 
 
+@pytest.mark.parametrize(
+    ("response", "relapse", "death", "rfs", "efs"),
+    [
+        (True, 300.0, 500.0, 260.0, 300.0),
+        (True, NEVER, 500.0, 460.0, 500.0),
+        (True, NEVER, NEVER, NEVER, NEVER),
+        (False, NEVER, 500.0, None, 0.0),
+    ],
+)
+def test_survival_without_relapse_and_event_by_hand(response, relapse, death, rfs, efs):
+    """Remission on day 40; who does not respond has the event on day 0 and no time in remission."""
+    nothing = dict.fromkeys(Outcome._fields, False)
+    times = {"remission_days": 40.0, "relapse_days": relapse, "death_days": death}
+    found = Outcome(**{**nothing, "response": response, **times})
+    assert np.isnan(found.rfs_days) if rfs is None else found.rfs_days == rfs
+    assert found.efs_days == efs
+
+
+@pytest.mark.parametrize(("grade", "severe"), [(2, False), (3, True), (4, True), (5, True)])
+@pytest.mark.parametrize("kind", [Toxicity.CRS, Toxicity.HEPATOTOXICITY, Toxicity.INFECTION])
+def test_grade_3_and_above_is_severe(kind, grade, severe):
+    log = [Event(3.0, EventKind.TOXICITY, 1, 0, int(kind), grade, 5.0)]
+    assert getattr(outcome(log), f"severe_{kind.name.lower()}") is severe
+
+
 @pytest.fixture(scope="module", params=CASES)
 def told(request, ask):
     """Return the logs of a case, and all their events in one table."""

@@ -8,7 +8,17 @@ from scipy.stats import halfnorm, norm
 
 from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import Protocol
-from sim.evidence.sampler import Chains, Evidence, Surface, curve_correlation, sample, worst
+from sim.evidence.sampler import (
+    Chains,
+    Evidence,
+    Surface,
+    _log_likelihood,
+    _model,
+    _posterior,
+    curve_correlation,
+    sample,
+    worst,
+)
 from sim.evidence.targets import Target
 from sim.simulation.observables import BITS, Moment, Observable
 
@@ -229,3 +239,50 @@ def test_correlation_can_be_inverted_where_endpoints_are_the_same():
     correlation = curve_correlation([0.5, 0.5, 0.1])
     assert np.linalg.eigvalsh(correlation).min() > 0
     assert (np.diag(correlation) == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("predicted", "expected"), [(1.0, 0.0), (1.9, -0.5), (2.8, -2.0), (0.8, -0.5), (0.6, -2.0)]
+)
+def test_a_prediction_is_measured_by_the_error_of_its_side(predicted, expected):
+    """The value 1 with errors of 0.2 below and 0.9 above; without the constant of the density."""
+    told = [evidence("split", target(1.0, 0.2, 0.9))]
+    found = _log_likelihood(protocol(), told)(np.array([predicted]), np.zeros(1), np.array([1.0]))
+    assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_count_whose_surface_errs_counts_for_less():
+    """Its power is the share of its own variance, 0.488² / (0.488² + 0.3²)."""
+    told = [evidence("blurred", target(logit(0.7), 0.488, events=70.0, n=100), missed=MISSED)]
+    found = _log_likelihood(protocol(), told)(np.array([0.4]), np.array([70.0]), np.zeros(1))
+    whole = 70.0 * np.log(expit(0.4)) + 30.0 * np.log(expit(-0.4))
+    power = 0.488**2 / (0.488**2 + MISSED**2)
+    assert float(found) == pytest.approx(power * whole, rel=1e-5)
+
+
+def test_an_effect_of_a_study_is_its_standard_score_times_the_spread():
+    """The joint density at a point: score 0.3, spread 0.6, standard score of the effect -1.5."""
+    from numpyro.infer.util import log_density
+
+    told = [evidence("grouped", target(1.0, 0.5), effect=1.0)]
+    scores = np.zeros(len(NAMES))
+    scores[NAMES.index("grouped")] = 0.3
+    point = {"scores": scores, "spread": np.array([0.6]), "effects": np.array([[-1.5]])}
+    model = _model(protocol(), told, ["s"])
+    found, _ = log_density(model, (np.zeros(1), np.array([1.0])), {}, point)
+    expected = norm.logpdf(scores).sum() + norm.logpdf(-1.5)
+    expected += halfnorm.logpdf(0.6, scale=SPREAD_SCALE)
+    expected += -0.5 * ((0.3 - 0.6 * 1.5 - 1.0) / 0.5) ** 2
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_effect_that_is_reported_is_its_standard_score_times_the_spread():
+    random = np.random.default_rng(2)
+    drawn = {
+        "scores": random.normal(size=(2, 10, len(NAMES))),
+        "spread": random.uniform(0.1, 0.9, (2, 10, 1)),
+        "effects": random.normal(size=(2, 10, 2, 1)),
+    }
+    found = _posterior(protocol(), ["s", "t"], drawn).effects
+    expected = drawn["spread"][:, :, 0] * drawn["effects"][:, :, 1, 0]
+    np.testing.assert_allclose(found["t.kind"], expected.ravel(), rtol=1e-12)

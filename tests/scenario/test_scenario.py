@@ -442,3 +442,15 @@ def test_a_reader_that_goes_away_is_no_error(monkeypatch):
     result = CliRunner().invoke(commands, ["check", "question.yaml"])
     assert result.exit_code == 1
     assert result.output == ""
+
+
+def test_years_of_a_scenario_have_365_and_a_quarter_days(ask):
+    switches = {
+        "cure_point_years": 3,
+        "benefit_fades_from_years": 0.5,
+        "benefit_fades_to_years": 4,
+    }
+    settings = ask("first_salvage", patients=1, horizon_years=2, switches=switches).model.settings
+    assert settings.horizon_days == 730.5
+    assert settings.cure_point_days == 1095.75
+    assert (settings.benefit_fades_from_days, settings.benefit_fades_to_days) == (182.625, 1461.0)

@@ -217,6 +217,18 @@ def test_what_does_not_happen_is_not_reached(tmp_path):
     assert outcomes["efs_6_months_percent"].mean == 0.0
 
 
+def test_survival_beyond_the_horizon_is_not_known(tmp_path):
+    """Two years are followed: what is alive at three cannot be said."""
+    path = tmp_path / "two_years.yaml"
+    path.write_text(THREE_STRATEGIES.replace("lifetime", "2"), encoding="utf-8")
+    question = ask(path)
+    rows = hand_made_rows([6.0, 2.0, NEVER, 4.0])
+    arms = tuple(hand_made_arm(strategy, rows, {}) for strategy in question.model.strategies)
+    outcomes = summarise(Simulation(question, arms, traces=(), engine="by hand")).arms[0].outcomes
+    assert outcomes["os_24_months_percent"].mean == 25.0
+    assert math.isnan(outcomes["os_36_months_percent"].mean)
+
+
 # By pandas
 
 N = 300
@@ -271,6 +283,14 @@ def test_medians_are_lower_medians(both):
     for name, times in medians.items():
         lower = times.quantile(0.5, interpolation="lower")
         assert outcomes[name].mean == pytest.approx(lower, rel=1e-12)
+
+
+def test_error_of_a_median_is_in_months(both):
+    """Woodruff's by hand, n = 300: ranks 133 and 167 are 1.96 √300 / 2 = 16.97 around 150."""
+    arm, outcomes = both
+    ordered = arm.outcomes["death_days"].sort_values().to_numpy() / MONTH
+    expected = math.sqrt(N) / 2.0 * (ordered[166] - ordered[132]) / (167 - 133)
+    assert outcomes["os_median_months"].se == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("months", OS_LANDMARKS_MONTHS)
