@@ -363,7 +363,9 @@ def test_help_starts_without_the_heavy_libraries() -> None:
     assert imported.isdisjoint({"numpy", "pandas", "pydantic", "rich", "scipy", "simpy"})
 
 
-def test_wheel_holds_every_module_and_the_catalogue(tmp_path: Path) -> None:
+def test_wheel_holds_every_module_the_catalogue_and_what_checks_compare_with(
+    tmp_path: Path,
+) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT,
@@ -372,7 +374,12 @@ def test_wheel_holds_every_module_and_the_catalogue(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
-    shipped = [*files("sim/**/*.py"), *files("sim/catalog/data/**/*.yaml")]
+    shipped = [
+        *files("sim/**/*.py"),
+        *files("sim/catalog/data/**/*.yaml"),
+        *files("sim/analyses/verify/frozen/*.*"),
+        *files("sim/analyses/verify/by_hand/three_patients*"),
+    ]
     missing = {path.relative_to(ROOT).as_posix() for path in shipped} - packed
     assert missing == set()
     assert wheel.name == f"blinsim-{sim.__version__}-py3-none-any.whl"

@@ -19,6 +19,7 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.tornado.analysis import Tornado
 from sim.analyses.tornado.result import read_tornado
 from sim.analyses.validate.result import TABLE as VALIDATION
+from sim.analyses.verify.partition_table import TABLE as PARTITION
 from sim.analyses.verify.result import TABLE as CHECKS
 from sim.analyses.voi.result import read_voi, voi_table
 from sim.errors import UserError
@@ -79,6 +80,14 @@ class Followed:
 
 
 @dataclass(frozen=True)
+class Verified:
+    """The checks: verify.csv, and partitioned survival beside the simulation where it is there."""
+
+    checks: pd.DataFrame
+    partition: pd.DataFrame | None
+
+
+@dataclass(frozen=True)
 class Analyses:
     """The analyses found next to a run; None where one was not run.
 
@@ -91,7 +100,7 @@ class Analyses:
     information: Information | None = None
     priced: PriceAnalysis | None = None
     followed: Followed | None = None
-    verified: pd.DataFrame | None = None
+    verified: Verified | None = None
     validation: pd.DataFrame | None = None
     published: tuple[Published, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -106,13 +115,18 @@ def _followed(stored: Stored) -> Followed:
     return Followed(stored.summary, read_text(stored.folder / "explain.svg"))
 
 
+def _verified(stored: Stored) -> Verified:
+    there = exists(stored.folder / PARTITION.file)
+    return Verified(stored.table(CHECKS), stored.table(PARTITION) if there else None)
+
+
 READERS: Final[Mapping[str, tuple[str, Callable[[Stored], Any]]]] = {
     "probabilistic": ("psa.json", Probabilistic),
     "one_way": ("tornado.json", read_tornado),
     "information": ("voi.json", _information),
     "priced": ("price.json", read_price),
     "followed": ("explain.json", _followed),
-    "verified": ("verify.json", lambda stored: stored.table(CHECKS)),
+    "verified": ("verify.json", _verified),
 }
 
 

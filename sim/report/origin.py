@@ -24,7 +24,7 @@ BY_ANALYSIS: Final = {
     "information": "voi.json, voi.csv, evpi.csv",
     "priced": "price.json, price.csv, price_curve.csv",
     "followed": "explain.json, explain.svg",
-    "verified": "verify.json, verify.csv",
+    "verified": "verify.json, verify.csv, partitioned_survival.csv",
     "validation": "validation.csv",
 }
 ANALYSES: Final = {

@@ -1,4 +1,4 @@
-"""The checks that reviewers ask for, and what each found in this scenario."""
+"""The checks that reviewers ask for, their findings, and partitioned survival beside the simulation."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any, Final
 
 import pandas as pd
 
+from sim.analyses.verify.partition_table import screen_table, sentences
 from sim.analyses.verify.result import FAILED, NOT_APPLICABLE, PASSED
+from sim.layout.cells import typeset
+from sim.report.analyses import Verified
 from sim.report.results import Results
 from sim.report.words import command, signed
 
 COLUMNS: Final = (PASSED, NOT_APPLICABLE, FAILED)
 
 
-def context(results: Results, table: pd.DataFrame) -> dict[str, Any]:
+def context(results: Results, verified: Verified) -> dict[str, Any]:
     """Return the context of the section of verification."""
-    rows = [_row(row) for row in table.to_dict("records")]
+    rows = [_row(row) for row in verified.checks.to_dict("records")]
     counts = Counter(row["verdict"] for row in rows)
     return {
         "number": len(rows),
@@ -28,7 +31,13 @@ def context(results: Results, table: pd.DataFrame) -> dict[str, Any]:
         ],
         "columns": COLUMNS,
         "command": command(results.question, "verify"),
+        "partition": None if verified.partition is None else screen_table(verified.partition),
+        "partition_words": _words(verified.partition),
     }
+
+
+def _words(partition: pd.DataFrame | None) -> list[str]:
+    return [] if partition is None else [typeset(each) for each in sentences(partition)]
 
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
+from sim.analyses.verify.by_hand import PATIENTS, crs
 from sim.clinic.draws import DRAWS, RandomDraw, Time
 from sim.clinic.events import Event, EventKind
 from sim.clinic.units import DAYS_PER_MONTH
@@ -19,11 +20,6 @@ from sim.replay.replay import replay, replay_life
 from sim.simulation.question import ask as ask_file
 from sim.simulation.run import run
 from tests.support.hand_ledger import SCENARIO, ScriptedStreams, assert_ledger, assert_log
-from tests.verification import (
-    test_three_patients_crs,
-    test_three_patients_refractory,
-    test_three_patients_transplanted,
-)
 
 CASES = [
     ("first_salvage", 3),
@@ -403,69 +399,42 @@ def test_a_witness_forgets_nothing_of_a_number_used_twice():
 
 # Three patients computed by hand.
 
-HAND = {
-    "transplanted": (
-        test_three_patients_transplanted,
-        test_three_patients_transplanted.WOMAN,
-        {"perspective.discount_rate_costs": 0.03, "perspective.discount_rate_effects": 0.03},
-    ),
-    "crs": (
-        test_three_patients_crs,
-        test_three_patients_crs.WOMAN,
-        {
-            "hospital.blinatumomab.bag_hours": 96.0,
-            "perspective.discount_rate_costs": 0.035,
-            "perspective.discount_rate_effects": 0.015,
-        },
-    ),
-    "refractory": (
-        test_three_patients_refractory,
-        test_three_patients_refractory.MAN,
-        {"perspective.discount_rate_costs": 0.0, "perspective.discount_rate_effects": 0.0},
-    ),
-}
 
-
-@pytest.fixture(params=HAND)
+@pytest.fixture(params=PATIENTS, ids=lambda patient: patient.name)
 def by_hand(request):
-    """Return a hand-computed patient's module, life and discount rates."""
-    module, patient, overrides = HAND[request.param]
-    question = ask_file(SCENARIO, overrides=overrides)
-    life = replay_life(
-        question, question.model.strategies[0], patient, ScriptedStreams(module.LUCK)
-    )
-    rates = (
-        overrides["perspective.discount_rate_costs"],
-        overrides["perspective.discount_rate_effects"],
-    )
-    return module, life, rates
+    """Return a hand-computed patient and the life as it is replayed."""
+    by_hand = request.param
+    question = ask_file(SCENARIO, overrides=by_hand.overrides)
+    strategy = question.model.strategies[0]
+    luck = ScriptedStreams(by_hand.luck)
+    return by_hand, replay_life(question, strategy, by_hand.patient, luck)
 
 
 def test_the_hand_computed_history_is_told(by_hand):
-    module, life, _ = by_hand
-    assert_log(life.log, module.LOG)
+    patient, life = by_hand
+    assert_log(life.log, patient.log)
     assert all(isinstance(event, Event) for event in life.log)
 
 
 def test_the_hand_computed_ledger_is_told(by_hand):
-    module, life, (costs, effects) = by_hand
+    patient, life = by_hand
     entries = [posting.entry for posting in life.postings]
-    assert_ledger(entries, module.LEDGER, costs=costs, effects=effects)
+    assert_ledger(entries, patient.ledger, costs=patient.costs, effects=patient.effects)
 
 
 def test_the_luck_written_by_hand_is_what_was_drawn(by_hand):
-    module, life, _ = by_hand
+    patient, life = by_hand
     drawn = {(draw.decision, 64 * draw.line + draw.cycle): draw for draw in life.draws}
-    for key, number in module.LUCK.items():
+    for key, number in patient.luck.items():
         assert drawn[key].uniform == number
 
 
 def test_the_chances_written_by_hand_are_those_told():
     """Of the woman with CRS: the comments of her luck, as numbers."""
-    module, patient, overrides = HAND["crs"]
+    overrides = crs.PATIENT.overrides
     question = ask_file(SCENARIO, overrides=overrides)
     strategy = question.model.strategies[0]
-    life = replay_life(question, strategy, patient, ScriptedStreams(module.LUCK))
+    life = replay_life(question, strategy, crs.WOMAN, ScriptedStreams(crs.LUCK))
     told = {draw.decision: draw for draw in life.draws if draw.line == 0 and draw.cycle == 0}
     limits = {
         RandomDraw.RESPONSE: 0.5,

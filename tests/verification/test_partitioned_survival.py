@@ -1,6 +1,6 @@
 """A partitioned-survival model on the curves of the simulated lives.
 
-`tests.support.partitioned_survival` shares no code with the program. The curves are shares of the
+`sim.analyses.verify.partitioned_survival` shares no code with the rest of the program. The curves are shares of the
 same 200,000 patients, so no Monte Carlo error enters: life-years differ by the grid alone, QALYs and
 costs by what two curves cannot see.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sim.analyses.verify.partitioned_survival import Curves, Tariff, curves, partitioned
 from sim.economics.ledger import Account, Category, State
 from sim.simulation.run import run
 from tests.support.one_kind_of_patient import HORIZON_DAYS, SIMPLE, SURVIVOR_DAYS
-from tests.support.partitioned_survival import Curves, Tariff, curves, partitioned
 
 PATIENTS = 200_000
 SEED = 20261130

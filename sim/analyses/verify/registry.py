@@ -11,6 +11,7 @@ from sim.analyses.verify.decisions import DECISIONS
 from sim.analyses.verify.economics import ECONOMICS
 from sim.analyses.verify.engines import ENGINES
 from sim.analyses.verify.flow import FLOW
+from sim.analyses.verify.independent import INDEPENDENT
 from sim.analyses.verify.inputs import INPUTS
 from sim.analyses.verify.randomness import RANDOMNESS
 from sim.analyses.verify.survival import SURVIVAL
@@ -26,6 +27,7 @@ GROUPS: Final[tuple[Group, ...]] = (
     DECISIONS,
     UNCERTAINTY,
     ENGINES,
+    INDEPENDENT,
     CALIBRATION,
 )
 CHECKS: Final[tuple[Check, ...]] = tuple(check for group in GROUPS for check in group)

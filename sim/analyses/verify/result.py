@@ -20,6 +20,7 @@ from sim.analyses.shared.arguments import Option, Out, Seed, Threads, checked
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import summary_json
+from sim.analyses.verify import partition_table
 from sim.analyses.verify.check import Check, Finding
 from sim.analyses.verify.subject import Subject
 from sim.layout.progress import steps_progress
@@ -51,6 +52,9 @@ TABLE: Final = Schema(
 )
 """A row for each check."""
 SUMMARY: Final = f"{VERIFY}.json"
+INDEPENDENT: Final = "independent"
+"""The group that compares with partitioned survival."""
+PARTITION: Final = partition_table.TABLE.file.removesuffix(".csv")
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def examined(check: Check, subject: Subject) -> Examined:
 
 
 class VerifyResult(Result):
-    """The checks of a scenario, and what each of them found.
+    """The checks of a scenario, what each of them found, and partitioned survival beside it.
 
     Attributes
     ----------
@@ -100,12 +104,19 @@ class VerifyResult(Result):
     """
 
     COMMAND = VERIFY
-    FILES = (TABLE.file, SUMMARY)
+    FILES = (TABLE.file, partition_table.TABLE.file, SUMMARY)
 
-    def __init__(self, scenario: Scenario, subject: Subject, found: Sequence[Examined]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        subject: Subject,
+        found: Sequence[Examined],
+        partition: pd.DataFrame | None = None,
+    ) -> None:
         self.scenario = scenario
         self._subject_examined = subject
         self._found = tuple(found)
+        self._partition = partition
 
     @property
     def _subject(self) -> str:
@@ -114,7 +125,10 @@ class VerifyResult(Result):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The table by the name of its file, without its suffix."""
-        return {VERIFY: self.verify}
+        found = {VERIFY: self.verify}
+        if self._partition is not None:
+            found[PARTITION] = self._partition
+        return found
 
     @property
     def verify(self) -> pd.DataFrame:
@@ -134,7 +148,8 @@ class VerifyResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return {TABLE.file: in_csv(self.verify), SUMMARY: self.json()}
+        tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
+        return {**tables, SUMMARY: self.json()}
 
     def json(self) -> str:
         """Return the counts and the table as JSON text."""
@@ -142,6 +157,8 @@ class VerifyResult(Result):
             verdict.replace(" ", "_"): count for verdict, count in self.counts.items()
         }
         summary["checks"] = records(self.verify)
+        if self._partition is not None:
+            summary[PARTITION] = records(self._partition)
         return summary_json(self._subject_examined.question, VERIFY, summary)
 
     def print_to(self, console: Console) -> None:
@@ -149,6 +166,10 @@ class VerifyResult(Result):
         print_paragraph(console, self.scenario.title, style="bold")
         for group, found in groupby(self._found, key=lambda each: each.check.group):
             print_table(console, _table(group, found))
+        if self._partition is not None:
+            print_table(console, partition_table.screen_table(self._partition))
+            for sentence in partition_table.sentences(self._partition):
+                print_paragraph(console, sentence)
         for each in self._found:
             if each.finding.passed is False:
                 print_paragraph(console, each.problem)
@@ -205,7 +226,8 @@ def verify(
     seed
         In place of the scenario's.
     out
-        Folder for the files: the checks with what was observed, as a table and as JSON.
+        Folder for the files: the checks with what was observed, as a table and as JSON, and
+        partitioned survival beside the simulation.
     threads
         As for `run`.
 
@@ -233,4 +255,14 @@ def verify(
         for check in checks:
             found.append(examined(check, subject))
             advance(1)
-    return written(VerifyResult(chosen, subject, found), folder)
+    return written(VerifyResult(chosen, subject, found, _partition(subject, found)), folder)
+
+
+def _partition(subject: Subject, found: Iterable[Examined]) -> pd.DataFrame | None:
+    """Return the table of partitioned survival, where its checks were examined to their end."""
+    of_group = [each.finding for each in found if each.check.group == INDEPENDENT]
+    if not of_group or any(finding.observed == ENDED for finding in of_group):
+        return None
+    from sim.analyses.verify.partition import table_of
+
+    return table_of(subject)

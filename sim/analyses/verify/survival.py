@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -56,6 +57,7 @@ WITHOUT_DEATHS: Final = {
     "horizon_years": 10,
 }
 """Nobody dies before response is assessed but of leukaemia that does not respond."""
+SURVIVOR_RATIO: Final = "survivor.mortality_ratio"
 NO_MORTALITY: Final = "background mortality is off"
 NO_TRANSPLANT: Final = "allo-HCT is off"
 
@@ -358,7 +360,11 @@ def no_hazard_below_the_population(subject: Subject) -> Finding:
         ]
         for patient, lived in zip(patients(subject), years, strict=True)
     ]
-    return never_above(reached, drawn, "lives")
+    found = never_above(reached, drawn, "lives")
+    ratio = model_of(subject).rules.mortality_ratio
+    if found.passed is False and ratio < 1.0:
+        return replace(found, why=f"{SURVIVOR_RATIO} is {ratio:g}")
+    return found
 
 
 def _table(subject: Subject, patient: Patient) -> LifeTable:

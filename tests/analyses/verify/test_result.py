@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from sim import Scenario, UserError, verify
 from sim.analyses.verify import registry
 from sim.analyses.verify.check import Finding, Group, does_not_apply
+from sim.analyses.verify.partition_table import TABLE
 from sim.analyses.verify.registry import CHECKS, GROUPS, checks_of
 from sim.cli import commands
 from sim.simulation.question import with_numbers
@@ -24,6 +25,7 @@ GROUP_NAMES = [
     "decisions",
     "uncertainty",
     "engines",
+    "independent",
     "calibration",
 ]
 OURS = ["inputs", "flow", "economics"]
@@ -192,6 +194,64 @@ def test_mortality_below_that_of_the_population_is_found():
     found = verify(planted(survivor__mortality_ratio=0.01), groups=["survival"]).verify
     claims = found.loc[found["verdict"] == "failed", "claim"]
     assert claims.str.contains("general population").any()
+
+
+FAULTY_FILES = {
+    "utility above 1": (
+        "utility.complete_remission: 1.5",
+        "utility.complete_remission",
+        "at most 1",
+    ),
+    "negative cost": ("cost.blinatumomab.vial: -5", "cost.blinatumomab.vial", "at least 0"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY_FILES)
+def test_an_impossible_number_of_a_file_is_named_and_nothing_is_written(name, tmp_path):
+    line, key, limit = FAULTY_FILES[name]
+    path, out = tmp_path / "wrong.yaml", tmp_path / "out"
+    path.write_text(f"extends: {MAIN}\nparameters:\n  {line}\n")
+    ended = CliRunner().invoke(commands, ["verify", str(path), "--out", str(out)])
+    assert ended.exit_code == 2
+    (said,) = ended.stderr.splitlines()
+    assert said.startswith("error: ")
+    assert f"wrong.yaml:3: parameters.{key}: " in said
+    assert limit in said
+    assert not out.exists()
+
+
+def test_a_hazard_of_a_file_below_the_background_is_named_and_ends_with_1(tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(f"extends: {MAIN}\nparameters:\n  survivor.mortality_ratio: 0.5\n")
+    ended = CliRunner().invoke(commands, ["verify", str(path), "--group", "survival"])
+    assert ended.exit_code == 1
+    said = " ".join(ended.stdout.split())
+    assert "survival.8: survivor.mortality_ratio is 0.5. Look for" in said
+    assert "1 failed" in said
+
+
+# Partitioned survival
+
+
+def test_partitioned_survival_is_shown_and_written(tmp_path):
+    found = verify(MAIN, groups=["independent"], out=tmp_path, threads=1)
+    assert not found.failed
+    text = " ".join(str(found).split())
+    assert "Against Salvage chemotherapy, Blinatumomab gains" in text
+    assert "Life-years, partitioned" in text
+    table = TABLE.read(tmp_path)
+    assert table.equals(found.tables["partitioned_survival"])
+    (gained,) = table[table["item"] == "qalys_gained"].to_dict("records")
+    assert (gained["strategy"], gained["comparator"]) == ("blinatumomab", "Salvage chemotherapy")
+    told = json.loads((tmp_path / "verify.json").read_text(encoding="utf-8"))
+    assert len(told["partitioned_survival"]) == len(table)
+
+
+def test_without_its_checks_partitioned_survival_is_not_there(one_of_each):
+    found = verify(MAIN)
+    assert list(found.tables) == ["verify"]
+    assert set(found.files()) == {"verify.csv", "verify.json"}
+    assert "partitioned" not in str(found)
 
 
 # Shipped scenarios

@@ -3,25 +3,31 @@
 With OS(t) and EFS(t) on a grid, ``EFS`` of the patients are event-free, ``OS - EFS`` live after an
 event, and ``1 - OS`` are dead. Amounts are areas under these curves by the trapezium rule, times a
 utility or a price, discounted in the middle of each interval. The curves say nothing about what
-happens inside a state.
+happens inside a state. Nothing is imported from the program.
+
+Source of the method: Woods B, Sideris E, Palmer S, Latimer N, Soares M, NICE DSU Technical Support
+Document 19, 2017, "Partitioned survival analysis for decision modelling in health care: a
+critical review".
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-DAYS_PER_MONTH = 30.4375
-DAYS_PER_YEAR = 365.25
+Array = npt.NDArray[np.float64]
+DAYS_PER_MONTH: Final = 30.4375
+DAYS_PER_YEAR: Final = 365.25
 
 
 class Curves(NamedTuple):
     """Shares alive, and alive without an event, on days that rise from 0 to the horizon."""
 
-    days: np.ndarray
-    overall: np.ndarray
-    event_free: np.ndarray
+    days: Array
+    overall: Array
+    event_free: Array
 
 
 class Tariff(NamedTuple):
@@ -47,20 +53,22 @@ class Totals(NamedTuple):
     after_event_cost: float
 
 
-def curves(days: np.ndarray, death_days: np.ndarray, event_days: np.ndarray) -> Curves:
-    """Shares of single patients alive and event-free on each day; an event is no later than death."""
+def curves(days: Array, death_days: Array, event_days: Array) -> Curves:
+    """Return the shares alive and event-free on each day; an event is no later than death."""
 
-    def share_beyond(times: np.ndarray) -> np.ndarray:
-        return 1.0 - np.searchsorted(np.sort(times), days, side="right") / len(times)
+    def share_beyond(times: Array) -> Array:
+        found: Array = 1.0 - np.searchsorted(np.sort(times), days, side="right") / len(times)
+        return found
 
     overall = share_beyond(death_days)
     event_free = share_beyond(np.minimum(event_days, death_days))
     return Curves(days, overall, event_free)
 
 
-def areas(days: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Years under a curve in each interval, by the trapezium rule."""
-    return np.diff(days) * (share[1:] + share[:-1]) / 2.0 / DAYS_PER_YEAR
+def areas(days: Array, share: Array) -> Array:
+    """Return the years under a curve in each interval, by the trapezium rule."""
+    found: Array = np.diff(days) * (share[1:] + share[:-1]) / 2.0 / DAYS_PER_YEAR
+    return found
 
 
 def partitioned(curves: Curves, tariff: Tariff) -> Totals:
