@@ -217,7 +217,7 @@ def test_everything_that_the_committee_needs_is_shown(full_page):
         "what-if": "what-ifs, against",
         "threshold": "Flips at",
         "validation": "Held out",
-        "verification": "0 failed",
+        "verification": "failed 0",
         "assumptions": "What it cannot tell",
     }
     for name, part in shown.items():
