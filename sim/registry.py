@@ -47,6 +47,8 @@ COMMANDS: Final = (
     Command("morris", "analyses.morris.result", "Screen the parameters by elementary effects."),
     Command("what-if", "analyses.what_if.result", "Run the what-ifs of a scenario side by side."),
     Command("check", "commands.listings", "Check a scenario, and say where it is wrong and why."),
+    Command("new", "commands.authoring", "Write a scenario to begin with, each key explained."),
+    Command("schema", "commands.authoring", "Print the JSON schema of scenarios or catalogues."),
     Command("show", "commands.listings", "Print a scenario with all defaults and their origins."),
     Command("parameters", "commands.listings", "List the parameters with their sources."),
     Command("calibrate", "commands.calibrate", "Fit the model to published endpoints."),

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, NamedTuple, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     FiniteFloat,
     PlainValidator,
@@ -91,7 +92,10 @@ def _known(keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 
 SourceKeys = Annotated[
     tuple[str, ...],
-    BeforeValidator(lambda written: written if isinstance(written, list | None) else [written]),
+    BeforeValidator(
+        lambda written: written if isinstance(written, list | None) else [written],
+        json_schema_input_type=str | list[str],
+    ),
     Field(min_length=1, strict=False),
     AfterValidator(_known),
 ]
@@ -307,11 +311,18 @@ class OwnNumber(Part):
     interval of the distribution.
     """
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     value: FiniteFloat
+    """The value, in the unit of the parameter."""
     distribution: WrittenDistribution | None = None
+    """Of the value: it is then drawn; fixed without one."""
     range: Pair | None = None
+    """Ends of a one-way analysis."""
     source: Text | None = None
+    """Where it comes from, in words."""
     place: Text | None = None
+    """The place in the source."""
 
     @property
     def uncertainty(self) -> Distribution:
@@ -345,7 +356,9 @@ def _own_number(written: Any, read: ValidatorFunctionWrapHandler) -> Any:  # noq
     return OwnNumber(value=_NUMBER.validate_python(written))
 
 
-OwnValue = Annotated[OwnNumber, WrapValidator(_own_number)]
+OwnValue = Annotated[
+    OwnNumber, WrapValidator(_own_number, json_schema_input_type=float | OwnNumber)
+]
 """A number, or keys and values with the number's uncertainty and source."""
 
 

@@ -15,10 +15,22 @@ Role = Literal["fit", "held_out", "described"]
 
 
 def check(scenario: Path) -> None:
-    """Check a scenario, and say where it is wrong and why.
+    """Check a scenario, and say where it is wrong and why: every mistake on a line of its own.
 
-    The life tables that the scenario and its what-ifs name are read too.
+    The files that the scenario and its what-ifs name are read too: life tables, catalogues, patients.
     """
+    from sim.scenario.loading import ScenarioError
+
+    try:
+        _check(scenario)
+    except ScenarioError as error:
+        *others, last = error.every
+        for each in others:
+            click.echo(f"error: {each}", err=True)
+        raise last from None
+
+
+def _check(scenario: Path) -> None:
     from sim.layout.cells import patients_in_words
     from sim.layout.parameter_table import life_table_lines
     from sim.scenario.loading import what_if

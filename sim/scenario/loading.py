@@ -38,10 +38,21 @@ from sim.scenario.schema import LATER_CARE, PatientsFile, Scenario
 
 
 class ScenarioError(UserError):
-    """The first mistake of a scenario, with the number of `more` that were found."""
+    """The first mistake of a scenario, with the number of `more` that were found.
 
-    def __init__(self, first: Mistake, file: str, line: int | None, more: int) -> None:
+    `every` holds an error for each mistake, in the order of the files.
+    """
+
+    def __init__(
+        self,
+        first: Mistake,
+        file: str,
+        line: int | None,
+        more: int,
+        every: tuple[ScenarioError, ...] = (),
+    ) -> None:
         self.more = more
+        self.every = every or (self,)
         super().__init__(
             first.problem,
             file=file,
@@ -65,9 +76,13 @@ def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
         origin = top.nearest_origin(mistake.path)
         return mistake.is_missing, origin.rank, origin.line
 
-    first = min(mistakes, key=place)
-    origin = top.nearest_origin(first.path)
-    return ScenarioError(first, origin.file, origin.line or None, len(mistakes) - 1)
+    def error(mistake: Mistake, *every: ScenarioError) -> ScenarioError:
+        origin = top.nearest_origin(mistake.path)
+        more = max(len(every) - 1, 0)
+        return ScenarioError(mistake, origin.file, origin.line or None, more, every)
+
+    ordered = sorted(mistakes, key=place)
+    return error(ordered[0], *map(error, ordered))
 
 
 CATALOGUE: Final = "catalogue"

@@ -65,18 +65,26 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
     raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
 
 
+class Described(Part):
+    """A part whose keys are described in the JSON schema by the texts below them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
 _Number = Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
 _NUMBER: Final = TypeAdapter(_Number, config=ConfigDict(strict=True))
 
 
-class PatientsFile(Part):
+class PatientsFile(Described):
     """The user's own patients: a file with one row each, repeated in order to reach the `number`.
 
     Without a `number` every row is one patient.
     """
 
     file: Annotated[str, Field(min_length=1)]
+    """CSV or Parquet, one row a patient; relative to the file that names it."""
     number: _Number | None = None
+    """How many patients to simulate: the rows are repeated in order. By default each row once."""
 
 
 def _patients(value: Any) -> int | PatientsFile:  # noqa: ANN401
@@ -98,7 +106,7 @@ Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Patients = Annotated[
     int | PatientsFile,
     PlainSerializer(_plain_patients, return_type=Any),
-    PlainValidator(_patients),
+    PlainValidator(_patients, json_schema_input_type=_Number | PatientsFile),
 ]
 Bounds = Annotated[
     tuple[Annotated[float, Field(strict=True)], ...], Field(min_length=1, strict=False)
@@ -111,18 +119,30 @@ def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
     return True if value is True else _BOUNDS.validate_python(value)
 
 
-Bands = Annotated[Literal[True] | tuple[float, ...], PlainValidator(_bands)]
-Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
+Bands = Annotated[
+    Literal[True] | tuple[float, ...],
+    PlainValidator(_bands, json_schema_input_type=Literal[True] | list[float]),
+]
+_Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]
+Horizon = Annotated[
+    float | Literal["lifetime"],
+    PlainValidator(_horizon, json_schema_input_type=_Years | Literal["lifetime"]),
+]
 
 
-class Strategy(Part):
+class Strategy(Described):
     """A sequence of regimens, one line of treatment each, and the care after the last."""
 
     name: Name
+    """How commands and files name the strategy."""
     label: Name | None = None
+    """How tables and figures show it."""
     sequence: Annotated[tuple[str, ...], Field(max_length=MOST_REGIMENS, strict=False)]
+    """Regimens in order, a line of treatment each: the next one after failure or relapse."""
     then: LaterCare
+    """Care after the last regimen."""
     maintenance: bool = False
+    """Whether responders go on to maintenance cycles, where the regimen has them."""
 
     @property
     def shown_name(self) -> str:
@@ -130,30 +150,43 @@ class Strategy(Part):
         return self.label or self.name
 
 
-class Discounting(Part):
+class Discounting(Described):
     """Annual effective discount rates; ``None`` is the perspective's."""
 
     costs: Rate | None = None
+    """Of costs."""
     effects: Rate | None = None
+    """Of life-years and QALYs."""
 
 
-class Switches(Part):
+class Switches(Described):
     """Structural assumptions that can be chosen, or turned on or off."""
 
     background_mortality: bool = True
+    """Death from other causes, by the life table."""
     benefit_after_stopping: bool = True
+    """A regimen's effect on relapse lasts after its last cycle."""
     benefit_fades_from_years: NotNegative | None = None
+    """Years from response after which the effect on relapse begins to fade."""
     benefit_fades_to_years: NotNegative | None = None
+    """Years from response after which nothing of the effect is left."""
     cure_point_years: Positive | None = None
+    """Years in remission after which there is no relapse; by default there is no such point."""
     relapse_distribution: RelapseDistribution = "lognormal"
+    """Distribution of the time from remission to relapse."""
     toxicity: bool = True
+    """Adverse events of the regimens, with their costs and losses of utility."""
     transplant: bool = True
+    """Allo-HCT of candidates in remission."""
     survivor_mortality_ratio: bool = True
+    """Long-term survivors die more often than the general population."""
     utility_age_cap: bool = True
+    """No utility is above that of the general population of the same age and sex."""
     vial_sharing: bool = False
+    """What is left in a vial is given to another patient, and not paid for."""
 
 
-class WhatIf(Part):
+class WhatIf(Described):
     """The same question with some keys changed, as an extending file would change them.
 
     `factors` multiply the values of parameters, `shifts` are added to them. A key that is not given
@@ -161,8 +194,11 @@ class WhatIf(Part):
     """
 
     label: Name | None = None
+    """How tables and figures show it."""
     factors: Mapping[str, Positive] = Field(default_factory=dict)
+    """Numbers by which values of parameters are multiplied."""
     shifts: Mapping[str, float] = Field(default_factory=dict)
+    """Numbers that are added to values of parameters."""
     description: Any = None
     population: Any = None
     setting: Any = None
@@ -187,30 +223,49 @@ class WhatIf(Part):
         return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
 
 
-class Scenario(Part):
+class Scenario(Described):
     """A scenario: patients, strategies, perspective, horizon and assumptions."""
 
     title: Annotated[str, Field(min_length=1)]
+    """The question in one line."""
     description: str = ""
+    """What is asked and why, in a few sentences."""
     catalogue: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Folders or files with regimens, populations, perspectives and prices of your own."""
     population: str
+    """The patients: a cohort's baseline table, by its name in the catalogue."""
     patients: Patients
+    """How many are simulated under each strategy, or a file of your own patients."""
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+    """Of the random numbers: the same seed gives the same patients and the same answer."""
     setting: Setting
+    """Whose efficacy and toxicity apply where the two differ."""
     study: StudyEffect = "average"
+    """Results for the average of all studies, or the prediction of one to come."""
     perspective: str
+    """Who pays: prices, utilities, discounting and life table, by its name in the catalogue."""
     horizon_years: Horizon
+    """How long costs and effects are counted: a number of years, or a lifetime."""
     discounting: Discounting = Discounting()
+    """Annual rates; by default the perspective's."""
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, strict=False)] | None = None
+    """What a QALY is worth, one or more amounts; by default the perspective's."""
     comparator: str | None = None
+    """The strategy that the others are compared with; by default the first."""
     strategies: Annotated[
         tuple[Strategy, ...], Field(min_length=1, max_length=MOST_STRATEGIES, strict=False)
     ]
+    """The treatment sequences to compare, in the same patients."""
     parameters: Mapping[str, OwnValue] = Field(default_factory=dict)
+    """Values in place of the catalogue's, each a number or keys with its uncertainty and source."""
     switches: Switches = Switches()
+    """Structural assumptions."""
     life_table: str | None = None
+    """Background mortality: a name in the catalogue or a CSV file; by default the perspective's."""
     subgroups: Mapping[str, Bands] = Field(default_factory=dict)
+    """Characteristics by which results are given too: true, or for an amount the bounds of bands."""
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
+    """The same question with some keys changed, by name."""
 
     _own_patients: OwnPatients | None = PrivateAttr(default=None)
 
