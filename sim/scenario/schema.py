@@ -110,7 +110,15 @@ def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
     return True if value is True else _BOUNDS.validate_python(value)
 
 
-Bands = Annotated[Literal[True] | tuple[float, ...], PlainValidator(_bands)]
+def _plain_bands(value: Literal[True] | tuple[float, ...]) -> Any:  # noqa: ANN401
+    return value if value is True else list(value)
+
+
+Bands = Annotated[
+    Literal[True] | tuple[float, ...],
+    PlainSerializer(_plain_bands, return_type=Any),
+    PlainValidator(_bands),
+]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
 
