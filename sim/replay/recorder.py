@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto, unique
+from math import isnan
 from types import CodeType, FrameType
 from typing import Any, Final
 
@@ -294,6 +295,9 @@ class DrawRecorder(Luck):
             return number.draw
         for name in NUMBER_DRAWN:
             if name in call.arguments:
+                if isnan(call.arguments[name]):
+                    # Not drawn: the characteristic is given.
+                    return None
                 # A number divided by a share is identified by the comparison just made with the
                 # share.
                 return self._steps.get(call.arguments[name], self._last)

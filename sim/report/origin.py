@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sim.layout.run_columns import EVENTS, TABLES
+from sim.layout.run_columns import OPTIONAL, TABLES
 from sim.report import stored
 from sim.report.analyses import Analyses
 from sim.report.references import References
@@ -14,7 +14,7 @@ from sim.report.words import capital, command, spaced
 
 FILES: Final = (
     "summary.json",
-    *(name for name in TABLES if name != EVENTS.file),
+    *(name for name, schema in TABLES.items() if schema not in OPTIONAL),
     "provenance.json",
     "citations.txt",
 )

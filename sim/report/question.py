@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.layout.cells import patients_in_words
+from sim.layout.own_patients import own_patients_lines
 from sim.layout.parameter_table import NAME
 from sim.report.analyses import Analyses
 from sim.report.results import Results
@@ -24,6 +25,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
     population = question.catalogue.populations[scenario.population]
     facts = [
         ("Patients", f"{population.label}. {population.description}"),
+        *own_patients_lines(question),
         ("Setting", f"{capital(spaced(scenario.setting))}; results are {STUDIES[scenario.study]}"),
         ("Perspective", f"{perspective.label}. {perspective.description}"),
         ("Money", f"{summary['currency']} at the prices of {summary['price_year']}"),

@@ -15,7 +15,7 @@ from sim.analyses.shared.stored import Stored, belongs
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS
-from sim.layout.run_columns import EVENTS, TABLES
+from sim.layout.run_columns import OPTIONAL, TABLES
 from sim.layout.schema import read_json, read_text
 from sim.simulation.question import Question
 
@@ -134,7 +134,9 @@ def read_results(folder: Path, question: Question) -> Results:
         summary=run.summary,
         provenance=read_json(folder / "provenance.json"),
         citations=read_text(folder / "citations.txt"),
-        tables={name: run.table(schema) for name, schema in TABLES.items() if schema != EVENTS},
+        tables={
+            name: run.table(schema) for name, schema in TABLES.items() if schema not in OPTIONAL
+        },
         beside=[
             {**read_json(path), "name": path.stem.removeprefix(BESIDE)}
             for path in sorted(folder.glob(f"{BESIDE}*.json"))

@@ -16,7 +16,7 @@ from sim.scenario.patient_columns import Batch, Cells, Column
 Batches = Callable[[Mapping[str, Column]], Iterator[Batch]]
 PARQUET: Final = ".parquet"
 BATCH_ROWS: Final = 1 << 17
-BLOCK_BYTES: Final = 1 << 23
+BLOCK_BYTES: Final = 1 << 21
 EMPTY: Final = ("", "NA", "NaN", "nan", "null")
 """Spreadsheets, R, Python and databases write these for a cell without a value."""
 YES: Final = ("1", "yes", "true", "y", "1.0")
@@ -42,7 +42,7 @@ def _parquet(path: Path) -> tuple[list[str], Batches]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"is not a Parquet file ({_short(error)})", file=path) from None
     names = list(file.schema_arrow.names)

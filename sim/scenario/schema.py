@@ -119,8 +119,13 @@ def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
     return True if value is True else _BOUNDS.validate_python(value)
 
 
+def _plain_bands(value: Literal[True] | tuple[float, ...]) -> Any:  # noqa: ANN401
+    return value if value is True else list(value)
+
+
 Bands = Annotated[
     Literal[True] | tuple[float, ...],
+    PlainSerializer(_plain_bands, return_type=Any),
     PlainValidator(_bands, json_schema_input_type=Literal[True] | list[float]),
 ]
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]

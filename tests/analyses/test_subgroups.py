@@ -12,6 +12,8 @@ import yaml
 
 from sim import Scenario, UserError, run
 from sim.analyses.run import result
+from sim.layout.run_columns import SUBGROUP_VALUES
+from sim.layout.run_columns import SUBGROUPS as SUBGROUPS_TABLE
 from tests.support.places import SCENARIOS
 
 N = 1500
@@ -183,9 +185,23 @@ def test_subgroups_are_printed_written_and_read_back(tmp_path):
     assert "below 40" in said
     assert "40 or more" in said
     assert "Choosing by age years gains" in said
+    for schema in (SUBGROUPS_TABLE, SUBGROUP_VALUES):
+        header, *rows = (tmp_path / "out" / schema.file).read_text().splitlines()
+        assert header == ",".join(schema.names)
+        assert rows
     again = type(answer).read(path, tmp_path / "out")
     assert str(again) == said
     assert again.subgroups.equals(answer.subgroups)
+
+
+def test_a_scenario_with_subgroups_is_shown_as_it_is_written(tmp_path):
+    path = question(tmp_path, subgroups={"age_years": [40], "sex": True})
+    shown = str(Scenario.load(path))
+    assert "  age_years: [40]" in shown
+    assert "  sex: true" in shown
+    (tmp_path / "shown.yaml").write_text(shown)
+    again = Scenario.load(tmp_path / "shown.yaml").question.scenario
+    assert again.subgroups == {"age_years": (40.0,), "sex": True}
 
 
 def test_without_subgroups_there_are_no_files_of_them(tmp_path):

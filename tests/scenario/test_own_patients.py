@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from sim import Scenario
+from sim import Scenario, explain
 from sim.cli import commands
 from sim.clinic.patient import Given, Patient
 from sim.errors import UserError
@@ -345,6 +345,30 @@ def test_a_file_that_changed_is_another_question():
     second = Scenario.load("question.yaml").question
     assert first.own_patients.sha256 != second.own_patients.sha256
     assert fingerprint(first) != fingerprint(second)
+
+
+def test_check_and_show_say_where_the_patients_come_from():
+    write()
+    checked = CliRunner().invoke(commands, ["check", "question.yaml"])
+    assert "Own patients: cohort.csv, 3 rows" in checked.output
+    shown = CliRunner().invoke(commands, ["show", "question.yaml"])
+    assert "  file: cohort.csv" in shown.output
+    Path("shown.yaml").write_text(shown.output)
+    assert Scenario.load("shown.yaml").question.own_patients.number == 3
+
+
+def test_a_replayed_patient_shows_no_draw_of_what_is_given():
+    write()
+    found = explain("question.yaml", patient=1)
+    said = str(found)
+    assert "woman of 24, 61 kg, 165 cm, second salvage, earlier allo-HCT" in " ".join(said.split())
+    entry = said.split("what it was drawn from")[1].split("Where the lives part")[0]
+    drawn = re.findall(r"^  ([A-Za-z0-9 -]+?)  +(?:yes|no) ", entry, re.MULTILINE)
+    assert drawn == [
+        *("Ph-positive", "KMT2A-rearranged", "high blast burden"),
+        *("CNS disease", "extramedullary disease"),
+    ]
+    assert "nan" not in entry
 
 
 def test_every_characteristic_has_one_column():

@@ -23,6 +23,7 @@ OTHER = {
     "strategies": [{"name": "i", "sequence": ["inotuzumab"], "then": "supportive_care"}],
     "parameters": {"utility.on_treatment": 0.4},
     "life_table": "uk_2017_2019",
+    "subgroups": {"sex": True},
     "what_ifs": {"whole_life": {"horizon_years": 20}},
 }
 """Another value of every key but the switches."""
