@@ -34,6 +34,7 @@ SEQUENCES = (
     "salvage_chemotherapy blinatumomab",
     "blinatumomab salvage_chemotherapy blinatumomab",
     "inotuzumab inotuzumab",
+    "brexucabtagene blinatumomab brexucabtagene",
     "blinatumomab_mrd blinatumomab_tki",
     "",
 )

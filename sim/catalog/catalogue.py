@@ -69,7 +69,7 @@ class LifeTable(Part):
 
 ALWAYS_NEEDED: Final = ("usual_care", "supportive_care")
 """Regimens that any strategy can end in, so that every run needs their parameters."""
-REGIMEN_KINDS: Final = ("continuous_infusion", "chemotherapy", "injections", "care")
+REGIMEN_KINDS: Final = ("continuous_infusion", "chemotherapy", "injections", "cell_therapy", "care")
 TARGETS: Final = ("cd19", "cd22", "none")
 
 _Part = TypeVar("_Part")

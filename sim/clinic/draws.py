@@ -56,6 +56,8 @@ class RandomDraw(IntEnum):
     NEXT_LINE = 34
     # 35 and 36 are retired.
     SURVIVAL_AFTER_RELAPSE = 37
+    CELL_MANUFACTURE = 38
+    FIT_FOR_CELLS = 39
 
     # Once per transplant.
     TRANSPLANT_DEATH = 40
@@ -282,6 +284,12 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
     ),
     RandomDraw.SURVIVAL_AFTER_RELAPSE: Time(
         Patients.RELAPSED, "death of leukaemia", Form.EXPONENTIAL
+    ),
+    RandomDraw.CELL_MANUFACTURE: Chance(
+        Patients.TREATED, "manufacture of cells fails", "cells are made", rare=True
+    ),
+    RandomDraw.FIT_FOR_CELLS: Chance(
+        Patients.TREATED, "not infused with the cells made", "infused", rare=True
     ),
     RandomDraw.TRANSPLANT_DEATH: Chance(
         Patients.TRANSPLANTED, "early transplant death", "no early transplant death"

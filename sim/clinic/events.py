@@ -39,6 +39,9 @@ class EventKind(IntEnum):
     DEATH = 20  # detail: Cause
     HORIZON = 21
     MRD_ASSESSED = 22  # of MRD only, after its first cycle; value: 1.0 negative, 0.0 positive
+    LEUKAPHERESIS = 23
+    CELLS_INFUSED = 24
+    CELLS_NOT_GIVEN = 25  # detail: Cells, the reason
 
 
 @unique
@@ -184,6 +187,8 @@ EVENTS: Final[Mapping[EventKind, EventFacts]] = {
             RandomDraw.RESPONSE,
             RandomDraw.RESPONSE_CYCLE,
             RandomDraw.PROGRESSION_AFTER_FIRST_CYCLE,
+            RandomDraw.CELL_MANUFACTURE,
+            RandomDraw.FIT_FOR_CELLS,
         ),
         Role.COURSE,
         "no response",
@@ -245,6 +250,15 @@ EVENTS: Final[Mapping[EventKind, EventFacts]] = {
     ),
     EventKind.MRD_ASSESSED: EventFacts(
         "MRD", (RandomDraw.MRD,), Role.COURSE, "MRD assessed", described_by=(RandomDraw.MRD,)
+    ),
+    EventKind.LEUKAPHERESIS: EventFacts("leukapheresis", (RandomDraw.CD19_LOSS,), Role.DELIVERY),
+    EventKind.CELLS_INFUSED: EventFacts(
+        "cells infused", (RandomDraw.CELL_MANUFACTURE, RandomDraw.FIT_FOR_CELLS), Role.DELIVERY
+    ),
+    EventKind.CELLS_NOT_GIVEN: EventFacts(
+        "no cells infused",
+        (RandomDraw.CD19_LOSS, RandomDraw.CELL_MANUFACTURE, RandomDraw.FIT_FOR_CELLS),
+        Role.ASIDE,
     ),
 }
 

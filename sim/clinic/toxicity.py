@@ -74,16 +74,19 @@ def toxicity_occurs(risk: Risk, u: float, *, first_cycle: bool) -> bool:
     return u < risk.severe_probability * ratio + risk.mild_probability * ratio
 
 
-def grade(risk: Risk, course: Course, u: float, *, first_cycle: bool) -> int:
+def grade(
+    risk: Risk, course: Course, u: float, *, first_cycle: bool, fatal_ratio: float = 1.0
+) -> int:
     """Return the grade at `u`: 0 (none), 2 (grade 1-2), 3, 4 or 5.
 
     The worst grades take the lowest numbers, so that a higher risk never makes the same
-    patient better.
+    patient better. `fatal_ratio` multiplies the share of severe toxicity that kills; the others
+    of grade 4 and 5 have grade 4.
     """
     if not toxicity_occurs(risk, u, first_cycle=first_cycle):
         return NONE
     severe = risk.severe_probability * (1.0 if first_cycle else risk.later_cycle_ratio)
-    if u < severe * course.grade_5_share:
+    if u < severe * course.grade_5_share * fatal_ratio:
         return FATAL
     if u < severe * (course.grade_5_share + course.stop_share):
         return LIFE_THREATENING

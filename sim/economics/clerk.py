@@ -73,6 +73,7 @@ UNPRICED: Final = a_bit_each(
     EventKind.TREATMENT_STOPPED,
     EventKind.CD19_LOSS,
     EventKind.LONG_TERM_SURVIVOR,
+    EventKind.CELLS_NOT_GIVEN,
 )
 """Event kinds for which nothing is posted."""
 
@@ -132,6 +133,7 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
         remit(book, patient, log, position, depth)
         if book.desk.line < lines_of(book):
             give_tablets(book, log, position)
+            replace_immunoglobulin(book, log, position)
     elif kind == EventKind.NO_RESPONSE or kind == EventKind.RELAPSE:
         enter(book, patient, State.RELAPSED_REFRACTORY)
     elif kind == EventKind.ENTRY:
@@ -144,6 +146,10 @@ def post_event(book: Book, patient: Patient, log: Sequence[Event], position: int
             end_life(book)
     elif kind == EventKind.USUAL_CARE_STARTED or kind == EventKind.SUPPORTIVE_CARE_STARTED:
         care_after_failure(book, next_time(book, log, position, EventKind.RESPONSE))
+    elif kind == EventKind.LEUKAPHERESIS:
+        collect_cells(book)
+    elif kind == EventKind.CELLS_INFUSED:
+        infuse_cells(book, log, position)
     else:
         post_transplant(book, patient, log, position)
 
@@ -347,6 +353,33 @@ def end_of_infusion(log: Sequence[Event], position: int) -> float:
         if kind == EventKind.INFUSION_STARTED or kind == EventKind.INFUSION_STOPPED:
             return log[i].time_days
     return log[-1].time_days
+
+
+def collect_cells(book: Book) -> None:
+    """Collect cells, and bridge the time until they are infused."""
+    drug = regimen_of(book).cell
+    pay(book, Category.ADMINISTRATION, drug.leukapheresis, Item.LEUKAPHERESIS)
+    pay(book, Category.DRUG, drug.bridging, Item.BRIDGING)
+
+
+def infuse_cells(book: Book, log: Sequence[Event], position: int) -> None:
+    """Infuse the cells after lymphodepletion; the days in hospital are those of the cycle."""
+    drug = regimen_of(book).cell
+    pay(book, Category.DRUG, drug.lymphodepletion, Item.LYMPHODEPLETION)
+    pay(book, Category.DRUG, drug.cells, Item.CELLS)
+    if book.desk.state == State.COMPLETE_REMISSION:
+        # MRD alone is treated: the remission has begun before.
+        replace_immunoglobulin(book, log, position)
+
+
+def replace_immunoglobulin(book: Book, log: Sequence[Event], position: int) -> None:
+    """Replace immunoglobulin while B cells are missing, until the remission ends or a transplant."""
+    regimen = regimen_of(book)
+    if regimen.delivery != Delivery.CELL_THERAPY:
+        return
+    drug = regimen.cell
+    stop = min(next_end(book, log, position), book.desk.now + drug.immunoglobulin_longest_days)
+    accrue(book, Category.FOLLOW_UP, stop, drug.immunoglobulin_per_day, Item.IMMUNOGLOBULIN)
 
 
 def treat_toxicity(book: Book, log: Sequence[Event], position: int) -> None:

@@ -12,6 +12,7 @@ from sim.clinic.arithmetic import expm1
 from sim.economics.discounting import Discounting, factor_at
 from sim.economics.posting import Accounts
 from sim.economics.prices import (
+    CellDrug,
     Delivery,
     InfusionDrug,
     InjectedDrug,
@@ -64,11 +65,12 @@ REGIMEN_TARIFF: Final = np.dtype(
         ("infusion", record_type(InfusionDrug)),
         ("injection", record_type(InjectedDrug)),
         ("course", [("price_per_cycle", np.float64)]),
+        ("cell", record_type(CellDrug)),
         ("bag_sums", np.float64, (MOST_BAGS,)),
     ],
     align=True,
 )
-"""A regimen's prices under the names of `RegimenPrices`; only one of the three drugs is filled."""
+"""A regimen's prices under the names of `RegimenPrices`; only one of the four drugs is filled."""
 
 
 class Tariff(NamedTuple):
@@ -167,5 +169,7 @@ def fill_regimen_tariff(row: Data, regimen: RegimenPrices, force_costs: float) -
         row["bag_sums"] = _bag_sums(force_costs, drug.bag_days)
     elif isinstance(drug, InjectedDrug):
         row["injection"] = tuple(drug)
+    elif isinstance(drug, CellDrug):
+        row["cell"] = tuple(drug)
     else:
         row["course"] = (drug.price_per_cycle,)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from sim.clinic.infusion import Schedule
+from sim.clinic.units import DAYS_PER_MONTH
 from sim.engine.values import Values
 
 
@@ -59,6 +60,7 @@ class Delivery(StrEnum):
     CONTINUOUS_INFUSION = "continuous_infusion"
     INJECTIONS = "injections"
     CHEMOTHERAPY = "chemotherapy"
+    CELL_THERAPY = "cell_therapy"
 
 
 class InfusionDrug(NamedTuple):
@@ -127,6 +129,27 @@ class CourseDrug(NamedTuple):
         return total / sum(self.mix)
 
 
+class CellDrug(NamedTuple):
+    """Cells made from the patient's own: ``cost.<regimen>.cells``, ``cost.cell_therapy.*``.
+
+    Attributes
+    ----------
+    cells, lymphodepletion
+        Paid with the infusion.
+    leukapheresis, bridging
+        Paid when cells are collected; bridging chemotherapy is the mean over all who wait.
+    immunoglobulin_per_day, immunoglobulin_longest_days
+        For B-cell aplasia while the remission lasts, the mean over all in remission.
+    """
+
+    cells: float
+    lymphodepletion: float
+    leukapheresis: float
+    bridging: float
+    immunoglobulin_per_day: float
+    immunoglobulin_longest_days: float
+
+
 class Tablets(NamedTuple):
     """Oral drugs of every day of a line: ``cost.<regimen>.*`` and ``<regimen>.tablets.*``.
 
@@ -142,7 +165,9 @@ DELIVERY_OF: Final = {
     InfusionDrug: Delivery.CONTINUOUS_INFUSION,
     InjectedDrug: Delivery.INJECTIONS,
     CourseDrug: Delivery.CHEMOTHERAPY,
+    CellDrug: Delivery.CELL_THERAPY,
 }
+Drug: TypeAlias = InfusionDrug | InjectedDrug | CourseDrug | CellDrug
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +176,7 @@ class RegimenPrices:
 
     name: str
     stay: Stay
-    drug: InfusionDrug | InjectedDrug | CourseDrug
+    drug: Drug
     tablets: Tablets = NO_TABLETS
 
     @property
@@ -174,6 +199,11 @@ class RegimenPrices:
         """The drugs of a regimen of chemotherapy."""
         return cast(CourseDrug, self.drug)
 
+    @property
+    def cell(self) -> CellDrug:
+        """The cells of a regimen of cell therapy."""
+        return cast(CellDrug, self.drug)
+
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
@@ -194,7 +224,7 @@ class Delivered(NamedTuple):
     drug: str
 
 
-def _drug(regimen: Delivered, values: Values) -> InfusionDrug | InjectedDrug | CourseDrug:
+def _drug(regimen: Delivered, values: Values) -> Drug:
     name, delivery, drug = regimen
     if delivery == Delivery.CONTINUOUS_INFUSION:
         return InfusionDrug(
@@ -213,16 +243,33 @@ def _drug(regimen: Delivered, values: Values) -> InfusionDrug | InjectedDrug | C
             third_dose_mg_per_m2=values[f"{name}.dose.third_mg_per_m2"],
             days_between_doses=values[f"{name}.dose.days_between"],
         )
+    if delivery == Delivery.CELL_THERAPY:
+        return _cell_drug(name, drug, values)
     return CourseDrug(
         mix=values.record(Mix, f"{name}.mix"), prices=values.record(MixPrices, f"cost.{name}")
+    )
+
+
+def _cell_drug(name: str, drug: str, values: Values) -> CellDrug:
+    cost, share = "cost.cell_therapy", values[f"{name}.immunoglobulin.share"]
+    return CellDrug(
+        cells=values[f"cost.{drug}.cells"],
+        lymphodepletion=values[f"{cost}.lymphodepletion"],
+        leukapheresis=values[f"{cost}.leukapheresis"],
+        bridging=values[f"{name}.bridging_share"] * values[f"{cost}.bridging"],
+        immunoglobulin_per_day=share * values[f"{cost}.immunoglobulin_per_month"] / DAYS_PER_MONTH,
+        immunoglobulin_longest_days=values[f"{name}.immunoglobulin.longest_days"],
     )
 
 
 def _stay(regimen: Delivered, values: Values) -> Stay:
     """Bind the regimen's own stay in hospital or, where it has none, that of its drug.
 
-    A stay is no longer than its cycle. A later cycle may be one of maintenance.
+    A stay is no longer than its cycle. Cells are given in one cycle only. A later cycle may be one of maintenance.
     """
+    if regimen.delivery == Delivery.CELL_THERAPY:
+        days = values[f"hospital.{regimen.drug}.first_cycle_days"]
+        return Stay(min(days, values[f"{regimen.name}.schedule.first_cycle_days"]), 0.0, 0.0)
     own = values.has(f"hospital.{regimen.name}.{Stay._fields[0]}")
     planned = values.record(Stay, f"hospital.{regimen.name if own else regimen.drug}")
     first, cycle, maintenance = (

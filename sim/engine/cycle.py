@@ -100,6 +100,7 @@ def draw_toxicity(world: World, life: Life, regimen: Regimen, kind: int, count: 
         course,
         draw(world, life, GRADE[kind], life.cycle),
         first_cycle=life.cycle == 0,
+        fatal_ratio=regimen.cells.fatal_ratio,
     )
     if grade == NONE:
         return count
@@ -134,6 +135,9 @@ def decide_action(life: Life, regimen: Regimen, i: int) -> None:
             seizures_before=life.seizures,
             seizure=life.seizure[i] == 1,
         )
+    elif regimen.cell_therapy:
+        # Once the cells are infused there is nothing left to stop.
+        action = Action.CONTINUE
     else:
         action = course_action(life.grade[i])
     life.seizures += life.seizure[i]

@@ -75,6 +75,7 @@ class Stage(IntEnum):
     START_LINE = 4
     SURVIVORSHIP = 5
     COMPLICATION = 6
+    CELLS = 7
 
 
 @unique
@@ -118,6 +119,8 @@ class Life:
         Days from remission to relapse while the regimen's benefit lasts.
     onset_day, duration_days, resume_day, start_day, end_day
         Of the toxicities and of the stretches of infusion of a cycle, since it began.
+    cells
+        Of `Cells`, in the present line of cell therapy.
     leukaemia_hazard_ratio
         Of relapse and of death of leukaemia, under a drug that is given on after its line.
     complication_day
@@ -138,6 +141,7 @@ class Life:
     seizures: int = 0
     prior_hct: bool = False
     prior_inotuzumab: bool = False
+    prior_blinatumomab: bool = False
     cd19_lost: bool = False
     responds_in: int = 0
     progresses: bool = False
@@ -145,6 +149,7 @@ class Life:
     remission_from: float = 0.0
     relapse_days: float = 0.0
     survivor_from: float = NEVER
+    cells: int = 0
     leukaemia_hazard_ratio: float = 1.0
     complication_day: list[float] = field(default_factory=lambda: [NEVER] * len(Complication))
 
@@ -275,9 +280,10 @@ def relapsed_days(world: World, life: Life) -> float:
 
 def response_chance(world: World, life: Life, regimen: Regimen) -> float:
     """Return the probability that this line's induction brings a remission."""
+    earlier = regimen.cells.after_blinatumomab_log_odds_ratio if life.prior_blinatumomab else 0.0
     return response_probability(
         world.rules.response,
-        regimen.response_log_odds_ratio,
+        regimen.response_log_odds_ratio + earlier,
         person(life),
         salvage_line=salvage_line_now(life),
         prior_hct=life.prior_hct,

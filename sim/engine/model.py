@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from sim.clinic.cells import NO_CELLS, CellTherapy
 from sim.clinic.disease import Disease, LaterLines
 from sim.clinic.infusion import Schedule
 from sim.clinic.mortality import LifeTable, Survivors
@@ -47,6 +48,7 @@ class RegimenPlan:
     targets_cd19: bool
     reference_chain: tuple[str, ...]
     """The regimen and those it was compared with, up to the reference of the relative effects."""
+    cell_therapy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Regimen(NamedTuple):
     continuous_infusion: bool
     targets_cd19: bool
     inotuzumab: bool
+    cell_therapy: bool
+    cells: CellTherapy
     schedule: Schedule
     response: RegimenResponse
     response_log_odds_ratio: float
@@ -115,6 +119,8 @@ UNTREATED: Final = Regimen(
     continued_hazard_ratio=1.0,
     transplant_log_odds_ratio=0.0,
     inotuzumab=False,
+    cell_therapy=False,
+    cells=NO_CELLS,
     risks=(Risk(0.0, 0.0, 0.0),) * len(Toxicity),
 )
 """The absence of treatment, for a patient with MRD only under a strategy without a regimen.
@@ -271,11 +277,15 @@ def regimen_plans(strategies: Sequence[StrategyPlan]) -> tuple[RegimenPlan, ...]
 def _risks(plan: RegimenPlan, values: Values, settings: Settings) -> tuple[Risk, ...]:
     if plan == USUAL_CARE or not settings.toxicity:
         return (NO_RISK,) * len(Toxicity)
-    return tuple(values.record(Risk, f"{plan.name}.{kind.name.lower()}") for kind in Toxicity)
+    prefixes = [f"{plan.name}.{kind.name.lower()}" for kind in Toxicity]
+    if plan.cell_therapy:
+        once = {"later_cycle_ratio": 1.0}
+        return tuple(values.record_but(Risk, prefix, **once) for prefix in prefixes)
+    return tuple(values.record(Risk, prefix) for prefix in prefixes)
 
 
 def _schedule(plan: RegimenPlan, values: Values) -> Schedule:
-    if plan == USUAL_CARE:
+    if plan == USUAL_CARE or plan.cell_therapy:
         days = values[f"{plan.name}.schedule.first_cycle_days"]
         return UNTREATED.schedule._replace(first_cycle_days=days, induction_cycles=1.0)
     return values.record(Schedule, f"{plan.name}.schedule")
@@ -283,7 +293,7 @@ def _schedule(plan: RegimenPlan, values: Values) -> Schedule:
 
 def _response(plan: RegimenPlan, values: Values) -> RegimenResponse:
     name = f"{plan.name}.response"
-    if plan == USUAL_CARE:
+    if plan == USUAL_CARE or plan.cell_therapy:
         once = {"first_cycle_share": 1.0, "progression_after_first_cycle_probability": 0.0}
         return values.record_but(RegimenResponse, name, **once)
     return values.record(RegimenResponse, name)
@@ -292,6 +302,10 @@ def _response(plan: RegimenPlan, values: Values) -> RegimenResponse:
 def _continued_hazard_ratio(plan: RegimenPlan, values: Values) -> float:
     name = f"{plan.name}.continued_hazard_ratio"
     return values[name] if values.has(name) else 1.0
+
+
+def _cells(plan: RegimenPlan, values: Values) -> CellTherapy:
+    return values.record(CellTherapy, f"{plan.name}.cells") if plan.cell_therapy else NO_CELLS
 
 
 def _over_chain(plan: RegimenPlan, values: Values, name: str) -> float:
@@ -316,6 +330,7 @@ def _remaining_ratio(plan: RegimenPlan, values: Values, settings: Settings) -> f
 
 
 REGIMEN_PARTS: Final[Mapping[str, Callable[[RegimenPlan, Values, Settings], Any]]] = {
+    "cells": lambda plan, values, _: _cells(plan, values),
     "schedule": lambda plan, values, _: _schedule(plan, values),
     "response": lambda plan, values, _: _response(plan, values),
     "risks": _risks,
@@ -337,6 +352,7 @@ def _regimen(plan: RegimenPlan, values: Values, settings: Settings) -> Regimen:
         continuous_infusion=plan.continuous_infusion,
         targets_cd19=plan.targets_cd19,
         inotuzumab=plan.name == INOTUZUMAB,
+        cell_therapy=plan.cell_therapy,
         **numbers,
     )
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sim.clinic.cells import Cells
 from sim.clinic.disease import under_hazard_ratio
 from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
@@ -126,8 +127,10 @@ def take_stage(world: World, life: Life) -> None:
         start_line(world, life)
     elif stage == Stage.SURVIVORSHIP:
         become_survivor(world, life)
-    else:
+    elif stage == Stage.COMPLICATION:
         complicate(world, life)
+    else:
+        infuse_cells(world, life)
 
 
 # Lines of treatment
@@ -164,6 +167,10 @@ def start_line(world: World, life: Life) -> None:
     if person(life).ph_positive and regimen.continued_hazard_ratio != 1.0:
         life.leukaemia_hazard_ratio = regimen.continued_hazard_ratio
     life.prior_inotuzumab = life.prior_inotuzumab or regimen.inotuzumab
+    # A CD19-directed drug in continuous infusion is blinatumomab, in any of its regimens.
+    life.prior_blinatumomab = life.prior_blinatumomab or (
+        regimen.continuous_infusion and regimen.targets_cd19
+    )
     life.cycle = 0
     life.next_cycle_at = life.now
     life.planned_cycles = int(regimen.schedule.induction_cycles)
@@ -173,8 +180,11 @@ def start_line(world: World, life: Life) -> None:
         life.phase = Phase.MRD
     else:
         life.phase = Phase.INDUCTION
-        draw_response(world, life, regimen)
-    if life.line < strategy.lines:
+        if not regimen.cell_therapy:
+            draw_response(world, life, regimen)
+    if regimen.cell_therapy:
+        collect_cells(world, life, regimen)
+    elif life.line < strategy.lines:
         plan_cycle(world, life)
     else:
         plan(life, Stage.ASSESS, life.now + regimen.schedule.first_cycle_days)
@@ -262,9 +272,7 @@ def leave_line(world: World, life: Life) -> None:
 
     After the last regimen the next line is usual care, where the strategy has it.
     """
-    if world.regimens[life.regimen].targets_cd19 and happens(
-        world, life, RandomDraw.CD19_LOSS, world.rules.later.cd19_loss_probability
-    ):
+    if happens(world, life, RandomDraw.CD19_LOSS, cd19_loss_probability(world, life)):
         life.cd19_lost = True
         write(life, EventKind.CD19_LOSS)
     strategy = world.plans[life.strategy]
@@ -276,10 +284,65 @@ def leave_line(world: World, life: Life) -> None:
         support(life)
 
 
+def cd19_loss_probability(world: World, life: Life) -> float:
+    """Return the probability that the leukaemia has lost CD19 where a line has failed."""
+    regimen = world.regimens[life.regimen]
+    if not regimen.targets_cd19:
+        return 0.0
+    if regimen.cell_therapy:
+        if life.cells != Cells.INFUSED:
+            return 0.0
+        if life.phase == Phase.CONSOLIDATION:
+            return regimen.cells.cd19_loss_at_relapse_probability
+    return world.rules.later.cd19_loss_probability
+
+
 def support(life: Life) -> None:
     """Give supportive care until the end."""
     write(life, EventKind.SUPPORTIVE_CARE_STARTED)
     life.clocks[Clock.PLANNED] = NEVER
+
+
+# Cell therapy
+
+
+def collect_cells(world: World, life: Life, regimen: Regimen) -> None:
+    """Collect cells and wait for them; whether they will be infused is drawn at once.
+
+    The published shares of patients not infused hold those who died before. So only patients who
+    will not be infused can die of leukaemia while they wait.
+    """
+    cells, wait_days = regimen.cells, regimen.cells.days_to_infusion
+    life.cells = Cells.INFUSED
+    life.clocks[Clock.LEUKAEMIC_DEATH] = NEVER
+    if regimen.targets_cd19 and life.cd19_lost:
+        life.cells, wait_days = Cells.NO_TARGET, 0.0
+    else:
+        write(life, EventKind.LEUKAPHERESIS)
+        failure = cells.manufacturing_failure_probability
+        if happens(world, life, RandomDraw.CELL_MANUFACTURE, failure):
+            life.cells = Cells.NOT_MADE
+        elif happens(world, life, RandomDraw.FIT_FOR_CELLS, cells.not_fit_probability):
+            life.cells = Cells.NOT_FIT
+    if life.cells != Cells.INFUSED and life.phase == Phase.INDUCTION:
+        life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + days_refractory(world, life)
+    plan(life, Stage.CELLS, life.now + wait_days)
+
+
+def infuse_cells(world: World, life: Life) -> None:
+    """Infuse the cells; a patient without them goes on as one whose line failed."""
+    if life.cells == Cells.INFUSED:
+        write(life, EventKind.CELLS_INFUSED, life.cycle)
+        if life.phase == Phase.INDUCTION:
+            draw_response(world, life, world.regimens[life.regimen])
+        give_cycle(world, life)
+        return
+    write(life, EventKind.CELLS_NOT_GIVEN, NO_CYCLE, life.cells)
+    if life.phase == Phase.MRD:
+        life.regimen = len(world.regimens) - 1
+        begin_remission(world, life, False)
+    else:
+        fail_induction(world, life)
 
 
 # Remission

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from sim.clinic.cells import Cells
 from sim.clinic.draws import DRAWS, Characteristic, RandomDraw
 from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind
 from sim.clinic.patient import Patient
@@ -19,6 +20,11 @@ UNITS: Final = {Account.QALY: ("QALYs", 6), Account.LIFE_YEARS: ("life-years", 6
 SALVAGE: Final = {1: "first salvage", 2: "second salvage", 3: "third salvage or beyond"}
 SHOWN_APART: Final = (RandomDraw.SEX, RandomDraw.SALVAGE_LINE, RandomDraw.MRD_ONLY)
 """Characteristics with a place of their own in the description of a patient."""
+WITHOUT_CELLS: Final = {
+    Cells.NOT_MADE: "manufacture failed",
+    Cells.NOT_FIT: "not fit on the day",
+    Cells.NO_TARGET: "CD19 is lost",
+}
 REMISSION: Final = {1: "first remission", 2: "second remission", 3: "third remission or later"}
 
 
@@ -65,6 +71,8 @@ def describe(event: Event, regimens: Sequence[str]) -> str:
             return f"{depth}, MRD-{'negative' if event.value else 'positive'}, after {cycle}"
         case EventKind.MRD_ASSESSED:
             return f"{word}-{'negative' if event.value else 'positive'} after {cycle}"
+        case EventKind.CELLS_NOT_GIVEN:
+            return f"{word}: {WITHOUT_CELLS[Cells(event.detail)]}"
         case EventKind.TRANSPLANT:
             remission = (
                 "in continuous remission" if event.detail else "in the remission of a later line"

@@ -85,6 +85,7 @@ def _regimen(name: str, catalogue: Catalogue) -> RegimenPlan:
         continuous_infusion=regimen.kind == Delivery.CONTINUOUS_INFUSION,
         targets_cd19=regimen.target == CD19,
         reference_chain=tuple(chain),
+        cell_therapy=regimen.kind == Delivery.CELL_THERAPY,
     )
 
 

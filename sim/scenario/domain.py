@@ -269,6 +269,7 @@ def _rules_of_a_regimen(name: str, found: Callable[[str], str]) -> Iterator[Rule
     of = f"{name}.schedule."
     yield _order(f"{of}step_days", f"{of}infusion_days")
     yield _order(f"{of}step_dose_mcg_per_day", f"{of}full_dose_mcg_per_day")
+    yield _order("population.age_maximum_years", f"{name}.cells.oldest_age_years")
     for cycle in ("first_cycle_days", "cycle_days", "maintenance_cycle_days"):
         yield _order(f"{of}infusion_days", f"{of}{cycle}")
         yield _order(f"{name}.dose.days_between", f"{of}{cycle}", 2.0)

@@ -43,10 +43,19 @@ FORMS = {
         RandomDraw.SURVIVAL_AFTER_RELAPSE,
     },
 }
-RARE = {RandomDraw.MAINTENANCE, RandomDraw.TRANSPLANT_DEATH_TIME, RandomDraw.SEIZURE}
+RARE = {
+    RandomDraw.MAINTENANCE,
+    RandomDraw.CELL_MANUFACTURE,
+    RandomDraw.FIT_FOR_CELLS,
+    RandomDraw.TRANSPLANT_DEATH_TIME,
+    RandomDraw.SEIZURE,
+}
 """Made on demand in compiled code; all others must be there when they are needed."""
 WITHIN_A_CYCLE = {
     EventKind.ENTRY,
+    EventKind.LEUKAPHERESIS,
+    EventKind.CELLS_INFUSED,
+    EventKind.CELLS_NOT_GIVEN,
     EventKind.INFUSION_STARTED,
     EventKind.INFUSION_STOPPED,
     EventKind.TOXICITY,
@@ -69,6 +78,11 @@ STRATEGIES = [
         "sequence": ["blinatumomab", "inotuzumab"],
         "then": "usual_care",
         "maintenance": True,
+    },
+    {
+        "name": "cells",
+        "sequence": ["brexucabtagene", "blinatumomab", "brexucabtagene"],
+        "then": "usual_care",
     },
 ]
 
@@ -132,7 +146,7 @@ def test_a_draw_has_a_row(member):
 def test_an_event_kind_has_a_row(member):
     assert member in EVENTS, f"{member.name} has no row in EVENTS"
     assert EVENTS[member].word
-    assert describe(Event(0.0, member, 0, 0), ["a regimen"])
+    assert describe(Event(0.0, member, 0, 0, detail=1), ["a regimen", "another"])
     assert bool(EVENTS[member].mark) == (member in MARKERS)
 
 

@@ -125,6 +125,7 @@ strategies:
   - {{name: for_mrd, sequence: [blinatumomab_mrd, blinatumomab_tki], then: usual_care}}
   - {{name: others, sequence: [inotuzumab, blinatumomab_mrd], then: supportive_care}}
   - {{name: tki, sequence: [blinatumomab_tki], then: usual_care, maintenance: true}}
+  - {{name: cells, sequence: [brexucabtagene, blinatumomab, brexucabtagene], then: usual_care}}
 comparator: none
 parameters:
   population.mrd_only_probability: 0.6

@@ -29,7 +29,7 @@ from sim.economics.ledger import (
     Category,
     Entry,
 )
-from sim.economics.prices import CourseDrug
+from sim.economics.prices import CellDrug, CourseDrug
 from sim.simulation.run import Trace
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, CATEGORIES, CATEGORY_COLUMNS, DISCOUNTED
 
@@ -234,9 +234,17 @@ def drugs_are_bought_by_the_vial(subject: Subject) -> Finding:
             drug = regimens[life.regimens[entry.line]].drug
             if isinstance(drug, CourseDrug):
                 numbers.append(entry.undiscounted / drug.price_per_cycle)
+            elif isinstance(drug, CellDrug):
+                courses = (drug.cells, drug.lymphodepletion, drug.bridging)
+                numbers.append(_of_the_nearest(courses, entry.undiscounted))
             elif not subject.question.scenario.switches.vial_sharing:
                 numbers.append(entry.undiscounted / drug.price_per_vial)
     return equal(numbers, np.maximum(np.round(numbers), 1.0), "vials and courses")
+
+
+def _of_the_nearest(prices: tuple[float, ...], amount: float) -> float:
+    """Return an amount divided by the price that is nearest to it."""
+    return amount / min(prices, key=lambda price: abs(price - amount))
 
 
 @ECONOMICS.check(
