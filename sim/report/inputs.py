@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sim.catalog.parameter import SCENARIO, STATUSES
+from sim.catalog.parameter import SCENARIO, SHOWN_ROOT, STATUSES
 from sim.report.analyses import Analyses
 from sim.report.references import References
 from sim.report.results import Results
@@ -42,6 +42,11 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
     }
 
 
+def is_shipped(file: str) -> bool:
+    """Whether an entry is of the program's own catalogue."""
+    return file.startswith(f"{SHOWN_ROOT}/")
+
+
 def _row(row: dict[Any, Any], references: References) -> dict[str, Any]:
     low, high = row["low"], row["high"]
     has_range = not (pd.isna(low) or pd.isna(high)) and low < high
@@ -52,6 +57,7 @@ def _row(row: dict[Any, Any], references: References) -> dict[str, Any]:
         ("Arithmetic", row["arithmetic"]),
         ("Derivation", row["derivation"]),
         ("Note", row["note"]),
+        ("Written in", "" if is_shipped(row["file"]) else row["file"]),
     ]
     said = [(name, str(text)) for name, text in details if text]
     return {
@@ -65,5 +71,6 @@ def _row(row: dict[Any, Any], references: References) -> dict[str, Any]:
         "range": f"{plain(float(low))} to {plain(float(high))}" if has_range else "",
         "status": row["status"],
         "changed": changed,
+        "own": not changed and not is_shipped(row["file"]),
         "sources": references.of(str(row["source"])),
     }

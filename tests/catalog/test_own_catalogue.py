@@ -19,7 +19,7 @@ LEDGER = "source: ledger, place: Ward 3, status: evidence"
 FIXED = "distribution: {family: fixed, why: ours}"
 OWN = f"""\
 sources:
-  ledger: {{citation: "St Example Hospital. Unit costs.", kind: price_list}}
+  ledger: {{citation: "St Example Hospital. Unit costs.", year: 2025, kind: price_list}}
 life_tables:
   examplia: {{label: Examplia, file: examplia.csv, {LEDGER}}}
 populations:
