@@ -68,7 +68,7 @@ def tried(subject, given, number=0):
                 subject.attempt(given)
     except Refused:
         end = REFUSED
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, it is a fault
         end, why = FAILED, traceback.format_exc()
     seconds = time.perf_counter() - start
     return Tried(number, end, seconds, given if why else None, why)
