@@ -7,6 +7,7 @@ is empty in both.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,9 @@ class Schema:
             if name not in table:
                 problem = "has no such column; run the scenario again"
                 raise UserError(problem, file=path, key=name)
+        for name, dtype, _ in self.columns:
+            if dtype == NUMBER and (table[name].abs() == math.inf).any():
+                raise UserError("must hold finite numbers", file=path, key=name)
         return self._typed(table[list(self.names)])
 
     def _typed(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -136,13 +140,16 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
     return finite(value) if isinstance(value, float) else None if value == "" else value
 
 
-class _Keys(dict[str, Any]):
-    """Keys and values of a JSON file, down to its last object, that name a key which is missing."""
+class Entries(dict[Any, Any]):
+    """Entries of a file of results by their key; one that is missing is an error of the file."""
 
-    file: Path
+    def __init__(self, entries: Iterable[tuple[Any, Any]], file: Path) -> None:
+        super().__init__(entries)
+        self.file = file
 
-    def __missing__(self, key: str) -> Any:  # noqa: ANN401 - it only raises
-        raise UserError("has no such entry; run the scenario again", file=self.file, key=key)
+    def __missing__(self, key: Any) -> Any:  # noqa: ANN401 - it only raises
+        shown = ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+        raise UserError("has no such entry; run the scenario again", file=self.file, key=shown)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -156,15 +163,23 @@ def read_json(path: Path) -> dict[str, Any]:
         When it is not there or is no such file.
     """
 
-    def keys(pairs: list[tuple[str, Any]]) -> _Keys:
-        found = _Keys(pairs)
-        found.file = path
-        return found
+    def number(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(f"{text} is no number")
+        return value
 
     try:
-        content = json.loads(read_text(path), object_pairs_hook=keys)
+        content = json.loads(
+            read_text(path),
+            object_pairs_hook=lambda pairs: Entries(pairs, path),
+            parse_float=number,
+            parse_constant=number,
+        )
     except ValueError as error:
         raise UserError(f"is not JSON ({error})", file=path) from None
+    except RecursionError:
+        raise UserError("is nested too deeply", file=path) from None
     if not isinstance(content, dict):
         raise UserError("does not hold keys and values", file=path)
     return content
@@ -190,3 +205,6 @@ def _check_there(path: Path) -> None:
         raise UserError(
             "is missing; write it with: python -m sim run SCENARIO --out DIR", file=path
         )
+    if not path.is_file():
+        # To read a pipe would be to wait for ever.
+        raise UserError("is not a file", file=path)

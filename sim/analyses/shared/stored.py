@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from sim.analyses.shared.contents import check_content, strategies_of
 from sim.errors import UserError
 from sim.files.atomic import encoded
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.schema import Schema, in_csv, read_json
+from sim.layout.schema import TEXT, Schema, in_csv, read_json
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 INDENT: Final = 2
 SHARED: Final = ("provenance.json", "citations.txt")
+ALWAYS_GIVEN: Final = frozenset({"strategy", "comparator"})
+OF_STRATEGIES: Final = ALWAYS_GIVEN | {
+    *("optimal", "optimal_low", "optimal_high", "optimal_below", "optimal_above"),
+}
+"""Columns of tables that name strategies; all but the first are empty where there is none."""
 
 
 def names_of(analysis: str, *, figure: bool = True) -> tuple[str, ...]:
@@ -114,15 +120,21 @@ class Stored:
     asked: Question
 
     @cached_property
+    def _written(self) -> dict[str, Any]:
+        """The content of the JSON file, whatever it is."""
+        return read_json(self.folder / self.file)
+
+    @cached_property
     def summary(self) -> dict[str, Any]:
         """The content of the JSON file.
 
         Raises
         ------
         UserError
-            When it is not there or is no such file.
+            When it is not there, or is not what the analysis writes.
         """
-        return read_json(self.folder / self.file)
+        check_content(self.folder / self.file, self._written, self.asked)
+        return self._written
 
     @cached_property
     def question(self) -> Question:
@@ -132,7 +144,7 @@ class Stored:
     @property
     def is_current(self) -> bool:
         """Whether the results are those of the question as it is now."""
-        return belongs(self.summary, self.asked)
+        return belongs(self._written, self.asked)
 
     def check(self) -> None:
         """Refuse results of another question.
@@ -150,8 +162,29 @@ class Stored:
             )
 
     def table(self, schema: Schema) -> pd.DataFrame:
-        """Read a table of the analysis; errors are those of `Schema.read`."""
-        return schema.read(self.folder)
+        """Read a table of the analysis.
+
+        Raises
+        ------
+        UserError
+            As `Schema.read`, and at a strategy that the question does not have.
+        """
+        found = schema.read(self.folder)
+        names = strategies_of(self.asked)
+        for name, dtype, _ in schema.columns:
+            if dtype != TEXT or name not in OF_STRATEGIES:
+                continue
+            allowed = names if name in ALWAYS_GIVEN else (*names, "")
+            for value in found[name].unique():
+                if value not in allowed:
+                    raise UserError(
+                        "no such strategy in this scenario",
+                        file=self.folder / schema.file,
+                        key=name,
+                        value=value,
+                        choices=names,
+                    )
+        return found
 
 
 def belongs(content: Mapping[str, Any], question: Question) -> bool:

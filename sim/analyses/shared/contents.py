@@ -1,0 +1,491 @@
+"""The JSON files of the analyses: the keys and types that are read back from each.
+
+Other keys are for people and other programs, and may be anything. Names of strategies and
+parameters are checked against those of the question, which pydantic passes on as its context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo
+
+from sim.errors import NOT_GIVEN, UserError
+from sim.files.documents import dotted
+from sim.files.schema import Part, broken_rule, mistakes_in
+from sim.simulation.question import Question
+
+
+def _known(kind: str, value: str, info: ValidationInfo) -> str:
+    question: Question = info.context
+    names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
+    if value not in names:
+        raise broken_rule((), f"no such {kind} in this scenario", value, names)
+    return value
+
+
+def strategies_of(question: Question) -> tuple[str, ...]:
+    """Return the names of the strategies of a question."""
+    return tuple(each.name for each in question.scenario.strategies)
+
+
+Strategy = Annotated[str, AfterValidator(partial(_known, "strategy"))]
+Parameter = Annotated[str, AfterValidator(partial(_known, "parameter"))]
+Number = float | None
+"""A number; null where it cannot be estimated."""
+Size = Annotated[int, Field(ge=1)]
+
+
+class Content(Part):
+    """A part of a file, in which further keys are allowed."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Mean(Content):
+    """A value and its error."""
+
+    mean: Number
+    se: Number
+
+
+class Amounts(Content):
+    """An amount of a life."""
+
+    undiscounted: float
+    discounted: float
+
+
+class Heading(Content):
+    """The beginning of every file."""
+
+    title: str
+    currency: str
+    price_year: int
+    patients: Size
+    seed: int
+
+
+class Arm(Content):
+    """A strategy of a run."""
+
+    name: Strategy
+    label: str
+    outcomes: dict[str, Mean]
+
+
+class Gain(Content):
+    """A strategy of a run against the comparator."""
+
+    strategy: Strategy
+    comparator: Strategy
+    covariance: Number
+
+
+class Step(Content):
+    """A row of the efficiency frontier."""
+
+    name: Strategy
+    cost: float
+    effect: float
+    status: str
+    icer: Number
+    icer_se: Number
+    icer_interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None
+    against: Strategy | None
+
+
+class Run(Heading):
+    """summary.json."""
+
+    thresholds: Annotated[list[float], Field(min_length=1)]
+    engine: str
+    horizon_years: float | str
+    discount_rate_costs: float
+    discount_rate_effects: float
+    strategies: Annotated[list[Arm], Field(min_length=1)]
+    increments: list[Gain]
+    frontier: Annotated[list[Step], Field(min_length=1)]
+    inputs: dict[str, int]
+
+
+class Needs(Content):
+    """The draws and patients with which an interval could be given."""
+
+    draws: int | None
+    patients: int | None
+
+
+class Spread(Mean):
+    """A mean over draws, and what its spread is made of."""
+
+    between_sd: Number
+    noise_sd: Number
+    noise_share: Number
+    low: Number
+    low_se: Number
+    high: Number
+    high_se: Number
+    interval_needs: Needs | None
+
+
+class Drawn(Spread):
+    """An outcome of a strategy over draws, beside that of the base case."""
+
+    deterministic: Mean
+
+
+class DrawnArm(Content):
+    """A strategy of a probabilistic analysis."""
+
+    name: Strategy
+    outcomes: dict[str, Drawn]
+
+
+class Ratio(Content):
+    """The ICER of the base case."""
+
+    icer: Number
+
+
+class DrawnGain(Content):
+    """A strategy of a probabilistic analysis against the comparator."""
+
+    strategy: Strategy
+    cost: Spread
+    qalys: Spread
+    life_years: Spread
+    nmb: dict[str, Spread]
+    icer: Number
+    icer_se: Number
+    deterministic: Ratio
+
+
+class Share(Mean):
+    """A share of draws, with and without the Monte Carlo noise of each."""
+
+    mean: float
+    without_noise: Number
+    without_noise_se: Number
+
+
+class Chosen(Content):
+    """A strategy at a threshold."""
+
+    name: Strategy
+    probability: Share
+    expected_loss: Mean
+
+
+class Decision(Content):
+    """The strategies at a threshold."""
+
+    threshold: float
+    strategies: list[Chosen]
+
+
+class Pilot(Content):
+    """How the numbers of draws and patients were chosen."""
+
+    strategy: Strategy
+    threshold: float
+    between_draws_sd: float
+    between_patients_sd: float
+    expected_se: float
+    expected_noise_share: float
+    customary_draws: int
+    customary_expected_se: float
+
+
+class Psa(Heading):
+    """psa.json."""
+
+    thresholds: list[float]
+    draws: Size
+    base_case_patients: Size
+    parameters_drawn: int
+    chosen: Pilot | None
+    strategies: list[DrawnArm]
+    increments: list[DrawnGain]
+    decision: list[Decision]
+
+
+class Chance(Content):
+    """A probability at a price."""
+
+    share: float
+    se: Number
+    without_noise: Number
+    without_noise_se: Number
+
+
+class Chances(Content):
+    """The probabilities of a strategy at a threshold."""
+
+    strategy: Strategy
+    threshold: float
+    at_price_of_scenario: Chance | None
+    at_price_of_base_case: Chance | None
+
+
+class Price(Heading):
+    """price.json."""
+
+    regimen: str
+    parameter: Parameter
+    price: float
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+    probability_most_cost_effective: list[Chances]
+
+
+class Facing(Content):
+    """The patients who face the decision."""
+
+    patients_per_year: Annotated[float, Field(gt=0)]
+    years: Annotated[float, Field(gt=0)]
+
+
+class Voi(Heading):
+    """voi.json."""
+
+    draws: Size
+    groups: dict[str, list[Parameter]]
+    population: Facing | None
+
+
+class Target(Heading):
+    """An outcome of a strategy against the comparator, of an analysis of one number."""
+
+    outcome: str
+    strategy: Strategy
+    threshold: float
+    base: Mean
+
+
+class Tornado(Target):
+    """tornado.json."""
+
+    optimal: Strategy
+    state: str | None
+
+
+class Interval(Content):
+    """A parameter and its interval, as in a `Range`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Parameter
+    label: str
+    unit: str
+    low: float
+    high: float
+
+
+class TwoWay(Content):
+    """twoway.json."""
+
+    outcome: str
+    strategy: Strategy
+    threshold: float
+    x: Interval
+    y: Interval
+
+
+class Choice(Content):
+    """The strategies that are optimal at a threshold."""
+
+    threshold: float
+    low: Strategy
+    base: Strategy
+    high: Strategy
+
+
+class Means(Content):
+    """The means of all strategies at a value of a parameter."""
+
+    value: float
+    cost: list[float]
+    qalys: list[float]
+
+
+class Threshold(Heading):
+    """threshold.json."""
+
+    parameter: Parameter
+    label: str
+    unit: str
+    low: float
+    high: float
+    linear: bool
+    decisions: list[Choice]
+    grid: list[Means]
+
+
+class WhatIfs(Heading):
+    """scenarios.json."""
+
+    notes: dict[str, list[str]]
+
+
+class Fitted(Content):
+    """The share of a topic of the fitted parameters."""
+
+    topic: str
+    share: Number
+    share_ci: Number
+
+
+class Sobol(Target):
+    """sobol.json."""
+
+    draws: Size
+    mean: float
+    sd: float
+    checked: bool
+    noise_share: Number
+    fitted: list[Fitted]
+
+
+class Morris(Target):
+    """morris.json."""
+
+    trajectories: Size
+    runs: int
+
+
+class Search(Content):
+    """How the patient was found."""
+
+    search: str
+
+
+class Person(Content):
+    """The patient at entry, as in a `Patient`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Field(ge=0)]
+    age_years: float
+    male: bool
+    weight_kg: float
+    height_cm: float
+    salvage_line: int
+    prior_hct: bool
+    ph_positive: bool
+    kmt2a: bool
+    high_blasts: bool
+    cns: bool
+    extramedullary: bool
+    primary_refractory: bool
+    first_remission_months: Number
+    mrd_only: bool
+
+
+class Reason(Content):
+    """Why two lives part."""
+
+    about: str
+    text: str
+
+
+class Parting(Content):
+    """Where the life of a strategy parts from that of the comparator."""
+
+    strategy: Strategy
+    comparator: Strategy
+    told: list[Reason]
+
+
+class Event(Content):
+    """An event of a life."""
+
+    day: float
+    words: str
+
+
+class Totals(Content):
+    """The amounts of a life by account."""
+
+    cost: Amounts
+    qaly: Amounts
+    life_years: Amounts
+
+
+class Life(Content):
+    """A patient's life under a strategy."""
+
+    name: Strategy
+    label: str
+    totals: Totals
+    categories: dict[str, Amounts]
+    events: Annotated[list[Event], Field(min_length=1)]
+
+
+class Explain(Content):
+    """explain.json."""
+
+    patients: Size
+    seed: int
+    found: Search | None
+    patient: Person
+    partings: list[Parting]
+    strategies: list[Life]
+
+
+CONTENTS: Final[Mapping[str, type[Content]]] = {
+    "summary.json": Run,
+    "psa.json": Psa,
+    "price.json": Price,
+    "voi.json": Voi,
+    "tornado.json": Tornado,
+    "twoway.json": TwoWay,
+    "threshold.json": Threshold,
+    "scenarios.json": WhatIfs,
+    "sobol.json": Sobol,
+    "morris.json": Morris,
+    "explain.json": Explain,
+}
+"""By the name of the file."""
+OF_ALL: Final = {"strategies", "increments"}
+"""Lists with one item for each strategy, or for each but the comparator."""
+
+
+def check_content(path: Path, content: Mapping[str, Any], question: Question) -> None:
+    """Refuse the content of a JSON file that is not what an analysis of the question writes.
+
+    Raises
+    ------
+    UserError
+        At the first key that is missing, or whose value is of another type or an unknown name.
+    """
+    kind = CONTENTS.get(path.name)
+    if kind is None:
+        return
+    try:
+        kind.model_validate(dict(content), context=question)
+    except ValidationError as error:
+        first = mistakes_in(error, kind)[0]
+        value = NOT_GIVEN if first.value is None else first.value
+        raise UserError(
+            first.problem,
+            file=path,
+            key=dotted(first.path) or None,
+            value=value,
+            choices=first.choices,
+        ) from None
+    names = strategies_of(question)
+    for key in sorted(OF_ALL & kind.model_fields.keys()):
+        found = [each.get("name", each.get("strategy")) for each in content[key]]
+        wanted = [
+            name
+            for name in names
+            if key == "strategies" or name != question.scenario.comparator_name
+        ]
+        if found != wanted:
+            problem = f"must be of the strategies {', '.join(wanted)}, in this order"
+            raise UserError(problem, file=path, key=key, value=", ".join(found))
