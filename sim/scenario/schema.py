@@ -97,7 +97,7 @@ Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Patients = Annotated[
     int | PatientsFile,
     PlainSerializer(_plain_patients, return_type=Any),
-    PlainValidator(_patients),
+    PlainValidator(_patients, json_schema_input_type=_Number | PatientsFile),
 ]
 Bounds = Annotated[
     tuple[Annotated[float, Field(strict=True)], ...], Field(min_length=1, strict=False)
@@ -117,7 +117,7 @@ def _plain_bands(value: Literal[True] | tuple[float, ...]) -> Any:  # noqa: ANN4
 Bands = Annotated[
     Literal[True] | tuple[float, ...],
     PlainSerializer(_plain_bands, return_type=Any),
-    PlainValidator(_bands),
+    PlainValidator(_bands, json_schema_input_type=Literal[True] | Bounds),
 ]
 Horizon = Annotated[float | Literal["lifetime"], PlainValidator(_horizon)]
 
