@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES
 from sim.layout.cells import amount, number
-from sim.layout.table import Row
+from sim.layout.subgroups import shown_subgroups, subgroup_lines
+from sim.layout.table import Row, Table
 from sim.layout.text import (
     CLINICAL,
     TOTAL,
@@ -59,7 +61,24 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
         "others": [results.labels[name] for name in results.others],
         "comparator": results.labels[results.comparator],
         "frontier": [_step(results, row) for row in results.summary["frontier"]],
+        "subgroups": list(_subgroups(results)),
+        "chosen_by_subgroup": list(
+            subgroup_lines(results.question, results.tables, results.labels)
+            if results.question.scenario.subgroups
+            else ()
+        ),
     }
+
+
+def _subgroups(results: Results) -> Iterator[Table]:
+    """Yield the increments by subgroup, each row named with its characteristic."""
+    if results.question.scenario.subgroups:
+        for table in shown_subgroups(results.question, results.tables, results.labels):
+            sections = [
+                [row._replace(label=f"{heading.label}: {row.label.strip()}") for row in rows]
+                for heading, *rows in table.sections
+            ]
+            yield table._replace(sections=sections)
 
 
 def _effects(suffix: str) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from sim.analyses.shared.stored import Stored, belongs
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS
-from sim.layout.run_columns import OPTIONAL, TABLES
+from sim.layout.run_columns import EVENTS, OPTIONAL, TABLES
 from sim.layout.schema import read_json, read_text
 from sim.simulation.question import Question
 
@@ -135,7 +135,9 @@ def read_results(folder: Path, question: Question) -> Results:
         provenance=read_json(folder / "provenance.json"),
         citations=read_text(folder / "citations.txt"),
         tables={
-            name: run.table(schema) for name, schema in TABLES.items() if schema not in OPTIONAL
+            name: run.table(schema)
+            for name, schema in TABLES.items()
+            if schema not in OPTIONAL or (schema != EVENTS and question.scenario.subgroups)
         },
         beside=[
             {**read_json(path), "name": path.stem.removeprefix(BESIDE)}

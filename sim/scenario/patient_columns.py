@@ -235,6 +235,7 @@ def _meant(name: str) -> str | None:
 
 
 MOST_NAMED: Final = 10
+Problem = Callable[[int], str]
 
 
 class Mistakes:
@@ -245,12 +246,17 @@ class Mistakes:
         self._named: list[tuple[int, int, str, str, str]] = []
         self._found = 0
 
-    def add(self, column: str, row: int, shown: str, problem: str) -> None:
-        """Add a wrong cell; rows count from 1, below the names of the columns."""
+    def add(
+        self, column: str, rows: Sequence[int], shown: Callable[[int], str], problem: Problem
+    ) -> None:
+        """Add wrong cells of a column, the rows rising from 1 below the names of the columns.
+
+        `shown` and `problem` return the text of the cell in a row and what is wrong with it.
+        """
         place = list(COLUMNS).index(column)
-        self._named.append((row, place, column, shown, problem))
+        self._found += len(rows)
+        self._named += [(row, place, column, shown(row), problem(row)) for row in rows[:MOST_NAMED]]
         self._named = sorted(self._named)[:MOST_NAMED]
-        self._found += 1
 
     def refuse(self) -> None:
         """Refuse the file if any cell is wrong.
@@ -279,11 +285,19 @@ def numbers_of(
     """Return the numbers of a batch by characteristic, NaN where drawn; its mistakes are added."""
 
     def blame(column: str, wrong: Array, problem: Callable[[float], str] | str) -> None:
-        for place in np.flatnonzero(wrong).tolist():
-            number = float(batch[column].numbers[place])
-            shown = batch[column].texts.get(place) or f"{number:g}"
-            said = problem if isinstance(problem, str) else problem(number)
-            mistakes.add(column, rows_before + place + 1, shown, said)
+        cells = batch[column]
+        first = rows_before + 1
+
+        def shown(row: int) -> str:
+            number = float(cells.numbers[row - first])
+            return cells.texts.get(row - first) or f"{number:g}"
+
+        def said(row: int) -> str:
+            return (
+                problem if isinstance(problem, str) else problem(float(cells.numbers[row - first]))
+            )
+
+        mistakes.add(column, (np.flatnonzero(wrong) + first).tolist(), shown, said)
 
     numbers: dict[str, Array] = {}
     for name, column in columns.given.items():

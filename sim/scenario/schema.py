@@ -126,7 +126,7 @@ def _plain_bands(value: Literal[True] | tuple[float, ...]) -> Any:  # noqa: ANN4
 Bands = Annotated[
     Literal[True] | tuple[float, ...],
     PlainSerializer(_plain_bands, return_type=Any),
-    PlainValidator(_bands, json_schema_input_type=Literal[True] | list[float]),
+    PlainValidator(_bands, json_schema_input_type=Literal[True] | Bounds),
 ]
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]
 Horizon = Annotated[

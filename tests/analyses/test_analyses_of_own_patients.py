@@ -2,7 +2,7 @@
 
 import pytest
 
-from sim import compare, psa, run, tornado, what_if
+from sim import compare, psa, run, tornado, verify, what_if
 from sim.simulation.comparison import input_differences, not_poolable, same_people
 from sim.simulation.question import ask
 from tests.support.places import SCENARIOS
@@ -60,6 +60,14 @@ def test_a_what_if_has_the_same_patients(own):
     found = what_if(own, patients=30)
     assert found.scenario.question.patients == 30
     assert "cheap" in str(found)
+
+
+@pytest.mark.parametrize("name", ["flow.14", "survival.1"])
+def test_a_check_is_of_the_patients_of_the_file(own, name):
+    own.with_name("cohort.csv").write_text(COHORT + "44,f,0\n")
+    checks = verify(own).tables["verify"].set_index("identifier")
+    assert checks.loc[name, "verdict"] != "failed"
+    assert "nan" not in checks.loc[name, "observed"]
 
 
 def test_the_report_says_which_patients_they_are(own, tmp_path):

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from sim import Scenario, UserError, run
 from sim.analyses.run import result
+from sim.cli import commands
 from sim.layout.run_columns import SUBGROUP_VALUES
 from sim.layout.run_columns import SUBGROUPS as SUBGROUPS_TABLE
 from tests.support.places import SCENARIOS
@@ -192,6 +194,19 @@ def test_subgroups_are_printed_written_and_read_back(tmp_path):
     again = type(answer).read(path, tmp_path / "out")
     assert str(again) == said
     assert again.subgroups.equals(answer.subgroups)
+
+
+def test_the_report_shows_the_subgroups(tmp_path):
+    path = question(tmp_path, subgroups={"age_years": [40], "sex": True})
+    run(path, out=tmp_path / "out")
+    page = tmp_path / "report.html"
+    done = CliRunner().invoke(
+        commands, ["report", str(path), "--from", str(tmp_path / "out"), "--out", str(page)]
+    )
+    assert done.exit_code == 0, done.output
+    shown = page.read_text(encoding="utf-8")
+    for words in ("By subgroup", "age years: below 40", "sex: female", "Choosing by sex gains"):
+        assert words in shown
 
 
 def test_a_scenario_with_subgroups_is_shown_as_it_is_written(tmp_path):

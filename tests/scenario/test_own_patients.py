@@ -300,6 +300,24 @@ def test_the_number_is_that_of_the_rows_unless_it_is_given():
     assert Scenario.load("child.yaml").question.own_patients is None
 
 
+def test_a_scenario_in_python_may_be_given_other_patients():
+    write()
+    shipped = Scenario.load(SCENARIOS / "first_salvage.yaml")
+    own = shipped.with_(patients={"file": FILE, "number": 5})
+    assert (own.patients, own.question.own_patients.number) == (5, 3)
+    assert shipped.with_(patients={"file": Path(FILE)}).patients == 3
+    assert own.with_(seed=4, patients=9).question.own_patients is own.question.own_patients
+
+
+def test_every_wrong_cell_of_a_long_file_is_counted():
+    rows = "45,m\n1.8,m\n" * 70_000
+    write("age_years,sex\n" + rows)
+    message = complaint()
+    assert message.count("row ") == 10
+    assert "row 20: 1.8" in message
+    assert "; and 69,990 more wrong cells" in message
+
+
 def test_a_file_is_found_beside_the_scenario_that_names_it():
     Path("data").mkdir()
     Path("data/cohort.csv").write_text(GOOD)

@@ -117,6 +117,7 @@ class Scenario:
 
         origin = Origin(CHANGED_BY, 0, 0, Path())
         number = changes.get("patients")
+        of_the_size = changes.keys() <= SIZES and isinstance(number, int | None)
         if isinstance(number, int) and self._loaded.scenario.own_patients is not None:
             # The patients stay those of the file.
             changes["patients"] = {"number": number}
@@ -125,7 +126,7 @@ class Scenario:
             _plain(changes),
             self._catalogue,
             origin,
-            keep_what_ifs=changes.keys() <= SIZES,
+            keep_what_ifs=of_the_size,
         )
         return Scenario(loaded, self._catalogue)
 

@@ -20,7 +20,7 @@ from sim.analyses.verify.check import (
 )
 from sim.analyses.verify.subject import Lives, Subject
 from sim.clinic.events import Cause, EventKind
-from sim.clinic.patient import Patient
+from sim.clinic.patient import Given, Patient
 from sim.economics.ledger import Account, Category
 from sim.engine.model import Care
 from sim.engine.outcomes import ALIVE
@@ -337,6 +337,12 @@ def _patients(subject: Subject, count: int) -> list[Patient]:
     return [enrol(number, question.model, luck) for number in range(count)]
 
 
+def _some_enter_in_remission(subject: Subject) -> bool:
+    if subject.question.own_patients is None:
+        return subject.question.numbers.get("population.mrd_only_probability", 0.0) > 0.0
+    return bool(subject.baseline[:, Given._fields.index("mrd_only")].any())
+
+
 @FLOW.check(
     "Where nobody can respond, nobody is transplanted in the first remission.",
     standard="AdViSHE C2; TECH-VER",
@@ -344,7 +350,7 @@ def _patients(subject: Subject, count: int) -> list[Patient]:
 )
 def without_response_there_is_no_transplant(subject: Subject) -> Finding:
     """Look for responses and transplants where the probability of response is 0."""
-    if subject.question.numbers.get("population.mrd_only_probability"):
+    if _some_enter_in_remission(subject):
         return does_not_apply("patients with MRD only enter in remission")
     lives = subject.under(used(subject, {RESPONSE_LOGIT: -CERTAIN_LOGIT}))
     wrong = (lives.outcome("response") > 0.0) | (lives.outcome("hct_in_remission") > 0.0)

@@ -18,6 +18,7 @@ from sim.analyses.shared.ranges import given_values
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category
 from sim.scenario.loading import changed_scenario
+from sim.simulation.baseline import baselines_of
 from sim.simulation.question import Question, with_numbers
 from sim.simulation.run import Trace, run, traces
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, CATEGORIES, ROW, Tally
@@ -82,6 +83,11 @@ class Subject:
     def strategies(self) -> list[str]:
         """Names of the strategies."""
         return [strategy.name for strategy in self.question.scenario.strategies]
+
+    @cached_property
+    def baseline(self) -> Array:
+        """The baseline of the patients; the columns are the fields of `sim.clinic.patient.Given`."""
+        return baselines_of(self.question)(0, self.question.patients)
 
     @cached_property
     def lives(self) -> Lives:

@@ -29,7 +29,7 @@ from sim.analyses.verify.subject import PATIENTS, Lives, Subject
 from sim.clinic import disease, distributions, mortality, remission, transplant
 from sim.clinic.draws import RandomDraw
 from sim.clinic.mortality import LifeTable
-from sim.clinic.patient import Patient, salvage_line_at
+from sim.clinic.patient import Given, Patient, salvage_line_at
 from sim.clinic.response import mrd_conversion_probability, response_probability
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR, NEVER
 from sim.economics.estimates import Array
@@ -276,6 +276,9 @@ def _ages(subject: Subject) -> list[tuple[LifeTable, float]]:
         population.age_median_years,
         population.age_maximum_years,
     )
+    if subject.question.own_patients is not None:
+        years = subject.baseline[:, Given._fields.index("age_years")]
+        ages = (float(years.min()), float(np.median(years)), float(years.max()))
     return [(table, age) for table in subject.question.life_tables for age in ages]
 
 
