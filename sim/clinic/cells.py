@@ -51,3 +51,8 @@ class CellTherapy(NamedTuple):
 
 NO_CELLS: Final = CellTherapy(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, NEVER)
 """Of a regimen without cells; toxicity kills as under blinatumomab."""
+
+
+def infused_probability(cells: CellTherapy) -> float:
+    """Return the probability that cells which are collected will be infused."""
+    return (1.0 - cells.manufacturing_failure_probability) * (1.0 - cells.not_fit_probability)

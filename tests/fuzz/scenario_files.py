@@ -6,11 +6,11 @@ import functools
 import shutil
 
 import yaml
+from sim.simulation.life_table_file import read_life_table
 
 from sim.catalog import load_catalogue
 from sim.scenario.binding import Inputs
 from sim.scenario.loading import load_scenario, what_if
-from sim.simulation.life_table_file import read_life_table
 from sim.simulation.question import prepare
 from sim.simulation.run import run
 from tests.fuzz.mutation import changed_bytes, changed_tree

@@ -20,7 +20,8 @@ from sim.simulation.question import Question
 
 
 def _known(kind: str, value: str, info: ValidationInfo) -> str:
-    question: Question = info.context
+    question = info.context
+    assert isinstance(question, Question)
     names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
     if value not in names:
         raise broken_rule((), f"no such {kind} in this scenario", value, names)

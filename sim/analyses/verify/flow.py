@@ -97,6 +97,7 @@ AS_THE_POPULATION: Final = {
 }
 RESPONSE_LOGIT: Final = "response.baseline_logit"
 FIRST_CYCLE_SHARE: Final = ".response.first_cycle_share"
+NOT_INFUSED: Final = (".cells.manufacturing_failure_probability", ".cells.not_fit_probability")
 CANDIDACY_LOGIT: Final = "candidacy.baseline_logit"
 
 
@@ -370,6 +371,7 @@ def with_certain_response_everybody_responds(subject: Subject) -> Finding:
         return does_not_apply("nobody is treated")
     # A regimen of one cycle would leave those without a response who need a second.
     early = {name: 1.0 for name in subject.question.used if name.endswith(FIRST_CYCLE_SHARE)}
+    early |= {name: 0.0 for name in subject.question.used if name.endswith(NOT_INFUSED)}
     lives = subject.under(used(subject, {RESPONSE_LOGIT: CERTAIN_LOGIT}) | early, CERTAINTY)
     missed = lives.outcome("response")[:, treated] == 0.0
     spared = lives.outcome("cause_of_death")[:, treated] != Cause.BACKGROUND

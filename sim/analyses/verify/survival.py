@@ -27,6 +27,7 @@ from sim.analyses.verify.check import (
 from sim.analyses.verify.draws import once
 from sim.analyses.verify.subject import PATIENTS, Lives, Subject
 from sim.clinic import disease, distributions, mortality, remission, transplant
+from sim.clinic.cells import infused_probability
 from sim.clinic.draws import RandomDraw
 from sim.clinic.mortality import LifeTable
 from sim.clinic.patient import Given, Patient, salvage_line_at
@@ -434,11 +435,14 @@ def own_shares(model: Model, plan: Plan, people: list[Patient]) -> Shares:
 
 def _own_shares(model: Model, plan: Plan, patient: Patient) -> tuple[float, float, float]:
     regimen = _first_regimen(model, plan)
+    infused = infused_probability(regimen.cells)
     if patient.mrd_only:
         # In remission from entry on, and cleared of MRD by a first line where there is one.
         effect = regimen.response_log_odds_ratio
         clears = mrd_conversion_probability(model.rules.response, effect) if plan.lines else 0.0
-        return 1.0, clears, _candidate(model, regimen, patient)
+        with_cells = infused * _candidate(model, regimen, patient)
+        without = (1.0 - infused) * _candidate(model, model.regimens[-1], patient)
+        return 1.0, clears * infused, with_cells + without
     if not (plan.lines or plan.usual_care):
         return 0.0, 0.0, 0.0
     responds = response_probability(
@@ -452,7 +456,7 @@ def _own_shares(model: Model, plan: Plan, patient: Patient) -> tuple[float, floa
     )
     # A response due after a second cycle needs one.
     first = regimen.response.first_cycle_share
-    responds *= 1.0 if regimen.schedule.induction_cycles > 1.0 else first
+    responds *= infused if regimen.schedule.induction_cycles > 1.0 else infused * first
     clears = responds * regimen.response.mrd_negative_probability
     return responds, clears, responds * _candidate(model, regimen, patient)
 
