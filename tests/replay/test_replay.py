@@ -230,7 +230,7 @@ def test_every_decision_of_the_model_is_witnessed(ask):
         strategies=[
             {
                 "name": "long",
-                "sequence": ["blinatumomab", "inotuzumab"],
+                "sequence": ["blinatumomab", "brexucabtagene", "inotuzumab"],
                 "then": "usual_care",
                 "maintenance": True,
             }

@@ -62,7 +62,7 @@ def mixed(ask):
         strategies=[
             {
                 "name": "sequence",
-                "sequence": ["blinatumomab", "inotuzumab"],
+                "sequence": ["blinatumomab", "brexucabtagene", "inotuzumab"],
                 "then": "usual_care",
                 "maintenance": True,
             }
