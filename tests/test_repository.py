@@ -22,7 +22,11 @@ from tests.support.each import for_each
 from tests.support.places import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCKS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in ("requirements.lock", "requirements-dev.lock")
+}
+EACH_LOCK = pytest.mark.parametrize("lock", LOCKS)
 LONGEST_MODULE_LINES = 600
 LONGEST_FUNCTION_LINES = 60
 CHANGE_HEADINGS = {"Added", "Changed", "Fixed", "Changes results"}
@@ -179,9 +183,15 @@ def test_newest_change_says_what_it_does_to_results() -> None:
 # Lock
 
 
-def test_lock_holds_no_address() -> None:
-    assert not re.search(r"https?://|file://|--index|--find-links", LOCK)
-    assert not MACHINE_PATH.search(LOCK)
+def locked(name: str) -> dict[str, str]:
+    """Return the version of each package of a lock."""
+    return dict(re.findall(r"^([\w-]+)==([\w.]+)", LOCKS[name], re.MULTILINE))
+
+
+@EACH_LOCK
+def test_lock_holds_no_address(lock: str) -> None:
+    assert not re.search(r"https?://|file://|--index|--find-links", LOCKS[lock])
+    assert not MACHINE_PATH.search(LOCKS[lock])
 
 
 def test_no_lock_file_with_addresses_is_kept() -> None:
@@ -189,22 +199,29 @@ def test_no_lock_file_with_addresses_is_kept() -> None:
     assert names.isdisjoint({"uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock"})
 
 
-def test_every_locked_package_is_exact_and_has_a_hash() -> None:
-    entries = re.findall(r"^\S.*?(?=^[^\s#]|\Z)", LOCK, re.MULTILINE | re.DOTALL)
+@EACH_LOCK
+def test_every_locked_package_is_exact_and_has_a_hash(lock: str) -> None:
+    entries = re.findall(r"^\S.*?(?=^[^\s#]|\Z)", LOCKS[lock], re.MULTILINE | re.DOTALL)
     packages = [entry for entry in entries if not entry.startswith("#")]
     assert len(packages) > 20
     for package in packages:
         assert re.match(r"[\w-]+==[\w.]+( ; [^\\]+)? \\\n +--hash=sha256:[0-9a-f]{64}", package)
 
 
-def test_lock_satisfies_every_dependency_of_the_project() -> None:
-    locked = dict(re.findall(r"^([\w-]+)==([\w.]+)", LOCK, re.MULTILINE))
+def test_both_locks_give_the_same_versions_and_that_of_a_run_holds_no_tool() -> None:
+    run, develop = map(locked, LOCKS)
+    assert run.items() < develop.items()
+    assert run.keys().isdisjoint({"pytest", "mypy", "ruff", "jax", "numpyro", "playwright"})
+
+
+def test_lock_of_a_run_satisfies_the_project_and_that_of_developers_every_group() -> None:
     groups = PYPROJECT["dependency-groups"].values()
     wanted = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"]]
-    for requirement in map(Requirement, [*wanted, *(each for group in groups for each in group)]):
-        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), (
-            f"requirements.lock does not satisfy {requirement}"
-        )
+    everything = [*wanted, *(each for group in groups for each in group)]
+    for lock, lines in (("requirements.lock", wanted), ("requirements-dev.lock", everything)):
+        for requirement in map(Requirement, lines):
+            version = locked(lock)[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), f"{lock} does not satisfy {requirement}"
 
 
 # README and continuous integration
@@ -215,7 +232,8 @@ def test_readme_gives_two_commands_that_start_from_nothing() -> None:
     assert run.startswith("python3 -m venv .venv && ")
     assert "--require-hashes -r requirements.lock" in run
     assert run.endswith(" -m sim run scenarios/first_salvage.yaml")
-    assert test == ".venv/bin/python -m pytest"
+    assert "--require-hashes -r requirements-dev.lock" in test
+    assert test.endswith(" && .venv/bin/python -m pytest")
 
 
 def test_ci_runs_the_commands_of_the_readme_and_holds_no_copy() -> None:
@@ -374,12 +392,14 @@ def test_wheel_holds_every_module_the_catalogue_and_what_checks_compare_with(
     )
     (wheel,) = tmp_path.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
-    shipped = [
+    inside = [
         *files("sim/**/*.py"),
-        *files("sim/catalog/data/**/*.yaml"),
+        *files("sim/catalog/data/**/*.*"),
         *files("sim/analyses/verify/frozen/*.*"),
         *files("sim/analyses/verify/by_hand/three_patients*"),
     ]
-    missing = {path.relative_to(ROOT).as_posix() for path in shipped} - packed
-    assert missing == set()
+    beside = [*files("scenarios/*.yaml"), *files("calibration/**/*.yaml")]
+    wanted = {path.relative_to(ROOT).as_posix() for path in inside}
+    wanted |= {f"sim/shipped/{path.relative_to(ROOT).as_posix()}" for path in beside}
+    assert wanted - packed == set()
     assert wheel.name == f"blinsim-{sim.__version__}-py3-none-any.whl"

@@ -26,7 +26,7 @@ def calibrate(
     install: bool = False,
     threads: Threads = None,
 ) -> None:
-    """Fit the model to published endpoints as PROTOCOL says.
+    """Fit the model to published endpoints as PROTOCOL says: a file, or adult_rr, which is shipped.
 
     Cohorts are simulated at points of a design, a surface is put through their endpoints, and
     the joint posterior is drawn from. Simulations are cached: an interrupted fit goes on where it
@@ -38,7 +38,7 @@ def calibrate(
         Fewer points, patients and draws: for trying out.
     out
         Write draws, diagnostics and provenance into this folder, by default ``results`` beside the
-        protocol.
+        path that was given for the protocol.
     install
         Copy the draws into the catalogue.
     threads
@@ -49,10 +49,14 @@ def calibrate(
     from sim.evidence.register import load_register
     from sim.evidence.results import NAMES, check_installation, result_texts
     from sim.evidence.results import install as install_fit
+    from sim.evidence.sampler import check_sampler
     from sim.files.results_folder import check_folder, write_folder
-    from sim.layout.progress import patients_progress
+    from sim.files.shipped import PROTOCOLS, find_file
+    from sim.layout.progress import patients_progress as bar
 
+    check_sampler()
     folder = protocol.parent / RESULTS if out is None else Path(out)
+    protocol, _ = find_file(protocol, PROTOCOLS)
     if install and quick:
         raise UserError("is for a whole fit, not for a quick one", key="--install")
     register = load_register()
@@ -62,13 +66,7 @@ def calibrate(
         check_installation(plan)
     with told_when_interrupted("finished simulations are cached; start again to go on"):
         fit = fit_protocol(
-            plan,
-            register,
-            protocol.parent,
-            quick=quick,
-            threads=threads,
-            say=_say,
-            bar=patients_progress,
+            plan, register, protocol.parent, quick=quick, threads=threads, say=_say, bar=bar
         )
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)

@@ -22,6 +22,7 @@ from sim.evidence.protocol import CohortPlan, Protocol, load_protocol
 from sim.evidence.study import Arm, Endpoint, Study, Text
 from sim.files.documents import Document, exists, read_yaml
 from sim.files.schema import Mistake, Part, first_of, validated
+from sim.files.shipped import shipped_folder
 from sim.scenario.loading import load_scenario
 from sim.scenario.schema import Scenario, Strategy
 from sim.simulation.question import Question
@@ -30,8 +31,6 @@ __all__ = ["Arm", "Endpoint", "Register", "Source", "Study", "find_folder", "loa
 
 FOLDER: Final = Path("calibration") / "evidence"
 SOURCES: Final = "sources.yaml"
-
-_ROOT: Final = Path(__file__).resolve().parent.parent.parent
 
 
 class Source(Part):
@@ -83,18 +82,8 @@ class Register(Mapping[str, Study]):
 
 
 def find_folder() -> Path:
-    """Return the folder of the register: of the current directory, else next to the package.
-
-    Raises
-    ------
-    UserError
-        When there is none: an installed package comes without the register.
-    """
-    for folder in (FOLDER, _ROOT / FOLDER):
-        if folder.is_dir():
-            return folder
-    problem = "no such folder here, nor beside the package; run from a copy of the repository"
-    raise UserError(problem, file=FOLDER.as_posix())
+    """Return the folder of the register: of the current directory, else the one that is shipped."""
+    return FOLDER if FOLDER.is_dir() else shipped_folder() / FOLDER
 
 
 def load_register(folder: Path | None = None) -> Register:
@@ -216,13 +205,9 @@ class Published(NamedTuple):
 def published(question: Question) -> list[Published]:
     """Return the register's results for the patients of the question.
 
-    Empty where there is no such cohort, or where the register is not there, as in an installed
-    package.
+    Empty where there is no such cohort.
     """
-    try:
-        folder = find_folder().parent
-    except UserError:
-        return []
+    folder = find_folder().parent
     found: list[Published] = []
     register = load_register(folder / "evidence")
     for path in sorted(folder.glob("*.yaml")):

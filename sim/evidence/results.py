@@ -116,7 +116,8 @@ def evidence_hash(protocol: Path) -> str:
     digest = hashlib.sha256()
     files = [protocol, *sorted((protocol.parent / COHORTS).glob("*.yaml"))]
     for path in [*files, *sorted(find_folder().glob("*.yaml"))]:
-        digest.update(path.name.encode() + b"\n" + path.read_bytes())
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(path.name.encode() + b"\n" + content)
     return digest.hexdigest()
 
 

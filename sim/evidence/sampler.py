@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -208,6 +209,19 @@ def curves(targets: Sequence[Target]) -> list[list[int]]:
     return list(groups.values())
 
 
+def check_sampler() -> None:
+    """Refuse to start work for which the extra of the program is not installed.
+
+    Raises
+    ------
+    UserError
+        When numpyro is not installed, with the command that installs it.
+    """
+    if find_spec("numpyro") is None:
+        problem = "needs numpyro: python -m pip install 'numpyro>=0.19'"
+        raise UserError(problem, key="calibrate")
+
+
 def sample(protocol: Protocol, evidence: Sequence[Evidence]) -> Posterior:
     """Draw from the joint posterior; see `Chains`."""
     return Chains(protocol, evidence).run(evidence)
@@ -225,11 +239,9 @@ class Chains:
     """
 
     def __init__(self, protocol: Protocol, evidence: Sequence[Evidence]) -> None:
-        try:
-            import numpyro
-        except ImportError:
-            problem = "needs numpyro; install the program with its extra 'calibration'"
-            raise UserError(problem, key="calibrate") from None
+        check_sampler()
+        import numpyro
+
         numpyro.enable_x64()
         plan = protocol.sampler
         self._protocol = protocol

@@ -22,7 +22,6 @@ from sim.analyses.validate.result import TABLE as VALIDATION
 from sim.analyses.verify.partition_table import TABLE as PARTITION
 from sim.analyses.verify.result import TABLE as CHECKS
 from sim.analyses.voi.result import read_voi, voi_table
-from sim.errors import UserError
 from sim.evidence.register import Published, find_folder, published
 from sim.files.documents import exists
 from sim.layout.schema import read_text
@@ -158,10 +157,5 @@ def read_analyses(results: Results) -> Analyses:
 
 def _validation(folder: Path) -> pd.DataFrame | None:
     """Read the validation in the folder, else the one that comes with the register."""
-    places = [folder]
-    try:
-        places.append(find_folder().parent / "results")
-    except UserError:
-        # An installed package comes without the register.
-        pass
+    places = [folder, find_folder().parent / "results"]
     return next((VALIDATION.read(each) for each in places if exists(each / VALIDATION.file)), None)

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from sim.errors import UserError
 from sim.files.documents import Document, Scalar, Steps, exists, missing_file, read_yaml
 from sim.files.schema import Mistake
+from sim.files.shipped import SCENARIOS, find_file
 from sim.scenario.schema import WHAT_IFS, Scenario, WhatIf
 
 EXTENDS: Final = "extends"
@@ -98,15 +99,16 @@ class Lineage:
 
 
 def read_lineage(path: Path) -> Lineage:
-    """Read the scenario at `path` and everything it extends, and merge them.
+    """Read the scenario at `path`, or of this name, and everything it extends, and merge them.
 
     Raises
     ------
     UserError
         When a file cannot be read, a parent is missing, or the chain is circular.
     """
+    path, shown = find_file(path, SCENARIOS)
     folder = path.parent
-    document = read_yaml(path)
+    document = read_yaml(path, shown_as=shown)
     documents = [(document, folder)]
     files = [document.file]
     visited = [_identity(path)]

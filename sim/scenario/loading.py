@@ -169,7 +169,7 @@ class Loaded:
 
 
 def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loaded:
-    """Read, merge and check the scenario at `path`.
+    """Read, merge and check the scenario at `path`, or the shipped one of this name.
 
     Names are looked up in `catalogue`, by default the one that comes with the program.
 

@@ -16,21 +16,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.catalog.distribution import Fixed
+from sim.files.shipped import SHIPPED
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
 from sim.version import __version__
 
 FIXED: Final = Fixed.family
 PACKAGE: Final = Path(__file__).resolve().parents[1]
+WINDOWS_ENDING: Final = b"\r\n"
 SUFFIXES: Final = frozenset({".py", ".yaml", ".csv"})
 
 
 @cache
 def source_hash() -> str:
-    """Hash the names and contents of all modules and data files of the program."""
+    """Hash the names and contents of all modules and data files of the program.
+
+    The same in a clone and in a wheel, whatever the line endings.
+    """
     digest = hashlib.sha256()
     for path in sorted(path for path in PACKAGE.rglob("*") if path.suffix in SUFFIXES):
-        content = path.read_bytes()
+        if path.is_relative_to(PACKAGE / SHIPPED):
+            continue
+        content = path.read_bytes().replace(WINDOWS_ENDING, b"\n")
         digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()

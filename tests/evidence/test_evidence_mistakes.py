@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from sim.cli import commands
 from sim.commands import listings
 from sim.errors import UserError
-from sim.evidence import register as evidence_register
 from sim.evidence.register import load_register
 from sim.layout import evidence_table
 
@@ -367,11 +366,8 @@ def test_source_needs_a_citation(load):
         load("address:", "adress:", "sources.yaml")
 
 
-def test_register_that_is_nowhere_is_a_users_mistake(tmp_path, monkeypatch):
+def test_register_of_the_current_folder_wins(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evidence_register, "_ROOT", tmp_path)
-    with pytest.raises(UserError, match="calibration/evidence: no such folder here"):
-        load_register()
     (tmp_path / "calibration" / "evidence").mkdir(parents=True)
     with pytest.raises(UserError, match="calibration/evidence: holds no study"):
         load_register()

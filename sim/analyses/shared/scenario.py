@@ -68,7 +68,7 @@ class Scenario:
         Parameters
         ----------
         path
-            Of a YAML file.
+            Of a YAML file, or the name of a scenario that comes with the program.
 
         Raises
         ------

@@ -25,16 +25,13 @@ FEWEST_DRAWS: Final = 400.0
 NOMINAL: Final = 0.95
 """The share of endpoints that a model without fault has inside its predictive intervals."""
 VALIDATION: Final = "validation.csv"
-NO_RESULTS: Final = "the results of the fit are not here; they come with a copy of the repository"
+NO_RESULTS: Final = "the results of the fit are not beside the protocol"
 NONE_FITTED: Final = "the scenario uses no fitted input"
 
 
 def results() -> Path | None:
     """Return the folder of the results of the fit; None where there is none."""
-    try:
-        folder = usual_protocol().parent / RESULTS
-    except UserError:
-        return None
+    folder = usual_protocol().parent / RESULTS
     return folder if folder.is_dir() else None
 
 

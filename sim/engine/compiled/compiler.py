@@ -1,10 +1,4 @@
-"""A pipeline of numba for functions that compiled code alone calls, and that are inlined there.
-
-numba gives every function machine code of its own, even one that is always inlined and never runs
-by itself. This pipeline stops before: a function is typed and lowered as always, and its callers
-inline it.
-
-Machine code in the user's cache folder, checked before it is loaded.
+"""Machine code in the user's cache folder, checked before it is loaded.
 
 numba's own cache loads any file in its place, and a wrong byte in machine code ends the process.
 Here each function and signature has one file, whose checksum is verified before anything in it is
@@ -49,85 +43,11 @@ from typing import Any, Final, TextIO, TypeVar
 
 import numba
 import numpy as np
-from numba import _dynfunc
-from numba.core import types as nbtypes
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, CompileResult, DefaultPassBuilder, _LowerResult
-from numba.core.compiler_machinery import PassManager, register_pass
-from numba.core.serialize import dumps
-from numba.core.typed_passes import (
-    AnnotateTypes,
-    IRLegalization,
-    NativeLowering,
-    NoPythonBackend,
-    NoPythonSupportedFeatureValidation,
-)
+from numba import types as nbtypes
 from numba.extending import intrinsic
 
 from sim.engine.values import Data
 from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
-
-NO_ADDRESS: Final = 0
-
-
-class _Library(JITCodeLibrary):  # type: ignore[misc]
-    """Code that others link; it is not handed to the execution engine.
-
-    It is optimised where it ends up: here it would be once more for every function around it.
-    """
-
-    def _optimize_final_module(self) -> None:
-        pass
-
-    def _finalize_final_module(self) -> None:
-        self._finalized = True
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Lowering(NativeLowering):  # type: ignore[misc]
-    """Lower a function for its callers, without an address of its own."""
-
-    _name = "lowering_without_machine_code"
-
-    def run_pass(self, state: Data) -> bool:
-        context = state.targetctx
-        state.library = _Library(context.codegen(), state.func_id.func_qualname)
-        state.flags.no_compile = True
-        super().run_pass(state)
-        lowered = state["cr"]
-        # The dispatcher wants a function as the name of an overload; nobody calls it.
-        name = _dynfunc.make_function(
-            lowered.fndesc.lookup_module(),
-            lowered.fndesc.qualname,
-            "inlined",
-            NO_ADDRESS,
-            lowered.env,
-            (state.library,),
-        )
-        context.insert_user_function(name, lowered.fndesc, [state.library])
-        state["cr"] = _LowerResult(lowered.fndesc, lowered.call_helper, cfunc=name, env=lowered.env)
-        return True
-
-
-class Inlined(CompilerBase):  # type: ignore[misc]
-    """numba's pipeline for compiled functions, up to the form that callers inline."""
-
-    def define_pipelines(self) -> list[Data]:
-        """Return the passes."""
-        passes = PassManager("inlined")
-        for part in (
-            DefaultPassBuilder.define_untyped_pipeline(self.state),
-            DefaultPassBuilder.define_typed_pipeline(self.state),
-        ):
-            passes.passes.extend(part.passes)
-        passes.add_pass(NoPythonSupportedFeatureValidation, "refuse what compiled code cannot do")
-        passes.add_pass(IRLegalization, "make the representation legal")
-        passes.add_pass(AnnotateTypes, "annotate types")
-        passes.add_pass(_Lowering, "lower")
-        passes.add_pass(NoPythonBackend, "give the result")
-        passes.finalize()
-        return [passes]
-
 
 SUFFIX: Final = ".nbc"
 DAMAGED: Final = "the cached machine code was damaged; compiling again"
@@ -164,6 +84,8 @@ class MachineCode:
         if content is None:
             return None
         try:
+            from numba.core.compiler import CompileResult
+
             found, reduced = pickle.loads(content)
             return CompileResult._rebuild(target, *reduced) if found == key else None
         except Exception:  # noqa: BLE001 - code that cannot be loaded can be compiled
@@ -174,8 +96,11 @@ class MachineCode:
         """Write the compiled function for a signature, where it can be cached; or do without."""
         if result.lifted or result.library.has_dynamic_globals:
             return
-        key = self._key(signature, result.codegen)
-        with suppress(OSError):
+        # Another version of numba may have no such parts: it compiles each time.
+        with suppress(OSError, ImportError, AttributeError):
+            from numba.core.serialize import dumps
+
+            key = self._key(signature, result.codegen)
             write(self._path(key), dumps((key, result._reduce())))
 
     def flush(self) -> None:
@@ -263,6 +188,25 @@ def _unit_number(grid: Data) -> float:
 
 _compile: Data = numba.njit
 _configuration: Data = numba.config
+KNOWN_NUMBA: Final = "0.68."
+"""The version whose passes `sim.engine.compiled.inlining` stands on."""
+
+
+def inlining_pipeline(version: str) -> dict[str, Data]:
+    """Return the options with which this version of numba compiles for callers alone.
+
+    None where it is another version or its parts have moved: every function then gets machine code
+    of its own, which takes longer to compile and gives the same results.
+    """
+    if not version.startswith(KNOWN_NUMBA):
+        return {}
+    try:
+        from sim.engine.compiled.inlining import Inlined
+    except (ImportError, AttributeError):
+        return {}
+    return {"pipeline_class": Inlined}
+
+
 # Without reference counts: the functions own nothing, and counting would cost most of the time. Helpers
 # are called by compiled code alone; a way in from Python would take half of the compilation.
 _HELPER: Final = {
@@ -270,7 +214,7 @@ _HELPER: Final = {
     "_nrt": False,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
-    "pipeline_class": Inlined,
+    **inlining_pipeline(numba.__version__),
 }
 _ENTRY: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
 

@@ -9,7 +9,6 @@ import pytest
 from sim.analyses.verify import calibration
 from sim.analyses.verify.calibration import CALIBRATION
 from sim.analyses.verify.subject import Subject
-from sim.errors import UserError
 from sim.simulation.question import ask
 from tests.support.faulty_lives import examined, names_of
 from tests.support.places import ROOT, SCENARIOS
@@ -108,11 +107,8 @@ def test_draws_of_another_fit_are_found(subject, monkeypatch, tmp_path):
     assert "another fit" in finding.observed
 
 
-def test_without_a_copy_of_the_repository_the_results_are_not_examined(subject, monkeypatch):
-    def nowhere():
-        raise UserError("no such folder")
-
-    monkeypatch.setattr(calibration, "usual_protocol", nowhere)
+def test_where_there_are_no_results_of_a_fit_they_are_not_examined(subject, monkeypatch, tmp_path):
+    monkeypatch.setattr(calibration, "usual_protocol", lambda: tmp_path / "adult_rr.yaml")
     found = {check.examine.__name__: check.examine(subject) for check in CALIBRATION}
     idle = {name for name, finding in found.items() if finding.passed is None}
     assert idle == {
@@ -121,4 +117,4 @@ def test_without_a_copy_of_the_repository_the_results_are_not_examined(subject, 
         "fitted_endpoints",
         "held_out_endpoints",
     }
-    assert all("repository" in found[name].why for name in idle)
+    assert all("protocol" in found[name].why for name in idle)
