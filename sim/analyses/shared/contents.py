@@ -254,6 +254,7 @@ class Voi(Heading):
     """voi.json."""
 
     draws: Size
+    thresholds: Annotated[list[float], Field(min_length=1)]
     groups: dict[str, list[Parameter]]
     population: Facing | None
 
