@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sim.layout.schema import Schema, count, flag, number, some, text
+from sim.simulation.flow import COURSES, RESPONSES, STATES, TRANSPLANTS
 
 STRATEGIES: Final = Schema(
     "strategies.csv",
@@ -20,6 +21,7 @@ STRATEGIES: Final = Schema(
         number("se", "its Monte Carlo error"),
         text("unit"),
     ),
+    ("strategy", "outcome"),
 )
 INCREMENTS: Final = Schema(
     "increments.csv",
@@ -31,6 +33,7 @@ INCREMENTS: Final = Schema(
         number("se", "the error of the paired difference"),
         text("unit"),
     ),
+    ("strategy", "outcome"),
 )
 SURVIVAL: Final = Schema(
     "survival.csv",
@@ -59,10 +62,10 @@ FLOW: Final = Schema(
     "flow.csv",
     (
         text("strategy"),
-        text("response", "to the first line; words as in `sim.simulation.flow`"),
-        text("transplant", "allo-HCT: in continuous remission, later, none"),
-        text("course", "by `months`"),
-        text("state", "at `months`"),
+        text("response", "to the first line; words as in `sim.simulation.flow`", RESPONSES),
+        text("transplant", "allo-HCT: in continuous remission, later, none", TRANSPLANTS),
+        text("course", "by `months`", COURSES),
+        text("state", "at `months`", STATES),
         number("months", "60, or where the horizon ends"),
         count("patients", "of this course"),
     ),

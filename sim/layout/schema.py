@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sim.errors import UserError
@@ -27,21 +28,33 @@ FLAG: Final = "bool"
 
 
 class Column(NamedTuple):
-    """A column: its name, the type that it is read in, and the meaning and unit of its values."""
+    """A column of a table.
+
+    Attributes
+    ----------
+    name, dtype, meaning
+        Its name, the type that it is read in, and the meaning and unit of its values.
+    words
+        The words that it may hold; any, where there are none.
+    is_given
+        Whether no number is missing.
+    """
 
     name: str
     dtype: str
     meaning: str
+    words: tuple[str, ...] = ()
+    is_given: bool = False
 
 
-def text(name: str, meaning: str = "") -> Column:
-    """Return a column of words."""
-    return Column(name, TEXT, meaning)
+def text(name: str, meaning: str = "", words: Iterable[str] = ()) -> Column:
+    """Return a column of text, or of some words only."""
+    return Column(name, TEXT, meaning, tuple(words))
 
 
-def number(name: str, meaning: str = "") -> Column:
-    """Return a column of numbers, which may be missing."""
-    return Column(name, NUMBER, meaning)
+def number(name: str, meaning: str = "", *, is_given: bool = False) -> Column:
+    """Return a column of numbers, which may be missing unless they are given."""
+    return Column(name, NUMBER, meaning, is_given=is_given)
 
 
 def count(name: str, meaning: str = "") -> Column:
@@ -69,14 +82,18 @@ class Schema:
         The name of its CSV file.
     columns
         In the order of the file; they are part of the interface.
+    crossed
+        Columns of which every combination of values has one row, in the order of the first, then
+        of the second, and so on; none where rows may be missing.
     """
 
     file: str
     columns: tuple[Column, ...]
+    crossed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the columns with their meanings, a line for each."""
-        return "\n".join(f"{name}: {meaning}".rstrip(": ") for name, _, meaning in self.columns)
+        return "\n".join(f"{name}: {meaning}".rstrip(": ") for name, _, meaning, *_ in self.columns)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,26 +111,30 @@ class Schema:
         Raises
         ------
         UserError
-            When the file is not there, is no CSV file, or lacks a column.
+            When the file is not there, is no CSV file, or lacks a column or a row.
         """
         path = folder / self.file
         _check_there(path)
         try:
-            table = pd.read_csv(
-                path,
-                dtype={column.name: column.dtype for column in self.columns},
-                keep_default_na=False,
-                na_values=[""],
-            )
-        except (ValueError, OSError) as error:
+            # An infinite number of whole ones is an error, not some other number.
+            with np.errstate(invalid="raise"):
+                table = pd.read_csv(
+                    path,
+                    dtype={column.name: column.dtype for column in self.columns},
+                    keep_default_na=False,
+                    na_values=[""],
+                )
+        except (ValueError, ArithmeticError, OSError) as error:
             raise UserError(f"is not a table ({error})", file=path) from None
         for name in self.names:
             if name not in table:
                 problem = "has no such column; run the scenario again"
                 raise UserError(problem, file=path, key=name)
-        for name, dtype, _ in self.columns:
-            if dtype == NUMBER and (table[name].abs() == math.inf).any():
-                raise UserError("must hold finite numbers", file=path, key=name)
+        for column in self.columns:
+            _check_values(column, table[column.name], path)
+        if self.crossed and not _is_crossed(table, self.crossed):
+            problem = f"must have one row for each {', '.join(self.crossed)}, in their order"
+            raise UserError(f"{problem}; run the scenario again", file=path)
         return self._typed(table[list(self.names)])
 
     def _typed(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -121,6 +142,31 @@ class Schema:
         return table.fillna(dict.fromkeys(texts, "")).astype(
             {column.name: column.dtype for column in self.columns}
         )
+
+
+def _check_values(column: Column, values: pd.Series, path: Path) -> None:
+    if column.dtype == NUMBER:
+        if (values.abs() == math.inf).any() or (column.is_given and values.isna().any()):
+            raise UserError("must hold finite numbers", file=path, key=column.name)
+    elif column.words:
+        for word in values.unique():
+            if word not in column.words:
+                problem = "is not one of the allowed words"
+                shown = "" if pd.isna(word) else word
+                raise UserError(
+                    problem, file=path, key=column.name, value=shown, choices=column.words
+                )
+
+
+def _is_crossed(table: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Whether every combination of the values of columns has one row, in the order of the first."""
+    codes = [pd.factorize(table[name])[0] for name in columns]
+    sizes = [int(each.max(initial=-1)) + 1 for each in codes]
+    if any((each < 0).any() for each in codes) or math.prod(sizes) != len(table):
+        return False
+    return not len(table) or bool(
+        (np.ravel_multi_index(codes, sizes) == np.arange(len(table))).all()
+    )
 
 
 def in_csv(table: pd.DataFrame) -> str:

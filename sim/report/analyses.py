@@ -14,7 +14,7 @@ from sim.analyses.price.analysis import PriceAnalysis
 from sim.analyses.price.result import read_price
 from sim.analyses.psa.acceptability import CURVES, Switch, quiet_increments, switching_thresholds
 from sim.analyses.psa.draws_run import Psa
-from sim.analyses.psa.result import read_psa
+from sim.analyses.psa.stored_draws import read_psa
 from sim.analyses.shared.stored import Stored
 from sim.analyses.tornado.analysis import Tornado
 from sim.analyses.tornado.result import read_tornado

@@ -82,7 +82,7 @@ class Results:
 
     def outcomes(self, strategy: str) -> Mapping[str, Estimate]:
         """Return the outcomes of a strategy by name; not estimable where there is none."""
-        return self._outcomes.get(strategy, {})
+        return self._outcomes[strategy]
 
     def gains(self, strategy: str) -> Mapping[str, Estimate]:
         """Return the outcomes of a strategy minus those of the comparator by name."""
@@ -108,11 +108,11 @@ class Results:
 
     @cached_property
     def _outcomes(self) -> dict[str, dict[str, Estimate]]:
-        return by_strategy(self.tables["strategies.csv"])
+        return by_strategy(self.tables["strategies.csv"], self.folder / "strategies.csv")
 
     @cached_property
     def _gains(self) -> dict[str, dict[str, Estimate]]:
-        return by_strategy(self.tables["increments.csv"])
+        return by_strategy(self.tables["increments.csv"], self.folder / "increments.csv")
 
 
 def read_results(folder: Path, question: Question) -> Results:

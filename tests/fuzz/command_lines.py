@@ -139,7 +139,8 @@ class CommandLines:
     def __init__(self, folder):
         self.folder = folder = folder / "here"
         folder.mkdir()
-        shutil.copy(SCENARIOS / MAIN, folder)
+        text = (SCENARIOS / MAIN).read_text(encoding="utf-8")
+        (folder / MAIN).write_text(text.replace("patients: 1000000", "patients: 3"), "utf-8")
         (folder / SCENARIO).write_text(SMALL, encoding="utf-8")
         (folder / BROKEN).write_text("population: [\n", encoding="utf-8")
         self.params = {

@@ -91,6 +91,7 @@ CURVE: Final = Schema(
         number("without_noise_se", "its error"),
         text("currency"),
     ),
+    ("strategy", "threshold", "price"),
 )
 """By price how likely each strategy with the drug is the most cost-effective."""
 

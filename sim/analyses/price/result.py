@@ -39,10 +39,11 @@ from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
+from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Schema, in_csv, number, records, text
+from sim.layout.schema import Entries, Schema, in_csv, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 
@@ -76,6 +77,7 @@ TABLE: Final = Schema(
         number("price_per_cycle_se"),
         text("currency", "of the prices and of `threshold`"),
     ),
+    ("strategy", "threshold", "basis"),
 )
 BASES: Final = ("base_case", "mean_over_draws")
 LINEAR: Final = (
@@ -149,6 +151,9 @@ def read_price(stored: Stored) -> PriceAnalysis:
         When a file is missing or broken.
     """
     told, table = stored.summary, stored.table(TABLE)
+    if sorted(table["basis"].unique()) != sorted(BASES):
+        problem = f"must be {' and '.join(BASES)}"
+        raise UserError(problem, file=stored.folder / TABLE.file, key="basis")
     bases, means = (table[table["basis"] == basis].to_dict("records") for basis in BASES)
     chances = told["probability_most_cost_effective"]
     return PriceAnalysis(
@@ -167,10 +172,16 @@ def read_price(stored: Stored) -> PriceAnalysis:
             for base, mean in zip(bases, means, strict=True)
         ),
         vials_per_cycle={base["strategy"]: base["vials_per_cycle"] for base in bases},
-        chances={
-            (each["strategy"], each["threshold"]): tuple(_read_chance(each[at]) for at in CHANCES)
-            for each in chances
-        },
+        chances=Entries(
+            (
+                (
+                    (each["strategy"], each["threshold"]),
+                    tuple(_read_chance(each[at]) for at in CHANCES),
+                )
+                for each in chances
+            ),
+            stored.folder / stored.file,
+        ),
         curve=stored.table(CURVE_TABLE),
     )
 

@@ -295,6 +295,7 @@ CURVES: Final = Schema(
         number("expected_loss_se", "that of the draws as they are"),
         text("currency"),
     ),
+    ("strategy", "threshold"),
 )
 """Acceptability curves and expected losses over `threshold_grid`."""
 

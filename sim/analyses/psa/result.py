@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 import numpy as np
 import pandas as pd
-from pyarrow import ArrowException
 
 from sim.analyses.psa import text as psa_text
 from sim.analyses.psa.acceptability import (
@@ -38,6 +37,7 @@ from sim.analyses.psa.analysis import (
 )
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
+from sim.analyses.psa.stored_draws import read_psa
 from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.arguments import (
     Cached,
@@ -58,8 +58,6 @@ from sim.analyses.shared.results import (
     draws_table,
     manifest,
     manifest_text,
-    psa_of,
-    read_parquet,
     result_files,
 )
 from sim.analyses.shared.scenario import Asked, Scenario, asked
@@ -346,25 +344,6 @@ def _split(psa: Psa, found: Split) -> dict[str, Any]:
         for name, factor in factors.items()
     }
     return {**known, "interval_needs": needs}
-
-
-def read_psa(stored: Stored) -> Psa:
-    """Return the draws that are stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
-    found = []
-    for name in (TABLE, DETERMINISTIC):
-        path = stored.folder / name
-        try:
-            found.append(read_parquet(path.read_bytes()))
-        except (OSError, ArrowException) as error:
-            raise UserError(f"cannot be read ({error})", file=path) from None
-    table, deterministic = found
-    return psa_of(stored.question, table, deterministic, stored.summary["base_case_patients"])
 
 
 def read_answer(stored: Stored) -> Answer:

@@ -15,6 +15,7 @@ from sim.analyses.shared.stored import Stored
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import FrontierRow, Increment
 from sim.economics.ledger import COST_CATEGORIES, Account
+from sim.errors import UserError
 from sim.files.documents import exists
 from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.cells import SYMBOLS, estimate_json, finite, known
@@ -22,7 +23,7 @@ from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.parameter_table import life_table_json
 from sim.layout.run_columns import EVENTS, INCREMENTS, OPTIONAL, STRATEGIES, TABLES
-from sim.layout.schema import in_csv
+from sim.layout.schema import Entries, in_csv
 from sim.layout.text import COST_NAMES
 from sim.simulation.flow import Flow
 from sim.simulation.provenance import fingerprint, own_patients_json, provenance
@@ -248,9 +249,21 @@ def read_run(stored: Stored) -> tuple[Simulation, Summary, dict[str, pd.DataFram
         for name, schema in TABLES.items()
         if schema not in OPTIONAL or exists(stored.folder / name)
     }
-    traced = tables[EVENTS.file]["patient"].max() + 1 if EVENTS.file in tables else 0
+    traced = 0
+    if EVENTS.file in tables:
+        patients = tables[EVENTS.file]["patient"].unique()
+        traced = len(patients)
+        if sorted(patients) != list(range(traced)) or traced > stored.question.patients:
+            raise UserError(
+                "must be the numbers of the traced patients, from 0",
+                file=stored.folder / EVENTS.file,
+                key="patient",
+            )
     simulation = Simulation(stored.question, (), traces(stored.question, traced), told["engine"])
-    found, gains = (by_strategy(tables[each.file]) for each in (STRATEGIES, INCREMENTS))
+    found, gains = (
+        by_strategy(tables[each.file], stored.folder / each.file)
+        for each in (STRATEGIES, INCREMENTS)
+    )
     return simulation, _read_summary(told, found, gains), tables
 
 
@@ -297,12 +310,15 @@ def _read_summary(
     )
 
 
-def by_strategy(table: pd.DataFrame) -> dict[str, dict[str, Estimate]]:
-    """Return the estimates of strategies.csv or increments.csv, by strategy and outcome."""
-    found: dict[str, dict[str, Estimate]] = {}
+def by_strategy(table: pd.DataFrame, file: Path) -> dict[str, dict[str, Estimate]]:
+    """Return the estimates of strategies.csv or increments.csv, by strategy and outcome.
+
+    One that is looked up and not there is an error of the file.
+    """
+    found: dict[str, dict[str, Estimate]] = Entries((), file)
     rows = (table[name].tolist() for name in ("strategy", "outcome", "mean", "se"))
     for strategy, outcome, mean, se in zip(*rows, strict=True):
-        found.setdefault(strategy, {})[outcome] = Estimate(mean, se)
+        found.setdefault(strategy, Entries((), file))[outcome] = Estimate(mean, se)
     return found
 
 

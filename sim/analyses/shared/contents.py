@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -20,8 +20,7 @@ from sim.simulation.question import Question
 
 
 def _known(kind: str, value: str, info: ValidationInfo) -> str:
-    question = info.context
-    assert isinstance(question, Question)
+    question = cast("Question", info.context)
     names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
     if value not in names:
         raise broken_rule((), f"no such {kind} in this scenario", value, names)
@@ -255,6 +254,7 @@ class Voi(Heading):
     """voi.json."""
 
     draws: Size
+    thresholds: Annotated[list[float], Field(min_length=1)]
     groups: dict[str, list[Parameter]]
     population: Facing | None
 

@@ -171,7 +171,7 @@ class Stored:
         """
         found = schema.read(self.folder)
         names = strategies_of(self.asked)
-        for name, dtype, _ in schema.columns:
+        for name, dtype, *_ in schema.columns:
             if dtype != TEXT or name not in OF_STRATEGIES:
                 continue
             allowed = names if name in ALWAYS_GIVEN else (*names, "")

@@ -22,6 +22,7 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
+from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.ranges import Range, asked_range
@@ -42,6 +43,7 @@ from sim.analyses.shared.work import check_store
 from sim.analyses.twoway import analysis
 from sim.analyses.twoway.analysis import Point, TwoWay
 from sim.economics.estimates import Estimate
+from sim.errors import UserError
 from sim.layout.cells import number_text
 from sim.layout.schema import Schema, flag, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
@@ -62,7 +64,7 @@ TABLE: Final = Schema(
         number("x", "value of the first parameter, in `x_unit`; its name is in twoway.json"),
         number("y", "value of the second, in `y_unit`"),
         text("strategy"),
-        number("nmb", "mean net monetary benefit"),
+        number("nmb", "mean net monetary benefit", is_given=True),
         number("inmb", "that minus the comparator's"),
         number("inmb_se", "its Monte Carlo error, of the compared strategy"),
         flag("optimal", "whether the strategy has the most net benefit there"),
@@ -70,6 +72,7 @@ TABLE: Final = Schema(
         text("y_unit"),
         text("currency", "of net benefits"),
     ),
+    ("y", "x", "strategy"),
 )
 """One row per point of the grid and strategy."""
 
@@ -121,7 +124,11 @@ def read_two_way(stored: Stored) -> TwoWay:
         When a file is missing or broken.
     """
     told, question = stored.summary, stored.question
-    table, count = stored.table(TABLE), len(question.scenario.strategies)
+    table, names = stored.table(TABLE), strategies_of(question)
+    if tuple(table["strategy"].unique()) != names:
+        problem = f"must be {', '.join(names)}, in this order"
+        raise UserError(problem, file=stored.folder / TABLE.file, key="strategy")
+    count = len(names)
     points = []
     for start in range(0, len(table), count):
         rows = table.iloc[start : start + count].set_index("strategy")

@@ -57,10 +57,11 @@ CURVE: Final = Schema(
     "evpi.csv",
     (
         number("threshold", "in `currency` per QALY"),
-        number("evpi", "in `currency` per patient"),
+        number("evpi", "in `currency` per patient", is_given=True),
         number("se", "its standard error"),
         text("currency"),
     ),
+    ("threshold",),
 )
 """The EVPI against the threshold."""
 

@@ -70,10 +70,11 @@ NAMES: Final = (
     *figure_names((CURVE, BARS)),
 )
 EVERYTHING: Final = "everything"
+KINDS: Final = (EVERYTHING, "group", "parameter")
 TABLE: Final = Schema(
     f"{ANALYSIS}.csv",
     (
-        text("kind", "``everything`` (EVPI), ``group`` or ``parameter`` (EVPPI)"),
+        text("kind", "``everything`` (EVPI), ``group`` or ``parameter`` (EVPPI)", KINDS),
         text("name"),
         text("label"),
         count("members", "the number of parameters"),
@@ -90,6 +91,7 @@ TABLE: Final = Schema(
         number("population_se"),
         text("currency"),
     ),
+    ("name", "threshold"),
 )
 EXPLAINED: Final = (
     "EVPI is what a patient would gain, in money, if the choice could be made knowing the true "
@@ -177,6 +179,9 @@ def read_voi(stored: Stored) -> tuple[ValueOfInformation, Patients | None]:
         else:
             worth = PartialInformation(*(row[key] for key in PartialInformation._fields))
             parts[row["kind"]].setdefault(row["name"], {})[row["threshold"]] = worth
+    if list(evpi) != told["thresholds"]:
+        problem = f"must be the thresholds of {stored.file} where kind is {EVERYTHING}"
+        raise UserError(problem, file=stored.folder / TABLE.file, key="threshold")
     found = ValueOfInformation(
         question=question,
         draws=told["draws"],

@@ -34,6 +34,7 @@ from sim.analyses.what_if import analysis
 from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
+from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, finite
 from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
@@ -67,6 +68,7 @@ TABLE: Final = Schema(
         *(number(f"change_{name}{end}") for name in CHANGES for end in WITH_ERROR),
         text("notes", "values that a what-if lacks, and whether it changes nothing"),
     ),
+    ("what_if", "strategy"),
 )
 """One row per what-if and strategy."""
 
@@ -126,6 +128,8 @@ def read_matrix(stored: Stored) -> ScenarioMatrix:
             columns[name] = Column(name=name, **heading, gains=(), notes=notes)
         gains = (*columns[name].gains, _read_gain(row))
         columns[name] = replace(columns[name], gains=gains)
+    if not columns:
+        raise UserError("has no what-ifs", file=stored.folder / TABLE.file)
     return ScenarioMatrix(stored.question, tuple(columns.values()))
 
 
