@@ -24,6 +24,8 @@ from tests.support.places import ROOT, SCENARIOS
 
 PROTOCOL = ROOT / "calibration" / "adult_rr.yaml"
 
+BY_HAND = ROOT / "sim" / "analyses" / "verify" / "by_hand"
+
 
 def program(*arguments, cwd=ROOT, **environment):
     return subprocess.run(
@@ -95,14 +97,14 @@ def test_output_in_a_latin_1_locale_is_text_of_it_and_files_are_utf_8(tmp_path):
 def test_scenario_with_windows_line_endings_is_the_same(clone, name):
     there = load_scenario(clone / "scenarios" / f"{name}.yaml")
     assert there.scenario == load_scenario(SCENARIOS / f"{name}.yaml").scenario
-    assert there.origin("title") == f"{clone / 'scenarios' / name}.yaml:1"
+    assert there.origin("title") == f"{clone / 'scenarios' / name}.yaml:2"
 
 
 def test_life_table_with_windows_line_endings_gives_the_same_run(tmp_path):
     table = tmp_path / "three_patients_life_table.csv"
-    shutil.copy(ROOT / "tests" / "support" / table.name, table)
+    shutil.copy(BY_HAND / table.name, table)
     scenario = tmp_path / "three_patients.yaml"
-    shutil.copy(ROOT / "tests" / "support" / scenario.name, scenario)
+    shutil.copy(BY_HAND / scenario.name, scenario)
     asked = ("-m", "sim", "run", scenario, "--patients", "20")
     before = program(*asked)
     windows_endings(table)

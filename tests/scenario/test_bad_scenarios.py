@@ -362,11 +362,19 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def complaint(file: str = FILE) -> str:
-    """Check `file` as a user would, and return what stands after ``error:``."""
-    result = CliRunner().invoke(commands, ["check", file])
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    return one_line(result.stderr)
+    """Read `file` as a user would, and return what stands after ``error:``.
+
+    ``check`` gives a line to each mistake, the same one first; any other command the first alone.
+    """
+    checked = CliRunner().invoke(commands, ["check", file])
+    result = CliRunner().invoke(commands, ["run", file, "--patients", "1"])
+    for each in (checked, result):
+        assert each.exit_code == 2, each.output
+        assert each.stdout == ""
+    message = one_line(result.stderr)
+    first = checked.stderr.splitlines()[0].removeprefix("error: ")
+    assert message.startswith(first)
+    return message
 
 
 def one_line(stderr: str) -> str:

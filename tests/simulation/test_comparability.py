@@ -6,6 +6,7 @@ import pytest
 
 from sim.scenario.schema import Scenario, Switches
 from sim.simulation.comparison import MAY_DIFFER, input_differences, not_poolable
+from tests.support.places import SUPPORT
 
 OTHER = {
     "title": "Other words",
@@ -24,6 +25,7 @@ OTHER = {
     "parameters": {"utility.on_treatment": 0.4},
     "life_table": "uk_2017_2019",
     "subgroups": {"sex": True},
+    "catalogue": [str(SUPPORT / "own_catalogue.yaml")],
     "what_ifs": {"whole_life": {"horizon_years": 20}},
 }
 """Another value of every key but the switches."""

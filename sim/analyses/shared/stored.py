@@ -20,6 +20,7 @@ from sim.errors import UserError
 from sim.files.atomic import encoded
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
+from sim.layout.run_columns import SUBGROUPS
 from sim.layout.schema import TEXT, Schema, in_csv, read_json
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
@@ -174,7 +175,8 @@ class Stored:
         for name, dtype, *_ in schema.columns:
             if dtype != TEXT or name not in OF_STRATEGIES:
                 continue
-            allowed = names if name in ALWAYS_GIVEN else (*names, "")
+            is_given = name in ALWAYS_GIVEN and schema != SUBGROUPS
+            allowed = names if is_given else (*names, "")
             for value in found[name].unique():
                 if value not in allowed:
                     raise UserError(
