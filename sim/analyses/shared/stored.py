@@ -20,7 +20,6 @@ from sim.errors import UserError
 from sim.files.atomic import encoded
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.run_columns import SUBGROUPS
 from sim.layout.schema import TEXT, Schema, in_csv, read_json
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
@@ -31,11 +30,16 @@ if TYPE_CHECKING:
 
 INDENT: Final = 2
 SHARED: Final = ("provenance.json", "citations.txt")
-ALWAYS_GIVEN: Final = frozenset({"strategy", "comparator"})
-OF_STRATEGIES: Final = ALWAYS_GIVEN | {
-    *("optimal", "optimal_low", "optimal_high", "optimal_below", "optimal_above"),
-}
-"""Columns of tables that name strategies; all but the first are empty where there is none."""
+COMPARATOR: Final = "comparator"
+OF_STRATEGIES: Final = frozenset(
+    {
+        *("strategy", COMPARATOR),
+        *("optimal", "optimal_low", "optimal_high", "optimal_below", "optimal_above"),
+    }
+)
+"""Columns of tables that name strategies; all but the first two are empty where there is none."""
+ALONE: Final = frozenset({"subgroups.csv", "partitioned_survival.csv"})
+"""Tables in which a strategy that is compared with none has no comparator."""
 
 
 def names_of(analysis: str, *, figure: bool = True) -> tuple[str, ...]:
@@ -175,7 +179,7 @@ class Stored:
         for name, dtype, *_ in schema.columns:
             if dtype != TEXT or name not in OF_STRATEGIES:
                 continue
-            is_given = name in ALWAYS_GIVEN and schema != SUBGROUPS
+            is_given = name == "strategy" or (name == COMPARATOR and schema.file not in ALONE)
             allowed = names if is_given else (*names, "")
             for value in found[name].unique():
                 if value not in allowed:
