@@ -183,13 +183,15 @@ def _parameter(argument: Argument, text: str, *, is_first: bool) -> click.Parame
             [argument.name], type=value_type(argument), nargs=nargs, required=needed
         )
     default = argument.option.none or default
+    # To click None is a default too, with which nothing would be required.
+    given: dict[str, Any] = {} if required else {"default": default}
     return click.Option(
         [f"--{argument.option_name}", argument.name],
         type=value_type(argument),
         metavar=metavar(argument),
         multiple=argument.is_repeated,
         required=required,
-        default=default,
+        **given,
         show_default=default is not None,
         help=f"{text} May be repeated." if argument.is_repeated else text,
     )

@@ -27,16 +27,17 @@ def check_file(path: Path, option: str) -> None:
     UserError
         When it is a folder, or its folder can neither be written nor made.
     """
-    if path.is_dir():
-        raise UserError("is a folder, not a file", key=option, value=str(path))
-    existing = path.parent
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        problem = f"lies below '{existing.name}', which is not a folder"
-        raise UserError(problem, key=option, value=str(path))
-    if not os.access(existing, os.W_OK):
-        raise UserError("lies in a folder that cannot be written", key=option, value=str(path))
+    with refused_as(option, path):
+        if path.is_dir():
+            raise UserError("is a folder, not a file", key=option, value=str(path))
+        existing = path.parent
+        while not existing.exists():
+            existing = existing.parent
+        if not existing.is_dir():
+            problem = f"lies below '{existing.name}', which is not a folder"
+            raise UserError(problem, key=option, value=str(path))
+        if not os.access(existing, os.W_OK):
+            raise UserError("lies in a folder that cannot be written", key=option, value=str(path))
 
 
 def write_file(path: Path, content: atomic.Content, option: str) -> None:
@@ -47,8 +48,8 @@ def write_file(path: Path, content: atomic.Content, option: str) -> None:
     UserError
         When it cannot be written there; a previous file stays.
     """
+    check_file(path, option)
     with refused_as(option, path):
-        check_file(path, option)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_file(path, content)
 

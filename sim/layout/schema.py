@@ -25,6 +25,8 @@ NUMBER: Final = "float64"
 COUNT: Final = "int64"
 SOME: Final = "Int64"
 FLAG: Final = "bool"
+LARGEST: Final = 1e100
+"""Squares and sums of larger numbers could overflow; no result comes near."""
 
 
 class Column(NamedTuple):
@@ -146,8 +148,9 @@ class Schema:
 
 def _check_values(column: Column, values: pd.Series, path: Path) -> None:
     if column.dtype == NUMBER:
-        if (values.abs() == math.inf).any() or (column.is_given and values.isna().any()):
-            raise UserError("must hold finite numbers", file=path, key=column.name)
+        if (values.abs() > LARGEST).any() or (column.is_given and values.isna().any()):
+            problem = f"must hold numbers of at most {LARGEST:g}"
+            raise UserError(problem, file=path, key=column.name)
     elif column.words:
         for word in values.unique():
             if word not in column.words:

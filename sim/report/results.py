@@ -14,6 +14,7 @@ from sim.analyses.run.tables import SUMMARY, by_strategy
 from sim.analyses.shared.stored import Stored, belongs
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.errors import UserError
+from sim.files.documents import exists
 from sim.layout.cells import SYMBOLS
 from sim.layout.run_columns import EVENTS, OPTIONAL, TABLES
 from sim.layout.schema import read_json, read_text
@@ -124,7 +125,7 @@ def read_results(folder: Path, question: Question) -> Results:
         When one is missing or cannot be read, or when they are not those of the question as it
         is now.
     """
-    if not folder.is_dir():
+    if not exists(folder) or not folder.is_dir():
         raise UserError("is not a folder of results", key=OPTION, value=str(folder))
     run = Stored(folder, SUMMARY, question)
     run.check()

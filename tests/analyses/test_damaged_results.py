@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shutil
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -13,6 +14,9 @@ import pytest
 import sim
 from sim.errors import UserError
 from tests.support.places import SCENARIOS
+
+VOI = pytest.param("voi", marks=pytest.mark.slow)
+"""It imports what takes seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +26,31 @@ def question():
 
 @pytest.fixture(scope="module")
 def written(question, tmp_path_factory):
-    """A folder with a traced run and the smallest possible analyses."""
-    folder = tmp_path_factory.mktemp("written") / "results"
+    """Return a function that writes the smallest possible analysis into a folder, once."""
     drawn = {"draws": 4, "patients": 4, "cached": False, "threads": 1}
-    sim.run(question, trace=2, threads=1).write(folder)
-    sim.psa(question, **drawn).write(folder)
-    sim.voi(question, thresholds=[250_000], **drawn).write(folder)
-    sim.price(question, "blinatumomab", **drawn).write(folder)
     vial, day = "cost.blinatumomab.vial", "cost.inpatient_day"
-    sim.twoway(question, vial, day, steps=2, threads=1).write(folder)
-    sim.threshold(question, vial, threads=1).write(folder)
-    return folder
+    analyses = {
+        "run": lambda: sim.run(question, trace=2, threads=1),
+        "psa": lambda: sim.psa(question, **drawn),
+        "voi": lambda: sim.voi(question, thresholds=[250_000], **drawn),
+        "price": lambda: sim.price(question, "blinatumomab", **drawn),
+        "twoway": lambda: sim.twoway(question, vial, day, steps=2, threads=1),
+        "threshold": lambda: sim.threshold(question, vial, threads=1),
+    }
+
+    @cache
+    def write(name):
+        folder = tmp_path_factory.mktemp(name)
+        analyses[name]().write(folder)
+        return folder
+
+    return write
 
 
 @pytest.fixture
-def folder(written, tmp_path):
-    return shutil.copytree(written, tmp_path / "results")
+def folder(written, name, tmp_path):
+    """A copy of the folder of the analysis of this name."""
+    return shutil.copytree(written(name), tmp_path / "results")
 
 
 def read(name, question, folder):
@@ -53,7 +66,7 @@ def read(name, question, folder):
     return str(found), found.json(), found.tables
 
 
-@pytest.mark.parametrize("name", ["run", "psa", "voi", "price", "twoway", "threshold"])
+@pytest.mark.parametrize("name", ["run", "psa", VOI, "price", "twoway", "threshold"])
 def test_an_undamaged_analysis_is_read(name, question, folder):
     assert "Blinatumomab" in read(name, question, folder)[0]
 
@@ -66,7 +79,13 @@ def test_an_undamaged_analysis_is_read(name, question, folder):
         ("run", "summary.json", ("strategies",), []),
         ("psa", "psa.json", ("base_case_patients",), None),
         ("psa", "psa.json", ("strategies", 0, "outcomes", "cost"), [1]),
-        ("voi", "voi.json", ("groups",), {"response": ["no.such.parameter"]}),
+        pytest.param(
+            "voi",
+            "voi.json",
+            ("groups",),
+            {"response": ["no.such.parameter"]},
+            marks=pytest.mark.slow,
+        ),
         ("price", "price.json", ("price",), True),
         (
             "price",
@@ -140,12 +159,13 @@ def with_an_infinite_number(table):
         ("run", "survival.csv", with_an_infinite_number),
         ("run", "flow.csv", assigned(course="relaps")),
         ("run", "events.csv", assigned(patient=2**40)),
-        ("voi", "voi.csv", assigned(kind="parameter")),
-        ("voi", "voi.csv", assigned(kind="parameters")),
-        ("voi", "evpi.csv", assigned(evpi=None)),
+        pytest.param("voi", "voi.csv", assigned(kind="parameter"), marks=pytest.mark.slow),
+        pytest.param("voi", "voi.csv", assigned(kind="parameters"), marks=pytest.mark.slow),
+        pytest.param("voi", "evpi.csv", assigned(evpi=None), marks=pytest.mark.slow),
         ("price", "price.csv", without_a_row),
         ("price", "price.csv", assigned(basis="base_case")),
         ("twoway", "twoway.csv", without_a_row),
+        ("twoway", "twoway.csv", assigned(inmb=-1e300)),
         ("twoway", "twoway.csv", in_another_order),
         ("twoway", "twoway.csv", assigned(nmb=None)),
         ("threshold", "threshold.csv", without("optimal_below")),
@@ -169,25 +189,31 @@ def test_a_table_that_is_not_whole_is_refused_by_its_name(name, file, change, qu
         ("psa.parquet", assigned(qalys="many"), "qalys"),
         ("deterministic.parquet", without("cost"), "cost"),
         ("deterministic.parquet", with_a_row_twice, "strategy"),
+        ("psa.parquet", assigned(qalys=1e300), "qalys"),
     ],
 )
-def test_draws_that_are_not_whole_are_refused_by_their_column(file, change, key, question, folder):
+@pytest.mark.parametrize("name", ["psa"])
+def test_draws_that_are_not_whole_are_refused_by_their_column(
+    name, file, change, key, question, folder
+):
     path = folder / file
     change(pd.read_parquet(path)).to_parquet(path, index=False)
     with pytest.raises(UserError) as refused:
-        read("psa", question, folder)
+        read(name, question, folder)
     assert (file in refused.value.file, refused.value.key) == (True, key)
 
 
 @pytest.mark.parametrize("text", ["NaN", "[1e400]", "[" * 100_000, '{"patients": -Infinity}'])
-def test_text_that_is_no_json_is_refused(text, question, folder):
-    (folder / "voi.json").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"voi\.json"):
-        read("voi", question, folder)
+@pytest.mark.parametrize("name", ["twoway"])
+def test_text_that_is_no_json_is_refused(name, text, question, folder):
+    (folder / "twoway.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"twoway\.json"):
+        read(name, question, folder)
 
 
-def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(question, folder):
-    (folder / "voi.csv").unlink()
-    os.mkfifo(folder / "voi.csv")
+@pytest.mark.parametrize("name", ["twoway"])
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(name, question, folder):
+    (folder / "twoway.csv").unlink()
+    os.mkfifo(folder / "twoway.csv")
     with pytest.raises(UserError, match="is not a file"):
-        read("voi", question, folder)
+        read(name, question, folder)

@@ -77,6 +77,8 @@ def test_an_analysis_of_another_question_is_left_out_and_said(ran_folder, tmp_pa
         (("--with", "psb"), "psb"),
         (("--from", "nowhere"), "is not a folder of results"),
         (("--from", "nowhere", "--with", "psa"), "is not a folder of results"),
+        (("--from", "x" * 300), "is not a folder of results"),
+        (("--out", "x" * 300), "cannot be written"),
         (("--from", "nowhere", "--seed", "1"), "--seed"),
         (("--out", "."), "--out"),
     ],

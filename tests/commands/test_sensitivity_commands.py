@@ -267,3 +267,16 @@ def test_a_killed_run_continues_with_the_same_bytes(tmp_path):
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
     )
     assert one == two
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (("threshold", MAIN), "--parameter"),
+        (("twoway", MAIN, "--x", "cost.inpatient_day"), "--y"),
+    ],
+)
+def test_an_option_that_is_needed_and_missing_is_named(arguments, missing):
+    done = CliRunner().invoke(commands, [str(each) for each in arguments])
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: Missing option '{missing}'")

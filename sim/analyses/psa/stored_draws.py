@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from pyarrow import ArrowException
 
@@ -10,6 +12,7 @@ from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.results import DETERMINISTIC, TABLE, psa_of, read_parquet
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
+from sim.layout.schema import LARGEST
 
 
 def read_psa(stored: Stored) -> Psa:
@@ -46,6 +49,11 @@ def _check_columns(stored: Stored, table: pd.DataFrame, deterministic: pd.DataFr
         for name in names:
             if name not in each or not pd.api.types.is_numeric_dtype(each[name]):
                 problem = "is no column of numbers; run the analysis again"
+                raise UserError(problem, file=stored.folder / name_of_file, key=name)
+            values = each[name].abs()
+            # A median that is not reached is infinite.
+            if ((values > LARGEST) & (values < math.inf)).any():
+                problem = f"must hold numbers of at most {LARGEST:g}"
                 raise UserError(problem, file=stored.folder / name_of_file, key=name)
     file = stored.folder / TABLE
     if len(drawn) != stored.summary["parameters_drawn"]:
