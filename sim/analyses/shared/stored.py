@@ -38,7 +38,9 @@ OF_STRATEGIES: Final = frozenset(
     }
 )
 """Columns of tables that name strategies; all but the first two are empty where there is none."""
-ALONE: Final = frozenset({"subgroups.csv", "partitioned_survival.csv"})
+LABELLED: Final = "partitioned_survival.csv"
+"""The table that shows strategies by their labels."""
+ALONE: Final = frozenset({"subgroups.csv"})
 """Tables in which a strategy that is compared with none has no comparator."""
 
 
@@ -175,6 +177,8 @@ class Stored:
             As `Schema.read`, and at a strategy that the question does not have.
         """
         found = schema.read(self.folder)
+        if schema.file == LABELLED:
+            return found
         names = strategies_of(self.asked)
         for name, dtype, *_ in schema.columns:
             if dtype != TEXT or name not in OF_STRATEGIES:
