@@ -146,6 +146,7 @@ OF_A_RUN = {
     ),
 }
 AN_INTERVAL = {
+    **dict.fromkeys(("between_sd", "noise_sd", "noise_share", "interval_needs")),
     "mean": 0.8,
     "se": 0.1,
     "low": -3.21,
