@@ -95,14 +95,13 @@ class Named(WithParameters):
     label: Text
     description: Text
     extends: Text | None = None
+    inherited: Mapping[str, InstanceOf[Parameter]] = Field(default_factory=dict, exclude=True)
 
     @property
     def own_parameters(self) -> Iterator[Parameter]:
         """The parameters that it does not share with the entry that it extends."""
         inherited = {(each.file, each.line) for each in self.inherited.values()}
         return (e for e in self.parameters.values() if (e.file, e.line) not in inherited)
-
-    inherited: Mapping[str, InstanceOf[Parameter]] = Field(default_factory=dict, exclude=True)
 
 
 class Population(Named):

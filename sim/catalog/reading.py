@@ -97,7 +97,7 @@ def extended(base: Catalogue, place: Path, shown_as: str) -> Catalogue:
 
 
 class _Fit(NamedTuple):
-    """What a calibration says of the parameters: draws of the posterior, and how far it informs."""
+    """The results of a calibration: draws of the posterior, and how far it informs each parameter."""
 
     draws: Draws
     informed: Mapping[str, Informed]

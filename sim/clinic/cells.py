@@ -8,7 +8,7 @@ from sim.clinic.units import NEVER
 
 @unique
 class Cells(IntEnum):
-    """What becomes of the cells of a patient."""
+    """The fate of the cells of a patient."""
 
     INFUSED = 0
     NOT_MADE = 1

@@ -69,7 +69,7 @@ def estimate_row(estimate: Estimate) -> tuple[float | None, float | None]:
 
 
 SYMBOLS: Final = {code: f"{code} " for code in CURRENCIES} | {"USD": "$", "GBP": "£", "EUR": "€"}
-"""What stands before an amount: the sign of the currency where it is of one, else its code."""
+"""The prefix of an amount by currency: its sign for the dollar, pound and euro, else its code."""
 NOTHING: Final = "–"
 MINUS: Final = "−"
 """In figures; on a screen a hyphen, which can be copied and searched."""

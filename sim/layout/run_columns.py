@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sim.layout.schema import Schema, count, flag, number, some, text
+from sim.layout.schema import Schema, count, flag, number, some, strategy_name, text
 from sim.simulation.flow import COURSES, RESPONSES, STATES, TRANSPLANTS
 
 STRATEGIES: Final = Schema(
     "strategies.csv",
     (
-        text("strategy"),
+        strategy_name(),
         text("outcome", "as in summary.json"),
         number("mean", "or share, or median, in `unit`"),
         number("se", "its Monte Carlo error"),
@@ -26,8 +26,8 @@ STRATEGIES: Final = Schema(
 INCREMENTS: Final = Schema(
     "increments.csv",
     (
-        text("strategy"),
-        text("comparator"),
+        strategy_name(),
+        strategy_name("comparator"),
         text("outcome", "of which the strategy's minus the comparator's"),
         number("mean", "in `unit`"),
         number("se", "the error of the paired difference"),
@@ -38,7 +38,7 @@ INCREMENTS: Final = Schema(
 SURVIVAL: Final = Schema(
     "survival.csv",
     (
-        text("strategy"),
+        strategy_name(),
         text("endpoint", "``os``, ``efs``, or ``rfs`` of the responders of the first line"),
         count("months", "from 0, at entry (RFS: at remission), before any event, to the horizon"),
         number("survival_percent"),
@@ -48,7 +48,7 @@ SURVIVAL: Final = Schema(
 LEDGER: Final = Schema(
     "ledger.csv",
     (
-        text("strategy"),
+        strategy_name(),
         text("account"),
         text("category"),
         count("line", "from 1; care after the last regimen is a line of its own"),
@@ -61,7 +61,7 @@ LEDGER: Final = Schema(
 FLOW: Final = Schema(
     "flow.csv",
     (
-        text("strategy"),
+        strategy_name(),
         text("response", "to the first line; words as in `sim.simulation.flow`", RESPONSES),
         text("transplant", "allo-HCT: in continuous remission, later, none", TRANSPLANTS),
         text("course", "by `months`", COURSES),
@@ -93,7 +93,7 @@ INPUTS: Final = Schema(
 EVENTS: Final = Schema(
     "events.csv",
     (
-        text("strategy"),
+        strategy_name(),
         count("patient"),
         number("day"),
         text("event"),
@@ -109,8 +109,12 @@ SUBGROUPS: Final = Schema(
         text("characteristic", "the name of its column in a file of patients"),
         text("subgroup"),
         count("patients"),
-        text("strategy"),
-        text("comparator", "empty where the outcome is the strategy's own, not a difference"),
+        strategy_name(),
+        strategy_name(
+            "comparator",
+            "empty where the outcome is the strategy's own, not a difference",
+            is_given=False,
+        ),
         text("outcome", "as in strategies.csv and increments.csv"),
         number("mean", "or share, in `unit`"),
         number("se", "its Monte Carlo error; of a difference, of the paired one"),

@@ -39,7 +39,9 @@ class Column(NamedTuple):
     words
         The words that it may hold; any, where there are none.
     is_given
-        Whether no number is missing.
+        Whether no number, or no strategy, is missing.
+    is_strategy
+        Whether it names strategies.
     """
 
     name: str
@@ -47,11 +49,17 @@ class Column(NamedTuple):
     meaning: str
     words: tuple[str, ...] = ()
     is_given: bool = False
+    is_strategy: bool = False
 
 
 def text(name: str, meaning: str = "", words: Iterable[str] = ()) -> Column:
     """Return a column of text, or of some words only."""
     return Column(name, TEXT, meaning, tuple(words))
+
+
+def strategy_name(name: str = "strategy", meaning: str = "", *, is_given: bool = True) -> Column:
+    """Return a column of names of strategies; empty where there is none, unless they are given."""
+    return Column(name, TEXT, meaning, is_given=is_given, is_strategy=True)
 
 
 def number(name: str, meaning: str = "", *, is_given: bool = False) -> Column:

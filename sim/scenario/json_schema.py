@@ -20,10 +20,11 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 ENTRIES: Final[Mapping[str, type[BaseModel]]] = {
     "life_table": LifeTable,
     "population": Population,
-    "regimen": Regimen,
     "perspective": Perspective,
+    "regimen": Regimen,
     "clinical": Topic,
 }
+"""In the order of `KINDS_OF_FILES`."""
 FILES: Final[Mapping[str, type[BaseModel]]] = {"sources": SourceFile, "price_indices": IndexFile}
 KINDS: Final = ("scenario", "catalogue", *FILES, *ENTRIES)
 OF_THE_PROGRAM: Final = ("inherited", "path")
@@ -50,10 +51,9 @@ def json_schema(kind: str, catalogue: Catalogue) -> Json:
     tops = {**ENTRIES, **FILES}
     if kind != "catalogue":
         return {"$schema": DIALECT, "$ref": _ref(tops[kind]), "$defs": definitions}
-    parts = {plural: model for plural, model in zip(KINDS_OF_FILES, _in_order(), strict=True)}
     properties: Json = {
         plural: {"type": "object", "additionalProperties": {"$ref": _ref(model)}}
-        for plural, model in parts.items()
+        for plural, model in zip(KINDS_OF_FILES, ENTRIES.values(), strict=True)
     }
     properties["sources"] = definitions["SourceFile"]["properties"]["sources"]
     properties["price_indices"] = definitions["IndexFile"]["properties"]["indices"]
@@ -65,10 +65,6 @@ def json_schema(kind: str, catalogue: Catalogue) -> Json:
         "additionalProperties": False,
         "$defs": definitions,
     }
-
-
-def _in_order() -> Iterable[type[BaseModel]]:
-    return (LifeTable, Population, Perspective, Regimen, Topic)
 
 
 def _ref(model: type[BaseModel]) -> str:

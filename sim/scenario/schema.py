@@ -174,7 +174,7 @@ class Switches(Described):
     benefit_fades_from_years: NotNegative | None = None
     """Years from response after which the effect on relapse begins to fade."""
     benefit_fades_to_years: NotNegative | None = None
-    """Years from response after which nothing of the effect is left."""
+    """Years from response at which the effect has ended."""
     cure_point_years: Positive | None = None
     """Years in remission after which there is no relapse; by default there is no such point."""
     relapse_distribution: RelapseDistribution = "lognormal"
@@ -188,7 +188,7 @@ class Switches(Described):
     utility_age_cap: bool = True
     """No utility is above that of the general population of the same age and sex."""
     vial_sharing: bool = False
-    """What is left in a vial is given to another patient, and not paid for."""
+    """The rest of a vial is given to another patient, and not paid for."""
 
 
 class WhatIf(Described):
@@ -234,7 +234,7 @@ class Scenario(Described):
     title: Annotated[str, Field(min_length=1)]
     """The question in one line."""
     description: str = ""
-    """What is asked and why, in a few sentences."""
+    """The question and its reasons, in a few sentences."""
     catalogue: Annotated[tuple[str, ...], Field(strict=False)] = ()
     """Folders or files with regimens, populations, perspectives and prices of your own."""
     population: str

@@ -30,7 +30,7 @@ from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.prices import InfusionDrug, InjectedDrug
 from sim.errors import UserError
-from sim.layout.schema import Schema, number, text
+from sim.layout.schema import Schema, number, strategy_name, text
 from sim.simulation.question import Question, with_numbers
 
 PRICES: Final = 101
@@ -82,7 +82,7 @@ class Chance(NamedTuple):
 CURVE: Final = Schema(
     "price_curve.csv",
     (
-        text("strategy", "with the drug"),
+        strategy_name("strategy", "with the drug"),
         number("threshold", "in `currency` per QALY"),
         number("price", "in `currency` per vial"),
         number("probability", "share of draws in which it is the most cost-effective"),

@@ -43,7 +43,7 @@ from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Entries, Schema, in_csv, number, records, text
+from sim.layout.schema import Entries, Schema, in_csv, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 
@@ -62,8 +62,8 @@ NAMES: Final = (
 TABLE: Final = Schema(
     f"{ANALYSIS}.csv",
     (
-        text("strategy"),
-        text("comparator"),
+        strategy_name(),
+        strategy_name("comparator"),
         number("threshold", "in `currency` per QALY"),
         text("basis", "``base_case``, the parameters' own values, or ``mean_over_draws``"),
         number(

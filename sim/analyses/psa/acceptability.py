@@ -28,7 +28,7 @@ from sim.analyses.psa.draws_run import COVARIANCE, Psa
 from sim.analyses.psa.noise import without_noise
 from sim.economics.estimates import Array
 from sim.economics.incremental import Strategy, frontier
-from sim.layout.schema import Schema, flag, number, text
+from sim.layout.schema import Schema, flag, number, strategy_name, text
 
 DRAWS_BY_STRATEGIES: Final = 2
 """Dimensions of an array of costs or QALYs."""
@@ -284,7 +284,7 @@ FARTHEST: Final = 5.0
 CURVES: Final = Schema(
     "acceptability.csv",
     (
-        text("strategy"),
+        strategy_name(),
         number("threshold", "in `currency` per QALY"),
         number("probability", "share of draws in which it has the most net benefit"),
         number("se", "its binomial error"),

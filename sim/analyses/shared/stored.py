@@ -20,7 +20,7 @@ from sim.errors import UserError
 from sim.files.atomic import encoded
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.schema import TEXT, Schema, in_csv, read_json
+from sim.layout.schema import Schema, in_csv, read_json
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
 from sim.simulation.run import Simulation
@@ -30,18 +30,6 @@ if TYPE_CHECKING:
 
 INDENT: Final = 2
 SHARED: Final = ("provenance.json", "citations.txt")
-COMPARATOR: Final = "comparator"
-OF_STRATEGIES: Final = frozenset(
-    {
-        *("strategy", COMPARATOR),
-        *("optimal", "optimal_low", "optimal_high", "optimal_below", "optimal_above"),
-    }
-)
-"""Columns of tables that name strategies; all but the first two are empty where there is none."""
-LABELLED: Final = "partitioned_survival.csv"
-"""The table that shows strategies by their labels."""
-ALONE: Final = frozenset({"subgroups.csv"})
-"""Tables in which a strategy that is compared with none has no comparator."""
 
 
 def names_of(analysis: str, *, figure: bool = True) -> tuple[str, ...]:
@@ -177,20 +165,17 @@ class Stored:
             As `Schema.read`, and at a strategy that the question does not have.
         """
         found = schema.read(self.folder)
-        if schema.file == LABELLED:
-            return found
         names = strategies_of(self.asked)
-        for name, dtype, *_ in schema.columns:
-            if dtype != TEXT or name not in OF_STRATEGIES:
+        for column in schema.columns:
+            if not column.is_strategy:
                 continue
-            is_given = name == "strategy" or (name == COMPARATOR and schema.file not in ALONE)
-            allowed = names if is_given else (*names, "")
-            for value in found[name].unique():
+            allowed = names if column.is_given else (*names, "")
+            for value in found[column.name].unique():
                 if value not in allowed:
                     raise UserError(
                         "no such strategy in this scenario",
                         file=self.folder / schema.file,
-                        key=name,
+                        key=column.name,
                         value=value,
                         choices=names,
                     )

@@ -32,7 +32,7 @@ from sim.analyses.shared.work import check_store
 from sim.analyses.threshold import analysis
 from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
 from sim.layout.cells import finite, number_text
-from sim.layout.schema import Schema, number, records, text
+from sim.layout.schema import Schema, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.simulation.parameter_draws import fitted_draws
 
@@ -51,8 +51,8 @@ TABLE: Final = Schema(
         number("threshold", "in `currency` per QALY"),
         number("value", "where another is optimal; of a count the first whole number there"),
         number("se", "its Monte Carlo error; a count has none"),
-        text("optimal_below", "the strategies on the two sides"),
-        text("optimal_above"),
+        strategy_name("optimal_below", "the strategies on the two sides", is_given=False),
+        strategy_name("optimal_above", is_given=False),
         number("low", "ends of the interval"),
         number("high"),
         number("base", "the parameter's own value"),

@@ -55,7 +55,7 @@ from sim.analyses.tornado.analysis import (
 )
 from sim.economics.estimates import Estimate
 from sim.layout.cells import estimate_json, estimate_of, finite, number_text
-from sim.layout.schema import Schema, flag, number, records, text
+from sim.layout.schema import Schema, flag, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.simulation.parameter_draws import fitted_draws
 
@@ -82,7 +82,10 @@ TABLE: Final = Schema(
         number("base", "outcome of the strategy minus that of the comparator"),
         *(number(f"outcome_{end}", "the same there") for end in ENDS),
         *(number(f"se_{end}", "Monte Carlo error of the change from the base") for end in ENDS),
-        *(text(f"optimal_{end}", "strategy with the most net benefit there") for end in ENDS),
+        *(
+            strategy_name(f"optimal_{end}", "with the most net benefit there", is_given=False)
+            for end in ENDS
+        ),
         *(
             text(f"state_{end}", "why the outcome has no value, such as ``dominant``")
             for end in ENDS

@@ -45,7 +45,7 @@ from sim.analyses.twoway.analysis import Point, TwoWay
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.layout.cells import number_text
-from sim.layout.schema import Schema, flag, number, records, text
+from sim.layout.schema import Schema, flag, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.limits import FEWEST_STEPS, MOST_STEPS
 from sim.simulation.parameter_draws import fitted_draws
@@ -63,7 +63,7 @@ TABLE: Final = Schema(
     (
         number("x", "value of the first parameter, in `x_unit`; its name is in twoway.json"),
         number("y", "value of the second, in `y_unit`"),
-        text("strategy"),
+        strategy_name(),
         number("nmb", "mean net monetary benefit", is_given=True),
         number("inmb", "that minus the comparator's"),
         number("inmb_se", "its Monte Carlo error, of the compared strategy"),

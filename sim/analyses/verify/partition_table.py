@@ -10,7 +10,7 @@ import pandas as pd
 
 from sim.economics.estimates import Estimate
 from sim.layout.cells import NOTHING, SYMBOLS, amount, number
-from sim.layout.schema import Schema, text
+from sim.layout.schema import Schema, strategy_name, text
 from sim.layout.schema import number as numbers
 from sim.layout.table import Cell, Row, Table
 
@@ -37,7 +37,7 @@ CYCLE: Final = "cycle of the partition"
 TABLE: Final = Schema(
     "partitioned_survival.csv",
     (
-        text("strategy"),
+        strategy_name(),
         text("name", "as shown"),
         text("comparator", f"of `{QALYS_GAINED}`"),
         text("item", f"an outcome, or a part of the difference in QALYs after `{STRUCTURE}`"),

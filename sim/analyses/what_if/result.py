@@ -36,7 +36,7 @@ from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, finite
-from sim.layout.schema import Schema, count, number, records, text
+from sim.layout.schema import Schema, count, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ TABLE: Final = Schema(
     (
         text("what_if", "its key in the scenario; ``base`` is the scenario as it stands"),
         text("label"),
-        text("strategy"),
-        text("comparator"),
+        strategy_name(),
+        strategy_name("comparator"),
         text("currency"),
         count("price_year"),
         number("threshold", "of `nmb`, in currency per QALY"),
-        text("optimal", "strategy with the most net benefit at the threshold"),
+        strategy_name(
+            "optimal", "strategy with the most net benefit at the threshold", is_given=False
+        ),
         # Strategy minus comparator, discounted.
         *(number(f"{name}{end}") for name in VALUES for end in WITH_ERROR),
         number("covariance", "of the errors of `cost` and `qalys`"),
