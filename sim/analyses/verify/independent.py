@@ -18,7 +18,7 @@ from sim.analyses.verify.frozen import (
     scenarios,
     simulated,
 )
-from sim.analyses.verify.partition import compared, half_a_cycle_years
+from sim.analyses.verify.partition import compared, event_free_price, half_a_cycle_years
 from sim.analyses.verify.subject import Subject
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.ledger import Category
@@ -177,8 +177,8 @@ def qalys_differ_by_structure_alone(subject: Subject) -> Finding:
 def care_by_the_month_is_within_its_state(subject: Subject) -> Finding:
     """Compare costs by the month with the price times the area."""
     prices = subject.question.accounts.prices
-    after, before = prices.after_failure_per_month, prices.follow_up_per_month
-    if not (after > 0.0 or before > 0.0):
+    after = prices.after_failure_per_month
+    if not (after > 0.0 or prices.follow_up_per_month > 0.0):
         return does_not_apply(NO_PRICE)
     half = half_a_cycle_years() * MONTHS_PER_YEAR
     excess = []
@@ -186,7 +186,7 @@ def care_by_the_month_is_within_its_state(subject: Subject) -> Finding:
         charged = each.partition.after_event_cost + each.waiting_cost + 3.0 * half * after
         excess.append(each.after_failure.mean - charged)
         if each.first_remission_years is not None:
-            charged = each.partition.event_free_cost + half * before
+            charged = each.partition.event_free_cost + half * event_free_price(subject, place)
             excess.append(_follow_up_of_first_line(subject, place) - charged)
     largest = max(excess)
     text = f"largest excess of {len(excess)} costs: {largest:,.0f} {subject.question.perspective.currency}"

@@ -39,9 +39,10 @@ from sim.analyses.verify.partition_table import (
 )
 from sim.analyses.verify.partitioned_survival import Curves, Tariff, Totals, curves, partitioned
 from sim.analyses.verify.subject import Lives, Subject
-from sim.clinic.units import DAYS_PER_YEAR
+from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.estimates import Array, Estimate, mean
 from sim.economics.ledger import Account, Category, State
+from sim.economics.prices import CellDrug
 from sim.simulation.tally import CATEGORIES, DISCOUNTED
 
 CYCLE_DAYS: Final = 1.0
@@ -151,12 +152,23 @@ def years_of_states(lives: Lives, place: int) -> Array:
     return found
 
 
-def _tariff(subject: Subject, utilities: tuple[float, float], rate: float) -> Tariff:
+def event_free_price(subject: Subject, place: int) -> float:
+    """Return the price of a month before the event: follow-up, and immunoglobulin after cells."""
+    accounts = subject.question.accounts
+    price = accounts.prices.follow_up_per_month
+    for name in subject.question.scenario.strategies[place].sequence[:1]:
+        drug = accounts.price_list.regimens[name].drug
+        if isinstance(drug, CellDrug):
+            price += drug.immunoglobulin_per_day * DAYS_PER_MONTH
+    return price
+
+
+def _tariff(subject: Subject, place: int, utilities: tuple[float, float], rate: float) -> Tariff:
     prices = subject.question.accounts.prices
     return Tariff(
         utility_event_free=utilities[0],
         utility_after_event=utilities[1],
-        cost_per_month_event_free=prices.follow_up_per_month,
+        cost_per_month_event_free=event_free_price(subject, place),
         event_free_cost_ends_days=math.inf,
         cost_per_month_after_event=prices.after_failure_per_month,
         rate=rate,
@@ -168,8 +180,8 @@ def _compared(subject: Subject, place: int) -> Compared:
     at_costs, at_effects = subject.question.discount_rates
     utilities = utilities_of(subject, lives, place)
     drawn, waiting = curves_of(lives, place), waiting_curve(lives, place)
-    effects = _tariff(subject, utilities, at_effects)
-    costs = _tariff(subject, utilities, at_costs)
+    effects = _tariff(subject, place, utilities, at_effects)
+    costs = _tariff(subject, place, utilities, at_costs)
     priced = partitioned(drawn, costs)
     waited = partitioned(waiting, effects).event_free_years
     strategy = subject.question.scenario.strategies[place]
@@ -265,7 +277,7 @@ def in_states(
     if not begins_with_a_regimen(subject, place):
         drawn = partitioned(
             curves_of(subject.lives, place),
-            _tariff(subject, utilities, subject.question.discount_rates[1]),
+            _tariff(subject, place, utilities, subject.question.discount_rates[1]),
         )
         valued = sum((first[state] + later[state]) * states.of(state) for state in STATES)
         return {STATES_AND_LINES: valued - drawn.qalys}
