@@ -20,7 +20,13 @@ from sim.simulation.run import run
 
 CATALOGUE = load_catalogue()
 INPUTS = Inputs(CATALOGUE)
-REGIMENS = [name for name in CATALOGUE.regimens if name not in ("usual_care", "supportive_care")]
+FOR_THE_YOUNG = {"tisagenlecleucel"}
+"""Refused in all populations but one, which would leave few scenarios with an answer."""
+REGIMENS = [
+    name
+    for name in CATALOGUE.regimens
+    if name not in {"usual_care", "supportive_care", *FOR_THE_YOUNG}
+]
 PATIENTS = 6
 AMOUNTS = 1e-9
 
