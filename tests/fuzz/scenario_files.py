@@ -6,10 +6,10 @@ import functools
 import shutil
 
 import yaml
-from sim.simulation.life_table_file import read_life_table
 
 from sim.catalog import load_catalogue
 from sim.scenario.binding import Inputs
+from sim.scenario.life_table_file import read_life_table
 from sim.scenario.loading import load_scenario, what_if
 from sim.simulation.question import prepare
 from sim.simulation.run import run
