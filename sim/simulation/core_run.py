@@ -24,7 +24,7 @@ from sim.economics.clerk import keep_book
 from sim.economics.posting_compiled import DESK, WIDTH, Book
 from sim.economics.price_records import tariff
 from sim.economics.prices import InjectedDrug
-from sim.engine.compiled.compiler import first_compilation, kernel
+from sim.engine.compiled.compiler import called, first_compilation, kernel
 from sim.engine.compiled.core import keys_for
 from sim.engine.compiled.draws import draw_ahead
 from sim.engine.compiled.life import live, person
@@ -83,6 +83,7 @@ RESPONSE_MARK: Final = 1
 ABREAST: Final = 4
 
 
+@called
 def lay_out(desk: Data, sums: Sums, k: int) -> None:
     """Put the sums of the parameter set `k` on the desk."""
     for s in range(sums.products.shape[1]):
@@ -95,6 +96,7 @@ def lay_out(desk: Data, sums: Sums, k: int) -> None:
         desk.products[s] = sums.products[k, s]
 
 
+@called
 def put_away(desk: Data, sums: Sums, k: int) -> None:
     """Take the sums of the parameter set `k` from the desk."""
     for s in range(sums.products.shape[1]):
@@ -121,6 +123,7 @@ def close_accounts(desk: Data, s: int, column: int) -> None:
         amounts[VALUES - 1] = amounts[CATEGORY_COLUMNS - 1]
 
 
+@called
 def count_amounts(desk: Data, strategies: int, comparator: int, block: int) -> None:
     """Add the amounts of the block's patients, and their differences, to the sums."""
     for s in range(strategies):
@@ -232,10 +235,6 @@ def store_amounts(desk: Data, s: int, column: int, amounts: Data) -> None:
     for kind in range(2):
         for category in range(CATEGORY_COLUMNS):
             amounts[kind, category] = desk.amounts[s, column, kind, category]
-
-
-ONCE_A_BLOCK: Final = (draw_ahead, precompute_block, lay_out, count_amounts, put_away)
-"""Called once for a block of patients, and compiled as separate functions."""
 
 
 class Sets(NamedTuple):
@@ -352,7 +351,7 @@ def run_unit(
 @cache
 def unit_kernel() -> Data:
     """Return the compiled loop over a unit."""
-    return kernel(run_unit, called=ONCE_A_BLOCK)
+    return kernel(run_unit)
 
 
 UNITS_AHEAD = 4

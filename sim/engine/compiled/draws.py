@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.clinic.arithmetic import normal_quantile
 from sim.clinic.distributions import standard_exponential
-from sim.engine.compiled.compiler import unit_number
+from sim.engine.compiled.compiler import called, unit_number
 from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL
 from sim.engine.values import Data
 
@@ -70,6 +70,7 @@ def keyed_uniform(seed: Data, number: Data, decision: Data, repeat: Data) -> flo
     return unit_number(((a << WORD) | b) >> UNUSED_BITS)
 
 
+@called
 def draw_ahead(
     seed: Data, first: int, count: int, keys: Data, drawn: Data, everything: bool
 ) -> None:

@@ -12,8 +12,8 @@ from sim.clinic.draws import occurrence
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import Course
 from sim.engine import life as plain
-from sim.engine.compiled.compiler import compiled_form_of
-from sim.engine.compiled.draw_plan import CYCLES_AHEAD, place
+from sim.engine.compiled.compiler import called, compiled_form_of
+from sim.engine.compiled.draw_plan import CYCLES_AHEAD, EXPONENTIAL, NORMAL, UNIFORM, place
 from sim.engine.compiled.draws import keyed_uniform
 from sim.engine.compiled.memory import (
     BACKGROUND_DEATH_DAYS,
@@ -26,10 +26,10 @@ from sim.engine.outcomes import clear, note
 from sim.engine.patient_pathway import enter, step
 from sim.engine.values import Data
 
-any_refractory_days = plain.refractory_days
-any_relapsed_days = plain.relapsed_days
-any_response_chance = plain.response_chance
-any_toxicity_days = plain.toxicity_days
+any_refractory_days = called(plain.refractory_days)
+any_relapsed_days = called(plain.relapsed_days)
+any_response_chance = called(plain.response_chance)
+any_toxicity_days = called(plain.toxicity_days)
 all_toxicities = plain.possible_toxicities
 
 
@@ -54,13 +54,22 @@ def row_ahead(body: Data, decision: int, line: int, cycle: int) -> int:
     return body.rows[decision, where] if where >= 0 else -1
 
 
+@called
+def drawn_now(seed: Data, number: int, decision: int, repeat: int, form: int) -> float:
+    """Return a draw that was not made ahead, in the form in which it is stored."""
+    u = keyed_uniform(seed, number, decision, repeat)
+    if form == EXPONENTIAL:
+        return standard_exponential(u)
+    return normal_quantile(u) if form == NORMAL else u
+
+
 @compiled_form_of(plain.draw)
 def draw(world: Data, body: Data, decision: int, cycle: int = 0) -> float:
     """Return the patient's uniform for a random draw of this line (and cycle)."""
     row = row_ahead(body, decision, body.line, cycle)
     if row >= 0:
         return body.drawn[row, body.column]
-    return keyed_uniform(world.seed, body.number, decision, occurrence(body.line, cycle))
+    return drawn_now(world.seed, body.number, decision, occurrence(body.line, cycle), UNIFORM)
 
 
 @compiled_form_of(plain.draw_exponential)
@@ -69,9 +78,7 @@ def draw_exponential(world: Data, body: Data, decision: int) -> float:
     row = row_ahead(body, decision, body.line, 0)
     if row >= 0:
         return body.drawn[row, body.column]
-    return standard_exponential(
-        keyed_uniform(world.seed, body.number, decision, occurrence(body.line, 0))
-    )
+    return drawn_now(world.seed, body.number, decision, occurrence(body.line, 0), EXPONENTIAL)
 
 
 @compiled_form_of(plain.draw_normal)
@@ -80,9 +87,7 @@ def draw_normal(world: Data, body: Data, decision: int, cycle: int = 0) -> float
     row = row_ahead(body, decision, body.line, cycle)
     if row >= 0:
         return body.drawn[row, body.column]
-    return normal_quantile(
-        keyed_uniform(world.seed, body.number, decision, occurrence(body.line, cycle))
-    )
+    return drawn_now(world.seed, body.number, decision, occurrence(body.line, cycle), NORMAL)
 
 
 @compiled_form_of(plain.draw_at_entry)
@@ -91,7 +96,7 @@ def draw_at_entry(world: Data, body: Data, decision: int) -> float:
     row = row_ahead(body, decision, 0, 0)
     if row >= 0:
         return body.drawn[row, body.column]
-    return standard_exponential(keyed_uniform(world.seed, body.number, decision, occurrence(0, 0)))
+    return drawn_now(world.seed, body.number, decision, occurrence(0, 0), EXPONENTIAL)
 
 
 @compiled_form_of(plain.write)

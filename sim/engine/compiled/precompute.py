@@ -25,6 +25,7 @@ from sim.clinic.patient import (
 )
 from sim.clinic.toxicity import GRADE_DECISION, Toxicity, toxicity_occurs
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
+from sim.engine.compiled.compiler import called
 from sim.engine.compiled.draw_plan import CYCLES_AHEAD
 from sim.engine.compiled.memory import (
     AGE,
@@ -59,6 +60,7 @@ KINDS: Final = len(Toxicity)
 GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
 
 
+@called
 def precompute_block(
     world: Data, body: Data, keys: Data, first: int, count: int, everything: bool
 ) -> None:
