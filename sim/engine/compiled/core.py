@@ -15,7 +15,7 @@ import numpy as np
 from sim.clinic.events import Event, EventKind
 from sim.clinic.patient import Patient
 from sim.engine.compiled.compiler import kernel
-from sim.engine.compiled.draw_plan import keys_ahead
+from sim.engine.compiled.draw_plan import LINES_AHEAD, keys_ahead
 from sim.engine.compiled.draws import draw_ahead
 from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, new_body
@@ -29,11 +29,15 @@ from sim.engine.values import Data
 def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
     """Return the keys of the draws that are made ahead for patients of the model."""
     treated = [bool(strategy.regimens) for strategy in model.strategies]
+    lines = max(
+        len(each.regimens) if each.later is None else LINES_AHEAD for each in model.strategies
+    )
     return keys_ahead(
         model.settings,
         treated=any(treated),
         untreated=not all(treated),
         dosed_by_size=dosed_by_size,
+        lines=lines,
     )
 
 

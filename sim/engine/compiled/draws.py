@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.clinic.arithmetic import normal_quantile
+from sim.clinic.arithmetic import NOT_A_NUMBER, normal_quantile
 from sim.clinic.distributions import standard_exponential
 from sim.engine.compiled.compiler import called, unit_number
 from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL
@@ -101,10 +101,10 @@ def draw_key(seed: Data, first: int, count: int, key: Data, drawn: Data) -> None
 
 
 def draw_listed(
-    seed: Data, first: int, keys: Data, group: int, listed: Data, count: int, body: Data
+    seed: Data, first: int, patients: int, keys: Data, group: int, count: int, body: Data
 ) -> None:
-    """Fill the rows of a group in the `count` columns that are listed."""
-    scratch = body.scratch
+    """Fill the rows of a group in the `count` columns, of so many patients, that are listed."""
+    scratch, listed = body.scratch, body.listed
     for i in range(keys.shape[0]):
         if keys[i, 4] == group:
             decision, repeat = keys[i, 0], keys[i, 1]
@@ -112,6 +112,9 @@ def draw_listed(
                 scratch[j] = keyed_uniform(seed, first + listed[j], decision, repeat)
             transform(scratch, count, keys[i, 3])
             row = body.drawn[keys[i, 2]]
+            # A draw that was not made is not a number.
+            for column in range(patients):
+                row[column] = NOT_A_NUMBER
             for j in range(count):
                 row[listed[j]] = scratch[j]
 
