@@ -180,22 +180,45 @@ def count_products(desk: Data, s: int, comparator: int, block: int) -> None:
     desk.products[s] = total
 
 
-def count_outcome(counts: Counts, k: int, s: int, outcome: Data) -> None:
-    """Count the outcome of the patient under a strategy."""
-    marks = outcome.marks
-    if marks != 0:
-        for flag in range(FLAGS):
-            counts.flags[k, s, flag] += (marks >> flag) & 1
+def count_outcome(counts: Counts, k: int, s: int, desk: Data, column: int, outcome: Data) -> None:
+    """Count the outcome of the patient under a strategy; flags and times follow for the block."""
     cause = outcome.cause
     counts.causes[k, s, CAUSES if cause == ALIVE else cause] += 1
     counts.cycles[k, s, min(outcome.cycles, MOST_CYCLES - 1)] += 1
-    counts.deaths[k, s, bin_of(outcome.death_days)] += 1
-    if marks & RESPONSE_MARK != 0:
-        failure = min(outcome.relapse_days, outcome.death_days)
-        counts.failures[k, s, bin_of(failure)] += 1
-        counts.relapses[k, s, bin_of(failure - outcome.remission_days)] += 1
-    else:
-        counts.failures[k, s, 0] += 1
+    failure = min(outcome.relapse_days, outcome.death_days)
+    responded = outcome.marks & RESPONSE_MARK != 0
+    desk.marks[column] = outcome.marks
+    desk.deaths[column] = outcome.death_days
+    desk.failures[column] = failure if responded else 0.0
+    desk.relapses[column] = failure - outcome.remission_days if responded else 0.0
+    desk.hospital[column] = desk.days_in_hospital
+    desk.ends[column] = desk.end
+
+
+@called
+def count_block(counts: Counts, k: int, s: int, desk: Data, block: int) -> None:
+    """Count flags and times of the block's patients, and those whose amounts cannot be."""
+    for flag in range(FLAGS):
+        total = 0
+        for column in range(block):
+            total += (desk.marks[column] >> flag) & 1
+        counts.flags[k, s, flag] += total
+    count_times(counts.deaths[k, s], desk, desk.deaths, block)
+    count_times(counts.failures[k, s], desk, desk.failures, block)
+    count_times(counts.relapses[k, s], desk, desk.relapses, block)
+    for column in range(block):
+        # Without remission there is no time from it.
+        counts.relapses[k, s, 0] -= 1 - (desk.marks[column] & RESPONSE_MARK)
+        if is_impossible(desk.amounts[s, column], desk.hospital[column], desk.ends[column]):
+            counts.impossible[k, s] += 1
+
+
+def count_times(counted: Data, desk: Data, times: Data, block: int) -> None:
+    """Count the times of a block's patients in their bins."""
+    for column in range(block):
+        desk.bins[column] = bin_of(times[column])
+    for column in range(block):
+        counted[desk.bins[column]] += 1
 
 
 def count_observed(observables: Data, counts: Counts, k: int, s: int, body: Data) -> None:
@@ -206,12 +229,6 @@ def count_observed(observables: Data, counts: Counts, k: int, s: int, body: Data
         )
         baseline = baseline_bits(person(body))
         count_observables(observables, observed, k, s, body.outcome, baseline)
-
-
-def count_impossible(counts: Counts, k: int, s: int, desk: Data, column: int) -> None:
-    """Count the patient if amounts under the strategy cannot be."""
-    if is_impossible(desk.amounts[s, column], desk.days_in_hospital, desk.end):
-        counts.impossible[k, s] += 1
 
 
 def store_outcome(outcome: Data, row: Data) -> None:
@@ -321,10 +338,10 @@ def run_unit(
             world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
             precompute_block(world, body, keys, firsts[k] + done, block, shared)
             lay_out(desk, sums, k)
-            for column in range(block):
-                body.number = firsts[k] + done + column
-                body.column = column
-                for s in range(plans.shape[0]):
+            for s in range(plans.shape[0]):
+                for column in range(block):
+                    body.number = firsts[k] + done + column
+                    body.column = column
                     live(world, body, s)
                     book: Data = Book(
                         sets.tariffs[k],
@@ -337,12 +354,12 @@ def run_unit(
                     )
                     keep_book(book, person(body), body.log[: body.events])
                     close_accounts(desk, s, column)
-                    count_outcome(counts, k, s, body.outcome)
-                    count_impossible(counts, k, s, desk, column)
+                    count_outcome(counts, k, s, desk, column, body.outcome)
                     count_observed(observables, counts, k, s, body)
                     if kept.rows.shape[0] > 0:
                         store_outcome(body.outcome, kept.rows[k, done + column, s])
                         store_amounts(desk, s, column, kept.amounts[k, done + column, s])
+                count_block(counts, k, s, desk, block)
             count_amounts(desk, plans.shape[0], comparator, block)
             put_away(desk, sums, k)
         done += block

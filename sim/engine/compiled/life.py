@@ -6,6 +6,7 @@ computed as in Python: a draw that was not made ahead is never read.
 
 from __future__ import annotations
 
+from sim.clinic import mortality
 from sim.clinic.arithmetic import NOT_A_NUMBER, normal_quantile
 from sim.clinic.distributions import standard_exponential
 from sim.clinic.draws import RandomDraw, occurrence
@@ -161,6 +162,19 @@ def next_clock(clocks: Data) -> int:
         clock = 7 - i
         which = clock if clocks[clock] == smallest else which
     return which
+
+
+@compiled_form_of(mortality.interval_of)
+def interval_of(knots: Data, value: float) -> int:
+    """Return the last interval whose knot is not above `value`, by halving."""
+    first, after = 0, len(knots)
+    while after - first > 1:
+        middle = (first + after) // 2
+        if value < knots[middle]:
+            after = middle
+        else:
+            first = middle
+    return first
 
 
 @compiled_form_of(plain.refractory_days)

@@ -30,6 +30,8 @@ from sim.engine.values import Data
 
 BLOCK: Final = 256
 """Patients whose draws are made at once; results do not depend on it."""
+ABREAST: Final = 32
+"""Lists are filled up to a multiple of this: loops over them take so many columns at once."""
 COLUMNS: Final = BLOCK + 8
 """A few are never used: draws of one patient a power of two apart would share a cache line."""
 MOST_STRATEGIES: Final = 20

@@ -12,12 +12,16 @@ from typing import Final
 
 from sim.clinic.arithmetic import NOT_A_NUMBER
 from sim.clinic.disease import disease_hazard_ratio, relapsed_survival_days
+from sim.clinic.distributions import (
+    lognormal_quantile,
+    proportional_hazards,
+    weibull_hazard_of,
+)
 from sim.clinic.draws import RandomDraw
 from sim.clinic.patient import salvage_line_at
 from sim.clinic.remission import (
     mrd_treatment_ratio,
     relapse_hazard_ratio,
-    uncured_days,
     waiting_days,
 )
 from sim.clinic.toxicity import (
@@ -39,6 +43,7 @@ from sim.engine.compiled.draw_plan import (
 )
 from sim.engine.compiled.draws import draw_group, draw_listed
 from sim.engine.compiled.memory import (
+    ABREAST,
     AFTER_TRANSPLANT,
     MRD_ONLY,
     RELAPSE_MULTIPLE,
@@ -95,11 +100,22 @@ def lines_ahead(plan: Data) -> int:
     return LINES_AHEAD if plan.usual_care else min(plan.lines, LINES_AHEAD)
 
 
+def filled_up(body: Data, listed: int) -> int:
+    """Repeat the last column listed until the list is a multiple of `ABREAST` long; return its length.
+
+    What is left over from such a multiple would be computed one by one.
+    """
+    length = (listed + ABREAST - 1) // ABREAST * ABREAST
+    for j in range(listed, length):
+        body.listed[j] = body.listed[listed - 1]
+    return length
+
+
 def list_everyone(body: Data, count: int) -> int:
     """List all columns."""
     for column in range(count):
         body.listed[column] = column
-    return count
+    return filled_up(body, count)
 
 
 def list_responders(world: Data, body: Data, count: int, line: int) -> int:
@@ -117,7 +133,7 @@ def list_responders(world: Data, body: Data, count: int, line: int) -> int:
     for column in range(count):
         body.listed[listed] = column
         listed += 1 if body.scratch[column] > 0.0 else 0
-    return listed
+    return filled_up(body, listed)
 
 
 def prepare_responders(
@@ -131,9 +147,7 @@ def prepare_responders(
     draws: bool,
 ) -> None:
     """Draw and precompute what the columns listed need in a remission of the line."""
-    if draws and some == count:
-        draw_group(world.seed, first, count, keys, body.drawn, RESPONDERS + line)
-    elif draws:
+    if draws:
         draw_listed(world.seed, first, count, keys, RESPONDERS + line, some, body)
     for row in (RELAPSED_DAYS, RELAPSE_MULTIPLE, AFTER_TRANSPLANT, TRANSPLANT_WAIT):
         for column in range(count):
@@ -180,8 +194,14 @@ def precompute_relapse(world: Data, body: Data, line: int, some: int) -> None:
         ratios[j] = relapse_hazard_ratio(
             rules, patient, salvage_line=salvage_line_at(patient, line)
         )
-    for j in range(some):
-        scratch[j] = uncured_days(rules, ONE_DAY, ratios[j], scratch[j])
+    if rules.weibull:
+        for j in range(some):
+            scratch[j] = weibull_hazard_of(scratch[j], ONE_DAY, rules.shape, ratios[j])
+    else:
+        for j in range(some):
+            scratch[j] = proportional_hazards(scratch[j], ratios[j])
+        for j in range(some):
+            scratch[j] = lognormal_quantile(scratch[j], ONE_DAY, rules.sigma)
     put_listed(body, RELAPSE_MULTIPLE + line, some)
 
 
@@ -240,6 +260,7 @@ def prepare_toxicities(
         for column in range(count):
             body.listed[listed] = column
             listed += (body.occurring_any[cycle, column] >> kind) & 1
+        listed = filled_up(body, listed)
         if draws:
             group = WITH_TOXICITY + cycle * KINDS + kind
             draw_listed(world.seed, first, count, keys, group, listed, body)
