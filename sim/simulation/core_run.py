@@ -29,6 +29,7 @@ from sim.engine.compiled.core import keys_for
 from sim.engine.compiled.draws import draw_ahead
 from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, TRAITS, new_body
+from sim.engine.compiled.needless import find_needless
 from sim.engine.compiled.precompute import precompute_block
 from sim.engine.compiled.records import Records, records
 from sim.engine.model import GivenRows, World, named_regimens
@@ -293,7 +294,7 @@ def draw_for_set(
     same_as_before = k > 0 and firsts[k] == firsts[k - 1]
     shared = same_as_before or (k + 1 < firsts.shape[0] and firsts[k] == firsts[k + 1])
     if not same_as_before:
-        draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
+        draw_ahead(seed, firsts[k] + done, block, keys, body, shared)
     return shared
 
 
@@ -329,6 +330,10 @@ def run_unit(
     are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
+    aged = False
+    for k in range(firsts.shape[0]):
+        aged = aged or sets.tariffs[k].capped
+    find_needless(sets.rules, sets.regimens, aged, len(observables) > 0, keys, body)
     done = 0
     while done < count:
         block = min(most, count - done)

@@ -44,7 +44,7 @@ def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
 def prepare_block(world: Data, bodies: Data, keys: Data, first: int, count: int) -> None:
     """Draw the `count` patients from `first` on, and precompute the values most of them need."""
     body = bodies[0]
-    draw_ahead(world.seed, first, count, keys, body.drawn, False)
+    draw_ahead(world.seed, first, count, keys, body, False)
     precompute_block(world, body, keys, first, count, False)
 
 

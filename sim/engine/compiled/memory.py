@@ -112,6 +112,7 @@ OTHER: Final = np.dtype(
         ("events", np.int64),
         ("outcome", OUTCOME),
         ("rows", np.int64, (DECISIONS, PLACES)),
+        ("needless", np.int64, (DECISIONS,)),
         ("drawn", np.float64, (ROWS, COLUMNS)),
         ("people", np.float64, (PEOPLE_ROWS, COLUMNS)),
         ("given", np.float64, (TRAITS, COLUMNS)),
@@ -144,6 +145,8 @@ def body_type() -> np.dtype[Any]:
 
 BODY: Final = body_type()
 """The current patient, and the draws and precomputed values of a block.
+
+``needless`` flags the draws that are not made (`sim.engine.compiled.needless`).
 
 ``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life. ``given``
 holds the user's own patients in the first rows of ``people``, NaN where they are drawn. ``chances``

@@ -87,7 +87,7 @@ def prepare_subsets(
         return
     for cycle in range(1, CYCLES_AHEAD):
         if draws and (untreated or cycle < most_induction):
-            draw_group(world.seed, first, count, keys, body.drawn, LATER + cycle)
+            draw_group(world.seed, first, count, keys, body, LATER + cycle)
         elif draws:
             draw_listed(world.seed, first, count, keys, LATER + cycle, some, body)
         precompute_toxicities(world, body, count, cycle)
