@@ -54,6 +54,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Described(Part):
+    """A part whose keys are described in the JSON schema by the texts below them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One mistake in the value at `path`."""
