@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any, Final, NamedTuple
 
+from sim.analyses.agreement.result import FILE_LAYOUT as AGREEMENTS
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
@@ -95,6 +96,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
+    Kind("agreement", "Agreements on the price", AGREEMENTS),
     Kind("what-if", "What if", WHAT_IFS),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),

@@ -17,7 +17,7 @@ import numpy as np
 
 from sim.analyses.agreement.courses import Followed, Progress, follow, price_parameter
 from sim.analyses.agreement.payment import Payments, Places, groups, payments
-from sim.economics.estimates import Array, exact_sum
+from sim.economics.estimates import Array, Estimate, exact_sum
 from sim.economics.ledger import Account
 from sim.engine.model import Strategy
 from sim.errors import UserError
@@ -54,25 +54,29 @@ class Moments(NamedTuple):
     """Means over patients and the variances of their Monte Carlo errors.
 
     `cost` and `qalys` are differences from the comparator, `paid` is what is paid for the drug in
-    the line; all discounted.
+    the line; all discounted. Numbers of one draw, or arrays over draws.
     """
 
-    cost: float
-    qalys: float
-    paid: float
-    cost_variance: float
-    qalys_variance: float
-    covariance: float
-    paid_variance: float
+    cost: Any
+    qalys: Any
+    paid: Any
+    cost_variance: Any
+    qalys_variance: Any
+    covariance: Any
+    paid_variance: Any
 
-    def inmb(self, threshold: float) -> float:
+    def inmb(self, threshold: float) -> Any:  # noqa: ANN401
         """Return the incremental net monetary benefit."""
         return threshold * self.qalys - self.cost
 
-    def inmb_variance(self, threshold: float) -> float:
+    def inmb_variance(self, threshold: float) -> Any:  # noqa: ANN401
         """Return the variance of its Monte Carlo error."""
         both = threshold**2 * self.qalys_variance + self.cost_variance
-        return max(both - 2.0 * threshold * self.covariance, 0.0)
+        return np.maximum(both - 2.0 * threshold * self.covariance, 0.0)
+
+    def inmb_se(self, threshold: float) -> float:
+        """Return the Monte Carlo error of one draw."""
+        return math.sqrt(self.inmb_variance(threshold))
 
 
 @dataclass(frozen=True)
@@ -157,9 +161,16 @@ class Sample:
         """Return means and variances of a strategy with an agreement against the comparator."""
         cost, qalys = self.comparator(deal, price)
         gains = (self.cost(deal, price) - cost, self.qalys[:, self.places[deal.strategy]] - qalys)
+        return moments(*gains, self.paid(deal, price), self._groups(deal))
+
+    def mean(self, deal: Deal, values: Array) -> Estimate:
+        """Return the mean of an amount per patient, with its error under an agreement."""
+        found = moments(values, values, values, self._groups(deal))
+        return Estimate(found.paid, math.sqrt(found.paid_variance))
+
+    def _groups(self, deal: Deal) -> Places:
         terms = None if deal.agreement is None else deal.agreement.budget
-        group = groups(terms, self.patients)
-        return moments(*gains, self.paid(deal, price), group)
+        return groups(terms, self.patients)
 
 
 def moments(cost: Array, qalys: Array, paid: Array, group: Places) -> Moments:

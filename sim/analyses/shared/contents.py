@@ -243,6 +243,14 @@ class Price(Heading):
     probability_most_cost_effective: list[Chances]
 
 
+class Agreement(Heading):
+    """agreement.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+
+
 class Facing(Content):
     """The patients who face the decision."""
 
@@ -442,6 +450,7 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "summary.json": Run,
     "psa.json": Psa,
     "price.json": Price,
+    "agreement.json": Agreement,
     "voi.json": Voi,
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
