@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from sim.catalog import Catalogue, extended, load_catalogue
-from sim.errors import UserError, nearest
+from sim.errors import NOT_GIVEN, UserError, nearest
 from sim.files.documents import Steps, dotted, exists, missing_file
 from sim.files.schema import Mistake, mistakes_in
 from sim.scenario.binding import Inputs
@@ -375,6 +375,12 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
     ]
     if scenario.thresholds is not None:
         amounts.append((("thresholds",), list(scenario.thresholds)))
+    amounts += [
+        (("strategies", s, "agreement", name), NOT_GIVEN)
+        for s, strategy in enumerate(scenario.strategies)
+        for name, agreement in strategy.agreement.items()
+        if agreement.cap_spend is not None or agreement.budget is not None
+    ]
     for path, value in amounts:
         node = top.find(path)
         given = None if node is None else node.origin.perspective

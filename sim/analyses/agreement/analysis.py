@@ -26,6 +26,7 @@ from sim.analyses.agreement.break_even import (
     varied_term,
 )
 from sim.analyses.agreement.courses import Progress
+from sim.analyses.agreement.payment import WHAT
 from sim.analyses.agreement.sample import Deal, Moments, Sample, Simulator, deals_of
 from sim.analyses.agreement.words import in_words
 from sim.analyses.psa.acceptability import quiet_shares
@@ -208,7 +209,9 @@ def agreement_analysis(question: Question, size: Size, progress: Progress) -> Ag
         replace(question, patients=size.base_patients), first=0, progress=progress
     )
     parameters = draw_parameters(simulator.question, size.draws, question.seed)
-    sets = (dict(zip(parameters.columns, row, strict=True)) for row in parameters.to_numpy().tolist())
+    sets = (
+        dict(zip(parameters.columns, row, strict=True)) for row in parameters.to_numpy().tolist()
+    )
     found = [_of_draw(sample, every) for sample in simulator.samples(sets, progress)]
     drawn = [row for each in deals.values() for row in _series(each, found)]
     currency = question.perspective.currency
@@ -321,7 +324,7 @@ def _ledger(sample: Sample, deals: Sequence[Deal]) -> Iterator[tuple[Any, ...]]:
         of_few = [row for row in rows if row[0] < LEDGER_PATIENTS]
         for patient, day, paid, present, what in sorted(of_few, key=lambda row: row[:2]):
             money = (paid, present, sample.question.perspective.currency)
-            yield (deal.strategy, deal.name, patient, day, what, *money)
+            yield (deal.strategy, deal.name, patient, day, WHAT[what], *money)
 
 
 # ------------------------------------------------------------------------------ the draws
@@ -404,9 +407,7 @@ def discounted(none: Moments, half: Moments, free: Moments, share: float) -> Mom
     )
 
 
-def _risks(
-    series: Series, thresholds: Sequence[float], currency: str
-) -> Iterator[tuple[Any, ...]]:
+def _risks(series: Series, thresholds: Sequence[float], currency: str) -> Iterator[tuple[Any, ...]]:
     found = series.found
     paid = split(found.paid, found.paid_variance)
     for threshold in thresholds:
@@ -439,4 +440,7 @@ def drawn_values(
         column["covariance"],
         column["paid_se"] ** 2,
     )
-    return (found.inmb(threshold), found.inmb_variance(threshold)), (column["paid"], column["paid_se"] ** 2)
+    return (found.inmb(threshold), found.inmb_variance(threshold)), (
+        column["paid"],
+        column["paid_se"] ** 2,
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -131,10 +132,14 @@ class Followed:
     units: Purchases
     courses: Mapping[int, Courses]
 
+    @cached_property
+    def by_line(self) -> dict[int, Purchases]:
+        """The units bought in each line with a purchase."""
+        return {line: self.units.where(self.line == line) for line in np.unique(self.line).tolist()}
+
     def bought(self, line: int) -> Purchases:
         """Return the units bought in a line."""
-        here = self.line == line
-        return Purchases(*(column[here] for column in self.units))
+        return self.by_line.get(line) or self.units.where(self.line == line)
 
 
 def follow(
@@ -176,9 +181,9 @@ def follow(
         progress(1)
     table = np.array(rows).reshape(-1, COLUMNS)
     table = table[np.lexsort((table[:, 3], table[:, 0]))]
-    patients, line, cycles = (table[:, column].astype(np.int64) for column in range(3))
+    patients, of_line, cycles = (table[:, column].astype(np.int64) for column in range(3))
     return Followed(
-        line,
+        of_line,
         Purchases(patients, cycles, table[:, 3], table[:, 4], table[:, 5]),
         {
             line: Courses(np.array(known).reshape(-1, COLUMNS).T, question.accounts.costs)

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from sim.analyses.agreement.analysis import AGREED, AgreementAnalysis, drawn_values
 from sim.analyses.psa.noise import without_noise
@@ -26,7 +27,7 @@ APART: Final = 0.17
 """Between an agreement and its discount, in rows."""
 OUTER, INNER = (0.025, 0.975), (0.25, 0.75)
 COLOUR_OF: Final = {AGREED: COLOURS[0]}
-SMALL: Final = 7.0
+TICKS: Final = 4
 ENDS_OF_ROWS: Final = 0.6
 
 
@@ -57,11 +58,9 @@ def agreement_figure(found: AgreementAnalysis) -> Figure:
         wrapped = [balanced(label, LABEL_WIDTH) for label in deals["label"]]
         payer.set_yticks(range(len(deals)), wrapped)
         company.set_yticks(range(len(deals)), [""] * len(deals))
-        for axes, title in (
-            (payer, f"Payer: net benefit at {money_text(threshold, symbol)} per QALY"),
-            (company, "Company: paid for the drug"),
-        ):
-            _frame(axes, title, len(deals), symbol)
+        worth = f"Net benefit at {money_text(threshold, symbol)} per QALY, per patient"
+        _frame(payer, "Payer", worth, len(deals), symbol)
+        _frame(company, "Company", "Paid for the drug, per patient", len(deals), symbol)
         payer.axvline(0.0, color=GREY, linestyle="--", linewidth=1.0)
         if len(strategies) > 1:
             payer.set_ylabel(balanced(against(question, strategy), LABEL_WIDTH))
@@ -88,20 +87,14 @@ def _interval(axes: Axes, values: Array, row: float, basis: str) -> None:
     )
 
 
-def _frame(axes: Axes, title: str, rows: int, symbol: str) -> None:
+def _frame(axes: Axes, title: str, label: str, rows: int, symbol: str) -> None:
     axes.set_title(title)
     axes.set_ylim(rows - 1 + ENDS_OF_ROWS, -ENDS_OF_ROWS)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     in_currency(axes.xaxis, symbol)
-    axes.xaxis.set_major_locator(_few())
-    axes.set_xlabel("per patient, discounted")
-
-
-def _few() -> Any:  # noqa: ANN401
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4)
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
+    axes.set_xlabel(label)
 
 
 def _legend() -> list[Line2D]:

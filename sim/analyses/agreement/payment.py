@@ -30,9 +30,8 @@ from sim.economics.estimates import Array
 from sim.scenario.agreement import Agreement, Budget, Instalments, Refund, RefundEvent
 
 Places = npt.NDArray[np.int64]
-PURCHASE: Final = "purchase"
-INSTALMENT: Final = "later instalment"
-REFUND: Final = "money back"
+WHAT: Final = ("purchase", "later instalment", "money back")
+PURCHASE, INSTALMENT, REFUND = range(len(WHAT))
 
 
 class Purchases(NamedTuple):
@@ -55,6 +54,11 @@ class Purchases(NamedTuple):
     days: Array
     amount: Array
     present: Array
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Purchases:
+        """Return some of the purchases."""
+        columns: list[Any] = [column[chosen] for column in self]
+        return Purchases(*columns)
 
     def at(self, price: float) -> Purchases:
         """Return the purchases at so many times the price."""
@@ -103,20 +107,28 @@ class Courses:
 
 
 class Payments(NamedTuple):
-    """What the payer pays, a row each; money back is below 0. Columns as in `Purchases`."""
+    """What the payer pays, a row each; money back is below 0.
+
+    Columns as in `Purchases`; `what` is the place of a word in `WHAT`.
+    """
 
     patient: Places
     days: Array
     amount: Array
     present: Array
-    what: npt.NDArray[np.str_]
+    what: npt.NDArray[np.int8]
 
     def totals(self, patients: int) -> tuple[Array, Array]:
         """Return the sum of each patient, undiscounted and discounted."""
         return (
-            np.bincount(self.patient, self.amount, patients),
-            np.bincount(self.patient, self.present, patients),
+            summed(self.patient, self.amount, patients),
+            summed(self.patient, self.present, patients),
         )
+
+
+def summed(patient: Places, values: Array, patients: int) -> Array:
+    """Return the sum of each patient's values, added in their order."""
+    return np.bincount(patient, values, patients).astype(np.float64, copy=False)
 
 
 def payments(agreement: Agreement | None, bought: Purchases, courses: Courses) -> Payments:
@@ -164,7 +176,7 @@ def _at_once(bought: Purchases, share: Array) -> Payments:
         bought.days,
         share * bought.amount,
         share * bought.present,
-        np.full(len(share), PURCHASE),
+        np.full(len(share), PURCHASE, np.int8),
     )
 
 
@@ -186,7 +198,7 @@ def _in_parts(terms: Instalments, paid: Payments, courses: Courses) -> Payments:
                 due[holds],
                 first.amount[holds],
                 first.present[holds] * courses.later_worth(later),
-                np.full(int(holds.sum()), INSTALMENT),
+                np.full(int(holds.sum()), INSTALMENT, np.int8),
             )
         )
     return _joined(found)
@@ -202,17 +214,17 @@ def _with_refund(terms: Refund, paid: Payments, courses: Courses) -> Payments:
     if terms.before_month is not None:
         happened &= event < courses.start + terms.before_month * DAYS_PER_MONTH
     by_then = paid.days <= event[paid.patient]
-    sums = np.bincount(paid.patient[by_then], paid.amount[by_then], courses.patients)
+    sums = summed(paid.patient[by_then], paid.amount[by_then], courses.patients)
     who = np.flatnonzero(happened & (sums > 0.0))
-    back = terms.percent / PERCENT * sums[who]
-    what = np.full(len(who), REFUND)
+    back: Array = terms.percent / PERCENT * sums[who]
+    what = np.full(len(who), REFUND, np.int8)
     return _joined([paid, Payments(who, event[who], -back, -back * worth[who], what)])
 
 
 def _within(terms: Budget, paid: Payments, patients: int) -> Payments:
     group = groups(terms, patients)
     limits = terms.amount * np.bincount(group) / terms.patients
-    sums = np.bincount(group[paid.patient], paid.amount, len(limits))
+    sums = summed(group[paid.patient], paid.amount, len(limits))
     factor = np.divide(limits, sums, out=np.ones_like(sums), where=sums > limits)
     each = factor[group[paid.patient]]
     return paid._replace(amount=each * paid.amount, present=each * paid.present)

@@ -50,7 +50,7 @@ ANALYSIS: Final = "agreement"
 MORE: Final = (RISKS, BREAK_EVENS, DRAWS, LEDGER)
 """The tables beside agreement.csv."""
 NAMES: Final = (*names_of(ANALYSIS), *(schema.file for schema in MORE))
-MOST_BASE_PATIENTS: Final = 20_000
+MOST_BASE_PATIENTS: Final = 10_000
 """Of the base case: each life is followed event by event, purchase by purchase."""
 SAME: Final = (
     "Payments change no patient's course: all agreements are compared in the same patients, and at "
@@ -98,12 +98,8 @@ def read_agreement(stored: Stored) -> AgreementAnalysis:
         When a file is missing or broken.
     """
     told, question = stored.summary, stored.question
-    deals = [
-        (deal.strategy, deal.name) for each in deals_of(question).values() for deal in each
-    ]
-    bases = [
-        (*deal, basis) for deal in deals for basis in BASES if deal[1] or basis != DISCOUNT
-    ]
+    deals = [(deal.strategy, deal.name) for each in deals_of(question).values() for deal in each]
+    bases = [(*deal, basis) for deal in deals for basis in BASES if deal[1] or basis != DISCOUNT]
     thresholds = question.thresholds
     return AgreementAnalysis(
         question=question,
@@ -118,7 +114,11 @@ def read_agreement(stored: Stored) -> AgreementAnalysis:
             stored, BREAK_EVENS, [(*each, t) for each in deals for t in thresholds], "threshold"
         ),
         drawn=_whole(
-            stored, DRAWS, [(*each, k) for each in bases for k in range(told["draws"])], "basis", "draw"
+            stored,
+            DRAWS,
+            [(*each, k) for each in bases for k in range(told["draws"])],
+            "basis",
+            "draw",
         ),
         ledger=stored.table(LEDGER),
     )
@@ -190,7 +190,7 @@ def _base_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
             amount(Estimate(row["icer"], row["icer_se"]), symbol),
         ]
         sections.append([Row(folded(row["label"]), cells), Row(folded(f"  {row['terms']}"))])
-    headings = ["Paid for the drug", "Borne by the company", "Same as a discount of, %", "ICER"]
+    headings = ["Paid for the drug", "Borne by the company", "As a discount, %", "ICER"]
     corner = f"{against(found.question, strategy)}, base case (standard error)"
     return Table(corner, headings, sections)
 
@@ -231,14 +231,17 @@ def _limit(met: str, value: float, error: float, unit: str, symbol: str) -> Cell
 
 def _risk_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
     threshold = max(found.question.thresholds)
-    named, sections = labels(found), []
+    named = labels(found)
+    sections: list[list[Row]] = []
     for row in _of(found.risks, strategy):
         if row["threshold"] != threshold:
             continue
         cells = [
             amount(Estimate(row["inmb"], row["inmb_se"]), symbol),
             amount(Estimate(row["inmb_sd"], math.nan), symbol),
-            Cell(f"{PERCENT * row['probability']:.1f}", f" ({PERCENT * row['probability_se']:.1f})"),
+            Cell(
+                f"{PERCENT * row['probability']:.1f}", f" ({PERCENT * row['probability_se']:.1f})"
+            ),
             amount(Estimate(row["expected_loss"], math.nan), symbol),
             amount(Estimate(row["paid"], row["paid_se"]), symbol),
             amount(Estimate(row["paid_sd"], math.nan), symbol),
@@ -343,7 +346,7 @@ def agreement(
     ----------
     scenario
         The question, or the path of its file; the base case has its own number of patients, but at
-        most 20,000.
+        most 10,000.
     draws
         Draws of the uncertain parameters.
     patients

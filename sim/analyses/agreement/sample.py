@@ -121,47 +121,46 @@ class Sample:
         """Return what is paid for each patient in the line, discounted."""
         return self.payments(deal, price).totals(self.patients)[1]
 
-    def cost(self, deal: Deal, price: float | None = None) -> Array:
-        """Return the cost of each patient under the strategy with an agreement, discounted.
+    def others(self, deal: Deal, price: float | None = None) -> Array:
+        """Return all other costs of each patient, discounted.
 
         The same drug in another line has the list price.
         """
-        s = self.places[deal.strategy]
-        elsewhere = self._at_list(deal.strategy, deal.line, {deal.parameter: price})
-        return self.free[:, s] + elsewhere + self.paid(deal, price)
+        free = self.free[:, self.places[deal.strategy]]
+        return free + self._at_list(deal.strategy, deal.line, {deal.parameter: price})
 
-    def comparator(self, deal: Deal, price: float | None = None) -> tuple[Array, Array]:
-        """Return cost and QALYs of each patient under the comparator, at the list price."""
+    def cost(self, deal: Deal, price: float | None = None) -> Array:
+        """Return the cost of each patient under the strategy with an agreement, discounted."""
+        return self.others(deal, price) + self.paid(deal, price)
+
+    def comparator(self, deal: Deal, price: float | None = None) -> Array:
+        """Return the cost of each patient under the comparator, at the list price."""
         name = self.question.scenario.comparator_name
-        s = self.places[name]
-        listed = self._at_list(name, None, {deal.parameter: price})
-        return self.free[:, s] + listed, self.qalys[:, s]
+        return self.free[:, self.places[name]] + self._at_list(name, None, {deal.parameter: price})
 
     def _at_list(
         self, strategy: str, line: int | None, prices: Mapping[str, float | None]
     ) -> Array:
         """Return the agreed drugs at their list price in all lines but one."""
-        followed = self.followed.get(strategy)
         total = np.zeros(self.patients)
-        if followed is None:
+        if strategy not in self.followed:
             return total
-        for other, regimen in enumerate(self._strategy(strategy).regimens):
-            parameter = price_parameter(self.question, regimen.name)
+        regimens = self.question.model.strategies[self.places[strategy]].regimens
+        for other, bought in self.followed[strategy].by_line.items():
+            parameter = price_parameter(self.question, regimens[other].name)
             if other != line and parameter is not None:
                 price = prices.get(parameter)
                 at = self.question.numbers[parameter] if price is None else price
-                bought = followed.bought(other).at(at)
-                total += np.bincount(bought.patient, bought.present, self.patients)
+                total += np.bincount(bought.patient, at * bought.present, self.patients)
         return total
-
-    def _strategy(self, name: str) -> Strategy:
-        return self.question.model.strategies[self.places[name]]
 
     def moments(self, deal: Deal, price: float | None = None) -> Moments:
         """Return means and variances of a strategy with an agreement against the comparator."""
-        cost, qalys = self.comparator(deal, price)
-        gains = (self.cost(deal, price) - cost, self.qalys[:, self.places[deal.strategy]] - qalys)
-        return moments(*gains, self.paid(deal, price), self._groups(deal))
+        paid = self.paid(deal, price)
+        cost = self.others(deal, price) + paid - self.comparator(deal, price)
+        comparator = self.places[self.question.scenario.comparator_name]
+        qalys = self.qalys[:, self.places[deal.strategy]] - self.qalys[:, comparator]
+        return moments(cost, qalys, paid, self._groups(deal))
 
     def mean(self, deal: Deal, values: Array) -> Estimate:
         """Return the mean of an amount per patient, with its error under an agreement."""
@@ -183,7 +182,8 @@ def moments(cost: Array, qalys: Array, paid: Array, group: Places) -> Moments:
     Source: Cochran WG, Sampling Techniques, 3rd edition, 1977, section 9.
     """
     sizes = np.bincount(group)
-    means, around = [], []
+    means: list[Any] = []
+    around = []
     for values in (cost, qalys, paid):
         mean = exact_sum(values) / len(values)
         means.append(mean)
@@ -193,7 +193,8 @@ def moments(cost: Array, qalys: Array, paid: Array, group: Places) -> Moments:
     def shared(one: int, other: int) -> float:
         return scale * exact_sum(around[one] * around[other])
 
-    return Moments(*means, shared(0, 0), shared(1, 1), shared(0, 1), shared(2, 2))
+    variances = (shared(0, 0), shared(1, 1), shared(0, 1), shared(2, 2))
+    return Moments._make((*means, *variances))
 
 
 def deals_of(question: Question) -> dict[str, list[Deal]]:
