@@ -367,7 +367,8 @@ def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]
 def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mistake]:
     """Find the amounts that were written in the money of another perspective."""
     used = names.used(scenario)
-    money = names.money(scenario.perspective)
+    ours = scenario.perspective
+    money = names.money(ours)
     amounts: list[tuple[Steps, object]] = [
         ((PARAMETERS, name), value)
         for name, value in scenario.numbers.items()
@@ -388,8 +389,8 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
             yield Mistake(
                 path,
                 f"is in {names.money(given)}, the money of '{given}' under which it was given, and "
-                f"this scenario counts in {money}: give it anew, or write null to leave it to "
-                f"'{scenario.perspective}'",
+                f"this scenario counts in {money}: give it anew"
+                + ("" if path[0] == "strategies" else f", or write null to leave it to '{ours}'"),
                 value,
                 belongs_elsewhere=True,
             )

@@ -17,6 +17,7 @@ from sim import (
     Result,
     Scenario,
     UserError,
+    agreement,
     compare,
     explain,
     morris,
@@ -41,6 +42,7 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+AGREED = SMALLER / "agreements.yaml"
 FEW = ("--patients", "30", "--seed", "3")
 DRAWN = ("--draws", "4", "--patients", "30", "--seed", "3", "--no-cache")
 VIAL, DAY = "cost.blinatumomab.vial", "cost.inpatient_day"
@@ -73,6 +75,10 @@ QUESTIONS = {
     "price": (
         ("price", BASE, *DRAWN, "--regimen", "blinatumomab"),
         lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
+    ),
+    "agreement": (
+        ("agreement", AGREED, "--draws", "4", "--patients", "20", "--seed", "3"),
+        lambda: agreement(AGREED, draws=4, patients=20, seed=3),
     ),
     "voi": (
         (
@@ -177,6 +183,7 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
         path = BASE if name in {"psa", "price", "voi"} else MAIN
+        path = AGREED if name == "agreement" else path
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
     for stem, table in computed.tables.items():
@@ -506,6 +513,6 @@ def test_every_public_name_is_there():
 @pytest.mark.parametrize("name", EVERY)
 def test_every_result_has_a_short_name_and_a_summary(name, found):
     assert isinstance(found(name), Result)
-    of = "tower" if name == "validate" else "first_salvage"
+    of = {"validate": "tower", "agreement": "agreements"}.get(name, "first_salvage")
     assert repr(found(name)) == f"<{type(found(name)).__name__} of {of}>"
     assert json.loads(found(name).json()) == found(name).summary == found(name).to_dict()

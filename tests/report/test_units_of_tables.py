@@ -2,6 +2,7 @@
 
 import pytest
 
+from sim.analyses.agreement import analysis as agreement
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files
@@ -30,6 +31,11 @@ DOCUMENTED = {
             *run_columns.TABLES.values(),
             price.TABLE,
             price.CURVE_TABLE,
+            agreement.DEALS,
+            agreement.RISKS,
+            agreement.BREAK_EVENS,
+            agreement.DRAWS,
+            agreement.LEDGER,
             voi.TABLE,
             voi.CURVE_TABLE,
             CURVES,
@@ -54,6 +60,8 @@ GENERIC = {
     "nmb",
     "threshold",
     "price_per_vial",
+    "paid",
+    "price",
     "outcome_low",
     "mu_star",
 }

@@ -85,7 +85,7 @@ RISKS: Final = Schema(
         number("inmb_sd", "between draws, the Monte Carlo noise taken out"),
         number("inmb_low", "2.5 % quantile over draws, noise taken out; empty if too uncertain"),
         number("inmb_high", "97.5 % quantile"),
-        number("probability", "that the net benefit is above 0, noise taken out"),
+        number("probability", "that the net benefit is above 0, noise taken out", is_given=True),
         number("probability_se"),
         number("expected_loss", "of the payer where it is below 0, mean over draws"),
         number("paid", "to the company for the drug, mean over draws"),
