@@ -58,7 +58,7 @@ SAME: Final = (
     "from its own date, so money back is worth less than it was when it was paid."
 )
 RISK: Final = (
-    "Below each agreement stands the discount under which payer and company expect the same over "
+    "Below each agreement stands the plain discount under which payer and company expect the same over "
     "the draws: what differs is who bears the uncertainty of the inputs. Standard deviations (SD) are "
     "between draws, with the Monte Carlo noise taken out."
 )
@@ -157,9 +157,9 @@ def print_agreement(console: Console, found: AgreementAnalysis) -> None:
         f"seed {question.seed}"
     )
     base = f"{patients_in_words(found.base_patients)}, every input at its base value"
-    said = "agreements on the price of a drug, in the same patients"
+    said = "Agreements on the price of a drug, all in the same patients"
     print_question(
-        console, question, ("Simulated", simulated), ("Base case", base), ("Analysis", said)
+        console, question, ("Analysis", said), ("Simulated", simulated), ("Base case", base)
     )
     for strategy in dict.fromkeys(found.deals["strategy"]):
         print_table(console, _base_table(found, strategy, symbol))
@@ -189,7 +189,7 @@ def _base_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
             Cell(f"{percent:.1f}" if math.isfinite(percent) else NOTHING),
             amount(Estimate(row["icer"], row["icer_se"]), symbol),
         ]
-        sections.append([Row(folded(row["label"]), cells), Row(folded(f"  {row['terms']}"))])
+        sections.append([Row(folded(f"{row['label']}: {row['terms']}"), cells)])
     headings = ["Paid for the drug", "Borne by the company", "As a discount, %", "ICER"]
     corner = f"{against(found.question, strategy)}, base case (standard error)"
     return Table(corner, headings, sections)
@@ -247,7 +247,7 @@ def _risk_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
             amount(Estimate(row["paid_sd"], math.nan), symbol),
         ]
         if row["basis"] == DISCOUNT:
-            sections[-1].append(Row(f"  discount of {row['discount_percent']:.1f} %", cells))
+            sections[-1].append(Row(f"  or {row['discount_percent']:.1f} % off instead", cells))
         else:
             sections.append([Row(folded(named[strategy, row["agreement"]]), cells)])
     headings = [

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from sim.errors import UserError
 from sim.scenario.agreement import Agreement
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import with_numbers
-from tests.support.places import SCENARIOS, SMALLER
+from tests.support.places import ROOT, SCENARIOS, SMALLER
 
 SMALL = SMALLER / "agreements.yaml"
 DRAWS, PATIENTS = 6, 40
@@ -282,7 +283,7 @@ def test_the_command_prints_and_writes_and_the_report_shows_it(tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "Agreements on the price" in text
     assert "Paid for the drug" in text
-    assert "Below each agreement stands the discount" in text
+    assert "Below each agreement stands the plain discount" in text
 
 
 def test_other_commands_say_that_agreements_are_not_in_their_results():
@@ -383,3 +384,18 @@ def test_the_shipped_example_holds_every_kind_of_term():
         *("instalments", "refund", "budget"),
     }
     assert Path(question.loaded.file).name == "agreements.yaml"
+
+
+def test_the_example_of_the_documentation_is_a_scenario(tmp_path):
+    text = (ROOT / "docs" / "agreements.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    path = tmp_path / "mine.yaml"
+    path.write_text(block.replace("first_salvage", f"{SMALLER}/first_salvage"), encoding="utf-8")
+    found = sim.agreement(path, draws=2, patients=10)
+    assert found.agreements["label"].tolist()[1:] == [
+        "Price cut",
+        "Pay for responders only",
+        "capped_with_discount",
+    ]
+    price = found.scenario.question.numbers["cost.blinatumomab.vial"]
+    assert f"cost.blinatumomab.vial: {0.7 * price:.2f}" in text
