@@ -18,6 +18,7 @@ from tests.support.places import ROOT, SCENARIOS
 
 SCHEMA = json_schema("scenario", load_catalogue())
 PAGE = ROOT / "docs/scenario_reference.md"
+AGREEMENTS = ("Agreement", "Instalments", "Refund", "Budget")
 SHIPPED = SCENARIOS / "schema.json"
 DATA = ROOT / "sim/catalog/data"
 
@@ -39,7 +40,10 @@ def described(name, part):
 
 
 def reference():
-    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "WhatIf", "OwnNumber")
+    parts = (
+        *("Strategy", *AGREEMENTS),
+        *("PatientsFile", "Discounting", "Switches", "WhatIf", "OwnNumber"),
+    )
     lines = [
         "# The keys of a scenario",
         "",
@@ -69,7 +73,7 @@ def test_reference_is_made_from_the_schema():
 
 
 def test_every_key_has_a_description():
-    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "OwnNumber"):
+    for name in ("Strategy", *AGREEMENTS, "PatientsFile", "Discounting", "Switches", "OwnNumber"):
         for key, value in SCHEMA["$defs"][name]["properties"].items():
             assert value.get("description"), f"{name}.{key}"
     for key, value in SCHEMA["properties"].items():

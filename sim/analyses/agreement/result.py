@@ -366,7 +366,7 @@ def agreement(
     --------
     >>> from sim import Scenario, agreement
     >>> scenario = Scenario.load("scenarios/agreements.yaml").with_(patients=50)
-    >>> found = agreement(scenario, draws=2, patients=20)
+    >>> found = agreement(scenario, draws=2, patients=40)
     >>> found.agreements["agreement"].tolist()[:2]
     ['', 'discount']
     """
