@@ -27,7 +27,14 @@ from sim.analyses.agreement.break_even import (
 )
 from sim.analyses.agreement.courses import Progress
 from sim.analyses.agreement.payment import WHAT
-from sim.analyses.agreement.sample import Deal, Moments, Sample, Simulator, deals_of
+from sim.analyses.agreement.sample import (
+    Deal,
+    Moments,
+    Sample,
+    Simulator,
+    deals_of,
+    followed_strategies,
+)
 from sim.analyses.agreement.words import in_words
 from sim.analyses.psa.acceptability import quiet_shares
 from sim.analyses.psa.noise import split, without_noise
@@ -188,9 +195,9 @@ class Size(NamedTuple):
 
 def lives_to_simulate(question: Question, size: Size) -> int:
     """Return how many lives are simulated under strategies with an agreed drug."""
-    deals = [deal for each in deals_of(question).values() for deal in each]
+    parameters = {deal.parameter for each in deals_of(question).values() for deal in each}
     lives = size.draws * size.patients + size.base_patients
-    return lives * len(Simulator(question, deals).followed)
+    return lives * len(followed_strategies(question, parameters))
 
 
 def agreement_analysis(question: Question, size: Size, progress: Progress) -> AgreementAnalysis:

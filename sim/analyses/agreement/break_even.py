@@ -15,7 +15,8 @@ import numpy as np
 
 from sim.analyses.agreement.sample import Deal, Sample
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.limits import LARGEST_AMOUNT
 from sim.scenario.agreement import Agreement
 
 PRECISION: Final = 1e-10
@@ -33,8 +34,7 @@ TERM_WORDS: Final = {
     "discount_percent": "discount, %",
 }
 """The terms that are varied, in the order in which one is chosen where several are given."""
-RISING: Final = frozenset({"refund.percent", "discount_percent"})
-"""Terms whose larger values are better for the payer."""
+PERCENTS: Final = frozenset({"refund.percent", "discount_percent"})
 
 
 class BreakEven(NamedTuple):
@@ -50,9 +50,6 @@ class BreakEven(NamedTuple):
 
     met: Met
     value: Estimate
-
-
-NONE: Final = Estimate(math.nan, math.nan)
 
 
 def varied_term(agreement: Agreement) -> str | None:
@@ -75,7 +72,7 @@ def break_even(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
     agreement = deal.agreement
     term = None if agreement is None else varied_term(agreement)
     if agreement is None or term is None:
-        return BreakEven("no such term", NONE)
+        return BreakEven("no such term", NOT_ESTIMABLE)
 
     def benefit(value: float) -> Estimate:
         changed = replace(deal, agreement=with_term(agreement, term, value))
@@ -84,7 +81,7 @@ def break_even(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
 
     if term == "cap_cycles":
         return _cycles(sample, deal, benefit)
-    return _root(benefit, 0.0, _most(sample, deal, term), rising=term in RISING)
+    return _root(benefit, 0.0, _most(sample, deal, term))
 
 
 def break_even_price(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
@@ -95,15 +92,16 @@ def break_even_price(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
         found = sample.moments(deal, at)
         return Estimate(found.inmb(threshold), found.inmb_se(threshold))
 
-    most = price if price > 0.0 else 1.0
-    while benefit(most).mean > 0.0 and most < DEAREST * price:
+    most, limit = (price, DEAREST * price) if price > 0.0 else (1.0, LARGEST_AMOUNT)
+    free = benefit(0.0).mean
+    while benefit(most).mean * free > 0.0 and most < limit:
         most *= 2.0
-    return _root(benefit, 0.0, most, rising=False)
+    return _root(benefit, 0.0, most)
 
 
 def _most(sample: Sample, deal: Deal, term: str) -> float:
     """Return a value of the term beyond which a larger one changes nothing."""
-    if term in RISING:
+    if term in PERCENTS:
         return PERCENT
     bought = sample.payments(replace(deal, agreement=None))
     total = bought.totals(sample.patients)[0]
@@ -116,16 +114,12 @@ def _most(sample: Sample, deal: Deal, term: str) -> float:
     return float((np.bincount(group, total) / np.bincount(group)).max()) * budget.patients
 
 
-def _root(
-    benefit: Callable[[float], Estimate], low: float, high: float, *, rising: bool
-) -> BreakEven:
+def _root(benefit: Callable[[float], Estimate], low: float, high: float) -> BreakEven:
     from scipy.optimize import brentq
 
-    worst, best = (low, high) if rising else (high, low)
-    if benefit(worst).mean >= 0.0:
-        return BreakEven("always", NONE)
-    if benefit(best).mean < 0.0:
-        return BreakEven("never", NONE)
+    met = [benefit(end).mean >= 0.0 for end in (low, high)]
+    if met[0] == met[1]:
+        return BreakEven("always" if met[0] else "never", NOT_ESTIMABLE)
     value = float(
         brentq(lambda at: benefit(at).mean, low, high, xtol=PRECISION * high, rtol=PRECISION)
     )
@@ -133,7 +127,7 @@ def _root(
     ends = (max(value - step, low), min(value + step, high))
     slope = (benefit(ends[1]).mean - benefit(ends[0]).mean) / (ends[1] - ends[0])
     error = benefit(value).se / abs(slope) if slope else math.nan
-    return BreakEven("at least" if rising else "at most", Estimate(value, error))
+    return BreakEven("at most" if met[0] else "at least", Estimate(value, error))
 
 
 def _cycles(sample: Sample, deal: Deal, benefit: Callable[[float], Estimate]) -> BreakEven:
@@ -142,7 +136,7 @@ def _cycles(sample: Sample, deal: Deal, benefit: Callable[[float], Estimate]) ->
     most = int(cycles.max(initial=-1)) + 1
     met = [number for number in range(most + 1) if benefit(number).mean >= 0.0]
     if not met:
-        return BreakEven("never", NONE)
+        return BreakEven("never", NOT_ESTIMABLE)
     if met[-1] == most:
-        return BreakEven("always", NONE)
+        return BreakEven("always", NOT_ESTIMABLE)
     return BreakEven("at most", Estimate(float(met[-1]), math.nan))

@@ -60,7 +60,8 @@ SAME: Final = (
 RISK: Final = (
     "Below each agreement stands the plain discount under which payer and company expect the same over "
     "the draws: what differs is who bears the uncertainty of the inputs. Standard deviations (SD) are "
-    "between draws, with the Monte Carlo noise taken out."
+    "between draws, with the Monte Carlo noise taken out; one of 0 says that the draws differ no more "
+    "than their noise."
 )
 BREAK_EVEN: Final = (
     "A break-even is the value of one term, or the price of one unit of the drug under the agreement "

@@ -8,7 +8,7 @@ has the same events; at the list price both together are the cost of any other r
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,6 @@ from sim.analyses.agreement.courses import Followed, Progress, follow, price_par
 from sim.analyses.agreement.payment import Payments, Places, groups, payments
 from sim.economics.estimates import Array, Estimate, exact_sum
 from sim.economics.ledger import Account
-from sim.engine.model import Strategy
 from sim.errors import UserError
 from sim.scenario.agreement import Agreement
 from sim.simulation.question import Question, with_numbers
@@ -250,33 +249,33 @@ def deals_of(question: Question) -> dict[str, list[Deal]]:
     return found
 
 
+def followed_strategies(question: Question, parameters: Collection[str]) -> tuple[str, ...]:
+    """Name the strategies in which a drug with one of these prices is given."""
+    return tuple(
+        strategy.name
+        for strategy in question.scenario.strategies
+        if any(price_parameter(question, regimen) in parameters for regimen in strategy.sequence)
+    )
+
+
 class Simulator:
     """Samples of a question and of draws of its parameters."""
 
     def __init__(self, question: Question, deals: Iterable[Deal]) -> None:
-        from sim.simulation.core_run import bind
+        from sim.simulation.core_run import bind, ready
         from sim.simulation.parameter_sets import Desk
 
         self.question = question
         self.parameters = sorted({deal.parameter for deal in deals})
         self.lines = {deal.strategy: deal.line for deal in deals}
+        self.followed = followed_strategies(question, self.parameters)
         free = self._free(question)
-        self._desk = Desk(free, bind(free), 1)
+        bound = bind(free)
+        ready(bound)
+        self._desk = Desk(free, bound, 1)
 
     def _free(self, question: Question) -> Question:
         return with_numbers(question, dict.fromkeys(self.parameters, 0.0))
-
-    @property
-    def followed(self) -> list[Strategy]:
-        """The strategies in which an agreed drug is given."""
-        return [
-            strategy
-            for strategy in self.question.model.strategies
-            if any(
-                price_parameter(self.question, regimen.name) in self.parameters
-                for regimen in strategy.regimens
-            )
-        ]
 
     def sample(
         self, question: Question, *, first: int, progress: Progress = lambda _: None
@@ -295,15 +294,15 @@ class Simulator:
         followed = {
             strategy.name: follow(
                 question,
-                question.model.strategies[place],
+                strategy,
                 self.parameters,
                 [self.lines[strategy.name]] if strategy.name in self.lines else [],
                 first=first,
                 count=question.patients,
                 progress=progress,
             )
-            for place, strategy in enumerate(self.question.model.strategies)
-            if strategy in self.followed
+            for strategy in question.model.strategies
+            if strategy.name in self.followed
         }
         return Sample(question, cost, qaly, followed)
 
