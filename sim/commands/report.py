@@ -204,7 +204,7 @@ def _write_analyses(
             for x, y in _widest(scenario, folder, threads):
                 sim.twoway(scenario, x, y, threads=threads).write(folder)
         elif kind == "agreement":
-            if any(strategy.agreement for strategy in question.scenario.strategies):
+            if scenario.agreements:
                 sim.agreement(scenario).write(folder)
         elif kind != "what-if" or question.loaded.scenario.what_ifs:
             analysis = getattr(sim, kind.replace("-", "_"))

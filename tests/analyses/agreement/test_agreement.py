@@ -290,6 +290,9 @@ def test_other_commands_say_that_agreements_are_not_in_their_results():
     told = str(sim.run(SMALL, patients=3))
     assert "6 under discussion; where none is named, results are at the price" in told
     assert "under discussion" not in str(sim.run(SMALLER / "first_salvage.yaml", patients=3))
+    done = CliRunner().invoke(commands, ["run", str(SMALL), "--patients", "3", "--json"])
+    assert json.loads(done.stdout)["patients"] == 3
+    assert "results are at the price without an agreement" in done.stderr
 
 
 def scenario(tmp_path, deal):
