@@ -301,7 +301,7 @@ def _icer(found: Moments) -> Estimate:
 def _break_evens(sample: Sample, deals: Sequence[Deal]) -> Iterator[tuple[Any, ...]]:
     currency = sample.question.perspective.currency
     for deal in deals:
-        term = None if deal.agreement is None else varied_term(deal.agreement)
+        term = varied_term(deal.agreement)
         for threshold in sample.question.thresholds:
             own, price = (each(sample, deal, threshold) for each in (break_even, break_even_price))
             yield (

@@ -52,9 +52,9 @@ class BreakEven(NamedTuple):
     value: Estimate
 
 
-def varied_term(agreement: Agreement) -> str | None:
+def varied_term(agreement: Agreement | None) -> str | None:
     """Return the term of an agreement that is varied; None where it has none of `TERM_WORDS`."""
-    given = agreement.terms
+    given = () if agreement is None else agreement.terms
     return next((term for term in TERM_WORDS if term.partition(".")[0] in given), None)
 
 
@@ -70,7 +70,7 @@ def with_term(agreement: Agreement, term: str, value: float) -> Agreement:
 def break_even(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
     """Return the value of the agreement's own term at which it meets the threshold."""
     agreement = deal.agreement
-    term = None if agreement is None else varied_term(agreement)
+    term = varied_term(agreement)
     if agreement is None or term is None:
         return BreakEven("no such term", NOT_ESTIMABLE)
 

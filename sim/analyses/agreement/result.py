@@ -25,7 +25,7 @@ from sim.analyses.agreement.analysis import (
     agreement_analysis,
     lives_to_simulate,
 )
-from sim.analyses.agreement.break_even import TERM_WORDS
+from sim.analyses.agreement.break_even import TERM_WORDS, varied_term
 from sim.analyses.agreement.sample import deals_of
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
 from sim.analyses.shared.result import StoredResult, folder_of, written
@@ -99,9 +99,15 @@ def read_agreement(stored: Stored) -> AgreementAnalysis:
         When a file is missing or broken.
     """
     told, question = stored.summary, stored.question
-    deals = [(deal.strategy, deal.name) for each in deals_of(question).values() for deal in each]
+    every = [deal for each in deals_of(question).values() for deal in each]
+    deals = [(deal.strategy, deal.name) for deal in every]
     bases = [(*deal, basis) for deal in deals for basis in BASES if deal[1] or basis != DISCOUNT]
     thresholds = question.thresholds
+    terms = [
+        (deal.strategy, deal.name, threshold, varied_term(deal.agreement) or "")
+        for deal in every
+        for threshold in thresholds
+    ]
     return AgreementAnalysis(
         question=question,
         draws=told["draws"],
@@ -111,9 +117,7 @@ def read_agreement(stored: Stored) -> AgreementAnalysis:
         risks=_whole(
             stored, RISKS, [(*each, t) for each in bases for t in thresholds], "basis", "threshold"
         ),
-        break_evens=_whole(
-            stored, BREAK_EVENS, [(*each, t) for each in deals for t in thresholds], "threshold"
-        ),
+        break_evens=_whole(stored, BREAK_EVENS, terms, "threshold", "term"),
         drawn=_whole(
             stored,
             DRAWS,
@@ -203,7 +207,7 @@ def _break_even_table(found: AgreementAnalysis, strategy: str, symbol: str) -> T
     for row in _of(found.break_evens, strategy):
         label = named[strategy, row["agreement"]]
         if row["term"]:
-            shown = own.setdefault(f"{label}: {TERM_WORDS.get(row['term'], row['term'])}", [])
+            shown = own.setdefault(f"{label}: {TERM_WORDS[row['term']]}", [])
             shown.append(_limit(row["met"], row["value"], row["se"], row["unit"], symbol))
         shown = price.setdefault(label, [])
         shown.append(
