@@ -48,6 +48,9 @@ SMALLER: Final = 4.0
 LATE_TICK_MONTHS: Final = 30
 LATE_TICKS_FROM: Final = 60
 SMALL: Final = 7.0
+LONGEST_COUNT: Final = 10_000
+"""Counts below it, in patients, thousands or millions, fit beside one another."""
+TWO_DIGITS: Final = 100
 TOP: Final = 102.0
 SWATCH: Final = 0.06
 NAME_SHARE: Final = 0.42
@@ -203,12 +206,13 @@ def _at_risk(
     axes.set_axis_off()
     _months(axes, last)
     axes.set_ylim(len(labels), 0.0)
+    unit, word, digits = _unit_of(int(curves["at_risk"].max()))
     for row, (name, label) in enumerate(labels.items()):
         curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
         axes.plot([0.0, SWATCH * EARLY_MONTHS], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
         axes.text(
             *(1.5 * SWATCH * EARLY_MONTHS, row + NAME_SHARE),
-            f"{label}, at risk",
+            f"{label}, at risk{word}",
             fontsize=SMALL,
             va="bottom",
         )
@@ -217,11 +221,18 @@ def _at_risk(
                 axes.text(
                     tick,
                     row + NUMBER_SHARE,
-                    f"{curve[tick]:,.0f}",
+                    f"{curve[tick] / unit:.{digits}f}",
                     fontsize=SMALL,
                     ha="left" if tick == 0 else "right" if tick == last else "center",
                     va="top",
                 )
+
+
+def _unit_of(largest: int) -> tuple[int, str, int]:
+    """Return the unit of counts up to `largest`, its word and its decimal places."""
+    units = ((1, ""), (1_000, ", thousands"), (1_000_000, ", millions"))
+    unit, word = next((each for each in units if largest / each[0] < LONGEST_COUNT), units[-1])
+    return unit, word, int(unit > 1 and largest / unit < TWO_DIGITS)
 
 
 COSTS_MM: Final = 160.0
