@@ -115,10 +115,13 @@ def _refuse_unread(
     names = {pattern(name): name for model in models for name in model.parameters}
     for entry in entries:
         for each in entry.own_parameters:
-            if pattern(each.name) in names or each.name.startswith(THRESHOLDS):
+            asked = pattern(each.name)
+            if asked in names or each.name.startswith(THRESHOLDS):
                 continue
-            read = [name for name in entry.parameters if pattern(name) in names]
-            close = nearest(each.name, read) or nearest(each.name, names.values())
+            close = nearest(asked, names)
+            if close is not None:
+                regimen = next((part for part in each.name.split(".") if part in regimens), "")
+                close = close.replace(OF_ANY_REGIMEN, regimen) if regimen else names[close]
             question = f"; did you mean '{close}'?" if close else ""
             raise UserError(
                 f"the model reads no number of this name{question} ('blinsim parameters' lists all)",

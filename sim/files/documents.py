@@ -283,7 +283,9 @@ class _Builder:
         key = self._scalar(event, path) if isinstance(event, ScalarEvent) else [...]
         if not isinstance(key, str):
             shown = event.value if isinstance(event, ScalarEvent) else "a list or mapping"
-            group = "; a number has no comma between its thousands" if _GROUP.fullmatch(shown) else ""
+            group = (
+                "; a number has no comma between its thousands" if _GROUP.fullmatch(shown) else ""
+            )
             raise UserError(
                 f"keys must be text, and {shown or 'nothing'} is not; put it in quotes{group}",
                 file=self._file,

@@ -74,7 +74,9 @@ def number_hint(value: object) -> str:
     if _GROUPS.fullmatch(digits):
         return f": write {re.sub('[.,]', '', digits)}"
     *whole, decimals = re.split("[.,]", digits)
-    return f": write {''.join(whole)}.{decimals}" if whole else f": write {decimals}"
+    plain = f"{''.join(whole)}.{decimals}" if whole else decimals
+    # A number in quotes is a text.
+    return "" if plain == str(value).strip() else f": write {plain}"
 
 
 @dataclass(frozen=True)

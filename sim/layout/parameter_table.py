@@ -95,13 +95,14 @@ def life_table_json(question: Question) -> dict[str, Any]:
     if found is None:
         return {}
     sexes = ("male", "female")
+    whose = "perspective" if found.is_of_perspective else "program"
     return {
         "life_table": {
             "file": found.file,
             "age_years": found.age_years,
             "life_expectancy_years": dict(zip(sexes, found.own, strict=True)),
-            "beside_life_table": found.beside,
-            "beside_life_expectancy_years": dict(zip(sexes, found.usual, strict=True)),
+            f"{whose}_life_table": found.beside,
+            f"{whose}_life_expectancy_years": dict(zip(sexes, found.usual, strict=True)),
             "differs_suspiciously": found.is_suspicious,
             "sentence": life_table_sentence(found),
         }
@@ -305,7 +306,12 @@ def _print_table(chosen: Sequence[_Listed]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name\nlabel\nfrom", "value\ndistribution, 95 % interval", "status", "source\nplace"):
+    for heading in (
+        "name\nlabel\nfrom",
+        "value\ndistribution, 95 % interval",
+        "status",
+        "source\nplace",
+    ):
         table.add_column(heading, overflow="fold")
     for item in chosen:
         origin, name, label, value, distribution, status, source, place = _cells(item)

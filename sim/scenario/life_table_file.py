@@ -33,7 +33,7 @@ NEEDED: Final = (
     "a life table needs the columns age, qx_male, qx_female (or nqx_male, nqx_female; or mx_male, "
     "mx_female), each once"
 )
-OPEN_AGE: Final = re.compile(r"\d+(?=\D)")
+OPEN_AGE: Final = re.compile(r"\d{2,3}(?=\s*(?:\+|-$|and\b|or\b|plus\b))")
 """The age of an open interval, as in ``100+``."""
 UNSAID: Final = (
     "ages do not rise by one year; write whether the probabilities are of death before the next "

@@ -38,6 +38,17 @@ def described(name, part):
     return [*lines, ""]
 
 
+def names_in_the_catalogue():
+    """Return lines of the reference with every name that a scenario may give, and its label."""
+    catalogue = load_catalogue()
+    lines = ["## Names in the catalogue", ""]
+    for kind in ("populations", "regimens", "perspectives", "life_tables"):
+        lines += [f"| {kind.replace('_', ' ').capitalize()} | |", "|---|---|"]
+        lines += [f"| `{name}` | {each.label} |" for name, each in getattr(catalogue, kind).items()]
+        lines.append("")
+    return lines
+
+
 def reference():
     parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "WhatIf", "OwnNumber")
     lines = [
@@ -50,6 +61,7 @@ def reference():
     ]
     for name in parts:
         lines += described(name, SCHEMA["$defs"][name])
+    lines += [*names_in_the_catalogue()]
     return "\n".join(lines).replace("``", "`").rstrip() + "\n"
 
 

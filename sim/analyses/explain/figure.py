@@ -302,7 +302,9 @@ def _money(axes: Axes, lanes: Sequence[Timeline], colours: dict[str, str], curre
 
 def _titles(figure: Figure, replayed: Replay, lanes: Sequence[Timeline]) -> None:
     patient, question = replayed.patient, replayed.question
-    title = f"Patient {patient.number}: {describe_patient(patient)}{row_of(question, patient.number)}"
+    title = (
+        f"Patient {patient.number}: {describe_patient(patient)}{row_of(question, patient.number)}"
+    )
     figure.suptitle(
         textwrap.fill(title, LETTERS), x=0.01, ha="left", fontsize=9.0, fontweight="bold"
     )

@@ -265,7 +265,10 @@ def print_explanation(
     print_question(
         console,
         question,
-        ("Patient", f"{patient.number}: {describe_patient(patient)}{row_of(question, patient.number)}"),
+        (
+            "Patient",
+            f"{patient.number}: {describe_patient(patient)}{row_of(question, patient.number)}",
+        ),
         ("Simulated", f"seed {question.seed}; {agreement}"),
     )
     _print_entry(console, replayed)

@@ -206,7 +206,7 @@ def _at_risk(
     axes.set_axis_off()
     _months(axes, last)
     axes.set_ylim(len(labels), 0.0)
-    unit, word, digits = _unit_of(int(curves["at_risk"].max()))
+    unit, word, digits = unit_of(int(curves["at_risk"].max()))
     for row, (name, label) in enumerate(labels.items()):
         curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
         axes.plot([0.0, SWATCH * EARLY_MONTHS], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
@@ -228,7 +228,7 @@ def _at_risk(
                 )
 
 
-def _unit_of(largest: int) -> tuple[int, str, int]:
+def unit_of(largest: int) -> tuple[int, str, int]:
     """Return the unit of counts up to `largest`, its word and its decimal places."""
     units = ((1, ""), (1_000, ", thousands"), (1_000_000, ", millions"))
     unit, word = next((each for each in units if largest / each[0] < LONGEST_COUNT), units[-1])
