@@ -83,17 +83,21 @@ def test_the_question_says_which_patients_numbers_and_life_table_are_the_users(p
 
 
 @pytest.mark.parametrize(
-    ("largest", "shown"),
+    ("largest", "late", "shown"),
     [
-        (300, (1, "", 0)),
-        (9_999, (1, "", 0)),
-        (10_000, (1_000, ", thousands", 1)),
-        (99_999, (1_000, ", thousands", 1)),
-        (1_000_000, (1_000, ", thousands", 0)),
-        (10_000_000, (1_000_000, ", millions", 1)),
+        (300, 40, (1, "", 0)),
+        (9_999, 999, (1, "", 0)),
+        (6_425, 1_594, (1_000, ", thousands", 1)),
+        (10_000, 900, (1_000, ", thousands", 1)),
+        (99_999, 20_000, (1_000, ", thousands", 1)),
+        (1_000_000, 200_000, (1_000, ", thousands", 0)),
+        (10_000_000, 2_000_000, (1_000_000, ", millions", 1)),
     ],
 )
-def test_numbers_at_risk_have_four_digits_at_most(largest, shown):
-    assert unit_of(largest) == shown
+def test_numbers_at_risk_have_four_digits_at_most_and_three_where_they_stand_close(
+    largest, late, shown
+):
+    assert unit_of(largest, late) == shown
     unit, _, digits = shown
-    assert sum(each.isdigit() for each in f"{largest / unit:.{digits}f}") <= 4
+    for count, most in ((largest, 4), (late, 3)):
+        assert sum(each.isdigit() for each in f"{count / unit:.{digits}f}") <= most
