@@ -399,3 +399,31 @@ def test_the_page_names_every_form_of_a_distribution_and_every_kind_of_source():
             assert re.search(rf"`{key}[`:]", rows[f"`{family}`"]), (family, key)
     for kind in KINDS:
         assert f"`{kind}`" in page
+
+
+def test_parameters_are_listed_with_their_labels(own):
+    done = CliRunner().invoke(commands, ["parameters", "vial", "--scenario", str(own())])
+    assert done.exit_code == 0
+    heading, *rows = (line.split("  ") for line in done.stdout.splitlines())
+    assert [each.strip() for each in heading if each.strip()][:4] == [
+        "from",
+        "name",
+        "label",
+        "value",
+    ]
+    row = next(row for row in rows if "cost.blinatumomab.vial" in " ".join(row))
+    assert "Blinatumomab, vial" in [each.strip() for each in row]
+
+
+def test_no_far_name_is_offered_for_a_word_that_is_not_there():
+    done = CliRunner().invoke(commands, ["parameters", "bed"])
+    assert done.exit_code == 2
+    assert "cost.end_of_life" not in done.output
+    assert "relapse" in CliRunner().invoke(commands, ["parameters", "relpase"]).output
+
+
+def test_names_of_a_comparison_are_counted_in_words(own):
+    path = str(own())
+    done = CliRunner().invoke(commands, ["compare", path, path, "--name", "ours"])
+    assert done.exit_code == 2
+    assert "names: must be as many as the scenarios, all different (got 'ours')" in done.output

@@ -147,6 +147,9 @@ def test_a_new_scenario_is_fine_and_satisfies_the_schema(tmp_path):
     ]
     text = path.read_text(encoding="utf-8")
     assert mistakes(yaml.safe_load(text)) == []
+    for name in ("badar_2020_first_salvage", "nhs_england", "brexucabtagene"):
+        assert name in text
+    assert "usual_care," not in text
     # Every key that it leaves out stands there with an example that is allowed.
     examples = [line[2:] for line in text.splitlines() if line.startswith("# ") and ": " in line]
     keys = {line.partition(":")[0]: line for line in examples if " " not in line.partition(":")[0]}
