@@ -31,7 +31,7 @@ def scenario():
 
 @pytest.fixture(scope="module")
 def moved(scenario):
-    return controls(scenario, {"cost.hospital.day": 2.0, VIAL: 3.0})
+    return controls(scenario, {"cost.inpatient_day": 2.0, VIAL: 3.0})
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@
   const lists = [...document.querySelectorAll("[data-choice-of]")];
   const PAUSE = 350, JOBS = 500, SUPERSEDED = 204;
   const PAGE = crypto.getRandomValues(new Uint32Array(1))[0];
-  let state = {}, number = 0, busy = false, again = false, timer = 0, asked = "", exactFor = "";
+  let state = {}, number = 0, busy = false, again = false, timer = 0;
 
   // Requests --------------------------------------------------------------------------------------
 
@@ -96,12 +96,17 @@
     at("reset").disabled = Object.keys(state).length === 0;
     const hash = Object.keys(state).length ? `#${encodeURIComponent(JSON.stringify(state))}` : "";
     history.replaceState(null, "", location.pathname + location.search + hash);
-    number += 1;
-    document.body.dataset.wanted = String(number);
+    want();
     for (const id of ["answer", "strip"]) at(id).classList.add("old");
     for (const figure of document.querySelectorAll(".figures figure")) figure.classList.add("stale");
     at("lives").classList.add("old");
     if (busy) again = true; else quick();
+  }
+
+  function want() {
+    number += 1;
+    document.body.dataset.exact = "false";
+    document.body.dataset.wanted = String(number);
   }
 
   async function quick() {
@@ -126,8 +131,6 @@
       at("answer").innerHTML = found.html;
       if (open) at("answer").querySelector("details").open = true;
       at("answer").classList.remove("old");
-      asked = JSON.stringify(shown);
-      if (found.exact) exactFor = asked;
       document.body.dataset.shown = String(of);
       document.body.dataset.exact = String(found.exact);
       listChanges();
@@ -145,8 +148,8 @@
   async function rest() {
     const of = number;
     await draw(of);
-    if (of !== number || exactFor === JSON.stringify(state)) return;
-    if (document.body.dataset.exact !== "true" && await show(true) && of === number) {
+    if (of !== number || document.body.dataset.exact === "true") return;
+    if (await show(true) && of === number) {
       for (const figure of document.querySelectorAll(".figures figure")) figure.classList.add("stale");
       await draw(of);
     }
@@ -357,7 +360,7 @@
     bar.hidden = !running;
     if (job.share === null) bar.removeAttribute("value"); else bar.value = job.share;
     at("psa-text").textContent = running ? "Drawing …" : job.text;
-    if (job.state === "done") { exactFor = ""; number += 1; quick(); }
+    if (job.state === "done") { want(); quick(); }
   }
 
   at("show-patient").addEventListener("click", async () => {
