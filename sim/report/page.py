@@ -25,6 +25,7 @@ from sim.report import (
     pricing,
     probabilistic,
     question,
+    sliders,
     stored,
     survival,
     validation,
@@ -96,6 +97,7 @@ SECTIONS: Final = (
     Section("results", "Outcomes and costs", economics),
     Section("probabilistic", "Uncertainty of the decision", probabilistic, "probabilistic", "psa"),
     Section("price", "The price that meets a threshold", pricing, "priced", "price"),
+    Section("sliders", "Other prices and thresholds", sliders, "lines"),
     Section("one_way", "What moves the answer", one_way, "one_way", "tornado"),
     *(Section(kind.command, kind.title, kind, "", kind.command) for kind in stored.KINDS),
     Section("information", "Value of knowing more", information, "information", "voi"),
@@ -108,8 +110,8 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("threshold", "twoway", "sobol", "morris")
-"""Analyses that nobody misses in a report."""
+UNEXPECTED: Final = ("", "threshold", "twoway", "sobol", "morris")
+"""Analyses that nobody misses in a report; the sliders, which have no command, are part of one."""
 
 
 class Found(NamedTuple):

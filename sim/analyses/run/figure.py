@@ -50,9 +50,6 @@ LATE_TICKS_FROM: Final = 60
 SMALL: Final = 7.0
 TOP: Final = 102.0
 SWATCH: Final = 0.06
-MANY: Final = 100_000
-"""Patients at risk from which they are counted in thousands."""
-THOUSAND: Final = 1_000
 NAME_SHARE: Final = 0.42
 """Where, within its two lines, a strategy's name ends."""
 NUMBER_SHARE: Final = 0.52
@@ -206,14 +203,12 @@ def _at_risk(
     axes.set_axis_off()
     _months(axes, last)
     axes.set_ylim(len(labels), 0.0)
-    # Long numbers would run into each other.
-    unit = THOUSAND if curves["at_risk"].max() >= MANY else 1
     for row, (name, label) in enumerate(labels.items()):
-        curve = curves[curves["strategy"] == name].set_index("months")["at_risk"] / unit
+        curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
         axes.plot([0.0, SWATCH * EARLY_MONTHS], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
         axes.text(
             *(1.5 * SWATCH * EARLY_MONTHS, row + NAME_SHARE),
-            f"{label}, at risk{', thousands' if unit > 1 else ''}",
+            f"{label}, at risk",
             fontsize=SMALL,
             va="bottom",
         )
