@@ -110,8 +110,8 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("", "threshold", "twoway", "sobol", "morris")
-"""Analyses that nobody misses in a report; the sliders, which have no command, are part of one."""
+UNEXPECTED: Final = ("sliders", "threshold", "twoway", "sobol", "morris")
+"""Analyses that nobody misses in a report; the sliders are part of one."""
 
 
 class Found(NamedTuple):
@@ -128,7 +128,9 @@ def sections(results: Results, analyses: Analyses) -> list[Found]:
         absent.add("what-if")
     found = [Found(each, each.read(results, analyses)) for each in SECTIONS]
     return [
-        each for each in found if each.analysis is not None or each.section.command not in absent
+        each
+        for each in found
+        if each.analysis is not None or absent.isdisjoint({each.section.id, each.section.command})
     ]
 
 
