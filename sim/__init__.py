@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from sim.analyses.psa.result import psa as psa
     from sim.analyses.run.result import RunResult as RunResult
     from sim.analyses.run.result import run as run
+    from sim.analyses.severity.result import SeverityResult as SeverityResult
+    from sim.analyses.severity.result import severity as severity
     from sim.analyses.shared.result import Picture as Picture
     from sim.analyses.shared.result import Result as Result
     from sim.analyses.shared.scenario import Scenario as Scenario

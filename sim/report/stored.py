@@ -6,6 +6,7 @@ import io
 from typing import Any, Final, NamedTuple
 
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
+from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
@@ -95,6 +96,7 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
+    Kind("severity", "Severity of the condition", SEVERITY),
     Kind("what-if", "What if", WHAT_IFS),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),

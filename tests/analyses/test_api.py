@@ -23,6 +23,7 @@ from sim import (
     price,
     psa,
     run,
+    severity,
     sobol,
     threshold,
     tornado,
@@ -41,6 +42,7 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+ENGLAND = SMALLER / "nhs_first_salvage.yaml"
 FEW = ("--patients", "30", "--seed", "3")
 DRAWN = ("--draws", "4", "--patients", "30", "--seed", "3", "--no-cache")
 VIAL, DAY = "cost.blinatumomab.vial", "cost.inpatient_day"
@@ -52,9 +54,9 @@ def asked(path=MAIN):
     return Scenario.load(path).with_(patients=30, seed=3)
 
 
-def whole():
+def whole(path=BASE):
     """The question with its own number of patients, those of the base case of `psa`."""
-    return Scenario.load(BASE).with_(seed=3)
+    return Scenario.load(path).with_(seed=3)
 
 
 # Each question as a command and from Python.
@@ -73,6 +75,10 @@ QUESTIONS = {
     "price": (
         ("price", BASE, *DRAWN, "--regimen", "blinatumomab"),
         lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
+    ),
+    "severity": (
+        ("severity", ENGLAND, *DRAWN),
+        lambda: severity(whole(ENGLAND), draws=4, patients=30, cached=False),
     ),
     "voi": (
         (
@@ -176,7 +182,8 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        path = BASE if name in {"psa", "price", "voi"} else MAIN
+        paths = {**dict.fromkeys(("psa", "price", "voi"), BASE), "severity": ENGLAND}
+        path = paths.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
     for stem, table in computed.tables.items():

@@ -39,6 +39,7 @@ OPTIONS = {
     "compare": "name patients seed out threads json",
     "psa": "draws patients se seed out resume cache no-cache threads json",
     "price": "regimen draws patients seed out cache no-cache threads json",
+    "severity": "draws patients seed out cache no-cache threads json",
     "voi": "draws patients seed threshold group incidence years top out cache no-cache threads json",
     "tornado": "outcome threshold strategy top components patients seed out resume threads json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads json",

@@ -243,6 +243,34 @@ class Price(Heading):
     probability_most_cost_effective: list[Chances]
 
 
+class Cutoffs(Content):
+    """A level of severity."""
+
+    absolute_qalys: float
+    proportional: float
+    weight: float
+
+
+class DrawnWeight(Content):
+    """The share of draws with a weight."""
+
+    weight: float
+    share: Number
+    se: Number
+    without_noise: Number
+    without_noise_se: Number
+
+
+class Severity(Heading):
+    """severity.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+    levels: Annotated[list[Cutoffs], Field(min_length=1)]
+    weights: list[DrawnWeight]
+
+
 class Facing(Content):
     """The patients who face the decision."""
 
@@ -442,6 +470,7 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "summary.json": Run,
     "psa.json": Psa,
     "price.json": Price,
+    "severity.json": Severity,
     "voi.json": Voi,
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
