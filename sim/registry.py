@@ -42,6 +42,7 @@ COMMANDS: Final = (
     Command(
         "severity", "analyses.severity.result", "Weight QALYs by the severity of the condition."
     ),
+    Command("budget", "analyses.budget.result", "Estimate the budget impact by calendar year."),
     Command("voi", "analyses.voi.result", "Estimate the value of information: EVPI, EVPPI."),
     Command("tornado", "analyses.tornado.result", "Run a one-way sensitivity analysis."),
     Command("twoway", "analyses.twoway.result", "Run a two-way sensitivity analysis."),

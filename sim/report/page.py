@@ -108,7 +108,7 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("severity", "threshold", "twoway", "sobol", "morris")
+UNEXPECTED: Final = ("severity", "budget", "threshold", "twoway", "sobol", "morris")
 """Analyses that nobody misses in a report."""
 
 

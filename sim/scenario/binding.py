@@ -199,7 +199,7 @@ def names_priced(
 _WITHOUT_EFFECT: Final = frozenset(
     {
         *("title", "description", "patients", "seed", "parameters"),
-        *("what_ifs", "life_table", "subgroups"),
+        *("what_ifs", "life_table", "subgroups", "budget"),
     }
 )
 """Keys that do not affect which parameters are used."""

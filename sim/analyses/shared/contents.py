@@ -271,6 +271,30 @@ class Severity(Heading):
     weights: list[DrawnWeight]
 
 
+class Impact(Mean):
+    """The net budget impact over draws, in a year or in all."""
+
+    between_sd: Number
+    noise_sd: Number
+    noise_share: Number
+    low: Number
+    low_se: Number
+    high: Number
+    high_se: Number
+    more_draws: Number
+    more_patients: Number
+
+
+class Budget(Heading):
+    """budget.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+    total: Mean
+    net_over_draws: Annotated[list[Impact], Field(min_length=2)]
+
+
 class Facing(Content):
     """The patients who face the decision."""
 
@@ -471,6 +495,7 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "psa.json": Psa,
     "price.json": Price,
     "severity.json": Severity,
+    "budget.json": Budget,
     "voi.json": Voi,
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
