@@ -18,6 +18,7 @@ from sim.analyses.budget.analysis import (
     DRAWS,
     PATIENTS,
     SINCE_ENTRY,
+    SITUATIONS,
     TABLE,
     Budget,
     budget_impact,
@@ -35,7 +36,8 @@ from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, Scenario, as
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.economics.estimates import Estimate
-from sim.layout.cells import NOTHING, SYMBOLS, add_up, finite, patients_in_words
+from sim.errors import UserError
+from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, patients_in_words
 from sim.layout.progress import patients_progress
 from sim.layout.schema import in_csv, records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -86,14 +88,28 @@ def read_budget(stored: Stored) -> Budget:
     UserError
         When a file is missing or broken.
     """
-    told = stored.summary
+    told, plan = stored.summary, plan_of(stored.question)
+    strategies = len(stored.question.scenario.strategies)
+    tables = {
+        TABLE: plan.years * len(SITUATIONS) * len(CATEGORIES),
+        PATIENTS: plan.years * len(SITUATIONS) * strategies,
+        SINCE_ENTRY: strategies * (plan.years + 1) * len(CATEGORIES),
+        DRAWS: told["draws"] * plan.years,
+    }
+    for schema, rows in tables.items():
+        if len(stored.table(schema)) != rows:
+            raise UserError(f"must have {rows:,} rows", file=stored.folder / schema.file)
+    if len(told["net_over_draws"]) != plan.years + 1:
+        problem = "must be of each year, and of all"
+        raise UserError(problem, file=stored.folder / stored.file, key="net_over_draws")
+    costs, patients, since_entry, drawn = map(stored.table, tables)
     return Budget(
         question=stored.question,
-        table=stored.table(TABLE),
-        patients=stored.table(PATIENTS),
-        since_entry=stored.table(SINCE_ENTRY),
-        drawn=stored.table(DRAWS),
-        total=Estimate(*(math.nan if v is None else v for v in told["total"].values())),
+        table=costs,
+        patients=patients,
+        since_entry=since_entry,
+        drawn=drawn,
+        total=estimate_of(told["total"]),
         spread=tuple(
             Split(*(math.nan if each[name] is None else each[name] for name in Split._fields))
             for each in told["net_over_draws"]
@@ -122,7 +138,8 @@ def print_budget(console: Console, found: Budget) -> None:
     )
     base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     uptake = "; ".join(
-        f"{strategy_label(question, name)} {', '.join(f'{share:.0%}' for share in shares)}"
+        f"{strategy_label(question, name)} in {', '.join(f'{share:.0%}' for share in shares)} of "
+        "new patients"
         for name, shares in found.plan.uptakes().items()
     )
     print_question(
@@ -131,7 +148,7 @@ def print_budget(console: Console, found: Budget) -> None:
         ("Simulated", simulated),
         ("Base case", base),
         ("Analysis", f"Budget impact of {found.years[0]} to {found.years[-1]}, by calendar year"),
-        ("Uptake", uptake or "none"),
+        ("Uptake", uptake or "of nothing"),
     )
     print_table(console, _patients(found))
     print_table(console, _costs(found))

@@ -209,6 +209,11 @@ def read_severity(stored: Stored) -> Severity:
     groups = tuple(_read_group(row) for row in stored.table(TABLE).to_dict("records"))
     if not groups or groups[0].characteristic:
         raise UserError("must begin with all patients", file=stored.folder / TABLE.file)
+    gains = stored.table(RESULTS_TABLE)
+    compared = len(stored.question.scenario.strategies) - 1
+    if len(gains) != compared * len(stored.question.thresholds) * len(WEIGHTINGS):
+        problem = "must have one row for each strategy, threshold and weighting"
+        raise UserError(problem, file=stored.folder / RESULTS_TABLE.file)
     return Severity(
         question=stored.question,
         levels=tuple(Level(**{key: each[key] for key in Level._fields}) for each in told["levels"]),
@@ -218,7 +223,7 @@ def read_severity(stored: Stored) -> Severity:
             Share(*(math.nan if each[key] is None else each[key] for key in Share._fields))
             for each in told["weights"]
         ),
-        results=tuple(_read_result(row) for row in stored.table(RESULTS_TABLE).to_dict("records")),
+        results=tuple(_read_result(row) for row in gains.to_dict("records")),
         parameters_drawn=told["parameters_drawn"],
         base_patients=told["base_case_patients"],
     )
@@ -339,9 +344,9 @@ def _weights(found: Severity) -> Table:
             else [Cell(f"{level.absolute_qalys:g}"), Cell(f"{PERCENT * level.proportional:g}")]
         )
         drawn = Estimate(PERCENT * share.without_noise, PERCENT * share.without_noise_se)
-        rows.append(Row(f"{share.weight:g}", [*reached, shown(drawn, 1)]))
+        rows.append(Row(f"Weight {share.weight:g}", [*reached, shown(drawn, 1)]))
     headings = ["Absolute from", "or proportional from, %", "Share of draws, %"]
-    return Table("Weight of QALYs (standard error)", headings, [rows])
+    return Table("QALYs gained (standard error)", headings, [rows])
 
 
 def _compared(found: Severity, strategy: str, comparator: str) -> Table:

@@ -270,3 +270,23 @@ def test_the_figure_has_bars_that_add_up_to_the_net_impact():
     total = heights.groupby(level=0).sum()
     assert total.tolist() == pytest.approx(net["cost"].tolist())
     assert total.index.tolist() == [2026, 2027, 2028, 2029, 2030]
+
+
+@pytest.mark.parametrize(
+    "file", ["budget.csv", "budget_patients.csv", "budget_since_entry.csv", "budget_draws.csv"]
+)
+def test_results_that_lack_rows_are_refused(tmp_path, file):
+    scenario = sim.Scenario.load(SCENARIO).with_(patients=50)
+    sim.budget(scenario, draws=2, patients=5, cached=False, out=tmp_path)
+    heading, *_ = (tmp_path / file).read_text(encoding="utf-8").splitlines()
+    (tmp_path / file).write_text(f"{heading}\n", encoding="utf-8")
+    with pytest.raises(sim.UserError, match="must have [0-9]+ rows"):
+        sim.BudgetResult.read(scenario, tmp_path)
+
+
+def test_results_of_another_plan_are_not_read(tmp_path):
+    scenario = sim.Scenario.load(SCENARIO).with_(patients=50)
+    sim.budget(scenario, draws=2, patients=5, cached=False, out=tmp_path)
+    other = scenario.with_(budget={**PLAN, "years": 5, "patients_per_year": 7, "uptake": {}})
+    with pytest.raises(sim.UserError, match="holds other results"):
+        sim.BudgetResult.read(other, tmp_path)

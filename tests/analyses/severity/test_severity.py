@@ -297,3 +297,18 @@ def test_the_figure_shows_draws_base_case_and_cut_offs():
     shortfalls = found.shortfalls
     assert upper.lines[0].get_xdata()[0] == shortfalls["absolute"][0]
     assert sum(bar.get_height() for bar in upper.patches) == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("severity_results.csv", "one row for each strategy, threshold"),
+        ("severity.csv", "must begin with all patients"),
+    ],
+)
+def test_results_that_lack_rows_are_refused(tmp_path, file, message):
+    sim.severity(ENGLAND, draws=4, patients=10, cached=False, out=tmp_path)
+    heading, *_ = (tmp_path / file).read_text(encoding="utf-8").splitlines()
+    (tmp_path / file).write_text(f"{heading}\n", encoding="utf-8")
+    with pytest.raises(sim.UserError, match=message):
+        sim.SeverityResult.read(ENGLAND, tmp_path)
