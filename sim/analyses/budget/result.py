@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import Console
 
+    from sim.simulation.question import Question
+
 ANALYSIS: Final = "budget"
 MORE: Final = ("budget_patients", "budget_since_entry", "budget_draws")
 NAMES: Final = (*names_of(ANALYSIS), *(f"{name}.csv" for name in MORE))
@@ -339,21 +341,26 @@ def budget(
     chosen = asked(scenario, seed=seed)
     question = chosen.question
     folder = folder_of(BudgetResult, out)
-    years = plan_of(question).years
+    plan_of(question)
     work = Work(threads, cached=cached, bar=patients_progress)
     size = chosen_size(question, work, draws=draws, patients=patients)
-    sized = replace(question, patients=size.patients)
     whole = replace(question, patients=min(chosen.patients, SOME_SETS_PATIENTS))
-    parameters = draw_parameters(sized, size.draws, sized.seed)
-    lives = (size.draws * size.patients + whole.patients) * len(question.scenario.strategies)
+    found = _simulated(replace(question, patients=size.patients), whole, size.draws, work)
+    return written(BudgetResult(chosen, found), folder)
+
+
+def _simulated(sized: Question, whole: Question, draws: int, work: Work) -> Budget:
+    """Simulate the base case in all patients, and the draws in patients of their own."""
+    years = plan_of(sized).years
+    parameters = draw_parameters(sized, draws, sized.seed)
+    lives = (draws * sized.patients + whole.patients) * len(sized.scenario.strategies)
     with work.bar(lives) as progress:
-        base = base_means(whole, years, threads=threads, progress=progress)
-        drawn = list(drawn_means(sized, parameters, years, threads=threads, progress=progress))
-    found = budget_impact(
+        base = base_means(whole, years, threads=work.threads, progress=progress)
+        drawn = list(drawn_means(sized, parameters, years, threads=work.threads, progress=progress))
+    return budget_impact(
         sized,
         base,
         drawn,
         parameters=len(parameters.columns),
         base_patients=whole.patients,
     )
-    return written(BudgetResult(chosen, found), folder)
