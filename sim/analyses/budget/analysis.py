@@ -18,7 +18,7 @@ Source: Sullivan SD et al., Value Health 2014;17:5-14 (ISPOR good practice for b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -209,7 +209,7 @@ def linear(means: Means, weight: Array, measure: int) -> Estimate:
 
 
 def budget_impact(
-    question: Question, base: Means, drawn: list[Means], *, parameters: int, base_patients: int
+    question: Question, base: Means, drawn: Iterable[Means], *, parameters: int, base_patients: int
 ) -> Budget:
     """Return the budget impact.
 
@@ -224,18 +224,21 @@ def budget_impact(
     """
     entered = entering(question)
     by_year = {situation: weights(each) for situation, each in entered.items()}
-    net = by_year["net"]
-    everything = [*net, net.sum(axis=0)]
-    found = [[linear(each, weight, TOTAL) for weight in everything] for each in drawn]
-    values = np.array([[each.mean for each in row] for row in found])
-    noise = np.array([[each.se**2 for each in row] for row in found])
+    whole = {name: [*weight, weight.sum(axis=0)] for name, weight in by_year.items()}
+    # Each draw is reduced to these sums at once: the covariances of all would not fit in memory.
+    sums = [
+        {name: [linear(each, weight, TOTAL) for weight in many] for name, many in whole.items()}
+        for each in drawn
+    ]
+    values = np.array([[each.mean for each in draw["net"]] for draw in sums])
+    noise = np.array([[each.se**2 for each in draw["net"]] for draw in sums])
     return Budget(
         question=question,
         table=TABLE.table(_cost_rows(question, base, by_year)),
         patients=PATIENTS.table(_patient_rows(question, base, entered, by_year)),
         since_entry=SINCE_ENTRY.table(_rows_since_entry(question, base)),
-        drawn=DRAWS.table(_draw_rows(question, drawn, by_year)),
-        total=linear(base, everything[-1], TOTAL),
+        drawn=DRAWS.table(_draw_rows(question, sums)),
+        total=linear(base, whole["net"][-1], TOTAL),
         spread=tuple(split(*pair) for pair in zip(values.T, noise.T, strict=True)),
         parameters_drawn=parameters,
         base_patients=base_patients,
@@ -283,10 +286,16 @@ def _rows_since_entry(question: Question, base: Means) -> Iterator[tuple[object,
 
 
 def _draw_rows(
-    question: Question, drawn: list[Means], by_year: dict[Situation, Array]
+    question: Question, sums: list[dict[Situation, list[Estimate]]]
 ) -> Iterator[tuple[object, ...]]:
-    first, currency = plan_of(question).first_year, question.perspective.currency
-    for draw, means in enumerate(drawn):
-        for place in range(len(by_year["net"])):
-            found = [linear(means, weight[place], TOTAL) for weight in by_year.values()]
-            yield draw, first + place, *(each.mean for each in found), found[-1].se, currency
+    plan, currency = plan_of(question), question.perspective.currency
+    for draw, found in enumerate(sums):
+        for place in range(plan.years):
+            spent = [found[situation][place] for situation in SITUATIONS]
+            yield (
+                draw,
+                plan.first_year + place,
+                *(each.mean for each in spent),
+                spent[-1].se,
+                currency,
+            )

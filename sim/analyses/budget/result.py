@@ -356,11 +356,10 @@ def _simulated(sized: Question, whole: Question, draws: int, work: Work) -> Budg
     lives = (draws * sized.patients + whole.patients) * len(sized.scenario.strategies)
     with work.bar(lives) as progress:
         base = base_means(whole, years, threads=work.threads, progress=progress)
-        drawn = list(drawn_means(sized, parameters, years, threads=work.threads, progress=progress))
-    return budget_impact(
-        sized,
-        base,
-        drawn,
-        parameters=len(parameters.columns),
-        base_patients=whole.patients,
-    )
+        return budget_impact(
+            sized,
+            base,
+            drawn_means(sized, parameters, years, threads=work.threads, progress=progress),
+            parameters=len(parameters.columns),
+            base_patients=whole.patients,
+        )

@@ -14,7 +14,7 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.psa.analysis import Work, results
-from sim.analyses.psa.noise import INTERVAL
+from sim.analyses.psa.noise import FEWEST_DRAWS, INTERVAL
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.severity.analysis import DRAWS as DRAWS_TABLE
 from sim.analyses.severity.analysis import (
@@ -307,7 +307,7 @@ def _shortfalls(found: Severity, comparator: str) -> Table:
     rows.append(Row("Mean over draws", [*_qalys(*(mean(found.drawn[n]) for n in names)), weight]))
     ends = [found.drawn[name].quantile(INTERVAL).tolist() for name in names[2:]]
     intervals = [
-        Cell(f"{low:.2f} to {high:.2f}")
+        Cell(f"{low:.2f} to {high:.2f}" if found.draws >= FEWEST_DRAWS else NOTHING)
         for low, high in (ends[0], [PERCENT * end for end in ends[1]])
     ]
     rows.append(Row("95 % of draws", [*[Cell("")] * 2, *intervals, Cell("")]))
@@ -346,7 +346,7 @@ def _weights(found: Severity) -> Table:
         drawn = Estimate(PERCENT * share.without_noise, PERCENT * share.without_noise_se)
         rows.append(Row(f"Weight {share.weight:g}", [*reached, shown(drawn, 1)]))
     headings = ["Absolute from", "or proportional from, %", "Share of draws, %"]
-    return Table("QALYs gained (standard error)", headings, [rows])
+    return Table("Level of severity (standard error)", headings, [rows])
 
 
 def _compared(found: Severity, strategy: str, comparator: str) -> Table:
