@@ -228,6 +228,8 @@ class Budget(Described):
     """Shares of the strategies today, which add up to 1; by default all get the comparator."""
     uptake: Mapping[str, Yearly]
     """Share of a year's patients who get a strategy in place of the current ones."""
+    mid_year: bool = False
+    """Patients enter in the middle of their calendar year, not at its beginning."""
 
     def incidence(self) -> list[float]:
         """Return the patients who enter, year by year."""

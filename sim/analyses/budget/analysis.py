@@ -1,8 +1,9 @@
 """The budget impact: what a payer spends year by year with new strategies, and without.
 
-Patients of a calendar year enter at its beginning, so that their first year is that year. With m(s, y)
-the mean undiscounted cost under strategy s in year y since entry, n(e) the patients who enter in year
-e, and w(e, s) the shares of the strategies, a calendar year t costs::
+Patients of a calendar year enter at its beginning, so that their first year is that year, or in its
+middle, so that their first year is half of one. With m(s, y) the mean undiscounted cost under strategy
+s in the y-th calendar year since entry, n(e) the patients who enter in year e, and w(e, s) the shares
+of the strategies, a calendar year t costs::
 
     B(t) = sum over years e up to t and strategies s of n(e) w(e, s) m(s, t - e)
 
@@ -68,7 +69,8 @@ SINCE_ENTRY: Final = Schema(
     (
         strategy_name(),
         text(
-            "year", f"since entry, from 1, and ``{LATER}`` for all years after those of the budget"
+            "year",
+            f"since entry, from 1, half of one with mid_year, and ``{LATER}`` for all years after those of the budget",
         ),
         text("category", "of the cost, or ``total``", CATEGORIES),
         number("cost", "per patient, base case, undiscounted, in `currency`", is_given=True),

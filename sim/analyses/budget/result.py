@@ -56,10 +56,12 @@ MORE: Final = ("budget_patients", "budget_since_entry", "budget_draws")
 NAMES: Final = (*names_of(ANALYSIS), *(f"{name}.csv" for name in MORE))
 THOUSAND: Final = 1000.0
 METHOD: Final = (
-    "Costs are undiscounted. Patients of a calendar year enter at its beginning; those who entered "
+    "Costs are undiscounted. Patients of a calendar year enter {place}; those who entered "
     "before go on costing what their years since entry cost. Shares that are not taken up stay as "
     "they are."
 )
+PLACES: Final = {False: "at its beginning", True: "in its middle"}
+"""Of entry within the calendar year, by the `mid_year` of the plan."""
 
 
 def _spread(found: Split) -> dict[str, float | None]:
@@ -150,11 +152,11 @@ def print_budget(console: Console, found: Budget) -> None:
         ("Simulated", simulated),
         ("Base case", base),
         ("Analysis", f"Budget impact of {found.years[0]} to {found.years[-1]}, by calendar year"),
-        ("Uptake", uptake or "of nothing"),
+        ("Uptake", uptake or "none"),
     )
     print_table(console, _patients(found))
     print_table(console, _costs(found))
-    print_notes(console, METHOD)
+    print_notes(console, METHOD.format(place=PLACES[found.plan.mid_year]))
 
 
 def _patients(found: Budget) -> Table:
@@ -351,15 +353,24 @@ def budget(
 
 def _simulated(sized: Question, whole: Question, draws: int, work: Work) -> Budget:
     """Simulate the base case in all patients, and the draws in patients of their own."""
-    years = plan_of(sized).years
+    plan = plan_of(sized)
     parameters = draw_parameters(sized, draws, sized.seed)
     lives = (draws * sized.patients + whole.patients) * len(sized.scenario.strategies)
     with work.bar(lives) as progress:
-        base = base_means(whole, years, threads=work.threads, progress=progress)
+        base = base_means(
+            whole, plan.years, mid_year=plan.mid_year, threads=work.threads, progress=progress
+        )
         return budget_impact(
             sized,
             base,
-            drawn_means(sized, parameters, years, threads=work.threads, progress=progress),
+            drawn_means(
+                sized,
+                parameters,
+                plan.years,
+                mid_year=plan.mid_year,
+                threads=work.threads,
+                progress=progress,
+            ),
             parameters=len(parameters.columns),
             base_patients=whole.patients,
         )

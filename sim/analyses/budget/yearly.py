@@ -1,4 +1,4 @@
-"""What patients cost in each year since they entered, and how many are alive.
+"""What patients cost in each calendar year since they entered, and how many are alive.
 
 The cost up to a time, undiscounted, is the cost under a horizon at that time: the horizon changes
 nothing of a life before it. Each patient is therefore simulated up to the end of every year with the
@@ -8,8 +8,9 @@ what comes after them add up to the undiscounted cost under the question's own h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Final
 
@@ -35,6 +36,7 @@ TOTAL: Final = MEASURES.index("total")
 YEARS: Final = MEASURES.index("years")
 ALIVE: Final = MEASURES.index("alive")
 TASKS_AHEAD: Final = 4
+HALF: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,16 @@ class Simulator:
         The question.
     years
         The number of years that are told apart.
+    mid_year
+        Whether the first of them is half a year, since patients enter in its middle.
     """
 
-    def __init__(self, question: Question, years: int) -> None:
+    def __init__(self, question: Question, years: int, *, mid_year: bool = False) -> None:
         self._question = question
         self._bound = bind(question)
         self._room = new_room(self._bound.keys)
-        self._ends = np.array([DAYS_PER_YEAR * year for year in range(1, years + 1)])
+        first = HALF if mid_year else 1.0
+        self._ends = np.array([DAYS_PER_YEAR * (first + year) for year in range(years)])
         self._ends = np.append(self._ends, np.inf).clip(max=question.settings.horizon_days)
         self._rebinder = Rebinder(question, len(self._ends))
 
@@ -109,7 +114,12 @@ class Simulator:
 
 
 def base_means(
-    question: Question, years: int, *, threads: int | None = None, progress: Progress
+    question: Question,
+    years: int,
+    *,
+    mid_year: bool = False,
+    threads: int | None = None,
+    progress: Progress,
 ) -> Means:
     """Return the means of the question's patients.
 
@@ -117,13 +127,13 @@ def base_means(
     ----------
     question
         The question with its number of patients.
-    years
-        The number of years that are told apart.
+    years, mid_year
+        As for `Simulator`.
     threads, progress
         As for `sim.simulation.run.run`; results do not depend on threads.
     """
-    parts = list(_simulated(question, [question], [0], years, threads, progress))
-    return parts[0]
+    make = partial(Simulator, question, years, mid_year=mid_year)
+    return next(_simulated(question, [question], [0], make, threads, progress))
 
 
 def drawn_means(
@@ -131,6 +141,7 @@ def drawn_means(
     parameters: pd.DataFrame,
     years: int,
     *,
+    mid_year: bool = False,
     threads: int | None = None,
     progress: Progress,
 ) -> Iterator[Means]:
@@ -142,20 +153,21 @@ def drawn_means(
         The question; its patients are those of one draw.
     parameters
         A row per draw, a column per uncertain parameter.
-    years, threads, progress
+    years, mid_year, threads, progress
         As for `base_means`.
     """
     rows = parameters.to_dict("records")
     asked = [with_numbers(question, {str(k): v for k, v in row.items()}) for row in rows]
     firsts = [question.patients * draw for draw in range(len(rows))]
-    yield from _simulated(question, asked, firsts, years, threads, progress)
+    make = partial(Simulator, question, years, mid_year=mid_year)
+    yield from _simulated(question, asked, firsts, make, threads, progress)
 
 
 def _simulated(
     question: Question,
     asked: Sequence[Question],
     firsts: Sequence[int],
-    years: int,
+    make: Callable[[], Simulator],
     threads: int | None,
     progress: Progress,
 ) -> Iterator[Means]:
@@ -163,7 +175,7 @@ def _simulated(
     number = min(workers(threads), len(asked))
     free: SimpleQueue[Simulator] = SimpleQueue()
     for _ in range(number):
-        free.put(Simulator(question, years))
+        free.put(make())
 
     def work(draw: int) -> Means:
         mine = free.get()

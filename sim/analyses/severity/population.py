@@ -9,7 +9,7 @@ with H the integral of h. Between birthdays and ages of the life table the integ
 Gauss-Legendre quadrature is exact to rounding.
 
 Source: NICE PMG36, section 6.2 (total QALYs of the general population of the same age and sex
-distribution); Schneider PP et al., Value Health 2023;26:163-9 (life table and population norms).
+distribution); McNamara S et al., Value Health 2023;26:163-9 (life table and population norms).
 """
 
 from __future__ import annotations

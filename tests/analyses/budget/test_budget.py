@@ -65,7 +65,7 @@ def impact(question, means):
     return budget_impact(question, means, [means, means], parameters=0, base_patients=200)
 
 
-def by_year_of_the_ledger(question, years):
+def by_year_of_the_ledger(question, years, first=1.0):
     """Split the ledgers of the reference engine into years: (patient, strategy, year, measure)."""
     strategies = question.model.strategies
     found = np.zeros((question.patients, len(strategies), years + 1, len(MEASURES)))
@@ -83,8 +83,8 @@ def by_year_of_the_ledger(question, years):
                     continue
                 length = entry.end_days - entry.start_days
                 for year in range(years + 1):
-                    begin = YEAR_DAYS * year
-                    end = begin + YEAR_DAYS if year < years else math.inf
+                    begin = YEAR_DAYS * (first + year - 1.0) if year else 0.0
+                    end = YEAR_DAYS * (first + year) if year < years else math.inf
                     if length == 0.0:
                         share = float(
                             begin < entry.start_days <= end or entry.start_days == begin == 0.0
@@ -94,7 +94,7 @@ def by_year_of_the_ledger(question, years):
                         share = max(inside, 0.0) / length
                     row[year, measure] += share * entry.undiscounted
             for year in range(years):
-                row[year, ALIVE] = log[-1].time_days > YEAR_DAYS * (year + 1)
+                row[year, ALIVE] = log[-1].time_days > YEAR_DAYS * (first + year)
     found[..., TOTAL] = found[..., :TOTAL].sum(axis=-1)
     return found
 
@@ -110,6 +110,30 @@ def test_years_since_entry_are_those_of_the_ledger(ask, name):
     for measure in (0, TOTAL, YEARS):
         expected = np.cov(flat[:, :, measure], rowvar=False) / 60
         np.testing.assert_allclose(found.covariance[measure], expected, rtol=1e-6, atol=1e-3)
+
+
+def test_patients_who_enter_in_the_middle_have_half_a_year_first(ask):
+    """Each entry of 60 lives split half a year after entry, and at the anniversaries of that."""
+    question = ask("nhs_first_salvage", patients=60, seed=2)
+    found = base_means(question, 3, mid_year=True, progress=nothing)
+    expected = by_year_of_the_ledger(question, 3, first=0.5).mean(axis=0)
+    np.testing.assert_allclose(found.mean, expected, rtol=1e-9, atol=1e-7)
+    whole = base_means(question, 3, progress=nothing)
+    assert found.mean[..., TOTAL].sum() == pytest.approx(whole.mean[..., TOTAL].sum(), rel=1e-12)
+    assert found.mean[:, 0, YEARS].max() < 0.5 < whole.mean[:, 0, YEARS].max()
+
+
+def test_the_plan_says_when_patients_enter():
+    scenario = sim.Scenario.load(SCENARIO).with_(patients=50)
+    early = sim.budget(scenario, draws=2, patients=5, cached=False)
+    plan = {**PLAN, "years": 5, "patients_per_year": 100, "uptake": {"blinatumomab": 0.5}}
+    late = sim.budget(
+        scenario.with_(budget={**plan, "mid_year": True}), draws=2, patients=5, cached=False
+    )
+    assert "enter at its beginning" in " ".join(str(early).split())
+    assert "enter in its middle" in " ".join(str(late).split())
+    first = [each.costs["cost"].iloc[len(COST_CATEGORIES)] for each in (early, late)]
+    assert 0.0 < first[1] < first[0]
 
 
 def test_years_add_up_to_the_undiscounted_lifetime_cost_of_the_same_patients(question, means):
