@@ -6,7 +6,9 @@ import io
 from typing import Any, Final, NamedTuple
 
 from sim.analyses.agreement.result import FILE_LAYOUT as AGREEMENTS
+from sim.analyses.budget.result import FILE_LAYOUT as BUDGET
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
+from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
@@ -97,6 +99,8 @@ class Kind(NamedTuple):
 
 KINDS: Final = (
     Kind("agreement", "Agreements on the price", AGREEMENTS),
+    Kind("severity", "Severity of the condition", SEVERITY),
+    Kind("budget", "Budget impact", BUDGET),
     Kind("what-if", "What if", WHAT_IFS),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),

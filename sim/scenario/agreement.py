@@ -54,7 +54,7 @@ class Refund(Described):
     """Only for an event before so many months from the first day of the line."""
 
 
-class Budget(Described):
+class BudgetCap(Described):
     """A limit of what is paid for a group of patients; the company bears the rest."""
 
     amount: Amount
@@ -80,7 +80,7 @@ class Agreement(Described):
     """Payment in parts."""
     refund: Refund | None = None
     """Money back."""
-    budget: Budget | None = None
+    budget_cap: BudgetCap | None = None
     """A limit for a group of patients."""
 
     @property
@@ -99,4 +99,11 @@ class Agreement(Described):
         return {key: value for key, value in dump(self).items() if value is not None}
 
 
-TERMS: Final = ("discount_percent", "cap_cycles", "cap_spend", "instalments", "refund", "budget")
+TERMS: Final = (
+    "discount_percent",
+    "cap_cycles",
+    "cap_spend",
+    "instalments",
+    "refund",
+    "budget_cap",
+)

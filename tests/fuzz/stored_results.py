@@ -42,7 +42,7 @@ OF_THE_READER = {
         *("flow.csv", "inputs.csv", "events.csv"),
     ),
     "psa": ("psa.json", "psa.parquet", "deterministic.parquet"),
-    "price": ("price.json", "price.csv", "price_curve.csv"),
+    "price": ("price.json", "price.csv", "price_curve.csv", "price_line.csv"),
     "agreement": ("agreement.json", *(schema.file for schema in (DEALS, *MORE))),
     "voi": ("voi.json", "voi.csv", "evpi.csv"),
     **{name: (f"{name}.json", f"{name}.csv") for name in ("tornado", "threshold", "scenarios")},

@@ -239,7 +239,7 @@ def agreement_analysis(question: Question, size: Size, progress: Progress) -> Ag
 
 def _check_groups(question: Question, deals: Sequence[Deal], size: Size) -> None:
     for deal in deals:
-        budget = deal.agreement.budget if deal.agreement is not None else None
+        budget = deal.agreement.budget_cap if deal.agreement is not None else None
         fewest = min(size.patients, size.base_patients)
         if budget is not None and 2 * budget.patients > fewest:
             s = [each.name for each in question.scenario.strategies].index(deal.strategy)
@@ -249,7 +249,7 @@ def _check_groups(question: Question, deals: Sequence[Deal], size: Size) -> None
                 "most; --patients gives more to each",
                 file=file,
                 line=line or None,
-                key=f"strategies[{s}].agreement.{deal.name}.budget.patients",
+                key=f"strategies[{s}].agreement.{deal.name}.budget_cap.patients",
                 value=budget.patients,
             )
 

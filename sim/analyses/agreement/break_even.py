@@ -30,7 +30,7 @@ TERM_WORDS: Final = {
     "refund.percent": "money back, %",
     "cap_spend": "cap on spend per patient",
     "cap_cycles": "cap on cycles",
-    "budget.amount": "budget of a group",
+    "budget_cap.amount": "budget of a group",
     "discount_percent": "discount, %",
 }
 """The terms that are varied, in the order in which one is chosen where several are given."""
@@ -107,7 +107,7 @@ def _most(sample: Sample, deal: Deal, term: str) -> float:
     total = bought.totals(sample.patients)[0]
     if term == "cap_spend":
         return float(total.max(initial=0.0))
-    budget = deal.agreement.budget if deal.agreement else None
+    budget = deal.agreement.budget_cap if deal.agreement else None
     assert budget is not None
     group = np.arange(sample.patients) // budget.patients
     # The last group may be a part, with a part of the budget.

@@ -8,7 +8,7 @@ this order::
     cap_spend    min(a_k, what is left of the cap), purchases in the order of time
     instalments  m parts of a_k / m at t_k, t_k + w, ..., a later one only while the condition holds
     refund       - r (sum of the payments up to the event), at the event
-    budget       all payments of a group times min(1, limit / their sum)
+    budget_cap   all payments of a group times min(1, limit / their sum)
 
 Every payment is discounted from its own date, as costs are: money back is worth less than it was
 when it was paid. A share of a purchase never exceeds 1, so that no cap raises what anyone pays, and
@@ -27,7 +27,7 @@ import pandas as pd
 from sim.clinic.units import DAYS_PER_MONTH, NEVER, PERCENT
 from sim.economics.discounting import Discounting
 from sim.economics.estimates import Array
-from sim.scenario.agreement import Agreement, Budget, Instalments, Refund, RefundEvent
+from sim.scenario.agreement import Agreement, BudgetCap, Instalments, Refund, RefundEvent
 
 Places = npt.NDArray[np.int64]
 WHAT: Final = ("purchase", "later instalment", "money back")
@@ -150,8 +150,8 @@ def payments(agreement: Agreement | None, bought: Purchases, courses: Courses) -
         paid = _in_parts(agreement.instalments, paid, courses)
     if agreement.refund is not None:
         paid = _with_refund(agreement.refund, paid, courses)
-    if agreement.budget is not None:
-        paid = _within(agreement.budget, paid, courses.patients)
+    if agreement.budget_cap is not None:
+        paid = _within(agreement.budget_cap, paid, courses.patients)
     return paid
 
 
@@ -221,7 +221,7 @@ def _with_refund(terms: Refund, paid: Payments, courses: Courses) -> Payments:
     return _joined([paid, Payments(who, event[who], -back, -back * worth[who], what)])
 
 
-def _within(terms: Budget, paid: Payments, patients: int) -> Payments:
+def _within(terms: BudgetCap, paid: Payments, patients: int) -> Payments:
     group = groups(terms, patients)
     limits = terms.amount * np.bincount(group) / terms.patients
     sums = summed(group[paid.patient], paid.amount, len(limits))
@@ -230,7 +230,7 @@ def _within(terms: Budget, paid: Payments, patients: int) -> Payments:
     return paid._replace(amount=each * paid.amount, present=each * paid.present)
 
 
-def groups(terms: Budget | None, patients: int) -> Places:
+def groups(terms: BudgetCap | None, patients: int) -> Places:
     """Return the group of each patient; everyone is their own without a budget.
 
     The last group may be a part of one, and then has that part of the budget.

@@ -167,7 +167,7 @@ class Sample:
         return Estimate(found.paid, math.sqrt(found.paid_variance))
 
     def _groups(self, deal: Deal) -> Places:
-        terms = None if deal.agreement is None else deal.agreement.budget
+        terms = None if deal.agreement is None else deal.agreement.budget_cap
         return groups(terms, self.patients)
 
 

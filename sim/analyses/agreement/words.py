@@ -31,7 +31,7 @@ def in_words(agreement: Agreement | None, currency: str) -> str:
         after = " or ".join(EVENTS[event] for event in refund.after)
         before = "" if refund.before_month is None else f" before month {refund.before_month:g}"
         words.append(f"{refund.percent:g} % back after {after}{before}")
-    if (budget := agreement.budget) is not None:
+    if (budget := agreement.budget_cap) is not None:
         limit = money_text(budget.amount, symbol)
         words.append(f"at most {limit} for {budget.patients:,} patients together")
     return "; ".join(words)

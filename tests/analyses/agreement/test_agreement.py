@@ -147,7 +147,7 @@ def test_at_its_break_even_an_agreement_has_no_net_benefit(base, question):
                 assert counts[0] >= 0.0 > counts[1]
             elif math.isfinite(own.value.mean):
                 term = {"no_response": "refund.percent", "spend": "cap_spend"}.get(
-                    name, "budget.amount" if name == "budget" else "discount_percent"
+                    name, "budget_cap.amount" if name == "budget" else "discount_percent"
                 )
                 changed = replace(deal, agreement=with_term(deal.agreement, term, own.value.mean))
                 at = sample.moments(changed)
@@ -227,7 +227,7 @@ def test_risks_follow_from_the_draws(found, question):
 def test_a_group_may_be_half_of_a_draw_at_most(question):
     with pytest.raises(UserError, match="a group of a budget may be half") as refused:
         agreement_analysis(question, Size(2, 19, 300), lambda _: None)
-    assert refused.value.key == "strategies[1].agreement.budget.budget.patients"
+    assert refused.value.key == "strategies[1].agreement.budget.budget_cap.patients"
 
 
 # Words, files and mistakes
@@ -250,7 +250,7 @@ def test_a_group_may_be_half_of_a_draw_at_most(question):
             "3 instalments, one every 6 months while alive",
         ),
         (
-            {"cap_cycles": 2, "budget": {"amount": 1e6, "patients": 50}},
+            {"cap_cycles": 2, "budget_cap": {"amount": 1e6, "patients": 50}},
             "cycles after the first 2 free; at most £1,000,000 for 50 patients together",
         ),
     ],
@@ -384,7 +384,7 @@ def test_the_shipped_example_holds_every_kind_of_term():
     terms = {term for each in strategy.agreement.values() for term in each.terms}
     assert terms == {
         *("discount_percent", "cap_cycles", "cap_spend"),
-        *("instalments", "refund", "budget"),
+        *("instalments", "refund", "budget_cap"),
     }
     assert Path(question.loaded.file).name == "agreements.yaml"
 

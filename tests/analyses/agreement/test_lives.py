@@ -26,7 +26,7 @@ TERMS = {
     "cycles": {"cap_cycles": 1},
     "spend": {"cap_spend": 60000},
     "back": {"refund": {"after": ["no_response"]}},
-    "budget": {"budget": {"amount": 500000, "patients": 10}},
+    "budget": {"budget_cap": {"amount": 500000, "patients": 10}},
 }
 # A first line of vials, a second line of vials, the same drug in both, and cells.
 CASES = {

@@ -141,7 +141,7 @@ def test_a_budget_is_shared_by_what_each_patient_of_the_group_cost():
     """Groups of two: 600 of 900 leave two thirds to pay; the second is within the budget."""
     four = bought((0, 0, 0, 600), (1, 0, 10, 300), (2, 0, 0, 250), (3, 0, 0, 350), (4, 0, 0, 500))
     lives = courses(*[{}] * 5)
-    terms = Agreement(budget={"amount": 600, "patients": 2})
+    terms = Agreement(budget_cap={"amount": 600, "patients": 2})
     plain, present = payments(terms, four, lives).totals(5)
     # The last is half of a group, with half of the budget.
     assert plain.tolist() == pytest.approx([400, 200, 250, 350, 300], rel=1e-14)
@@ -195,7 +195,7 @@ CAPS = st.one_of(
     st.builds(lambda n: {"cap_cycles": n}, st.integers(0, 30)),
     st.builds(lambda most: {"cap_spend": most}, AMOUNTS),
     st.builds(
-        lambda most, n: {"budget": {"amount": most, "patients": n}}, AMOUNTS, st.integers(1, 4)
+        lambda most, n: {"budget_cap": {"amount": most, "patients": n}}, AMOUNTS, st.integers(1, 4)
     ),
     st.builds(lambda percent: {"discount_percent": percent}, st.floats(0, 100)),
 )
@@ -215,7 +215,7 @@ NOTHING = (
     {"discount_percent": 0},
     {"cap_cycles": 64},
     {"cap_spend": 1e12},
-    {"budget": {"amount": 1e12, "patients": 1}},
+    {"budget_cap": {"amount": 1e12, "patients": 1}},
     {"instalments": {"number": 1, "every_months": 1}},
     {"refund": {"after": ["no_response", "relapse", "death"], "percent": 0}},
 )
