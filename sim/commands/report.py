@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
-KINDS: Final = (*USUAL, "threshold", "twoway", "sobol", "morris")
+KINDS: Final = (*USUAL, "threshold", "twoway", "trial", "sobol", "morris")
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
 TYPICAL: Final = (

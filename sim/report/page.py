@@ -108,7 +108,7 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("threshold", "twoway", "sobol", "morris")
+UNEXPECTED: Final = ("threshold", "twoway", "trial", "sobol", "morris")
 """Analyses that nobody misses in a report."""
 
 

@@ -1,0 +1,424 @@
+"""``trial``: the value of a trial to come, and how large it should be.
+
+The value as files and as it is printed, and the function that answers with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+from sim.analyses.psa.analysis import Work, results
+from sim.analyses.psa.result import chosen_size
+from sim.analyses.shared.arguments import (
+    Cached,
+    Draws,
+    Option,
+    Out,
+    PatientsPerDraw,
+    Positive,
+    Seed,
+    Threads,
+    checked,
+)
+from sim.analyses.shared.result import StoredResult, folder_of, written
+from sim.analyses.shared.resumable import Layout
+from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.work import sets_progress
+from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
+from sim.analyses.trial.design import OUTCOMES, Design, Setting, design_of, sizes_of
+from sim.analyses.trial.patients import question_of, reports
+from sim.analyses.voi.analysis import refuse_one_strategy
+from sim.analyses.voi.information import PartialInformation
+from sim.errors import UserError
+from sim.layout.cells import SYMBOLS, estimate_json, estimate_of, money, money_text, number_text
+from sim.layout.progress import patients_progress, steps_progress
+from sim.layout.schema import records
+from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.text import print_question
+from sim.limits import LARGEST_AMOUNT, LONGEST_DECISION_YEARS, MOST_PATIENTS
+from sim.scenario.binding import TRIAL
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import Console
+
+ANALYSIS: Final = "trial"
+NAMES: Final = names_of(ANALYSIS)
+MILLION: Final = 1e6
+WORTH: Final = ("evsi", "se", "null", "null_se")
+"""The columns that hold a `PartialInformation`."""
+LONGEST_FOLLOW_UP_MONTHS: Final = 1200.0
+EXPLAINED: Final = (
+    "EVSI is what a patient would gain, in money, if the choice could wait for the results of the "
+    "trial. ENBS is the EVSI of all patients whose choice the results inform, discounted, minus the "
+    "cost of the trial: above 0 the trial is worth its cost."
+)
+METHOD: Final = (
+    "A trial was simulated under each draw, in patients of its own, and net benefit regressed on what "
+    "it reports. A star marks a value within its noise: less than two standard errors above what the "
+    "regression finds in shuffled draws. Allo-HCT in first remission is counted whenever it happens, "
+    "all else within follow-up. Patients stay in their arm, and none is lost."
+)
+
+
+def trial_summary(found: Trial) -> dict[str, Any]:
+    """Return the content of trial.json after its heading."""
+    design = found.design
+    return {
+        "draws": found.draws,
+        "patients_of": "one draw",
+        "arms": list(design.arms),
+        "outcomes": list(design.outcomes),
+        "sizes": list(design.sizes),
+        "discount_rate": design.discount_rate,
+        "settings": [
+            {**each._asdict(), "unit": _unit(found, each), "from": _origin(found, each)}
+            for each in design.settings
+        ],
+        "informed_parameters": found.informed,
+        "bounds": [
+            {
+                "threshold": threshold,
+                "evpi": estimate_json(found.evpi[threshold]),
+                "evppi": found.evppi[threshold]._asdict(),
+            }
+            for threshold in found.evpi
+        ],
+        "values": records(found.table),
+    }
+
+
+def read_trial(stored: Stored) -> Trial:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken.
+    """
+    told, table = stored.summary, stored.table(TABLE)
+    bounds = {each["threshold"]: each for each in told["bounds"]}
+    for key, values in (("threshold", list(bounds)), ("n", told["sizes"])):
+        if list(dict.fromkeys(table[key].tolist())) != values:
+            problem = f"must be those of {stored.file}, in this order"
+            raise UserError(problem, file=stored.folder / TABLE.file, key=key)
+    best = table.groupby("threshold")["best"].sum()
+    if (best != 1).any():
+        raise UserError(
+            "must be true of one size at each threshold",
+            file=stored.folder / TABLE.file,
+            key="best",
+        )
+    settings = ((each["name"], each["value"], each["is_given"]) for each in told["settings"])
+    return Trial(
+        question=stored.question,
+        draws=told["draws"],
+        design=Design(
+            arms=tuple(told["arms"]),
+            outcomes=tuple(told["outcomes"]),
+            sizes=tuple(told["sizes"]),
+            settings=tuple(Setting(*each) for each in settings),
+            discount_rate=told["discount_rate"],
+        ),
+        evpi={threshold: estimate_of(each["evpi"]) for threshold, each in bounds.items()},
+        evppi={
+            threshold: PartialInformation(
+                *(each["evppi"][name] for name in PartialInformation._fields)
+            )
+            for threshold, each in bounds.items()
+        },
+        informed=told["informed_parameters"],
+        table=table,
+    )
+
+
+def drawn_trial(found: Trial) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.analyses.trial.figure import trial_figure
+    from sim.layout.style import styled
+
+    with styled():
+        return trial_figure(found)
+
+
+def print_trial(console: Console, found: Trial) -> None:
+    """Print the value of the trial's information, its net benefit, and its settings."""
+    question, design = found.question, found.design
+    symbol = SYMBOLS[question.perspective.currency]
+    labels = [strategy_label(question, name) for name in design.arms]
+    sizes = f"{design.sizes[0]:,} to {design.sizes[-1]:,}"
+    simulated = (
+        f"{found.draws:,} draws, each with {question.patients:,} patients for costs and QALYs and a "
+        f"trial of its own; seed {question.seed}"
+    )
+    analysis = (
+        f"the value of a trial of {' and '.join(labels)}, {sizes} patients in each arm, that "
+        f"reports {', '.join(OUTCOMES[name] for name in design.outcomes)}"
+    )
+    print_question(console, question, ("Simulated", simulated), ("Analysis", analysis))
+    headings = [f"{symbol}{threshold:,.0f} per QALY" for threshold in found.evpi]
+    print_table(console, _information_table(found, headings, symbol))
+    print_table(console, _benefit_table(found, headings, symbol))
+    print_table(console, _settings_table(found))
+    print_notes(console, *_answers(found, symbol), EXPLAINED, METHOD)
+
+
+def _information_table(found: Trial, headings: Sequence[str], symbol: str) -> Table:
+    bounds = [
+        Row("EVPI: everything known", [money(*each, symbol) for each in found.evpi.values()]),
+        Row(
+            f"EVPPI: {found.informed:,} inputs that a trial informs",
+            [_cell(each, symbol) for each in found.evppi.values()],
+        ),
+    ]
+    trials = [
+        Row(
+            f"EVSI: {size:,} in each arm",
+            [_cell(PartialInformation(*each), symbol) for each in _rows(found, size, *WORTH)],
+        )
+        for size in found.design.sizes
+    ]
+    return Table("Value per patient (standard error)", headings, [bounds, trials])
+
+
+def _cell(worth: PartialInformation, symbol: str) -> Cell:
+    cell = money(worth.value, worth.se, symbol)
+    return cell._replace(error=f"{cell.error}{' ' if worth.exceeds_bias else '*'}")
+
+
+def _benefit_table(found: Trial, headings: Sequence[str], symbol: str) -> Table:
+    rows = []
+    for size in found.design.sizes:
+        known = [
+            _millions(found.design.cost(size), symbol),
+            f"{found.design.used_from_years(size):.1f}",
+            f"{found.design.informed_patients(size):,.0f}",
+        ]
+        benefits = [
+            Cell(_millions(benefit, symbol), f" ({se / MILLION:,.1f})")
+            for benefit, se in _rows(found, size, "enbs", "enbs_se")
+        ]
+        rows.append(Row(f"{size:,}", [*map(Cell, known), *benefits]))
+    of_all = ["Cost", "Used from year", "Patients informed"]
+    benefit = [f"ENBS at {each}" for each in headings]
+    return Table("Patients in each arm", [*of_all, *benefit], [rows])
+
+
+def _rows(found: Trial, size: int, *columns: str) -> list[list[float]]:
+    """Return columns of the rows of a size, by threshold."""
+    rows = found.table[found.table["n"] == size]
+    values: list[list[float]] = rows[list(columns)].to_numpy(dtype=np.float64).tolist()
+    return values
+
+
+def _settings_table(found: Trial) -> Table:
+    rows = [
+        Row(_label(found, each), [Cell(_value(found, each)), Cell(_origin(found, each))])
+        for each in found.design.settings
+    ]
+    return Table("Setting of the trial", ["Value", "From"], [rows])
+
+
+def _millions(amount: float, symbol: str) -> str:
+    return f"{'-' if amount < 0.0 else ''}{symbol}{abs(amount) / MILLION:,.1f}M"
+
+
+def _answers(found: Trial, symbol: str) -> list[str]:
+    """Say at each threshold which size is the best, and which cannot be told from it."""
+    said = []
+    for threshold in found.evpi:
+        best = found.best(threshold)
+        place = f"At {money_text(threshold, symbol)} per QALY"
+        if not (best["enbs"] > 0.0 and best["told_from_nothing"]):
+            said.append(f"{place} no trial of these sizes is worth its cost.")
+            continue
+        rows = found.table[found.table["threshold"] == threshold]
+        near = rows[rows["below_best"] <= TOLD_APART * rows["below_best_se"]]["n"].tolist()
+        alike = [number for number in near if number != best["n"]]
+        worth = f"{_millions(best['enbs'], symbol)} ({best['enbs_se'] / MILLION:,.1f})"
+        text = f"{place} the highest ENBS is {worth}, with {best['n']:,} patients in each arm"
+        if alike:
+            text += f"; {', '.join(f'{n:,}' for n in alike)} cannot be told from it"
+        if best["n"] in (found.design.sizes[0], found.design.sizes[-1]):
+            text += ". This is an end of the sizes asked for: look beyond it"
+        said.append(f"{text}.")
+    return said
+
+
+def _label(found: Trial, setting: Setting) -> str:
+    parameter = found.question.parameters.get(f"{TRIAL}{setting.name}")
+    return setting.name.replace("_", " ").capitalize() if parameter is None else parameter.label
+
+
+def _unit(found: Trial, setting: Setting) -> str:
+    parameter = found.question.parameters.get(f"{TRIAL}{setting.name}")
+    return "" if parameter is None else parameter.unit
+
+
+def _value(found: Trial, setting: Setting) -> str:
+    unit = _unit(found, setting)
+    if unit in SYMBOLS:
+        return money_text(setting.value, SYMBOLS[unit])
+    return f"{number_text(setting.value)} {unit}".strip()
+
+
+def _origin(found: Trial, setting: Setting) -> str:
+    """Say where a setting comes from: an option, the scenario, or a source of the catalogue."""
+    if setting.is_given:
+        return "given"
+    parameter = found.question.parameters[f"{TRIAL}{setting.name}"]
+    sources = [found.question.catalogue.sources[key].short for key in parameter.sources]
+    return ", ".join([parameter.status, *sources])
+
+
+FILE_LAYOUT: Final = Layout(
+    ANALYSIS, lambda found: found.table, trial_summary, drawn_trial, print_trial, read_trial
+)
+
+
+class TrialResult(StoredResult):
+    """The value of a trial at each size: of its information, and after its cost."""
+
+    COMMAND = "trial"
+    FILES = NAMES
+    FIGURES = (ANALYSIS,)
+
+    def __init__(self, scenario: Scenario, found: Trial) -> None:
+        super().__init__(scenario)
+        self._found = found
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, read_trial(stored))
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {ANALYSIS: self.values}
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """A row per size and threshold, as in trial.csv: `sim.analyses.trial.analysis.TABLE`."""
+        return self._found.table
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        return FILE_LAYOUT.files(self._found)
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return FILE_LAYOUT.json(self._found)
+
+    def _print(self, console: Console) -> None:
+        """Print the value of the trial's information, its net benefit, and its settings."""
+        print_trial(console, self._found)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return drawn_trial(self._found)
+
+
+Money = Annotated[float | None, Option("V", Positive(LARGEST_AMOUNT))]
+Years = Annotated[float | None, Option("Y", Positive(LONGEST_DECISION_YEARS))]
+PerYear = Annotated[float | None, Option("N", Positive(MOST_PATIENTS))]
+
+
+@checked
+def trial(
+    scenario: Asked,
+    *,
+    n: Annotated[str | Sequence[int], Option("LO:HI")] = "50:800",
+    arms: Sequence[str] | None = None,
+    outcomes: Sequence[str] | None = None,
+    follow_up: Annotated[float | None, Option("MONTHS", Positive(LONGEST_FOLLOW_UP_MONTHS))] = None,
+    cost_per_patient: Money = None,
+    fixed_cost: Money = None,
+    recruitment: PerYear = None,
+    incidence: PerYear = None,
+    years: Years = None,
+    delay: Years = None,
+    thresholds: Annotated[Sequence[float] | None, Option("V", Positive(LARGEST_AMOUNT))] = None,
+    draws: Draws = None,
+    patients: PatientsPerDraw = None,
+    seed: Seed = None,
+    out: Out = None,
+    cached: Cached = True,
+    threads: Threads = None,
+) -> TrialResult:
+    """Estimate the value of a trial of the strategies of a scenario, and how large it should be.
+
+    A trial is simulated under each draw of a probabilistic analysis, in patients of its own, for the
+    expected value of sample information (EVSI). Minus the cost of the trial, over all patients whose
+    choice the results inform, it is the expected net benefit of sampling (ENBS).
+
+    Parameters
+    ----------
+    scenario
+        The question, or the path of its file; its own number of patients does not matter.
+    n
+        Patients in each arm: an interval, of which nine sizes are looked at, or numbers with commas
+        between them.
+    arms
+        A strategy that is an arm; by default all of them.
+    outcomes
+        What the trial reports: response, complete_remission, mrd_negative, hct, os_percent (alive at
+        the end of follow-up), os_median or os_hazard_ratio; by default all but complete_remission
+        and mrd_negative.
+    follow_up
+        Months for which each patient is followed. This and the settings below are by default those
+        of the scenario's parameters that begin with trial, else of the catalogue.
+    cost_per_patient, fixed_cost
+        Cost of the trial in the currency of the perspective: per patient, and whatever its size.
+    recruitment
+        Patients recruited a year, in all arms together.
+    incidence
+        Patients a year who face the choice.
+    years
+        Years from now for which the choice is made.
+    delay
+        Years from the end of follow-up until the results are used.
+    thresholds
+        Currency per QALY; by default those of the scenario.
+    draws, patients, seed, out, cached, threads
+        As for `voi`.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, or there is no choice to inform.
+
+    Examples
+    --------
+    >>> from sim import Scenario, trial
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=1000)
+    >>> found = trial(scenario, n="20,40", draws=60, patients=50, cached=False)
+    >>> found.values["n"].unique().tolist()
+    [20, 40]
+    """
+    chosen = asked(scenario, seed=seed)
+    folder = folder_of(TrialResult, out)
+    question = chosen.question
+    refuse_one_strategy(question)
+    given = {
+        "follow_up_months": follow_up,
+        "cost_per_patient": cost_per_patient,
+        "fixed_cost": fixed_cost,
+        "recruited_per_year": recruitment,
+        "incidence_per_year": incidence,
+        "horizon_years": years,
+        "delay_years": delay,
+    }
+    design = design_of(question, sizes_of(n), arms, outcomes, given)
+    worth = tuple(map(float, thresholds or question.thresholds))
+    work = Work(threads, cached=cached, bar=patients_progress)
+    size = chosen_size(question, work, draws=draws, patients=patients)
+    psa = results(replace(question, patients=size.patients), size.draws, work)
+    with sets_progress(question_of(question, design), psa.draws) as advance:
+        reported = reports(psa, design, threads=threads, progress=advance)
+    with steps_progress(len(design.sizes) + 1, "valuing the trial") as advance:
+        found = trial_analysis(psa, design, reported, worth, progress=advance)
+    return written(TrialResult(chosen, found), folder)
