@@ -21,6 +21,7 @@ MILLION: Final = 1e6
 BAND: Final = 0.2
 SMALL: Final = 6.5
 MARGIN: Final = 1.06
+DASHES: Final = ("-", (0, (4, 3)), (2, (1, 3)))
 BEST: Final = {
     "marker": "D",
     "markersize": 5.0,
@@ -39,9 +40,11 @@ def trial_figure(found: Trial) -> Figure:
     """
     figure, (benefit, information) = new_figure(WIDTH_MM, HEIGHT_MM, rows=2)
     symbol = SYMBOLS[found.question.perspective.currency]
-    for colour, threshold in zip(_colours(found), found.evpi, strict=True):
+    for place, (colour, threshold) in enumerate(zip(_colours(found), found.evpi, strict=True)):
         label = f"{money_text(threshold, symbol)} per QALY"
         _benefit(benefit, found.table, threshold, colour, label)
+        # Where no trial is worth anything, the lines lie on each other.
+        benefit.lines[-1].set_linestyle(DASHES[place % len(DASHES)])
         best = found.best(threshold)
         if best["enbs"] > 0.0:
             top = best["enbs"] / MILLION

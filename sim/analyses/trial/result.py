@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
+import numpy as np
+
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import (
