@@ -63,15 +63,13 @@ class Setting(NamedTuple):
 
 
 OPTIONS: Final = {
-    "follow_up_months": "follow-up",
-    "recruited_per_year": "recruitment",
-    "delay_years": "delay",
-    "cost_per_patient": "cost-per-patient",
-    "fixed_cost": "fixed-cost",
-    "incidence_per_year": "incidence",
-    "horizon_years": "years",
+    "follow_up_months": "--follow-up",
+    "cost_per_patient": "--cost",
+    "incidence_per_year": "--incidence",
+    "horizon_years": "--years",
 }
-"""The option that gives each setting, by the last part of the setting's name."""
+"""The option that gives a setting, by the last part of the setting's name."""
+SETTINGS: Final = (*OPTIONS, "fixed_cost", "recruited_per_year", "delay_years")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Design:
     sizes
         Patients in each arm, rising.
     settings
-        In the order of `OPTIONS`.
+        In the order of `SETTINGS`.
     discount_rate
         Annual, of costs.
     """
@@ -220,16 +218,15 @@ def _known(kind: str, asked: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def _settings(question: Question, given: Mapping[str, float | None]) -> Iterator[Setting]:
-    for name, option in OPTIONS.items():
-        value = given.get(name)
-        parameter = question.parameters.get(f"{TRIAL}{name}")
+    for name in SETTINGS:
+        value, full = given.get(name), f"{TRIAL}{name}"
+        parameter = question.parameters.get(full)
         if value is None and parameter is None:
-            problem = f"is not in the catalogue; give it with --{option}"
-            raise UserError(problem, file=question.loaded.file, key=f"{TRIAL}{name}")
-        if value is None:
-            yield Setting(name, question.numbers[f"{TRIAL}{name}"], is_given=False)
-            continue
-        problem_of = None if parameter is None else parameter.check(value)
-        if problem_of is not None:
-            raise UserError(problem_of, key=f"--{option}", value=value)
-        yield Setting(name, value, is_given=True)
+            problem = "is not in the catalogue, and a trial needs it: give it in your perspective"
+            option = f", or with {OPTIONS[name]}" if name in OPTIONS else ""
+            raise UserError(f"{problem}{option}", file=question.loaded.file, key=full)
+        refused = None if parameter is None or value is None else parameter.check(value)
+        if refused is not None:
+            raise UserError(refused, key=OPTIONS.get(name, full), value=value)
+        is_given = value is not None
+        yield Setting(name, question.numbers[full] if value is None else value, is_given)

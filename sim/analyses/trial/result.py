@@ -31,10 +31,11 @@ from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import sets_progress
 from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
-from sim.analyses.trial.design import OUTCOMES, Design, Setting, design_of, sizes_of
+from sim.analyses.trial.design import OPTIONS, OUTCOMES, Design, Setting, design_of, sizes_of
 from sim.analyses.trial.patients import question_of, reports
 from sim.analyses.voi.analysis import refuse_one_strategy
 from sim.analyses.voi.information import PartialInformation
+from sim.catalog.parameter import INTERNAL
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, estimate_json, estimate_of, money, money_text, number_text
 from sim.layout.progress import patients_progress, steps_progress
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
+
+    from sim.simulation.question import Question
 
 ANALYSIS: Final = "trial"
 NAMES: Final = names_of(ANALYSIS)
@@ -270,12 +273,13 @@ def _value(found: Trial, setting: Setting) -> str:
 
 
 def _origin(found: Trial, setting: Setting) -> str:
-    """Say where a setting comes from: an option, the scenario, or a source of the catalogue."""
+    """Say where a setting comes from: an option, the scenario, or the catalogue and its sources."""
     if setting.is_given:
         return "given"
     parameter = found.question.parameters[f"{TRIAL}{setting.name}"]
-    sources = [found.question.catalogue.sources[key].short for key in parameter.sources]
-    return ", ".join([parameter.status, *sources])
+    known = (found.question.catalogue.sources[key] for key in parameter.sources)
+    published = [source.short for source in known if source.kind != INTERNAL]
+    return f"{parameter.status}{' from ' if published else ''}{', '.join(published)}"
 
 
 FILE_LAYOUT: Final = Layout(
@@ -324,9 +328,10 @@ class TrialResult(StoredResult):
         return drawn_trial(self._found)
 
 
+Months = Annotated[float | None, Option("M", Positive(LONGEST_FOLLOW_UP_MONTHS))]
 Money = Annotated[float | None, Option("V", Positive(LARGEST_AMOUNT))]
-Years = Annotated[float | None, Option("Y", Positive(LONGEST_DECISION_YEARS))]
 PerYear = Annotated[float | None, Option("N", Positive(MOST_PATIENTS))]
+Years = Annotated[float | None, Option("Y", Positive(LONGEST_DECISION_YEARS))]
 
 
 @checked
@@ -336,13 +341,10 @@ def trial(
     n: Annotated[str | Sequence[int], Option("LO:HI")] = "50:800",
     arms: Sequence[str] | None = None,
     outcomes: Sequence[str] | None = None,
-    follow_up: Annotated[float | None, Option("MONTHS", Positive(LONGEST_FOLLOW_UP_MONTHS))] = None,
-    cost_per_patient: Money = None,
-    fixed_cost: Money = None,
-    recruitment: PerYear = None,
+    follow_up: Months = None,
+    cost: Money = None,
     incidence: PerYear = None,
     years: Years = None,
-    delay: Years = None,
     thresholds: Annotated[Sequence[float] | None, Option("V", Positive(LARGEST_AMOUNT))] = None,
     draws: Draws = None,
     patients: PatientsPerDraw = None,
@@ -353,39 +355,26 @@ def trial(
 ) -> TrialResult:
     """Estimate the value of a trial of the strategies of a scenario, and how large it should be.
 
-    A trial is simulated under each draw of a probabilistic analysis, in patients of its own, for the
-    expected value of sample information (EVSI). Minus the cost of the trial, over all patients whose
-    choice the results inform, it is the expected net benefit of sampling (ENBS).
-
     Parameters
     ----------
     scenario
         The question, or the path of its file; its own number of patients does not matter.
     n
-        Patients in each arm: an interval, of which nine sizes are looked at, or numbers with commas
-        between them.
+        Patients in each arm: an interval, or numbers with commas between them.
     arms
-        A strategy that is an arm; by default all of them.
+        A strategy that is an arm; by default all are.
     outcomes
-        What the trial reports: response, complete_remission, mrd_negative, hct, os_percent (alive at
-        the end of follow-up), os_median or os_hazard_ratio; by default all but complete_remission
-        and mrd_negative.
+        response, complete_remission, mrd_negative, hct, os_percent, os_median or os_hazard_ratio; by
+        default all but the second and third.
     follow_up
-        Months for which each patient is followed. This and the settings below are by default those
-        of the scenario's parameters that begin with trial, else of the catalogue.
-    cost_per_patient, fixed_cost
-        Cost of the trial in the currency of the perspective: per patient, and whatever its size.
-    recruitment
-        Patients recruited a year, in all arms together.
+        Months of each patient; by default, as all settings, the scenario's or the catalogue's.
+    cost
+        Of each patient, in the currency of the perspective.
     incidence
         Patients a year who face the choice.
     years
         Years from now for which the choice is made.
-    delay
-        Years from the end of follow-up until the results are used.
-    thresholds
-        Currency per QALY; by default those of the scenario.
-    draws, patients, seed, out, cached, threads
+    thresholds, draws, patients, seed, out, cached, threads
         As for `voi`.
 
     Raises
@@ -395,32 +384,33 @@ def trial(
 
     Examples
     --------
-    >>> from sim import Scenario, trial
-    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=1000)
-    >>> found = trial(scenario, n="20,40", draws=60, patients=50, cached=False)
+    >>> from sim import trial
+    >>> found = trial("scenarios/first_salvage.yaml", n="20,40", draws=60, patients=50, cached=False)
     >>> found.values["n"].unique().tolist()
     [20, 40]
     """
-    chosen = asked(scenario, seed=seed)
-    folder = folder_of(TrialResult, out)
-    question = chosen.question
-    refuse_one_strategy(question)
-    given = {
-        "follow_up_months": follow_up,
-        "cost_per_patient": cost_per_patient,
-        "fixed_cost": fixed_cost,
-        "recruited_per_year": recruitment,
-        "incidence_per_year": incidence,
-        "horizon_years": years,
-        "delay_years": delay,
-    }
-    design = design_of(question, sizes_of(n), arms, outcomes, given)
-    worth = tuple(map(float, thresholds or question.thresholds))
+    chosen, folder = asked(scenario, seed=seed), folder_of(TrialResult, out)
+    given = dict(zip(OPTIONS, (follow_up, cost, incidence, years), strict=True))
+    design = design_of(chosen.question, sizes_of(n), arms, outcomes, given)
     work = Work(threads, cached=cached, bar=patients_progress)
+    found = _valued(chosen.question, design, thresholds, draws, patients, work)
+    return written(TrialResult(chosen, found), folder)
+
+
+def _valued(
+    question: Question,
+    design: Design,
+    thresholds: Sequence[float] | None,
+    draws: int | None,
+    patients: int | None,
+    work: Work,
+) -> Trial:
+    """Return the value of a trial, the size of the probabilistic analysis chosen if not given."""
+    refuse_one_strategy(question)
+    worth = tuple(map(float, thresholds or question.thresholds))
     size = chosen_size(question, work, draws=draws, patients=patients)
     psa = results(replace(question, patients=size.patients), size.draws, work)
     with sets_progress(question_of(question, design), psa.draws) as advance:
-        reported = reports(psa, design, threads=threads, progress=advance)
+        reported = reports(psa, design, threads=work.threads, progress=advance)
     with steps_progress(len(design.sizes) + 1, "valuing the trial") as advance:
-        found = trial_analysis(psa, design, reported, worth, progress=advance)
-    return written(TrialResult(chosen, found), folder)
+        return trial_analysis(psa, design, reported, worth, progress=advance)
