@@ -357,24 +357,22 @@ def trial(
 
     Parameters
     ----------
-    scenario
-        The question, or the path of its file; its own number of patients does not matter.
     n
         Patients in each arm: an interval, or numbers with commas between them.
     arms
         A strategy that is an arm; by default all are.
     outcomes
-        response, complete_remission, mrd_negative, hct, os_percent, os_median or os_hazard_ratio; by
-        default all but the second and third.
+        What is reported: response, complete_remission, mrd_negative, hct, os_percent, os_median or
+        os_hazard_ratio; by default all but the second and third.
     follow_up
-        Months of each patient; by default, as all settings, the scenario's or the catalogue's.
+        Months of follow-up; by default, as all settings, the scenario's or the catalogue's.
     cost
-        Of each patient, in the currency of the perspective.
+        Cost of the trial per patient, in the currency of the perspective.
     incidence
         Patients a year who face the choice.
     years
         Years from now for which the choice is made.
-    thresholds, draws, patients, seed, out, cached, threads
+    scenario, thresholds, draws, patients, seed, out, cached, threads
         As for `voi`.
 
     Raises
@@ -384,8 +382,9 @@ def trial(
 
     Examples
     --------
-    >>> from sim import trial
-    >>> found = trial("scenarios/first_salvage.yaml", n="20,40", draws=60, patients=50, cached=False)
+    >>> from sim import Scenario, trial
+    >>> scenario = Scenario.load("scenarios/first_salvage.yaml").with_(patients=1000)
+    >>> found = trial(scenario, n="20,40", draws=60, patients=50, cached=False)
     >>> found.values["n"].unique().tolist()
     [20, 40]
     """
