@@ -38,6 +38,7 @@ from sim.analyses.voi.information import PartialInformation
 from sim.catalog.parameter import INTERNAL
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, estimate_json, estimate_of, money, money_text, number_text
+from sim.layout.citations import citations
 from sim.layout.progress import patients_progress, steps_progress
 from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -162,7 +163,7 @@ def print_trial(console: Console, found: Trial) -> None:
         f"trial of its own; seed {question.seed}"
     )
     analysis = (
-        f"the value of a trial of {' and '.join(labels)}, {sizes} patients in each arm, that "
+        f"A trial of {' and '.join(labels)}, {sizes} patients in each arm, that "
         f"reports {', '.join(OUTCOMES[name] for name in design.outcomes)}"
     )
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis))
@@ -208,10 +209,10 @@ def _benefit_table(found: Trial, headings: Sequence[str], symbol: str) -> Table:
             Cell(_millions(benefit, symbol), f" ({se / MILLION:,.1f})")
             for benefit, se in _rows(found, size, "enbs", "enbs_se")
         ]
-        rows.append(Row(f"{size:,}", [*map(Cell, known), *benefits]))
+        rows.append(Row(f"{size:,} in each arm", [*map(Cell, known), *benefits]))
     of_all = ["Cost", "Used from year", "Patients informed"]
     benefit = [f"ENBS at {each}" for each in headings]
-    return Table("Patients in each arm", [*of_all, *benefit], [rows])
+    return Table("Net benefit of sampling (standard error)", [*of_all, *benefit], [rows])
 
 
 def _rows(found: Trial, size: int, *columns: str) -> list[list[float]]:
@@ -314,7 +315,10 @@ class TrialResult(StoredResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return FILE_LAYOUT.files(self._found)
+        question = self._found.question
+        read = {f"{TRIAL}{each.name}" for each in self._found.design.settings if not each.is_given}
+        cited = citations(replace(question, used=question.used | read))
+        return {**FILE_LAYOUT.files(self._found), "citations.txt": cited}
 
     def json(self) -> str:
         """Return the summary as JSON text."""

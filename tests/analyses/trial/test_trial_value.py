@@ -178,6 +178,7 @@ def test_the_command_says_the_value_the_net_benefit_and_where_each_setting_comes
     settings = {each["name"]: each for each in told["settings"]}
     assert settings["follow_up_months"]["from"] == "given"
     assert settings["cost_per_patient"]["value"] == 41413.0
+    assert "BMJ Open 2020" in (tmp_path / "citations.txt").read_text()
     again = TrialResult.read(MAIN, tmp_path)
     assert again.values.equals(again.tables["trial"])
     assert again.summary == told
