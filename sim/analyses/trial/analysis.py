@@ -95,6 +95,14 @@ class Trial:
         rows = self.table[(self.table["threshold"] == threshold) & self.table["best"]]
         return rows.iloc[0]
 
+    def is_too_much(self, threshold: float) -> bool:
+        """Whether the EVSI of a size is above the EVPI by more than their errors, which cannot be."""
+        rows = self.table[self.table["threshold"] == threshold]
+        everything = self.evpi[threshold]
+        errors = np.hypot(rows["se"].to_numpy(), everything.se)
+        excess = rows["evsi"].to_numpy() - everything.mean
+        return bool((excess > TOLD_APART * errors).any())
+
 
 def of_the_course(psa: Psa) -> list[str]:
     """Return the uncertain parameters that change a patient's course, and not its value alone."""

@@ -163,7 +163,7 @@ def print_trial(console: Console, found: Trial) -> None:
         f"trial of its own; seed {question.seed}"
     )
     analysis = (
-        f"A trial of {' and '.join(labels)}, {sizes} patients in each arm, that "
+        f"A trial of {', '.join(labels)}, {sizes} patients in each arm, that "
         f"reports {', '.join(OUTCOMES[name] for name in design.outcomes)}"
     )
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis))
@@ -236,24 +236,32 @@ def _millions(amount: float, symbol: str) -> str:
 
 def _answers(found: Trial, symbol: str) -> list[str]:
     """Say at each threshold which size is the best, and which cannot be told from it."""
-    said = []
-    for threshold in found.evpi:
-        best = found.best(threshold)
-        place = f"At {money_text(threshold, symbol)} per QALY"
-        if not (best["enbs"] > 0.0 and best["told_from_nothing"]):
-            said.append(f"{place} no trial of these sizes is worth its cost.")
-            continue
-        rows = found.table[found.table["threshold"] == threshold]
-        near = rows[rows["below_best"] <= TOLD_APART * rows["below_best_se"]]["n"].tolist()
-        alike = [number for number in near if number != best["n"]]
-        worth = f"{_millions(best['enbs'], symbol)} ({best['enbs_se'] / MILLION:,.1f})"
-        text = f"{place} the highest ENBS is {worth}, with {best['n']:,} patients in each arm"
-        if alike:
-            text += f"; {', '.join(f'{n:,}' for n in alike)} cannot be told from it"
-        if best["n"] in (found.design.sizes[0], found.design.sizes[-1]):
-            text += ". This is an end of the sizes asked for: look beyond it"
-        said.append(f"{text}.")
-    return said
+    return [
+        f"At {money_text(threshold, symbol)} per QALY {_answer(found, threshold, symbol)}."
+        for threshold in found.evpi
+    ]
+
+
+def _answer(found: Trial, threshold: float, symbol: str) -> str:
+    best, rows = found.best(threshold), found.table[found.table["threshold"] == threshold]
+    if found.is_too_much(threshold):
+        return (
+            "the draws are too few to value a trial: the regression finds more than the EVPI, all "
+            "that there is to know. Ask for more with --draws"
+        )
+    if not best["enbs"] > 0.0:
+        return "no trial of these sizes is worth its cost"
+    if not best["told_from_nothing"]:
+        return "the value of a trial of these sizes cannot be told from noise; more draws may tell"
+    near = rows[rows["below_best"] <= TOLD_APART * rows["below_best_se"]]["n"].tolist()
+    alike = [f"{number:,}" for number in near if number != best["n"]]
+    worth = f"{_millions(best['enbs'], symbol)} ({best['enbs_se'] / MILLION:,.1f})"
+    text = f"the highest ENBS is {worth}, with {best['n']:,} patients in each arm"
+    if alike:
+        text += f"; {', '.join(alike)} cannot be told from it"
+    if best["n"] in (found.design.sizes[0], found.design.sizes[-1]):
+        text += ". This is an end of the sizes asked for: look beyond it"
+    return text
 
 
 def _label(found: Trial, setting: Setting) -> str:

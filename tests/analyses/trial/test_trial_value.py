@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -138,9 +139,25 @@ def test_a_trial_that_tells_nothing_is_worth_nothing_within_its_error(question, 
     for row in found.table.itertuples():
         assert abs(row.evsi - row.null) <= 3.0 * row.se
         assert not row.told_from_nothing
-    assert "no trial of these sizes is worth its cost" in str(
-        TrialResult(Scenario.load(MAIN), found)
-    )
+    said = " ".join(str(TrialResult(Scenario.load(MAIN), found)).split())
+    assert "the value of a trial of these sizes cannot be told from noise" in said
+
+
+@pytest.mark.parametrize(
+    ("evsi", "se", "words"),
+    [
+        (9e4, 100.0, "the regression finds more than the EVPI"),
+        (1e4, 100.0, "the highest ENBS is"),
+        (0.0, 0.0, "no trial of these sizes is worth its cost"),
+    ],
+)
+def test_the_answer_says_whether_a_trial_is_worth_its_cost(question, drawn, evsi, se, words):
+    design = design_of(question, sizes_of("20,200"), None, None, {})
+    found = trial_analysis(drawn, design, reports(drawn, design, threads=1), [380_000.0])
+    benefit = found.table["informed_patients"] * evsi - found.table["cost"]
+    table = found.table.assign(evsi=evsi, se=se, enbs=benefit, told_from_nothing=evsi > 0.0)
+    said = " ".join(str(TrialResult(Scenario.load(MAIN), replace(found, table=table))).split())
+    assert words in said
 
 
 def test_prices_and_utilities_are_nothing_that_a_trial_informs(drawn):
