@@ -109,13 +109,18 @@ def drawn(question):
     return run_psa(question, 400, patients=300, base_patients=2, threads=1)
 
 
-def test_values_lie_in_their_order_and_rise_with_the_size(question, drawn):
+@pytest.fixture(scope="module")
+def valued(question, drawn):
+    """Trials of four sizes, valued at a threshold near the ICER."""
+    design = design_of(question, sizes_of("10,50,200,1600"), None, None, {})
+    return trial_analysis(drawn, design, reports(drawn, design, threads=1), [380_000.0])
+
+
+def test_values_lie_in_their_order_and_rise_with_the_size(valued):
     """EVSI <= EVPPI of the course <= EVPI of the same draws, and each size at least the one before:
     within three standard errors, and rising by more than them from the first to the last size that
-    differ 160-fold. 400 draws of 300 patients; at a threshold near the ICER."""
-    design = design_of(question, sizes_of("10,50,200,1600"), None, None, {})
-    found = trial_analysis(drawn, design, reports(drawn, design, threads=1), [380_000.0])
-    everything, course = found.evpi[380_000.0], found.evppi[380_000.0]
+    differ 160-fold. 400 draws of 300 patients."""
+    found, everything, course = valued, valued.evpi[380_000.0], valued.evppi[380_000.0]
     assert everything.mean > 3.0 * everything.se
     assert course.value <= everything.mean + 3.0 * everything.se
     values, errors = found.table["evsi"].tolist(), found.table["se"].tolist()
@@ -151,12 +156,11 @@ def test_a_trial_that_tells_nothing_is_worth_nothing_within_its_error(question, 
         (0.0, 0.0, "no trial of these sizes is worth its cost"),
     ],
 )
-def test_the_answer_says_whether_a_trial_is_worth_its_cost(question, drawn, evsi, se, words):
-    design = design_of(question, sizes_of("20,200"), None, None, {})
-    found = trial_analysis(drawn, design, reports(drawn, design, threads=1), [380_000.0])
-    benefit = found.table["informed_patients"] * evsi - found.table["cost"]
-    table = found.table.assign(evsi=evsi, se=se, enbs=benefit, told_from_nothing=evsi > 0.0)
-    said = " ".join(str(TrialResult(Scenario.load(MAIN), replace(found, table=table))).split())
+def test_the_answer_says_whether_a_trial_is_worth_its_cost(valued, evsi, se, words):
+    benefit = valued.table["informed_patients"] * evsi - valued.table["cost"]
+    best = benefit == benefit.max()
+    table = valued.table.assign(evsi=evsi, se=se, enbs=benefit, best=best, told_from_nothing=True)
+    said = " ".join(str(TrialResult(Scenario.load(MAIN), replace(valued, table=table))).split())
     assert words in said
 
 
