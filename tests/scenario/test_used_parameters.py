@@ -12,7 +12,7 @@ from sim.analyses.what_if.analysis import scenario_matrix
 from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.errors import UserError
-from sim.scenario.binding import Inputs
+from sim.scenario.binding import TRIAL, Inputs
 from sim.scenario.loading import load_scenario
 from sim.simulation.question import ask as read_question
 from tests.conftest import SCENARIOS
