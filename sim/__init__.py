@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from sim.analyses.threshold.result import threshold as threshold
     from sim.analyses.tornado.result import TornadoResult as TornadoResult
     from sim.analyses.tornado.result import tornado as tornado
+    from sim.analyses.trial.result import TrialResult as TrialResult
+    from sim.analyses.trial.result import trial as trial
     from sim.analyses.twoway.result import TwowayResult as TwowayResult
     from sim.analyses.twoway.result import twoway as twoway
     from sim.analyses.validate.result import ValidateResult as ValidateResult

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
-KINDS: Final = (*USUAL, "agreement", "severity", "budget", "threshold", "twoway", "sobol", "morris")
+KINDS: Final = (
+    *(*USUAL, "agreement", "severity", "budget", "threshold", "twoway"),
+    *("trial", "sobol", "morris"),
+)
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
 TYPICAL: Final = (

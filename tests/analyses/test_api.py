@@ -29,6 +29,7 @@ from sim import (
     sobol,
     threshold,
     tornado,
+    trial,
     twoway,
     validate,
     voi,
@@ -102,6 +103,24 @@ QUESTIONS = {
             draws=40,
             patients=30,
             groups={"prices": ["cost.*"]},
+            thresholds=[90_000],
+            incidence=100,
+            years=5,
+            cached=False,
+        ),
+    ),
+    "trial": (
+        (
+            *("trial", BASE, "--draws", "40", *DRAWN[2:], "--n", "10,20", "--follow-up", "12"),
+            *("--threshold", "90000", "--incidence", "100", "--years", "5", "--outcome", "hct"),
+        ),
+        lambda: trial(
+            whole(),
+            n=(10, 20),
+            outcomes=["hct"],
+            draws=40,
+            patients=30,
+            follow_up=12,
             thresholds=[90_000],
             incidence=100,
             years=5,
@@ -194,7 +213,7 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        paths = {**dict.fromkeys(("psa", "price", "voi"), BASE), "severity": ENGLAND}
+        paths = {**dict.fromkeys(("psa", "price", "voi", "trial"), BASE), "severity": ENGLAND}
         paths |= {"budget": SPENT, "agreement": AGREED}
         path = paths.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))

@@ -43,6 +43,10 @@ OPTIONS = {
     "severity": "draws patients seed out cache no-cache threads json",
     "budget": "draws patients seed out cache no-cache threads json",
     "voi": "draws patients seed threshold group incidence years top out cache no-cache threads json",
+    "trial": (
+        "n arm outcome follow-up cost incidence years threshold "
+        "draws patients seed out cache no-cache threads json"
+    ),
     "tornado": "outcome threshold strategy top components patients seed out resume threads json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads json",
     "threshold": "parameter range patients seed out resume threads json",

@@ -11,6 +11,7 @@ from sim.analyses.price import result as price
 from sim.analyses.psa.acceptability import CURVES
 from sim.analyses.threshold import result as threshold
 from sim.analyses.tornado.result import TABLE as TORNADO
+from sim.analyses.trial.analysis import TABLE as TRIAL
 from sim.analyses.twoway import result as two_way
 from sim.analyses.validate.result import TABLE as VALIDATION
 from sim.analyses.voi import result as voi
@@ -37,6 +38,7 @@ DOCUMENTED = {
             agreement.DRAWS,
             agreement.LEDGER,
             voi.TABLE,
+            TRIAL,
             voi.CURVE_TABLE,
             CURVES,
             TORNADO,
