@@ -40,6 +40,7 @@ COMMANDS: Final = (
     Command("psa", "analyses.psa.result", "Run a probabilistic sensitivity analysis."),
     Command("price", "analyses.price.result", "Find the price that meets each threshold."),
     Command("voi", "analyses.voi.result", "Estimate the value of information: EVPI, EVPPI."),
+    Command("export", "analyses.export.result", "Write the draws for R, SAVI, Excel or Word."),
     Command("tornado", "analyses.tornado.result", "Run a one-way sensitivity analysis."),
     Command("twoway", "analyses.twoway.result", "Run a two-way sensitivity analysis."),
     Command("threshold", "analyses.threshold.result", "Run a threshold analysis of one parameter."),
