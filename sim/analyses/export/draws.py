@@ -87,9 +87,14 @@ LONG: Final = Schema(
 """A row a draw and strategy, as ``cea()`` of hesim takes them."""
 
 
+def on_one_line(text: str) -> str:
+    """Return text with a space for each sign that cannot be printed."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 def harmless(text: str) -> str:
     """Return text on one line that no spreadsheet takes for a formula."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    shown = on_one_line(text)
     return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.console import Console
 
-from sim.analyses.export.draws import FEWEST_VALUES, DrawTables
+from sim.analyses.export.draws import FEWEST_VALUES, DrawTables, on_one_line
 from sim.analyses.psa.allocation import NOISE_SHARE
 from sim.analyses.psa.text import NOISY
 from sim.clinic.units import PERCENT
@@ -45,6 +45,10 @@ TABLES: Final = (
 RAW: Final = (
     "Other programs cannot tell the noise from uncertainty: acceptability curves nearer to the "
     "middle and a higher EVPI are what they make of it."
+)
+CITE: Final = (
+    "Cite the program and the sources of its inputs: citations.txt. Version, commit and settings: "
+    "provenance.json."
 )
 
 
@@ -144,18 +148,18 @@ def readme(tables: DrawTables, to: str) -> str:
         scenario.title,
         USES[to],
         *([] if to in ("excel", "word") else [TABLES]),
-        f"{psa.draws:,} draws, each in {patients_in_words(psa.question.patients)} of its own, the same "
-        f"under each strategy; seed {psa.question.seed}. Money is in {perspective.currency} at the "
-        f"prices of {perspective.price_year}.",
+        (
+            f"{psa.draws:,} draws, each in {patients_in_words(psa.question.patients)} of its own, the "
+            f"same under each strategy; seed {psa.question.seed}. Money is in {perspective.currency} "
+            f"at the prices of {perspective.price_year}."
+        ),
         *_notes(tables),
         "How much of each variance is noise, and the EVPI with and without it: noise.csv.",
         *([f"{warning[0].upper()}{warning[1:]}"] if warning else []),
-        "Cite the program and the sources of its inputs: citations.txt. Version, commit and "
-        "settings: provenance.json.",
+        CITE,
         DISCLAIMER,
     ]
-    plain = ["".join(sign if sign.isprintable() else " " for sign in part) for part in parts]
-    return "\n\n".join(_filled(part) for part in plain) + "\n"
+    return "\n\n".join(_filled(on_one_line(part)) for part in parts) + "\n"
 
 
 def _filled(text: str) -> str:
