@@ -28,8 +28,19 @@ NUMBER: Final = "#,##0.000"
 MONEY: Final = "#,##0"
 SHARE: Final = "0.0%"
 PLAIN: Final = "General"
-WIDE, NARROW, MIDDLE = 46, 12, 18
+PRICE: Final = "#,##0.00"
+LINE: Final = 15.0
+"""Height of a line in points."""
+WIDE, NARROW, MIDDLE = 46, 12, 24
 """Widths of columns in signs."""
+
+
+class _Exact(float):
+    """A number that XlsxWriter writes with all its digits, 17 where 16 do not tell it."""
+
+    def __format__(self, form: str) -> str:
+        """Return the shortest text that reads back to the last bit, whatever form is asked for."""
+        return repr(float(self))
 
 
 class Book:
@@ -65,6 +76,8 @@ class Book:
             sheet.set_column(place, place, width)
         if frozen:
             sheet.freeze_panes(frozen, 1)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
         return Page(self, sheet)
 
     def define(self, name: str, reference: str) -> None:
@@ -103,19 +116,25 @@ class Page:
         self.sheet.write_string(row, column, shown, quoted)
 
     def heading(self, row: int, texts: Sequence[str], column: int = 0) -> None:
-        """Write the headings of columns."""
+        """Write the headings of columns, in a row of four lines."""
+        self.sheet.set_row(row, 4 * LINE)
         for place, text in enumerate(texts):
             self.text(row, column + place, text, bold=True, bottom=1, text_wrap=True, valign="top")
+
+    def paragraph(self, row: int, column: int, text: str, width: int) -> None:
+        """Write text on as many lines as it takes in a column of this width."""
+        self.sheet.set_row(row, LINE * max(math.ceil(1.1 * len(text) / width), 1))
+        self.text(row, column, text, text_wrap=True, valign="top")
 
     def number(self, row: int, column: int, value: float, form: str = PLAIN) -> None:
         """Write a number; nothing for one that is not finite."""
         if math.isfinite(value):
-            self.sheet.write_number(row, column, value, self.book.style(num_format=form))
+            self.sheet.write_number(row, column, _Exact(value), self.book.style(num_format=form))
 
     def entry(self, row: int, column: int, value: float, form: str = PLAIN) -> None:
         """Write a number that the reader may change."""
         style = self.book.style(num_format=form, bg_color="#FFF2CC", border=1)
-        self.sheet.write_number(row, column, value, style)
+        self.sheet.write_number(row, column, _Exact(value), style)
 
     def live(
         self, row: int, column: int, formula: str, value: float | str, form: str = NUMBER

@@ -16,6 +16,7 @@ import numpy as np
 from sim.analyses.export.book import (
     MONEY,
     PLAIN,
+    PRICE,
     SHARE,
     Page,
 )
@@ -111,8 +112,8 @@ def unit_cost_sheet(page: Page, model: Model) -> tuple[list[str], list[str]]:
         page.text(row, 0, unit.name)
         page.text(row, 1, parameters[unit.name].label)
         page.text(row, 2, parameters[unit.name].unit)
-        page.number(row, 3, unit.value)
-        page.entry(row, 4, unit.value)
+        page.number(row, 3, unit.value, PRICE)
+        page.entry(row, 4, unit.value, PRICE)
         page.live(row, 5, f"={page.at(row, 4)}/{page.at(row, 3)}", 1.0, PLAIN)
         factors.append(page.at(row, 5))
         for s in strategies:

@@ -52,6 +52,17 @@ SHEETS: Final = {
     "Cost parts": "The costs of every draw by unit cost",
     "Parameters": "The values of the uncertain inputs in every draw",
 }
+FROZEN: Final = {
+    "Unit costs": 4,
+    "Acceptability": 4,
+    "Flow": 1,
+    "Outcomes": 1,
+    "Inputs": 1,
+    "Draws": 2,
+    "Cost parts": 3,
+    "Parameters": 1,
+}
+"""Rows of each sheet that stay in view."""
 COURSE_HEADS: Final = ("Strategy", "Response", "Allo-HCT", "Course", "State", "Months", "Patients")
 INPUT_HEADS: Final = {
     "label": "Input",
@@ -88,15 +99,17 @@ def workbook(draws: DrawTables, parts: CostParts, run_tables: Mapping[str, pd.Da
     question = draws.psa.question
     book = Book(question.scenario.title)
     widths: dict[str, list[float]] = {
-        "Read me": [MIDDLE, 2.0 * TEXTS],
+        "Read me": [MIDDLE, 2 * TEXTS],
         "Results": [WIDE, *[MIDDLE] * 12],
         "Unit costs": [WIDE, WIDE, MIDDLE, *[MIDDLE] * 12],
         "Inputs": [TEXTS, WIDE, NARROW, MIDDLE, NARROW, NARROW, WIDE, MIDDLE, WIDE, WIDE, TEXTS],
+        "Acceptability": [WIDE, *[MIDDLE] * 12],
+        "Frontier": [WIDE, *[MIDDLE] * 12],
         "Flow": [WIDE, *[MIDDLE] * 6],
         "Outcomes": [WIDE, *[MIDDLE] * 12],
     }
     pages = {
-        name: book.sheet(name, widths.get(name, [WIDE if name == "Frontier" else MIDDLE] * 14))
+        name: book.sheet(name, widths.get(name, [MIDDLE] * 14), frozen=FROZEN.get(name, 0))
         for name in SHEETS
     }
     model = Model(draws, parts, middle_threshold(draws.psa))
@@ -136,7 +149,7 @@ def _read_me(page: Page, draws: DrawTables) -> None:
     ]
     for row, (name, text) in enumerate(lines, start=2):
         page.text(row, 0, name, bold=True, valign="top")
-        page.text(row, 1, text, text_wrap=True, valign="top")
+        page.paragraph(row, 1, text, 2 * TEXTS)
     for row, (name, text) in enumerate(SHEETS.items(), start=len(lines) + 3):
         page.sheet.write_url(row, 0, f"internal:'{name}'!A1", string=name)
         page.text(row, 1, text)
