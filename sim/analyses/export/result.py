@@ -13,7 +13,6 @@ from sim.analyses.export.draws import LONG, DrawTables, draw_tables
 from sim.analyses.export.text import noise_note, print_export, readme
 from sim.analyses.psa.analysis import Answer, Work, answer, results
 from sim.analyses.psa.result import SUMMARY, chosen_size, psa, read_answer
-from sim.analyses.run.result import RunResult, run
 from sim.analyses.shared.arguments import (
     Cached,
     Draws,
@@ -31,7 +30,7 @@ from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import SHARED, Stored, analysis_files, summary_json
 from sim.errors import UserError
 from sim.files.documents import exists
-from sim.files.results_folder import OF_A_RUN, check_folder, write_analysis
+from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.progress import patients_progress
 from sim.layout.schema import in_csv, records
 
@@ -199,9 +198,11 @@ def export(
         found = _stored(chosen, Path(from_), work)
     tables = draw_tables(found)
     document = None
-    if to == "excel":
-        ran = _run(chosen, tables, from_, threads)
-        document = _workbook(chosen, tables, ran, work)
+    if to in OFFICE:
+        # Imported here, because the others need no package of these.
+        from sim.analyses.export.office import office_file
+
+        document = office_file(to, chosen, tables, None if from_ is None else Path(from_), work)
     result = ExportResult(chosen, to, tables, document)
     return written(result, None if out is None else Path(out))
 
@@ -225,39 +226,6 @@ def _drawn(scenario: Scenario, work: Work, draws: int | None, patients: int | No
     size = chosen_size(scenario.question, work, draws=draws, patients=patients)
     sized = replace(scenario.question, patients=size.patients)
     return answer(results(sized, size.draws, work), size.planned)
-
-
-def _run(
-    scenario: Scenario, draws: DrawTables, folder: str | Path | None, threads: int | None
-) -> RunResult:
-    """Return the run in a folder of results, or run the patients of the base case."""
-    patients, seed = draws.psa.base_patients, draws.psa.question.seed
-    same = scenario.with_(patients=patients, seed=seed)
-    if folder is None:
-        return run(same, threads=threads)
-    if not exists(Path(folder) / OF_A_RUN):
-        return run(same, out=folder, threads=threads)
-    found = RunResult.read(scenario, folder)
-    if (found.summary["patients"], found.summary["seed"]) != (patients, seed):
-        raise UserError(
-            f"is a run of other patients than the base case of {SUMMARY}, {patients:,} with seed "
-            f"{seed}; write one of them again",
-            file=Path(folder) / OF_A_RUN,
-        )
-    return found
-
-
-def _workbook(scenario: Scenario, draws: DrawTables, ran: RunResult, work: Work) -> bytes:
-    from sim.analyses.export.unit_costs import cost_parts
-    from sim.analyses.export.workbook import workbook
-
-    psa = draws.psa
-    parts = cost_parts(
-        scenario,
-        psa,
-        lambda each: results(each, psa.draws, work, base_patients=psa.base_patients),
-    )
-    return workbook(draws, parts, ran.tables)
 
 
 def _refuse_sizes(folder: str | Path, *sizes: int | None) -> None:
