@@ -219,9 +219,14 @@ def _assumptions(document: Document, material: Material) -> None:
     document.grid(
         ["Input", "Value", "Why"],
         [
-            [row["label"], f"{number_text(row['value'])} {row['unit']}", row["derivation"]]
+            [
+                row["label"],
+                f"{number_text(row['value'])} {row['unit']}",
+                row["derivation"] or row["note"] or row["place"],
+            ]
             for row in assumed.to_dict("records")
         ],
+        (0.3, 0.2, 0.5),
     )
 
 
@@ -285,7 +290,7 @@ def _inputs(document: Document, material: Material) -> None:
         value = f"{number_text(row['value'])} {row['unit']}".rstrip()
         source = "; ".join(part for part in (row["source"], row["place"]) if part)
         rows.append([row["label"], value, ends, row["distribution"], row["status"], source])
-    document.grid(INPUT_HEADS, rows)
+    document.grid(INPUT_HEADS, rows, (0.24, 0.15, 0.13, 0.17, 0.11, 0.2))
 
 
 PARTS: Final[Mapping[str, str]] = {

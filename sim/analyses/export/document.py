@@ -25,6 +25,7 @@ ANALYSIS: Final = "Analysis"
 GRID: Final = "Light List Accent 1"
 TABLE_POINTS, NOTE_POINTS = 8.0, 9.0
 PICTURE_CM: Final = 16.0
+FIRST_SHARE: Final = 0.4
 WRITTEN: Final = datetime(2000, 1, 1)
 """The same in every document, so that the same analysis gives the same bytes."""
 STAMP: Final = (2000, 1, 1, 0, 0, 0)
@@ -86,11 +87,25 @@ class Document(Sheet):
     def print(self, *objects: Any, **settings: Any) -> None:  # noqa: ANN401
         """Leave out gaps between the parts."""
 
-    def grid(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Add a table; its headings are repeated on every page."""
+    def grid(
+        self, headings: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float] = ()
+    ) -> None:
+        """Add a table, whose columns have these shares of the width, the first 2/5 by default.
+
+        Its headings are repeated on every page.
+        """
+        from docx.shared import Cm
+
         table = self._document.add_table(rows=len(rows) + 1, cols=len(headings), style=GRID)
+        table.autofit = False
+        others = (1.0 - FIRST_SHARE) / max(len(headings) - 1, 1)
+        widths = [
+            Cm(PICTURE_CM * share)
+            for share in shares or [FIRST_SHARE, *[others] * (len(headings) - 1)]
+        ]
         for row, texts in zip(table.rows, [headings, *rows], strict=True):
             for place, (cell, text) in enumerate(zip(row.cells, texts, strict=False)):
+                cell.width = widths[place]
                 paragraph = cell.paragraphs[0]
                 self._small(paragraph, text, TABLE_POINTS)
                 if place and _is_number(text):
