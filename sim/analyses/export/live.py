@@ -24,9 +24,11 @@ from sim.analyses.export.draws import DrawTables
 from sim.analyses.export.unit_costs import CostParts
 from sim.analyses.psa.acceptability import ceac
 from sim.economics.estimates import Array
-from sim.economics.incremental import Strategy, frontier
+from sim.economics.incremental import FrontierRow, Strategy, frontier
 
 THRESHOLD: Final = "THRESHOLD"
+TOP, MATRIX = 3, 3
+"""The first row of the full incremental analysis, and the first column of its ratios."""
 STEPS: Final = 40
 """Of the acceptability curves."""
 PLACES: Final = (
@@ -263,61 +265,53 @@ def frontier_sheet(page: Page, model: Model, base: list[tuple[str, str]]) -> lis
     A strategy is extendedly dominated where its ICER over a less effective one exceeds that of a more
     effective one over it; on the frontier the largest of the former is its ICER.
     """
-    count = len(model.labels)
     page.text(
         0, 0, "Cost per QALY from the strategy of the row to that of the column, where it gains."
     )
     heads = ["Strategy", "QALYs", f"Cost, {model.currency}", *model.labels]
     page.heading(2, [*heads, "Dominated", "Status", "ICER"])
     effects, costs = model.base("qalys"), model.base("cost")
+    for i in model.strategies:
+        page.text(TOP + i, 0, model.labels[i])
+        page.live(TOP + i, 1, f"={base[i][0]}", float(effects[i]))
+        page.live(TOP + i, 2, f"={base[i][1]}", float(costs[i]), MONEY)
+    for i in model.strategies:
+        for j in model.strategies:
+            _slope(page, effects, costs, i, j)
     rows = frontier(Strategy(str(s), float(costs[s]), float(effects[s])) for s in model.strategies)
     known = {int(each.name): each for each in rows}
-    first, last, matrix = 3, 2 + count, 3
-    everyone = [page.span(first, column, last, column) for column in (1, 2)]
-    found = []
-    for i in model.strategies:
-        row = first + i
-        page.text(row, 0, model.labels[i])
-        page.live(row, 1, f"={base[i][0]}", float(effects[i]))
-        page.live(row, 2, f"={base[i][1]}", float(costs[i]), MONEY)
-        gained, spent = page.at(row, 1), page.at(row, 2)
-        for j in model.strategies:
-            theirs = (page.at(first + j, 1), page.at(first + j, 2))
-            slope = f"({theirs[1]}-{spent})/({theirs[0]}-{gained})"
-            better = bool(effects[j] > effects[i])
-            value = float((costs[j] - costs[i]) / (effects[j] - effects[i])) if better else ""
-            page.live(row, matrix + j, f'=IF({theirs[0]}>{gained},{slope},"")', value, MONEY)
-        worse = f"({everyone[1]}<={spent})*({everyone[0]}>={gained})"
-        strictly = f"(({everyone[1]}<{spent})+({everyone[0]}>{gained})>0)"
-        status = known[i].status
-        page.live(
-            row,
-            matrix + count,
-            f"=SUMPRODUCT({worse}*{strictly})",
-            float(_dominating(effects, costs, i)),
-            PLAIN,
-        )
-        into = page.span(first, matrix + i, last, matrix + i)
-        onward = page.span(row, matrix, row, matrix + count - 1)
-        beaten = f"AND(COUNT({into})>0,COUNT({onward})>0,MAX({into})>MIN({onward}))"
-        page.live(
-            row,
-            matrix + count + 1,
-            f'=IF({page.at(row, matrix + count)}>0,"dominated",'
-            f'IF({beaten},"extendedly dominated","frontier"))',
-            status,
-        )
-        at_status = page.at(row, matrix + count + 1)
-        icer = known[i].icer
-        page.live(
-            row,
-            matrix + count + 2,
-            f'=IF(AND({at_status}="frontier",COUNT({into})>0,MAX({into})>0),MAX({into}),"")',
-            "" if icer is None else icer,
-            MONEY,
-        )
-        found.append((at_status, page.at(row, matrix + count + 2)))
-    return found
+    return [_standing(page, model, i, known[i]) for i in model.strategies]
+
+
+def _slope(page: Page, effects: Array, costs: Array, i: int, j: int) -> None:
+    """Write the cost per QALY from one strategy to another, where the other gains."""
+    gained, spent = page.at(TOP + i, 1), page.at(TOP + i, 2)
+    theirs = (page.at(TOP + j, 1), page.at(TOP + j, 2))
+    better = bool(effects[j] > effects[i])
+    value = float((costs[j] - costs[i]) / (effects[j] - effects[i])) if better else ""
+    formula = f'=IF({theirs[0]}>{gained},({theirs[1]}-{spent})/({theirs[0]}-{gained}),"")'
+    page.live(TOP + i, MATRIX + j, formula, value, MONEY)
+
+
+def _standing(page: Page, model: Model, i: int, known: FrontierRow) -> tuple[str, str]:
+    """Write whether a strategy is dominated, its status and its ICER; return the last two cells."""
+    row, last, column = TOP + i, TOP + len(model.labels) - 1, MATRIX + len(model.labels)
+    gained, spent = page.at(row, 1), page.at(row, 2)
+    effects, costs = (page.span(TOP, place, last, place) for place in (1, 2))
+    at_least = f"({costs}<={spent})*({effects}>={gained})"
+    strictly = f"(({costs}<{spent})+({effects}>{gained})>0)"
+    count = float(_dominating(model.base("qalys"), model.base("cost"), i))
+    page.live(row, column, f"=SUMPRODUCT({at_least}*{strictly})", count, PLAIN)
+    into = page.span(TOP, MATRIX + i, last, MATRIX + i)
+    onward = page.span(row, MATRIX, row, column - 1)
+    beaten = f"AND(COUNT({into})>0,COUNT({onward})>0,MAX({into})>MIN({onward}))"
+    status, icer = page.at(row, column + 1), page.at(row, column + 2)
+    formula = f'=IF({page.at(row, column)}>0,"dominated",'
+    formula += f'IF({beaten},"extendedly dominated","frontier"))'
+    page.live(row, column + 1, formula, known.status)
+    formula = f'=IF(AND({status}="frontier",COUNT({into})>0,MAX({into})>0),MAX({into}),"")'
+    page.live(row, column + 2, formula, "" if known.icer is None else known.icer, MONEY)
+    return status, icer
 
 
 def _dominating(effects: Array, costs: Array, i: int) -> int:

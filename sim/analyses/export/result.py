@@ -196,15 +196,21 @@ def export(
     else:
         _refuse_sizes(from_, draws, patients, seed)
         found = _stored(chosen, Path(from_), work)
-    tables = draw_tables(found)
-    document = None
-    if to in OFFICE:
-        # Imported here, because the others need no package of these.
-        from sim.analyses.export.office import office_file
+    exported = _exported(to, chosen, draw_tables(found), from_, work)
+    return written(exported, None if out is None else Path(out))
 
-        document = office_file(to, chosen, tables, None if from_ is None else Path(from_), work)
-    result = ExportResult(chosen, to, tables, document)
-    return written(result, None if out is None else Path(out))
+
+def _exported(
+    to: To, scenario: Scenario, draws: DrawTables, folder: str | Path | None, work: Work
+) -> ExportResult:
+    """Return the export, with its document where it is one."""
+    if to not in OFFICE:
+        return ExportResult(scenario, to, draws)
+    # Imported here, because the others need no package of these.
+    from sim.analyses.export.office import office_file
+
+    place = None if folder is None else Path(folder)
+    return ExportResult(scenario, to, draws, office_file(to, scenario, draws, place, work))
 
 
 def check_package(to: str) -> None:

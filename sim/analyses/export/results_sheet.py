@@ -113,12 +113,12 @@ def _drawn_rows(page: Page, model: Model, top: int) -> int:
             worth = model.threshold * gained - more
             page.live(row, 6, f"={THRESHOLD}*{gain}-{extra}", worth, MONEY)
         page.live(row, 7, share_formula(model, s, THRESHOLD), float(shares[s]), SHARE)
-        loss = best - float(model.benefits[:, s].mean())
-        page.live(row, 8, f"=AVERAGE(BEST)-AVERAGE(BENEFITS_{s + 1})", loss, MONEY)
+        loss = max(best - float(model.benefits[:, s].mean()), 0.0)
+        page.live(row, 8, f"=MAX(AVERAGE(BEST)-AVERAGE(BENEFITS_{s + 1}),0)", loss, MONEY)
     last = first + len(model.labels)
     page.text(last, 0, "EVPI, with the Monte Carlo noise of the draws")
     losses = page.span(first, 8, last - 1, 8)
-    evpi = best - float(model.benefits.mean(axis=0).max())
+    evpi = max(best - float(model.benefits.mean(axis=0).max()), 0.0)
     page.live(last, 8, f"=MIN({losses})", evpi, MONEY)
     return last
 
