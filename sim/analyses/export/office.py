@@ -24,6 +24,8 @@ from sim.registry import COMMANDS
 
 TITLES: Final = {
     "price": "Price that meets each threshold",
+    "severity": "Severity of the condition",
+    "budget": "Budget impact",
     "voi": "Value of information",
     "tornado": "One-way sensitivity analysis",
     "twoway": "Two-way sensitivity analysis",
