@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from sim.analyses.evaluations.result import evaluations as evaluations
     from sim.analyses.explain.result import ExplainResult as ExplainResult
     from sim.analyses.explain.result import explain as explain
+    from sim.analyses.export.result import ExportResult as ExportResult
+    from sim.analyses.export.result import export as export
     from sim.analyses.morris.result import MorrisResult as MorrisResult
     from sim.analyses.morris.result import morris as morris
     from sim.analyses.price.result import PriceResult as PriceResult

@@ -46,6 +46,7 @@ COMMANDS: Final = (
     Command("budget", "analyses.budget.result", "Estimate the budget impact by calendar year."),
     Command("voi", "analyses.voi.result", "Estimate the value of information: EVPI, EVPPI."),
     Command("trial", "analyses.trial.result", "Estimate the value of a trial: EVSI, ENBS."),
+    Command("export", "analyses.export.result", "Write the draws for R, SAVI, Excel or Word."),
     Command("tornado", "analyses.tornado.result", "Run a one-way sensitivity analysis."),
     Command("twoway", "analyses.twoway.result", "Run a two-way sensitivity analysis."),
     Command("threshold", "analyses.threshold.result", "Run a threshold analysis of one parameter."),

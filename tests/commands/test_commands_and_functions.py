@@ -47,6 +47,7 @@ OPTIONS = {
         "n arm outcome follow-up cost incidence years threshold "
         "draws patients seed out cache no-cache threads json"
     ),
+    "export": "to from draws patients seed out cache no-cache threads json",
     "tornado": "outcome threshold strategy top components patients seed out resume threads json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads json",
     "threshold": "parameter range patients seed out resume threads json",
