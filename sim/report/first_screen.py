@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -105,7 +106,12 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
 
 def middle_threshold(results: Results) -> float:
     """Return the threshold in the middle, of an even number the lower one."""
-    return results.thresholds[(len(results.thresholds) - 1) // 2]
+    return middle_of(results.thresholds)
+
+
+def middle_of(thresholds: Sequence[float]) -> float:
+    """Return the value in the middle, of an even number the lower one."""
+    return sorted(thresholds)[(len(thresholds) - 1) // 2]
 
 
 def _of_run(found: Estimate) -> Amount:
