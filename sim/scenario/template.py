@@ -81,6 +81,7 @@ UNSAID = {
     "parameters": "{cost.inpatient_day: 2500}",
     "switches": "{toxicity: false}",
     "life_table": "my_country.csv",
+    "capacity": "{transplant_beds: 12}",
     "subgroups": "{age_years: [18, 35, 55]}",
     "what_ifs": "{cheaper: {label: Half the price, factors: {cost.blinatumomab.vial: 0.5}}}",
 }

@@ -26,6 +26,7 @@ from sim.engine.values import Names, Values
 from sim.errors import UserError
 from sim.scenario.binding import (
     accounts_of,
+    capacity_names,
     catalogue_life_tables,
     deliveries_of,
     names_priced,
@@ -180,7 +181,8 @@ def prepare(
         patients=patients or question.patients,
         seed=question.seed if seed is None else seed,
         used=question.model.used
-        | names_priced(loaded.scenario, question.deliveries, question.numbers, question.values()),
+        | names_priced(loaded.scenario, question.deliveries, question.numbers, question.values())
+        | capacity_names(loaded.scenario),
     )
 
 

@@ -39,7 +39,7 @@ def described(name, part):
 
 
 def reference():
-    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "WhatIf", "OwnNumber")
+    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "Capacity", "WhatIf", "OwnNumber")
     lines = [
         "# The keys of a scenario",
         "",
@@ -69,7 +69,7 @@ def test_reference_is_made_from_the_schema():
 
 
 def test_every_key_has_a_description():
-    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "OwnNumber"):
+    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "Capacity", "OwnNumber"):
         for key, value in SCHEMA["$defs"][name]["properties"].items():
             assert value.get("description"), f"{name}.{key}"
     for key, value in SCHEMA["properties"].items():
