@@ -24,6 +24,8 @@ from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # For type checkers, which cannot follow `__getattr__`.
+    from sim.analyses.capacity.result import CapacityResult as CapacityResult
+    from sim.analyses.capacity.result import capacity as capacity
     from sim.analyses.compare.result import CompareResult as CompareResult
     from sim.analyses.compare.result import compare as compare
     from sim.analyses.evaluations.result import EvaluationsResult as EvaluationsResult

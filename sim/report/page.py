@@ -124,6 +124,8 @@ def sections(results: Results, analyses: Analyses) -> list[Found]:
     absent = set(UNEXPECTED)
     if not results.question.loaded.scenario.what_ifs:
         absent.add("what-if")
+    if results.question.loaded.scenario.capacity is None:
+        absent.add("capacity")
     found = [Found(each, each.read(results, analyses)) for each in SECTIONS]
     return [
         each for each in found if each.analysis is not None or each.section.command not in absent

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any, Final, NamedTuple
 
+from sim.analyses.capacity.result import FILE_LAYOUT as CAPACITY
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
@@ -96,6 +97,7 @@ class Kind(NamedTuple):
 
 KINDS: Final = (
     Kind("what-if", "What if", WHAT_IFS),
+    Kind("capacity", "Beds that are scarce", CAPACITY),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),
     Kind("sobol", "Which inputs the uncertainty comes from", SOBOL),

@@ -39,7 +39,15 @@ def described(name, part):
 
 
 def reference():
-    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "Capacity", "WhatIf", "OwnNumber")
+    parts = (
+        "Strategy",
+        "PatientsFile",
+        "Discounting",
+        "Switches",
+        "Capacity",
+        "WhatIf",
+        "OwnNumber",
+    )
     lines = [
         "# The keys of a scenario",
         "",

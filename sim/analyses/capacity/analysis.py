@@ -89,12 +89,12 @@ class Counted(NamedTuple):
     strategy: int
     beds: int
     patients: int
-    needed: int
-    waited: int
-    transplants: int
-    left_by_relapse: int
-    left_by_death: int
-    left_after_longest_wait: int
+    needed: float
+    waited: float
+    transplants: float
+    left_by_relapse: float
+    left_by_death: float
+    left_after_longest_wait: float
     wait_days: float
     wait_days_90: float
     bed_days: float
@@ -119,7 +119,7 @@ class Level(NamedTuple):
 PER_YEAR: Final = ("needed", "transplants", *LEFT)
 LOST: Final = ("transplants", QALYS, LIFE_YEARS)
 ESTIMATES: Final = (
-    *("wait_days", "wait_days_90", "waited_percent", "utilisation_percent"),
+    *("wait_days", "wait_days_90", "waited_percent", "beds_in_use", "utilisation_percent"),
     *(f"{name}_per_year" for name in PER_YEAR),
     *(f"{name}_lost_per_year" for name in LOST),
     *("extra_cost_per_year", "bridging_cost_per_year"),
@@ -136,8 +136,8 @@ class CapacityAnalysis:
     ----------
     threshold
         In currency per QALY, of net benefits.
-    replications
-        Calendars, each with patients of its own.
+    replications, patients
+        Calendars, each with patients of its own, and the patients counted in all of them.
     levels
         By strategy in their order, then by beds, rising; no limit is last.
     """
@@ -145,12 +145,18 @@ class CapacityAnalysis:
     question: Question
     threshold: float
     replications: int
+    patients: int
     levels: tuple[Level, ...]
 
     @property
     def strategies(self) -> list[str]:
         """The names of the strategies."""
         return list(dict.fromkeys(level.strategy for level in self.levels))
+
+    @property
+    def beds(self) -> list[int]:
+        """The numbers of beds, rising."""
+        return [level.beds for level in self.of(self.strategies[0]) if level.beds is not None]
 
     def of(self, strategy: str) -> list[Level]:
         """Return the levels of a strategy; the last one is without limit."""
@@ -207,6 +213,11 @@ def replications(question: Question) -> int:
     return max(FEWEST_REPLICATIONS, round(question.patients / each))
 
 
+def steps(question: Question, beds: Sequence[int]) -> int:
+    """Return the steps of a replication: each strategy under each number of beds and no limit."""
+    return (len(beds) + 1) * len(question.model.strategies)
+
+
 def capacity_analysis(
     question: Question,
     beds: Sequence[int],
@@ -226,7 +237,7 @@ def capacity_analysis(
     threshold
         In currency per QALY.
     progress
-        Called with 1 for each replication that is finished.
+        Called with 1 for each number of beds, and no limit, under each strategy in a replication.
     store
         Stores each replication as it is finished; those that it has are not simulated again.
 
@@ -242,11 +253,13 @@ def capacity_analysis(
         if store is not None and replication in kept:
             tables.append(store.read(replication))
             continue
-        rows = list(replicate(question, beds, replication))
+        rows = []
+        for counted in replicate(question, beds, replication):
+            rows.append(counted)
+            progress(1)
         tables.append(pd.DataFrame(rows, columns=list(Counted._fields)))
         if store is not None:
             store.keep(replication, tables[-1])
-        progress(1)
     return estimated(question, beds, threshold, tables)
 
 
@@ -255,9 +268,7 @@ def replicate(question: Question, beds: Sequence[int], replication: int) -> Iter
     asked = limits_of(question)
     first = replication * PER_REPLICATION
     warm, years = asked.warm_up_years, asked.window_years + 2.0 * asked.warm_up_years
-    entered = arrivals(
-        question.seed, first, question.numbers[ARRIVALS], years * DAYS_PER_YEAR
-    )
+    entered = arrivals(question.seed, first, question.numbers[ARRIVALS], years * DAYS_PER_YEAR)
     window = (warm * DAYS_PER_YEAR, (warm + asked.window_years) * DAYS_PER_YEAR)
     for place, strategy in enumerate(question.model.strategies):
         ward = _Ward(question, place, strategy, first, entered, window)
@@ -305,10 +316,7 @@ class _Ward:
             self.amounts = amounts
             self.in_need = frozenset(each.patient.number for each in visitors if each.waits)
         waits = [
-            wait
-            for visitor in seen
-            for wait in visitor.waits
-            if wait.place == Place.TRANSPLANT_BED
+            wait for visitor in seen for wait in visitor.waits if wait.place == Place.TRANSPLANT_BED
         ]
         taken = [wait for visitor in visitors for wait in visitor.waits]
         return Counted(
@@ -369,23 +377,20 @@ def estimated(
     """Return the estimates over the replications."""
     levels = []
     for place, strategy in enumerate(strategy_names(question)):
-        counted = {
-            number: _column_wise(tables, place, number) for number in (UNLIMITED, *beds)
-        }
+        counted = {number: _column_wise(tables, place, number) for number in (UNLIMITED, *beds)}
         for number in (*beds, UNLIMITED):
             above = counted.get(number + 1) if number != UNLIMITED else None
             here = _measures(question, counted[number], counted[UNLIMITED], number)
             here |= _next_bed(question, counted[number], above, threshold)
             estimates = {name: _estimate(here[name]) for name in ESTIMATES}
             levels.append(Level(strategy, number or None, estimates))
-    return CapacityAnalysis(question, threshold, len(tables), tuple(levels))
+    patients = sum(int(table["patients"].iloc[0]) for table in tables)
+    return CapacityAnalysis(question, threshold, len(tables), patients, tuple(levels))
 
 
 def _column_wise(tables: Sequence[pd.DataFrame], place: int, beds: int) -> pd.DataFrame:
     """Return a row for each replication."""
-    rows = [
-        table[(table["strategy"] == place) & (table["beds"] == beds)] for table in tables
-    ]
+    rows = [table[(table["strategy"] == place) & (table["beds"] == beds)] for table in tables]
     return pd.concat(rows, ignore_index=True)
 
 
@@ -396,11 +401,8 @@ def _measures(
     years = limits_of(question).window_years
     found = {name: here[name] for name in ("wait_days", "wait_days_90")}
     found["waited_percent"] = PERCENT * here["waited"] / here["needed"]
-    found["utilisation_percent"] = (
-        PERCENT * here["bed_days"] / (beds * years * DAYS_PER_YEAR)
-        if beds != UNLIMITED
-        else here["bed_days"] * math.nan
-    )
+    found["beds_in_use"] = here["bed_days"] / (years * DAYS_PER_YEAR)
+    found["utilisation_percent"] = PERCENT * found["beds_in_use"] / (beds or math.nan)
     found |= {f"{name}_per_year": here[name] / years for name in PER_YEAR}
     found |= {f"{name}_lost_per_year": (free[name] - here[name]) / years for name in LOST}
     found["extra_cost_per_year"] = (here[COST] - free[COST]) / years

@@ -327,6 +327,14 @@ class Threshold(Heading):
     grid: list[Means]
 
 
+class Capacity(Heading):
+    """capacity.json."""
+
+    threshold: float
+    replications: Size
+    patients_counted: int
+
+
 class WhatIfs(Heading):
     """scenarios.json."""
 
@@ -446,6 +454,7 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
     "threshold.json": Threshold,
+    "capacity.json": Capacity,
     "scenarios.json": WhatIfs,
     "sobol.json": Sobol,
     "morris.json": Morris,
