@@ -37,7 +37,7 @@ from sim.clinic.draws import CalendarDraw, occurrence
 from sim.clinic.events import Event, EventKind
 from sim.clinic.patient import Patient
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.engine.life import Clock, PatientLife, Stage, age_now, next_clock, person, plan
+from sim.engine.life import Clock, PatientLife, Stage, next_clock, person, plan
 from sim.engine.model import Model, Regimen, Strategy, World
 from sim.engine.patient_pathway import admit, days_refractory, enter, step, support
 from sim.engine.reference import enrol, new_life
@@ -82,14 +82,6 @@ class Order(StrEnum):
     YOUNGER_FIRST = "younger_first"
 
 
-RANK: Final[Mapping[Order, Callable[[PatientLife], int]]] = {
-    Order.FIRST_COME: lambda _: 0,
-    Order.MRD_NEGATIVE_FIRST: lambda life: 0 if life.mrd_negative else 1,
-    Order.MRD_POSITIVE_FIRST: lambda life: 1 if life.mrd_negative else 0,
-    Order.EARLIER_LINE_FIRST: lambda life: life.line,
-    Order.YOUNGER_FIRST: lambda life: int(DAYS_PER_YEAR * age_now(life)),
-}
-"""The rank of a patient in the queue, the lowest first."""
 DAYS: Final = {
     Place.TRANSPLANT_BED: CalendarDraw.BED_DAYS,
     Place.CELL_THERAPY_SLOT: CalendarDraw.SLOT_DAYS,
@@ -172,9 +164,24 @@ class Visitor:
         return self.life.log
 
     @property
+    def born_on(self) -> int:
+        """The day of birth in the calendar."""
+        return int(self.entered_days - DAYS_PER_YEAR * self.patient.age_years)
+
+    @property
     def has_waited(self) -> bool:
         """Whether a place was not free when it was needed."""
         return any(wait.days > 0.0 for wait in self.waits)
+
+
+RANK: Final[Mapping[Order, Callable[[Visitor], int]]] = {
+    Order.FIRST_COME: lambda _: 0,
+    Order.MRD_NEGATIVE_FIRST: lambda visitor: 0 if visitor.life.mrd_negative else 1,
+    Order.MRD_POSITIVE_FIRST: lambda visitor: 1 if visitor.life.mrd_negative else 0,
+    Order.EARLIER_LINE_FIRST: lambda visitor: visitor.life.line,
+    Order.YOUNGER_FIRST: lambda visitor: -visitor.born_on,
+}
+"""The rank of a patient in the queue, the lowest first."""
 
 
 def arrivals(seed: int, first: int, rate_per_year: float, until_days: float) -> list[float]:
@@ -269,7 +276,7 @@ class _Shop:
         life, clock = visitor.life, CLOCK[place]
         since, line = life.clocks[clock], life.line
         yield self.until(visitor.entered_days + since)
-        rank = RANK[self.hospital.order](life)
+        rank = RANK[self.hospital.order](visitor)
         request = self.places[place].request(priority=rank)
         end = End.TREATED
         if not request.triggered:
