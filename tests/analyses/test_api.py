@@ -17,6 +17,7 @@ from sim import (
     Result,
     Scenario,
     UserError,
+    capacity,
     compare,
     explain,
     morris,
@@ -41,6 +42,7 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+BEDS = SMALLER / "transplant_beds.yaml"
 FEW = ("--patients", "30", "--seed", "3")
 DRAWN = ("--draws", "4", "--patients", "30", "--seed", "3", "--no-cache")
 VIAL, DAY = "cost.blinatumomab.vial", "cost.inpatient_day"
@@ -106,6 +108,10 @@ QUESTIONS = {
         ("what-if", MAIN, *FEW, "--threshold", "70000"),
         lambda: what_if(asked(), threshold=70_000.0),
     ),
+    "capacity": (
+        ("capacity", BEDS, *FEW, "--beds", "1:2", "--threshold", "70000"),
+        lambda: capacity(BEDS, beds="1:2", threshold=70_000, patients=30, seed=3),
+    ),
     "validate": (
         ("validate", "tower", "--draws", "50"),
         lambda: validate("tower", draws=50),
@@ -123,6 +129,8 @@ EVERY = [
 ]
 
 
+PATHS = {"psa": BASE, "price": BASE, "voi": BASE, "capacity": BEDS}
+"""Of the questions that are not the main one."""
 READABLE = [each for each in EVERY if each not in ("compare", "explain")]
 
 
@@ -176,7 +184,7 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        path = BASE if name in {"psa", "price", "voi"} else MAIN
+        path = PATHS.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
     for stem, table in computed.tables.items():
