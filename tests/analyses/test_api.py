@@ -514,6 +514,6 @@ def test_every_public_name_is_there():
 @pytest.mark.parametrize("name", EVERY)
 def test_every_result_has_a_short_name_and_a_summary(name, found):
     assert isinstance(found(name), Result)
-    of = "tower" if name == "validate" else "first_salvage"
+    of = {"validate": "tower", "capacity": "transplant_beds"}.get(name, "first_salvage")
     assert repr(found(name)) == f"<{type(found(name)).__name__} of {of}>"
     assert json.loads(found(name).json()) == found(name).summary == found(name).to_dict()
