@@ -61,6 +61,7 @@ OPTIONS = {
     "evidence": "role csv",
     "explain": "patient find among engine entries seed out figure json",
     "cache": "clear",
+    "explore": "patients seed host port no-browser",
 }
 ARGUMENTS = {
     **dict.fromkeys(COMMANDS, "SCENARIO"),

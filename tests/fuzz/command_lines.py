@@ -52,7 +52,18 @@ SIZES = {
 """Options that keep a command to less than a second or two; those that follow may take them back."""
 NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache")
 """They take long, or remove the user's cache: only their wrong options are tried."""
-SLOW = ("psa", "price", "voi", "tornado", "sobol", "morris", "report", "what-if", "twoway", "capacity")
+SLOW = (
+    "psa",
+    "price",
+    "voi",
+    "tornado",
+    "sobol",
+    "morris",
+    "report",
+    "what-if",
+    "twoway",
+    "capacity",
+)
 WRONG_NUMBERS = (
     "0",
     "-1",

@@ -38,6 +38,17 @@ def described(name, part):
     return [*lines, ""]
 
 
+def names_in_the_catalogue():
+    """Return lines of the reference with every name that a scenario may give, and its label."""
+    catalogue = load_catalogue()
+    lines = ["## Names in the catalogue", ""]
+    for kind in ("populations", "regimens", "perspectives", "life_tables"):
+        lines += [f"| {kind.replace('_', ' ').capitalize()} | |", "|---|---|"]
+        lines += [f"| `{name}` | {each.label} |" for name, each in getattr(catalogue, kind).items()]
+        lines.append("")
+    return lines
+
+
 def reference():
     parts = (
         "Strategy",
@@ -58,6 +69,7 @@ def reference():
     ]
     for name in parts:
         lines += described(name, SCHEMA["$defs"][name])
+    lines += [*names_in_the_catalogue()]
     return "\n".join(lines).replace("``", "`").rstrip() + "\n"
 
 
@@ -143,6 +155,9 @@ def test_a_new_scenario_is_fine_and_satisfies_the_schema(tmp_path):
     ]
     text = path.read_text(encoding="utf-8")
     assert mistakes(yaml.safe_load(text)) == []
+    for name in ("badar_2020_first_salvage", "nhs_england", "brexucabtagene"):
+        assert name in text
+    assert "usual_care," not in text
     # Every key that it leaves out stands there with an example that is allowed.
     examples = [line[2:] for line in text.splitlines() if line.startswith("# ") and ": " in line]
     keys = {line.partition(":")[0]: line for line in examples if " " not in line.partition(":")[0]}
