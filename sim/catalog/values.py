@@ -85,6 +85,7 @@ UNITS: Final[dict[str, Unit]] = {
         Unit("probability", low=0.0, high=1.0),
         Unit("utility", low=-1.0, high=1.0),
         Unit("decrement", low=0.0, high=1.0),
+        _not_negative("QALYs", 150.0),
         Unit("annual rate", low=0.0, high=1.0, high_open=True),
         Unit("log odds ratio", low=-50.0, high=50.0),
         Unit("logit", low=-50.0, high=50.0),

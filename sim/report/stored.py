@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any, Final, NamedTuple
 
+from sim.analyses.budget.result import FILE_LAYOUT as BUDGET
 from sim.analyses.capacity.result import FILE_LAYOUT as CAPACITY
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
+from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
@@ -96,6 +98,8 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
+    Kind("severity", "Severity of the condition", SEVERITY),
+    Kind("budget", "Budget impact", BUDGET),
     Kind("what-if", "What if", WHAT_IFS),
     Kind("capacity", "Beds that are scarce", CAPACITY),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),

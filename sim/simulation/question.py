@@ -181,8 +181,7 @@ def prepare(
         patients=patients or question.patients,
         seed=question.seed if seed is None else seed,
         used=question.model.used
-        | names_priced(loaded.scenario, question.deliveries, question.numbers, question.values())
-        | capacity_names(loaded.scenario),
+        | names_priced(loaded.scenario, question.deliveries, question.numbers, question.values()),
     )
 
 
@@ -232,6 +231,11 @@ def check_values(question: Question, numbers: Mapping[str, float]) -> None:
         problem = None if parameter is None else parameter.check(value)
         if problem is not None:
             raise UserError(problem, key=name, value=value)
+
+
+def with_capacity(question: Question) -> Question:
+    """Return the question with its shared places, whose parameters all other analyses leave out."""
+    return replace(question, used=question.used | capacity_names(question.scenario))
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:

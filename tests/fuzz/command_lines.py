@@ -40,6 +40,8 @@ what_ifs:
 SIZES = {
     "psa": ("--draws=2", "--patients=2", "--no-cache"),
     "price": ("--draws=2", "--patients=2", "--no-cache", "--regimen=blinatumomab"),
+    "severity": ("--draws=2", "--patients=2", "--no-cache"),
+    "budget": ("--draws=2", "--patients=2", "--no-cache"),
     "voi": ("--draws=2", "--patients=2", "--no-cache"),
     "threshold": ("--parameter=cost.blinatumomab.vial",),
     "twoway": ("--x=cost.blinatumomab.vial", "--y=cost.inpatient_day", "--steps=2"),
@@ -55,6 +57,8 @@ NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache")
 SLOW = (
     "psa",
     "price",
+    "severity",
+    "budget",
     "voi",
     "tornado",
     "sobol",

@@ -51,13 +51,8 @@ def names_in_the_catalogue():
 
 def reference():
     parts = (
-        "Strategy",
-        "PatientsFile",
-        "Discounting",
-        "Switches",
-        "Capacity",
-        "WhatIf",
-        "OwnNumber",
+        *("Strategy", "PatientsFile", "Discounting", "Switches", "Capacity", "Budget"),
+        *("WhatIf", "OwnNumber"),
     )
     lines = [
         "# The keys of a scenario",
@@ -89,7 +84,10 @@ def test_reference_is_made_from_the_schema():
 
 
 def test_every_key_has_a_description():
-    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "Capacity", "OwnNumber"):
+    for name in (
+        *("Strategy", "PatientsFile", "Discounting", "Switches", "Capacity", "Budget"),
+        "OwnNumber",
+    ):
         for key, value in SCHEMA["$defs"][name]["properties"].items():
             assert value.get("description"), f"{name}.{key}"
     for key, value in SCHEMA["properties"].items():

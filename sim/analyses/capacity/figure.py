@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from sim.analyses.capacity.analysis import CapacityAnalysis, Level, limits_of
+from sim.analyses.capacity.analysis import CapacityAnalysis, limits_of
 from sim.analyses.shared.figure import balanced, number
 from sim.analyses.shared.text import strategy_label
-from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, in_currency, legend_columns, new_figure
 
@@ -24,6 +23,7 @@ FRAME_MM: Final = 24.0
 APART: Final = 0.06
 """Of a bed, between the marks of two strategies, so that their intervals can be told apart."""
 AXIS_LABEL: Final = 30
+UPPER: Final = 0.975
 LOST: Final = "qalys_lost_per_year"
 WAIT: Final = "wait_days"
 WAIT_90: Final = "wait_days_90"
@@ -39,7 +39,8 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
 def capacity_figure(result: CapacityAnalysis) -> Figure:
     """Draw a panel each for QALYs lost, waits, and the net benefit of one more bed.
 
-    Bars are 95 % intervals over replications; the dashed line is the number of beds of the scenario.
+    Bars are 95 % intervals of the mean over replications, by Student's t; the dashed line is the number
+    of beds of the scenario.
     """
     question = result.question
     symbol = SYMBOLS[question.perspective.currency]
@@ -66,24 +67,26 @@ def capacity_figure(result: CapacityAnalysis) -> Figure:
 
 
 def _draw(axes: Axes, result: CapacityAnalysis, names: Sequence[str]) -> None:
+    from scipy.special import stdtrit
+
+    width = float(stdtrit(result.replications - 1, UPPER))
     strategies = [strategy.name for strategy in result.question.scenario.strategies]
     for place, (strategy, colour) in enumerate(colour_of(strategies).items()):
         levels = [level for level in result.of(strategy) if level.beds is not None]
         shift = APART * (place - 0.5 * (len(strategies) - 1))
         for name in names:
-            _line(axes, levels, name, shift, colour)
+            known = [
+                (level.beds + shift, level.estimates[name].mean, width * level.estimates[name].se)
+                for level in levels
+                if level.beds is not None and math.isfinite(level.estimates[name].mean)
+            ]
+            if known:
+                _line(axes, known, name, colour)
 
 
-def _line(axes: Axes, levels: Sequence[Level], name: str, shift: float, colour: str) -> None:
-    known = [
-        (level.beds + shift, *level.estimates[name])
-        for level in levels
-        if level.beds is not None and math.isfinite(level.estimates[name].mean)
-    ]
-    if not known:
-        return
-    beds, values, errors = zip(*known, strict=True)
-    spans = [NORMAL_97_5 * error if math.isfinite(error) else 0.0 for error in errors]
+def _line(axes: Axes, known: Sequence[tuple[float, float, float]], name: str, colour: str) -> None:
+    beds, values, widths = zip(*known, strict=True)
+    spans = [each if math.isfinite(each) else 0.0 for each in widths]
     axes.errorbar(
         beds,
         values,

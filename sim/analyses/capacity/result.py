@@ -34,7 +34,7 @@ from sim.layout.table import Row, Table, print_table
 from sim.layout.text import CAPACITY, print_question
 from sim.scenario.binding import ARRIVALS
 from sim.scenario.schema import MOST_PLACES
-from sim.simulation.question import Question
+from sim.simulation.question import Question, with_capacity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +133,7 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
         for row in stored.table(TABLE).astype({"beds": "float64"}).to_dict("records")
     )
     return CapacityAnalysis(
-        stored.question,
+        with_capacity(stored.question),
         told["threshold"],
         told["replications"],
         told["patients_counted"],
@@ -313,7 +313,7 @@ def capacity(
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     folder = check_store(NAMES, out, resume=resume)
-    question = chosen.question
+    question = with_capacity(chosen.question)
     worth = middle_threshold(question) if threshold is None else threshold
     planned = _planned(question, beds_asked(question, beds), worth)
     return CapacityResult(chosen, planned, planned.run(folder, resume=resume))

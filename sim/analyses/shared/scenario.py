@@ -44,6 +44,7 @@ class Changes(TypedDict, total=False):
     life_table: str | Path | None
     capacity: Mapping[str, object] | None
     subgroups: Mapping[str, bool | Sequence[float]]
+    budget: Mapping[str, object] | None
 
 
 class Scenario:
