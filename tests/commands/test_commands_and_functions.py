@@ -56,6 +56,7 @@ OPTIONS = {
         "outcome threshold strategy groups trajectories top patients seed out resume threads json"
     ),
     "what-if": "threshold patients seed out resume threads json",
+    "capacity": "beds threshold patients seed out resume json",
     "check": "",
     "new": "population perspective sequence",
     "schema": "",

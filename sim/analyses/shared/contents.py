@@ -428,6 +428,14 @@ class Threshold(Heading):
     grid: list[Means]
 
 
+class Capacity(Heading):
+    """capacity.json."""
+
+    threshold: float
+    replications: Size
+    patients_counted: int
+
+
 class WhatIfs(Heading):
     """scenarios.json."""
 
@@ -551,6 +559,7 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
     "threshold.json": Threshold,
+    "capacity.json": Capacity,
     "scenarios.json": WhatIfs,
     "sobol.json": Sobol,
     "morris.json": Morris,
