@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from sim.errors import UserError
 from sim.files.documents import Document, Scalar, Steps, exists, missing_file, read_yaml
 from sim.files.schema import Mistake
-from sim.files.shipped import SCENARIOS, find_file
+from sim.files.shipped import SCENARIOS, YAML, find_file, shipped_files
 from sim.scenario.schema import WHAT_IFS, Scenario, WhatIf
 
 EXTENDS: Final = "extends"
@@ -169,12 +169,19 @@ def _mapping(node: Node) -> dict[str, Node]:
 
 
 def _parent(document: Document, folder: Path) -> tuple[Path, str]:
-    """Return the path of the file that `document` extends, and how to show it."""
+    """Return the path of the file that `document` extends, and how to show it.
+
+    A file wins that exists; else a scenario that comes with the program is found by its name.
+    """
     given = document.data[EXTENDS]
     if not isinstance(given, str) or not given:
         raise _bad_parent(document, "must be the name of a scenario file")
     path = folder / given
     if not exists(path):
+        shipped = shipped_files(SCENARIOS)
+        name = given.removesuffix(YAML)
+        if name in shipped:
+            return shipped[name], f"{name}{YAML}"
         raise _bad_parent(document, missing_file(path))
     if path.is_dir():
         raise _bad_parent(document, "is a directory, not a scenario file")
@@ -360,18 +367,26 @@ def _in_words(mistake: Mistake) -> str:
 
 def without(top: Node, mistakes: Sequence[Mistake]) -> Node:
     """Return a scenario without the values that the mistakes are about."""
-    assert isinstance(top.content, dict)
-    content = dict(top.content)
     for mistake in mistakes:
-        key, *below = mistake.path
-        if not below:
-            content.pop(str(key), None)
-            continue
-        node = content[str(key)]
-        assert isinstance(node.content, dict)
-        kept = {name: each for name, each in node.content.items() if name != below[0]}
-        content[str(key)] = replace(node, content=kept)
-    return replace(top, content=content)
+        top = _without(top, mistake.path)
+    return top
+
+
+def _without(node: Node, path: Steps) -> Node:
+    step, below = path[0], path[1:]
+    content = node.content
+    if isinstance(content, list):
+        items = [
+            _without(each, below) if place == step else each for place, each in enumerate(content)
+        ]
+        return replace(node, content=items)
+    assert isinstance(content, dict)
+    left = {
+        key: _without(each, below) if key == step else each
+        for key, each in content.items()
+        if below or key != step
+    }
+    return replace(node, content=left)
 
 
 def mistakes_in_what_ifs(

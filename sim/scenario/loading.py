@@ -14,7 +14,8 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from sim.catalog import Catalogue, extended, load_catalogue
-from sim.errors import UserError, nearest
+from sim.catalog.reading import KINDS_OF_FILES
+from sim.errors import NOT_GIVEN, UserError, nearest
 from sim.files.documents import Steps, dotted, exists, missing_file
 from sim.files.schema import Mistake, mistakes_in
 from sim.scenario.binding import Inputs
@@ -180,6 +181,7 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
         file, line, key and value, and how many more there are.
     """
     lineage = read_lineage(path)
+    _refuse_catalogue(lineage.top)
     if catalogue is None or isinstance(catalogue, Catalogue):
         catalogue = _with_own(catalogue or load_catalogue(), lineage.top)
     names = _names(catalogue)
@@ -196,6 +198,17 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
         raise first_of(mistakes, lineage.top)
     known = catalogue if isinstance(catalogue, Catalogue) else load_catalogue()
     return Loaded(scenario, lineage, known)
+
+
+def _refuse_catalogue(top: Node) -> None:
+    """Refuse a file of the user's own catalogue, which is no scenario."""
+    keys = top.plain()
+    if "title" not in keys and any(kind in keys for kind in ("sources", *KINDS_OF_FILES)):
+        problem = (
+            "is a catalogue and not a scenario: a scenario names it, as in "
+            f"'{CATALOGUE}: [{Path(top.origin.file).name}]'"
+        )
+        raise UserError(problem, file=top.origin.file)
 
 
 def _with_own(catalogue: Catalogue, top: Node) -> Catalogue:
@@ -367,7 +380,8 @@ def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]
 def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mistake]:
     """Find the amounts that were written in the money of another perspective."""
     used = names.used(scenario)
-    money = names.money(scenario.perspective)
+    ours = scenario.perspective
+    money = names.money(ours)
     amounts: list[tuple[Steps, object]] = [
         ((PARAMETERS, name), value)
         for name, value in scenario.numbers.items()
@@ -375,6 +389,12 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
     ]
     if scenario.thresholds is not None:
         amounts.append((("thresholds",), list(scenario.thresholds)))
+    amounts += [
+        (("strategies", s, "agreement", name), NOT_GIVEN)
+        for s, strategy in enumerate(scenario.strategies)
+        for name, agreement in strategy.agreement.items()
+        if agreement.cap_spend is not None or agreement.budget_cap is not None
+    ]
     for path, value in amounts:
         node = top.find(path)
         given = None if node is None else node.origin.perspective
@@ -382,8 +402,8 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
             yield Mistake(
                 path,
                 f"is in {names.money(given)}, the money of '{given}' under which it was given, and "
-                f"this scenario counts in {money}: give it anew, or write null to leave it to "
-                f"'{scenario.perspective}'",
+                f"this scenario counts in {money}: give it anew"
+                + ("" if path[0] == "strategies" else f", or write null to leave it to '{ours}'"),
                 value,
                 belongs_elsewhere=True,
             )

@@ -23,8 +23,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sim.catalog.parameter import OwnValue
-from sim.files.schema import Part, broken_rule
+from sim.files.schema import Described, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
+from sim.scenario.agreement import Agreement, Name
 from sim.scenario.patient_columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -33,14 +34,26 @@ if TYPE_CHECKING:
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6
-LONGEST_NAME: Final = 80
+MOST_PLACES: Final = 10_000
 LIFETIME: Final = "lifetime"
+EARLIEST_YEAR: Final = 1900
+LATEST_YEAR: Final = 2200
+MOST_BUDGET_YEARS: Final = 20
+ROUNDING: Final = 1e-9
+"""Of a sum of shares."""
 WHAT_IFS: Final = "what_ifs"
 
 Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
 """Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
+Queue = Literal[
+    "first_come",
+    "mrd_negative_first",
+    "mrd_positive_first",
+    "earlier_line_first",
+    "younger_first",
+]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
@@ -63,12 +76,6 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
         return float(value)
     problem = "must be 'lifetime' or a number of years above 0 and at most {most}"
     raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
-
-
-class Described(Part):
-    """A part whose keys are described in the JSON schema by the texts below them."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 _Number = Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
@@ -98,10 +105,10 @@ def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
     return value if isinstance(value, int) else value.model_dump()
 
 
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Patients = Annotated[
     int | PatientsFile,
@@ -129,6 +136,24 @@ Bands = Annotated[
     PlainValidator(_bands, json_schema_input_type=Literal[True] | Bounds),
 ]
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]
+
+
+def _yearly(value: Any) -> tuple[float, ...]:  # noqa: ANN401
+    """Accept one number for all years, or a list with one for each."""
+    return _YEARLY.validate_python(value if isinstance(value, list | tuple) else [value])
+
+
+def _plain_yearly(values: tuple[float, ...]) -> Any:  # noqa: ANN401
+    return values[0] if len(values) == 1 else list(values)
+
+
+_Yearly = Annotated[tuple[NotNegative, ...], Field(min_length=1, strict=False)]
+_YEARLY: Final = TypeAdapter(_Yearly, config=ConfigDict(strict=True, allow_inf_nan=False))
+Yearly = Annotated[
+    tuple[float, ...],
+    PlainSerializer(_plain_yearly, return_type=Any),
+    PlainValidator(_yearly, json_schema_input_type=NotNegative | _Yearly),
+]
 Horizon = Annotated[
     float | Literal["lifetime"],
     PlainValidator(_horizon, json_schema_input_type=_Years | Literal["lifetime"]),
@@ -148,11 +173,34 @@ class Strategy(Described):
     """Care after the last regimen."""
     maintenance: bool = False
     """Whether responders go on to maintenance cycles, where the regimen has them."""
+    agreement: Mapping[Name, Agreement] = Field(default_factory=dict)
+    """Agreements with the company of a drug that are under discussion, by name; see `agreement`."""
 
     @property
     def shown_name(self) -> str:
         """The label, or the name when there is none."""
         return self.label or self.name
+
+    def agreed_regimen(self, name: str) -> str:
+        """Return the regimen whose drug an agreement is on."""
+        return self.agreement[name].regimen or self.sequence[0]
+
+    @model_validator(mode="after")
+    def _agreements_are_on_a_regimen(self) -> Self:
+        for name, agreement in self.agreement.items():
+            given = agreement.regimen
+            path = ("agreement", name, *(() if given is None else ("regimen",)))
+            if given is None and len(self.sequence) != 1:
+                problem = "must say the regimen, unless the sequence has exactly one"
+                raise broken_rule(path, problem, choices=self.sequence)
+            if given is not None and self.sequence.count(given) != 1:
+                problem = "must be a regimen that the sequence has exactly once"
+                raise broken_rule(path, problem, given, self.sequence)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _no_empty_agreement(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key != "agreement" or value}
 
 
 class Discounting(Described):
@@ -189,6 +237,78 @@ class Switches(Described):
     """No utility is above that of the general population of the same age and sex."""
     vial_sharing: bool = False
     """The rest of a vial is given to another patient, and not paid for."""
+
+
+class Capacity(Described):
+    """Places shared by all patients, who enter over calendar time and wait where none is free.
+
+    The command ``capacity`` alone has the limits; under all others nobody waits.
+    """
+
+    transplant_beds: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    """Beds for allo-HCT; by default there is no limit."""
+    cell_therapy_slots: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    """Patients whose cells are made or infused at the same time; by default there is no limit."""
+    queue: Queue = "first_come"
+    """Who is next when a place falls free; among equals, who has waited longest."""
+    longest_wait_days: Positive | None = None
+    """Days of waiting after which the treatment is not offered any more; by default for ever."""
+    warm_up_years: _Years = 1.0
+    """Years of arrivals before the patients who are counted, and again after them."""
+    window_years: _Years = 2.0
+    """Years in which the patients enter who are counted."""
+
+
+class Budget(Described):
+    """How many patients there are year by year, and which strategy they get."""
+
+    first_year: Annotated[int, Field(ge=EARLIEST_YEAR, le=LATEST_YEAR)]
+    """Calendar year in which the first patients enter."""
+    years: Annotated[int, Field(ge=1, le=MOST_BUDGET_YEARS)] = 5
+    """How many years the budget covers; new patients enter in each."""
+    patients_per_year: Yearly
+    """Incidence: patients who enter in a year, one number or one for each year."""
+    current: Mapping[str, Share] = Field(default_factory=dict)
+    """Shares of the strategies today, which add up to 1; by default all get the comparator."""
+    uptake: Mapping[str, Yearly]
+    """Share of a year's patients who get a strategy in place of the current ones."""
+    mid_year: bool = False
+    """Patients enter in the middle of their calendar year, not at its beginning."""
+
+    def incidence(self) -> list[float]:
+        """Return the patients who enter, year by year."""
+        return self._by_year(self.patients_per_year)
+
+    def uptakes(self) -> dict[str, list[float]]:
+        """Return the uptake of each strategy, year by year."""
+        return {name: self._by_year(values) for name, values in self.uptake.items()}
+
+    def _by_year(self, values: tuple[float, ...]) -> list[float]:
+        return list(values) * self.years if len(values) == 1 else list(values)
+
+    @model_validator(mode="after")
+    def _lists_have_a_number_for_each_year(self) -> Self:
+        uptake = ((("uptake", name), values) for name, values in self.uptake.items())
+        for path, values in ((("patients_per_year",), self.patients_per_year), *uptake):
+            if len(values) not in (1, self.years):
+                problem = f"must be one number, or one for each of the {self.years} years"
+                raise broken_rule(path, problem, _plain_yearly(values))
+        if any(number > MOST_PATIENTS for number in self.patients_per_year):
+            problem = f"must be at most {MOST_PATIENTS:,} patients"
+            raise broken_rule(("patients_per_year",), problem, max(self.patients_per_year))
+        return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_one(self) -> Self:
+        if self.current and abs(sum(self.current.values()) - 1.0) > ROUNDING:
+            problem = "must be shares that add up to 1"
+            raise broken_rule(("current",), problem, sum(self.current.values()))
+        for place, shares in enumerate(zip(*self.uptakes().values(), strict=True)):
+            if sum(shares) > 1.0 + ROUNDING:
+                year = self.first_year + place
+                problem = f"must be shares of at most 1 together; those of {year} are more"
+                raise broken_rule(("uptake",), problem, sum(shares))
+        return self
 
 
 class WhatIf(Described):
@@ -267,8 +387,12 @@ class Scenario(Described):
     """Structural assumptions."""
     life_table: str | None = None
     """Background mortality: a name in the catalogue or a CSV file; by default the perspective's."""
+    capacity: Capacity | None = None
+    """Beds and slots that all patients share, for the command `capacity`; by default no limit."""
     subgroups: Mapping[str, Bands] = Field(default_factory=dict)
     """Characteristics by which results are given too: true, or for an amount the bounds of bands."""
+    budget: Budget | None = None
+    """Incidence and uptake, for the budget impact."""
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
     """The same question with some keys changed, by name."""
 
@@ -354,6 +478,16 @@ class Scenario(Described):
             raise broken_rule(
                 ("comparator",), "must be the name of a strategy", self.comparator, names
             )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_is_of_the_strategies(self) -> Self:
+        names = tuple(strategy.name for strategy in self.strategies)
+        budget = self.budget
+        for key in ("current", "uptake") if budget is not None else ():
+            for name in getattr(budget, key):
+                if name not in names:
+                    raise broken_rule(("budget", key, name), "is no strategy", name, names)
         return self
 
     @model_validator(mode="after")

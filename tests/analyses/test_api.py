@@ -17,15 +17,20 @@ from sim import (
     Result,
     Scenario,
     UserError,
+    agreement,
+    budget,
+    capacity,
     compare,
     explain,
     morris,
     price,
     psa,
     run,
+    severity,
     sobol,
     threshold,
     tornado,
+    trial,
     twoway,
     validate,
     voi,
@@ -41,6 +46,10 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+AGREED = SMALLER / "agreements.yaml"
+BEDS = SMALLER / "transplant_beds.yaml"
+ENGLAND = SMALLER / "nhs_first_salvage.yaml"
+SPENT = SMALLER / "nhs_budget_impact.yaml"
 FEW = ("--patients", "30", "--seed", "3")
 DRAWN = ("--draws", "4", "--patients", "30", "--seed", "3", "--no-cache")
 VIAL, DAY = "cost.blinatumomab.vial", "cost.inpatient_day"
@@ -52,9 +61,9 @@ def asked(path=MAIN):
     return Scenario.load(path).with_(patients=30, seed=3)
 
 
-def whole():
+def whole(path=BASE):
     """The question with its own number of patients, those of the base case of `psa`."""
-    return Scenario.load(BASE).with_(seed=3)
+    return Scenario.load(path).with_(seed=3)
 
 
 # Each question as a command and from Python.
@@ -74,6 +83,18 @@ QUESTIONS = {
         ("price", BASE, *DRAWN, "--regimen", "blinatumomab"),
         lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
     ),
+    "agreement": (
+        ("agreement", AGREED, "--draws", "4", "--patients", "20", "--seed", "3"),
+        lambda: agreement(AGREED, draws=4, patients=20, seed=3),
+    ),
+    "budget": (
+        ("budget", SPENT, *DRAWN),
+        lambda: budget(whole(SPENT), draws=4, patients=30, cached=False),
+    ),
+    "severity": (
+        ("severity", ENGLAND, *DRAWN),
+        lambda: severity(whole(ENGLAND), draws=4, patients=30, cached=False),
+    ),
     "voi": (
         (
             *("voi", BASE, "--draws", "40", *DRAWN[2:], "--group", "prices=cost.*"),
@@ -84,6 +105,24 @@ QUESTIONS = {
             draws=40,
             patients=30,
             groups={"prices": ["cost.*"]},
+            thresholds=[90_000],
+            incidence=100,
+            years=5,
+            cached=False,
+        ),
+    ),
+    "trial": (
+        (
+            *("trial", BASE, "--draws", "40", *DRAWN[2:], "--n", "10,20", "--follow-up", "12"),
+            *("--threshold", "90000", "--incidence", "100", "--years", "5", "--outcome", "hct"),
+        ),
+        lambda: trial(
+            whole(),
+            n=(10, 20),
+            outcomes=["hct"],
+            draws=40,
+            patients=30,
+            follow_up=12,
             thresholds=[90_000],
             incidence=100,
             years=5,
@@ -105,6 +144,10 @@ QUESTIONS = {
     "what-if": (
         ("what-if", MAIN, *FEW, "--threshold", "70000"),
         lambda: what_if(asked(), threshold=70_000.0),
+    ),
+    "capacity": (
+        ("capacity", BEDS, *FEW, "--beds", "1:2", "--threshold", "70000"),
+        lambda: capacity(BEDS, beds="1:2", threshold=70_000, patients=30, seed=3),
     ),
     "validate": (
         ("validate", "tower", "--draws", "50"),
@@ -176,7 +219,9 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        path = BASE if name in {"psa", "price", "voi"} else MAIN
+        paths = {**dict.fromkeys(("psa", "price", "voi", "trial"), BASE), "severity": ENGLAND}
+        paths |= {"budget": SPENT, "agreement": AGREED, "capacity": BEDS}
+        path = paths.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
     for stem, table in computed.tables.items():
@@ -506,6 +551,9 @@ def test_every_public_name_is_there():
 @pytest.mark.parametrize("name", EVERY)
 def test_every_result_has_a_short_name_and_a_summary(name, found):
     assert isinstance(found(name), Result)
-    of = "tower" if name == "validate" else "first_salvage"
+    named = {"validate": "tower", "severity": ENGLAND.stem, "budget": SPENT.stem}
+    named["agreement"] = AGREED.stem
+    named["capacity"] = BEDS.stem
+    of = named.get(name, "first_salvage")
     assert repr(found(name)) == f"<{type(found(name)).__name__} of {of}>"
     assert json.loads(found(name).json()) == found(name).summary == found(name).to_dict()

@@ -13,8 +13,9 @@ from sim.layout.table import Sheet, encodable
 COMMANDS: Final = {
     "run": ("psa SCENARIO", "tornado SCENARIO"),
     "psa": ("voi SCENARIO",),
-    "voi": ("tornado SCENARIO",),
+    "voi": ("tornado SCENARIO", "trial SCENARIO"),
     "price": ("report SCENARIO --with all",),
+    "severity": ("price SCENARIO",),
     "tornado": ("threshold SCENARIO --parameter WIDEST",),
     "morris": ("sobol SCENARIO",),
     "sobol": ("voi SCENARIO",),
