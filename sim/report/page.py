@@ -110,7 +110,10 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("sliders", "severity", "budget", "threshold", "twoway", "sobol", "morris")
+UNEXPECTED: Final = (
+    *("sliders", "agreement", "severity", "budget", "threshold", "twoway", "trial"),
+    *("sobol", "morris"),
+)
 """Analyses that nobody misses in a report; the sliders are part of one."""
 
 
