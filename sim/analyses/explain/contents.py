@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from sim.analyses.shared.content_parts import Amounts, Content, Number, Size, Strategy
 
