@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sim.analyses.agreement.result import agreement as agreement
     from sim.analyses.budget.result import BudgetResult as BudgetResult
     from sim.analyses.budget.result import budget as budget
+    from sim.analyses.capacity.result import CapacityResult as CapacityResult
+    from sim.analyses.capacity.result import capacity as capacity
     from sim.analyses.compare.result import CompareResult as CompareResult
     from sim.analyses.compare.result import compare as compare
     from sim.analyses.evaluations.result import EvaluationsResult as EvaluationsResult

@@ -53,6 +53,7 @@ COMMANDS: Final = (
     Command("sobol", "analyses.sobol.result", "Run a variance-based sensitivity analysis."),
     Command("morris", "analyses.morris.result", "Screen the parameters by elementary effects."),
     Command("what-if", "analyses.what_if.result", "Run the what-ifs of a scenario side by side."),
+    Command("capacity", "analyses.capacity.result", "Let patients wait for beds that are scarce."),
     Command("explore", "commands.explore", "Open a page in the browser that moves the inputs."),
     Command("check", "commands.listings", "Check a scenario, and say where it is wrong and why."),
     Command("new", "commands.authoring", "Write a scenario to begin with, each key explained."),

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sim.analyses.agreement.result import FILE_LAYOUT as AGREEMENTS
 from sim.analyses.budget.result import FILE_LAYOUT as BUDGET
+from sim.analyses.capacity.result import FILE_LAYOUT as CAPACITY
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
@@ -103,6 +104,7 @@ KINDS: Final = (
     Kind("severity", "Severity of the condition", SEVERITY),
     Kind("budget", "Budget impact", BUDGET),
     Kind("what-if", "What if", WHAT_IFS),
+    Kind("capacity", "Beds that are scarce", CAPACITY),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),
     Kind("trial", "The value of a trial", TRIAL),
