@@ -17,6 +17,7 @@ from rich.console import Console
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import ESTIMATES, CapacityAnalysis, Level, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
+from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
@@ -121,10 +122,10 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
     Raises
     ------
     UserError
-        When a file is missing or broken.
+        When a file is missing or broken, or rows of the table are.
     """
     told = stored.summary
-    levels = (
+    levels = tuple(
         Level(
             row["strategy"],
             None if math.isnan(row["beds"]) else int(row["beds"]),
@@ -132,12 +133,21 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
         )
         for row in stored.table(TABLE).astype({"beds": "float64"}).to_dict("records")
     )
+    beds = [level.beds for level in levels if level.strategy == levels[0].strategy]
+    names = strategies_of(stored.question)
+    known = [number for number in beds if number is not None]
+    whole = [*known, None] == beds and known == sorted(set(known)) and known
+    if not whole or [(each.strategy, each.beds) for each in levels] != [
+        (name, number) for name in names for number in beds
+    ]:
+        problem = "must have a row for each strategy and number of beds, and one without limit"
+        raise UserError(f"{problem}, in their order; run it again", file=stored.folder / TABLE.file)
     return CapacityAnalysis(
         with_capacity(stored.question),
         told["threshold"],
         told["replications"],
         told["patients_counted"],
-        tuple(levels),
+        levels,
     )
 
 

@@ -278,6 +278,24 @@ def test_an_answer_is_read_back_as_it_was(tmp_path):
     assert answer.summary["engine"] == "reference"
 
 
+@pytest.mark.parametrize("left_out", [0, 2, 3])
+def test_a_table_that_lacks_a_row_is_refused(tmp_path, left_out):
+    capacity(SMALL, beds="1:2", patients=20, out=tmp_path)
+    path = tmp_path / "capacity.csv"
+    head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    del rows[left_out]
+    path.write_text(head + "".join(rows), encoding="utf-8")
+    with pytest.raises(UserError, match="must have a row for each strategy and number of beds"):
+        CapacityResult.read(SMALL, tmp_path)
+
+
+def test_the_parameters_of_the_limits_are_listed_and_cited(tmp_path):
+    scenario = Scenario.load(SMALL)
+    assert "capacity.transplant_bed.median_days" in set(scenario.parameters["name"])
+    assert "Maziarz" in capacity(SMALL, beds="1", patients=20).files()["citations.txt"].decode()
+    assert not {name for name in scenario.question.used if name.startswith("capacity.")}
+
+
 def test_other_limits_are_another_question(tmp_path):
     capacity(SMALL, beds="1", patients=20, out=tmp_path)
     later = Scenario.load(SMALL).with_(capacity={"queue": "younger_first"})
