@@ -218,9 +218,13 @@ def _beds(number: int | None) -> str:
 def _how(question: Question) -> str:
     limits = limits_of(question)
     return (
-        f"{number_text(question.numbers[ARRIVALS])} patients a year begin treatment, after a warm-up "
-        f"of {limits.warm_up_years:g} years those of {limits.window_years:g} years are counted"
+        f"{number_text(question.numbers[ARRIVALS])} patients a year begin treatment; those of "
+        f"{_years(limits.window_years)} are counted, after a warm-up of {_years(limits.warm_up_years)}"
     )
+
+
+def _years(number: float) -> str:
+    return f"{number:g} year{'' if number == 1.0 else 's'}"
 
 
 def _order(question: Question) -> str:
@@ -229,7 +233,7 @@ def _order(question: Question) -> str:
     slots = limits.cell_therapy_slots
     return "; ".join(
         [
-            f"beds for allo-HCT, {limits.queue.replace('_', ' ')}",
+            f"Beds for allo-HCT, {limits.queue.replace('_', ' ')}",
             "no longest wait" if longest is None else f"longest wait {longest:g} days",
             *([] if slots is None else [f"{slots} slots for cell therapy"]),
         ]
@@ -304,8 +308,8 @@ def capacity(
     threshold
         Currency per QALY, of the net benefit; by default the middle one of the perspective.
     patients
-        Who are counted, about: so many calendars are simulated. By default the scenario's number, at
-        most 10,000.
+        Who are counted, about: so many calendars are simulated, at least 4. By default the
+        scenario's number, at most 10,000.
     seed, out, resume
         As for `tornado`.
 
@@ -316,10 +320,11 @@ def capacity(
 
     Examples
     --------
-    >>> from sim import capacity
-    >>> found = capacity("scenarios/transplant_beds.yaml", beds="8:9", patients=20)
-    >>> found.levels["beds"].tolist()
-    [8, 9, <NA>, 8, 9, <NA>]
+    >>> from sim import Scenario, capacity
+    >>> few = {"capacity.arrivals_per_year": 20}
+    >>> scenario = Scenario.load("scenarios/transplant_beds.yaml").with_(parameters=few)
+    >>> capacity(scenario, beds="1:2", patients=20).levels["beds"].tolist()
+    [1, 2, <NA>, 1, 2, <NA>]
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     folder = check_store(NAMES, out, resume=resume)
