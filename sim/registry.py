@@ -39,11 +39,14 @@ COMMANDS: Final = (
     Command("compare", "analyses.compare.result", "Compare scenarios in the same patients."),
     Command("psa", "analyses.psa.result", "Run a probabilistic sensitivity analysis."),
     Command("price", "analyses.price.result", "Find the price that meets each threshold."),
+    Command("agreement", "analyses.agreement.result", "Compare managed entry agreements."),
     Command(
         "severity", "analyses.severity.result", "Weight QALYs by the severity of the condition."
     ),
     Command("budget", "analyses.budget.result", "Estimate the budget impact by calendar year."),
     Command("voi", "analyses.voi.result", "Estimate the value of information: EVPI, EVPPI."),
+    Command("trial", "analyses.trial.result", "Estimate the value of a trial: EVSI, ENBS."),
+    Command("export", "analyses.export.result", "Write the draws for R, SAVI, Excel or Word."),
     Command("tornado", "analyses.tornado.result", "Run a one-way sensitivity analysis."),
     Command("twoway", "analyses.twoway.result", "Run a two-way sensitivity analysis."),
     Command("threshold", "analyses.threshold.result", "Run a threshold analysis of one parameter."),

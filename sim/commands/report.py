@@ -22,8 +22,8 @@ ALL: Final = "all"
 USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
 KINDS: Final = (
-    *USUAL,
-    *("severity", "budget", "threshold", "twoway", "sobol", "morris", "capacity"),
+    *(*USUAL, "agreement", "severity", "budget", "threshold", "twoway"),
+    *("trial", "sobol", "morris", "capacity"),
 )
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
@@ -221,6 +221,9 @@ def _write_analyses(
         elif kind == "twoway":
             for x, y in _widest(scenario, folder, threads):
                 sim.twoway(scenario, x, y, threads=threads).write(folder)
+        elif kind == "agreement":
+            if scenario.agreements:
+                sim.agreement(scenario).write(folder)
         elif kind == "capacity":
             # Its patients share one calendar, which is simulated in one thread.
             sim.capacity(scenario).write(folder)

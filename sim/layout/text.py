@@ -154,8 +154,18 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
         *life_table_lines(question),
         *own_lines(question),
+        *agreement_lines(question),
         *capacity_lines(question),
     ]
+
+
+def agreement_lines(question: Question) -> list[tuple[str, str]]:
+    """Say that agreements under discussion are in no result that does not name them."""
+    number = sum(len(each.agreement) for each in question.scenario.strategies)
+    if not number:
+        return []
+    told = f"{number} under discussion; where none is named, results are at the price without any"
+    return [("Agreements", told)]
 
 
 CAPACITY: Final = "Capacity"

@@ -110,7 +110,10 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("sliders", "severity", "budget", "threshold", "twoway", "sobol", "morris")
+UNEXPECTED: Final = (
+    "sliders",
+    *(kind.command for kind in stored.KINDS if kind.command != "what-if"),
+)
 """Analyses that nobody misses in a report; the sliders are part of one."""
 
 

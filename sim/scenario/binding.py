@@ -29,6 +29,8 @@ from sim.scenario.severity import levels_of
 LIFETIME_YEARS: Final = 100.0
 """A lifetime horizon ends here: the youngest patient would be 118."""
 CD19: Final = "cd19"
+TRIAL: Final = "trial."
+"""Before the names of the settings of a trial, which no run reads."""
 WEIBULL: Final = "weibull"
 
 
@@ -251,7 +253,10 @@ class Inputs:
         return self._catalogue.life_tables
 
     def used(self, scenario: Scenario) -> Mapping[str, Parameter]:
-        """Return the parameters that the scenario's model and prices read, sorted by name."""
+        """Return the parameters that the scenario's model and prices read, sorted by name.
+
+        And the settings of a trial, which are read by the analysis of its value alone.
+        """
         key = scenario.model_dump_json(exclude=set(_WITHOUT_EFFECT))
         key += " ".join(sorted(given_of(scenario)))
         known = self._used.get(key)
@@ -260,7 +265,11 @@ class Inputs:
                 scenario.population, scenario.regimens, scenario.perspective
             )
             names = used_names(scenario, self._catalogue)
-            known = {name: each for name, each in selected.items() if name in names}
+            known = {
+                name: each
+                for name, each in selected.items()
+                if name in names or name.startswith(TRIAL)
+            }
             self._used[key] = known
         return known
 

@@ -23,8 +23,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sim.catalog.parameter import OwnValue
-from sim.files.schema import Part, broken_rule
+from sim.files.schema import Described, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
+from sim.scenario.agreement import Agreement, Name
 from sim.scenario.patient_columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6
-LONGEST_NAME: Final = 80
 MOST_PLACES: Final = 10_000
 LIFETIME: Final = "lifetime"
 EARLIEST_YEAR: Final = 1900
@@ -78,12 +78,6 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
     raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
 
 
-class Described(Part):
-    """A part whose keys are described in the JSON schema by the texts below them."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
 _Number = Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
 _NUMBER: Final = TypeAdapter(_Number, config=ConfigDict(strict=True))
 
@@ -111,7 +105,6 @@ def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
     return value if isinstance(value, int) else value.model_dump()
 
 
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -180,11 +173,34 @@ class Strategy(Described):
     """Care after the last regimen."""
     maintenance: bool = False
     """Whether responders go on to maintenance cycles, where the regimen has them."""
+    agreement: Mapping[Name, Agreement] = Field(default_factory=dict)
+    """Agreements with the company of a drug that are under discussion, by name; see `agreement`."""
 
     @property
     def shown_name(self) -> str:
         """The label, or the name when there is none."""
         return self.label or self.name
+
+    def agreed_regimen(self, name: str) -> str:
+        """Return the regimen whose drug an agreement is on."""
+        return self.agreement[name].regimen or self.sequence[0]
+
+    @model_validator(mode="after")
+    def _agreements_are_on_a_regimen(self) -> Self:
+        for name, agreement in self.agreement.items():
+            given = agreement.regimen
+            path = ("agreement", name, *(() if given is None else ("regimen",)))
+            if given is None and len(self.sequence) != 1:
+                problem = "must say the regimen, unless the sequence has exactly one"
+                raise broken_rule(path, problem, choices=self.sequence)
+            if given is not None and self.sequence.count(given) != 1:
+                problem = "must be a regimen that the sequence has exactly once"
+                raise broken_rule(path, problem, given, self.sequence)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _no_empty_agreement(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key != "agreement" or value}
 
 
 class Discounting(Described):

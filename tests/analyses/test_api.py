@@ -17,6 +17,7 @@ from sim import (
     Result,
     Scenario,
     UserError,
+    agreement,
     budget,
     capacity,
     compare,
@@ -29,6 +30,7 @@ from sim import (
     sobol,
     threshold,
     tornado,
+    trial,
     twoway,
     validate,
     voi,
@@ -44,6 +46,7 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+AGREED = SMALLER / "agreements.yaml"
 BEDS = SMALLER / "transplant_beds.yaml"
 ENGLAND = SMALLER / "nhs_first_salvage.yaml"
 SPENT = SMALLER / "nhs_budget_impact.yaml"
@@ -80,6 +83,10 @@ QUESTIONS = {
         ("price", BASE, *DRAWN, "--regimen", "blinatumomab"),
         lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
     ),
+    "agreement": (
+        ("agreement", AGREED, "--draws", "4", "--patients", "20", "--seed", "3"),
+        lambda: agreement(AGREED, draws=4, patients=20, seed=3),
+    ),
     "budget": (
         ("budget", SPENT, *DRAWN),
         lambda: budget(whole(SPENT), draws=4, patients=30, cached=False),
@@ -98,6 +105,24 @@ QUESTIONS = {
             draws=40,
             patients=30,
             groups={"prices": ["cost.*"]},
+            thresholds=[90_000],
+            incidence=100,
+            years=5,
+            cached=False,
+        ),
+    ),
+    "trial": (
+        (
+            *("trial", BASE, "--draws", "40", *DRAWN[2:], "--n", "10,20", "--follow-up", "12"),
+            *("--threshold", "90000", "--incidence", "100", "--years", "5", "--outcome", "hct"),
+        ),
+        lambda: trial(
+            whole(),
+            n=(10, 20),
+            outcomes=["hct"],
+            draws=40,
+            patients=30,
+            follow_up=12,
             thresholds=[90_000],
             incidence=100,
             years=5,
@@ -194,8 +219,8 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        paths = {**dict.fromkeys(("psa", "price", "voi"), BASE), "severity": ENGLAND}
-        paths |= {"budget": SPENT, "capacity": BEDS}
+        paths = {**dict.fromkeys(("psa", "price", "voi", "trial"), BASE), "severity": ENGLAND}
+        paths |= {"budget": SPENT, "agreement": AGREED, "capacity": BEDS}
         path = paths.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
@@ -527,6 +552,7 @@ def test_every_public_name_is_there():
 def test_every_result_has_a_short_name_and_a_summary(name, found):
     assert isinstance(found(name), Result)
     named = {"validate": "tower", "severity": ENGLAND.stem, "budget": SPENT.stem}
+    named["agreement"] = AGREED.stem
     named["capacity"] = BEDS.stem
     of = named.get(name, "first_salvage")
     assert repr(found(name)) == f"<{type(found(name)).__name__} of {of}>"

@@ -40,9 +40,11 @@ what_ifs:
 SIZES = {
     "psa": ("--draws=2", "--patients=2", "--no-cache"),
     "price": ("--draws=2", "--patients=2", "--no-cache", "--regimen=blinatumomab"),
+    "agreement": ("--draws=2", "--patients=2"),
     "severity": ("--draws=2", "--patients=2", "--no-cache"),
     "budget": ("--draws=2", "--patients=2", "--no-cache"),
     "voi": ("--draws=2", "--patients=2", "--no-cache"),
+    "trial": ("--n=5,6", "--draws=2", "--patients=2", "--no-cache"),
     "threshold": ("--parameter=cost.blinatumomab.vial",),
     "twoway": ("--x=cost.blinatumomab.vial", "--y=cost.inpatient_day", "--steps=2"),
     "sobol": ("--draws=2",),
@@ -57,9 +59,11 @@ NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache")
 SLOW = (
     "psa",
     "price",
+    "agreement",
     "severity",
     "budget",
     "voi",
+    "trial",
     "tornado",
     "sobol",
     "morris",

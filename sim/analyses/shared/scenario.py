@@ -163,6 +163,15 @@ class Scenario:
         return tuple(strategy.name for strategy in self._loaded.scenario.strategies)
 
     @property
+    def agreements(self) -> tuple[tuple[str, str], ...]:
+        """Strategies and names of the agreements under discussion."""
+        return tuple(
+            (strategy.name, name)
+            for strategy in self._loaded.scenario.strategies
+            for name in strategy.agreement
+        )
+
+    @property
     def comparator(self) -> str:
         """The strategy that the others are compared with."""
         return self._loaded.scenario.comparator_name
