@@ -136,7 +136,7 @@ def read_trial(stored: Stored) -> Trial:
             outcomes=tuple(told["outcomes"]),
             sizes=tuple(told["sizes"]),
             settings=_read_settings(stored),
-            discount_rate=told["discount_rate"],
+            discount_rate=stored.question.discount_rates[0],
         ),
         evpi={threshold: estimate_of(each["evpi"]) for threshold, each in bounds.items()},
         evppi={
