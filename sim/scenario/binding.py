@@ -182,7 +182,8 @@ def _used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
     )
     model = build(numbers, settings_of(scenario), plans, life_tables, names)
     values = Values(numbers, scenario.setting, names)
-    return model.used | names_priced(scenario, deliveries_of(scenario, catalogue), numbers, values)
+    priced = names_priced(scenario, deliveries_of(scenario, catalogue), numbers, values)
+    return model.used | priced | capacity_names(scenario)
 
 
 def names_priced(
@@ -196,6 +197,23 @@ def names_priced(
     thresholds_of(scenario, numbers, values)
     levels_of(numbers, values)
     return values.used
+
+
+BEDS: Final = "capacity.transplant_bed"
+SLOTS: Final = "capacity.cell_therapy_slot"
+ARRIVALS: Final = "capacity.arrivals_per_year"
+BRIDGING_RATIO: Final = "capacity.bridging.relapse_time_ratio"
+BRIDGING_COST: Final = "cost.bridging_per_month"
+STAY: Final = ("median_days", "shape")
+
+
+def capacity_names(scenario: Scenario) -> frozenset[str]:
+    """Return the names that the shared places of a scenario read; none where there is no limit."""
+    if scenario.capacity is None:
+        return frozenset()
+    places = [BEDS] if scenario.capacity.cell_therapy_slots is None else [BEDS, SLOTS]
+    stays = {f"{place}.{name}" for place in places for name in STAY}
+    return frozenset({ARRIVALS, BRIDGING_RATIO, BRIDGING_COST, *stays})
 
 
 _WITHOUT_EFFECT: Final = frozenset(

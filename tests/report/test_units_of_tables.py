@@ -2,6 +2,8 @@
 
 import pytest
 
+from sim.analyses.agreement import analysis as agreement
+from sim.analyses.capacity.result import TABLE as CAPACITY
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files
@@ -31,6 +33,11 @@ DOCUMENTED = {
             *run_columns.TABLES.values(),
             price.TABLE,
             price.CURVE_TABLE,
+            agreement.DEALS,
+            agreement.RISKS,
+            agreement.BREAK_EVENS,
+            agreement.DRAWS,
+            agreement.LEDGER,
             voi.TABLE,
             TRIAL,
             voi.CURVE_TABLE,
@@ -40,6 +47,7 @@ DOCUMENTED = {
             threshold.TABLE,
             MORRIS,
             WHAT_IFS,
+            CAPACITY,
             VALIDATION,
         )
     },
@@ -56,6 +64,8 @@ GENERIC = {
     "nmb",
     "threshold",
     "price_per_vial",
+    "paid",
+    "price",
     "outcome_low",
     "mu_star",
 }
