@@ -39,11 +39,13 @@ COMMANDS: Final = (
     Command("compare", "analyses.compare.result", "Compare scenarios in the same patients."),
     Command("psa", "analyses.psa.result", "Run a probabilistic sensitivity analysis."),
     Command("price", "analyses.price.result", "Find the price that meets each threshold."),
+    Command("agreement", "analyses.agreement.result", "Compare managed entry agreements."),
     Command(
         "severity", "analyses.severity.result", "Weight QALYs by the severity of the condition."
     ),
     Command("budget", "analyses.budget.result", "Estimate the budget impact by calendar year."),
     Command("voi", "analyses.voi.result", "Estimate the value of information: EVPI, EVPPI."),
+    Command("trial", "analyses.trial.result", "Estimate the value of a trial: EVSI, ENBS."),
     Command("export", "analyses.export.result", "Write the draws for R, SAVI, Excel or Word."),
     Command("tornado", "analyses.tornado.result", "Run a one-way sensitivity analysis."),
     Command("twoway", "analyses.twoway.result", "Run a two-way sensitivity analysis."),
@@ -51,6 +53,7 @@ COMMANDS: Final = (
     Command("sobol", "analyses.sobol.result", "Run a variance-based sensitivity analysis."),
     Command("morris", "analyses.morris.result", "Screen the parameters by elementary effects."),
     Command("what-if", "analyses.what_if.result", "Run the what-ifs of a scenario side by side."),
+    Command("capacity", "analyses.capacity.result", "Let patients wait for beds that are scarce."),
     Command("explore", "commands.explore", "Open a page in the browser that moves the inputs."),
     Command("check", "commands.listings", "Check a scenario, and say where it is wrong and why."),
     Command("new", "commands.authoring", "Write a scenario to begin with, each key explained."),

@@ -39,9 +39,14 @@ OPTIONS = {
     "compare": "name patients seed out threads json",
     "psa": "draws patients se seed out resume cache no-cache threads json",
     "price": "regimen draws patients seed out cache no-cache threads json",
+    "agreement": "draws patients seed out json",
     "severity": "draws patients seed out cache no-cache threads json",
     "budget": "draws patients seed out cache no-cache threads json",
     "voi": "draws patients seed threshold group incidence years top out cache no-cache threads json",
+    "trial": (
+        "n arm outcome follow-up cost incidence years threshold "
+        "draws patients seed out cache no-cache threads json"
+    ),
     "export": "to from draws patients seed out cache no-cache threads json",
     "tornado": "outcome threshold strategy top components patients seed out resume threads json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads json",
@@ -51,6 +56,7 @@ OPTIONS = {
         "outcome threshold strategy groups trajectories top patients seed out resume threads json"
     ),
     "what-if": "threshold patients seed out resume threads json",
+    "capacity": "beds threshold patients seed out resume json",
     "check": "",
     "new": "population perspective sequence",
     "schema": "",

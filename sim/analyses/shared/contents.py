@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
+from sim.analyses.trial.design import OUTCOMES
 from sim.errors import NOT_GIVEN, UserError
 from sim.files.documents import dotted
 from sim.files.schema import Part, broken_rule, mistakes_in
@@ -21,7 +22,8 @@ from sim.simulation.question import Question
 
 def _known(kind: str, value: str, info: ValidationInfo) -> str:
     question = cast("Question", info.context)
-    names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
+    known = {"strategy": strategies_of(question), "outcome of a trial": tuple(OUTCOMES)}
+    names = known.get(kind, tuple(question.numbers))
     if value not in names:
         raise broken_rule((), f"no such {kind} in this scenario", value, names)
     return value
@@ -34,6 +36,7 @@ def strategies_of(question: Question) -> tuple[str, ...]:
 
 Strategy = Annotated[str, AfterValidator(partial(_known, "strategy"))]
 Parameter = Annotated[str, AfterValidator(partial(_known, "parameter"))]
+Reported = Annotated[str, AfterValidator(partial(_known, "outcome of a trial"))]
 Number = float | None
 """A number; null where it cannot be estimated."""
 Size = Annotated[int, Field(ge=1)]
@@ -243,6 +246,14 @@ class Price(Heading):
     probability_most_cost_effective: list[Chances]
 
 
+class Agreement(Heading):
+    """agreement.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+
+
 class Cutoffs(Content):
     """A level of severity."""
 
@@ -311,6 +322,44 @@ class Voi(Heading):
     population: Facing | None
 
 
+class Ruled(Content):
+    """A setting of a trial."""
+
+    name: str
+    value: float
+    is_given: bool
+
+
+class Partial(Content):
+    """The value of knowing a part, as in a `PartialInformation`."""
+
+    value: float
+    se: float
+    null: float
+    null_se: float
+
+
+class Bound(Content):
+    """What a trial is worth at most, at a threshold."""
+
+    threshold: float
+    evpi: Mean
+    evppi: Partial
+
+
+class Trial(Heading):
+    """trial.json."""
+
+    draws: Size
+    arms: Annotated[list[Strategy], Field(min_length=1)]
+    outcomes: Annotated[list[Reported], Field(min_length=1)]
+    sizes: Annotated[list[Size], Field(min_length=1)]
+    discount_rate: float
+    settings: list[Ruled]
+    informed_parameters: Size
+    bounds: Annotated[list[Bound], Field(min_length=1)]
+
+
 class Target(Heading):
     """An outcome of a strategy against the comparator, of an analysis of one number."""
 
@@ -377,6 +426,14 @@ class Threshold(Heading):
     linear: bool
     decisions: list[Choice]
     grid: list[Means]
+
+
+class Capacity(Heading):
+    """capacity.json."""
+
+    threshold: float
+    replications: Size
+    patients_counted: int
 
 
 class WhatIfs(Heading):
@@ -494,12 +551,15 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "summary.json": Run,
     "psa.json": Psa,
     "price.json": Price,
+    "agreement.json": Agreement,
     "severity.json": Severity,
     "budget.json": Budget,
     "voi.json": Voi,
+    "trial.json": Trial,
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
     "threshold.json": Threshold,
+    "capacity.json": Capacity,
     "scenarios.json": WhatIfs,
     "sobol.json": Sobol,
     "morris.json": Morris,
