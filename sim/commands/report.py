@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
-KINDS: Final = (*USUAL, "agreement", "severity", "budget", "threshold", "twoway", "sobol", "morris")
+KINDS: Final = (
+    *(*USUAL, "agreement", "severity", "budget", "threshold", "twoway"),
+    *("trial", "sobol", "morris", "capacity"),
+)
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
 TYPICAL: Final = (
@@ -218,6 +221,9 @@ def _write_analyses(
         elif kind == "agreement":
             if scenario.agreements:
                 sim.agreement(scenario).write(folder)
+        elif kind == "capacity":
+            if question.scenario.capacity is not None:
+                sim.capacity(scenario).write(folder)
         elif kind != "what-if" or question.loaded.scenario.what_ifs:
             analysis = getattr(sim, kind.replace("-", "_"))
             analysis(scenario, threads=threads).write(folder)

@@ -112,13 +112,7 @@ SECTIONS: Final = (
 )
 UNEXPECTED: Final = (
     "sliders",
-    "agreement",
-    "severity",
-    "budget",
-    "threshold",
-    "twoway",
-    "sobol",
-    "morris",
+    *(kind.command for kind in stored.KINDS if kind.command != "what-if"),
 )
 """Analyses that nobody misses in a report; the sliders are part of one."""
 
@@ -135,6 +129,8 @@ def sections(results: Results, analyses: Analyses) -> list[Found]:
     absent = set(UNEXPECTED)
     if not results.question.loaded.scenario.what_ifs:
         absent.add("what-if")
+    if results.question.loaded.scenario.capacity is None:
+        absent.add("capacity")
     found = [Found(each, each.read(results, analyses)) for each in SECTIONS]
     return [
         each

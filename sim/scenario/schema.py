@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6
+MOST_PLACES: Final = 10_000
 LIFETIME: Final = "lifetime"
 EARLIEST_YEAR: Final = 1900
 LATEST_YEAR: Final = 2200
@@ -46,6 +47,13 @@ Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
 """Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
+Queue = Literal[
+    "first_come",
+    "mrd_negative_first",
+    "mrd_positive_first",
+    "earlier_line_first",
+    "younger_first",
+]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
@@ -231,6 +239,26 @@ class Switches(Described):
     """The rest of a vial is given to another patient, and not paid for."""
 
 
+class Capacity(Described):
+    """Places shared by all patients, who enter over calendar time and wait where none is free.
+
+    The command ``capacity`` alone has the limits; under all others nobody waits.
+    """
+
+    transplant_beds: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    """Beds for allo-HCT; by default there is no limit."""
+    cell_therapy_slots: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    """Patients whose cells are made or infused at the same time; by default there is no limit."""
+    queue: Queue = "first_come"
+    """Who is next when a place falls free; among equals, who has waited longest."""
+    longest_wait_days: Positive | None = None
+    """Days of waiting after which the treatment is not offered any more; by default for ever."""
+    warm_up_years: _Years = 1.0
+    """Years of arrivals before the patients who are counted, and again after them."""
+    window_years: _Years = 2.0
+    """Years in which the patients enter who are counted."""
+
+
 class Budget(Described):
     """How many patients there are year by year, and which strategy they get."""
 
@@ -359,6 +387,8 @@ class Scenario(Described):
     """Structural assumptions."""
     life_table: str | None = None
     """Background mortality: a name in the catalogue or a CSV file; by default the perspective's."""
+    capacity: Capacity | None = None
+    """Beds and slots that all patients share, for the command `capacity`; by default no limit."""
     subgroups: Mapping[str, Bands] = Field(default_factory=dict)
     """Characteristics by which results are given too: true, or for an amount the bounds of bands."""
     budget: Budget | None = None

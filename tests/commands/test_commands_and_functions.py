@@ -43,6 +43,11 @@ OPTIONS = {
     "severity": "draws patients seed out cache no-cache threads json",
     "budget": "draws patients seed out cache no-cache threads json",
     "voi": "draws patients seed threshold group incidence years top out cache no-cache threads json",
+    "trial": (
+        "n arm outcome follow-up cost incidence years threshold "
+        "draws patients seed out cache no-cache threads json"
+    ),
+    "export": "to from draws patients seed out cache no-cache threads json",
     "tornado": "outcome threshold strategy top components patients seed out resume threads json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads json",
     "threshold": "parameter range patients seed out resume threads json",
@@ -51,6 +56,7 @@ OPTIONS = {
         "outcome threshold strategy groups trajectories top patients seed out resume threads json"
     ),
     "what-if": "threshold patients seed out resume threads json",
+    "capacity": "beds threshold patients seed out resume json",
     "check": "",
     "new": "population perspective sequence",
     "schema": "",
@@ -135,7 +141,7 @@ def test_former_names_are_of_commands_that_there_are():
 def test_every_analysis_is_a_function_and_its_answer_a_class():
     functions = {name for name in sim.__all__ if inspect.isfunction(getattr(sim, name))}
     assert {COMMANDS[name].function for name in ANALYSES} == functions
-    assert len(ANALYSES) == 18
+    assert len(ANALYSES) == 21
     for name in ANALYSES:
         result = COMMANDS[name].result
         assert getattr(sim, result).COMMAND == name

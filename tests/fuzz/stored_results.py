@@ -28,6 +28,7 @@ READERS = {
     "price": sim.PriceResult,
     "agreement": sim.AgreementResult,
     "voi": sim.VoiResult,
+    "trial": sim.TrialResult,
     "tornado": sim.TornadoResult,
     "threshold": sim.ThresholdResult,
     "scenarios": sim.WhatIfResult,
@@ -47,6 +48,7 @@ OF_THE_READER = {
     "voi": ("voi.json", "voi.csv", "evpi.csv"),
     **{name: (f"{name}.json", f"{name}.csv") for name in ("tornado", "threshold", "scenarios")},
     **{name: (f"{name}.json", f"{name}.csv") for name in ("twoway", "sobol", "morris")},
+    "trial": ("trial.json", "trial.csv"),
 }
 """The files that each of them reads."""
 MORE_OF_A_REPORT = (
@@ -77,6 +79,7 @@ def write_results(folder):
     sim.run(asked, trace=2, threads=1).write(folder)
     sim.psa(asked, **drawn).write(folder)
     sim.voi(asked, thresholds=[250_000], **drawn).write(folder)
+    sim.trial(asked, n="5,6", thresholds=[250_000], **drawn).write(folder)
     sim.price(asked, "blinatumomab", **drawn).write(folder)
     sim.agreement(asked, draws=2, patients=20).write(folder)
     sim.tornado(asked, threads=1).write(folder)

@@ -53,7 +53,7 @@ def names_in_the_catalogue():
 def reference():
     parts = (
         *("Strategy", *AGREEMENTS),
-        *("PatientsFile", "Discounting", "Switches", "Budget", "WhatIf", "OwnNumber"),
+        *("PatientsFile", "Discounting", "Switches", "Capacity", "Budget", "WhatIf", "OwnNumber"),
     )
     lines = [
         "# The keys of a scenario",
@@ -86,12 +86,8 @@ def test_reference_is_made_from_the_schema():
 
 def test_every_key_has_a_description():
     for name in (
-        "Strategy",
-        *AGREEMENTS,
-        "PatientsFile",
-        "Discounting",
-        "Switches",
-        "Budget",
+        *("Strategy", *AGREEMENTS),
+        *("PatientsFile", "Discounting", "Switches", "Capacity", "Budget"),
         "OwnNumber",
     ):
         for key, value in SCHEMA["$defs"][name]["properties"].items():

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import takewhile
+from itertools import repeat, takewhile
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -120,14 +120,17 @@ class Samples:
         self._together = together
         self._desk: Desk | None = None
 
-    def __call__(self, questions: Sequence[Question]) -> Iterator[Sample]:
-        """Yield the sample of each question."""
+    def __call__(
+        self, questions: Sequence[Question], first_patients: Sequence[int] | None = None
+    ) -> Iterator[Sample]:
+        """Yield the sample of each question, in patients from 0 on or from a number of its own."""
         waiting = list(questions)
+        firsts = list(first_patients or [0] * len(waiting))
         while waiting:
             desk = self._desk_for(waiting[0])
             alike = list(takewhile(partial(_alike, desk.question), waiting))[: desk.size]
-            yield from self._simulated(desk, alike)
-            waiting = waiting[len(alike) :]
+            yield from self._simulated(desk, alike, firsts[: len(alike)])
+            waiting, firsts = waiting[len(alike) :], firsts[len(alike) :]
 
     def _desk_for(self, question: Question) -> Desk:
         # Imported here: reading results does not need the compiler.
@@ -140,7 +143,9 @@ class Samples:
             self._desk = Desk(question, bound, self._together or sets_of_a_task(question))
         return self._desk
 
-    def _simulated(self, desk: Desk, questions: Sequence[Question]) -> Iterator[Sample]:
+    def _simulated(
+        self, desk: Desk, questions: Sequence[Question], firsts: Sequence[int]
+    ) -> Iterator[Sample]:
         horizon = desk.question.settings.horizon_days
         parts: list[dict[str, list[Array]]] = [
             {name: [] for name in self._readers} for _ in questions
@@ -150,8 +155,7 @@ class Samples:
             for name, read in self._readers.items():
                 parts[place][name].append(read(rows, amounts, horizon))
 
-        same_patients = [0] * len(questions)
-        batch = desk.simulate(questions, same_patients, keep if self._readers else None)
+        batch = desk.simulate(questions, firsts, keep if self._readers else None)
         means = batch.tally.sums.values[:, :, DISCOUNTED] / desk.question.patients
         for question, found, mean in zip(questions, parts, means, strict=True):
             columns = {name: np.concatenate(each) for name, each in found.items()}
@@ -174,6 +178,7 @@ def each_question(
     columns: Sequence[str],
     measure: Callable[[Sample], Result],
     *,
+    first_patients: Iterable[int] = repeat(0),
     threads: int | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[Result]:
@@ -187,6 +192,8 @@ def each_question(
         Columns stored of each patient for `measure`.
     measure
         Called in the thread that simulated; its result should be small.
+    first_patients
+        Number of the first patient of each question.
     threads
         Questions simulated at the same time; by default as many as there are processors.
     progress
@@ -201,14 +208,15 @@ def each_question(
     for _ in range(number):
         free.put(Samples(columns))
 
-    def work(asks: Sequence[Callable[[], Question]]) -> list[Result]:
+    def work(asks: Sequence[tuple[Callable[[], Question], int]]) -> list[Result]:
         samples = free.get()
         try:
-            return [measure(found) for found in samples([ask() for ask in asks])]
+            found = samples([ask() for ask, _ in asks], [first for _, first in asks])
+            return [measure(each) for each in found]
         finally:
             free.put(samples)
 
-    tasks = batches(iter(asked), MOST_SETS, number)
+    tasks = batches(zip(asked, first_patients, strict=False), MOST_SETS, number)
     for done in in_order(work, tasks, threads=number, ahead=AHEAD):
         for each in done:
             progress(1)
