@@ -141,7 +141,7 @@ def test_former_names_are_of_commands_that_there_are():
 def test_every_analysis_is_a_function_and_its_answer_a_class():
     functions = {name for name in sim.__all__ if inspect.isfunction(getattr(sim, name))}
     assert {COMMANDS[name].function for name in ANALYSES} == functions
-    assert len(ANALYSES) == 18
+    assert len(ANALYSES) == 21
     for name in ANALYSES:
         result = COMMANDS[name].result
         assert getattr(sim, result).COMMAND == name
