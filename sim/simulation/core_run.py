@@ -298,6 +298,14 @@ def draw_for_set(
     return shared
 
 
+def leave_out_needless(sets: Sets, observables: Data, keys: Data, body: Data) -> None:
+    """Leave out the draws that no parameter set needs."""
+    aged = False
+    for k in range(len(sets.tariffs)):
+        aged = aged or sets.tariffs[k].capped
+    find_needless(sets.rules, sets.regimens, aged, len(observables) > 0, keys, body)
+
+
 def take_given(body: Data, given: Data, k: int, done: int, block: int) -> None:
     """Copy what is given of a block's patients under the parameter set `k`, where anything is."""
     if given.shape[1] > 0:
@@ -330,10 +338,7 @@ def run_unit(
     are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
-    aged = False
-    for k in range(firsts.shape[0]):
-        aged = aged or sets.tariffs[k].capped
-    find_needless(sets.rules, sets.regimens, aged, len(observables) > 0, keys, body)
+    leave_out_needless(sets, observables, keys, body)
     done = 0
     while done < count:
         block = min(most, count - done)
