@@ -22,7 +22,7 @@ from bench.workloads import SCENARIOS, core_run
 from sim import __version__
 from sim.simulation.question import ask
 
-FILE = Path("bench_history.jsonl")
+FILE = Path(__file__).with_name("history.jsonl")
 PATIENTS = 40_960
 ROUNDS = 5
 BESIDE = (OURS, "plain_numpy")

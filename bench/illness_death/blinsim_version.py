@@ -9,10 +9,11 @@ import math
 from pathlib import Path
 
 from bench.illness_death.parameters import DAYS_PER_MONTH, Estimate
-from sim.simulation.parameter_sets import run_sets
+from sim.simulation.parameter_sets import run_batches
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run as simulate
-from sim.simulation.tally import COST, LIFE_YEARS, QALY, value_of
+from sim.simulation.tally import COST, QALY
+from sim.simulation.tally_estimates import LIFE_YEARS, mean_of
 
 SCENARIO = Path(__file__).with_name("scenario.yaml")
 REGIMENS = {"A": "salvage_chemotherapy", "B": "inotuzumab"}
@@ -22,6 +23,8 @@ OUTCOMES = {
     "qalys": (QALY, True),
     "cost": (COST, True),
 }
+MANY = 4
+"""Axes of the sums of many sets: set, strategy, undiscounted or discounted, value."""
 
 
 @functools.cache
@@ -69,25 +72,36 @@ def logit(p):
     return math.log(p / (1.0 - p))
 
 
-def estimates(simulation):
-    tally = simulation.tally
-    strategies = simulation.question.scenario.strategies
-    return {
-        strategy.name: {
-            outcome: Estimate(*value_of(tally, s, column, discounted=discounted))
-            for outcome, (column, discounted) in OUTCOMES.items()
+def estimates(question, tally):
+    """Return the estimates of a tally, or a list of them where it is of many sets."""
+    sums = tally.sums
+    every = mean_of(sums.values, sums.squares, tally.patients)
+    names = [strategy.name for strategy in question.scenario.strategies]
+    means, errors = every.mean.tolist(), every.se.tolist()
+
+    def of(mean, se):
+        return {
+            name: {
+                outcome: Estimate(mean[s][discounted][column], se[s][discounted][column])
+                for outcome, (column, discounted) in OUTCOMES.items()
+            }
+            for s, name in enumerate(names)
         }
-        for s, strategy in enumerate(strategies)
-    }
+
+    if every.mean.ndim == MANY:
+        return [of(mean, se) for mean, se in zip(means, errors, strict=True)]
+    return of(means, errors)
 
 
 def run(parameters, n, seed):
     """Simulate `n` patients under both arms."""
     asked = with_numbers(question(n, seed), numbers(parameters))
-    return estimates(simulate(asked, keep_patients=False, threads=1))
+    return estimates(asked, simulate(asked, keep_patients=False, threads=1).tally)
 
 
 def psa(sets, n, seed):
     """Simulate the same `n` patients under each parameter set."""
     wanted = (numbers(parameters) for parameters in sets)
-    return [estimates(done) for done in run_sets(question(n, seed), wanted, threads=1)]
+    asked = question(n, seed)
+    batches = run_batches(asked, wanted, threads=1)
+    return [one for batch in batches for one in estimates(asked, batch.tally)]
