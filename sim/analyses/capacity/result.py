@@ -17,7 +17,7 @@ from rich.console import Console
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import ESTIMATES, CapacityAnalysis, Level, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
-from sim.analyses.shared.contents import strategies_of
+from sim.analyses.shared.content_parts import strategies_of
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
