@@ -139,12 +139,15 @@ def report(
 def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
     """Refuse analyses that the scenario or its perspective has no numbers for, before any work."""
     from sim.analyses.budget.analysis import plan_of
+    from sim.analyses.capacity.result import beds_asked
     from sim.analyses.severity.analysis import levels_for
 
     if "severity" in kinds:
         levels_for(scenario.question)
     if "budget" in kinds:
         plan_of(scenario.question)
+    if "capacity" in kinds:
+        beds_asked(scenario.question, None)
 
 
 def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
@@ -222,8 +225,8 @@ def _write_analyses(
             if scenario.agreements:
                 sim.agreement(scenario).write(folder)
         elif kind == "capacity":
-            if question.scenario.capacity is not None:
-                sim.capacity(scenario).write(folder)
+            # Its patients share one calendar, which is simulated in one thread.
+            sim.capacity(scenario).write(folder)
         elif kind != "what-if" or question.loaded.scenario.what_ifs:
             analysis = getattr(sim, kind.replace("-", "_"))
             analysis(scenario, threads=threads).write(folder)

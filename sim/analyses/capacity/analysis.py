@@ -54,7 +54,8 @@ from sim.simulation.question import Question
 
 LIFE_YEARS: Final = "life_years"
 AMOUNTS: Final = (COST, QALYS, LIFE_YEARS)
-FEWEST_REPLICATIONS: Final = 2
+FEWEST_REPLICATIONS: Final = 4
+"""The spread of fewer says little."""
 MOST_LEVELS: Final = 100
 NINE_TENTHS: Final = 0.9
 UNLIMITED: Final = 0

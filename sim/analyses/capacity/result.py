@@ -17,6 +17,7 @@ from rich.console import Console
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import ESTIMATES, CapacityAnalysis, Level, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
+from sim.analyses.shared.content_parts import strategies_of
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
 from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
@@ -121,10 +122,10 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
     Raises
     ------
     UserError
-        When a file is missing or broken.
+        When a file is missing or broken, or rows of the table are.
     """
     told = stored.summary
-    levels = (
+    levels = tuple(
         Level(
             row["strategy"],
             None if math.isnan(row["beds"]) else int(row["beds"]),
@@ -132,12 +133,21 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
         )
         for row in stored.table(TABLE).astype({"beds": "float64"}).to_dict("records")
     )
+    beds = [level.beds for level in levels if level.strategy == levels[0].strategy]
+    names = strategies_of(stored.question)
+    known = [number for number in beds if number is not None]
+    whole = [*known, None] == beds and known == sorted(set(known)) and known
+    if not whole or [(each.strategy, each.beds) for each in levels] != [
+        (name, number) for name in names for number in beds
+    ]:
+        problem = "must have a row for each strategy and number of beds, and one without limit"
+        raise UserError(f"{problem}, in their order; run it again", file=stored.folder / TABLE.file)
     return CapacityAnalysis(
         with_capacity(stored.question),
         told["threshold"],
         told["replications"],
         told["patients_counted"],
-        tuple(levels),
+        levels,
     )
 
 
@@ -208,9 +218,13 @@ def _beds(number: int | None) -> str:
 def _how(question: Question) -> str:
     limits = limits_of(question)
     return (
-        f"{number_text(question.numbers[ARRIVALS])} patients a year begin treatment, after a warm-up "
-        f"of {limits.warm_up_years:g} years those of {limits.window_years:g} years are counted"
+        f"{number_text(question.numbers[ARRIVALS])} patients a year begin treatment; those of "
+        f"{_years(limits.window_years)} are counted, after a warm-up of {_years(limits.warm_up_years)}"
     )
+
+
+def _years(number: float) -> str:
+    return f"{number:g} year{'' if number == 1.0 else 's'}"
 
 
 def _order(question: Question) -> str:
@@ -219,7 +233,7 @@ def _order(question: Question) -> str:
     slots = limits.cell_therapy_slots
     return "; ".join(
         [
-            f"beds for allo-HCT, {limits.queue.replace('_', ' ')}",
+            f"Beds for allo-HCT, {limits.queue.replace('_', ' ')}",
             "no longest wait" if longest is None else f"longest wait {longest:g} days",
             *([] if slots is None else [f"{slots} slots for cell therapy"]),
         ]
@@ -294,8 +308,8 @@ def capacity(
     threshold
         Currency per QALY, of the net benefit; by default the middle one of the perspective.
     patients
-        Who are counted, about: so many calendars are simulated. By default the scenario's number, at
-        most 10,000.
+        Who are counted, about: so many calendars are simulated, at least 4. By default the
+        scenario's number, at most 10,000.
     seed, out, resume
         As for `tornado`.
 
@@ -306,10 +320,11 @@ def capacity(
 
     Examples
     --------
-    >>> from sim import capacity
-    >>> found = capacity("scenarios/transplant_beds.yaml", beds="8:9", patients=20)
-    >>> found.levels["beds"].tolist()
-    [8, 9, <NA>, 8, 9, <NA>]
+    >>> from sim import Scenario, capacity
+    >>> few = {"capacity.arrivals_per_year": 20}
+    >>> scenario = Scenario.load("scenarios/transplant_beds.yaml").with_(parameters=few)
+    >>> capacity(scenario, beds="1:2", patients=20).levels["beds"].tolist()
+    [1, 2, <NA>, 1, 2, <NA>]
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     folder = check_store(NAMES, out, resume=resume)

@@ -207,10 +207,10 @@ def test_fewer_beds_make_longer_waits_and_fewer_transplants_on_average(found):
 
 
 def test_the_number_of_calendars_follows_from_that_of_patients(question):
-    assert replications(question) == 4
-    assert replications(replace(question, patients=1)) == 2
+    assert replications(replace(question, patients=600)) == 10
+    assert replications(replace(question, patients=1)) == 4
     huge = replace(question, numbers={**question.numbers, ARRIVALS: 1e5}, patients=1)
-    assert replications(huge) == 2
+    assert replications(huge) == 4
     with pytest.raises(UserError, match="patients of a replication"):
         replications(_over(question, 10.0))
 
@@ -265,7 +265,7 @@ def test_an_interrupted_analysis_goes_on_to_the_same_bytes(tmp_path, monkeypatch
         lambda q, beds, number: simulated.append(number) or original_replicate(q, beds, number),
     )
     assert invoke(*arguments, "--out", tmp_path / "part", "--resume").exit_code == 0
-    assert simulated == [1, 2]
+    assert simulated == [1, 2, 3]
     assert contents(tmp_path / "part") == contents(tmp_path / "whole")
 
 
@@ -276,6 +276,24 @@ def test_an_answer_is_read_back_as_it_was(tmp_path):
     assert str(again) == str(answer)
     assert again.json() == answer.json()
     assert answer.summary["engine"] == "reference"
+
+
+@pytest.mark.parametrize("left_out", [0, 2, 3])
+def test_a_table_that_lacks_a_row_is_refused(tmp_path, left_out):
+    capacity(SMALL, beds="1:2", patients=20, out=tmp_path)
+    path = tmp_path / "capacity.csv"
+    head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    del rows[left_out]
+    path.write_text(head + "".join(rows), encoding="utf-8")
+    with pytest.raises(UserError, match="must have a row for each strategy and number of beds"):
+        CapacityResult.read(SMALL, tmp_path)
+
+
+def test_the_parameters_of_the_limits_are_listed_and_cited(tmp_path):
+    scenario = Scenario.load(SMALL)
+    assert "capacity.transplant_bed.median_days" in set(scenario.parameters["name"])
+    assert "Maziarz" in capacity(SMALL, beds="1", patients=20).files()["citations.txt"].decode()
+    assert not {name for name in scenario.question.used if name.startswith("capacity.")}
 
 
 def test_other_limits_are_another_question(tmp_path):
