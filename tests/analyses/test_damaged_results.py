@@ -91,6 +91,8 @@ def test_an_undamaged_analysis_is_read(name, question, folder):
         ("trial", "trial.json", ("arms",), ["blinatumomap"]),
         ("trial", "trial.json", ("outcomes",), ["qalys"]),
         ("trial", "trial.json", ("bounds", 0, "evppi"), 1.0),
+        ("trial", "trial.json", ("settings",), []),
+        ("trial", "trial.json", ("settings", 5, "value"), 0.0),
         ("price", "price.json", ("price",), True),
         (
             "price",

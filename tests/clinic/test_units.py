@@ -34,14 +34,15 @@ def test_each_sum_is_rounded_once(numbers):
 
 
 def test_the_price_of_a_course_is_that_of_sums_from_left_to_right():
-    shares = (0.1,) * len(Mix._fields)
-    prices = tuple(0.1 * 3.0**place for place in range(len(MixPrices._fields)))
+    # With these, `sum` of Python 3.12 gives another last bit.
+    shares, prices = (0.1, 0.7, 0.3, 0.2), (1000.0, 3000.0, 700.0, 23.0)
     total, weight = 0.0, 0.0
     for share, price in zip(shares, prices, strict=True):
         total, weight = total + share * price, weight + share
     found = CourseDrug(Mix(*shares), MixPrices(*prices)).price_per_cycle
     assert found == total / weight
-    assert found == pytest.approx(math.fsum(prices) / len(prices), rel=1e-14)
+    products = (share * price for share, price in zip(shares, prices, strict=True))
+    assert found == pytest.approx(math.fsum(products) / math.fsum(shares), rel=1e-14)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -50,6 +51,10 @@ def test_nothing_that_gives_results_adds_with_sum(part):
         f"{path.name}:{node.lineno}"
         for path in sorted((ROOT / "sim" / part).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sum"
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "sum"
+        # A sum of bits is one of whole numbers, which every Python adds alike.
+        and not any(isinstance(each, ast.LShift) for each in ast.walk(node))
     ]
     assert found == []

@@ -161,7 +161,9 @@ def print_agreement(console: Console, found: AgreementAnalysis) -> None:
         f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
         f"seed {question.seed}"
     )
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
+    base = (
+        f"{patients_in_words(found.base_patients)} in the base case, every input at its base value"
+    )
     said = "Agreements on the price of a drug, all in the same patients"
     print_question(
         console, question, ("Analysis", said), ("Simulated", simulated), ("Base case", base)

@@ -18,7 +18,7 @@ from sim.analyses.psa.result import CURVES, PLANE, PsaResult
 from sim.analyses.run.result import RunResult
 from sim.analyses.shared.result import Result
 from sim.layout.cells import SYMBOLS, icer, money, number, number_text
-from sim.layout.citations import citations
+from sim.layout.citations import PROGRAM, sources_used
 from sim.layout.text import DISCLAIMER, question_lines
 from sim.simulation.comparison import in_words
 from sim.simulation.question import Question
@@ -107,8 +107,16 @@ def written(material: Material) -> bytes:
     document.heading("Appendix: inputs", 1)
     _inputs(document, material)
     document.heading("Appendix: sources", 1)
-    for part in citations(question).split("\n\n"):
-        document.paragraph(" ".join(part.split()))
+    document.paragraph(PROGRAM)
+    sources = question.catalogue.sources
+    document.grid(
+        ["Source", "Citation"],
+        [
+            [key, f"{sources[key].citation} {sources[key].doi or ''}".rstrip()]
+            for key in sources_used(question)
+        ],
+        (0.25, 0.75),
+    )
     return document.content()
 
 
@@ -290,7 +298,7 @@ def _inputs(document: Document, material: Material) -> None:
         value = f"{number_text(row['value'])} {row['unit']}".rstrip()
         source = "; ".join(part for part in (row["source"], row["place"]) if part)
         rows.append([row["label"], value, ends, row["distribution"], row["status"], source])
-    document.grid(INPUT_HEADS, rows, (0.24, 0.15, 0.13, 0.17, 0.11, 0.2))
+    document.grid(INPUT_HEADS, rows, (0.2, 0.14, 0.12, 0.16, 0.13, 0.25))
 
 
 PARTS: Final[Mapping[str, str]] = {

@@ -25,6 +25,7 @@ ANALYSIS: Final = "Analysis"
 GRID: Final = "Light List Accent 1"
 TABLE_POINTS, NOTE_POINTS = 8.0, 9.0
 PICTURE_CM: Final = 16.0
+PAGE_CM: Final = (21.0, 29.7)
 FIRST_SHARE: Final = 0.4
 WRITTEN: Final = datetime(2000, 1, 1)
 """The same in every document, so that the same analysis gives the same bytes."""
@@ -43,7 +44,17 @@ class Document(Sheet):
         properties.title, properties.author = on_one_line(title)[:255], ""
         properties.created = properties.modified = WRITTEN
         self._is_heading = False
+        self._set_page()
         self.heading(title, 0)
+
+    def _set_page(self) -> None:
+        """Set a page of A4 whose text is as wide as the pictures."""
+        from docx.shared import Cm
+
+        section = self._document.sections[0]
+        section.page_width, section.page_height = Cm(PAGE_CM[0]), Cm(PAGE_CM[1])
+        margin = Cm((PAGE_CM[0] - PICTURE_CM) / 2.0)
+        section.left_margin = section.right_margin = margin
 
     def heading(self, text: str, level: int) -> None:
         """Add a heading; level 0 is the title."""
@@ -103,6 +114,8 @@ class Document(Sheet):
             Cm(PICTURE_CM * share)
             for share in shares or [FIRST_SHARE, *[others] * (len(headings) - 1)]
         ]
+        for column, width in zip(table.columns, widths, strict=True):
+            column.width = width
         for row, texts in zip(table.rows, [headings, *rows], strict=True):
             for place, (cell, text) in enumerate(zip(row.cells, texts, strict=False)):
                 cell.width = widths[place]
@@ -159,4 +172,4 @@ class Document(Sheet):
 
 def _is_number(text: str) -> bool:
     """Whether a cell holds a number, with its unit and error."""
-    return text[:1].isdigit() or text[:2].lstrip("-+−$£€<≥")[:1].isdigit()
+    return text.lstrip("-+−$£€<≥")[:1].isdigit()

@@ -24,6 +24,8 @@ from sim.registry import COMMANDS
 
 TITLES: Final = {
     "price": "Price that meets each threshold",
+    "agreement": "Managed entry agreements",
+    "trial": "Value of a trial",
     "severity": "Severity of the condition",
     "budget": "Budget impact",
     "voi": "Value of information",

@@ -297,11 +297,18 @@ class Partial(Content):
     null_se: float
 
 
+class Known(Content):
+    """The value of knowing everything, and its error."""
+
+    mean: float
+    se: float
+
+
 class Bound(Content):
     """What a trial is worth at most, at a threshold."""
 
     threshold: float
-    evpi: Mean
+    evpi: Known
     evppi: Partial
 
 
@@ -312,7 +319,6 @@ class Trial(Heading):
     arms: Annotated[list[Strategy], Field(min_length=1)]
     outcomes: Annotated[list[Reported], Field(min_length=1)]
     sizes: Annotated[list[Size], Field(min_length=1)]
-    discount_rate: float
     settings: list[Ruled]
     informed_parameters: Size
     bounds: Annotated[list[Bound], Field(min_length=1)]

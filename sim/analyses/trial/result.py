@@ -31,7 +31,15 @@ from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import sets_progress
 from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
-from sim.analyses.trial.design import OPTIONS, OUTCOMES, Design, Setting, design_of, sizes_of
+from sim.analyses.trial.design import (
+    OPTIONS,
+    OUTCOMES,
+    SETTINGS,
+    Design,
+    Setting,
+    design_of,
+    sizes_of,
+)
 from sim.analyses.trial.patients import question_of, reports
 from sim.analyses.voi.analysis import refuse_one_strategy
 from sim.analyses.voi.information import PartialInformation
@@ -120,7 +128,6 @@ def read_trial(stored: Stored) -> Trial:
             file=stored.folder / TABLE.file,
             key="best",
         )
-    settings = ((each["name"], each["value"], each["is_given"]) for each in told["settings"])
     return Trial(
         question=stored.question,
         draws=told["draws"],
@@ -128,8 +135,8 @@ def read_trial(stored: Stored) -> Trial:
             arms=tuple(told["arms"]),
             outcomes=tuple(told["outcomes"]),
             sizes=tuple(told["sizes"]),
-            settings=tuple(Setting(*each) for each in settings),
-            discount_rate=told["discount_rate"],
+            settings=_read_settings(stored),
+            discount_rate=stored.question.discount_rates[0],
         ),
         evpi={threshold: estimate_of(each["evpi"]) for threshold, each in bounds.items()},
         evppi={
@@ -141,6 +148,24 @@ def read_trial(stored: Stored) -> Trial:
         informed=told["informed_parameters"],
         table=table,
     )
+
+
+def _read_settings(stored: Stored) -> tuple[Setting, ...]:
+    """Return the settings of a stored trial, each once and as its unit allows."""
+    told = stored.summary["settings"]
+    found = tuple(Setting(each["name"], each["value"], each["is_given"]) for each in told)
+    file, parameters = stored.folder / stored.file, stored.question.parameters
+    if tuple(each.name for each in found) != SETTINGS:
+        problem = f"must be {', '.join(SETTINGS)}, in this order"
+        raise UserError(problem, file=file, key="settings")
+    for place, each in enumerate(found):
+        parameter = parameters.get(f"{TRIAL}{each.name}")
+        refused = None if each.value > 0.0 else "must be above 0"
+        if parameter is not None:
+            refused = parameter.check(each.value)
+        if refused is not None:
+            raise UserError(refused, file=file, key=f"settings[{place}].value", value=each.value)
+    return found
 
 
 def drawn_trial(found: Trial) -> Figure:

@@ -90,6 +90,18 @@ def test_single_payments_of_the_first_patients_add_up(found, base):
         )
 
 
+def test_patients_who_share_a_budget_are_counted_by_group(base):
+    """30 groups of 10: within one the payments depend on each other."""
+    sample, deals = base
+    paid = sample.paid(deals["budget"]).reshape(30, 10).sum(axis=1) / 10.0
+    found = sample.moments(deals["budget"])
+    assert found.paid_variance == pytest.approx(paid.var(ddof=1) / 30, rel=1e-9)
+    alone = sample.paid(deals["spend"])
+    assert sample.moments(deals["spend"]).paid_variance == pytest.approx(
+        alone.var(ddof=1) / 300, rel=1e-9
+    )
+
+
 # Break-even
 
 

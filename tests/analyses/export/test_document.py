@@ -77,6 +77,17 @@ def test_tables_hold_the_numbers_of_the_run_and_every_input(path, results):
     assert all(row[-1] or row[-2] in ("definition", "assumption") for row in inputs[1:])
 
 
+def test_every_source_that_an_input_names_has_its_citation(path):
+    tables = [rows_of(table) for table in docx.Document(path).tables]
+    inputs = next(table for table in tables if table[0][0] == "Input" and len(table[0]) == 6)
+    cited = {row[0]: row[1] for row in tables[-1][1:]}
+    catalogue = sim.Scenario.load(MAIN).question.catalogue.sources
+    named = {word for row in inputs[1:] for word in row[-1].split("; ") if word in catalogue}
+    assert len(named) > 20
+    assert named <= set(cited)
+    assert all(cited[key].startswith(catalogue[key].citation) for key in named)
+
+
 def test_analyses_beside_the_run_are_shown(path):
     assert headings(docx.Document(path), 3) == ["One-way sensitivity analysis"]
 

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from click.testing import CliRunner
 import sim
 from sim.analyses.export import draws as export_draws
 from sim.analyses.export.draws import FEWEST_VALUES, draw_tables, harmless
-from sim.analyses.export.result import SCRIPTS, names_of
+from sim.analyses.export.result import SCRIPTS, UNWRITTEN, names_of
 from sim.analyses.psa.acceptability import ceac
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
@@ -178,7 +180,7 @@ def test_noise_is_that_of_the_analysis_and_the_warning_gives_the_command(results
     shares = found.tables["noise"].set_index("quantity")["noise_share"]
     assert shares["qalys"] == gain.splits["qalys"].noise_share
     assert shares["nmb"].tolist() == [each.noise_share for each in gain.nmb.values()]
-    (warning,) = found.notes
+    warning, _ = found.notes
     assert "more than 10%" in warning
     assert f"--to voi --draws {DRAWS} --patients " in warning
 
@@ -196,7 +198,12 @@ def test_the_patients_of_the_command_leave_little_noise(results):
 def test_quiet_draws_give_no_warning():
     found = sim.export(MAIN, to="r", draws=30, patients=20_000, cached=False)
     assert found.tables["noise"]["noise_share"].max() < 0.1
-    assert found.notes == ()
+    assert found.notes == (UNWRITTEN,)
+
+
+def test_a_command_without_a_folder_says_that_nothing_is_written(results, tmp_path):
+    assert UNWRITTEN in said("--to", "excel", "--from", results).stderr
+    assert UNWRITTEN not in said("--to", "r", "--from", results, "--out", tmp_path).stderr
 
 
 def test_the_evpi_of_the_draws_is_above_that_without_noise(results):
@@ -295,10 +302,39 @@ def test_r_reads_the_draws_and_finds_our_acceptability_and_evpi(results, tmp_pat
 
 @needs_r
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("to", "calls"),
+    [
+        ("bcea", {"bcea", "summary.bcea", "ceplane.plot", "ceac.plot", "evi.plot"}),
+        ("dampack", {"make_psa_obj", "plot.psa", "plot.ceac", "plot.evpi"}),
+        ("voi", {"evpi", "evppi"}),
+        ("hesim", {"cea", "cea_pw"}),
+    ],
+)
+def test_scripts_call_functions_and_arguments_of_their_packages(to, calls, results, tmp_path):
+    """With stand-ins that have the arguments of the references; the packages are not on Debian."""
+    sim.export(MAIN, to=to, from_=results, out=tmp_path)
+    stand_ins = Path(__file__).with_name("stand_ins.R").as_posix()
+    code = f'source("{stand_ins}"); source("{to}.R")'
+    if to == "hesim" and not has_package("mgcv"):
+        pytest.skip("mgcv is not installed")
+    ran = subprocess.run(
+        [R, "-e", code], cwd=tmp_path, check=True, capture_output=True, encoding="utf-8"
+    )
+    assert calls <= set(re.findall(r"called (\S+)", ran.stdout))
+    assert "EVPPI per patient at" in ran.stdout
+
+
+def has_package(name):
+    found = subprocess.run([R, "-e", f"library({name})"], check=False, capture_output=True)
+    return found.returncode == 0
+
+
+@needs_r
+@pytest.mark.slow
 def test_the_script_in_base_r_runs(results, tmp_path):
     sim.export(MAIN, to="r", from_=results, out=tmp_path)
-    has_mgcv = subprocess.run([R, "-e", "library(mgcv)"], check=False, capture_output=True)
-    if has_mgcv.returncode:
+    if not has_package("mgcv"):
         pytest.skip("mgcv is not installed")
     ran = subprocess.run(
         [R, "r.R"], cwd=tmp_path, check=True, capture_output=True, encoding="utf-8"

@@ -21,7 +21,8 @@ settings <- read.csv("settings.csv", colClasses = "character")
 setting <- function(name) settings$value[settings$setting == name]
 
 strategies <- colnames(costs)
-comparator <- match(setting("comparator"), strategies)
+# A double: BCEA takes no integer.
+comparator <- as.numeric(match(setting("comparator"), strategies))
 currency <- setting("currency")
 thresholds <- as.numeric(setting("threshold"))
 # EVPPI is given where information is worth most.
