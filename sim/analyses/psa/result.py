@@ -41,9 +41,11 @@ from sim.analyses.psa.stored_draws import read_psa
 from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.arguments import (
     Cached,
+    Cluster,
     Draws,
     Option,
     Out,
+    Part,
     PatientsPerDraw,
     Positive,
     Seed,
@@ -63,6 +65,7 @@ from sim.analyses.shared.results import (
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
 from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.work import check_store, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
@@ -452,6 +455,8 @@ def psa(
     resume: bool = False,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> PsaResult:
     """Run a probabilistic sensitivity analysis: the answer under the uncertainty of the inputs.
 
@@ -471,7 +476,7 @@ def psa(
     se
         Wanted standard error of the mean net monetary benefit at the middle threshold, in
         currency; by default 2.5 % of its standard deviation between draws.
-    seed, out, resume, threads
+    seed, out, resume, threads, cluster, part
         As for `tornado`.
     cached
         Use cached results, and cache these.
@@ -492,30 +497,39 @@ def psa(
     chosen = asked(scenario, seed=seed)
     folder = None if out is None else Path(out)
     question = chosen.question
-    _check_folder(folder, resume=resume)
-    work = Work(threads, cached=cached, bar=patients_progress)
-    size = chosen_size(question, work, draws=draws, patients=patients, se=se)
-    return PsaResult(chosen, _answered(question, size, work, folder, resume=resume))
+    _check_folder(folder, resume=resume, part=part)
+    with spread(cluster):
+        work = Work(threads, cached=cached, bar=patients_progress)
+        size = chosen_size(question, work, draws=draws, patients=patients, se=se)
+        # A part has no results of its own to be cached.
+        work = replace(work, cached=cached and part is None)
+        found = _answered(question, size, work, folder, resume=resume, part=part)
+    return PsaResult(chosen, found)
 
 
 def _answered(
-    question: Question, size: Size, work: Work, folder: Path | None, *, resume: bool
+    question: Question,
+    size: Size,
+    work: Work,
+    folder: Path | None,
+    *,
+    resume: bool,
+    part: str | None,
 ) -> Answer:
     """Return the answer, with its files in the folder if there is one."""
     asked = replace(question, patients=size.patients)
-    with _chunks(asked, size.draws, folder, resume=resume) as chunks:
+    with _chunks(asked, size.draws, folder, resume=resume, part=part) as chunks:
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
         if chunks is not None:
             chunks.finish(beside_others(chunks.folder, PsaResult.COMMAND, psa_files(found)))
     return found
 
 
-def _check_folder(folder: Path | None, *, resume: bool) -> None:
+def _check_folder(folder: Path | None, *, resume: bool, part: str | None) -> None:
     """Refuse a folder that cannot take the results, or none where one is to be continued."""
+    check_store(NAMES, folder, resume=resume, part=part)
     if folder is not None:
-        check_unfinished(folder, NAMES, resume=resume)
-    elif resume:
-        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+        check_unfinished(folder, NAMES, resume=resume or part is not None)
 
 
 def chosen_size(
@@ -537,9 +551,9 @@ def chosen_size(
 
 
 def _chunks(
-    question: Question, draws: int, folder: Path | None, *, resume: bool
+    question: Question, draws: int, folder: Path | None, *, resume: bool, part: str | None
 ) -> AbstractContextManager[Chunks | None]:
     if folder is None:
         return nullcontext()
     asked = manifest(question, draws, question.scenario.number_of_patients)
-    return opened(folder, asked, NAMES, resume=resume)
+    return opened(folder, asked, NAMES, resume=resume, part=part)

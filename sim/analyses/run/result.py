@@ -12,10 +12,20 @@ import numpy as np
 
 from sim.analyses.run import tables
 from sim.analyses.run import tables as files
-from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threads, Whole, checked
+from sim.analyses.shared.arguments import (
+    Cluster,
+    Option,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    Whole,
+    checked,
+)
 from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.work import enough_memory, spread
 from sim.errors import UserError
 from sim.layout.run_columns import EVENTS, SUBGROUP_VALUES, SUBGROUPS
 from sim.simulation import run as study
@@ -192,6 +202,7 @@ def run(
     patients_out: str | Path | None = None,
     out: Out = None,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> RunResult:
     """Simulate every strategy of a scenario in the same patients.
 
@@ -218,6 +229,9 @@ def run(
         Write tables, summary, provenance and citations into this folder.
     threads
         Threads of the core engine, by default one for each processor; results do not depend on it.
+    cluster
+        Address of a Dask scheduler, whose workers then do the work in place of threads; results do
+        not depend on it.
 
     Raises
     ------
@@ -236,7 +250,8 @@ def run(
     """
     question = asked(scenario, patients=patients, seed=seed)
     folder = folder_of(RunResult, out)
-    found = _simulated(question, engine, trace, patients_out, threads)
+    with spread(cluster):
+        found = _simulated(question, engine, trace, patients_out, threads)
     return written(found, folder)
 
 
@@ -247,7 +262,6 @@ def _simulated(
     patients_out: str | Path | None,
     threads: int | None,
 ) -> RunResult:
-    from sim.analyses.shared.work import enough_memory
     from sim.layout.progress import patients_progress
 
     question = scenario.question

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,13 +26,15 @@ from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
 from sim.simulation.question import Question, prepare, with_numbers
 from sim.simulation.tally import COST, DISCOUNTED, QALY
-from sim.simulation.threads import in_order
+from sim.spread.order import in_order
 
 if TYPE_CHECKING:
     from sim.simulation.parameter_sets import Desk
 
-AHEAD = 2
+AHEAD: Final = 2
 """Tasks in work or waiting, per thread: this bounds the memory."""
+TOGETHER: Final = 16
+"""Questions of a task."""
 Rows = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 Progress = Callable[[int], None]
@@ -169,47 +170,57 @@ def _alike(one: Question, other: Question) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class QuestionsJob(Generic[Result]):
+    """The job of simulating questions and measuring their samples.
+
+    Attributes
+    ----------
+    ask
+        From the place of a question to the question.
+    columns
+        Columns stored of each patient for `measure`.
+    measure
+        Called where the question was simulated; its result should be small.
+    """
+
+    ask: Callable[[int], Question]
+    columns: Sequence[str]
+    measure: Callable[[Sample], Result]
+
+    def __call__(self) -> Callable[[list[int]], list[Result]]:
+        """Return a worker, from places to the results of their questions."""
+        return partial(self._measured, Samples(self.columns))
+
+    def _measured(self, samples: Samples, places: list[int]) -> list[Result]:
+        found = []
+        for start in range(0, len(places), TOGETHER):
+            asked = [self.ask(place) for place in places[start : start + TOGETHER]]
+            found += [self.measure(each) for each in samples(asked)]
+        return found
+
+
 def each_question(
-    asked: Iterable[Callable[[], Question]],
-    columns: Sequence[str],
-    measure: Callable[[Sample], Result],
+    places: Iterable[int],
+    job: QuestionsJob[Result],
     *,
     threads: int | None = None,
     progress: Progress = lambda _: None,
 ) -> Iterator[Result]:
-    """Simulate each question and yield the result of `measure` for its sample, in their order.
+    """Simulate the question at each place and yield what the job measures, in their order.
 
     Parameters
     ----------
-    asked
-        Return the questions when called; the compiled code must be loaded, see `sample`.
-    columns
-        Columns stored of each patient for `measure`.
-    measure
-        Called in the thread that simulated; its result should be small.
+    places
+        Of the questions.
+    job
+        The questions, and what is measured.
     threads
         Questions simulated at the same time; by default as many as there are processors.
     progress
         Called with 1 for each question that is finished.
     """
-    # Imported here: reading results does not need the compiler.
-    from sim.simulation.core_run import workers
-    from sim.simulation.parameter_sets import MOST_SETS, batches
-
-    number = workers(threads)
-    free: SimpleQueue[Samples] = SimpleQueue()
-    for _ in range(number):
-        free.put(Samples(columns))
-
-    def work(asks: Sequence[Callable[[], Question]]) -> list[Result]:
-        samples = free.get()
-        try:
-            return [measure(found) for found in samples([ask() for ask in asks])]
-        finally:
-            free.put(samples)
-
-    tasks = batches(iter(asked), MOST_SETS, number)
-    for done in in_order(work, tasks, threads=number, ahead=AHEAD):
+    for done in in_order(job, places, size=TOGETHER, threads=threads, ahead=AHEAD):
         for each in done:
             progress(1)
             yield each
@@ -300,8 +311,9 @@ def rows_of(
     """
     kept = store.done() if store is not None else set()
     missing = [i for i in range(sets.chunks) if first_chunk + i not in kept]
-    asked = (partial(sets.ask, place) for i in missing for place in sets.members(i))
-    found = each_question(asked, sets.columns, sets.measure, threads=threads, progress=progress)
+    places = (place for i in missing for place in sets.members(i))
+    job = QuestionsJob(sets.ask, sets.columns, sets.measure)
+    found = each_question(places, job, threads=threads, progress=progress)
     tables: dict[int, pd.DataFrame] = {}
     for i in missing:
         table = pd.DataFrame([next(found) for _ in sets.members(i)], columns=list(sets.names))

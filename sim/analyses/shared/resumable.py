@@ -96,16 +96,18 @@ class Resumable(Generic[Found]):
     simulate: Callable[..., Found]
     shown: tuple[int, ...] = ()
 
-    def run(self, folder: Path | None, *, resume: bool) -> Found:
+    def run(self, folder: Path | None, *, resume: bool, part: str | None = None) -> Found:
         """Return the results, with their files in the folder if there is one.
 
         Raises
         ------
         UserError
             When the folder cannot be used, or the analysis finds a mistake in the question.
+        PartDone
+            When the `part`, ``K/N``, is done and other parts are not.
         """
         name = self.layout.analysis
-        with kept_chunks(self.manifest, name, folder, resume=resume) as store:
+        with kept_chunks(self.manifest, name, folder, resume=resume, part=part) as store:
             with sets_progress(self.question, self.left(finished(store))) as advance:
                 found = self.simulate(progress=advance, store=store)
             if store is not None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import UserError
+from sim.spread.order import over
 
 if TYPE_CHECKING:
     from sim.analyses.shared.store import Chunks
     from sim.simulation.question import Question
+
+
+PROVEN_SCENARIO: Final = "first_salvage"
+"""The scenario of the patients by whom a worker proves that it runs the same program."""
 
 
 @contextmanager
@@ -35,7 +43,48 @@ def sets_progress(question: Question, sets: int) -> Iterator[Callable[[int], Non
         yield lambda finished: advance(finished * each)
 
 
-def check_store(names: tuple[str, ...], out: str | Path | None, *, resume: bool) -> Path | None:
+@contextmanager
+def spread(cluster: str | None) -> Iterator[None]:
+    """Spread the work inside over the cluster at an address; over threads where there is none.
+
+    Raises
+    ------
+    UserError
+        When there is no scheduler at the address, or no worker that runs the same program.
+    """
+    with over(cluster, program):
+        yield
+
+
+@cache
+def program() -> dict[str, str]:
+    """Return what must be the same wherever work is done: the program, and some of its patients."""
+    import numba
+    import numpy as np
+
+    from sim.files.shipped import SCENARIOS, shipped_files
+    from sim.simulation.provenance import source_hash
+    from sim.simulation.question import ask
+    from sim.simulation.run import run
+    from sim.simulation.tally import UNIT
+
+    question = ask(shipped_files(SCENARIOS)[PROVEN_SCENARIO], patients=UNIT, seed=0)
+    tally = run(question, keep_patients=False, threads=1).tally
+    digest = hashlib.sha256()
+    for array in (*tally.sums, *tally.counts):
+        digest.update(array.tobytes())
+    return {
+        "version of the program": source_hash(),
+        "Python": platform.python_version(),
+        "numba": numba.__version__,
+        "numpy": np.__version__,
+        "result for the same patients": digest.hexdigest(),
+    }
+
+
+def check_store(
+    names: tuple[str, ...], out: str | Path | None, *, resume: bool, part: str | None = None
+) -> Path | None:
     """Return the folder of the results, if there is one.
 
     Raises
@@ -50,12 +99,19 @@ def check_store(names: tuple[str, ...], out: str | Path | None, *, resume: bool)
         return Path(out)
     if resume:
         raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+    if part is not None:
+        raise UserError("needs the folder that all parts share: give --out", key="--part")
     return None
 
 
 @contextmanager
 def kept_chunks(
-    asked: Callable[[], Mapping[str, Any]], analysis: str, out: Path | None, *, resume: bool
+    asked: Callable[[], Mapping[str, Any]],
+    analysis: str,
+    out: Path | None,
+    *,
+    resume: bool,
+    part: str | None = None,
 ) -> Iterator[Chunks | None]:
     """Open the store of finished work in the folder `out`; None where there is none.
 
@@ -69,6 +125,8 @@ def kept_chunks(
         The folder, or None.
     resume
         Go on with unfinished work there.
+    part
+        ``K/N``: do only the chunks of this part.
 
     Raises
     ------
@@ -82,7 +140,8 @@ def kept_chunks(
     from sim.analyses.shared.store import opened
     from sim.analyses.shared.stored import names_of
 
-    with opened(out, asked(), (*names_of(analysis), MANIFEST), resume=resume) as store:
+    names = (*names_of(analysis), MANIFEST)
+    with opened(out, asked(), names, resume=resume, part=part) as store:
         yield store
 
 

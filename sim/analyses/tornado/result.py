@@ -15,7 +15,9 @@ from rich.console import Console
 
 from sim.analyses.shared.arguments import (
     BARS,
+    Cluster,
     Out,
+    Part,
     Patients,
     Seed,
     Threads,
@@ -40,7 +42,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import check_store, spread
 from sim.analyses.tornado import analysis
 from sim.analyses.tornado.analysis import (
     COMPONENT,
@@ -373,6 +375,8 @@ def tornado(
     out: Out = None,
     resume: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> TornadoResult:
     """Run a one-way sensitivity analysis: vary each parameter and each structural choice alone.
 
@@ -395,17 +399,22 @@ def tornado(
         Show the principal components of the fitted parameters as well.
     patients
         Of each parameter set; by default the scenario's number, at most 10,000.
-    seed, threads
+    seed, threads, cluster
         As for `run`.
     out
         Write all files into this folder, and meanwhile finished work.
     resume
         Continue the unfinished work in the folder of ``out``.
+    part
+        Do only part K of N of the work, into the folder of ``out`` that all parts share; when all
+        parts are done, ``resume`` joins them.
 
     Raises
     ------
     UserError
         When an argument is not allowed, the comparator is alone, or the folder cannot be used.
+    PartDone
+        When the part is done, and other parts are not.
 
     Examples
     --------
@@ -415,11 +424,13 @@ def tornado(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    folder = check_store(NAMES, out, resume=resume, part=part)
     settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy}
     settings |= {"top": top, "components": components}
     varied = _planned(chosen.question, settings, threads)
-    return TornadoResult(chosen, varied, varied.run(folder, resume=resume), top, components)
+    with spread(cluster):
+        found = varied.run(folder, resume=resume, part=part)
+    return TornadoResult(chosen, varied, found, top, components)
 
 
 def _planned(
