@@ -21,11 +21,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count, islice
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import uuid4
 
 from sim.errors import UserError
-from sim.spread.order import AHEAD, Job, Pool
+from sim.spread.job import AHEAD, Item, Job, Pool, Result
 
 try:
     import cloudpickle
@@ -36,8 +36,6 @@ except ImportError:
     problem = "needs Dask: install blinsim[cluster]"
     raise UserError(problem, key="--cluster") from None
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Proof = Mapping[str, str]
 
 OPTION: Final = "--cluster"
@@ -52,6 +50,8 @@ ANSWER_SECONDS: Final = 8.0
 LOOK_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 0.2
 JOBS_KEPT: Final = 2
+SHOWN: Final = 12
+"""Characters of a difference that are shown: of a digest the first are enough."""
 LOST: Final = (
     "lost the scheduler; what is stored in the folder of --out is kept: continue with --resume, "
     "on a cluster or without"
@@ -102,7 +102,7 @@ def connected(address: str, prove: Callable[[], Proof]) -> Iterator[Cluster]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            client = Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
+            client = Client(address, timeout=ANSWER_SECONDS)
         except (OSError, TimeoutError, ValueError, ImportError):
             problem = "there is no Dask scheduler at this address"
             raise UserError(problem, key=OPTION, value=address) from None
@@ -252,7 +252,8 @@ class Cluster:
 
     def _difference(self, told: Proof) -> str:
         name = next(name for name, here in self._here.items() if told.get(name) != here)
-        return f"has another {name}: {told.get(name)}, not {self._here[name]}"
+        theirs, ours = (str(each)[:SHOWN] for each in (told.get(name), self._here[name]))
+        return f"has another {name}: {theirs}, not {ours}"
 
     @contextmanager
     def _lost(self) -> Iterator[None]:

@@ -1,8 +1,7 @@
 """One way to spread work: pure functions of what is shared and of a few items, results in order.
 
-A job is what all tasks share. Called, it returns a worker: a function from a list of items to
-their result, which does one task at a time and keeps what it needs, such as a bound model. Results
-come in the order of the items, and do not depend on where or with how many others a task was done.
+What tasks share is a job (`sim.spread.job`). Results come in the order of the items, and do not depend
+on where, or with how many others, an item was worked on.
 
 Work is spread over threads, or, inside `over`, over the workers of a Dask cluster
 (`sim.spread.cluster`).
@@ -17,19 +16,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
-from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING
+
+from sim.spread.job import AHEAD, Item, Job, Pool, Result
 
 if TYPE_CHECKING:
     from sim.spread.cluster import Cluster, Proof
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-Worker = Callable[[list[Item]], Result]
-Job = Callable[[], Callable[[list[Item]], Result]]
-
-AHEAD: Final = 3
-"""Tasks in work or waiting to be taken, per thread: this bounds the memory."""
 
 _cluster: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
 
@@ -110,27 +102,6 @@ def tasks(items: Iterator[Item], size: int, threads: int) -> Iterator[list[Item]
         each = -(-len(ahead) // threads)
         for first in range(0, len(ahead), each):
             yield ahead[first : first + each]
-
-
-class Pool(Generic[Item, Result]):
-    """The workers of a job in one process: as many as there are tasks in work at once."""
-
-    def __init__(self, job: Job[Item, Result]) -> None:
-        self._job = job
-        self._free: SimpleQueue[Worker[Item, Result]] = SimpleQueue()
-        # The first worker loads the compiled code, which the others would wait for.
-        self._free.put(job())
-
-    def __call__(self, items: list[Item]) -> Result:
-        """Do a task with a worker that is free, or with a new one."""
-        try:
-            worker = self._free.get_nowait()
-        except Empty:
-            worker = self._job()
-        try:
-            return worker(items)
-        finally:
-            self._free.put(worker)
 
 
 def _in_threads(

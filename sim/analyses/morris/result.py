@@ -48,7 +48,7 @@ from sim.analyses.shared.resumable import Layout, RankedResult, Resumable
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
-from sim.analyses.shared.work import check_store, spread
+from sim.analyses.shared.work import place_of_work
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
@@ -227,15 +227,13 @@ def morris(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume, part=part)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     looked_at = fitted_target(
         chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
     )
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
     screening = _planned(planned, groups, top, threads)
-    with spread(cluster):
-        found = screening.run(folder, resume=resume, part=part)
-    return MorrisResult(chosen, screening, found, top)
+    return MorrisResult(chosen, screening, screening.run(place), top)
 
 
 def _planned(

@@ -65,7 +65,7 @@ from sim.analyses.shared.results import (
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
 from sim.analyses.shared.stored import Stored
-from sim.analyses.shared.work import check_store, spread
+from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
@@ -495,41 +495,33 @@ def psa(
     {'salvage_chemotherapy': 10, 'blinatumomab': 10}
     """
     chosen = asked(scenario, seed=seed)
-    folder = None if out is None else Path(out)
     question = chosen.question
-    _check_folder(folder, resume=resume, part=part)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
+    _check_folder(place)
     with spread(cluster):
         work = Work(threads, cached=cached, bar=patients_progress)
         size = chosen_size(question, work, draws=draws, patients=patients, se=se)
-        # A part has no results of its own to be cached.
-        work = replace(work, cached=cached and part is None)
-        found = _answered(question, size, work, folder, resume=resume, part=part)
+        found = _answered(question, size, work, place)
     return PsaResult(chosen, found)
 
 
-def _answered(
-    question: Question,
-    size: Size,
-    work: Work,
-    folder: Path | None,
-    *,
-    resume: bool,
-    part: str | None,
-) -> Answer:
+def _answered(question: Question, size: Size, work: Work, place: Place) -> Answer:
     """Return the answer, with its files in the folder if there is one."""
     asked = replace(question, patients=size.patients)
-    with _chunks(asked, size.draws, folder, resume=resume, part=part) as chunks:
+    # A part has no results of its own, and shares the folder of all.
+    work = replace(work, cached=work.cached and place.part is None)
+    with _chunks(asked, size.draws, place) as chunks:
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
         if chunks is not None:
             chunks.finish(beside_others(chunks.folder, PsaResult.COMMAND, psa_files(found)))
     return found
 
 
-def _check_folder(folder: Path | None, *, resume: bool, part: str | None) -> None:
-    """Refuse a folder that cannot take the results, or none where one is to be continued."""
-    check_store(NAMES, folder, resume=resume, part=part)
-    if folder is not None:
-        check_unfinished(folder, NAMES, resume=resume or part is not None)
+def _check_folder(place: Place) -> None:
+    """Refuse a folder that holds the beginning of other results."""
+    if place.folder is not None:
+        going_on = place.resume or place.part is not None
+        check_unfinished(place.folder, NAMES, resume=going_on)
 
 
 def chosen_size(
@@ -550,10 +542,8 @@ def chosen_size(
     return choose_size(question, work, draws=draws, patients=patients, se=se)
 
 
-def _chunks(
-    question: Question, draws: int, folder: Path | None, *, resume: bool, part: str | None
-) -> AbstractContextManager[Chunks | None]:
-    if folder is None:
+def _chunks(question: Question, draws: int, place: Place) -> AbstractContextManager[Chunks | None]:
+    if place.folder is None:
         return nullcontext()
     asked = manifest(question, draws, question.scenario.number_of_patients)
-    return opened(folder, asked, NAMES, resume=resume, part=part)
+    return opened(place.folder, asked, NAMES, resume=place.resume, part=place.part)

@@ -230,8 +230,7 @@ def run(
     threads
         Threads of the core engine, by default one for each processor; results do not depend on it.
     cluster
-        Address of a Dask scheduler, whose workers then do the work in place of threads; results do
-        not depend on it.
+        Address of a Dask scheduler, whose workers do the work; results do not depend on it.
 
     Raises
     ------

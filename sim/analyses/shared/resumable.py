@@ -11,7 +11,7 @@ from sim.analyses.shared.arguments import TOP, Whole, rename_options
 from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, manifest_text
 from sim.analyses.shared.stored import Stored, analysis_files, in_bytes, summary_json
-from sim.analyses.shared.work import finished, kept_chunks, sets_progress
+from sim.analyses.shared.work import Place, finished, kept_chunks, sets_progress, spread
 from sim.files.results_folder import beside_others
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Resumable(Generic[Found]):
     simulate: Callable[..., Found]
     shown: tuple[int, ...] = ()
 
-    def run(self, folder: Path | None, *, resume: bool, part: str | None = None) -> Found:
+    def run(self, place: Place) -> Found:
         """Return the results, with their files in the folder if there is one.
 
         Raises
@@ -104,10 +104,10 @@ class Resumable(Generic[Found]):
         UserError
             When the folder cannot be used, or the analysis finds a mistake in the question.
         PartDone
-            When the `part`, ``K/N``, is done and other parts are not.
+            When only a part was to be done, and other parts are not.
         """
         name = self.layout.analysis
-        with kept_chunks(self.manifest, name, folder, resume=resume, part=part) as store:
+        with spread(place.cluster), kept_chunks(self.manifest, name, place) as store:
             with sets_progress(self.question, self.left(finished(store))) as advance:
                 found = self.simulate(progress=advance, store=store)
             if store is not None:

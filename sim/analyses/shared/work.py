@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sim.errors import UserError
 from sim.spread.order import over
@@ -82,10 +82,36 @@ def program() -> dict[str, str]:
     }
 
 
-def check_store(
-    names: tuple[str, ...], out: str | Path | None, *, resume: bool, part: str | None = None
-) -> Path | None:
-    """Return the folder of the results, if there is one.
+class Place(NamedTuple):
+    """Where the work of an analysis is done and stored.
+
+    Attributes
+    ----------
+    folder
+        Of the results and of finished work; None where nothing is stored.
+    resume
+        Whether to go on with unfinished work there.
+    part
+        ``K/N`` where only part K of N is done.
+    cluster
+        Address of a scheduler; None for threads.
+    """
+
+    folder: Path | None
+    resume: bool
+    part: str | None = None
+    cluster: str | None = None
+
+
+def place_of_work(
+    names: tuple[str, ...],
+    out: str | Path | None,
+    *,
+    resume: bool,
+    part: str | None,
+    cluster: str | None,
+) -> Place:
+    """Return where the work is done, and its results are stored under these names.
 
     Raises
     ------
@@ -96,24 +122,19 @@ def check_store(
 
     if out is not None:
         check_folder(Path(out), names)
-        return Path(out)
+        return Place(Path(out), resume, part, cluster)
     if resume:
         raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
     if part is not None:
         raise UserError("needs the folder that all parts share: give --out", key="--part")
-    return None
+    return Place(None, resume, part, cluster)
 
 
 @contextmanager
 def kept_chunks(
-    asked: Callable[[], Mapping[str, Any]],
-    analysis: str,
-    out: Path | None,
-    *,
-    resume: bool,
-    part: str | None = None,
+    asked: Callable[[], Mapping[str, Any]], analysis: str, place: Place
 ) -> Iterator[Chunks | None]:
-    """Open the store of finished work in the folder `out`; None where there is none.
+    """Open the store of finished work in the folder of a place; None where there is none.
 
     Parameters
     ----------
@@ -121,18 +142,15 @@ def kept_chunks(
         Returns the manifest that identifies the folder, if there is one.
     analysis
         The name of the analysis, also that of its files.
-    out
-        The folder, or None.
-    resume
-        Go on with unfinished work there.
-    part
-        ``K/N``: do only the chunks of this part.
+    place
+        Where the work is stored.
 
     Raises
     ------
     UserError
         When the folder cannot be used.
     """
+    out, resume, part, _ = place
     if out is None:
         yield None
         return

@@ -46,7 +46,7 @@ from sim.analyses.shared.text import (
     folded,
     print_notes,
 )
-from sim.analyses.shared.work import check_store, spread
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.sobol import analysis
 from sim.analyses.sobol.analysis import COLUMNS, Check, Sobol
 from sim.clinic.units import PERCENT
@@ -304,15 +304,13 @@ def sobol(
     ['group', 'parameters']
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume, part=part)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     looked_at = fitted_target(
         chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
     )
     planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
     divided = _planned(planned, {"groups": groups, "check": check}, threads)
-    with spread(cluster):
-        found = divided.run(folder, resume=resume, part=part)
-    return SobolResult(chosen, divided, found)
+    return SobolResult(chosen, divided, divided.run(place))
 
 
 def _planned(

@@ -36,7 +36,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store, spread
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.threshold import analysis
 from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
 from sim.layout.cells import finite, number_text
@@ -269,13 +269,11 @@ def threshold(
     ['cost.blinatumomab.vial']
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume, part=part)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     question = chosen.question
     varied = asked_range(question, parameter, range, fitted_draws(question), "--parameter")
     search = _planned(question, varied, threads)
-    with spread(cluster):
-        found = search.run(folder, resume=resume, part=part)
-    return ThresholdResult(chosen, search, found)
+    return ThresholdResult(chosen, search, search.run(place))
 
 
 def _planned(

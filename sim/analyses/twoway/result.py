@@ -41,7 +41,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store, spread
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.twoway import analysis
 from sim.analyses.twoway.analysis import Point, TwoWay
 from sim.economics.estimates import Estimate
@@ -257,8 +257,6 @@ def twoway(
 ) -> TwowayResult:
     """Run a two-way sensitivity analysis: the optimal strategy over a grid of two parameters.
 
-    All points are simulated in the same patients with common random numbers.
-
     Parameters
     ----------
     scenario
@@ -287,7 +285,7 @@ def twoway(
     [2, 2, 2, 2]
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume, part=part)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     question = chosen.question
     posterior = fitted_draws(question)
     settings = {
@@ -298,9 +296,7 @@ def twoway(
         "strategy": strategy,
     }
     varied = _planned(question, settings, threads)
-    with spread(cluster):
-        found = varied.run(folder, resume=resume, part=part)
-    return TwowayResult(chosen, varied, found)
+    return TwowayResult(chosen, varied, varied.run(place))
 
 
 def _planned(

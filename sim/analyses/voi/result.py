@@ -418,7 +418,7 @@ def voi(
     ----------
     scenario
         The question, or the path of its file; its own number of patients does not matter.
-    draws, patients, seed, cached, threads, cluster
+    draws, patients, seed, out, cached, threads, cluster
         As for `psa`.
     thresholds
         Currency per QALY; by default those of the scenario.
@@ -431,8 +431,6 @@ def voi(
         Years for which the choice is made, for the value to the population.
     top
         As for `tornado`.
-    out
-        As for `run`.
 
     Raises
     ------

@@ -38,7 +38,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store, spread
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.what_if import analysis
 from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
@@ -274,11 +274,9 @@ def what_if(
     'base'
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=SOME_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume, part=part)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     matrix = _planned(chosen.question, threshold, threads)
-    with spread(cluster):
-        found = matrix.run(folder, resume=resume, part=part)
-    return WhatIfResult(chosen, matrix, found)
+    return WhatIfResult(chosen, matrix, matrix.run(place))
 
 
 def _planned(
