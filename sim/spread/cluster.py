@@ -97,8 +97,7 @@ def connected(address: str, prove: Callable[[], Proof]) -> Iterator[Cluster]:
     UserError
         When there is none, or no worker that runs the same program.
     """
-    # The program itself says in one line what is wrong.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    _silence()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -111,6 +110,13 @@ def connected(address: str, prove: Callable[[], Proof]) -> Iterator[Cluster]:
         finally:
             with suppress(Exception):
                 client.close(timeout=1)
+
+
+def _silence() -> None:
+    """Keep Dask's own messages from the screen: the program says in one line what is wrong."""
+    for name in ("distributed", "tornado", *logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 class Cluster:
