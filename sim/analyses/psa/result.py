@@ -99,11 +99,19 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
         return {}
     curves = acceptability_curves(psa)
     files = {f"{CURVES}.csv": in_csv(curves).encode()}
-    return files | figure_files(drawn_psa(psa))
+    return files | figure_files(drawn_psa(psa, curves))
 
 
-def drawn_psa(psa: Psa) -> dict[str, Figure]:
-    """Return the figures by name; there are two strategies or more."""
+def drawn_psa(psa: Psa, curves: pd.DataFrame) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more.
+
+    Parameters
+    ----------
+    psa
+        The draws.
+    curves
+        Their acceptability curves.
+    """
     from sim.analyses.psa.figure import (
         Cloud,
         acceptability_figure,
@@ -122,7 +130,6 @@ def drawn_psa(psa: Psa) -> dict[str, Figure]:
         for name in names
         if name != comparator
     ]
-    curves = acceptability_curves(psa)
     with styled():
         return {
             PLANE: plane_figure(
@@ -440,7 +447,7 @@ class PsaResult(StoredResult):
     def _draw(self, name: str) -> Figure:
         if len(self.scenario.strategies) == 1:
             raise UserError("needs a strategy beside the comparator", key="strategies")
-        return drawn_psa(self._answer.psa)[name]
+        return drawn_psa(self._answer.psa, self.ceac)[name]
 
 
 @checked
