@@ -234,8 +234,8 @@ def test_mistakes_end_with_one_message(arguments, problem):
 
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
-    from sim.analyses.psa.figure import BROAD
     from sim.analyses.psa.acceptability import acceptability_curves
+    from sim.analyses.psa.figure import BROAD
     from sim.analyses.psa.result import CURVES, drawn_psa
 
     (axes,) = drawn_psa(several, acceptability_curves(several))[CURVES].axes

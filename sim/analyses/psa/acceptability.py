@@ -274,7 +274,9 @@ def quiet_shares(benefits: Array, noise: Array) -> Estimates:
     return Estimates(shares, np.sqrt((groups - 1.0) / groups * spread))
 
 
-def _shares_without_each(benefits: Array, noise: Array, group: Array, groups: int) -> Array:
+def _shares_without_each(
+    benefits: Array, noise: Array, group: npt.NDArray[np.int64], groups: int
+) -> Array:
     """Return the shares of draws in which each strategy is best, without each group of draws.
 
     The moments of the draws that are left are those of all less those of the group.

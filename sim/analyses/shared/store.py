@@ -93,10 +93,12 @@ class Chunks:
         UserError
             When the file is damaged, or is that of another chunk or analysis.
         PartDone
-            When it is the work of another part and not there yet.
+            When it is the work of another part and not there yet, or nothing is left for any part.
         """
-        if self.part is not None and not self._path(chunk).exists():
-            raise PartDone(self._told(self.part))
+        if self.part is not None:
+            stored = _finished(self.place)
+            if chunk not in stored or len(stored) == self.asked["chunks"]:
+                raise PartDone(self._told(self.part, len(stored)))
         try:
             return read_parquet(verified(self._name(chunk), self._path(chunk).read_bytes()))
         except (OSError, Damaged):
@@ -126,12 +128,11 @@ class Chunks:
             (self.place / name).unlink()
         self.place.rmdir()
 
-    def _told(self, part: Part) -> str:
+    def _told(self, part: Part, stored: int) -> str:
         """Say that a part is done."""
-        stored, wanted = len(_finished(self.place)), self.asked["chunks"]
         return (
-            f"part {part.number} of {part.of} is done; {self.folder} holds {stored:,} of {wanted:,} "
-            f"chunks: when all parts are done, join them with {RESUME} in place of {PART}"
+            f"part {part.number} of {part.of} is done; {self.folder} holds {stored:,} of "
+            f"{self.asked['chunks']:,} chunks: when all parts are done, join them with {RESUME} in place of {PART}"
         )
 
     def _name(self, chunk: int) -> str:
