@@ -24,6 +24,8 @@ from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # For type checkers, which cannot follow `__getattr__`.
+    from sim.analyses.budget.result import BudgetResult as BudgetResult
+    from sim.analyses.budget.result import budget as budget
     from sim.analyses.compare.result import CompareResult as CompareResult
     from sim.analyses.compare.result import compare as compare
     from sim.analyses.evaluations.result import EvaluationsResult as EvaluationsResult
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from sim.analyses.psa.result import psa as psa
     from sim.analyses.run.result import RunResult as RunResult
     from sim.analyses.run.result import run as run
+    from sim.analyses.severity.result import SeverityResult as SeverityResult
+    from sim.analyses.severity.result import severity as severity
     from sim.analyses.shared.result import Picture as Picture
     from sim.analyses.shared.result import Result as Result
     from sim.analyses.shared.scenario import Scenario as Scenario

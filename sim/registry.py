@@ -39,6 +39,10 @@ COMMANDS: Final = (
     Command("compare", "analyses.compare.result", "Compare scenarios in the same patients."),
     Command("psa", "analyses.psa.result", "Run a probabilistic sensitivity analysis."),
     Command("price", "analyses.price.result", "Find the price that meets each threshold."),
+    Command(
+        "severity", "analyses.severity.result", "Weight QALYs by the severity of the condition."
+    ),
+    Command("budget", "analyses.budget.result", "Estimate the budget impact by calendar year."),
     Command("voi", "analyses.voi.result", "Estimate the value of information: EVPI, EVPPI."),
     Command("tornado", "analyses.tornado.result", "Run a one-way sensitivity analysis."),
     Command("twoway", "analyses.twoway.result", "Run a two-way sensitivity analysis."),
@@ -46,6 +50,7 @@ COMMANDS: Final = (
     Command("sobol", "analyses.sobol.result", "Run a variance-based sensitivity analysis."),
     Command("morris", "analyses.morris.result", "Screen the parameters by elementary effects."),
     Command("what-if", "analyses.what_if.result", "Run the what-ifs of a scenario side by side."),
+    Command("explore", "commands.explore", "Open a page in the browser that moves the inputs."),
     Command("check", "commands.listings", "Check a scenario, and say where it is wrong and why."),
     Command("new", "commands.authoring", "Write a scenario to begin with, each key explained."),
     Command("schema", "commands.authoring", "Print the JSON schema of scenarios or catalogues."),

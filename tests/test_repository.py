@@ -37,7 +37,7 @@ LAYERS = (
     *("errors", "limits", "version", "registry", "files", "spread"),
     *("catalog", "clinic", "engine", "economics", "scenario"),
     *("simulation", "replay", "evidence"),
-    *("layout", "analyses", "report", "__init__", "commands", "cli", "__main__"),
+    *("layout", "analyses", "report", "explore", "__init__", "commands", "cli", "__main__"),
 )
 # What some layers may not import, although it is below them or no part of the package.
 FORBIDDEN_IMPORTS = {

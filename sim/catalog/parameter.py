@@ -86,7 +86,9 @@ def _known(keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     sources: Mapping[str, Source] = info.context or {}
     for key in keys:
         if key not in sources:
-            raise broken_rule((), "is not a known source", key, sources)
+            raise broken_rule(
+                (), "is not a known source; list your own under 'sources'", key, sources
+            )
     return keys
 
 

@@ -11,7 +11,7 @@ has the name of an entry that there is.
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -41,7 +41,7 @@ from sim.catalog.parameter import (
     SourceFile,
     read_parameters,
 )
-from sim.errors import UserError
+from sim.errors import UserError, nearest
 from sim.files.documents import Document, exists, missing_file, read_yaml
 from sim.files.schema import Mistake, first_of, validated
 
@@ -87,13 +87,48 @@ def extended(base: Catalogue, place: Path, shown_as: str) -> Catalogue:
     """
     own = Folder(place, shown_as) if place.is_dir() else SingleFile(read_yaml(place, shown_as))
     found = _laid_over(base, own, _Fit({}, {}))
-    added = [
-        entry
-        for kind in ("populations", "regimens", "perspectives")
-        for name, entry in getattr(found, kind).items()
-        if name not in getattr(base, kind)
-    ]
+    added: list[Named] = []
+    for kind in ("populations", "regimens", "perspectives"):
+        entries = getattr(found, kind)
+        new = [entry for name, entry in entries.items() if name not in getattr(base, kind)]
+        _refuse_unread(new, getattr(base, kind).values(), found.regimens)
+        added += new
     return replace(found, own=(*base.own, *added))
+
+
+OF_ANY_REGIMEN: Final = "*"
+THRESHOLDS: Final = "perspective.threshold"
+"""Start of the names of thresholds, of which there may be any number."""
+
+
+def _refuse_unread(
+    entries: Iterable[Named], models: Iterable[Named], regimens: Collection[str]
+) -> None:
+    """Refuse a number of the user's own under a name that no entry of its kind has.
+
+    The model would not read it. The name of a regimen in it may be that of any regimen.
+    """
+
+    def pattern(name: str) -> str:
+        return ".".join(OF_ANY_REGIMEN if part in regimens else part for part in name.split("."))
+
+    names = {pattern(name): name for model in models for name in model.parameters}
+    for entry in entries:
+        for each in entry.own_parameters:
+            asked = pattern(each.name)
+            if asked in names or each.name.startswith(THRESHOLDS):
+                continue
+            close = nearest(asked, names)
+            if close is not None:
+                regimen = next((part for part in each.name.split(".") if part in regimens), "")
+                close = close.replace(OF_ANY_REGIMEN, regimen) if regimen else names[close]
+            question = f"; did you mean '{close}'?" if close else ""
+            raise UserError(
+                f"the model reads no number of this name{question} ('blinsim parameters' lists all)",
+                file=each.file,
+                line=each.line,
+                key=each.name,
+            )
 
 
 class _Fit(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 
-from sim.files.schema import broken_rule
+from sim.files.schema import broken_rule, number_hint
 from sim.limits import LARGEST_AMOUNT
 
 CURRENCIES: Final = (
@@ -85,6 +85,7 @@ UNITS: Final[dict[str, Unit]] = {
         Unit("probability", low=0.0, high=1.0),
         Unit("utility", low=-1.0, high=1.0),
         Unit("decrement", low=0.0, high=1.0),
+        _not_negative("QALYs", 150.0),
         Unit("annual rate", low=0.0, high=1.0, high_open=True),
         Unit("log odds ratio", low=-50.0, high=50.0),
         Unit("logit", low=-50.0, high=50.0),
@@ -213,7 +214,8 @@ def number(value: Any) -> float:  # noqa: ANN401
         except ValueError as error:
             raise broken_rule((), str(error), value) from None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise broken_rule((), "must be a number, or arithmetic that starts with '='", value)
+        problem = "must be a number, or arithmetic that starts with '='" + number_hint(value)
+        raise broken_rule((), problem, value)
     if not math.isfinite(value):
         raise broken_rule((), "must be a finite number", value)
     return float(value)

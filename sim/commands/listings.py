@@ -33,7 +33,7 @@ def check(scenario: Path) -> None:
 def _check(scenario: Path) -> None:
     from sim.layout.cells import patients_in_words
     from sim.layout.own_patients import own_patients_lines
-    from sim.layout.parameter_table import life_table_lines
+    from sim.layout.parameter_table import life_table_lines, own_inputs_lines
     from sim.scenario.loading import what_if
     from sim.simulation.question import ask, prepare
 
@@ -47,7 +47,8 @@ def _check(scenario: Path) -> None:
         f"{scenario}: fine — {count} {'strategy' if count == 1 else 'strategies'}, "
         f"{patients_in_words(asked.number_of_patients)} of {asked.population}, {asked.perspective}"
     )
-    for name, text in (*own_patients_lines(question), *life_table_lines(question)):
+    lines = [*own_patients_lines(question), *life_table_lines(question)]
+    for name, text in (*lines, *own_inputs_lines(question)):
         click.echo(f"{name}: {text}")
 
 

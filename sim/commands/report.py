@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
-KINDS: Final = (*USUAL, "threshold", "twoway", "sobol", "morris")
+KINDS: Final = (*USUAL, "severity", "budget", "threshold", "twoway", "sobol", "morris")
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
 TYPICAL: Final = (
@@ -115,6 +115,7 @@ def report(
     if figures is not None:
         check_folder(figures, ())
     question = asked(scenario, patients=patients, seed=seed)
+    _check_kinds(question, kinds)
     options = _options({"--from": folder, OUT: out, "--patients": patients, "--seed": seed})
     if folder is not None:
         _write_missing(question, folder, kinds, threads)
@@ -130,6 +131,17 @@ def report(
     left = [kind for kind in USUAL if kind not in kinds]
     if folder is None and left:
         click.echo(f"Left out, and named in the report: {','.join(left)}. Everything: --with {ALL}")
+
+
+def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
+    """Refuse analyses that the scenario or its perspective has no numbers for, before any work."""
+    from sim.analyses.budget.analysis import plan_of
+    from sim.analyses.severity.analysis import levels_for
+
+    if "severity" in kinds:
+        levels_for(scenario.question)
+    if "budget" in kinds:
+        plan_of(scenario.question)
 
 
 def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:

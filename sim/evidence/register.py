@@ -205,8 +205,10 @@ class Published(NamedTuple):
 def published(question: Question) -> list[Published]:
     """Return the register's results for the patients of the question.
 
-    Empty where there is no such cohort.
+    Empty where there is no such cohort, and for patients of the user's own, who are no cohort's.
     """
+    if question.own_patients is not None:
+        return []
     folder = find_folder().parent
     found: list[Published] = []
     register = load_register(folder / "evidence")

@@ -9,7 +9,7 @@ neither grow when it is read nor cause code to be run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -51,6 +51,7 @@ _BOOLEANS = {
 _DECIMAL_INTEGER = re.compile(r"[-+]?[0-9]+")
 _PREFIXED_INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_GROUP = re.compile(r"[0-9]{3}")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _NOT_A_NUMBER = re.compile(r"\.(nan|NaN|NAN)")
 
@@ -168,6 +169,14 @@ def missing_file(path: Path) -> str:
     return "no such file" if close is None else f"no such file; did you mean '{beside[close]}'?"
 
 
+def separator_hint(names: Sequence[str]) -> str | None:
+    """Say, of the first line of a CSV file, that something else than commas separates its columns."""
+    if len(names) != 1 or not any(mark in names[0] for mark in ";\t"):
+        return None
+    mark = "semicolons" if ";" in names[0] else "tabs"
+    return f"its columns are separated by {mark}: save it with commas, and decimals with points"
+
+
 def _read_text(path: Path, file: str) -> str:
     try:
         # Bounded, so that a device or an endless pipe cannot fill the memory.
@@ -274,8 +283,11 @@ class _Builder:
         key = self._scalar(event, path) if isinstance(event, ScalarEvent) else [...]
         if not isinstance(key, str):
             shown = event.value if isinstance(event, ScalarEvent) else "a list or mapping"
+            group = (
+                "; a number has no comma between its thousands" if _GROUP.fullmatch(shown) else ""
+            )
             raise UserError(
-                f"keys must be text, and {shown or 'nothing'} is not; put it in quotes",
+                f"keys must be text, and {shown or 'nothing'} is not; put it in quotes{group}",
                 file=self._file,
                 line=_line_of(event),
                 key=dotted(path) or None,

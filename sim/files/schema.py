@@ -42,6 +42,7 @@ _SENTENCES: Final = {
     "too_short": "must hold at least {min_length}",
     "too_long": "must hold at most {max_length}, and holds {actual_length}",
 }
+_NUMBERS: Final = ("int_type", "float_type")
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -52,6 +53,30 @@ class Part(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+_NUMBER_IN_WORDS: Final = re.compile(
+    r"[^\d.,'+%-]{0,4}(?P<number>[+-]?\d[\d.,' \u00a0\u202f]*)[^\d.,'%]{0,12}"
+)
+_ONE_COMMA: Final = re.compile(r"([+-]?\d{1,3}),(\d{3})")
+_GROUPS: Final = re.compile(r"[+-]?\d{1,3}([.,])\d{3}(\1\d{3})+")
+
+
+def number_hint(value: object) -> str:
+    """Say how a number is written that has separators, a currency or a unit; "" for other texts."""
+    found = _NUMBER_IN_WORDS.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    digits = re.sub(r"[' \u00a0\u202f]", "", found["number"]).rstrip(".,")
+    either = _ONE_COMMA.fullmatch(digits)
+    if either is not None:
+        return f": write {either[1]}{either[2]}, or {either[1]}.{either[2]}"
+    if _GROUPS.fullmatch(digits):
+        return f": write {re.sub('[.,]', '', digits)}"
+    *whole, decimals = re.split("[.,]", digits)
+    plain = f"{''.join(whole)}.{decimals}" if whole else decimals
+    # A number in quotes is a text.
+    return "" if plain == str(value).strip() else f": write {plain}"
 
 
 @dataclass(frozen=True)
@@ -154,6 +179,8 @@ def _mistake(detail: ErrorDetails, model: type[BaseModel], more_keys: Sequence[s
         return Mistake(path, problem, path[-1], choices)
     if value is None:
         return Mistake(path, f"has no value; {problem}")
+    if kind in _NUMBERS:
+        problem += number_hint(value)
     if kind == _NOT_AMONG:
         return Mistake(path, problem, value, re.findall(r"'([^']*)'", context["expected"]))
     return Mistake(path, problem, value)

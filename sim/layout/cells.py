@@ -114,7 +114,7 @@ def number(estimate: Estimate, digits: int) -> Cell:
     if not math.isfinite(estimate.mean):
         return Cell("not reached" if math.isinf(estimate.mean) else NOTHING)
     error = "" if math.isnan(estimate.se) else f" ({error_text(estimate.se, digits)})"
-    return Cell(f"{estimate.mean:.{digits}f}", error)
+    return Cell(f"{estimate.mean:z.{digits}f}", error)
 
 
 def error_text(se: float, digits: int) -> str:

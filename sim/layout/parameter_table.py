@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NAME = "Life table"
 FIXED: Final = Fixed.family
 FIXED_SHOWN: Final = 4
+OWN_SHOWN: Final = 30
 
 
 def life_table_lines(question: Question) -> list[tuple[str, str]]:
@@ -56,9 +57,26 @@ def own_lines(question: Question) -> list[tuple[str, str]]:
     return lines
 
 
+def own_inputs_lines(question: Question) -> list[tuple[str, str]]:
+    """Return a line for each input of the user's own: value, interval and place."""
+    used = [question.parameters[name] for name in sorted(question.used)]
+    own = [each for each in used if each.is_own or each.status == SCENARIO]
+    lines = [(each.name, _own_input(each)) for each in own[:OWN_SHOWN]]
+    more = len(own) - OWN_SHOWN
+    ending = [("Own inputs", f"{more} more; blinsim parameters --scenario lists all")]
+    return [*lines, *(ending if more > 0 else [])]
+
+
+def _own_input(each: Parameter) -> str:
+    low, high = each.distribution.interval()
+    spread = f"{_shown_number(low)} to {_shown_number(high)}" if low < high else "fixed"
+    return f"{_shown_number(each.value)} {each.unit} ({spread}), {each.file}:{each.line}"
+
+
 def life_table_sentence(found: OwnLifeTable) -> str:
     """Return life expectancy of men and women under both tables, with a warning where far apart."""
     (men, women), (men_there, women_there) = found.own, found.usual
+    whose = "the perspective's" if found.is_of_perspective else "the program's"
     warning = (
         f". Warning: they differ by more than a factor of {SUSPICIOUS_FACTOR:g}; look at the "
         "units of the file and at what its columns hold"
@@ -67,7 +85,7 @@ def life_table_sentence(found: OwnLifeTable) -> str:
     )
     return (
         f"{found.file}; life expectancy at {found.age_years:g}: men {men:.1f}, women {women:.1f} "
-        f"years (the perspective's {found.beside}: {men_there:.1f} and {women_there:.1f}){warning}"
+        f"years ({whose} {found.beside}: {men_there:.1f} and {women_there:.1f}){warning}"
     )
 
 
@@ -77,13 +95,14 @@ def life_table_json(question: Question) -> dict[str, Any]:
     if found is None:
         return {}
     sexes = ("male", "female")
+    whose = "perspective" if found.is_of_perspective else "program"
     return {
         "life_table": {
             "file": found.file,
             "age_years": found.age_years,
             "life_expectancy_years": dict(zip(sexes, found.own, strict=True)),
-            "perspective_life_table": found.beside,
-            "perspective_life_expectancy_years": dict(zip(sexes, found.usual, strict=True)),
+            f"{whose}_life_table": found.beside,
+            f"{whose}_life_expectancy_years": dict(zip(sexes, found.usual, strict=True)),
             "differs_suspiciously": found.is_suspicious,
             "sentence": life_table_sentence(found),
         }
@@ -93,6 +112,7 @@ def life_table_json(question: Question) -> dict[str, Any]:
 COLUMNS: Final = (
     "from",
     "name",
+    "label",
     "value",
     "distribution, 95 % interval",
     "status",
@@ -128,6 +148,8 @@ of the scenario instead. `interval_*` are quantiles of the distribution, `range_
 one-way analysis. `amount` is in the prices of `price_year`."""
 _THOUSAND: Final = 1000.0
 _NEAREST_SHOWN: Final = 5
+ALIKE: Final = 0.7
+"""How alike a word of a name is to what was looked for; ``bed`` is not ``end``."""
 _STATUS_STYLES: Final = {"prior": "yellow", "assumption": "yellow", "provisional": "bold red"}
 
 
@@ -240,7 +262,7 @@ def _nearest_names(text: str, names: Sequence[str]) -> list[str]:
     for name in dict.fromkeys(names):
         for word in {name, *name.split("."), *name.replace(".", "_").split("_")}:
             words.setdefault(word, []).append(name)
-    close = difflib.get_close_matches(text.casefold(), words, n=_NEAREST_SHOWN)
+    close = difflib.get_close_matches(text.casefold(), words, n=_NEAREST_SHOWN, cutoff=ALIKE)
     found = dict.fromkeys(name for word in close for name in words[word])
     return list(found)[:_NEAREST_SHOWN]
 
@@ -261,6 +283,7 @@ def _cells(item: _Listed) -> tuple[str, ...]:
     return (
         item.origin,
         parameter.name,
+        parameter.label,
         value,
         distribution,
         parameter.status,
@@ -283,12 +306,17 @@ def _print_table(chosen: Sequence[_Listed]) -> None:
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("name\nfrom", "value\ndistribution, 95 % interval", "status", "source\nplace"):
+    for heading in (
+        "name\nlabel\nfrom",
+        "value\ndistribution, 95 % interval",
+        "status",
+        "source\nplace",
+    ):
         table.add_column(heading, overflow="fold")
     for item in chosen:
-        origin, name, value, distribution, status, source, place = _cells(item)
+        origin, name, label, value, distribution, status, source, place = _cells(item)
         table.add_row(
-            Text.assemble(name, "\n", (origin, "dim")),
+            Text.assemble(name, "\n", label, "\n", (origin, "dim")),
             Text.assemble(value, "\n", (distribution, "dim")),
             Text(status, _STATUS_STYLES.get(status, "")),
             Text.assemble(source, "\n", (place, "dim")),

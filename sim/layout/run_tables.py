@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -36,24 +37,49 @@ def run_tables(
     summary: Summary,
     flow: Flow | None = None,
     subgroups: Subgroups | None = None,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of the run by file name.
+) -> Tables:
+    """Return the tables of the run by file name, each made when it is first asked for.
 
     `flow` and `subgroups` are needed where the simulation did not store its single patients.
     """
-    tables = {
-        STRATEGIES.file: _strategies(summary, simulation.question.perspective.currency),
-        INCREMENTS.file: _increments(summary, simulation.question.perspective.currency),
-        SURVIVAL.file: survival_table(curves(simulation)),
-        LEDGER.file: _ledger(simulation),
-        FLOW.file: FLOW.table((flow or flow_of(simulation)).paths()),
-        INPUTS.file: inputs_table(simulation.question),
+    question = simulation.question
+    currency = question.perspective.currency
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        STRATEGIES.file: lambda: _strategies(summary, currency),
+        INCREMENTS.file: lambda: _increments(summary, currency),
+        SURVIVAL.file: lambda: survival_table(curves(simulation)),
+        LEDGER.file: lambda: _ledger(simulation),
+        FLOW.file: lambda: FLOW.table((flow or flow_of(simulation)).paths()),
+        INPUTS.file: lambda: inputs_table(question),
     }
-    if simulation.question.scenario.subgroups:
-        tables |= subgroup_tables(simulation.question, subgroups or subgroups_of(simulation))
+    if question.scenario.subgroups:
+        divided = subgroup_tables(question, subgroups or subgroups_of(simulation))
+        makers |= {name: partial(divided.__getitem__, name) for name in divided}
     if simulation.traces:
-        tables[EVENTS.file] = _events(simulation.traces)
-    return tables
+        makers[EVENTS.file] = lambda: _events(simulation.traces)
+    return Tables(makers)
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Tables by name, each made when it is first asked for."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
+        self._makers = makers
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """Return a table, made now unless it was before."""
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        """Return the number of tables."""
+        return len(self._makers)
 
 
 def _strategies(summary: Summary, currency: str) -> pd.DataFrame:

@@ -145,9 +145,11 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
     horizon = (
         LIFETIME if scenario.horizon_years == LIFETIME else f"{scenario.horizon_years:g} years"
     )
+    own = own_patients_lines(question)
+    whose = f"{population.label}, for what the file lacks" if own else population.label
     return [
-        ("Population", f"{population.label}; {_words(scenario.setting)} setting"),
-        *own_patients_lines(question),
+        *own,
+        ("Population", f"{whose}; {_words(scenario.setting)} setting"),
         ("Perspective", question.perspective.label),
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
         *life_table_lines(question),

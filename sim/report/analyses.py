@@ -104,6 +104,11 @@ class Analyses:
     published: tuple[Published, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def lines(self) -> Analyses | None:
+        """All of them where the sliders of the page have their lines, from the price of the drug."""
+        return None if self.priced is None else self
+
 
 def _information(stored: Stored) -> Information:
     found, patients = read_voi(stored)

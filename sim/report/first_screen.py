@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -105,7 +106,12 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
 
 def middle_threshold(results: Results) -> float:
     """Return the threshold in the middle, of an even number the lower one."""
-    return results.thresholds[(len(results.thresholds) - 1) // 2]
+    return middle_of(results.thresholds)
+
+
+def middle_of(thresholds: Sequence[float]) -> float:
+    """Return the value in the middle, of an even number the lower one."""
+    return sorted(thresholds)[(len(thresholds) - 1) // 2]
 
 
 def _of_run(found: Estimate) -> Amount:
@@ -215,13 +221,14 @@ def beside_thresholds(results: Results, ratio: float) -> str:
 def _at_price(results: Results, gains: Gains, new: str) -> str:
     """Say whether the price of the strategy's own drug is the list price."""
     plans = {each.name: each.sequence for each in results.question.scenario.strategies}
-    own = [name for name in plans[gains.strategy] if name not in plans[results.comparator]]
-    prices = [price for name in own if (price := f"cost.{name}.vial") in results.question.used]
+    added = [name for name in plans[gains.strategy] if name not in plans[results.comparator]]
+    prices = [price for name in added if (price := f"cost.{name}.vial") in results.question.used]
     if not prices:
         return capital(new)
     inputs = results.tables["inputs.csv"]
     changed = inputs[inputs["changed"].astype(bool)]["name"]
-    is_list = not changed.isin(prices).any()
+    own = any(results.question.parameters[price].is_own for price in prices)
+    is_list = not own and not changed.isin(prices).any()
     return f"At {'list price' if is_list else 'the price of this scenario'} {new}"
 
 

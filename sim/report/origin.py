@@ -22,7 +22,7 @@ BY_ANALYSIS: Final = {
     "probabilistic": "psa.json, psa.parquet, acceptability.csv",
     "one_way": "tornado.json, tornado.csv",
     "information": "voi.json, voi.csv, evpi.csv",
-    "priced": "price.json, price.csv, price_curve.csv",
+    "priced": "price.json, price.csv, price_curve.csv, price_line.csv",
     "followed": "explain.json, explain.svg",
     "verified": "verify.json, verify.csv, partitioned_survival.csv",
     "validation": "validation.csv",

@@ -25,6 +25,7 @@ from sim.report import (
     pricing,
     probabilistic,
     question,
+    sliders,
     stored,
     survival,
     validation,
@@ -96,6 +97,7 @@ SECTIONS: Final = (
     Section("results", "Outcomes and costs", economics),
     Section("probabilistic", "Uncertainty of the decision", probabilistic, "probabilistic", "psa"),
     Section("price", "The price that meets a threshold", pricing, "priced", "price"),
+    Section("sliders", "Other prices and thresholds", sliders, "lines"),
     Section("one_way", "What moves the answer", one_way, "one_way", "tornado"),
     *(Section(kind.command, kind.title, kind, "", kind.command) for kind in stored.KINDS),
     Section("information", "Value of knowing more", information, "information", "voi"),
@@ -108,8 +110,8 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("threshold", "twoway", "sobol", "morris")
-"""Analyses that nobody misses in a report."""
+UNEXPECTED: Final = ("sliders", "severity", "budget", "threshold", "twoway", "sobol", "morris")
+"""Analyses that nobody misses in a report; the sliders are part of one."""
 
 
 class Found(NamedTuple):
@@ -126,7 +128,9 @@ def sections(results: Results, analyses: Analyses) -> list[Found]:
         absent.add("what-if")
     found = [Found(each, each.read(results, analyses)) for each in SECTIONS]
     return [
-        each for each in found if each.analysis is not None or each.section.command not in absent
+        each
+        for each in found
+        if each.analysis is not None or absent.isdisjoint({each.section.id, each.section.command})
     ]
 
 
@@ -150,8 +154,8 @@ def page(results: Results, analyses: Analyses, options: Sequence[str] = ()) -> s
 
     shown = sections(results, analyses)
     known = drawings(results, shown)
-    environment = _environment()
-    script = _source(environment, "script.js")
+    environment = templates()
+    script = source(environment, "script.js")
     text = environment.get_template("page.html.j2").render(
         title=results.summary["title"],
         titles={section.id: section.title for section, _ in shown},
@@ -170,10 +174,10 @@ def page(results: Results, analyses: Analyses, options: Sequence[str] = ()) -> s
         glossary=GLOSSARY,
         disclaimer=DISCLAIMER,
         version=__version__,
-        style=Markup(_source(environment, "style.css")),
+        style=Markup(source(environment, "style.css")),
         head=Markup(_in_css(results.summary["title"])),
         script=Markup(script),
-        policy=_policy(script),
+        policy=policy(script),
     )
     return explained(text)
 
@@ -251,7 +255,7 @@ def _in_css(text: str) -> str:
     return "".join(f"\\{ord(sign):x} " if not sign.isalnum() else sign for sign in text)
 
 
-def _source(environment: Environment, name: str) -> str:
+def source(environment: Environment, name: str) -> str:
     """Return a file of the templates as it is."""
     if environment.loader is None:
         message = "the environment has no loader"
@@ -259,7 +263,7 @@ def _source(environment: Environment, name: str) -> str:
     return environment.loader.get_source(environment, name)[0]
 
 
-def _policy(script: str) -> str:
+def policy(script: str) -> str:
     """Return the policy that lets a browser load nothing and run only this script."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -269,11 +273,12 @@ def _policy(script: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def templates(*packages: str) -> Environment:
+    """Return the templates of the report, after those of other packages."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("sim.report", FOLDER),
+        loader=ChoiceLoader([PackageLoader(each, FOLDER) for each in (*packages, "sim.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -12,6 +12,7 @@ from sim.clinic.patient import Patient
 from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
 from sim.layout.cells import patients_in_words
+from sim.layout.own_patients import row_of
 from sim.layout.table import Row
 from sim.layout.text import VALUE, cost_rows, outcome_rows
 from sim.layout.trace import describe_patient
@@ -36,7 +37,7 @@ def context(results: Results, found: Followed) -> dict[str, Any]:
         "number": f"{number:,}",
         "of": patients_in_words(results.summary["patients"]),
         "differences": list(_differences(results, found)),
-        "who": describe_patient(Patient(**content["patient"])),
+        "who": describe_patient(Patient(**content["patient"])) + row_of(results.question, number),
         "search": None if search is None else search["search"],
         "figure": embedded(found.figure, NAME, TITLE, _alternative_text(found)),
         "labels": [life["label"] for life in content["strategies"]],

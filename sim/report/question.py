@@ -6,7 +6,7 @@ from typing import Any
 
 from sim.layout.cells import patients_in_words
 from sim.layout.own_patients import own_patients_lines
-from sim.layout.parameter_table import NAME
+from sim.layout.parameter_table import NAME, own_lines
 from sim.report.analyses import Analyses
 from sim.report.results import Results
 from sim.report.words import capital, listed, money, plain, rate, spaced
@@ -23,9 +23,11 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
     question, summary = results.question, results.summary
     scenario, perspective = question.scenario, question.perspective
     population = question.catalogue.populations[scenario.population]
+    described = f"{population.label}. {population.description}"
+    own = own_patients_lines(question)
     facts = [
-        ("Patients", f"{population.label}. {population.description}"),
-        *own_patients_lines(question),
+        *own,
+        ("For what the file lacks" if own else "Patients", described),
         ("Setting", f"{capital(spaced(scenario.setting))}; results are {STUDIES[scenario.study]}"),
         ("Perspective", f"{perspective.label}. {perspective.description}"),
         ("Money", f"{summary['currency']} at the prices of {summary['price_year']}"),
@@ -42,6 +44,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
             f"{listed(money(t, results.symbol) for t in results.thresholds)} per QALY",
         ),
         *((NAME, each["sentence"]) for each in (summary.get("life_table"),) if each),
+        *own_lines(question),
         (
             "Simulated",
             f"{patients_in_words(summary['patients'])}, the same under each strategy; seed {summary['seed']}",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any, Final, NamedTuple
 
+from sim.analyses.budget.result import FILE_LAYOUT as BUDGET
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
+from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
@@ -95,6 +97,8 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
+    Kind("severity", "Severity of the condition", SEVERITY),
+    Kind("budget", "Budget impact", BUDGET),
     Kind("what-if", "What if", WHAT_IFS),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),

@@ -36,7 +36,7 @@ def money(amount: float, symbol: str) -> str:
 
 def fixed(value: float, digits: int) -> str:
     """Return a number with so many digits after the point."""
-    return signed(f"{value:,.{digits}f}") if math.isfinite(value) else NOTHING
+    return signed(f"{value:z,.{digits}f}") if math.isfinite(value) else NOTHING
 
 
 def plain(value: float) -> str:

@@ -24,6 +24,7 @@ from sim.errors import UserError
 from sim.scenario.domain import joint_problems
 from sim.scenario.life_table_file import YOUNGEST_ADULT_YEARS, read_life_table
 from sim.scenario.schema import LIFETIME, Scenario, Strategy
+from sim.scenario.severity import levels_of
 
 LIFETIME_YEARS: Final = 100.0
 """A lifetime horizon ends here: the youngest patient would be 118."""
@@ -188,16 +189,17 @@ def names_priced(
     numbers: Mapping[str, float],
     values: Values,
 ) -> set[str]:
-    """Return the names that prices, utilities, discounting and thresholds read."""
+    """Return the names that prices, utilities, discounting, thresholds and severity read."""
     accounts_of(scenario, deliveries, values)
     thresholds_of(scenario, numbers, values)
+    levels_of(numbers, values)
     return values.used
 
 
 _WITHOUT_EFFECT: Final = frozenset(
     {
         *("title", "description", "patients", "seed", "parameters"),
-        *("what_ifs", "life_table", "subgroups"),
+        *("what_ifs", "life_table", "subgroups", "budget"),
     }
 )
 """Keys that do not affect which parameters are used."""

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from sim.errors import UserError
 from sim.files.documents import Document, Scalar, Steps, exists, missing_file, read_yaml
 from sim.files.schema import Mistake
-from sim.files.shipped import SCENARIOS, find_file
+from sim.files.shipped import SCENARIOS, YAML, find_file, shipped_files
 from sim.scenario.schema import WHAT_IFS, Scenario, WhatIf
 
 EXTENDS: Final = "extends"
@@ -169,12 +169,19 @@ def _mapping(node: Node) -> dict[str, Node]:
 
 
 def _parent(document: Document, folder: Path) -> tuple[Path, str]:
-    """Return the path of the file that `document` extends, and how to show it."""
+    """Return the path of the file that `document` extends, and how to show it.
+
+    A file wins that exists; else a scenario that comes with the program is found by its name.
+    """
     given = document.data[EXTENDS]
     if not isinstance(given, str) or not given:
         raise _bad_parent(document, "must be the name of a scenario file")
     path = folder / given
     if not exists(path):
+        shipped = shipped_files(SCENARIOS)
+        name = given.removesuffix(YAML)
+        if name in shipped:
+            return shipped[name], f"{name}{YAML}"
         raise _bad_parent(document, missing_file(path))
     if path.is_dir():
         raise _bad_parent(document, "is a directory, not a scenario file")

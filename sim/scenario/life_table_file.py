@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 
 from sim.clinic.mortality import LifeTable, constant_between, hazard_of_deaths
 from sim.errors import UserError
+from sim.files.documents import separator_hint
 
 QX: Final = "qx"
 NQX: Final = "nqx"
@@ -31,6 +33,8 @@ NEEDED: Final = (
     "a life table needs the columns age, qx_male, qx_female (or nqx_male, nqx_female; or mx_male, "
     "mx_female), each once"
 )
+OPEN_AGE: Final = re.compile(r"\d{2,3}(?=\s*(?:\+|-$|and\b|or\b|plus\b))")
+"""The age of an open interval, as in ``100+``."""
 UNSAID: Final = (
     "ages do not rise by one year; write whether the probabilities are of death before the next "
     "age (headings nqx_male, nqx_female, or a column unit with nqx) or within one year (a column "
@@ -221,6 +225,9 @@ def _lines(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[
 
 def _heading(path: Path, columns: list[str]) -> str:
     """Return the measure that the headings name."""
+    other = separator_hint(columns)
+    if other is not None:
+        raise UserError(other, file=path, line=1)
     named = [each for each in MEASURES if any(f"{each}_{sex}" in columns for sex in SEXES)]
     read = [*_needed(named[0]), UNIT] if len(named) == 1 else []
     problem = ""
@@ -258,4 +265,8 @@ def _number(path: Path, line: int, column: str, text: str | None) -> float:
         # Python would read 1_8 as 18.
         return float((text or "").replace("_", "?"))
     except ValueError:
-        raise UserError("is not a number", file=path, line=line, key=column, value=text) from None
+        problem = "is not a number"
+        open_age = OPEN_AGE.match(text or "")
+        if column == AGE and open_age is not None:
+            problem += f": write {open_age[0]}; the last row holds for all who are older"
+        raise UserError(problem, file=path, line=line, key=column, value=text) from None

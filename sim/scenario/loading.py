@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from sim.catalog import Catalogue, extended, load_catalogue
+from sim.catalog.reading import KINDS_OF_FILES
 from sim.errors import UserError, nearest
 from sim.files.documents import Steps, dotted, exists, missing_file
 from sim.files.schema import Mistake, mistakes_in
@@ -180,6 +181,7 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
         file, line, key and value, and how many more there are.
     """
     lineage = read_lineage(path)
+    _refuse_catalogue(lineage.top)
     if catalogue is None or isinstance(catalogue, Catalogue):
         catalogue = _with_own(catalogue or load_catalogue(), lineage.top)
     names = _names(catalogue)
@@ -196,6 +198,17 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
         raise first_of(mistakes, lineage.top)
     known = catalogue if isinstance(catalogue, Catalogue) else load_catalogue()
     return Loaded(scenario, lineage, known)
+
+
+def _refuse_catalogue(top: Node) -> None:
+    """Refuse a file of the user's own catalogue, which is no scenario."""
+    keys = top.plain()
+    if "title" not in keys and any(kind in keys for kind in ("sources", *KINDS_OF_FILES)):
+        problem = (
+            "is a catalogue and not a scenario: a scenario names it, as in "
+            f"'{CATALOGUE}: [{Path(top.origin.file).name}]'"
+        )
+        raise UserError(problem, file=top.origin.file)
 
 
 def _with_own(catalogue: Catalogue, top: Node) -> Catalogue:

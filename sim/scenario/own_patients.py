@@ -8,6 +8,7 @@ keeps on the disk, so that memory does not grow with them.
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,8 @@ TRAITS: Final = Given._fields
 IN_MEMORY_BYTES: Final = 1 << 26
 """The numbers of a larger file are on the disk."""
 FILES_AT_ONCE: Final = 4
+MRD_ONLY: Final = "mrd_only"
+WEIGHT: Final = "weight_kg"
 
 
 class Store:
@@ -74,6 +77,10 @@ class OwnPatients:
         Columns that are no characteristic.
     complete
         The fields of `sim.clinic.patient.Given` that every row gives.
+    mrd_only
+        The number of rows of patients in remission, treated for MRD only.
+    mean_weight_kg
+        Of the rows that give it; NaN where none does.
     """
 
     file: str
@@ -82,6 +89,8 @@ class OwnPatients:
     derived: Mapping[str, str]
     not_read: tuple[str, ...]
     complete: frozenset[str]
+    mrd_only: int
+    mean_weight_kg: float
     _traits: tuple[int, ...]
     _store: Store
 
@@ -162,8 +171,9 @@ def read_own_patients(path: Path) -> OwnPatients:
 def _read(path: Path, _where: Path, _modified: int, _size: int) -> OwnPatients:
     names, batches = read_batches(path)
     columns = columns_of(path, names)
-    store, empty = _stored(path, columns, batches(columns.given))
+    store, empty, sums = _stored(path, columns, batches(columns.given))
     traits = columns.traits
+    weighed = store.rows - empty.get(WEIGHT, store.rows)
     return OwnPatients(
         file=path.name,
         sha256=_digest(path),
@@ -171,26 +181,32 @@ def _read(path: Path, _where: Path, _modified: int, _size: int) -> OwnPatients:
         derived=columns.derived,
         not_read=columns.not_read,
         complete=frozenset(trait for trait in traits if not empty[trait]),
+        mrd_only=int(sums.get(MRD_ONLY, 0.0)),
+        mean_weight_kg=sums[WEIGHT] / weighed if weighed else math.nan,
         _traits=tuple(TRAITS.index(trait) for trait in traits),
         _store=store,
     )
 
 
-def _stored(path: Path, columns: Columns, batches: Iterator[Batch]) -> tuple[Store, dict[str, int]]:
-    """Convert and check the rows; return them with the number of empty cells by characteristic."""
+def _stored(
+    path: Path, columns: Columns, batches: Iterator[Batch]
+) -> tuple[Store, dict[str, int], dict[str, float]]:
+    """Convert and check the rows; return them, and the empty cells and the sum of each trait."""
     store, mistakes = Store(len(columns.traits)), Mistakes(path)
     empty = dict.fromkeys(columns.traits, 0)
+    sums = dict.fromkeys(columns.traits, 0.0)
     for batch in batches:
         numbers = numbers_of(columns, batch, store.rows, mistakes)
         for trait in columns.traits:
             empty[trait] += int(np.isnan(numbers[trait]).sum())
+            sums[trait] += float(np.nansum(numbers[trait]))
         store.append(np.column_stack([numbers[trait] for trait in columns.traits]))
     mistakes.refuse()
     if not store.rows:
         raise UserError(
             "holds no patients: there is no row below the names of the columns", file=path
         )
-    return store, empty
+    return store, empty, sums
 
 
 def _digest(path: Path) -> str:

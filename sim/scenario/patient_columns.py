@@ -6,6 +6,7 @@ range is refused with the unit in which it seems to be. Some characteristics exc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -125,8 +126,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
         "salvage_line",
         "line",
         "0 to 3",
-        "Salvage line at entry: 1 first, 2 second, 3 third or later; 0 in first remission, treated "
-        "for MRD only. With mrd_only: yes it is the line in which a relapse would be treated",
+        "Salvage line at entry, not the number of earlier ones: 1 first, 2 second, 3 third or later; "
+        "0 in first remission, treated for MRD only. With mrd_only: yes it is the line in which a relapse would be treated",
     ),
     "prior_hct": _yes_or_no("prior_hct", "Allo-HCT before entry"),
     "ph_positive": _yes_or_no("ph_positive", "Philadelphia chromosome"),
@@ -171,6 +172,14 @@ OTHER_NAMES: Final = {
     "mrd": "mrd_only",
 }
 """Names that others use for a column, often with another unit or meaning."""
+TELLING_WORDS: Final = {
+    "blast": "high_blasts",
+    "blasts": "high_blasts",
+    "salvage": "salvage_line",
+    "salvages": "salvage_line",
+    "lines": "salvage_line",
+}
+"""Words in the longer names that others use, as in ``blasts_pct`` or ``earlier_salvage_lines``."""
 ALIKE: Final = 0.8
 """How alike a misspelt name is to the right one; see `difflib`."""
 DERIVED: Final = {"mrd_only": "salvage_line", "primary_refractory": "first_remission_months"}
@@ -207,10 +216,10 @@ def columns_of(path: Path, names: Sequence[str]) -> Columns:
         if names.count(name) > 1 and (name in COLUMNS or not name):
             shown = name or "without a name"
             raise UserError(f"the column {shown} is there twice", file=path, line=1)
-        meant = _meant(name)
-        if meant is not None and meant not in names:
-            problem = f"no such column; did you mean '{meant}' ({COLUMNS[meant].unit})?"
-            raise UserError(problem, file=path, line=1, key=name)
+    meant = {name: each for name in names if (each := _meant(name)) and each not in names}
+    if meant:
+        questions = (f"{name}: no such column; {_question(meant[name])}" for name in meant)
+        raise UserError("; ".join(questions), file=path, line=1)
     given = {name: column for name, column in COLUMNS.items() if name in names}
     if not given:
         problem = "holds no column of patients; the first line names them"
@@ -231,7 +240,15 @@ def _meant(name: str) -> str | None:
     if plain in OTHER_NAMES:
         return OTHER_NAMES[plain]
     close = get_close_matches(plain, COLUMNS, n=1, cutoff=ALIKE)
-    return close[0] if close else None
+    told = (TELLING_WORDS[word] for word in re.split("[^a-z]+", plain) if word in TELLING_WORDS)
+    return close[0] if close else next(told, None)
+
+
+def _question(meant: str) -> str:
+    """Ask whether a column was meant; the names of lines and of yes and no do not say it all."""
+    column = COLUMNS[meant]
+    more = f" {column.meaning.split('. ')[0]}" if column.kind in ("line", "yes or no") else ""
+    return f"did you mean '{meant}' ({column.unit})?{more}"
 
 
 MOST_NAMED: Final = 10
@@ -370,6 +387,13 @@ def _blame_excluded(
     if "mrd_only" in given:
         wrong = in_first_remission & (numbers["mrd_only"] == 0.0)
         blame("mrd_only", wrong, "cannot be no where salvage_line is 0, in remission")
+    if "high_blasts" in given:
+        wrong = in_first_remission & (numbers["high_blasts"] == 1.0)
+        blame(
+            "salvage_line",
+            wrong,
+            "cannot be 0, in first remission, with high_blasts; the first salvage is line 1",
+        )
     if no_remission is not None:
         wrong = in_first_remission & (no_remission == 1.0)
         blame(

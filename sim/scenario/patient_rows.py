@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from sim.errors import UserError
+from sim.files.documents import separator_hint
 from sim.scenario.patient_columns import Batch, Cells, Column
 
 Batches = Callable[[Mapping[str, Column]], Iterator[Batch]]
@@ -90,11 +91,8 @@ def _heading(path: Path) -> list[str]:
         raise UserError(f"is not CSV ({error})", file=path, line=1) from None
     if not names:
         raise UserError("is empty; the first line names the columns", file=path, line=1)
-    if len(names) == 1 and any(mark in names[0] for mark in ";\t"):
-        mark = "semicolons" if ";" in names[0] else "tabs"
-        problem = (
-            f"its columns are separated by {mark}: save it with commas, and decimals with points"
-        )
+    problem = separator_hint(names)
+    if problem is not None:
         raise UserError(problem, file=path, line=1)
     return names
 

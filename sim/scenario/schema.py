@@ -35,6 +35,11 @@ MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6
 LONGEST_NAME: Final = 80
 LIFETIME: Final = "lifetime"
+EARLIEST_YEAR: Final = 1900
+LATEST_YEAR: Final = 2200
+MOST_BUDGET_YEARS: Final = 20
+ROUNDING: Final = 1e-9
+"""Of a sum of shares."""
 WHAT_IFS: Final = "what_ifs"
 
 Setting = Literal["trial", "real_world"]
@@ -102,6 +107,7 @@ Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Patients = Annotated[
     int | PatientsFile,
@@ -129,6 +135,24 @@ Bands = Annotated[
     PlainValidator(_bands, json_schema_input_type=Literal[True] | Bounds),
 ]
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]
+
+
+def _yearly(value: Any) -> tuple[float, ...]:  # noqa: ANN401
+    """Accept one number for all years, or a list with one for each."""
+    return _YEARLY.validate_python(value if isinstance(value, list | tuple) else [value])
+
+
+def _plain_yearly(values: tuple[float, ...]) -> Any:  # noqa: ANN401
+    return values[0] if len(values) == 1 else list(values)
+
+
+_Yearly = Annotated[tuple[NotNegative, ...], Field(min_length=1, strict=False)]
+_YEARLY: Final = TypeAdapter(_Yearly, config=ConfigDict(strict=True, allow_inf_nan=False))
+Yearly = Annotated[
+    tuple[float, ...],
+    PlainSerializer(_plain_yearly, return_type=Any),
+    PlainValidator(_yearly, json_schema_input_type=NotNegative | _Yearly),
+]
 Horizon = Annotated[
     float | Literal["lifetime"],
     PlainValidator(_horizon, json_schema_input_type=_Years | Literal["lifetime"]),
@@ -189,6 +213,58 @@ class Switches(Described):
     """No utility is above that of the general population of the same age and sex."""
     vial_sharing: bool = False
     """The rest of a vial is given to another patient, and not paid for."""
+
+
+class Budget(Described):
+    """How many patients there are year by year, and which strategy they get."""
+
+    first_year: Annotated[int, Field(ge=EARLIEST_YEAR, le=LATEST_YEAR)]
+    """Calendar year in which the first patients enter."""
+    years: Annotated[int, Field(ge=1, le=MOST_BUDGET_YEARS)] = 5
+    """How many years the budget covers; new patients enter in each."""
+    patients_per_year: Yearly
+    """Incidence: patients who enter in a year, one number or one for each year."""
+    current: Mapping[str, Share] = Field(default_factory=dict)
+    """Shares of the strategies today, which add up to 1; by default all get the comparator."""
+    uptake: Mapping[str, Yearly]
+    """Share of a year's patients who get a strategy in place of the current ones."""
+    mid_year: bool = False
+    """Patients enter in the middle of their calendar year, not at its beginning."""
+
+    def incidence(self) -> list[float]:
+        """Return the patients who enter, year by year."""
+        return self._by_year(self.patients_per_year)
+
+    def uptakes(self) -> dict[str, list[float]]:
+        """Return the uptake of each strategy, year by year."""
+        return {name: self._by_year(values) for name, values in self.uptake.items()}
+
+    def _by_year(self, values: tuple[float, ...]) -> list[float]:
+        return list(values) * self.years if len(values) == 1 else list(values)
+
+    @model_validator(mode="after")
+    def _lists_have_a_number_for_each_year(self) -> Self:
+        uptake = ((("uptake", name), values) for name, values in self.uptake.items())
+        for path, values in ((("patients_per_year",), self.patients_per_year), *uptake):
+            if len(values) not in (1, self.years):
+                problem = f"must be one number, or one for each of the {self.years} years"
+                raise broken_rule(path, problem, _plain_yearly(values))
+        if any(number > MOST_PATIENTS for number in self.patients_per_year):
+            problem = f"must be at most {MOST_PATIENTS:,} patients"
+            raise broken_rule(("patients_per_year",), problem, max(self.patients_per_year))
+        return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_one(self) -> Self:
+        if self.current and abs(sum(self.current.values()) - 1.0) > ROUNDING:
+            problem = "must be shares that add up to 1"
+            raise broken_rule(("current",), problem, sum(self.current.values()))
+        for place, shares in enumerate(zip(*self.uptakes().values(), strict=True)):
+            if sum(shares) > 1.0 + ROUNDING:
+                year = self.first_year + place
+                problem = f"must be shares of at most 1 together; those of {year} are more"
+                raise broken_rule(("uptake",), problem, sum(shares))
+        return self
 
 
 class WhatIf(Described):
@@ -269,6 +345,8 @@ class Scenario(Described):
     """Background mortality: a name in the catalogue or a CSV file; by default the perspective's."""
     subgroups: Mapping[str, Bands] = Field(default_factory=dict)
     """Characteristics by which results are given too: true, or for an amount the bounds of bands."""
+    budget: Budget | None = None
+    """Incidence and uptake, for the budget impact."""
     what_ifs: Mapping[Name, WhatIf] = Field(default_factory=dict)
     """The same question with some keys changed, by name."""
 
@@ -354,6 +432,16 @@ class Scenario(Described):
             raise broken_rule(
                 ("comparator",), "must be the name of a strategy", self.comparator, names
             )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_is_of_the_strategies(self) -> Self:
+        names = tuple(strategy.name for strategy in self.strategies)
+        budget = self.budget
+        for key in ("current", "uptake") if budget is not None else ():
+            for name in getattr(budget, key):
+                if name not in names:
+                    raise broken_rule(("budget", key, name), "is no strategy", name, names)
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from sim.catalog import Catalogue
+from sim.catalog.catalogue import ALWAYS_NEEDED
 from sim.errors import UserError
 from sim.scenario.listing import written
 from sim.scenario.schema import Discounting, Scenario
@@ -59,14 +60,27 @@ def template(
         "strategies": "".join(_strategy(each, catalogue) for each in sequences),
     }
     spaced = {key: text if text.startswith("\n") else f" {text}" for key, text in values.items()}
-    return "\n".join(_lines(spaced)) + "\n"
+    others = {
+        "population": sorted(catalogue.populations),
+        "perspective": sorted(catalogue.perspectives),
+        "strategies": sorted(set(catalogue.regimens) - set(ALWAYS_NEEDED)),
+    }
+    return "\n".join(_lines(spaced, others)) + "\n"
 
 
-def _lines(values: dict[str, str]) -> Iterator[str]:
+def _lines(values: dict[str, str], others: dict[str, list[str]]) -> Iterator[str]:
     for key, field in Scenario.model_fields.items():
         yield from textwrap.wrap(
             f"{field.description}", WIDTH, initial_indent="# ", subsequent_indent="# "
         )
+        if key in others:
+            kind = "Regimens" if key == "strategies" else "Names"
+            yield from textwrap.wrap(
+                f"{kind}: {', '.join(others[key])}",
+                WIDTH,
+                initial_indent="# ",
+                subsequent_indent="#   ",
+            )
         yield f"{key}:{values[key]}" if key in values else f"# {key}: {UNSAID[key]}"
         yield ""
 
@@ -82,6 +96,7 @@ UNSAID = {
     "switches": "{toxicity: false}",
     "life_table": "my_country.csv",
     "subgroups": "{age_years: [18, 35, 55]}",
+    "budget": "{first_year: 2026, patients_per_year: 100, uptake: {the_second: [0.2, 0.4, 0.6, 0.7, 0.7]}}",
     "what_ifs": "{cheaper: {label: Half the price, factors: {cost.blinatumomab.vial: 0.5}}}",
 }
 """Examples of keys that may be left out."""

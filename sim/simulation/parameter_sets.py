@@ -39,7 +39,7 @@ from sim.simulation.run import Simulation, refuse_impossible
 from sim.simulation.tally import UNIT, Tally, add, new_sums, of_set
 from sim.spread.order import in_order
 
-THRESHOLDS: Final = "perspective.threshold"
+JUDGING: Final = ("perspective.threshold", "perspective.severity_")
 """Parameters that judge a result and do not change it."""
 
 Make = Callable[[Values], Any]
@@ -106,7 +106,7 @@ class Rebinder:
             part.make(values)
             for name in values.used:
                 self._parts_of.setdefault(name, set()).add(place)
-        unread = {name for name in question.used if not name.startswith(THRESHOLDS)}
+        unread = {name for name in question.used if not name.startswith(JUDGING)}
         unread -= self._parts_of.keys()
         if unread:
             message = f"no part of the records reads {', '.join(sorted(unread))}"

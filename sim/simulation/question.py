@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from sim.catalog import Catalogue, Parameter, Perspective
+from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable, interval_hazard, interval_of
 from sim.economics.posting import Accounts
 from sim.economics.prices import Delivered
@@ -276,14 +276,14 @@ class OwnLifeTable:
     Attributes
     ----------
     file
-        Name of the file, without its folder.
+        Name of the file, without its folder, or of the table in a catalogue of the user's own.
     beside
-        Name of the perspective's table.
+        Name of the perspective's table; where that is the user's own, of the table that comes with
+        the program and is nearest in life expectancy.
     age_years
         The median age of the population, at which life expectancy is given.
     own, usual
-        Years of life expectancy of men and of women under the user's table and under the
-        perspective's.
+        Years of life expectancy of men and of women under the user's table and under the other.
     """
 
     file: str
@@ -291,6 +291,7 @@ class OwnLifeTable:
     age_years: float
     own: tuple[float, float]
     usual: tuple[float, float]
+    is_of_perspective: bool = True
 
     @property
     def is_suspicious(self) -> bool:
@@ -301,19 +302,22 @@ class OwnLifeTable:
 
 def own_life_table(question: Question) -> OwnLifeTable | None:
     """Return the life table of the user's own; None where there is none, or where it is not used."""
-    file = question.loaded.life_table_file
-    if file is None or not question.scenario.switches.background_mortality:
+    file, usual = question.loaded.life_table_file, question.perspective.life_table
+    name = file.name if file is not None else question.scenario.life_table or usual
+    shipped = load_catalogue().life_tables
+    if name in shipped or not question.scenario.switches.background_mortality:
         return None
-    beside = question.perspective.life_table
     age = question.values()["population.age_median_years"]
-    own, usual = (
-        (life_expectancy(men, age), life_expectancy(women, age))
-        for men, women in (
-            question.life_tables,
-            catalogue_life_tables(question.catalogue, beside),
-        )
-    )
-    return OwnLifeTable(file.name, beside, age, own, usual)
+
+    def expectancy(tables: tuple[LifeTable, LifeTable]) -> tuple[float, float]:
+        men, women = (life_expectancy(table, age) for table in tables)
+        return men, women
+
+    own = expectancy(question.life_tables)
+    others = [usual] if name != usual else list(shipped)
+    known = {each: expectancy(catalogue_life_tables(question.catalogue, each)) for each in others}
+    beside = min(known, key=lambda each: abs(sum(known[each]) - sum(own)))
+    return OwnLifeTable(name, beside, age, own, known[beside], name != usual)
 
 
 def life_expectancy(table: LifeTable, age: float) -> float:

@@ -17,12 +17,14 @@ from sim import (
     Result,
     Scenario,
     UserError,
+    budget,
     compare,
     explain,
     morris,
     price,
     psa,
     run,
+    severity,
     sobol,
     threshold,
     tornado,
@@ -41,6 +43,8 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+ENGLAND = SMALLER / "nhs_first_salvage.yaml"
+SPENT = SMALLER / "nhs_budget_impact.yaml"
 FEW = ("--patients", "30", "--seed", "3")
 DRAWN = ("--draws", "4", "--patients", "30", "--seed", "3", "--no-cache")
 VIAL, DAY = "cost.blinatumomab.vial", "cost.inpatient_day"
@@ -52,9 +56,9 @@ def asked(path=MAIN):
     return Scenario.load(path).with_(patients=30, seed=3)
 
 
-def whole():
+def whole(path=BASE):
     """The question with its own number of patients, those of the base case of `psa`."""
-    return Scenario.load(BASE).with_(seed=3)
+    return Scenario.load(path).with_(seed=3)
 
 
 # Each question as a command and from Python.
@@ -73,6 +77,14 @@ QUESTIONS = {
     "price": (
         ("price", BASE, *DRAWN, "--regimen", "blinatumomab"),
         lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
+    ),
+    "budget": (
+        ("budget", SPENT, *DRAWN),
+        lambda: budget(whole(SPENT), draws=4, patients=30, cached=False),
+    ),
+    "severity": (
+        ("severity", ENGLAND, *DRAWN),
+        lambda: severity(whole(ENGLAND), draws=4, patients=30, cached=False),
     ),
     "voi": (
         (
@@ -176,7 +188,9 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        path = BASE if name in {"psa", "price", "voi"} else MAIN
+        paths = {**dict.fromkeys(("psa", "price", "voi"), BASE), "severity": ENGLAND}
+        paths["budget"] = SPENT
+        path = paths.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
     for stem, table in computed.tables.items():
@@ -506,6 +520,7 @@ def test_every_public_name_is_there():
 @pytest.mark.parametrize("name", EVERY)
 def test_every_result_has_a_short_name_and_a_summary(name, found):
     assert isinstance(found(name), Result)
-    of = "tower" if name == "validate" else "first_salvage"
+    named = {"validate": "tower", "severity": ENGLAND.stem, "budget": SPENT.stem}
+    of = named.get(name, "first_salvage")
     assert repr(found(name)) == f"<{type(found(name)).__name__} of {of}>"
     assert json.loads(found(name).json()) == found(name).summary == found(name).to_dict()

@@ -304,7 +304,7 @@ MISTAKES = [
     (RESPONSE, "    label: Log odds of response\n", "", 8, "parameters.response.base.label: is required, and missing"),
     (RESPONSE, "    place: table 2\n", "", 8, "place: is required, and missing"),
     (RESPONSE, "unit: logit", "unit: logits", 3, "defaults.unit: is not known (got 'logits'); did you mean 'logit'?"),
-    (RESPONSE, "topp_2021, us_cpi", "topp_2020, us_cpi", 19, "is not a known source (got 'topp_2020'); did you mean 'topp_2021'?"),
+    (RESPONSE, "topp_2021, us_cpi", "topp_2020, us_cpi", 19, "is not a known source; list your own under 'sources' (got 'topp_2020'); did you mean 'topp_2021'?"),
     (RESPONSE, "[topp_2021, us_cpi]", "[]", 19, "source: must hold at least 1"),
     (RESPONSE, "source: [topp_2021, us_cpi]", "source: null", 19, "source: has no value"),
     (RESPONSE, "[topp_2021, us_cpi]", "{a: b}", 19, "source[0]: must be text (got {'a': 'b'})"),

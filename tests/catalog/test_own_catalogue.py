@@ -2,17 +2,23 @@
 
 import re
 
+import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner
+from scipy import stats
 
 from sim import run
 from sim.catalog import load_catalogue
+from sim.catalog.distribution import FORMS
+from sim.catalog.parameter import KINDS
+from sim.cli import commands
 from sim.engine import reference
 from sim.engine.compiled import core
 from sim.errors import UserError
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.provenance import fingerprint
-from sim.simulation.question import ask
+from sim.simulation.question import ask, own_life_table
 from tests.support.places import ROOT
 
 LEDGER = "source: ledger, place: Ward 3, status: evidence"
@@ -265,3 +271,159 @@ def test_a_number_with_a_distribution_is_drawn_from_it_and_named_with_its_source
 )
 def test_a_number_that_is_wrong_is_named(own, given, message):
     assert message in refusal(own(question=NUMBER.format(given)))
+
+
+# What an analyst sees of their own inputs
+
+
+def check(path):
+    done = CliRunner().invoke(commands, ["check", str(path)])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_check_prints_each_own_input_with_its_interval_and_its_place(own):
+    said = check(own())
+    # The 2.5 % and 97.5 % quantiles of a gamma of mean 1,850 and sd 185.
+    low, high = stats.gamma(100.0, scale=18.5).ppf([0.025, 0.975])
+    assert f"cost.inpatient_day: 1,850 USD ({low:,.0f} to {high:,.0f}), " in said
+    assert re.search(r"population\.age_median_years: 50 years \(fixed\), .*own\.yaml:\d+\n", said)
+
+
+def test_a_number_of_the_scenario_is_printed_with_its_place(own):
+    said = check(own(question="parameters: {cost.blinatumomab.vial: 3000}\n"))
+    assert re.search(r"cost\.blinatumomab\.vial: 3,000 USD \(fixed\), .*question\.yaml:\d+\n", said)
+
+
+OFF = "horizon_years: 5\nswitches: {background_mortality: false}\n"
+
+
+def test_a_life_table_of_an_own_catalogue_stands_beside_the_nearest_of_the_program(own):
+    asked = ask(own())
+    found = own_life_table(asked)
+    assert (found.file, found.is_of_perspective) == ("examplia", False)
+    assert found.beside in load_catalogue().life_tables
+    # The mean of survival past 50 under the hazard 0.0001 * 1.09^age, constant within a year of age.
+    hazards = 0.0001 * 1.09 ** np.minimum(np.arange(50, 400), 100.0)
+    survival = np.concatenate([[1.0], np.exp(-np.cumsum(hazards))])
+    assert found.own[0] == pytest.approx(np.sum(-np.diff(survival) / hazards), rel=1e-6)
+    assert "Life table: examplia; life expectancy at 50: men" in check(own())
+    assert own_life_table(ask(own(question=OFF))) is None
+    assert own_life_table(ask(own(question="life_table: us_2019\n"))) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "meant"),
+    [
+        ("cost.inpatient_day", "cost.bed_day", "cost.bed_day", "cost.inpatient_day"),
+        (
+            "population.age_median_years",
+            "population.median_age_years",
+            "population.median_age_years",
+            "population.age_median_years",
+        ),
+        (
+            "extends: blinatumomab\n",
+            FASTER.replace("cycle_days", "cycle_length"),
+            "weekend.schedule.cycle_length",
+            "weekend.schedule.cycle_days",
+        ),
+        (
+            "cost.inpatient_day",
+            "cost.weekend.vail",
+            "cost.weekend.vail",
+            "cost.weekend.vial",
+        ),
+    ],
+    ids=lambda text: text.strip().splitlines()[0],
+)
+def test_a_number_that_the_model_does_not_read_is_named(old, new, name, meant, own):
+    said = refusal(own(old=old, new=new))
+    assert re.search(r"own\.yaml:\d+: ", said)
+    assert f"{name}: the model reads no number of this name; did you mean '{meant}'?" in said
+
+
+def test_a_price_of_an_own_regimen_is_read(own):
+    new = (
+        "cost.weekend.vial: {label: Vial, value: 9, unit: USD, distribution: {family: gamma, cv: 0.1}, "
+        f"{LEDGER}}}\n      cost.inpatient_day"
+    )
+    with_drug = own(old="cost.inpatient_day", new=new)
+    text = (with_drug.parent / "own.yaml").read_text(encoding="utf-8")
+    (with_drug.parent / "own.yaml").write_text(
+        text.replace("extends: blinatumomab\n", "extends: blinatumomab\n    drug: weekend\n"),
+        encoding="utf-8",
+    )
+    # Its own drug needs days in hospital too, which are the next to be missing.
+    assert "cost.weekend.vial" not in refusal(with_drug)
+
+
+def test_a_catalogue_is_not_taken_for_a_scenario(own):
+    place = own().parent / "own.yaml"
+    assert refusal(place) == (
+        f"{place}: is a catalogue and not a scenario: a scenario names it, as in "
+        "'catalogue: [own.yaml]'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("1,900", ": write 1900, or 1.900 (got"),
+        ("1.900,00", ": write 1900.00 (got"),
+        ("£1900", ": write 1900 (got"),
+        ("1900 USD", ": write 1900 (got"),
+        ("1 900", ": write 1900 (got"),
+        ("1,234,567", ": write 1234567 (got"),
+        ("0,05", ": write 0.05 (got"),
+        ("5 %", "starts with '=' (got"),
+        ("'1900'", "starts with '=' (got"),
+        ("2025-03-01", "starts with '=' (got"),
+    ],
+)
+def test_a_number_with_separators_or_a_unit_is_told_how_it_is_written(written, hint, own):
+    assert hint in refusal(own(old="value: 1850", new=f"value: '{written.strip(chr(39))}'"))
+
+
+def test_a_comma_between_the_thousands_of_a_number_in_braces_is_named(own):
+    said = refusal(own(question="subgroups: {age_years: 12,000}\n"))
+    assert "000 is not; put it in quotes; a number has no comma between its thousands" in said
+
+
+def test_the_page_names_every_form_of_a_distribution_and_every_kind_of_source():
+    page = (ROOT / "docs/own_catalogue.md").read_text(encoding="utf-8")
+    rows = {row.split("|")[1].strip(): row for row in page.splitlines() if row.startswith("| `")}
+    assert {name.strip("`") for name in rows} == set(FORMS) - {"posterior"}
+    for family in set(FORMS) - {"posterior"}:
+        for key in (key for form in FORMS[family] for key in form):
+            assert re.search(rf"`{key}[`:]", rows[f"`{family}`"]), (family, key)
+    for kind in KINDS:
+        assert f"`{kind}`" in page
+
+
+def test_parameters_are_listed_with_their_labels(own):
+    done = CliRunner().invoke(commands, ["parameters", "vial", "--scenario", str(own())])
+    assert done.exit_code == 0
+    heading, *rows = (line.split("  ") for line in done.stdout.splitlines())
+    assert [each.strip() for each in heading if each.strip()][:4] == [
+        "from",
+        "name",
+        "label",
+        "value",
+    ]
+    row = next(row for row in rows if "cost.blinatumomab.vial" in " ".join(row))
+    assert "Blinatumomab, vial" in [each.strip() for each in row]
+
+
+def test_no_far_name_is_offered_for_a_word_that_is_not_there():
+    done = CliRunner().invoke(commands, ["parameters", "bed"])
+    assert done.exit_code == 2
+    assert "cost.end_of_life" not in done.output
+    assert "relapse" in CliRunner().invoke(commands, ["parameters", "relpase"]).output
+
+
+def test_names_of_a_comparison_are_counted_in_words(own):
+    path = str(own())
+    done = CliRunner().invoke(commands, ["compare", path, path, "--name", "ours"])
+    assert done.exit_code == 2
+    assert "names: must be as many as the scenarios, all different (got 'ours')" in done.output

@@ -39,6 +39,8 @@ OPTIONS = {
     "compare": "name patients seed out threads cluster json",
     "psa": "draws patients se seed out resume cache no-cache threads cluster part json",
     "price": "regimen draws patients seed out cache no-cache threads cluster json",
+    "severity": "draws patients seed out cache no-cache threads cluster json",
+    "budget": "draws patients seed out cache no-cache threads cluster json",
     "voi": "draws patients seed threshold group incidence years top out cache no-cache threads cluster json",
     "tornado": "outcome threshold strategy top components patients seed out resume threads cluster part json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads cluster part json",
@@ -60,6 +62,7 @@ OPTIONS = {
     "evidence": "role csv",
     "explain": "patient find among engine entries seed out figure json",
     "cache": "clear",
+    "explore": "patients seed host port no-browser",
 }
 ARGUMENTS = {
     **dict.fromkeys(COMMANDS, "SCENARIO"),
@@ -131,7 +134,7 @@ def test_former_names_are_of_commands_that_there_are():
 def test_every_analysis_is_a_function_and_its_answer_a_class():
     functions = {name for name in sim.__all__ if inspect.isfunction(getattr(sim, name))}
     assert {COMMANDS[name].function for name in ANALYSES} == functions
-    assert len(ANALYSES) == 15
+    assert len(ANALYSES) == 17
     for name in ANALYSES:
         result = COMMANDS[name].result
         assert getattr(sim, result).COMMAND == name

@@ -39,6 +39,8 @@ what_ifs:
 SIZES = {
     "psa": ("--draws=2", "--patients=2", "--no-cache"),
     "price": ("--draws=2", "--patients=2", "--no-cache", "--regimen=blinatumomab"),
+    "severity": ("--draws=2", "--patients=2", "--no-cache"),
+    "budget": ("--draws=2", "--patients=2", "--no-cache"),
     "voi": ("--draws=2", "--patients=2", "--no-cache"),
     "threshold": ("--parameter=cost.blinatumomab.vial",),
     "twoway": ("--x=cost.blinatumomab.vial", "--y=cost.inpatient_day", "--steps=2"),
@@ -51,7 +53,19 @@ SIZES = {
 """Options that keep a command to less than a second or two; those that follow may take them back."""
 NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache")
 """They take long, or remove the user's cache: only their wrong options are tried."""
-SLOW = ("psa", "price", "voi", "tornado", "sobol", "morris", "report", "what-if", "twoway")
+SLOW = (
+    "psa",
+    "price",
+    "severity",
+    "budget",
+    "voi",
+    "tornado",
+    "sobol",
+    "morris",
+    "report",
+    "what-if",
+    "twoway",
+)
 WRONG_NUMBERS = (
     "0",
     "-1",

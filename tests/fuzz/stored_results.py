@@ -39,7 +39,7 @@ OF_THE_READER = {
         *("flow.csv", "inputs.csv", "events.csv"),
     ),
     "psa": ("psa.json", "psa.parquet", "deterministic.parquet"),
-    "price": ("price.json", "price.csv", "price_curve.csv"),
+    "price": ("price.json", "price.csv", "price_curve.csv", "price_line.csv"),
     "voi": ("voi.json", "voi.csv", "evpi.csv"),
     **{name: (f"{name}.json", f"{name}.csv") for name in ("tornado", "threshold", "scenarios")},
     **{name: (f"{name}.json", f"{name}.csv") for name in ("twoway", "sobol", "morris")},

@@ -11,7 +11,9 @@ import pytest
 
 import sim
 import sim.report
-from sim.report.words import MINUS, money, percent, plain, probability
+from sim.economics.estimates import Estimate
+from sim.layout.cells import number
+from sim.report.words import MINUS, fixed, money, percent, plain, probability
 
 PACKAGE = Path(sim.report.__file__).parent
 TEMPLATES = sorted((PACKAGE / "templates").glob("*.j2"))
@@ -127,3 +129,11 @@ def is_shown(text):
 )
 def test_a_number_is_shown_as_is_usual(shown, text):
     assert shown == text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(-0.04, "0.0"), (0.0, "0.0"), (-0.06, "-0.1"), (1234.5, "1234.5")]
+)
+def test_no_number_is_minus_nought(value, shown):
+    assert number(Estimate(value, 0.01), 1).value == shown
+    assert fixed(value, 1).replace(MINUS, "-").replace(",", "") == shown

@@ -38,8 +38,19 @@ def described(name, part):
     return [*lines, ""]
 
 
+def names_in_the_catalogue():
+    """Return lines of the reference with every name that a scenario may give, and its label."""
+    catalogue = load_catalogue()
+    lines = ["## Names in the catalogue", ""]
+    for kind in ("populations", "regimens", "perspectives", "life_tables"):
+        lines += [f"| {kind.replace('_', ' ').capitalize()} | |", "|---|---|"]
+        lines += [f"| `{name}` | {each.label} |" for name, each in getattr(catalogue, kind).items()]
+        lines.append("")
+    return lines
+
+
 def reference():
-    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "WhatIf", "OwnNumber")
+    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "Budget", "WhatIf", "OwnNumber")
     lines = [
         "# The keys of a scenario",
         "",
@@ -50,6 +61,7 @@ def reference():
     ]
     for name in parts:
         lines += described(name, SCHEMA["$defs"][name])
+    lines += [*names_in_the_catalogue()]
     return "\n".join(lines).replace("``", "`").rstrip() + "\n"
 
 
@@ -69,7 +81,7 @@ def test_reference_is_made_from_the_schema():
 
 
 def test_every_key_has_a_description():
-    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "OwnNumber"):
+    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "Budget", "OwnNumber"):
         for key, value in SCHEMA["$defs"][name]["properties"].items():
             assert value.get("description"), f"{name}.{key}"
     for key, value in SCHEMA["properties"].items():
@@ -135,6 +147,9 @@ def test_a_new_scenario_is_fine_and_satisfies_the_schema(tmp_path):
     ]
     text = path.read_text(encoding="utf-8")
     assert mistakes(yaml.safe_load(text)) == []
+    for name in ("badar_2020_first_salvage", "nhs_england", "brexucabtagene"):
+        assert name in text
+    assert "usual_care," not in text
     # Every key that it leaves out stands there with an example that is allowed.
     examples = [line[2:] for line in text.splitlines() if line.startswith("# ") and ": " in line]
     keys = {line.partition(":")[0]: line for line in examples if " " not in line.partition(":")[0]}

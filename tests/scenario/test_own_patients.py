@@ -53,6 +53,26 @@ BAD = (
     Bad("other_name", changed("age_years", "age"), ("age: no such column", "'age_years' (years)")),
     Bad("other_unit", changed("height_cm", "height_m"), ("did you mean 'height_cm' (cm)",)),
     Bad("capitals", changed("sex", "Sex"), ("Sex: no such column; did you mean 'sex'",)),
+    Bad(
+        "earlier_lines",
+        changed("salvage_line", "earlier_salvage_lines"),
+        ("did you mean 'salvage_line'", "not the number of earlier ones: 1 first, 2 second"),
+    ),
+    Bad(
+        "blasts_in_per_cent",
+        changed("prior_hct", "blasts_pct"),
+        ("blasts_pct: no such column; did you mean 'high_blasts' (yes or no)", "50 % or more"),
+    ),
+    Bad(
+        "several_other_names",
+        changed("age_years,sex,", "age,gender,"),
+        ("age: no such column; did you mean 'age_years'", "gender: no such column; did you mean"),
+    ),
+    Bad(
+        "blasts_in_remission",
+        "salvage_line,high_blasts\n1,yes\n0,yes\n0,no\n",
+        ("salvage_line cannot be 0, in first remission, with high_blasts", "(row 2: 0)"),
+    ),
     Bad("other_word", changed("sex", "gender"), ("did you mean 'sex' (male or female)",)),
     Bad("short_row", GOOD + "50,male\n", (":5: has 2 cells where there are 7 columns",)),
     Bad("long_row", changed("165\n", "165,9\n"), (":3: has 8 cells where there are 7 columns",)),
@@ -265,6 +285,40 @@ def test_a_good_file_says_what_is_given_and_what_is_drawn():
     assert "Own patients cohort.csv, 3 rows, used in order and repeated; given: age_years" in said
     assert "drawn from the population: ph_positive, kmt2a" in said
     assert "not read: ward" in said
+
+
+def lines_of_check(name: str) -> str:
+    done = CliRunner().invoke(commands, ["check", "question.yaml"])
+    assert done.exit_code == 0, done.output
+    return next(line for line in done.output.splitlines() if line.startswith(name))
+
+
+def test_rows_of_patients_treated_for_mrd_only_are_counted():
+    write("salvage_line\n0\n2\n0\n")
+    assert "; in remission, treated for MRD only: 2 of 3;" in lines_of_check("Own patients")
+    write("salvage_line\n1\n2\n3\n")
+    assert "in remission" not in lines_of_check("Own patients")
+
+
+@pytest.mark.parametrize(("unit", "warns"), [(1.0, False), (2.2046, True)], ids=["kg", "pounds"])
+def test_weights_that_look_like_pounds_are_named(unit, warns):
+    weights = [62.0, 81.5, 70.0, np.nan]
+    rows = "".join(
+        "\n" + ("" if np.isnan(each) else f"{unit * each:.1f}") + ",m" for each in weights
+    )
+    write("weight_kg,sex" + rows + "\n")
+    # The mean of those given: 71.2 kg, 156.9 pounds.
+    said = lines_of_check("Own patients")
+    assert ("Warning: the mean weight is 157 kg; this looks like pounds" in said) == warns
+
+
+def test_explain_names_the_row_of_the_file():
+    write()
+    done = CliRunner().invoke(commands, ["explain", "question.yaml", "--patient", "4"])
+    assert done.exit_code == 0, done.output
+    # Patients from 0, rows from 1, three rows that are repeated: patient 4 is row 2.
+    said = " ".join(done.output.split())
+    assert re.search(r"Patient 4: woman of 2[34], 61 kg, .*, row 2 of cohort\.csv", said)
 
 
 def test_a_line_of_0_is_treatment_for_mrd_before_a_first_relapse():

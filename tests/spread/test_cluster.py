@@ -17,7 +17,7 @@ from sim.cli import commands
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
 
-pytest.importorskip("distributed")
+Client = pytest.importorskip("distributed").Client
 pytestmark = pytest.mark.slow
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
@@ -200,7 +200,8 @@ def test_a_worker_with_another_version_is_named_and_not_used(tmp_path):
     with cluster(tmp_path, workers=1) as (address, *_):
         wrong = worker(address, tmp_path / "wrong", folder=other)
         try:
-            time.sleep(5)
+            with Client(address) as client:
+                client.wait_for_workers(2, timeout=SECONDS)
             done("tornado", tmp_path / "threads")
             found = done("tornado", tmp_path / "cluster", "--cluster", address)
         finally:

@@ -512,7 +512,9 @@ def compare(
             value=chosen[0].file if chosen else None,
         )
     if names is not None and (len(names) != len(scenarios) or len(set(names)) != len(names)):
-        raise UserError("must be as many as the scenarios, all different", key="names", value=names)
+        raise UserError(
+            "must be as many as the scenarios, all different", key="names", value=", ".join(names)
+        )
     folder = folder_of(CompareResult, out)
     questions = aligned([scenario.question for scenario in chosen])
     size = sum(questions[0].patients * len(each.model.strategies) for each in questions)

@@ -18,6 +18,7 @@ from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 from sim.economics.ledger import State
+from sim.layout.own_patients import row_of
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH, colour_of
 from sim.layout.trace import describe_patient
 from sim.replay.replay import Course, Replay, Timeline, timeline
@@ -301,7 +302,9 @@ def _money(axes: Axes, lanes: Sequence[Timeline], colours: dict[str, str], curre
 
 def _titles(figure: Figure, replayed: Replay, lanes: Sequence[Timeline]) -> None:
     patient, question = replayed.patient, replayed.question
-    title = f"Patient {patient.number}: {describe_patient(patient)}"
+    title = (
+        f"Patient {patient.number}: {describe_patient(patient)}{row_of(question, patient.number)}"
+    )
     figure.suptitle(
         textwrap.fill(title, LETTERS), x=0.01, ha="left", fontsize=9.0, fontweight="bold"
     )

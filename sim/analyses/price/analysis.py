@@ -96,6 +96,23 @@ CURVE: Final = Schema(
 """By price how likely each strategy with the drug is the most cost-effective."""
 
 
+LINE: Final = Schema(
+    "price_line.csv",
+    (
+        strategy_name("strategy", "with the drug, or without it where the comparator has it"),
+        number("price", "in `currency` per vial: none, that of the scenario, twice that"),
+        number("cost", "of the strategy minus that of the comparator, discounted, in `currency`"),
+        number("cost_se", "its Monte Carlo error"),
+        number("qalys", "of the strategy minus those of the comparator, discounted"),
+        number("qalys_se", "its Monte Carlo error"),
+        number("covariance", "of the errors of the two, in `currency` times QALYs"),
+        text("currency"),
+    ),
+    ("strategy", "price"),
+)
+"""The base case at three prices: costs and covariance are lines through them, squared errors parabolas."""
+
+
 @dataclass(frozen=True)
 class PriceAnalysis:
     """The prices at which strategies meet each threshold.
@@ -117,6 +134,8 @@ class PriceAnalysis:
         scenario and at that of the base case; None at a price that cannot be.
     curve
         The table `CURVE`.
+    line
+        The table `LINE`.
     """
 
     question: Question
@@ -130,6 +149,7 @@ class PriceAnalysis:
     vials_per_cycle: Mapping[str, float]
     chances: Mapping[tuple[str, float], tuple[Chance | None, ...]]
     curve: pd.DataFrame
+    line: pd.DataFrame
 
     def change_percent(self, price: float) -> float:
         """Return how far a price is from that of the scenario; nan below a price of 0."""
@@ -312,6 +332,16 @@ class PricedResults:
         ]
         return CURVE.table(rows).sort_values(["strategy", "threshold", "price"], ignore_index=True)
 
+    def line(self) -> pd.DataFrame:
+        """Return the table `LINE`."""
+        currency = self.psa.question.perspective.currency
+        return LINE.table(
+            (name, price, *gain.cost, *gain.qalys, gain.covariance, currency)
+            for name in self.compared
+            for price in (0.0, self.step, 2.0 * self.step)
+            for gain in (self.base(name, price),)
+        )
+
     def analysis(self) -> PriceAnalysis:
         """Return the answer for every strategy at every threshold."""
         limits = tuple(self.limits())
@@ -333,6 +363,7 @@ class PricedResults:
                 for limit in limits
             },
             curve=self.curve(),
+            line=self.line(),
         )
 
     def _chance(self, limit: PriceLimit, price: float) -> Chance | None:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from sim.analyses.price.analysis import CURVE as CURVE_TABLE
 from sim.analyses.price.analysis import (
+    LINE,
     Chance,
     PriceAnalysis,
     PriceLimit,
@@ -59,6 +60,7 @@ CURVE: Final = "price_curve"
 NAMES: Final = (
     *names_of(ANALYSIS, figure=False),
     f"{CURVE}.csv",
+    LINE.file,
     *figure_names([CURVE]),
 )
 TABLE: Final = Schema(
@@ -185,6 +187,7 @@ def read_price(stored: Stored) -> PriceAnalysis:
             stored.folder / stored.file,
         ),
         curve=stored.table(CURVE_TABLE),
+        line=stored.table(LINE),
     )
 
 
@@ -202,6 +205,7 @@ def price_files(found: PriceAnalysis) -> dict[str, str | bytes]:
     question = found.question
     files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
     files[f"{CURVE}.csv"] = in_csv(found.curve)
+    files[LINE.file] = in_csv(found.line)
     return files | figure_files({CURVE: drawn_price(found)})
 
 
@@ -321,12 +325,17 @@ class PriceResult(StoredResult):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {ANALYSIS: self.prices, CURVE: self.curve}
+        return {ANALYSIS: self.prices, CURVE: self.curve, LINE.file.removesuffix(".csv"): self.line}
 
     @property
     def prices(self) -> pd.DataFrame:
         """A row per strategy, threshold and basis, as in price.csv: `sim.analyses.price.result.TABLE`."""
         return price_table(self._found)
+
+    @property
+    def line(self) -> pd.DataFrame:
+        """The base case at three prices, as in price_line.csv: `sim.analyses.price.analysis.LINE`."""
+        return self._found.line
 
     @property
     def curve(self) -> pd.DataFrame:

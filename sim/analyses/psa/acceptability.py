@@ -16,7 +16,7 @@ The Monte Carlo noise of each draw is taken out, as in `sim.analyses.psa.noise`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -32,6 +32,8 @@ from sim.layout.schema import Schema, flag, number, strategy_name, text
 
 DRAWS_BY_STRATEGIES: Final = 2
 """Dimensions of an array of costs or QALYs."""
+Places = npt.NDArray[np.int64]
+"""Numbers of draws."""
 GROUPS: Final = 20
 """Of draws, each left out in turn; as many as there are draws, where these are fewer."""
 
@@ -264,14 +266,38 @@ def quiet_shares(benefits: Array, noise: Array) -> Estimates:
 
     Both arrays have the shape (strategies,); of a single draw there is no error (``nan``).
     """
-    shares = best_shares(quiet(benefits, noise))
-    draws = len(benefits)
+    shares, draws = best_shares(quiet(benefits, noise)), len(benefits)
+    groups = min(GROUPS, draws)
     if draws == 1:
         return Estimates(shares, np.full_like(shares, math.nan))
+    group = np.arange(draws, dtype=np.int64) % groups
+    return _jackknife(shares, _shares_without_each(benefits.T, noise.T, group, groups))
+
+
+def left_out(shares: Callable[[Places], Array], draws: int) -> Estimates:
+    """Return shares of draws with the errors of the jackknife over `GROUPS` groups of draws.
+
+    Parameters
+    ----------
+    shares
+        Returns them for some of the draws, by their numbers.
+    draws
+        The number of all draws; a single one gives no error.
+    """
+    every = np.arange(draws, dtype=np.int64)
+    found = shares(every)
+    if draws == 1:
+        return Estimates(found, np.full_like(found, math.nan))
     groups = min(GROUPS, draws)
-    without = _shares_without_each(benefits.T, noise.T, np.arange(draws) % groups, groups)
+    without = np.array([shares(every[every % groups != g]) for g in range(groups)])
+    return _jackknife(found, without)
+
+
+def _jackknife(found: Array, without: Array) -> Estimates:
+    """Return estimates with their error from those without each group of draws."""
+    groups = len(without)
     spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
-    return Estimates(shares, np.sqrt((groups - 1.0) / groups * spread))
+    return Estimates(found, np.sqrt((groups - 1.0) / groups * spread))
 
 
 def _shares_without_each(

@@ -169,6 +169,25 @@ def _gain(psa: Psa, s: int) -> Gain:
         for name in INCREMENTS
     }
     covariance = np.cov(psa.increments("cost")[:, s], psa.increments("qalys")[:, s])[0, 1]
+    return Gain(
+        increment=_increment(
+            psa,
+            s,
+            {name: Estimate(found.mean, found.se) for name, found in splits.items()},
+            float(covariance) / psa.draws,
+        ),
+        deterministic=deterministic_increment(psa, s),
+        splits=splits,
+        nmb={
+            threshold: split(psa.inmb(threshold)[:, s], psa.inmb_noise(threshold)[:, s])
+            for threshold in psa.question.thresholds
+        },
+        variance=variance_by_status(psa, s),
+    )
+
+
+def deterministic_increment(psa: Psa, s: int) -> Increment:
+    """Return a strategy, by its place, against the comparator in the deterministic run."""
     base = psa.deterministic
     differences = {
         name: Estimate(
@@ -177,21 +196,7 @@ def _gain(psa: Psa, s: int) -> Gain:
         )
         for name in INCREMENTS
     }
-    return Gain(
-        increment=_increment(
-            psa,
-            s,
-            {name: Estimate(found.mean, found.se) for name, found in splits.items()},
-            float(covariance) / psa.draws,
-        ),
-        deterministic=_increment(psa, s, differences, float(base[COVARIANCE].iloc[s])),
-        splits=splits,
-        nmb={
-            threshold: split(psa.inmb(threshold)[:, s], psa.inmb_noise(threshold)[:, s])
-            for threshold in psa.question.thresholds
-        },
-        variance=variance_by_status(psa, s),
-    )
+    return _increment(psa, s, differences, float(base[COVARIANCE].iloc[s]))
 
 
 def _increment(psa: Psa, s: int, found: Mapping[str, Estimate], covariance: float) -> Increment:

@@ -106,10 +106,11 @@ class Psa:
         values = self.values(column)
         return values - values[:, [self.comparator]]
 
-    def inmb(self, threshold: float) -> Array:
+    def inmb(self, threshold: float | Array) -> Array:
         """Return incremental net monetary benefits; shape (draws, strategies).
 
-        ``threshold * QALYs - cost`` of a strategy minus that of the comparator, whose own is 0.
+        ``threshold * QALYs - cost`` of a strategy minus that of the comparator, whose own is 0. The
+        threshold may differ between draws, shape (draws, 1).
         """
         return threshold * self.increments("qalys") - self.increments("cost")
 
@@ -119,7 +120,7 @@ class Psa:
         noise[:, self.comparator] = 0.0
         return noise
 
-    def inmb_noise(self, threshold: float) -> Array:
+    def inmb_noise(self, threshold: float | Array) -> Array:
         """Return Monte Carlo variances of the incremental net monetary benefits.
 
         ``threshold^2 var(QALYs) + var(cost) - 2 threshold cov(cost, QALYs)`` of the paired

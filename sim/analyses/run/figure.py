@@ -48,6 +48,10 @@ SMALLER: Final = 4.0
 LATE_TICK_MONTHS: Final = 30
 LATE_TICKS_FROM: Final = 60
 SMALL: Final = 7.0
+TOO_LONG: Final = 10_000
+LATE_TOO_LONG: Final = 1_000
+"""Counts below these, in patients, thousands or millions, fit beside one another."""
+TWO_DIGITS: Final = 100
 TOP: Final = 102.0
 SWATCH: Final = 0.06
 NAME_SHARE: Final = 0.42
@@ -203,12 +207,14 @@ def _at_risk(
     axes.set_axis_off()
     _months(axes, last)
     axes.set_ylim(len(labels), 0.0)
+    late = curves[curves["months"] >= EARLY_MONTHS]["at_risk"]
+    unit, word, digits = unit_of(int(curves["at_risk"].max()), int(late.max()) if len(late) else 0)
     for row, (name, label) in enumerate(labels.items()):
         curve = curves[curves["strategy"] == name].set_index("months")["at_risk"]
         axes.plot([0.0, SWATCH * EARLY_MONTHS], [row + NAME_SHARE / 2.0] * 2, color=colours[name])
         axes.text(
             *(1.5 * SWATCH * EARLY_MONTHS, row + NAME_SHARE),
-            f"{label}, at risk",
+            f"{label}, at risk{word}",
             fontsize=SMALL,
             va="bottom",
         )
@@ -217,11 +223,24 @@ def _at_risk(
                 axes.text(
                     tick,
                     row + NUMBER_SHARE,
-                    f"{curve[tick]:,.0f}",
+                    f"{curve[tick] / unit:.{digits}f}",
                     fontsize=SMALL,
                     ha="left" if tick == 0 else "right" if tick == last else "center",
                     va="top",
                 )
+
+
+def unit_of(largest: int, late: int) -> tuple[int, str, int]:
+    """Return the unit of counts up to `largest`, its word and its decimal places.
+
+    Those up to `late` stand nearer to one another.
+    """
+    units = ((1, ""), (1_000, ", thousands"), (1_000_000, ", millions"))
+    unit, word = next(
+        (each for each in units if largest < TOO_LONG * each[0] and late < LATE_TOO_LONG * each[0]),
+        units[-1],
+    )
+    return unit, word, int(unit > 1 and largest < TWO_DIGITS * unit)
 
 
 COSTS_MM: Final = 160.0

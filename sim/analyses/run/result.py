@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -28,9 +28,10 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.work import enough_memory, spread
 from sim.errors import UserError
 from sim.layout.run_columns import EVENTS, SUBGROUP_VALUES, SUBGROUPS
+from sim.layout.run_tables import Tables
 from sim.simulation import run as study
 from sim.simulation.flow import Flow
-from sim.simulation.run import KEPT_AT_MOST, Engine, Simulation, Sink
+from sim.simulation.run import KEPT_AT_MOST, Engine, Progress, Simulation, Sink
 from sim.simulation.subgroups import Subgroups
 from sim.simulation.summary import Summary, summarise
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
     from rich.console import Console
+
+    from sim.simulation.question import Question
 
 
 class RunResult(StoredResult):
@@ -63,7 +66,7 @@ class RunResult(StoredResult):
         super().__init__(scenario)
         self._simulation = simulation
         self._summary = summary
-        self._tables = tables
+        self._tables = cache(tables)
 
     @classmethod
     def _read(cls, scenario: Scenario, stored: Stored) -> Self:
@@ -73,7 +76,15 @@ class RunResult(StoredResult):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {name.removesuffix(".csv"): table for name, table in self._tables().items()}
+        found = self._tables()
+        return Tables(
+            {name.removesuffix(".csv"): partial(found.__getitem__, name) for name in found}
+        )
+
+    @property
+    def files_of_tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, as a report takes them."""
+        return self._tables()
 
     @property
     def strategies(self) -> pd.DataFrame:
@@ -250,19 +261,23 @@ def run(
     question = asked(scenario, patients=patients, seed=seed)
     folder = folder_of(RunResult, out)
     with spread(cluster):
-        found = _simulated(question, engine, trace, patients_out, threads)
+        found = simulated(question, engine, trace, patients_out, threads)
     return written(found, folder)
 
 
-def _simulated(
+def simulated(
     scenario: Scenario,
-    engine: Engine,
-    trace: int,
-    patients_out: str | Path | None,
-    threads: int | None,
+    engine: Engine = "core",
+    trace: int = 0,
+    patients_out: str | Path | None = None,
+    threads: int | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> RunResult:
-    from sim.layout.progress import patients_progress
+    """Simulate as `run` does; `progress` is called with each number of patients that is finished.
 
+    What it raises ends the simulation.
+    """
     question = scenario.question
     keeps = question.patients <= KEPT_AT_MOST
     flow = None if keeps else Flow(question)
@@ -270,7 +285,7 @@ def _simulated(
     subgroups = Subgroups(question, engine) if divided else None
     with (
         enough_memory(question),
-        patients_progress(question.patients * len(question.model.strategies)) as advance,
+        _bar(question, progress) as advance,
         _patients_file(patients_out, scenario, engine) as file,
     ):
         sinks = [sink for sink in (file, flow, subgroups) if sink is not None]
@@ -286,6 +301,14 @@ def _simulated(
         summary = summarise(simulation)
     tables = partial(_tables, simulation, summary, flow, subgroups)
     return RunResult(scenario, simulation, summary, tables)
+
+
+def _bar(question: Question, progress: Progress | None) -> AbstractContextManager[Progress]:
+    from sim.layout.progress import patients_progress
+
+    if progress is not None:
+        return nullcontext(progress)
+    return patients_progress(question.patients * len(question.model.strategies))
 
 
 def _tables(

@@ -243,6 +243,58 @@ class Price(Heading):
     probability_most_cost_effective: list[Chances]
 
 
+class Cutoffs(Content):
+    """A level of severity."""
+
+    absolute_qalys: float
+    proportional: float
+    weight: float
+
+
+class DrawnWeight(Content):
+    """The share of draws with a weight."""
+
+    weight: float
+    share: Number
+    se: Number
+    without_noise: Number
+    without_noise_se: Number
+
+
+class Severity(Heading):
+    """severity.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+    levels: Annotated[list[Cutoffs], Field(min_length=1)]
+    weights: list[DrawnWeight]
+
+
+class Impact(Mean):
+    """The net budget impact over draws, in a year or in all."""
+
+    between_sd: Number
+    noise_sd: Number
+    noise_share: Number
+    low: Number
+    low_se: Number
+    high: Number
+    high_se: Number
+    more_draws: Number
+    more_patients: Number
+
+
+class Budget(Heading):
+    """budget.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+    total: Mean
+    net_over_draws: Annotated[list[Impact], Field(min_length=2)]
+
+
 class Facing(Content):
     """The patients who face the decision."""
 
@@ -442,6 +494,8 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "summary.json": Run,
     "psa.json": Psa,
     "price.json": Price,
+    "severity.json": Severity,
+    "budget.json": Budget,
     "voi.json": Voi,
     "tornado.json": Tornado,
     "twoway.json": TwoWay,

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "psa": ("voi SCENARIO",),
     "voi": ("tornado SCENARIO",),
     "price": ("report SCENARIO --with all",),
+    "severity": ("price SCENARIO",),
     "tornado": ("threshold SCENARIO --parameter WIDEST",),
     "morris": ("sobol SCENARIO",),
     "sobol": ("voi SCENARIO",),

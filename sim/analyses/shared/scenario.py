@@ -43,6 +43,7 @@ class Changes(TypedDict, total=False):
     switches: Mapping[str, bool | float | None]
     life_table: str | Path | None
     subgroups: Mapping[str, bool | Sequence[float]]
+    budget: Mapping[str, object] | None
 
 
 class Scenario:

@@ -247,6 +247,14 @@ def _begin(chunks: Chunks) -> None:
             write_file(chunks.place / MANIFEST, text, lasting=True)
 
 
+def progress_of(folder: Path) -> float | None:
+    """Return the share of the chunks that is done; None where no analysis is at work."""
+    found = _manifest(folder / CHUNKS)
+    if found is None or not isinstance(found["chunks"], int) or found["chunks"] < 1:
+        return None
+    return len(_finished(folder / CHUNKS)) / found["chunks"]
+
+
 def _finished(place: Path) -> set[int]:
     """Return the numbers of the chunks in a folder; copies under other names are none."""
     names = (path.stem for path in place.glob(f"*{SUFFIX}"))

@@ -71,6 +71,68 @@
     });
   }
 
+  // Other prices and thresholds: lines through the numbers of the base case.
+  const sliders = document.getElementById("slider-data");
+  if (sliders) {
+    const data = JSON.parse(sliders.textContent);
+    const at = (id) => document.getElementById(id);
+    const fields = [...document.querySelectorAll("#sliders .slider")];
+    const sign = (value) => (value < 0 ? "\u2212" : "");
+    const digits = (value, places) => value.toLocaleString("en", { minimumFractionDigits: places, maximumFractionDigits: places });
+    const money = (value) => `${sign(Math.round(value))}${data.symbol}${digits(Math.abs(Math.round(value)), 0)}`;
+    const through = ([a, b, c], t) => (1 - t) * (2 - t) / 2 * a + t * (2 - t) * b + t * (t - 1) / 2 * c;
+    const between = (xs, ys, x) => {
+      const i = xs.findIndex((each) => each >= x);
+      if (i <= 0) return i < 0 ? null : ys[0];
+      return ys[i - 1] + (ys[i] - ys[i - 1]) * (x - xs[i - 1]) / (xs[i] - xs[i - 1]);
+    };
+    const show = () => {
+      const values = fields.map((each) => each.querySelector("input[type=number]").valueAsNumber);
+      if (values.some(Number.isNaN)) return;
+      const [price, threshold, ...costs] = values;
+      const line = data.strategies[at("slider-strategy") ? at("slider-strategy").selectedIndex : 0];
+      const t = price / line.price[1];
+      let cost = line.cost[0] + t * (line.cost[1] - line.cost[0]);
+      let variance = Math.max(through(line.cost_se.map((each) => each * each), t), 0);
+      const covariance = line.covariance[0] + t * (line.covariance[1] - line.covariance[0]);
+      let same = true;
+      data.slopes.forEach((slope, i) => {
+        const moved = costs[i] - slope.base;
+        if (moved === 0) return;
+        same = false;
+        cost += slope.per * moved;
+        variance += (slope.se * moved) ** 2;
+      });
+      const { qalys, qalys_se } = line;
+      const benefit = threshold * qalys - cost;
+      const error = Math.sqrt(Math.max((threshold * qalys_se) ** 2 + variance - 2 * threshold * covariance, 0));
+      const ratio = cost / qalys;
+      const ratioError = Math.sqrt(Math.max(variance - 2 * ratio * covariance + (ratio * qalys_se) ** 2, 0)) / Math.abs(qalys);
+      at("slider-cost").textContent = `${money(cost)} (${digits(Math.sqrt(variance), 0)})`;
+      at("slider-qalys").textContent = `${sign(qalys)}${digits(Math.abs(qalys), 3)} (${digits(qalys_se, 3)})`;
+      at("slider-ratio").textContent = qalys > 0 && cost > 0 ? `${money(ratio)} (${digits(ratioError, 0)})` : cost <= 0 && qalys >= 0 ? "better and cheaper" : "no cost of a gain";
+      at("slider-benefit").textContent = `${money(benefit)} (${digits(error, 0)})`;
+      at("slider-worth").textContent = money(threshold);
+      at("slider-verdict").textContent = Math.abs(benefit) <= data.z * error ? "within the noise of the simulation" : benefit > 0 ? "worth it" : "not worth it";
+      data.thresholds.forEach((_, i) => {
+        const share = same ? between(line.prices, line.probability[i], price) : null;
+        at(`slider-chance-${i}`).textContent = share === null ? "\u2013" : `${digits(100 * share, 1)} %`;
+      });
+    };
+    for (const each of fields) {
+      const [range, field] = each.querySelectorAll("input");
+      range.addEventListener("input", () => { field.value = range.value; show(); });
+      field.addEventListener("input", () => { range.value = field.value; show(); });
+    }
+    if (at("slider-strategy")) at("slider-strategy").addEventListener("change", show);
+    at("slider-reset").addEventListener("click", () => {
+      for (const each of fields) for (const input of each.querySelectorAll("input")) input.value = input.defaultValue;
+      show();
+    });
+    at("slider-panel").hidden = false;
+    show();
+  }
+
   // A long list of contents would fill a phone's first screen.
   if (window.matchMedia("(max-width: 60rem)").matches) document.getElementById("contents").open = false;
   // On paper nothing can be opened: everything is.

@@ -1,0 +1,1 @@
+"""The analysis `budget`: method, result, tables, text and figure."""

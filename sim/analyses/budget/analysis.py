@@ -1,0 +1,303 @@
+"""The budget impact: what a payer spends year by year with new strategies, and without.
+
+Patients of a calendar year enter at its beginning, so that their first year is that year, or in its
+middle, so that their first year is half of one. With m(s, y) the mean undiscounted cost under strategy
+s in the y-th calendar year since entry, n(e) the patients who enter in year e, and w(e, s) the shares
+of the strategies, a calendar year t costs::
+
+    B(t) = sum over years e up to t and strategies s of n(e) w(e, s) m(s, t - e)
+
+Shares with uptake are the uptake itself and, in the rest of the patients, the current shares::
+
+    w(e, s) = u(e, s) + (1 - sum of u(e)) c(s)
+
+The net budget impact is B with uptake minus B without. It is linear in the means of the same patients,
+and its Monte Carlo error follows from their covariances.
+
+Source: Sullivan SD et al., Value Health 2014;17:5-14 (ISPOR good practice for budget impact).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+
+from sim.analyses.budget.yearly import ALIVE, MEASURES, TOTAL, YEARS, Means
+from sim.analyses.psa.noise import Split, split
+from sim.economics.estimates import Array, Estimate
+from sim.errors import UserError
+from sim.layout.schema import Schema, count, number, strategy_name, text
+from sim.scenario.schema import Budget as Plan
+from sim.simulation.question import Question
+
+Situation = Literal["current", "with_uptake", "net"]
+SITUATIONS: Final[tuple[Situation, ...]] = ("current", "with_uptake", "net")
+CATEGORIES: Final = MEASURES[: TOTAL + 1]
+LATER: Final = "later"
+"""All years after those of the budget."""
+TABLE: Final = Schema(
+    "budget.csv",
+    (
+        count("year", "calendar year"),
+        text("situation", "``current`` shares, ``with_uptake``, or the ``net`` impact", SITUATIONS),
+        text("category", "of the cost, or ``total``", CATEGORIES),
+        number("cost", "base case, undiscounted, in `currency`", is_given=True),
+        number("se", "its Monte Carlo error"),
+        text("currency"),
+    ),
+    ("year", "situation", "category"),
+)
+"""Costs of all patients by calendar year."""
+PATIENTS: Final = Schema(
+    "budget_patients.csv",
+    (
+        count("year", "calendar year"),
+        text("situation", "", SITUATIONS),
+        strategy_name(),
+        number("treated", "patients who enter in the year and begin the strategy", is_given=True),
+        number("years", "lived in the year by all who have entered, base case", is_given=True),
+        number("alive", "at the end of the year, of all who have entered", is_given=True),
+    ),
+    ("year", "situation", "strategy"),
+)
+SINCE_ENTRY: Final = Schema(
+    "budget_since_entry.csv",
+    (
+        strategy_name(),
+        text(
+            "year",
+            f"since entry, from 1, half of one with mid_year, and ``{LATER}`` for all years after those of the budget",
+        ),
+        text("category", "of the cost, or ``total``", CATEGORIES),
+        number("cost", "per patient, base case, undiscounted, in `currency`", is_given=True),
+        number("se", "its Monte Carlo error"),
+        text("currency"),
+    ),
+    ("strategy", "year", "category"),
+)
+"""The years of a strategy add up to its undiscounted cost over the horizon."""
+DRAWS: Final = Schema(
+    "budget_draws.csv",
+    (
+        count("draw"),
+        count("year", "calendar year"),
+        number("current", "cost of all patients, undiscounted, in `currency`", is_given=True),
+        number("with_uptake", "", is_given=True),
+        number("net", "budget impact", is_given=True),
+        number("net_se", "its Monte Carlo error"),
+        text("currency"),
+    ),
+    ("draw", "year"),
+)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A budget impact.
+
+    Attributes
+    ----------
+    question
+        Its patients are those of one draw.
+    table, patients, since_entry, drawn
+        The tables `TABLE`, `PATIENTS`, `SINCE_ENTRY` and `DRAWS`.
+    total
+        Net impact of all years together in the base case.
+    spread
+        The net impact over draws, by calendar year and, at the end, of all years together.
+    parameters_drawn, base_patients
+        Numbers of uncertain parameters, and of patients of the base case.
+    """
+
+    question: Question
+    table: pd.DataFrame
+    patients: pd.DataFrame
+    since_entry: pd.DataFrame
+    drawn: pd.DataFrame
+    total: Estimate
+    spread: tuple[Split, ...]
+    parameters_drawn: int
+    base_patients: int
+
+    @property
+    def plan(self) -> Plan:
+        """Incidence and uptake."""
+        return plan_of(self.question)
+
+    @property
+    def years(self) -> list[int]:
+        """The calendar years."""
+        return [self.plan.first_year + place for place in range(self.plan.years)]
+
+    @property
+    def draws(self) -> int:
+        """The number of draws."""
+        return len(self.drawn) // self.plan.years
+
+    def cost(self, situation: str, category: str) -> list[Estimate]:
+        """Return a cost by calendar year."""
+        rows = self.table[
+            (self.table["situation"] == situation) & (self.table["category"] == category)
+        ]
+        return [Estimate(*pair) for pair in zip(rows["cost"], rows["se"], strict=True)]
+
+
+def plan_of(question: Question) -> Plan:
+    """Return incidence and uptake of a question.
+
+    Raises
+    ------
+    UserError
+        When the scenario does not say them.
+    """
+    plan = question.scenario.budget
+    if plan is None:
+        raise UserError(
+            "is missing: it says incidence and uptake, as in 'budget: {first_year: 2026, "
+            "patients_per_year: 100, uptake: {STRATEGY: [0.2, 0.4, 0.6, 0.7, 0.7]}}'",
+            file=question.loaded.file,
+            key="budget",
+        )
+    return plan
+
+
+def entering(question: Question) -> dict[Situation, Array]:
+    """Return the patients who enter, by situation: (calendar year, strategy)."""
+    plan, scenario = plan_of(question), question.scenario
+    names = [strategy.name for strategy in scenario.strategies]
+    today = plan.current or {scenario.comparator_name: 1.0}
+    current = np.array([today.get(name, 0.0) for name in names])
+    rising = plan.uptakes()
+    uptake = np.array([rising.get(name, [0.0] * plan.years) for name in names]).T
+    patients = np.array(plan.incidence())[:, None]
+    rest = np.maximum(1.0 - uptake.sum(axis=1, keepdims=True), 0.0)
+    without, with_uptake = patients * current, patients * (uptake + rest * current)
+    return {"current": without, "with_uptake": with_uptake, "net": with_uptake - without}
+
+
+def weights(entered: Array) -> Array:
+    """Return the patients in each year since entry: (calendar year, strategy, year since entry).
+
+    The last year since entry, all that comes after the budget, is in no calendar year.
+    """
+    years, strategies = entered.shape
+    found = np.zeros((years, strategies, years + 1))
+    for year in range(years):
+        for since in range(year + 1):
+            found[year, :, since] = entered[year - since]
+    return found
+
+
+def linear(means: Means, weight: Array, measure: int) -> Estimate:
+    """Return a weighted sum of the means of a measure, with its Monte Carlo error.
+
+    Parameters
+    ----------
+    means
+        Over patients.
+    weight
+        By strategy and year since entry.
+    measure
+        The place in `MEASURES`.
+    """
+    flat = weight.ravel()
+    value = float(flat @ means.mean[..., measure].ravel())
+    variance = float(flat @ means.covariance[measure] @ flat)
+    return Estimate(value, float(np.sqrt(max(variance, 0.0))))
+
+
+def budget_impact(
+    question: Question, base: Means, drawn: Iterable[Means], *, parameters: int, base_patients: int
+) -> Budget:
+    """Return the budget impact.
+
+    Parameters
+    ----------
+    question
+        Its patients are those of one draw.
+    base, drawn
+        Means of the base case, and of each draw.
+    parameters, base_patients
+        Numbers of uncertain parameters, and of patients of the base case.
+    """
+    entered = entering(question)
+    by_year = {situation: weights(each) for situation, each in entered.items()}
+    whole = {name: [*weight, weight.sum(axis=0)] for name, weight in by_year.items()}
+    # Each draw is reduced to these sums at once: the covariances of all would not fit in memory.
+    sums = [
+        {name: [linear(each, weight, TOTAL) for weight in many] for name, many in whole.items()}
+        for each in drawn
+    ]
+    values = np.array([[each.mean for each in draw["net"]] for draw in sums])
+    noise = np.array([[each.se**2 for each in draw["net"]] for draw in sums])
+    return Budget(
+        question=question,
+        table=TABLE.table(_cost_rows(question, base, by_year)),
+        patients=PATIENTS.table(_patient_rows(question, base, entered, by_year)),
+        since_entry=SINCE_ENTRY.table(_rows_since_entry(question, base)),
+        drawn=DRAWS.table(_draw_rows(question, sums)),
+        total=linear(base, whole["net"][-1], TOTAL),
+        spread=tuple(split(*pair) for pair in zip(values.T, noise.T, strict=True)),
+        parameters_drawn=parameters,
+        base_patients=base_patients,
+    )
+
+
+def _cost_rows(
+    question: Question, base: Means, by_year: dict[Situation, Array]
+) -> Iterator[tuple[object, ...]]:
+    first, currency = plan_of(question).first_year, question.perspective.currency
+    for place in range(len(by_year["net"])):
+        for situation, weight in by_year.items():
+            for measure, category in enumerate(CATEGORIES):
+                cost = linear(base, weight[place], measure)
+                yield first + place, situation, category, *cost, currency
+
+
+def _patient_rows(
+    question: Question,
+    base: Means,
+    entered: dict[Situation, Array],
+    by_year: dict[Situation, Array],
+) -> Iterator[tuple[object, ...]]:
+    first = plan_of(question).first_year
+    for place in range(len(by_year["net"])):
+        for situation, weight in by_year.items():
+            for s, strategy in enumerate(question.scenario.strategies):
+                counted = (
+                    float(weight[place, s] @ base.mean[s, :, each]) for each in (YEARS, ALIVE)
+                )
+                treated = float(entered[situation][place, s])
+                yield first + place, situation, strategy.name, treated, *counted
+
+
+def _rows_since_entry(question: Question, base: Means) -> Iterator[tuple[object, ...]]:
+    strategies, years, _ = base.mean.shape
+    currency = question.perspective.currency
+    for s, strategy in enumerate(question.scenario.strategies):
+        for year in range(years):
+            weight = np.zeros((strategies, years))
+            weight[s, year] = 1.0
+            name = LATER if year == years - 1 else str(year + 1)
+            for measure, category in enumerate(CATEGORIES):
+                yield strategy.name, name, category, *linear(base, weight, measure), currency
+
+
+def _draw_rows(
+    question: Question, sums: list[dict[Situation, list[Estimate]]]
+) -> Iterator[tuple[object, ...]]:
+    plan, currency = plan_of(question), question.perspective.currency
+    for draw, found in enumerate(sums):
+        for place in range(plan.years):
+            spent = [found[situation][place] for situation in SITUATIONS]
+            yield (
+                draw,
+                plan.first_year + place,
+                *(each.mean for each in spent),
+                spent[-1].se,
+                currency,
+            )

@@ -1,0 +1,1 @@
+"""The analysis `severity`: method, result, tables, text and figure."""

@@ -1,0 +1,220 @@
+"""Answers for the page: the numbers, tables and pictures of a state, as the commands give them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sim.analyses.run.result import RunResult, simulated
+from sim.analyses.shared.scenario import Scenario
+from sim.analyses.shared.stored import Stored
+from sim.errors import UserError
+from sim.explore.controls import Controls
+from sim.explore.pictures import pictures
+from sim.explore.state import State, changed, in_words, key_of
+from sim.report import answer as verdicts
+from sim.report import economics, flow, page, probabilistic, survival
+from sim.report.analyses import Analyses, Probabilistic
+from sim.report.drawing import Drawing
+from sim.report.results import Results
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+QUICK_PATIENTS: Final = 10_000
+REMEMBERED: Final = 12
+"""Answers, so that going back shows at once what was there."""
+FIGURE_MM: Final = 90.0
+HIDDEN_FIGURES: Final = ("costs_undiscounted",)
+
+
+class Superseded(Exception):
+    """A later request of the same kind has come: this one is no longer wanted."""
+
+
+class Answer:
+    """The answer of a state in some number of patients."""
+
+    def __init__(self, scenario: Scenario, result: RunResult, folder: Path, *, exact: bool) -> None:
+        self.scenario = scenario
+        self.result = result
+        self.folder = folder
+        self.exact = exact
+
+    @cached_property
+    def results(self) -> Results:
+        """The answer as a report takes it."""
+        return Results(
+            folder=self.folder,
+            question=self.scenario.question,
+            summary=json.loads(self.result.json()),
+            provenance={},
+            citations="",
+            tables=self.result.files_of_tables,
+        )
+
+    def analyses(self) -> Analyses:
+        """Return the analyses that were run for this state: its draws, if they are there."""
+        stored = Stored(self.folder, "psa.json", self.results.question)
+        there = (self.folder / "psa.json").exists() and stored.is_current
+        return Analyses(probabilistic=Probabilistic(stored) if there else None)
+
+    def drawings(self) -> dict[str, Drawing]:
+        """Return the figures of the page by name, drawn as in a report."""
+        results, found = self.results, self.analyses()
+        known = [*pictures(results)]
+        if found.probabilistic is not None:
+            # The cloud of the draws is the plane, then.
+            known = [each for each in known if each.name != "plane"]
+            known = [*probabilistic.drawings(results, found.probabilistic), *known]
+        for part in (survival, flow, economics):
+            known += part.drawings(results, found)
+        return {each.name: each for each in known if each.name not in HIDDEN_FIGURES}
+
+
+class Desk:
+    """Answers the requests of the page, one at a time, the latest of each kind first.
+
+    Parameters
+    ----------
+    scenario
+        The scenario that the page was opened with.
+    controls
+        What can be moved.
+    folder
+        A folder for analyses of states, removed at the end.
+    """
+
+    def __init__(self, scenario: Scenario, controls: Controls, folder: Path) -> None:
+        self.scenario = scenario
+        self.controls = controls
+        self.folder = folder
+        self._busy = threading.Lock()
+        self._latest: dict[str, int] = {}
+        self._answers: OrderedDict[tuple[str, int], Answer] = OrderedDict()
+
+    def folder_of(self, state: State) -> Path:
+        """Return the folder of the analyses of a state."""
+        import hashlib
+
+        return self.folder / hashlib.sha256(key_of(state).encode()).hexdigest()[:16]
+
+    def wanted(self, kind: str, number: int) -> Callable[[], None]:
+        """Note a request, and return a check that raises `Superseded` once there is a later one.
+
+        Requests are counted upwards by the page, each kind for itself.
+        """
+        self._latest[kind] = max(self._latest.get(kind, 0), number)
+
+        def check() -> None:
+            if number < self._latest[kind]:
+                raise Superseded
+
+        return check
+
+    def answer(self, state: State, *, exact: bool, check: Callable[[], None]) -> Answer:
+        """Return the answer of a state, in all patients of the scenario or in few.
+
+        Raises
+        ------
+        UserError
+            When the changes do not go together.
+        Superseded
+            When `check` says so, while it waits or simulates.
+        """
+        scenario = changed(self.scenario, state)
+        patients = scenario.patients if exact else min(QUICK_PATIENTS, scenario.patients)
+        key = key_of(state), patients
+        with self._busy:
+            check()
+            if key not in self._answers:
+                sized = scenario.with_(patients=patients)
+                result = simulated(sized, progress=lambda _: check())
+                is_exact = patients == scenario.patients
+                self._answers[key] = Answer(sized, result, self.folder_of(state), exact=is_exact)
+                while len(self._answers) > REMEMBERED:
+                    self._answers.popitem(last=False)
+            self._answers.move_to_end(key)
+            return self._answers[key]
+
+    def alone(self) -> AbstractContextManager[bool]:
+        """Return the lock under which figures are drawn: their settings are the process's."""
+        return self._busy
+
+    def best(self, state: State, check: Callable[[], None]) -> Answer:
+        """Return the answer of a state in all patients where it is there, else in few."""
+        patients = self.scenario.patients
+        found = self._answers.get((key_of(state), patients))
+        return found or self.answer(state, exact=False, check=check)
+
+    def drawing(self, state: State, name: str, check: Callable[[], None]) -> str:
+        """Return a figure as SVG.
+
+        Raises
+        ------
+        UserError
+            When there is none of this name.
+        """
+        found = self.best(state, check)
+        with self._busy:
+            check()
+            known = found.drawings()
+            if name not in known:
+                raise UserError("no such figure", key="figure", value=name, choices=tuple(known))
+            return str(known[name].svg(FIGURE_MM))
+
+
+def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
+    """Return an answer as the page shows it: HTML, and the figures that belong to it."""
+    results, analyses = found.results, found.analyses()
+    context = {
+        **verdicts.context(results, analyses),
+        "results": economics.context(results, analyses),
+        "changes": in_words(state, desk.controls),
+        "exact": found.exact,
+        "patients": f"{results.summary['patients']:,}",
+    }
+    html = environment().get_template("answer_now.html.j2").render(context)
+    return {
+        "html": page.explained(html),
+        "exact": found.exact,
+        "psa": analyses.probabilistic is not None,
+    }
+
+
+def patient_fragment(desk: Desk, state: State, number: int) -> str:
+    """Return one patient under every strategy: timelines, each event with its draws and costs.
+
+    Raises
+    ------
+    UserError
+        When there is no such patient.
+    """
+    from sim.analyses.explain.result import explain
+    from sim.layout.hypertext import Hypertext
+    from sim.layout.style import rendered
+    from sim.report.drawing import embedded
+
+    found = explain(changed(desk.scenario, state), patient=number)
+    with desk.alone():
+        picture = rendered(found.figure(), "svg").decode()
+    told = "Each strategy as a bar over time; the events are in the tables below."
+    lives = embedded(picture, "lives", f"The lives of patient {number}", told)
+    shown = Hypertext()
+    found.print_to(shown)
+    return (
+        environment()
+        .get_template("patient_now.html.j2")
+        .render(number=number, lives=lives, text=shown.text())
+    )
+
+
+def environment() -> Environment:
+    """Return the templates of the page, with the macros of the report."""
+    return page.templates("sim.explore")
