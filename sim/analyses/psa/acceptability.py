@@ -338,7 +338,9 @@ def _shares_without_each(
         middle, factor = means[:, g, np.newaxis], kept[:, g, np.newaxis]
         moved = np.where(factor < 1.0, middle + factor * (benefits - middle), benefits)
         best = moved == moved.max(axis=0)
-        weights = best / best.sum(axis=0)
+        equals = best.sum(axis=0)
+        # Rarely are two the best: then they share the draw.
+        weights = best if equals.max() == 1 else best / equals
         shares[g] = (weights.sum(axis=1) - weights[:, g::groups].sum(axis=1)) / left[g]
     return shares
 

@@ -188,10 +188,15 @@ NAMES: Final = (
 
 def psa_files(answer: Answer) -> dict[str, bytes]:
     """Return the files of an analysis by name, all but the manifest."""
+    # Imported here: it looks for the libraries of linear algebra.
+    from sim.evidence.sampler import one_thread
+
     psa = answer.psa
+    with one_thread():
+        drawn = in_csv(drawn_table(psa))
     texts = {
         SUMMARY: psa_json(answer),
-        DRAWN.file: in_csv(drawn_table(psa)),
+        DRAWN.file: drawn,
         "inputs.csv": in_csv(inputs_table(psa.question)),
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
