@@ -28,11 +28,11 @@ from sim.errors import UserError
 
 PILOT_DRAWS: Final = 100
 PILOT_PATIENTS: Final = 1000
-DRAW_WORK: Final = 1200.0
+DRAW_WORK: Final = 250.0
 """c0: a draw costs as much before its first patient as this many patients (c1 = 1).
 
-Measured once, as processor time: 3.6 to 4.0 ms for a draw, from its parameters to its outcomes, and
-3.0 µs for a patient of two strategies; 6.9 ms and 7 µs of five."""
+Measured as processor time by ``python -m bench.scale``: 0.6 to 1.1 ms for a draw, from its parameters
+to its place in the results, and 2.8 to 4.2 µs for a patient of two strategies."""
 NOISE_SHARE: Final = 0.05
 RELATIVE_SE: Final = 0.025
 """Wanted error of the mean in standard deviations between draws, where none is given."""
