@@ -24,14 +24,20 @@ from sim.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # For type checkers, which cannot follow `__getattr__`.
+    from sim.analyses.agreement.result import AgreementResult as AgreementResult
+    from sim.analyses.agreement.result import agreement as agreement
     from sim.analyses.budget.result import BudgetResult as BudgetResult
     from sim.analyses.budget.result import budget as budget
+    from sim.analyses.capacity.result import CapacityResult as CapacityResult
+    from sim.analyses.capacity.result import capacity as capacity
     from sim.analyses.compare.result import CompareResult as CompareResult
     from sim.analyses.compare.result import compare as compare
     from sim.analyses.evaluations.result import EvaluationsResult as EvaluationsResult
     from sim.analyses.evaluations.result import evaluations as evaluations
     from sim.analyses.explain.result import ExplainResult as ExplainResult
     from sim.analyses.explain.result import explain as explain
+    from sim.analyses.export.result import ExportResult as ExportResult
+    from sim.analyses.export.result import export as export
     from sim.analyses.morris.result import MorrisResult as MorrisResult
     from sim.analyses.morris.result import morris as morris
     from sim.analyses.price.result import PriceResult as PriceResult
@@ -51,6 +57,8 @@ if TYPE_CHECKING:
     from sim.analyses.threshold.result import threshold as threshold
     from sim.analyses.tornado.result import TornadoResult as TornadoResult
     from sim.analyses.tornado.result import tornado as tornado
+    from sim.analyses.trial.result import TrialResult as TrialResult
+    from sim.analyses.trial.result import trial as trial
     from sim.analyses.twoway.result import TwowayResult as TwowayResult
     from sim.analyses.twoway.result import twoway as twoway
     from sim.analyses.validate.result import ValidateResult as ValidateResult

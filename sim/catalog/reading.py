@@ -49,7 +49,7 @@ _Item = TypeVar("_Item")
 POSTERIOR: Final = "posterior/adult_rr.csv"
 IDENTIFIED: Final = "posterior/identification.csv"
 POPULATION_PREFIXES: Final = ("population.",)
-PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.")
+PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.", "trial.")
 
 _Head = TypeVar("_Head", bound=WithParameters)
 _Entry = TypeVar("_Entry", bound=Named)

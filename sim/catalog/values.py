@@ -99,6 +99,8 @@ UNITS: Final[dict[str, Unit]] = {
         _not_negative("years", 150.0),
         _not_negative("per month", 1000.0),
         _not_negative("per patient-year", 1000.0),
+        Unit("patients per year", low=0.0, high=1e9, low_open=True),
+        Unit("arrivals per year", low=0.01, high=1e5),
         Unit("mcg", low=1e-3, high=1e6),
         _not_negative("mcg per day", 1e6),
         _not_negative("mcg per m2 per day", 1e6),

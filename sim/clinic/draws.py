@@ -6,6 +6,7 @@ new draw gets a new number. ``occurrence`` numbers the line, cycle or repeat.
 
 `DRAWS` has a row for each, the only description of a random draw: engines, replay and reports
 derive their own tables from it. Compiled code reads the members alone, never the rows.
+A `CalendarDraw` belongs to the hospital, not to the pathway, and has no row.
 """
 
 from collections.abc import Mapping
@@ -89,6 +90,21 @@ class RandomDraw(IntEnum):
     FEBRILE_NEUTROPENIA = 73
     FEBRILE_NEUTROPENIA_ONSET = 74
     FEBRILE_NEUTROPENIA_DURATION = 75
+
+
+@unique
+class CalendarDraw(IntEnum):
+    """A random draw of patients who share a hospital, made by `sim.engine.waiting` alone.
+
+    The numbers are of the same register as those of `RandomDraw`: none is in both.
+    """
+
+    # At entry, once per patient.
+    ARRIVAL = 90
+
+    # Once per line of treatment.
+    BED_DAYS = 91
+    SLOT_DAYS = 92
 
 
 class Patients(Flag):

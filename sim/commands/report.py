@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 ALL: Final = "all"
 USUAL: Final = ("psa", "tornado", "voi", "price", "explain", "what-if", "verify")
 """Analyses that ``all`` stands for."""
-KINDS: Final = (*USUAL, "severity", "budget", "threshold", "twoway", "sobol", "morris")
+KINDS: Final = (
+    *(*USUAL, "agreement", "severity", "budget", "threshold", "twoway"),
+    *("trial", "sobol", "morris", "capacity"),
+)
 OUT: Final = "--out"
 FIGURES: Final = "--figures"
 TYPICAL: Final = (
@@ -136,12 +139,15 @@ def report(
 def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
     """Refuse analyses that the scenario or its perspective has no numbers for, before any work."""
     from sim.analyses.budget.analysis import plan_of
+    from sim.analyses.capacity.result import beds_asked
     from sim.analyses.severity.analysis import levels_for
 
     if "severity" in kinds:
         levels_for(scenario.question)
     if "budget" in kinds:
         plan_of(scenario.question)
+    if "capacity" in kinds:
+        beds_asked(scenario.question, None)
 
 
 def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
@@ -215,6 +221,12 @@ def _write_analyses(
         elif kind == "twoway":
             for x, y in _widest(scenario, folder, threads):
                 sim.twoway(scenario, x, y, threads=threads).write(folder)
+        elif kind == "agreement":
+            if scenario.agreements:
+                sim.agreement(scenario).write(folder)
+        elif kind == "capacity":
+            # Its patients share one calendar, which is simulated in one thread.
+            sim.capacity(scenario).write(folder)
         elif kind != "what-if" or question.loaded.scenario.what_ifs:
             analysis = getattr(sim, kind.replace("-", "_"))
             analysis(scenario, threads=threads).write(folder)

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from enum import Enum, StrEnum, unique
 from typing import Final, NamedTuple
 
+from sim.clinic.units import added
+
 
 @unique
 class Account(StrEnum):
@@ -78,6 +80,6 @@ IN_HOSPITAL: Final = "days, "
 
 def days_in_hospital(entries: Iterable[Entry]) -> float:
     """Return the days in hospital that the entries pay for."""
-    return sum(
+    return added(
         entry.end_days - entry.start_days for entry in entries if entry.what.startswith(IN_HOSPITAL)
     )

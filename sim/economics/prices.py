@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias, cast
 
 from sim.clinic.infusion import Schedule
-from sim.clinic.units import DAYS_PER_MONTH
+from sim.clinic.units import DAYS_PER_MONTH, added
 from sim.engine.values import Values
 
 
@@ -125,8 +125,8 @@ class CourseDrug(NamedTuple):
     @property
     def price_per_cycle(self) -> float:
         """Mean drug price of a cycle, ``Σ share × price / Σ share``."""
-        total = sum(share * price for share, price in zip(self.mix, self.prices, strict=True))
-        return total / sum(self.mix)
+        total = added(share * price for share, price in zip(self.mix, self.prices, strict=True))
+        return total / added(self.mix)
 
 
 class CellDrug(NamedTuple):

@@ -21,7 +21,7 @@ from sim.clinic.remission import Candidacy, Relapse
 from sim.clinic.response import RegimenResponse, Response
 from sim.clinic.toxicity import Course, Risk, Toxicity
 from sim.clinic.transplant import Transplant
-from sim.clinic.units import NEVER
+from sim.clinic.units import NEVER, added
 from sim.engine.values import Data, Names, Values, fields_of
 
 NOT_ASKED: Final = float("nan")
@@ -310,7 +310,7 @@ def _cells(plan: RegimenPlan, values: Values) -> CellTherapy:
 
 def _over_chain(plan: RegimenPlan, values: Values, name: str) -> float:
     """Add up an effect that is stated against another regimen, that against the next, and so on."""
-    return sum(values[f"{link}.{name}"] for link in plan.reference_chain)
+    return added(values[f"{link}.{name}"] for link in plan.reference_chain)
 
 
 def _transplant_effect(plan: RegimenPlan, values: Values, settings: Settings) -> float:

@@ -138,11 +138,8 @@ def take_stage(world: World, life: Life) -> None:
 
 def enter(world: World, life: Life) -> None:
     """Begin with the first line, or with care where there is none."""
+    admit(world, life)
     mrd_only = person(life).mrd_only
-    write(life, EventKind.ENTRY, NO_CYCLE, 1 if mrd_only else 0)
-    life.prior_hct = person(life).prior_hct
-    life.clocks[Clock.HORIZON] = world.rules.horizon_days
-    life.clocks[Clock.BACKGROUND_DEATH] = background_death_at_entry(world, life)
     strategy = world.plans[life.strategy]
     if strategy.lines == 0 and mrd_only:
         life.regimen = len(world.regimens) - 1
@@ -152,6 +149,14 @@ def enter(world: World, life: Life) -> None:
     else:
         life.clocks[Clock.LEUKAEMIC_DEATH] = life.now + days_refractory(world, life)
         support(life)
+
+
+def admit(world: World, life: Life) -> None:
+    """Write down the entry, and set the clocks that do not depend on treatment."""
+    write(life, EventKind.ENTRY, NO_CYCLE, 1 if person(life).mrd_only else 0)
+    life.prior_hct = person(life).prior_hct
+    life.clocks[Clock.HORIZON] = world.rules.horizon_days
+    life.clocks[Clock.BACKGROUND_DEATH] = background_death_at_entry(world, life)
 
 
 def start_line(world: World, life: Life) -> None:

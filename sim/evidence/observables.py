@@ -25,6 +25,7 @@ from typing import Final
 
 import numpy as np
 
+from sim.clinic.units import added
 from sim.economics.estimates import Array
 from sim.evidence.study import Endpoint
 from sim.simulation.observables import BINS_PER_MONTH, BITS, Moment, Observable
@@ -251,7 +252,7 @@ class Counted:
 def counted(tally: Tally, weights: Mapping[int, float], place: int) -> Counted:
     """Return the counts of the observable at `place`, strategies mixed by their weights."""
     seen = tally.counts.observed
-    total = sum(weights.values())
+    total = added(weights.values())
     parts = [
         Counted(
             float(seen.patients[s, place]) * weight / total,
@@ -265,8 +266,8 @@ def counted(tally: Tally, weights: Mapping[int, float], place: int) -> Counted:
     if len(parts) == 1:
         return first
     return Counted(
-        sum(part.patients for part in parts),
-        sum(part.hits for part in parts),
+        added(part.patients for part in parts),
+        added(part.hits for part in parts),
         np.sum([part.events for part in parts], axis=0),
         np.sum([part.endings for part in parts], axis=0),
     )

@@ -55,6 +55,12 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+class Described(Part):
+    """A part whose keys are described in the JSON schema by the texts below them."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
 _NUMBER_IN_WORDS: Final = re.compile(
     r"[^\d.,'+%-]{0,4}(?P<number>[+-]?\d[\d.,' \u00a0\u202f]*)[^\d.,'%]{0,12}"
 )

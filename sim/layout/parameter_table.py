@@ -19,7 +19,14 @@ from sim.catalog.distribution import Fixed
 from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.errors import UserError
 from sim.layout.cells import write_plain
-from sim.simulation.question import SUSPICIOUS_FACTOR, OwnLifeTable, Question, ask, own_life_table
+from sim.simulation.question import (
+    SUSPICIOUS_FACTOR,
+    OwnLifeTable,
+    Question,
+    ask,
+    own_life_table,
+    with_capacity,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,8 +221,8 @@ def catalogued() -> list[_Listed]:
 
 
 def used_by(question: Question) -> list[_Listed]:
-    """List the parameters that a question uses, sorted by name."""
-    used = (question.parameters[name] for name in sorted(question.used))
+    """List the parameters that a question uses, those of shared places too, sorted by name."""
+    used = (question.parameters[name] for name in sorted(with_capacity(question).used))
     return _listed(question.catalogue, used)
 
 

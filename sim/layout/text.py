@@ -154,13 +154,40 @@ def question_lines(question: Question) -> list[tuple[str, str]]:
         ("Horizon", f"{horizon}; discounting {costs:.1%} costs, {effects:.1%} effects, annual"),
         *life_table_lines(question),
         *own_lines(question),
+        *agreement_lines(question),
+        *capacity_lines(question),
     ]
 
 
+def agreement_lines(question: Question) -> list[tuple[str, str]]:
+    """Say that agreements under discussion are in no result that does not name them."""
+    number = sum(len(each.agreement) for each in question.scenario.strategies)
+    if not number:
+        return []
+    told = f"{number} under discussion; where none is named, results are at the price without any"
+    return [("Agreements", told)]
+
+
+CAPACITY: Final = "Capacity"
+NO_LIMIT: Final = (
+    "no limit in these results, nobody waits; the command 'capacity' has the limits of the scenario"
+)
+
+
+def capacity_lines(question: Question) -> list[tuple[str, str]]:
+    """Say that the limits of a scenario play no part, where it has some."""
+    return [] if question.scenario.capacity is None else [(CAPACITY, NO_LIMIT)]
+
+
 def print_question(console: Console, question: Question, *simulated: tuple[str, str]) -> None:
-    """Print the question, then names and texts of how it was simulated."""
+    """Print the question, then names and texts of how it was simulated.
+
+    Those replace the lines of the question that have their names.
+    """
     print_paragraph(console, question.scenario.title, style="bold")
-    for name, text in (*question_lines(question), *simulated):
+    replaced = {name for name, _ in simulated}
+    lines = [line for line in question_lines(question) if line[0] not in replaced]
+    for name, text in (*lines, *simulated):
         print_paragraph(console, text, name)
     console.print()
 

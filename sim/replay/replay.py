@@ -20,6 +20,7 @@ from sim.clinic.draws import DRAWS, Time
 from sim.clinic.events import EVENTS, Event, EventKind, Role, events_with
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import SEVERE
+from sim.clinic.units import added
 from sim.economics.clerk import open_book, post_event
 from sim.economics.ledger import Account, Category, Entry, State
 from sim.economics.posting import Accounts, Book
@@ -325,15 +326,15 @@ def _paid(life: ReplayedLife) -> tuple[list[float], list[float]]:
     days: list[float] = []
     paid: list[float] = []
     for day in edges:
-        points = sum(
+        points = added(
             e.discounted for e in costs if e.start_days == e.end_days and e.start_days < day
         )
-        running = sum(
+        running = added(
             e.discounted * min(1.0, (day - e.start_days) / (e.end_days - e.start_days))
             for e in costs
             if e.start_days < day and e.end_days > e.start_days
         )
-        at_once = sum(e.discounted for e in costs if e.start_days == e.end_days == day)
+        at_once = added(e.discounted for e in costs if e.start_days == e.end_days == day)
         days += [day, day]
         paid += [points + running, points + running + at_once]
     return days, paid

@@ -31,6 +31,7 @@ ANALYSES: Final = {
     "psa": "Probabilistic analysis",
     "tornado": "One-way analysis",
     "voi": "Value of information",
+    "trial": "The value of a trial",
     "explain": "One patient",
     "verify": "Checks",
     "scenarios": "What-ifs",

@@ -110,7 +110,10 @@ SECTIONS: Final = (
     Section("glossary", "Abbreviations", None),
     Section("inputs", "Appendix: every input", inputs),
 )
-UNEXPECTED: Final = ("sliders", "severity", "budget", "threshold", "twoway", "sobol", "morris")
+UNEXPECTED: Final = (
+    "sliders",
+    *(kind.command for kind in stored.KINDS if kind.command != "what-if"),
+)
 """Analyses that nobody misses in a report; the sliders are part of one."""
 
 
@@ -126,6 +129,8 @@ def sections(results: Results, analyses: Analyses) -> list[Found]:
     absent = set(UNEXPECTED)
     if not results.question.loaded.scenario.what_ifs:
         absent.add("what-if")
+    if results.question.loaded.scenario.capacity is None:
+        absent.add("capacity")
     found = [Found(each, each.read(results, analyses)) for each in SECTIONS]
     return [
         each

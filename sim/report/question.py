@@ -7,6 +7,7 @@ from typing import Any
 from sim.layout.cells import patients_in_words
 from sim.layout.own_patients import own_patients_lines
 from sim.layout.parameter_table import NAME, own_lines
+from sim.layout.text import agreement_lines, capacity_lines
 from sim.report.analyses import Analyses
 from sim.report.results import Results
 from sim.report.words import capital, listed, money, plain, rate, spaced
@@ -43,7 +44,9 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:  # noqa: AR
             "Thresholds",
             f"{listed(money(t, results.symbol) for t in results.thresholds)} per QALY",
         ),
+        *((name, capital(text)) for name, text in capacity_lines(question)),
         *((NAME, each["sentence"]) for each in (summary.get("life_table"),) if each),
+        *agreement_lines(question),
         *own_lines(question),
         (
             "Simulated",

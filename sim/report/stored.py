@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any, Final, NamedTuple
 
+from sim.analyses.agreement.result import FILE_LAYOUT as AGREEMENTS
 from sim.analyses.budget.result import FILE_LAYOUT as BUDGET
+from sim.analyses.capacity.result import FILE_LAYOUT as CAPACITY
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
@@ -13,6 +15,7 @@ from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.sobol.result import FILE_LAYOUT as SOBOL
 from sim.analyses.threshold.result import FILE_LAYOUT as THRESHOLD
+from sim.analyses.trial.result import FILE_LAYOUT as TRIAL
 from sim.analyses.twoway.result import FILE_LAYOUT as TWOWAY
 from sim.analyses.what_if.result import FILE_LAYOUT as WHAT_IFS
 from sim.files.documents import exists
@@ -97,11 +100,14 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
+    Kind("agreement", "Agreements on the price", AGREEMENTS),
     Kind("severity", "Severity of the condition", SEVERITY),
     Kind("budget", "Budget impact", BUDGET),
     Kind("what-if", "What if", WHAT_IFS),
+    Kind("capacity", "Beds that are scarce", CAPACITY),
     Kind("threshold", "Where one input changes the choice", THRESHOLD),
     Kind("twoway", "Two inputs at once", TWOWAY),
+    Kind("trial", "The value of a trial", TRIAL),
     Kind("sobol", "Which inputs the uncertainty comes from", SOBOL),
     Kind("morris", "Screening of all inputs", MORRIS, (TOP,)),
 )

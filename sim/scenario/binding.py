@@ -29,6 +29,8 @@ from sim.scenario.severity import levels_of
 LIFETIME_YEARS: Final = 100.0
 """A lifetime horizon ends here: the youngest patient would be 118."""
 CD19: Final = "cd19"
+TRIAL: Final = "trial."
+"""Before the names of the settings of a trial, which no run reads."""
 WEIBULL: Final = "weibull"
 
 
@@ -180,7 +182,8 @@ def _used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
     )
     model = build(numbers, settings_of(scenario), plans, life_tables, names)
     values = Values(numbers, scenario.setting, names)
-    return model.used | names_priced(scenario, deliveries_of(scenario, catalogue), numbers, values)
+    priced = names_priced(scenario, deliveries_of(scenario, catalogue), numbers, values)
+    return model.used | priced | capacity_names(scenario)
 
 
 def names_priced(
@@ -194,6 +197,23 @@ def names_priced(
     thresholds_of(scenario, numbers, values)
     levels_of(numbers, values)
     return values.used
+
+
+BEDS: Final = "capacity.transplant_bed"
+SLOTS: Final = "capacity.cell_therapy_slot"
+ARRIVALS: Final = "capacity.arrivals_per_year"
+BRIDGING_RATIO: Final = "capacity.bridging.relapse_time_ratio"
+BRIDGING_COST: Final = "cost.bridging_per_month"
+STAY: Final = ("median_days", "shape")
+
+
+def capacity_names(scenario: Scenario) -> frozenset[str]:
+    """Return the names that the shared places of a scenario read; none where there is no limit."""
+    if scenario.capacity is None:
+        return frozenset()
+    places = [BEDS] if scenario.capacity.cell_therapy_slots is None else [BEDS, SLOTS]
+    stays = {f"{place}.{name}" for place in places for name in STAY}
+    return frozenset({ARRIVALS, BRIDGING_RATIO, BRIDGING_COST, *stays})
 
 
 _WITHOUT_EFFECT: Final = frozenset(
@@ -233,7 +253,10 @@ class Inputs:
         return self._catalogue.life_tables
 
     def used(self, scenario: Scenario) -> Mapping[str, Parameter]:
-        """Return the parameters that the scenario's model and prices read, sorted by name."""
+        """Return the parameters that the scenario's model and prices read, sorted by name.
+
+        And the settings of a trial, which are read by the analysis of its value alone.
+        """
         key = scenario.model_dump_json(exclude=set(_WITHOUT_EFFECT))
         key += " ".join(sorted(given_of(scenario)))
         known = self._used.get(key)
@@ -242,7 +265,11 @@ class Inputs:
                 scenario.population, scenario.regimens, scenario.perspective
             )
             names = used_names(scenario, self._catalogue)
-            known = {name: each for name, each in selected.items() if name in names}
+            known = {
+                name: each
+                for name, each in selected.items()
+                if name in names or name.startswith(TRIAL)
+            }
             self._used[key] = known
         return known
 

@@ -20,6 +20,7 @@ from sim.catalog import Catalogue, Parameter
 from sim.catalog.values import UNITS
 from sim.clinic.draws import CYCLES_PER_LINE
 from sim.clinic.toxicity import Toxicity
+from sim.clinic.units import added
 from sim.economics.ledger import State
 from sim.economics.prices import Delivery, Mix, Stay
 from sim.economics.utilities import Decrements, population_norms
@@ -72,7 +73,7 @@ class AtMost(Rule):
         return tuple(self.terms)
 
     def _total(self, numbers: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a number or an array
-        return sum(factor * numbers[name] for name, factor in self.terms.items())
+        return added(factor * numbers[name] for name, factor in self.terms.items())
 
     def problem(self, numbers: Numbers) -> str | None:
         """Return a sentence that says how the numbers break the rule, or None."""
@@ -120,7 +121,7 @@ class RatioAtMost(Rule):
 
     def problem(self, numbers: Numbers) -> str | None:
         """Return a sentence that says how the numbers break the rule, or None."""
-        total = sum(numbers[name] for name in self.probabilities)
+        total = added(numbers[name] for name in self.probabilities)
         if total * numbers[self.ratio] <= 1.0 + ROUNDING:
             return None
         what = " + ".join(self.probabilities)
@@ -129,7 +130,7 @@ class RatioAtMost(Rule):
 
     def interval(self, name: str, numbers: Numbers) -> tuple[float, float]:
         """Return the values that the rule leaves to `name` while the other numbers stay."""
-        total = sum(numbers[each] for each in self.probabilities)
+        total = added(numbers[each] for each in self.probabilities)
         if name == self.ratio:
             return -math.inf, 1.0 / total if total else math.inf
         return -math.inf, 1.0 / numbers[self.ratio] - (total - numbers[name])
@@ -137,7 +138,7 @@ class RatioAtMost(Rule):
     def settle(self, columns: dict[str, Array], numbers: Numbers) -> None:
         """Lower the ratio."""
         values: dict[str, Any] = {**numbers, **columns}
-        total = sum(values[name] for name in self.probabilities)
+        total: Any = added(values[name] for name in self.probabilities)
         if self.ratio in columns and np.any(total * values[self.ratio] > 1.0):
             columns[self.ratio] = np.minimum(columns[self.ratio], 1.0 / total)
 

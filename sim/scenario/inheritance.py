@@ -367,18 +367,26 @@ def _in_words(mistake: Mistake) -> str:
 
 def without(top: Node, mistakes: Sequence[Mistake]) -> Node:
     """Return a scenario without the values that the mistakes are about."""
-    assert isinstance(top.content, dict)
-    content = dict(top.content)
     for mistake in mistakes:
-        key, *below = mistake.path
-        if not below:
-            content.pop(str(key), None)
-            continue
-        node = content[str(key)]
-        assert isinstance(node.content, dict)
-        kept = {name: each for name, each in node.content.items() if name != below[0]}
-        content[str(key)] = replace(node, content=kept)
-    return replace(top, content=content)
+        top = _without(top, mistake.path)
+    return top
+
+
+def _without(node: Node, path: Steps) -> Node:
+    step, below = path[0], path[1:]
+    content = node.content
+    if isinstance(content, list):
+        items = [
+            _without(each, below) if place == step else each for place, each in enumerate(content)
+        ]
+        return replace(node, content=items)
+    assert isinstance(content, dict)
+    left = {
+        key: _without(each, below) if key == step else each
+        for key, each in content.items()
+        if below or key != step
+    }
+    return replace(node, content=left)
 
 
 def mistakes_in_what_ifs(

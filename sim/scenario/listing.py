@@ -111,8 +111,8 @@ def _entry(
 def _item(
     loaded: Loaded, left_open: Mapping[Steps, Row], path: Steps, item: Mapping[str, Any]
 ) -> Iterator[Row]:
-    dash = _INDENT * (len(path) - 1) + "- "
+    dash, indent = _INDENT * (len(path) - 1) + "- ", _INDENT * len(path)
     for key, value in item.items():
         for text, origin in _entry(loaded, left_open, (*path, key), value):
-            yield dash + text.lstrip(), origin
+            yield dash + text.removeprefix(indent), origin
             dash = " " * len(dash)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from sim.catalog import Catalogue, extended, load_catalogue
 from sim.catalog.reading import KINDS_OF_FILES
-from sim.errors import UserError, nearest
+from sim.errors import NOT_GIVEN, UserError, nearest
 from sim.files.documents import Steps, dotted, exists, missing_file
 from sim.files.schema import Mistake, mistakes_in
 from sim.scenario.binding import Inputs
@@ -380,7 +380,8 @@ def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]
 def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mistake]:
     """Find the amounts that were written in the money of another perspective."""
     used = names.used(scenario)
-    money = names.money(scenario.perspective)
+    ours = scenario.perspective
+    money = names.money(ours)
     amounts: list[tuple[Steps, object]] = [
         ((PARAMETERS, name), value)
         for name, value in scenario.numbers.items()
@@ -388,6 +389,12 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
     ]
     if scenario.thresholds is not None:
         amounts.append((("thresholds",), list(scenario.thresholds)))
+    amounts += [
+        (("strategies", s, "agreement", name), NOT_GIVEN)
+        for s, strategy in enumerate(scenario.strategies)
+        for name, agreement in strategy.agreement.items()
+        if agreement.cap_spend is not None or agreement.budget_cap is not None
+    ]
     for path, value in amounts:
         node = top.find(path)
         given = None if node is None else node.origin.perspective
@@ -395,8 +402,8 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
             yield Mistake(
                 path,
                 f"is in {names.money(given)}, the money of '{given}' under which it was given, and "
-                f"this scenario counts in {money}: give it anew, or write null to leave it to "
-                f"'{scenario.perspective}'",
+                f"this scenario counts in {money}: give it anew"
+                + ("" if path[0] == "strategies" else f", or write null to leave it to '{ours}'"),
                 value,
                 belongs_elsewhere=True,
             )

@@ -23,8 +23,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from sim.catalog.parameter import OwnValue
-from sim.files.schema import Part, broken_rule
+from sim.files.schema import Described, broken_rule
 from sim.limits import LARGEST_AMOUNT, LARGEST_SEED, MOST_PATIENTS
+from sim.scenario.agreement import Agreement, Name
 from sim.scenario.patient_columns import COLUMNS
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 LONGEST_HORIZON_YEARS: Final = 100
 MOST_STRATEGIES: Final = 20
 MOST_REGIMENS: Final = 6
-LONGEST_NAME: Final = 80
+MOST_PLACES: Final = 10_000
 LIFETIME: Final = "lifetime"
 EARLIEST_YEAR: Final = 1900
 LATEST_YEAR: Final = 2200
@@ -46,6 +47,13 @@ Setting = Literal["trial", "real_world"]
 StudyEffect = Literal["average", "new"]
 """Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
+Queue = Literal[
+    "first_come",
+    "mrd_negative_first",
+    "mrd_positive_first",
+    "earlier_line_first",
+    "younger_first",
+]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
 LATER_CARE: Final[tuple[str, ...]] = get_args(LaterCare)
@@ -68,12 +76,6 @@ def _horizon(value: Any) -> object:  # noqa: ANN401
         return float(value)
     problem = "must be 'lifetime' or a number of years above 0 and at most {most}"
     raise PydanticCustomError("horizon", problem, {"most": LONGEST_HORIZON_YEARS})
-
-
-class Described(Part):
-    """A part whose keys are described in the JSON schema by the texts below them."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 _Number = Annotated[int, Field(ge=1, le=MOST_PATIENTS)]
@@ -103,7 +105,6 @@ def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
     return value if isinstance(value, int) else value.model_dump()
 
 
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -172,11 +173,34 @@ class Strategy(Described):
     """Care after the last regimen."""
     maintenance: bool = False
     """Whether responders go on to maintenance cycles, where the regimen has them."""
+    agreement: Mapping[Name, Agreement] = Field(default_factory=dict)
+    """Agreements with the company of a drug that are under discussion, by name; see `agreement`."""
 
     @property
     def shown_name(self) -> str:
         """The label, or the name when there is none."""
         return self.label or self.name
+
+    def agreed_regimen(self, name: str) -> str:
+        """Return the regimen whose drug an agreement is on."""
+        return self.agreement[name].regimen or self.sequence[0]
+
+    @model_validator(mode="after")
+    def _agreements_are_on_a_regimen(self) -> Self:
+        for name, agreement in self.agreement.items():
+            given = agreement.regimen
+            path = ("agreement", name, *(() if given is None else ("regimen",)))
+            if given is None and len(self.sequence) != 1:
+                problem = "must say the regimen, unless the sequence has exactly one"
+                raise broken_rule(path, problem, choices=self.sequence)
+            if given is not None and self.sequence.count(given) != 1:
+                problem = "must be a regimen that the sequence has exactly once"
+                raise broken_rule(path, problem, given, self.sequence)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _no_empty_agreement(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key != "agreement" or value}
 
 
 class Discounting(Described):
@@ -213,6 +237,26 @@ class Switches(Described):
     """No utility is above that of the general population of the same age and sex."""
     vial_sharing: bool = False
     """The rest of a vial is given to another patient, and not paid for."""
+
+
+class Capacity(Described):
+    """Places shared by all patients, who enter over calendar time and wait where none is free.
+
+    The command ``capacity`` alone has the limits; under all others nobody waits.
+    """
+
+    transplant_beds: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    """Beds for allo-HCT; by default there is no limit."""
+    cell_therapy_slots: Annotated[int, Field(ge=1, le=MOST_PLACES)] | None = None
+    """Patients whose cells are made or infused at the same time; by default there is no limit."""
+    queue: Queue = "first_come"
+    """Who is next when a place falls free; among equals, who has waited longest."""
+    longest_wait_days: Positive | None = None
+    """Days of waiting after which the treatment is not offered any more; by default for ever."""
+    warm_up_years: _Years = 1.0
+    """Years of arrivals before the patients who are counted, and again after them."""
+    window_years: _Years = 2.0
+    """Years in which the patients enter who are counted."""
 
 
 class Budget(Described):
@@ -343,6 +387,8 @@ class Scenario(Described):
     """Structural assumptions."""
     life_table: str | None = None
     """Background mortality: a name in the catalogue or a CSV file; by default the perspective's."""
+    capacity: Capacity | None = None
+    """Beds and slots that all patients share, for the command `capacity`; by default no limit."""
     subgroups: Mapping[str, Bands] = Field(default_factory=dict)
     """Characteristics by which results are given too: true, or for an amount the bounds of bands."""
     budget: Budget | None = None

@@ -95,6 +95,7 @@ UNSAID = {
     "parameters": "{cost.inpatient_day: 2500}",
     "switches": "{toxicity: false}",
     "life_table": "my_country.csv",
+    "capacity": "{transplant_beds: 12}",
     "subgroups": "{age_years: [18, 35, 55]}",
     "budget": "{first_year: 2026, patients_per_year: 100, uptake: {the_second: [0.2, 0.4, 0.6, 0.7, 0.7]}}",
     "what_ifs": "{cheaper: {label: Half the price, factors: {cost.blinatumomab.vial: 0.5}}}",

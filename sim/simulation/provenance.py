@@ -118,6 +118,8 @@ def fingerprint(question: Question) -> str:
     unsaid = {"title", "description", "life_table", "subgroups", "what_ifs", "catalogue"}
     asked = question.scenario.model_dump(mode="json", exclude=unsaid)
     asked["patients"], asked["seed"] = question.patients, question.seed
+    if question.scenario.capacity is None:
+        del asked["capacity"]
     tables = (question.model.life_table_male, question.model.life_table_female)
     content = {"scenario": asked, "numbers": dict(question.numbers), "life_tables": tables}
     content |= _own(question)

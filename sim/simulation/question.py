@@ -26,6 +26,7 @@ from sim.engine.values import Names, Values
 from sim.errors import UserError
 from sim.scenario.binding import (
     accounts_of,
+    capacity_names,
     catalogue_life_tables,
     deliveries_of,
     names_priced,
@@ -230,6 +231,11 @@ def check_values(question: Question, numbers: Mapping[str, float]) -> None:
         problem = None if parameter is None else parameter.check(value)
         if problem is not None:
             raise UserError(problem, key=name, value=value)
+
+
+def with_capacity(question: Question) -> Question:
+    """Return the question with its shared places, whose parameters all other analyses leave out."""
+    return replace(question, used=question.used | capacity_names(question.scenario))
 
 
 def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:

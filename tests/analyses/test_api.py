@@ -17,7 +17,9 @@ from sim import (
     Result,
     Scenario,
     UserError,
+    agreement,
     budget,
+    capacity,
     compare,
     explain,
     morris,
@@ -28,6 +30,7 @@ from sim import (
     sobol,
     threshold,
     tornado,
+    trial,
     twoway,
     validate,
     voi,
@@ -43,6 +46,8 @@ from tests.support.programs import contents
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 LATER = ROOT / "scenarios" / "later_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
+AGREED = SMALLER / "agreements.yaml"
+BEDS = SMALLER / "transplant_beds.yaml"
 ENGLAND = SMALLER / "nhs_first_salvage.yaml"
 SPENT = SMALLER / "nhs_budget_impact.yaml"
 FEW = ("--patients", "30", "--seed", "3")
@@ -78,6 +83,10 @@ QUESTIONS = {
         ("price", BASE, *DRAWN, "--regimen", "blinatumomab"),
         lambda: price(whole(), "blinatumomab", draws=4, patients=30, cached=False),
     ),
+    "agreement": (
+        ("agreement", AGREED, "--draws", "4", "--patients", "20", "--seed", "3"),
+        lambda: agreement(AGREED, draws=4, patients=20, seed=3),
+    ),
     "budget": (
         ("budget", SPENT, *DRAWN),
         lambda: budget(whole(SPENT), draws=4, patients=30, cached=False),
@@ -102,6 +111,24 @@ QUESTIONS = {
             cached=False,
         ),
     ),
+    "trial": (
+        (
+            *("trial", BASE, "--draws", "40", *DRAWN[2:], "--n", "10,20", "--follow-up", "12"),
+            *("--threshold", "90000", "--incidence", "100", "--years", "5", "--outcome", "hct"),
+        ),
+        lambda: trial(
+            whole(),
+            n=(10, 20),
+            outcomes=["hct"],
+            draws=40,
+            patients=30,
+            follow_up=12,
+            thresholds=[90_000],
+            incidence=100,
+            years=5,
+            cached=False,
+        ),
+    ),
     "twoway": (
         ("twoway", MAIN, *FEW, "--x", VIAL, "--y", DAY, "--steps", "2", "--y-range", "100,3000"),
         lambda: twoway(asked(), VIAL, DAY, steps=2, y_range=(100.0, 3000.0)),
@@ -117,6 +144,10 @@ QUESTIONS = {
     "what-if": (
         ("what-if", MAIN, *FEW, "--threshold", "70000"),
         lambda: what_if(asked(), threshold=70_000.0),
+    ),
+    "capacity": (
+        ("capacity", BEDS, *FEW, "--beds", "1:2", "--threshold", "70000"),
+        lambda: capacity(BEDS, beds="1:2", threshold=70_000, patients=30, seed=3),
     ),
     "validate": (
         ("validate", "tower", "--draws", "50"),
@@ -188,8 +219,8 @@ def test_an_answer_read_back_from_its_files_is_the_one_that_was_computed(name, f
         again = type(computed).read(tmp_path)
     else:
         top = {"tornado": {"top": 7}, "morris": {"top": 5}}
-        paths = {**dict.fromkeys(("psa", "price", "voi"), BASE), "severity": ENGLAND}
-        paths["budget"] = SPENT
+        paths = {**dict.fromkeys(("psa", "price", "voi", "trial"), BASE), "severity": ENGLAND}
+        paths |= {"budget": SPENT, "agreement": AGREED, "capacity": BEDS}
         path = paths.get(name, MAIN)
         again = type(computed).read(path, tmp_path, **top.get(name, {}))
     assert again.tables.keys() == computed.tables.keys()
@@ -521,6 +552,8 @@ def test_every_public_name_is_there():
 def test_every_result_has_a_short_name_and_a_summary(name, found):
     assert isinstance(found(name), Result)
     named = {"validate": "tower", "severity": ENGLAND.stem, "budget": SPENT.stem}
+    named["agreement"] = AGREED.stem
+    named["capacity"] = BEDS.stem
     of = named.get(name, "first_salvage")
     assert repr(found(name)) == f"<{type(found(name)).__name__} of {of}>"
     assert json.loads(found(name).json()) == found(name).summary == found(name).to_dict()

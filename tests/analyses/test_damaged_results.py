@@ -33,6 +33,7 @@ def written(question, tmp_path_factory):
         "run": lambda: sim.run(question, trace=2, threads=1),
         "psa": lambda: sim.psa(question, **drawn),
         "voi": lambda: sim.voi(question, thresholds=[250_000], **drawn),
+        "trial": lambda: sim.trial(question, n="5,6", thresholds=[250_000], **drawn),
         "price": lambda: sim.price(question, "blinatumomab", **drawn),
         "twoway": lambda: sim.twoway(question, vial, day, steps=2, threads=1),
         "threshold": lambda: sim.threshold(question, vial, threads=1),
@@ -58,6 +59,7 @@ def read(name, question, folder):
         "run": sim.RunResult,
         "psa": sim.PsaResult,
         "voi": sim.VoiResult,
+        "trial": sim.TrialResult,
         "price": sim.PriceResult,
         "twoway": sim.TwowayResult,
         "threshold": sim.ThresholdResult,
@@ -66,7 +68,7 @@ def read(name, question, folder):
     return str(found), found.json(), found.tables
 
 
-@pytest.mark.parametrize("name", ["run", "psa", VOI, "price", "twoway", "threshold"])
+@pytest.mark.parametrize("name", ["run", "psa", VOI, "trial", "price", "twoway", "threshold"])
 def test_an_undamaged_analysis_is_read(name, question, folder):
     assert "Blinatumomab" in read(name, question, folder)[0]
 
@@ -86,6 +88,11 @@ def test_an_undamaged_analysis_is_read(name, question, folder):
             {"response": ["no.such.parameter"]},
             marks=pytest.mark.slow,
         ),
+        ("trial", "trial.json", ("arms",), ["blinatumomap"]),
+        ("trial", "trial.json", ("outcomes",), ["qalys"]),
+        ("trial", "trial.json", ("bounds", 0, "evppi"), 1.0),
+        ("trial", "trial.json", ("settings",), []),
+        ("trial", "trial.json", ("settings", 5, "value"), 0.0),
         ("price", "price.json", ("price",), True),
         (
             "price",

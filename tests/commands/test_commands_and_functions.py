@@ -39,9 +39,15 @@ OPTIONS = {
     "compare": "name patients seed out threads cluster json",
     "psa": "draws patients se seed out resume cache no-cache threads cluster part json",
     "price": "regimen draws patients seed out cache no-cache threads cluster json",
+    "agreement": "draws patients seed out json",
     "severity": "draws patients seed out cache no-cache threads cluster json",
     "budget": "draws patients seed out cache no-cache threads cluster json",
     "voi": "draws patients seed threshold group incidence years top out cache no-cache threads cluster json",
+    "trial": (
+        "n arm outcome follow-up cost incidence years threshold "
+        "draws patients seed out cache no-cache threads cluster json"
+    ),
+    "export": "to from draws patients seed out cache no-cache threads json",
     "tornado": "outcome threshold strategy top components patients seed out resume threads cluster part json",
     "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads cluster part json",
     "threshold": "parameter range patients seed out resume threads cluster part json",
@@ -50,6 +56,7 @@ OPTIONS = {
         "outcome threshold strategy groups trajectories top patients seed out resume threads cluster part json"
     ),
     "what-if": "threshold patients seed out resume threads cluster part json",
+    "capacity": "beds threshold patients seed out resume json",
     "check": "",
     "new": "population perspective sequence",
     "schema": "",
@@ -134,7 +141,7 @@ def test_former_names_are_of_commands_that_there_are():
 def test_every_analysis_is_a_function_and_its_answer_a_class():
     functions = {name for name in sim.__all__ if inspect.isfunction(getattr(sim, name))}
     assert {COMMANDS[name].function for name in ANALYSES} == functions
-    assert len(ANALYSES) == 17
+    assert len(ANALYSES) == 21
     for name in ANALYSES:
         result = COMMANDS[name].result
         assert getattr(sim, result).COMMAND == name

@@ -32,6 +32,7 @@ BY_DEFAULT = "small.html"
 SMALL = """\
 extends: first_salvage.yaml
 patients: 3
+capacity: {transplant_beds: 1, warm_up_years: 0.01, window_years: 0.02}
 what_ifs:
   half_price:
     factors: {cost.blinatumomab.vial: 0.5}
@@ -39,9 +40,11 @@ what_ifs:
 SIZES = {
     "psa": ("--draws=2", "--patients=2", "--no-cache"),
     "price": ("--draws=2", "--patients=2", "--no-cache", "--regimen=blinatumomab"),
+    "agreement": ("--draws=2", "--patients=2"),
     "severity": ("--draws=2", "--patients=2", "--no-cache"),
     "budget": ("--draws=2", "--patients=2", "--no-cache"),
     "voi": ("--draws=2", "--patients=2", "--no-cache"),
+    "trial": ("--n=5,6", "--draws=2", "--patients=2", "--no-cache"),
     "threshold": ("--parameter=cost.blinatumomab.vial",),
     "twoway": ("--x=cost.blinatumomab.vial", "--y=cost.inpatient_day", "--steps=2"),
     "sobol": ("--draws=2",),
@@ -56,15 +59,18 @@ NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache")
 SLOW = (
     "psa",
     "price",
+    "agreement",
     "severity",
     "budget",
     "voi",
+    "trial",
     "tornado",
     "sobol",
     "morris",
     "report",
     "what-if",
     "twoway",
+    "capacity",
 )
 WRONG_NUMBERS = (
     "0",
@@ -262,6 +268,8 @@ def _value(luck, name):
             return luck.choice(SEEDS)
         case "threshold" | "thresholds" | "se" | "incidence" | "years":
             return luck.choice(AMOUNTS)
+        case "beds":
+            return luck.choice(("1", "1:2", "2:1", "0:1", ":", "1:", "1,2", "9" * 30))
         case "range" | "x_range" | "y_range":
             return luck.choice(RANGES)
         case "out" if luck.random() < 0.9:

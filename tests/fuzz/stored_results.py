@@ -11,20 +11,24 @@ from unittest import mock
 import pandas as pd
 
 import sim
+from sim.analyses.agreement.analysis import DEALS
+from sim.analyses.agreement.result import MORE
 from sim.analyses.shared.results import parquet
 from sim.commands.report import write_report
 from sim.report import analyses, validation
 from tests.fuzz.mutation import VALUES, changed_bytes, changed_tree
 from tests.fuzz.watch import nothing_written_outside, refused_with_one_message, whole_or_nothing
 from tests.support.figures import sketched
-from tests.support.places import ROOT
+from tests.support.places import ROOT, SMALLER
 
-SCENARIO = ROOT / "scenarios" / "first_salvage.yaml"
+SCENARIO = SMALLER / "agreements.yaml"
 READERS = {
     "run": sim.RunResult,
     "psa": sim.PsaResult,
     "price": sim.PriceResult,
+    "agreement": sim.AgreementResult,
     "voi": sim.VoiResult,
+    "trial": sim.TrialResult,
     "tornado": sim.TornadoResult,
     "threshold": sim.ThresholdResult,
     "scenarios": sim.WhatIfResult,
@@ -40,9 +44,11 @@ OF_THE_READER = {
     ),
     "psa": ("psa.json", "psa.parquet", "deterministic.parquet"),
     "price": ("price.json", "price.csv", "price_curve.csv", "price_line.csv"),
+    "agreement": ("agreement.json", *(schema.file for schema in (DEALS, *MORE))),
     "voi": ("voi.json", "voi.csv", "evpi.csv"),
     **{name: (f"{name}.json", f"{name}.csv") for name in ("tornado", "threshold", "scenarios")},
     **{name: (f"{name}.json", f"{name}.csv") for name in ("twoway", "sobol", "morris")},
+    "trial": ("trial.json", "trial.csv"),
 }
 """The files that each of them reads."""
 MORE_OF_A_REPORT = (
@@ -73,7 +79,9 @@ def write_results(folder):
     sim.run(asked, trace=2, threads=1).write(folder)
     sim.psa(asked, **drawn).write(folder)
     sim.voi(asked, thresholds=[250_000], **drawn).write(folder)
+    sim.trial(asked, n="5,6", thresholds=[250_000], **drawn).write(folder)
     sim.price(asked, "blinatumomab", **drawn).write(folder)
+    sim.agreement(asked, draws=2, patients=20).write(folder)
     sim.tornado(asked, threads=1).write(folder)
     sim.explain(asked, 1).write(folder)
     sim.what_if(asked, threads=1).write(folder)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from sim.analyses.agreement import analysis as agreement
+from sim.analyses.capacity.result import TABLE as CAPACITY
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files
@@ -10,6 +12,7 @@ from sim.analyses.price import result as price
 from sim.analyses.psa.acceptability import CURVES
 from sim.analyses.threshold import result as threshold
 from sim.analyses.tornado.result import TABLE as TORNADO
+from sim.analyses.trial.analysis import TABLE as TRIAL
 from sim.analyses.twoway import result as two_way
 from sim.analyses.validate.result import TABLE as VALIDATION
 from sim.analyses.voi import result as voi
@@ -30,7 +33,13 @@ DOCUMENTED = {
             *run_columns.TABLES.values(),
             price.TABLE,
             price.CURVE_TABLE,
+            agreement.DEALS,
+            agreement.RISKS,
+            agreement.BREAK_EVENS,
+            agreement.DRAWS,
+            agreement.LEDGER,
             voi.TABLE,
+            TRIAL,
             voi.CURVE_TABLE,
             CURVES,
             TORNADO,
@@ -38,6 +47,7 @@ DOCUMENTED = {
             threshold.TABLE,
             MORRIS,
             WHAT_IFS,
+            CAPACITY,
             VALIDATION,
         )
     },
@@ -54,6 +64,8 @@ GENERIC = {
     "nmb",
     "threshold",
     "price_per_vial",
+    "paid",
+    "price",
     "outcome_low",
     "mu_star",
 }

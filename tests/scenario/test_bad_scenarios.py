@@ -392,6 +392,7 @@ def test_the_scenario_that_the_mistakes_are_put_into_is_good():
     assert result.stdout == (
         "question.yaml: fine — 2 strategies, 1,000 patients of topp_2021_first_salvage, "
         "us_payer_2022\n"
+        f"cost.inpatient_day: 2,500 USD (fixed), {FILE}:20\n"
     )
 
 

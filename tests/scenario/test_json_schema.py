@@ -18,6 +18,7 @@ from tests.support.places import ROOT, SCENARIOS
 
 SCHEMA = json_schema("scenario", load_catalogue())
 PAGE = ROOT / "docs/scenario_reference.md"
+AGREEMENTS = ("Agreement", "Instalments", "Refund", "BudgetCap")
 SHIPPED = SCENARIOS / "schema.json"
 DATA = ROOT / "sim/catalog/data"
 
@@ -50,7 +51,10 @@ def names_in_the_catalogue():
 
 
 def reference():
-    parts = ("Strategy", "PatientsFile", "Discounting", "Switches", "Budget", "WhatIf", "OwnNumber")
+    parts = (
+        *("Strategy", *AGREEMENTS),
+        *("PatientsFile", "Discounting", "Switches", "Capacity", "Budget", "WhatIf", "OwnNumber"),
+    )
     lines = [
         "# The keys of a scenario",
         "",
@@ -81,7 +85,11 @@ def test_reference_is_made_from_the_schema():
 
 
 def test_every_key_has_a_description():
-    for name in ("Strategy", "PatientsFile", "Discounting", "Switches", "Budget", "OwnNumber"):
+    for name in (
+        *("Strategy", *AGREEMENTS),
+        *("PatientsFile", "Discounting", "Switches", "Capacity", "Budget"),
+        "OwnNumber",
+    ):
         for key, value in SCHEMA["$defs"][name]["properties"].items():
             assert value.get("description"), f"{name}.{key}"
     for key, value in SCHEMA["properties"].items():

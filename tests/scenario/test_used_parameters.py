@@ -12,7 +12,7 @@ from sim.analyses.what_if.analysis import scenario_matrix
 from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.errors import UserError
-from sim.scenario.binding import Inputs
+from sim.scenario.binding import TRIAL, Inputs
 from sim.scenario.loading import load_scenario
 from sim.simulation.question import ask as read_question
 from tests.conftest import SCENARIOS
@@ -66,15 +66,18 @@ def test_an_analysis_refuses_it_in_the_same_words(write):
 def test_what_is_not_used_is_refused_and_what_is_used_is_not(name, tmp_path):
     question = read_question(SCENARIOS / f"{name}.yaml", patients=1)
     path = tmp_path / "question.yaml"
-    unused = sorted(set(question.parameters) - question.used)
+    settings = {name for name in question.parameters if name.startswith(TRIAL)}
+    unused = sorted(set(question.parameters) - question.used - settings)
     assert len(unused) > 5
-    for parameter in [*unused, *sorted(question.used)[::10]]:
+    assert len(settings) == 7
+    assert not settings & question.used
+    for parameter in [*unused, *sorted(settings), *sorted(question.used)[::10]]:
         value = question.parameters[parameter].value
         text = (
             f"title: t\nextends: {SCENARIOS}/{name}.yaml\nparameters: {{{parameter}: {value!r}}}\n"
         )
         path.write_text(text, encoding="utf-8")
-        if parameter in question.used:
+        if parameter in question.used | settings:
             load_scenario(path, INPUTS)
         else:
             with pytest.raises(UserError, match="uses no such parameter"):

@@ -34,6 +34,7 @@ def write_everything(folder):
     drawn = {"draws": 60, "patients": 40, "cached": False, "threads": 1}
     sim.psa(asked(), **drawn).write(folder)
     sim.voi(asked(), thresholds=[250_000], **drawn).write(folder)
+    sim.trial(asked(), n="20,40", thresholds=[380_000], **drawn).write(folder)
     sim.price(asked(), "blinatumomab", **drawn).write(folder)
     sim.tornado(asked(), threads=1).write(folder)
     sim.explain(asked(), find="responded to blinatumomab only").write(folder)

@@ -341,11 +341,12 @@ Bar = Callable[[int], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True)
 class Work:
-    """How to work: threads, whether to use the user's cache, how to show progress."""
+    """How to work: threads, whether to use the user's cache, how to show progress, which cluster."""
 
     threads: int | None
     cached: bool
     bar: Bar
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)

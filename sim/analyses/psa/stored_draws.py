@@ -8,7 +8,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, PARAMETER, SE, Psa
-from sim.analyses.shared.contents import strategies_of
+from sim.analyses.shared.content_parts import strategies_of
 from sim.analyses.shared.results import DETERMINISTIC, TABLE, psa_of, read_parquet
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError

@@ -24,7 +24,7 @@ from scipy.special import logit
 from sim.analyses.psa.draws_run import Psa
 from sim.catalog.parameter import PRIOR, SCENARIO, STATUSES
 from sim.catalog.posterior import load_identification
-from sim.clinic.units import PERCENT
+from sim.clinic.units import PERCENT, added
 from sim.economics.estimates import Array, Estimate
 
 DRAWS_PER_INPUT: Final = 4
@@ -54,7 +54,7 @@ def variance_by_status(psa: Psa, s: int) -> dict[str, float]:
         for status, columns in groups.items()
         if columns.shape[1]
     }
-    total = sum(shares.values())
+    total = added(shares.values())
     return {status: share / total for status, share in shares.items()} if total > 0.0 else {}
 
 

@@ -7,66 +7,27 @@ parameters are checked against those of the question, which pydantic passes on a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import ConfigDict, Field, ValidationError
 
+from sim.analyses.explain.contents import Explain
+from sim.analyses.shared.content_parts import (
+    Content,
+    Heading,
+    Mean,
+    Number,
+    Parameter,
+    Reported,
+    Size,
+    Strategy,
+    strategies_of,
+)
 from sim.errors import NOT_GIVEN, UserError
 from sim.files.documents import dotted
-from sim.files.schema import Part, broken_rule, mistakes_in
+from sim.files.schema import mistakes_in
 from sim.simulation.question import Question
-
-
-def _known(kind: str, value: str, info: ValidationInfo) -> str:
-    question = cast("Question", info.context)
-    names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
-    if value not in names:
-        raise broken_rule((), f"no such {kind} in this scenario", value, names)
-    return value
-
-
-def strategies_of(question: Question) -> tuple[str, ...]:
-    """Return the names of the strategies of a question."""
-    return tuple(each.name for each in question.scenario.strategies)
-
-
-Strategy = Annotated[str, AfterValidator(partial(_known, "strategy"))]
-Parameter = Annotated[str, AfterValidator(partial(_known, "parameter"))]
-Number = float | None
-"""A number; null where it cannot be estimated."""
-Size = Annotated[int, Field(ge=1)]
-
-
-class Content(Part):
-    """A part of a file, in which further keys are allowed."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class Mean(Content):
-    """A value and its error."""
-
-    mean: Number
-    se: Number
-
-
-class Amounts(Content):
-    """An amount of a life."""
-
-    undiscounted: float
-    discounted: float
-
-
-class Heading(Content):
-    """The beginning of every file."""
-
-    title: str
-    currency: str
-    price_year: int
-    patients: Size
-    seed: int
 
 
 class Arm(Content):
@@ -243,6 +204,14 @@ class Price(Heading):
     probability_most_cost_effective: list[Chances]
 
 
+class Agreement(Heading):
+    """agreement.json."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+
+
 class Cutoffs(Content):
     """A level of severity."""
 
@@ -309,6 +278,50 @@ class Voi(Heading):
     thresholds: Annotated[list[float], Field(min_length=1)]
     groups: dict[str, list[Parameter]]
     population: Facing | None
+
+
+class Ruled(Content):
+    """A setting of a trial."""
+
+    name: str
+    value: float
+    is_given: bool
+
+
+class Partial(Content):
+    """The value of knowing a part, as in a `PartialInformation`."""
+
+    value: float
+    se: float
+    null: float
+    null_se: float
+
+
+class Known(Content):
+    """The value of knowing everything, and its error."""
+
+    mean: float
+    se: float
+
+
+class Bound(Content):
+    """What a trial is worth at most, at a threshold."""
+
+    threshold: float
+    evpi: Known
+    evppi: Partial
+
+
+class Trial(Heading):
+    """trial.json."""
+
+    draws: Size
+    arms: Annotated[list[Strategy], Field(min_length=1)]
+    outcomes: Annotated[list[Reported], Field(min_length=1)]
+    sizes: Annotated[list[Size], Field(min_length=1)]
+    settings: list[Ruled]
+    informed_parameters: Size
+    bounds: Annotated[list[Bound], Field(min_length=1)]
 
 
 class Target(Heading):
@@ -379,6 +392,14 @@ class Threshold(Heading):
     grid: list[Means]
 
 
+class Capacity(Heading):
+    """capacity.json."""
+
+    threshold: float
+    replications: Size
+    patients_counted: int
+
+
 class WhatIfs(Heading):
     """scenarios.json."""
 
@@ -411,95 +432,19 @@ class Morris(Target):
     runs: int
 
 
-class Search(Content):
-    """How the patient was found."""
-
-    search: str
-
-
-class Person(Content):
-    """The patient at entry, as in a `Patient`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    number: Annotated[int, Field(ge=0)]
-    age_years: float
-    male: bool
-    weight_kg: float
-    height_cm: float
-    salvage_line: int
-    prior_hct: bool
-    ph_positive: bool
-    kmt2a: bool
-    high_blasts: bool
-    cns: bool
-    extramedullary: bool
-    primary_refractory: bool
-    first_remission_months: Number
-    mrd_only: bool
-
-
-class Reason(Content):
-    """Why two lives part."""
-
-    about: str
-    text: str
-
-
-class Parting(Content):
-    """Where the life of a strategy parts from that of the comparator."""
-
-    strategy: Strategy
-    comparator: Strategy
-    told: list[Reason]
-
-
-class Event(Content):
-    """An event of a life."""
-
-    day: float
-    words: str
-
-
-class Totals(Content):
-    """The amounts of a life by account."""
-
-    cost: Amounts
-    qaly: Amounts
-    life_years: Amounts
-
-
-class Life(Content):
-    """A patient's life under a strategy."""
-
-    name: Strategy
-    label: str
-    totals: Totals
-    categories: dict[str, Amounts]
-    events: Annotated[list[Event], Field(min_length=1)]
-
-
-class Explain(Content):
-    """explain.json."""
-
-    patients: Size
-    seed: int
-    found: Search | None
-    patient: Person
-    partings: list[Parting]
-    strategies: list[Life]
-
-
 CONTENTS: Final[Mapping[str, type[Content]]] = {
     "summary.json": Run,
     "psa.json": Psa,
     "price.json": Price,
+    "agreement.json": Agreement,
     "severity.json": Severity,
     "budget.json": Budget,
     "voi.json": Voi,
+    "trial.json": Trial,
     "tornado.json": Tornado,
     "twoway.json": TwoWay,
     "threshold.json": Threshold,
+    "capacity.json": Capacity,
     "scenarios.json": WhatIfs,
     "sobol.json": Sobol,
     "morris.json": Morris,

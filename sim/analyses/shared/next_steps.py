@@ -13,7 +13,7 @@ from sim.layout.table import Sheet, encodable
 COMMANDS: Final = {
     "run": ("psa SCENARIO", "tornado SCENARIO"),
     "psa": ("voi SCENARIO",),
-    "voi": ("tornado SCENARIO",),
+    "voi": ("tornado SCENARIO", "trial SCENARIO"),
     "price": ("report SCENARIO --with all",),
     "severity": ("price SCENARIO",),
     "tornado": ("threshold SCENARIO --parameter WIDEST",),

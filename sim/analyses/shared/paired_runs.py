@@ -121,14 +121,17 @@ class Samples:
         self._together = together
         self._desk: Desk | None = None
 
-    def __call__(self, questions: Sequence[Question]) -> Iterator[Sample]:
-        """Yield the sample of each question."""
+    def __call__(
+        self, questions: Sequence[Question], first_patients: Sequence[int] | None = None
+    ) -> Iterator[Sample]:
+        """Yield the sample of each question, in patients from 0 on or from a number of its own."""
         waiting = list(questions)
+        firsts = list(first_patients or [0] * len(waiting))
         while waiting:
             desk = self._desk_for(waiting[0])
             alike = list(takewhile(partial(_alike, desk.question), waiting))[: desk.size]
-            yield from self._simulated(desk, alike)
-            waiting = waiting[len(alike) :]
+            yield from self._simulated(desk, alike, firsts[: len(alike)])
+            waiting, firsts = waiting[len(alike) :], firsts[len(alike) :]
 
     def _desk_for(self, question: Question) -> Desk:
         # Imported here: reading results does not need the compiler.
@@ -141,7 +144,9 @@ class Samples:
             self._desk = Desk(question, bound, self._together or sets_of_a_task(question))
         return self._desk
 
-    def _simulated(self, desk: Desk, questions: Sequence[Question]) -> Iterator[Sample]:
+    def _simulated(
+        self, desk: Desk, questions: Sequence[Question], firsts: Sequence[int]
+    ) -> Iterator[Sample]:
         horizon = desk.question.settings.horizon_days
         parts: list[dict[str, list[Array]]] = [
             {name: [] for name in self._readers} for _ in questions
@@ -151,8 +156,7 @@ class Samples:
             for name, read in self._readers.items():
                 parts[place][name].append(read(rows, amounts, horizon))
 
-        same_patients = [0] * len(questions)
-        batch = desk.simulate(questions, same_patients, keep if self._readers else None)
+        batch = desk.simulate(questions, firsts, keep if self._readers else None)
         means = batch.tally.sums.values[:, :, DISCOUNTED] / desk.question.patients
         for question, found, mean in zip(questions, parts, means, strict=True):
             columns = {name: np.concatenate(each) for name, each in found.items()}
@@ -170,6 +174,10 @@ def _alike(one: Question, other: Question) -> bool:
     )
 
 
+def _same_patients(_place: int) -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class QuestionsJob(Generic[Result]):
     """The job of simulating questions and measuring their samples.
@@ -182,11 +190,14 @@ class QuestionsJob(Generic[Result]):
         Columns stored of each patient for `measure`.
     measure
         Called where the question was simulated; its result should be small.
+    first_patient
+        From the place of a question to the number of its first patient.
     """
 
     ask: Callable[[int], Question]
     columns: Sequence[str]
     measure: Callable[[Sample], Result]
+    first_patient: Callable[[int], int] = _same_patients
 
     def __call__(self) -> Callable[[list[int]], list[Result]]:
         """Return a worker, from places to the results of their questions."""
@@ -195,8 +206,10 @@ class QuestionsJob(Generic[Result]):
     def _measured(self, samples: Samples, places: list[int]) -> list[Result]:
         found = []
         for start in range(0, len(places), TOGETHER):
-            asked = [self.ask(place) for place in places[start : start + TOGETHER]]
-            found += [self.measure(each) for each in samples(asked)]
+            some = places[start : start + TOGETHER]
+            firsts = [self.first_patient(place) for place in some]
+            asked = [self.ask(place) for place in some]
+            found += [self.measure(each) for each in samples(asked, firsts)]
         return found
 
 

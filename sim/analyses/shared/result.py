@@ -220,6 +220,14 @@ class ScenarioResult(Result):
         """The name of the scenario."""
         return self.scenario.name
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whether the scenario has agreements, which only the command of that name counts."""
+        if self.COMMAND == "agreement" or not self.scenario.agreements:
+            return ()
+        note = "results are at the price without an agreement"
+        return (f"{note}; python -m sim agreement compares those of the scenario",)
+
     def print_to(self, console: Console) -> None:
         """Print the answer as the command does, and the commands that may follow."""
         from sim.analyses.shared.next_steps import print_next

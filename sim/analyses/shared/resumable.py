@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -87,6 +88,8 @@ class Resumable(Generic[Found]):
         Runs the analysis; called with ``progress`` and ``store``.
     shown
         The number of rows shown, where the figure shows only the first.
+    counter
+        Shows the work done, of what is left; by default in the patients of parameter sets.
     """
 
     question: Question
@@ -95,6 +98,9 @@ class Resumable(Generic[Found]):
     left: Callable[[set[int]], int]
     simulate: Callable[..., Found]
     shown: tuple[int, ...] = ()
+    counter: Callable[[Question, int], AbstractContextManager[Callable[[int], None]]] = (
+        sets_progress
+    )
 
     def run(self, place: Place) -> Found:
         """Return the results, with their files in the folder if there is one.
@@ -108,7 +114,7 @@ class Resumable(Generic[Found]):
         """
         name = self.layout.analysis
         with spread(place.cluster), kept_chunks(self.manifest, name, place) as store:
-            with sets_progress(self.question, self.left(finished(store))) as advance:
+            with self.counter(self.question, self.left(finished(store))) as advance:
                 found = self.simulate(progress=advance, store=store)
             if store is not None:
                 files = in_bytes(self.layout.files(found, *self.shown))

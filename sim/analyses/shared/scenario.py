@@ -42,6 +42,7 @@ class Changes(TypedDict, total=False):
     parameters: Mapping[str, float]
     switches: Mapping[str, bool | float | None]
     life_table: str | Path | None
+    capacity: Mapping[str, object] | None
     subgroups: Mapping[str, bool | Sequence[float]]
     budget: Mapping[str, object] | None
 
@@ -96,7 +97,7 @@ class Scenario:
         ----------
         **changes
             Keys of a scenario file with their values. Those that hold keys themselves
-            (``parameters``, ``switches``, ``discounting``) are merged, all others replaced. What-ifs
+            (``parameters``, ``switches``, ``discounting``, ``capacity``) are merged, all others replaced. What-ifs
             are left out, unless only ``patients`` and ``seed`` change. The paths of a life table and
             of a file of patients are relative to the working folder.
 
@@ -160,6 +161,15 @@ class Scenario:
     def strategies(self) -> tuple[str, ...]:
         """Names of the strategies, in their order."""
         return tuple(strategy.name for strategy in self._loaded.scenario.strategies)
+
+    @property
+    def agreements(self) -> tuple[tuple[str, str], ...]:
+        """Strategies and names of the agreements under discussion."""
+        return tuple(
+            (strategy.name, name)
+            for strategy in self._loaded.scenario.strategies
+            for name in strategy.agreement
+        )
 
     @property
     def comparator(self) -> str:

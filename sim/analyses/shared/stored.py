@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from sim.analyses.shared.contents import check_content, strategies_of
+from sim.analyses.shared.content_parts import strategies_of
+from sim.analyses.shared.contents import check_content
 from sim.errors import UserError
 from sim.files.atomic import encoded
 from sim.layout.citations import citations

@@ -108,8 +108,8 @@ def place_of_work(
     out: str | Path | None,
     *,
     resume: bool,
-    part: str | None,
-    cluster: str | None,
+    part: str | None = None,
+    cluster: str | None = None,
 ) -> Place:
     """Return where the work is done, and its results are stored under these names.
 

@@ -24,7 +24,7 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.contents import strategies_of
+from sim.analyses.shared.content_parts import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.ranges import Range, asked_range

@@ -17,7 +17,7 @@ from sim.economics.estimates import Array
 from sim.economics.ledger import Account
 from sim.engine.streams import philox4x32
 from sim.limits import LARGEST_SEED
-from sim.scenario.schema import LONGEST_NAME
+from sim.scenario.agreement import LONGEST_NAME
 from sim.simulation.run import run
 from sim.simulation.tally import UNIT, Tally
 

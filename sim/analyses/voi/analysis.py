@@ -155,7 +155,7 @@ def value_of_information(
     UserError
         When there is no choice to inform.
     """
-    _refuse_one_strategy(psa)
+    refuse_one_strategy(psa.question)
     drawn, everything = psa.parameters, {each: perfect(psa, each) for each in thresholds}
     nulls = shuffled(
         np.arange(psa.draws)[:, None],
@@ -192,11 +192,12 @@ def value_of_information(
     )
 
 
-def _refuse_one_strategy(psa: Psa) -> None:
-    if len(psa.strategies) < FEWEST_STRATEGIES:
+def refuse_one_strategy(question: Question) -> None:
+    """Refuse a question without a choice to inform."""
+    if len(question.scenario.strategies) < FEWEST_STRATEGIES:
         raise UserError(
             "needs two strategies or more: information has no value without a choice",
-            file=psa.question.loaded.file,
+            file=question.loaded.file,
             key="strategies",
         )
 

@@ -311,6 +311,23 @@ def evppi(
     or the spread over the simulated fits where that is larger, with the spread of the null in
     quadrature.
     """
+    known = evppi_by_draw(parameters, costs, qalys, thresholds, seed=seed, nulls=nulls)
+    return [found for found, _ in known]
+
+
+def evppi_by_draw(
+    parameters: npt.ArrayLike,
+    costs: npt.ArrayLike,
+    qalys: npt.ArrayLike,
+    thresholds: npt.ArrayLike,
+    *,
+    seed: int = 0,
+    nulls: Sequence[Null] | None = None,
+) -> list[tuple[PartialInformation, Array]]:
+    """Return `evppi`, and draw by draw what the decision by the fit gains over the best on average.
+
+    Gains, in currency and of shape (draws,), tell apart two values from the same draws.
+    """
     with _one_thread():
         found, candidates = _prepared(parameters, costs, qalys, thresholds)
         known = _shuffled(candidates, found, seed) if nulls is None else nulls
@@ -368,12 +385,12 @@ def _prepared(
 
 def _partial(
     candidates: Sequence[Design], benefits: Array, seed: int, null: Null
-) -> PartialInformation:
+) -> tuple[PartialInformation, Array]:
     values, expected = _simulated(candidates, _differences(benefits), seed)
     decided = np.take_along_axis(benefits, _with_reference(expected).argmax(axis=1)[:, None], 1)
-    gain = mean(decided[:, 0] - benefits[:, _best(benefits)])
-    error = math.hypot(max(gain.se, float(values.std(ddof=1))), null.sd)
-    return PartialInformation(float(values.mean()), error, null.mean, null.sd)
+    gains = decided[:, 0] - benefits[:, _best(benefits)]
+    error = math.hypot(max(mean(gains).se, float(values.std(ddof=1))), null.sd)
+    return PartialInformation(float(values.mean()), error, null.mean, null.sd), gains
 
 
 def _shuffled(candidates: Sequence[Design], found: Sequence[Array], seed: int) -> list[Null]:

@@ -1,0 +1,1 @@
+"""The analysis `agreement`: payments, method, result, tables, text and figure."""

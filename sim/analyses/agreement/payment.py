@@ -1,0 +1,243 @@
+"""The payments for a drug under an agreement, patient by patient, each with its date.
+
+With a purchase k of the list price ``a_k`` at time ``t_k`` in cycle ``c_k``, the terms apply in
+this order::
+
+    discount     a_k (1 - d)
+    cap_cycles   0 where c_k is at or beyond the cap, counted from 0
+    cap_spend    min(a_k, what is left of the cap), purchases in the order of time
+    instalments  m parts of a_k / m at t_k, t_k + w, ..., a later one only while the condition holds
+    refund       - r (sum of the payments up to the event), at the event
+    budget_cap   all payments of a group times min(1, limit / their sum)
+
+Every payment is discounted from its own date, as costs are: money back is worth less than it was
+when it was paid. A share of a purchase never exceeds 1, so that no cap raises what anyone pays, and
+a term of 0 % multiplies by exactly 1.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Final, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sim.clinic.units import DAYS_PER_MONTH, NEVER, PERCENT
+from sim.economics.discounting import Discounting
+from sim.economics.estimates import Array
+from sim.scenario.agreement import Agreement, BudgetCap, Instalments, Refund, RefundEvent
+
+Places = npt.NDArray[np.int64]
+WHAT: Final = ("purchase", "later instalment", "money back")
+PURCHASE, INSTALMENT, REFUND = range(len(WHAT))
+
+
+class Purchases(NamedTuple):
+    """Purchases of a drug at its list price; those of a patient are neighbours, in order of time.
+
+    Attributes
+    ----------
+    patient
+        The place of the patient, from 0.
+    cycle
+        Of the line, counted from 0.
+    days
+        Since entry.
+    amount, present
+        Undiscounted and discounted, in the currency of the perspective.
+    """
+
+    patient: Places
+    cycle: Places
+    days: Array
+    amount: Array
+    present: Array
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Purchases:
+        """Return some of the purchases."""
+        columns: list[Any] = [column[chosen] for column in self]
+        return Purchases(*columns)
+
+    def at(self, price: float) -> Purchases:
+        """Return the purchases at so many times the price."""
+        return self._replace(amount=price * self.amount, present=price * self.present)
+
+
+class Courses:
+    """The line in which the drug is given, a value per patient; `NEVER` for what did not happen.
+
+    Attributes
+    ----------
+    start, response, no_response, relapse, death, end
+        Days since entry. Without a remission `no_response` is the day of the assessment that said
+        so, or of a death before it; `relapse` is that from the remission of this line; `end` is
+        death or the horizon.
+    """
+
+    def __init__(self, columns: Array, costs: Discounting) -> None:
+        self.start, self.response, self.no_response, self.relapse, self.death, self.end = columns
+        self._costs = costs
+
+    @property
+    def patients(self) -> int:
+        """The number of patients."""
+        return len(self.start)
+
+    @cached_property
+    def worth(self) -> dict[str, Array]:
+        """Discount factors at each event of `Refund`; 0 where it did not happen."""
+        return {
+            event: np.array([self._factor(days) for days in self.days_of(event).tolist()])
+            for event in get_args(RefundEvent)
+        }
+
+    def days_of(self, event: str) -> Array:
+        """Return the days of an event of `Refund`."""
+        found: Array = getattr(self, event)
+        return found
+
+    def _factor(self, days: float) -> float:
+        return self._costs.factor(days) if days < NEVER else 0.0
+
+    def later_worth(self, days: float) -> float:
+        """Return the factor by which a payment so many days later is worth less."""
+        return self._costs.factor(days)
+
+
+class Payments(NamedTuple):
+    """What the payer pays, a row each; money back is below 0.
+
+    Columns as in `Purchases`; `what` is the place of a word in `WHAT`.
+    """
+
+    patient: Places
+    days: Array
+    amount: Array
+    present: Array
+    what: npt.NDArray[np.int8]
+
+    def totals(self, patients: int) -> tuple[Array, Array]:
+        """Return the sum of each patient, undiscounted and discounted."""
+        return (
+            summed(self.patient, self.amount, patients),
+            summed(self.patient, self.present, patients),
+        )
+
+
+def summed(patient: Places, values: Array, patients: int) -> Array:
+    """Return the sum of each patient's values, added in their order."""
+    return np.bincount(patient, values, patients).astype(np.float64, copy=False)
+
+
+def payments(agreement: Agreement | None, bought: Purchases, courses: Courses) -> Payments:
+    """Return the payments for purchases under an agreement; without one, at the list price.
+
+    Parameters
+    ----------
+    agreement
+        The terms.
+    bought
+        Purchases at the list price.
+    courses
+        Of all patients, those without a purchase too.
+    """
+    if agreement is None:
+        return _at_once(bought, np.ones(len(bought.amount)))
+    paid = _at_once(bought, shares(agreement, bought))
+    if agreement.instalments is not None:
+        paid = _in_parts(agreement.instalments, paid, courses)
+    if agreement.refund is not None:
+        paid = _with_refund(agreement.refund, paid, courses)
+    if agreement.budget_cap is not None:
+        paid = _within(agreement.budget_cap, paid, courses.patients)
+    return paid
+
+
+def shares(agreement: Agreement, bought: Purchases) -> Array:
+    """Return the share of each purchase that is paid after discount and caps, 0 to 1."""
+    share = np.ones(len(bought.amount))
+    if agreement.discount_percent is not None:
+        share *= 1.0 - agreement.discount_percent / PERCENT
+    if agreement.cap_cycles is not None:
+        share *= bought.cycle < agreement.cap_cycles
+    if agreement.cap_spend is not None:
+        amount = share * bought.amount
+        spent = pd.Series(amount).groupby(bought.patient).cumsum().to_numpy() - amount
+        left = np.minimum(amount, np.maximum(agreement.cap_spend - spent, 0.0))
+        share *= np.divide(left, amount, out=np.ones_like(amount), where=amount > 0.0)
+    return share
+
+
+def _at_once(bought: Purchases, share: Array) -> Payments:
+    return Payments(
+        bought.patient,
+        bought.days,
+        share * bought.amount,
+        share * bought.present,
+        np.full(len(share), PURCHASE, np.int8),
+    )
+
+
+def _in_parts(terms: Instalments, paid: Payments, courses: Courses) -> Payments:
+    number = terms.number
+    first = paid._replace(amount=paid.amount / number, present=paid.present / number)
+    found = [first]
+    since, until = np.zeros(courses.patients), courses.death
+    if terms.condition == "in_remission":
+        until, since = np.minimum(until, courses.relapse), courses.response
+    for part in range(1, number):
+        later = part * terms.every_months * DAYS_PER_MONTH
+        due = paid.days + later
+        holds = (due >= since[paid.patient]) & (due < until[paid.patient])
+        holds &= due <= courses.end[paid.patient]
+        found.append(
+            Payments(
+                paid.patient[holds],
+                due[holds],
+                first.amount[holds],
+                first.present[holds] * courses.later_worth(later),
+                np.full(int(holds.sum()), INSTALMENT, np.int8),
+            )
+        )
+    return _joined(found)
+
+
+def _with_refund(terms: Refund, paid: Payments, courses: Courses) -> Payments:
+    event, worth = np.full(courses.patients, NEVER), np.zeros(courses.patients)
+    for name in terms.after:
+        days = courses.days_of(name)
+        worth = np.where(days < event, courses.worth[name], worth)
+        event = np.minimum(event, days)
+    happened = event < NEVER
+    if terms.before_month is not None:
+        happened &= event < courses.start + terms.before_month * DAYS_PER_MONTH
+    by_then = paid.days <= event[paid.patient]
+    sums = summed(paid.patient[by_then], paid.amount[by_then], courses.patients)
+    who = np.flatnonzero(happened & (sums > 0.0))
+    back: Array = terms.percent / PERCENT * sums[who]
+    what = np.full(len(who), REFUND, np.int8)
+    return _joined([paid, Payments(who, event[who], -back, -back * worth[who], what)])
+
+
+def _within(terms: BudgetCap, paid: Payments, patients: int) -> Payments:
+    group = groups(terms, patients)
+    limits = terms.amount * np.bincount(group) / terms.patients
+    sums = summed(group[paid.patient], paid.amount, len(limits))
+    factor = np.divide(limits, sums, out=np.ones_like(sums), where=sums > limits)
+    each = factor[group[paid.patient]]
+    return paid._replace(amount=each * paid.amount, present=each * paid.present)
+
+
+def groups(terms: BudgetCap | None, patients: int) -> Places:
+    """Return the group of each patient; everyone is their own without a budget.
+
+    The last group may be a part of one, and then has that part of the budget.
+    """
+    return np.arange(patients) // (1 if terms is None else terms.patients)
+
+
+def _joined(parts: list[Payments]) -> Payments:
+    columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return Payments(*columns)

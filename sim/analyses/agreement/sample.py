@@ -1,0 +1,315 @@
+"""Simulated patients with what they cost without the drug, and what is paid for it.
+
+Per patient, the cost of a strategy is ``cost at a drug price of 0 + payments for the drug``. The
+first comes from the core engine, the second from the same patients in the reference engine, which
+has the same events; at the list price both together are the cost of any other run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from sim.analyses.agreement.courses import Followed, Progress, follow, price_parameter
+from sim.analyses.agreement.payment import Payments, Places, groups, payments
+from sim.economics.estimates import Array, Estimate, exact_sum
+from sim.economics.ledger import Account
+from sim.errors import UserError
+from sim.scenario.agreement import Agreement
+from sim.simulation.question import Question, with_numbers
+from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, DISCOUNTED
+
+LIST_PRICE: Final = ""
+"""The name of no agreement."""
+
+
+@dataclass(frozen=True)
+class Deal:
+    """An agreement on the drug of a line of a strategy; without terms at the list price.
+
+    Attributes
+    ----------
+    strategy, name
+        Of the scenario.
+    line
+        Counted from 0.
+    parameter
+        The price of the drug.
+    """
+
+    strategy: str
+    name: str
+    agreement: Agreement | None
+    line: int
+    parameter: str
+
+
+class Moments(NamedTuple):
+    """Means over patients and the variances of their Monte Carlo errors.
+
+    `cost` and `qalys` are differences from the comparator, `paid` is what is paid for the drug in
+    the line; all discounted. Numbers of one draw, or arrays over draws.
+    """
+
+    cost: Any
+    qalys: Any
+    paid: Any
+    cost_variance: Any
+    qalys_variance: Any
+    covariance: Any
+    paid_variance: Any
+
+    def inmb(self, threshold: float) -> Any:  # noqa: ANN401
+        """Return the incremental net monetary benefit."""
+        return threshold * self.qalys - self.cost
+
+    def inmb_variance(self, threshold: float) -> Any:  # noqa: ANN401
+        """Return the variance of its Monte Carlo error."""
+        both = threshold**2 * self.qalys_variance + self.cost_variance
+        return np.maximum(both - 2.0 * threshold * self.covariance, 0.0)
+
+    def inmb_se(self, threshold: float) -> float:
+        """Return the Monte Carlo error of one draw."""
+        return math.sqrt(self.inmb_variance(threshold))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Patients under every strategy.
+
+    Attributes
+    ----------
+    question
+        With its own prices.
+    free
+        Discounted cost with every agreed drug at a price of 0; shape (patients, strategies).
+    qalys
+        Of the same shape.
+    followed
+        By the name of the strategy, where an agreed drug is given.
+    """
+
+    question: Question
+    free: Array
+    qalys: Array
+    followed: Mapping[str, Followed]
+
+    @property
+    def patients(self) -> int:
+        """The number of patients."""
+        return len(self.free)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each strategy."""
+        return {each.name: s for s, each in enumerate(self.question.model.strategies)}
+
+    def payments(self, deal: Deal, price: float | None = None) -> Payments:
+        """Return the payments for the drug in the line of an agreement, at a price of a unit."""
+        followed = self.followed[deal.strategy]
+        at = self.question.numbers[deal.parameter] if price is None else price
+        bought = followed.bought(deal.line).at(at)
+        return payments(deal.agreement, bought, followed.courses[deal.line])
+
+    def paid(self, deal: Deal, price: float | None = None) -> Array:
+        """Return what is paid for each patient in the line, discounted."""
+        return self.payments(deal, price).totals(self.patients)[1]
+
+    def others(self, deal: Deal, price: float | None = None) -> Array:
+        """Return all other costs of each patient, discounted.
+
+        The same drug in another line has the list price.
+        """
+        free = self.free[:, self.places[deal.strategy]]
+        return free + self._at_list(deal.strategy, deal.line, {deal.parameter: price})
+
+    def cost(self, deal: Deal, price: float | None = None) -> Array:
+        """Return the cost of each patient under the strategy with an agreement, discounted."""
+        return self.others(deal, price) + self.paid(deal, price)
+
+    def comparator(self, deal: Deal, price: float | None = None) -> Array:
+        """Return the cost of each patient under the comparator, at the list price."""
+        name = self.question.scenario.comparator_name
+        return self.free[:, self.places[name]] + self._at_list(name, None, {deal.parameter: price})
+
+    def _at_list(
+        self, strategy: str, line: int | None, prices: Mapping[str, float | None]
+    ) -> Array:
+        """Return the agreed drugs at their list price in all lines but one."""
+        total = np.zeros(self.patients)
+        if strategy not in self.followed:
+            return total
+        regimens = self.question.model.strategies[self.places[strategy]].regimens
+        for other, bought in self.followed[strategy].by_line.items():
+            parameter = price_parameter(self.question, regimens[other].name)
+            if other != line and parameter is not None:
+                price = prices.get(parameter)
+                at = self.question.numbers[parameter] if price is None else price
+                total += np.bincount(bought.patient, at * bought.present, self.patients)
+        return total
+
+    def moments(self, deal: Deal, price: float | None = None) -> Moments:
+        """Return means and variances of a strategy with an agreement against the comparator."""
+        paid = self.paid(deal, price)
+        cost = self.others(deal, price) + paid - self.comparator(deal, price)
+        comparator = self.places[self.question.scenario.comparator_name]
+        qalys = self.qalys[:, self.places[deal.strategy]] - self.qalys[:, comparator]
+        return moments(cost, qalys, paid, self._groups(deal))
+
+    def mean(self, deal: Deal, values: Array) -> Estimate:
+        """Return the mean of an amount per patient, with its error under an agreement."""
+        found = moments(values, values, values, self._groups(deal))
+        return Estimate(found.paid, math.sqrt(found.paid_variance))
+
+    def _groups(self, deal: Deal) -> Places:
+        terms = None if deal.agreement is None else deal.agreement.budget_cap
+        return groups(terms, self.patients)
+
+
+def moments(cost: Array, qalys: Array, paid: Array, group: Places) -> Moments:
+    """Return means over patients, and the variances of groups of them that depend on each other.
+
+    With the sum ``s_g`` of a group of ``n_g`` patients, of n in G groups, the variance of a mean m
+    is ``G / (G - 1) sum((s_g - n_g m)^2) / n^2``, which is that of independent patients where each
+    is a group of their own.
+
+    Source: Cochran WG, Sampling Techniques, 3rd edition, 1977, section 9.
+    """
+    sizes = np.bincount(group)
+    means: list[Any] = []
+    around = []
+    for values in (cost, qalys, paid):
+        mean = exact_sum(values) / len(values)
+        means.append(mean)
+        around.append(np.bincount(group, values) - sizes * mean)
+    scale = len(sizes) / (len(sizes) - 1.0) / len(cost) ** 2 if len(sizes) > 1 else math.nan
+
+    def shared(one: int, other: int) -> float:
+        return scale * exact_sum(around[one] * around[other])
+
+    variances = (shared(0, 0), shared(1, 1), shared(0, 1), shared(2, 2))
+    return Moments._make((*means, *variances))
+
+
+def deals_of(question: Question) -> dict[str, list[Deal]]:
+    """Return the agreements of each strategy that has any, the list price first.
+
+    Raises
+    ------
+    UserError
+        When there is none, nothing to compare with, or a drug has no price of its own.
+    """
+    scenario, place = question.scenario, question.loaded.place
+    if len(scenario.strategies) == 1:
+        raise UserError(
+            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
+        )
+    found: dict[str, list[Deal]] = {}
+    for s, strategy in enumerate(scenario.strategies):
+        for name, agreement in strategy.agreement.items():
+            path = ("strategies", s, "agreement", name)
+            file, line = place(*path)
+            where: dict[str, Any] = {"file": file, "line": line or None}
+            where["key"] = f"strategies[{s}].agreement.{name}"
+            if strategy.name == scenario.comparator_name:
+                raise UserError(
+                    "is of the comparator, which all others are compared with; make another "
+                    "strategy the comparator",
+                    **where,
+                )
+            regimen = strategy.agreed_regimen(name)
+            parameter = price_parameter(question, regimen)
+            if parameter is None:
+                raise UserError(
+                    "is on a mixture of generic drugs, which has no company and no price",
+                    **where,
+                    value=regimen,
+                )
+            at = strategy.sequence.index(regimen)
+            listed = Deal(strategy.name, LIST_PRICE, None, at, parameter)
+            known = found.setdefault(strategy.name, [listed])
+            known.append(replace(listed, name=name, agreement=agreement, line=at))
+            if known[0].line != at:
+                raise UserError(
+                    "must be on the same regimen as the strategy's other agreements",
+                    **where,
+                    value=regimen,
+                )
+    if not found:
+        raise UserError(
+            "no strategy has an agreement; see docs/agreements.md",
+            file=question.loaded.file,
+            key="strategies",
+        )
+    return found
+
+
+def followed_strategies(question: Question, parameters: Collection[str]) -> tuple[str, ...]:
+    """Name the strategies in which a drug with one of these prices is given."""
+    return tuple(
+        strategy.name
+        for strategy in question.scenario.strategies
+        if any(price_parameter(question, regimen) in parameters for regimen in strategy.sequence)
+    )
+
+
+class Simulator:
+    """Samples of a question and of draws of its parameters."""
+
+    def __init__(self, question: Question, deals: Iterable[Deal]) -> None:
+        from sim.simulation.core_run import bind, ready
+        from sim.simulation.parameter_sets import Desk
+
+        self.question = question
+        self.parameters = sorted({deal.parameter for deal in deals})
+        self.lines = {deal.strategy: deal.line for deal in deals}
+        self.followed = followed_strategies(question, self.parameters)
+        free = self._free(question)
+        bound = bind(free)
+        ready(bound)
+        self._desk = Desk(free, bound, 1)
+
+    def _free(self, question: Question) -> Question:
+        return with_numbers(question, dict.fromkeys(self.parameters, 0.0))
+
+    def sample(
+        self, question: Question, *, first: int, progress: Progress = lambda _: None
+    ) -> Sample:
+        """Simulate the patients of a question from number `first` on."""
+        amounts: list[Array] = []
+        self._desk.question = replace(self._desk.question, patients=question.patients)
+        self._desk.simulate(
+            [self._free(question)], [first], lambda _, __, given: amounts.append(given.copy())
+        )
+        found = np.concatenate(amounts)[:, :, DISCOUNTED]
+        cost, qaly = (
+            found[:, :, ACCOUNT_OF == ACCOUNTS.index(account)].sum(axis=2)
+            for account in (Account.COST, Account.QALY)
+        )
+        followed = {
+            strategy.name: follow(
+                question,
+                strategy,
+                self.parameters,
+                [self.lines[strategy.name]] if strategy.name in self.lines else [],
+                first=first,
+                count=question.patients,
+                progress=progress,
+            )
+            for strategy in question.model.strategies
+            if strategy.name in self.followed
+        }
+        return Sample(question, cost, qaly, followed)
+
+    def samples(
+        self, sets: Iterable[Mapping[str, float]], progress: Progress = lambda _: None
+    ) -> Iterator[Sample]:
+        """Simulate the question under draws of its parameters, each in patients of its own."""
+        for k, numbers in enumerate(sets):
+            asked = with_numbers(self.question, numbers)
+            yield self.sample(asked, first=k * self.question.patients, progress=progress)

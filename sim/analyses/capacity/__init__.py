@@ -1,0 +1,1 @@
+"""The analysis `capacity`: method, result, tables, text and figure."""

@@ -1,0 +1,403 @@
+"""``capacity``: let patients wait for beds that are scarce, and value one more.
+
+The analysis as files and as it is printed, and the function that answers with it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from rich.console import Console
+
+from sim.analyses.capacity import analysis
+from sim.analyses.capacity.analysis import ESTIMATES, CapacityAnalysis, Level, limits_of
+from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
+from sim.analyses.shared.content_parts import strategies_of
+from sim.analyses.shared.results import MANIFEST, analysis_manifest
+from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
+from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.text import money, print_notes, strategy_label
+from sim.analyses.shared.work import place_of_work
+from sim.analyses.tornado.analysis import middle_threshold
+from sim.economics.estimates import Estimate
+from sim.errors import UserError
+from sim.layout.cells import SYMBOLS, amount, estimate_row, number, number_text
+from sim.layout.progress import steps_progress
+from sim.layout.schema import Schema, records, some, strategy_name, text
+from sim.layout.schema import number as number_column
+from sim.layout.table import Row, Table, print_table
+from sim.layout.text import CAPACITY, print_question
+from sim.scenario.binding import ARRIVALS
+from sim.scenario.schema import MOST_PLACES
+from sim.simulation.question import Question, with_capacity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+ANALYSIS: Final = "capacity"
+NAMES: Final = names_of(ANALYSIS)
+ENGINE: Final = "reference"
+AROUND: Final = 4
+"""Beds fewer and more than in the scenario that are tried by default."""
+MEANINGS: Final[Mapping[str, str]] = {
+    "wait_days": "days from the planned transplant to the bed, mean of those transplanted",
+    "wait_days_90": "nine of ten of those transplanted waited no longer, days",
+    "waited_percent": "of the transplants for which a bed was needed, those for which none was free",
+    "beds_in_use": "beds in use, mean over the window; without limit the offered load",
+    "utilisation_percent": "`beds_in_use` in per cent of the beds",
+    "needed_per_year": "transplants for which a bed was needed, a year",
+    "transplants_per_year": "transplants given, a year",
+    "left_by_relapse_per_year": "waits that ended in relapse, a year",
+    "left_by_death_per_year": "waits that ended in death, a year",
+    "left_after_longest_wait_per_year": "waits that ended after `longest_wait_days`, a year",
+    "cell_therapies_per_year": "lines of cell therapy begun, a year",
+    "slot_wait_days": "days from the planned line of cell therapy to the slot, mean of those begun",
+    "slots_in_use": "slots for cell therapy in use, mean over the window",
+    "cell_therapies_lost_per_year": "lines of cell therapy fewer than without limit, a year",
+    "transplants_lost_per_year": "transplants fewer than without limit, a year",
+    "qalys_lost_per_year": "QALYs fewer than without limit, of the patients of a year",
+    "life_years_lost_per_year": "life-years fewer than without limit, of the patients of a year",
+    "extra_cost_per_year": "cost beyond that without limit, of the patients of a year",
+    "bridging_cost_per_year": "bridging therapy, which is part of the cost, of the patients of a year",
+    "cost_per_patient": "cost, mean per patient",
+    "qalys_per_patient": "QALYs, mean per patient",
+    "life_years_per_patient": "life-years, mean per patient",
+    "next_bed_qalys_per_year": "QALYs more with one more bed, of the patients of a year",
+    "next_bed_life_years_per_year": "life-years more with one more bed, of the patients of a year",
+    "next_bed_cost_per_year": "cost more with one more bed, of the patients of a year",
+    "next_bed_nmb_per_year": "net monetary benefit of one more bed, of the patients of a year",
+}
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        strategy_name(),
+        some("beds", "beds for allo-HCT; empty without limit"),
+        *(
+            number_column(*each)
+            for name in ESTIMATES
+            for each in ((name, MEANINGS[name]), (f"{name}_se",))
+        ),
+        text("currency", "of all amounts"),
+    ),
+)
+"""One row per strategy and number of beds, and one without limit; `_se` is the error over replications.
+
+Amounts are discounted to the entry of each patient."""
+
+
+def capacity_table(result: CapacityAnalysis) -> pd.DataFrame:
+    """Return the levels as `TABLE`."""
+    currency = result.question.perspective.currency
+    return TABLE.table(
+        (
+            level.strategy,
+            level.beds,
+            *(value for name in ESTIMATES for value in estimate_row(level.estimates[name])),
+            currency,
+        )
+        for level in result.levels
+    )
+
+
+def capacity_summary(result: CapacityAnalysis) -> dict[str, Any]:
+    """Return the content of capacity.json after its heading."""
+    return {
+        "engine": ENGINE,
+        "threshold": result.threshold,
+        "replications": result.replications,
+        "patients_counted": result.patients,
+        "arrivals_per_year": result.question.numbers[ARRIVALS],
+        "levels": records(capacity_table(result)),
+    }
+
+
+def read_capacity(stored: Stored) -> CapacityAnalysis:
+    """Return the analysis that is stored in a folder.
+
+    Raises
+    ------
+    UserError
+        When a file is missing or broken, or rows of the table are.
+    """
+    told = stored.summary
+    levels = tuple(
+        Level(
+            row["strategy"],
+            None if math.isnan(row["beds"]) else int(row["beds"]),
+            {name: Estimate(row[name], row[f"{name}_se"]) for name in ESTIMATES},
+        )
+        for row in stored.table(TABLE).astype({"beds": "float64"}).to_dict("records")
+    )
+    beds = [level.beds for level in levels if level.strategy == levels[0].strategy]
+    names = strategies_of(stored.question)
+    known = [number for number in beds if number is not None]
+    whole = [*known, None] == beds and known == sorted(set(known)) and known
+    if not whole or [(each.strategy, each.beds) for each in levels] != [
+        (name, number) for name in names for number in beds
+    ]:
+        problem = "must have a row for each strategy and number of beds, and one without limit"
+        raise UserError(f"{problem}, in their order; run it again", file=stored.folder / TABLE.file)
+    return CapacityAnalysis(
+        with_capacity(stored.question),
+        told["threshold"],
+        told["replications"],
+        told["patients_counted"],
+        levels,
+    )
+
+
+def drawn_capacity(result: CapacityAnalysis) -> Figure:
+    """Return the figure of the analysis."""
+    from sim.analyses.capacity.figure import capacity_figure
+    from sim.layout.style import styled
+
+    with styled():
+        return capacity_figure(result)
+
+
+COLUMNS: Final = (
+    ("Wait, days", "wait_days", 1),
+    ("90 % wait up to", "wait_days_90", 0),
+    ("Had to wait, %", "waited_percent", 0),
+    ("In use, %", "utilisation_percent", 1),
+    ("Transplants a year", "transplants_per_year", 1),
+    ("Lost a year", "transplants_lost_per_year", 1),
+    ("QALYs lost a year", "qalys_lost_per_year", 1),
+    ("Extra cost a year", "extra_cost_per_year", None),
+    ("One more bed: QALYs a year", "next_bed_qalys_per_year", 1),
+    ("Net benefit a year", "next_bed_nmb_per_year", None),
+)
+"""Headings of the printed table, the estimates below them, and their digits; None for money."""
+SLOT_COLUMNS: Final = (
+    ("Slot wait, days", "slot_wait_days", 1),
+    ("Slots in use", "slots_in_use", 1),
+    ("Cell therapies a year", "cell_therapies_per_year", 1),
+    ("Cell therapies lost a year", "cell_therapies_lost_per_year", 1),
+)
+"""Beside them, where the slots for cell therapy are limited."""
+
+
+def _columns(question: Question) -> tuple[tuple[str, str, int | None], ...]:
+    is_limited = limits_of(question).cell_therapy_slots is not None
+    return (*COLUMNS, *SLOT_COLUMNS) if is_limited else COLUMNS
+
+
+def print_capacity(console: Console, result: CapacityAnalysis) -> None:
+    """Print a table of the numbers of beds for each strategy."""
+    question = result.question
+    print_question(
+        console,
+        question,
+        (
+            "Simulated",
+            (
+                f"{result.patients:,} patients counted, in {result.replications} calendars of their own, "
+                f"the same under each strategy and number of beds; seed {question.seed}; {ENGINE} engine"
+            ),
+        ),
+        ("Analysis", _how(question)),
+        (CAPACITY, _order(question)),
+    )
+    for strategy in result.strategies:
+        label = strategy_label(question, strategy)
+        rows = [_row(result, level) for level in result.of(strategy)]
+        headings = [heading for heading, *_ in _columns(question)]
+        print_table(console, Table(label, headings, [rows[:-1], rows[-1:]]))
+    print_notes(console, *_notes(result))
+
+
+def _row(result: CapacityAnalysis, level: Level) -> Row:
+    symbol = SYMBOLS[result.question.perspective.currency]
+    cells = [
+        amount(level.estimates[name], symbol)
+        if digits is None
+        else number(level.estimates[name], digits)
+        for _, name, digits in _columns(result.question)
+    ]
+    own = level.beds == limits_of(result.question).transplant_beds
+    return Row(_beds(level.beds), cells, strong=own)
+
+
+def _beds(number: int | None) -> str:
+    return "no limit" if number is None else f"{number} bed{'' if number == 1 else 's'}"
+
+
+def _how(question: Question) -> str:
+    limits = limits_of(question)
+    return (
+        f"{number_text(question.numbers[ARRIVALS])} patients a year begin treatment; those of "
+        f"{_years(limits.window_years)} are counted, after a warm-up of {_years(limits.warm_up_years)}"
+    )
+
+
+def _years(number: float) -> str:
+    return f"{number:g} year{'' if number == 1.0 else 's'}"
+
+
+def _order(question: Question) -> str:
+    limits = limits_of(question)
+    longest = limits.longest_wait_days
+    slots = limits.cell_therapy_slots
+    return "; ".join(
+        [
+            f"Beds for allo-HCT, {limits.queue.replace('_', ' ')}",
+            "no longest wait" if longest is None else f"longest wait {longest:g} days",
+            *([] if slots is None else [f"{slots} slots for cell therapy"]),
+        ]
+    )
+
+
+def _notes(result: CapacityAnalysis) -> Iterator[str]:
+    question = result.question
+    yield (
+        "Losses and extra cost are against the same patients without limit, all discounted, of the "
+        "patients who begin in a year. Standard errors are those of the mean of calendars."
+    )
+    yield (
+        f"Net benefit at {money(question, result.threshold)} per QALY is what one more bed is worth a "
+        "year beside what the model pays for care; the bed's own upkeep has to be set against it."
+    )
+    for strategy in result.strategies:
+        *levels, free = result.of(strategy)
+        load = free.estimates["beds_in_use"].mean
+        full = [level.beds for level in levels if level.beds is not None and level.beds <= load]
+        if full:
+            yield (
+                f"Under {strategy_label(question, strategy)} {load:.1f} beds would be in use without "
+                f"limit. With {max(full)} or fewer the queue is kept in bounds only by those who "
+                "leave it, and waits depend on the length of warm-up and window."
+            )
+
+
+FILE_LAYOUT: Final = Layout(
+    ANALYSIS, capacity_table, capacity_summary, drawn_capacity, print_capacity, read_capacity
+)
+
+
+class CapacityResult(ResumableResult[CapacityAnalysis]):
+    """What waiting for beds costs under each number of them, and what one more is worth."""
+
+    COMMAND = ANALYSIS
+    FILES = (*NAMES, MANIFEST)
+    FIGURES = (ANALYSIS,)
+    LAYOUT = FILE_LAYOUT
+
+    @property
+    def levels(self) -> pd.DataFrame:
+        """A row per strategy and number of beds: `sim.analyses.capacity.result.TABLE`."""
+        return capacity_table(self._found)
+
+
+@checked
+def capacity(
+    scenario: Asked,
+    *,
+    beds: Annotated[str | None, Option("LO:HI")] = None,
+    threshold: Threshold = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    out: Out = None,
+    resume: bool = False,
+) -> CapacityResult:
+    """Let patients wait for beds that are scarce: waits, lost transplants, the value of one more bed.
+
+    The key ``capacity`` of the scenario says how many beds there are, who is next, and the
+    calendar. Each strategy is simulated as the one that all patients are given. All numbers of beds
+    have the same patients with common random numbers.
+
+    Parameters
+    ----------
+    scenario
+        The question, or the path of its file.
+    beds
+        Numbers of beds for allo-HCT, ``8:20`` from 8 to 20, or a single one; by default from four
+        fewer to four more than in the scenario.
+    threshold
+        Currency per QALY, of the net benefit; by default the middle one of the perspective.
+    patients
+        Who are counted, about: so many calendars are simulated, at least 4. By default the
+        scenario's number, at most 10,000.
+    seed, out, resume
+        As for `tornado`.
+
+    Raises
+    ------
+    UserError
+        When an argument is not allowed, the scenario has no limits, or the folder cannot be used.
+
+    Examples
+    --------
+    >>> from sim import Scenario, capacity
+    >>> few = {"capacity.arrivals_per_year": 20}
+    >>> scenario = Scenario.load("scenarios/transplant_beds.yaml").with_(parameters=few)
+    >>> capacity(scenario, beds="1:2", patients=20).levels["beds"].tolist()
+    [1, 2, <NA>, 1, 2, <NA>]
+    """
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
+    place = place_of_work(NAMES, out, resume=resume)
+    question = with_capacity(chosen.question)
+    worth = middle_threshold(question) if threshold is None else threshold
+    planned = _planned(question, beds_asked(question, beds), worth)
+    return CapacityResult(chosen, planned, planned.run(place))
+
+
+_BEDS: Final = re.compile(r"(\d{1,6})(?::(\d{1,6}))?", re.ASCII)
+
+
+def beds_asked(question: Question, text: str | None) -> range:
+    """Return the numbers of beds of an option, or those around the number of the scenario.
+
+    Raises
+    ------
+    UserError
+        When they are not numbers of beds, or the scenario has none and none are asked for.
+    """
+    own = limits_of(question).transplant_beds
+    if text is None and own is not None:
+        return range(max(1, own - AROUND), own + AROUND + 1)
+    if text is None:
+        file = question.loaded.file
+        problem = "is missing in the scenario: give it there, or --beds LO:HI"
+        raise UserError(problem, file=file, key="capacity.transplant_beds")
+    found = _BEDS.fullmatch(str(text).strip())
+    low, high = (int(part or found[1]) for part in found.groups()) if found else (0, 0)
+    if not 1 <= low <= high <= MOST_PLACES or high - low >= analysis.MOST_LEVELS:
+        problem = (
+            f"must be LO:HI, two whole numbers from 1 to {MOST_PLACES:,} that do not fall, for at "
+            f"most {analysis.MOST_LEVELS} numbers of beds, or a single one"
+        )
+        raise UserError(problem, key="--beds", value=text)
+    return range(low, high + 1)
+
+
+def _counter(question: Question, steps: int) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
+    return steps_progress(steps, "numbers of beds")
+
+
+def _planned(
+    question: Question, beds: Sequence[int], threshold: float
+) -> Resumable[CapacityAnalysis]:
+    """Return the analysis of these numbers of beds, ready to run."""
+    count, each = analysis.replications(question), analysis.steps(question, beds)
+    return Resumable(
+        question,
+        FILE_LAYOUT,
+        manifest=partial(
+            analysis_manifest,
+            *(question, ANALYSIS, {"beds": [*beds], "threshold": threshold}),
+            chunks=count,
+            chunk=1,
+        ),
+        left=lambda kept: each * (count - len(kept)),
+        simulate=partial(analysis.capacity_analysis, question, beds, threshold),
+        counter=_counter,
+    )

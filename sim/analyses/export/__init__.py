@@ -1,0 +1,1 @@
+"""The export of `export`: draws and results in the files that other programs read."""

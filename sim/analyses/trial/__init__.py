@@ -1,0 +1,1 @@
+"""The analysis `trial`: method, result, tables, text and figure."""

@@ -1,0 +1,219 @@
+"""The value of a trial: expected value of sample information, and net benefit of sampling.
+
+With the net monetary benefit (NMB) of each strategy in each draw of the parameters, and the numbers x
+that a trial simulated under the same draw reports::
+
+    EVSI(n) = E[max over strategies of E[NMB | x]] - max over strategies of E[NMB]
+    ENBS(n) = patients informed by a trial of n * EVSI(n) - cost of a trial of n
+
+The inner expectation is the regression of `sim.analyses.voi.information`, on what is reported in
+place of the parameters. All sizes have the same draws, and the smaller trials the first patients of
+the larger, so that two sizes are told apart by the paired differences of the draws. EVSI is at most the
+EVPPI of the parameters of the patients' course, and that at most the EVPI.
+
+Source: Strong M, Oakley JE, Brennan A, Breeze P, Med Decis Making 2015;35:570-83 (regression on
+simulated data); Conti S, Claxton K, Med Decis Making 2009;29:643-56; Rothery C et al., Value Health
+2020;23:277-86 (ENBS).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sim.analyses.psa.draws_run import Psa
+from sim.analyses.trial.design import Design
+from sim.analyses.voi.analysis import perfect
+from sim.analyses.voi.information import PartialInformation, evppi, evppi_by_draw
+from sim.economics.estimates import Array, Estimate
+from sim.errors import UserError
+from sim.layout.schema import Schema, count, flag, number, text
+from sim.simulation.question import Question
+
+TOLD_APART: Final = 2.0
+"""Standard errors from which on a difference is not taken for noise."""
+TABLE: Final = Schema(
+    "trial.csv",
+    (
+        count("n", "patients in each arm"),
+        number("threshold", "in `currency` per QALY", is_given=True),
+        number("evsi", "in `currency` per patient", is_given=True),
+        number("se", "its standard error", is_given=True),
+        number("null", "the same regression where the true value is 0: its upward bias"),
+        number("null_se", "the spread of that"),
+        flag("told_from_nothing", "whether `evsi` exceeds `null` by twice its error"),
+        count("patients", "of all arms"),
+        number("used_from_years", "from now until the results are used"),
+        number("informed_patients", "whose choice the results inform, discounted"),
+        number("cost", "of the trial, in `currency`"),
+        number("enbs", "expected net benefit of sampling, in `currency`", is_given=True),
+        number("enbs_se", "its standard error", is_given=True),
+        flag("best", "whether this size has the highest ENBS at the threshold"),
+        number("below_best", "the ENBS of the best size minus this one"),
+        number("below_best_se", "its standard error, from the paired draws"),
+        text("currency"),
+    ),
+    ("n", "threshold"),
+)
+"""A row per size and threshold."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The value of a trial at each size.
+
+    Attributes
+    ----------
+    question, draws
+        The question, whose patients are those of one draw, and the number of draws behind it.
+    design
+        Of the trial.
+    evpi, evppi
+        By threshold, in currency per patient: of everything, and of the parameters of the patients'
+        course, which are all that a trial can inform.
+    informed
+        The number of these parameters.
+    table
+        The table `TABLE`.
+    """
+
+    question: Question
+    draws: int
+    design: Design
+    evpi: Mapping[float, Estimate]
+    evppi: Mapping[float, PartialInformation]
+    informed: int
+    table: pd.DataFrame
+
+    def best(self, threshold: float) -> pd.Series:
+        """Return the row of the size with the highest ENBS."""
+        rows = self.table[(self.table["threshold"] == threshold) & self.table["best"]]
+        return rows.iloc[0]
+
+    def is_too_much(self, threshold: float) -> bool:
+        """Whether the EVSI of a size is above the EVPI by more than their errors, which cannot be."""
+        rows = self.table[self.table["threshold"] == threshold]
+        everything = self.evpi[threshold]
+        errors = np.hypot(rows["se"].to_numpy(), everything.se)
+        excess = rows["evsi"].to_numpy() - everything.mean
+        return bool((excess > TOLD_APART * errors).any())
+
+
+def of_the_course(psa: Psa) -> list[str]:
+    """Return the uncertain parameters that change a patient's course, and not its value alone."""
+    read = psa.question.model.used
+    return [str(name) for name in psa.parameters.columns if name in read]
+
+
+def trial_analysis(
+    psa: Psa,
+    design: Design,
+    reported: Array,
+    thresholds: Sequence[float],
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Trial:
+    """Value a trial.
+
+    Parameters
+    ----------
+    psa
+        Draws of two strategies or more.
+    design
+        Of the trial.
+    reported
+        What it reports under each draw, from `sim.analyses.trial.patients.reports`.
+    thresholds
+        In currency per QALY.
+    progress
+        Called with 1 after each size, and after the parameters.
+
+    Raises
+    ------
+    UserError
+        When the trial can inform no parameter.
+    """
+    informed = of_the_course(psa)
+    if not informed:
+        problem = "no parameter of the patients' course is uncertain: a trial has nothing to inform"
+        raise UserError(problem, file=psa.question.loaded.file, key="parameters")
+    costs, qalys, seed = psa.values("cost"), psa.values("qalys"), psa.question.seed
+    known = evppi(psa.parameters[informed].to_numpy(), costs, qalys, thresholds, seed=seed)
+    progress(1)
+    sizes = []
+    for place in range(len(design.sizes)):
+        sizes.append(evppi_by_draw(reported[:, place], costs, qalys, thresholds, seed=seed))
+        progress(1)
+    return Trial(
+        question=psa.question,
+        draws=psa.draws,
+        design=design,
+        evpi={threshold: perfect(psa, threshold) for threshold in thresholds},
+        evppi=dict(zip(thresholds, known, strict=True)),
+        informed=len(informed),
+        table=_table(design, sizes, thresholds, psa.question.perspective.currency),
+    )
+
+
+def _table(
+    design: Design,
+    sizes: Sequence[Sequence[tuple[PartialInformation, Array]]],
+    thresholds: Sequence[float],
+    currency: str,
+) -> pd.DataFrame:
+    facing = [design.informed_patients(size) for size in design.sizes]
+    best, below = _best(design, facing, sizes)
+    rows = [
+        (
+            size,
+            threshold,
+            *found,
+            found.exceeds_bias,
+            design.patients(size),
+            design.used_from_years(size),
+            facing[place],
+            design.cost(size),
+            facing[place] * found.value - design.cost(size),
+            facing[place] * found.se,
+            best[t] == place,
+            *below[t][place],
+            currency,
+        )
+        for place, size in enumerate(design.sizes)
+        for t, threshold in enumerate(thresholds)
+        for found in (sizes[place][t][0],)
+    ]
+    return TABLE.table(rows)
+
+
+def _best(
+    design: Design,
+    facing: Sequence[float],
+    sizes: Sequence[Sequence[tuple[PartialInformation, Array]]],
+) -> tuple[list[int], list[list[Estimate]]]:
+    """Return by threshold the place of the best size, and how far each is below it."""
+    places, below = [], []
+    for t in range(len(sizes[0])):
+        benefits = [
+            many * found[t][0].value - design.cost(size)
+            for many, found, size in zip(facing, sizes, design.sizes, strict=True)
+        ]
+        best = int(np.argmax(benefits))
+        top = facing[best] * sizes[best][t][1]
+        places.append(best)
+        below.append(
+            [
+                Estimate(benefits[best] - benefit, _error(top - many * found[t][1]))
+                for many, found, benefit in zip(facing, sizes, benefits, strict=True)
+            ]
+        )
+    return places, below
+
+
+def _error(differences: Array) -> float:
+    return float(differences.std(ddof=1)) / math.sqrt(len(differences))
