@@ -23,7 +23,7 @@ from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import money, print_notes, strategy_label
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.tornado.analysis import middle_threshold
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
@@ -343,11 +343,11 @@ def capacity(
     [1, 2, <NA>, 1, 2, <NA>]
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume)
     question = with_capacity(chosen.question)
     worth = middle_threshold(question) if threshold is None else threshold
     planned = _planned(question, beds_asked(question, beds), worth)
-    return CapacityResult(chosen, planned, planned.run(folder, resume=resume))
+    return CapacityResult(chosen, planned, planned.run(place))
 
 
 _BEDS: Final = re.compile(r"(\d{1,6})(?::(\d{1,6}))?", re.ASCII)
