@@ -7,6 +7,8 @@ from typing import Final
 MOST_PATIENTS: Final = 10**9
 LARGEST_SEED: Final = 2**64 - 1
 MOST_THREADS: Final = 1024
+MOST_PARTS: Final = 10_000
+"""Of an analysis that is divided among jobs."""
 LARGEST_AMOUNT: Final = 1e12
 """Of money, a threshold or a standard error: far below the overflow of sums."""
 LONGEST_DECISION_YEARS: Final = 1000.0

@@ -53,7 +53,7 @@ def declared(*parts):
 
 
 def test_the_program_imports_what_it_declares_and_nothing_else():
-    assert imported("sim") == declared("run", "calibration", "explore", "office")
+    assert imported("sim") == declared("run", "calibration", "cluster", "explore", "office")
 
 
 def test_tests_and_benchmarks_import_only_what_is_declared():

@@ -19,7 +19,7 @@ from sim.evidence.sampler import check_sampler
 from sim.files import shipped
 from sim.files.documents import read_yaml
 from sim.scenario.loading import load_scenario
-from sim.simulation import core_run
+from sim.spread import order
 from tests.support.places import ROOT, SCENARIOS
 
 PROTOCOL = ROOT / "calibration" / "adult_rr.yaml"
@@ -73,9 +73,9 @@ def test_core_of_the_suite_passes_without_what_only_this_system_has():
 def test_threads_are_the_processors_where_the_system_names_none_for_this_program(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert core_run.workers(None) == 6
+    assert order.workers(None) == 6
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    assert core_run.workers(None) == 1
+    assert order.workers(None) == 1
 
 
 def test_output_in_a_latin_1_locale_is_text_of_it_and_files_are_utf_8(tmp_path):

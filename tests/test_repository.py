@@ -34,7 +34,7 @@ CHANGE_HEADINGS = {"Added", "Changed", "Fixed", "Changes results"}
 # The package from the bottom up: a layer imports itself and those before it. `__init__` stands for
 # `from sim import ...`, which offers the functions of `sim.analyses` and their results.
 LAYERS = (
-    *("errors", "limits", "version", "registry", "files"),
+    *("errors", "limits", "version", "registry", "files", "spread"),
     *("catalog", "clinic", "engine", "economics", "scenario"),
     *("simulation", "replay", "evidence"),
     *("layout", "analyses", "report", "explore", "__init__", "commands", "cli", "__main__"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sim.analyses.shared.arguments import Out, Threads
+from sim.analyses.shared.arguments import Cluster, Out, Threads
 from sim.commands.derived import told_when_interrupted
 from sim.errors import UserError
 
@@ -25,6 +25,7 @@ def calibrate(
     out: Out = None,
     install: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> None:
     """Fit the model to published endpoints as PROTOCOL says: a file, or adult_rr, which is shipped.
 
@@ -41,9 +42,10 @@ def calibrate(
         path that was given for the protocol.
     install
         Copy the draws into the catalogue.
-    threads
+    threads, cluster
         As for `run`.
     """
+    from sim.analyses.shared.work import spread
     from sim.evidence.calibration import calibrate as fit_protocol
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
@@ -64,7 +66,8 @@ def calibrate(
     check_folder(folder, NAMES)
     if install:
         check_installation(plan)
-    with told_when_interrupted("finished simulations are cached; start again to go on"):
+    again = "finished simulations are cached; start again to go on"
+    with told_when_interrupted(again), spread(cluster):
         fit = fit_protocol(
             plan, register, protocol.parent, quick=quick, threads=threads, say=_say, bar=bar
         )

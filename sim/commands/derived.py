@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sim import registry
-from sim.analyses.shared.arguments import arguments_of
+from sim.analyses.shared.arguments import PartDone, arguments_of
 from sim.commands.file_options import ALSO, FileOption
 from sim.commands.options import Function, help_of, options_of, value_given
 
@@ -52,7 +52,11 @@ def _analysis(
             also.check(file)
         is_stored = "resume" in given and given["out"] is not None
         with told_when_interrupted(RESUMABLE if is_stored else ""):
-            found = _called(function, **given)
+            try:
+                found = _called(function, **given)
+            except PartDone as done:
+                click.echo(str(done), err=True)
+                return
         _show(found, given["out"], also, file, as_json=as_json)
         if found.failed:
             click.get_current_context().exit(EXIT_FAILED)

@@ -221,7 +221,7 @@ def _observed(
         advance(len(z) * cohort.simulated)
         return kept
     simulated = simulate(protocol, cohort, z, effects, threads, advance)
-    shown = np.array([cohort.observed(tally) for tally in simulated])
+    shown = np.array(list(simulated))
     keep(place, shown)
     return shown
 
@@ -286,9 +286,9 @@ def publish(
         asked = replace(cohort.question, patients=PATIENTS, seed=seed + number)
         fresh = replace(cohort, question=asked)
         effects = truth.effects[cohort.study]
-        (tally,) = simulate(protocol, fresh, truth.scores[None], effects[None])
+        (exact,) = simulate(protocol, fresh, truth.scores[None], effects[None])
         for target, value in zip(
-            cohort.targets, _with_error(fresh.observed(tally), cohort, seed, number), strict=True
+            cohort.targets, _with_error(exact, cohort, seed, number), strict=True
         ):
             published[target.name] = float(value)
     return published

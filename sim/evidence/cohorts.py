@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import repeat
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,6 +20,11 @@ from sim.evidence.targets import Target
 from sim.simulation.observables import Observable
 from sim.simulation.question import Question, ask
 from sim.simulation.tally import Tally
+
+if TYPE_CHECKING:
+    from sim.simulation.parameter_sets import Batch
+
+Reading = TypeVar("Reading")
 
 Bar = Callable[[int], AbstractContextManager[Callable[[int], None]]]
 """Shows the progress of a number of patients; yields a function to call with each batch."""
@@ -133,10 +140,30 @@ def simulate(
     effects: Array,
     threads: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Iterator[Tally]:
-    """Simulate the cohort at each row of `z` (prior scores) and of `effects`."""
-    from sim.simulation.parameter_sets import run_sets
-
+) -> Iterator[Array]:
+    """Simulate the cohort at each row of `z` (prior scores) and of `effects`; yield what is observed."""
     sets = (numbers(protocol, cohort, row, own) for row, own in zip(z, effects, strict=True))
-    for simulation in run_sets(cohort.asked, sets, threads=threads, progress=progress):
-        yield simulation.tally
+    yield from readings(cohort.asked, sets, cohort.observed, threads=threads, progress=progress)
+
+
+def readings(
+    question: Question,
+    sets: Iterable[Mapping[str, float]],
+    read: Callable[[Tally], Reading],
+    *,
+    threads: int | None,
+    progress: Callable[[int], None],
+) -> Iterator[Reading]:
+    """Simulate the question under each set of values; yield what is read of its tally."""
+    from sim.simulation.parameter_sets import SetsJob, read_sets
+
+    job: SetsJob[Mapping[str, float], list[Reading]] = SetsJob(
+        question, dict, partial(_read_each, read)
+    )
+    items = zip(sets, repeat(0), strict=False)
+    for batch in read_sets(job, items, threads=threads, progress=progress):
+        yield from batch
+
+
+def _read_each(read: Callable[[Tally], Reading], batch: Batch) -> list[Reading]:
+    return [read(simulation.tally) for simulation in batch.simulations()]

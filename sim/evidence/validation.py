@@ -13,8 +13,9 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from sim.catalog.posterior import POSTERIOR
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar
+from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar, readings
 from sim.evidence.observables import logit_of
 from sim.evidence.protocol import COHORTS, Protocol, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
@@ -101,8 +102,6 @@ def validate(
     bar
         Shows the progress of a number of patients; yields a function to call with each batch.
     """
-    from sim.simulation.parameter_sets import run_sets
-
     rows = np.linspace(0, len(posterior) - 1, min(draws, len(posterior))).round().astype(int)
     found, drawn = [], []
     with bar(sum(len(rows) * cohort.simulated for cohort in cohorts)) as advance:
@@ -110,11 +109,11 @@ def validate(
             sets = [_numbers(protocol, cohort, posterior, studies, int(row)) for row in rows]
             wanted = _curves_of(cohort)
             shown, errors, survival = [], [], []
-            for simulation in run_sets(cohort.asked, sets, threads=threads, progress=advance):
-                tally = simulation.tally
-                shown.append(cohort.observed(tally))
-                errors.append(cohort.errors(tally))
-                survival.append([_survival(tally, cohort, target) for target in wanted])
+            read = partial(_read, cohort, wanted)
+            for one in readings(cohort.asked, sets, read, threads=threads, progress=advance):
+                shown.append(one.shown)
+                errors.append(one.errors)
+                survival.append(one.survival)
             for target, own, error in zip(
                 cohort.targets, np.transpose(shown), np.transpose(errors), strict=True
             ):
@@ -128,6 +127,19 @@ def validate(
         tuple(drawn),
         len(rows),
     )
+
+
+class _Reading(NamedTuple):
+    """What is read of a cohort under one draw: endpoints, their errors, curves."""
+
+    shown: Array
+    errors: Array
+    survival: list[Array]
+
+
+def _read(cohort: Cohort, wanted: Sequence[Target], tally: Tally) -> _Reading:
+    survival = [_survival(tally, cohort, target) for target in wanted]
+    return _Reading(cohort.observed(tally), cohort.errors(tally), survival)
 
 
 def _curves_of(cohort: Cohort) -> list[Target]:

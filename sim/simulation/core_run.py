@@ -8,12 +8,10 @@ a block goes through set after set. While a block is counted, the compiled count
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from queue import SimpleQueue
+from functools import cache, cached_property, partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -75,7 +73,7 @@ from sim.simulation.tally import (
     new_sums,
     of_set,
 )
-from sim.simulation.threads import in_order
+from sim.spread.order import in_order
 
 ACCOUNT: Final = tuple(int(account) for account in ACCOUNT_OF)
 QALY_CATEGORIES: Final = ACCOUNT.count(1)
@@ -381,8 +379,10 @@ def unit_kernel() -> Data:
     return kernel(run_unit)
 
 
-UNITS_AHEAD = 4
-"""Units in work or waiting to be added up, per thread: this bounds the memory."""
+UNITS_AHEAD: Final = 4
+"""Tasks in work or waiting to be added up, per thread: this bounds the memory."""
+UNITS_TOGETHER: Final = 16
+"""Units of a task whose single patients are not stored."""
 Rows = np.ndarray[Any, np.dtype[np.float64]]
 Sink = Callable[[int, Rows, Rows], None]
 """Takes the first patient's number, outcome rows and amounts of a unit, units in order."""
@@ -437,6 +437,40 @@ def dosed_by_size(question: Question) -> bool:
     return any(isinstance(regimen.drug, InjectedDrug) for regimen in regimens)
 
 
+class Units(NamedTuple):
+    """Units of patients in their order, and the counts of all of them."""
+
+    units: list[Unit]
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class UnitsJob:
+    """The job of simulating units of a question's patients; `keep` stores the single patients."""
+
+    question: Question
+    keep: bool
+
+    @cached_property
+    def bound(self) -> Bound:
+        """The question in arrays, with the compiled code loaded."""
+        bound = bind(self.question)
+        ready(bound)
+        return bound
+
+    def __call__(self) -> Callable[[list[tuple[int, int]]], Units]:
+        """Return a worker, from the first patient and the number of each unit to their results."""
+        return partial(self._simulated, new_room(self.bound.keys))
+
+    def _simulated(self, room: Room, blocks: list[tuple[int, int]]) -> Units:
+        counts, seed = self.bound.counts(1), self.question.seed
+        units = [
+            run_unit_in(room, counts, self.bound, seed, first, number, keep=self.keep)
+            for first, number in blocks
+        ]
+        return Units(units, of_set(counts, 0))
+
+
 def run_core(
     question: Question,
     *,
@@ -446,23 +480,29 @@ def run_core(
     sink: Sink | None,
 ) -> tuple[tuple[Arm, ...], Tally]:
     """Simulate on the core engine; the arms are empty unless patients are stored."""
-    bound = bind(question)
-    total = new_sums(bound.strategies)
-    counts = [bound.counts(1) for _ in range(workers(threads))]
+    strategies = len(question.model.strategies)
+    total = new_sums(strategies)
+    counts = new_counts(strategies, observables=len(question.observables))
     kept: list[Unit] = []
     done = 0
-    for unit in units(question, bound, counts, keep=keep_patients or sink is not None):
-        add(total, unit.sums)
-        if sink is not None:
-            sink(done, unit.rows, unit.amounts)
-        done += unit.patients
-        progress(unit.patients * bound.strategies)
+    keep = keep_patients or sink is not None
+    for each in in_order(
+        UnitsJob(question, keep),
+        blocks(question.patients, UNIT),
+        size=1 if keep else UNITS_TOGETHER,
+        threads=threads,
+        ahead=UNITS_AHEAD,
+    ):
+        add(counts, each.counts)
+        for unit in each.units:
+            add(total, unit.sums)
+            if sink is not None:
+                sink(done, unit.rows, unit.amounts)
+            done += unit.patients
+            progress(unit.patients * strategies)
         if keep_patients:
-            kept.append(unit)
-    counted = counts[0]
-    for others in counts[1:]:
-        add(counted, others)
-    tally = Tally(question.patients, bound.comparator, total, of_set(counted, 0))
+            kept += each.units
+    tally = Tally(question.patients, comparator_place(question), total, counts)
     if not keep_patients:
         return (), tally
     rows = np.concatenate([unit.rows for unit in kept])
@@ -472,33 +512,6 @@ def run_core(
         for s, strategy in enumerate(question.model.strategies)
     )
     return arms, tally
-
-
-def workers(threads: int | None) -> int:
-    """Return the number of threads to use."""
-    if threads:
-        return threads
-    # The processors that this program may use, where the system says so.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def units(question: Question, bound: Bound, counts: list[Counts], *, keep: bool) -> Iterator[Unit]:
-    """Run the units in a thread for each of the `counts`; yield them in order, never many at once."""
-    ready(bound)
-    free: SimpleQueue[tuple[Room, Counts]] = SimpleQueue()
-    for mine in counts:
-        free.put((new_room(bound.keys), mine))
-
-    def work(block: tuple[int, int]) -> Unit:
-        first, count = block
-        room, mine = free.get()
-        try:
-            return run_unit_in(room, mine, bound, question.seed, first, count, keep=keep)
-        finally:
-            free.put((room, mine))
-
-    tasks = blocks(question.patients, UNIT)
-    yield from in_order(work, tasks, threads=len(counts), ahead=UNITS_AHEAD)
 
 
 def ready(bound: Bound) -> None:

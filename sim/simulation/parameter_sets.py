@@ -10,9 +10,10 @@ set before it in the same row had changed. The result equals, bit for bit, that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice, repeat
-from queue import SimpleQueue
-from typing import Any, Final, NamedTuple, TypeVar
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import repeat
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -32,12 +33,11 @@ from sim.simulation.core_run import (
     new_room,
     ready,
     run_kernel,
-    workers,
 )
 from sim.simulation.question import Question, check_values, with_numbers
 from sim.simulation.run import Simulation, refuse_impossible
 from sim.simulation.tally import UNIT, Tally, add, new_sums, of_set
-from sim.simulation.threads import in_order
+from sim.spread.order import in_order
 
 JUDGING: Final = ("perspective.threshold", "perspective.severity_")
 """Parameters that judge a result and do not change it."""
@@ -111,7 +111,8 @@ class Rebinder:
         if unread:
             message = f"no part of the records reads {', '.join(sorted(unread))}"
             raise ValueError(message)
-        self._changed: list[set[int]] = [set() for _ in range(rows)]
+        self._changed: list[frozenset[int]] = [frozenset()] * rows
+        self._parts_of_names: dict[tuple[str, ...], frozenset[int]] = {}
 
     def first(self, rows: int) -> Sets:
         """Return the first rows alone."""
@@ -125,20 +126,27 @@ class Rebinder:
 
     def bind(self, row: int, asked: Question) -> None:
         """Write the question with other numbers into a row."""
-        before = self.question.numbers
-        changed: set[int] = set()
-        for name, value in asked.numbers.items():
-            if name not in before:
-                # A name may be replaced by its variant in this setting.
-                changed = set(range(len(self._parts)))
-                break
-            if before[name] != value:
-                changed |= self._parts_of.get(name, set())
+        changed = self._parts_changed(asked.numbers)
         values, records = asked.values(), self._rows[row]
         for place in changed | self._changed[row]:
             part = self._parts[place]
             part.fill(records, part.make(values))
         self._changed[row] = changed
+
+    def _parts_changed(self, numbers: Mapping[str, float]) -> frozenset[int]:
+        """Return the places of the parts that read a number with another value."""
+        before = self.question.numbers
+        try:
+            names = tuple([name for name, value in numbers.items() if before[name] != value])
+        except KeyError:
+            # A name may be replaced by its variant in this setting.
+            return frozenset(range(len(self._parts)))
+        # The sets of an analysis change the same names again and again.
+        found = self._parts_of_names.get(names)
+        if found is None:
+            parts = (self._parts_of.get(name, set()) for name in names)
+            found = self._parts_of_names[names] = frozenset().union(*parts)
+        return found
 
 
 def _parts(question: Question) -> Iterator[Part]:
@@ -193,15 +201,12 @@ def _part_of_tariff(name: str, make: Make) -> Part:
     return Part(make, lambda row, numbers: fill_price_part(row.tariff, name, numbers))
 
 
-TASKS_AHEAD: Final = 3
-"""Tasks in work or waiting, per thread: this bounds the memory."""
 MOST_SETS: Final = 16
 PATIENTS_OF_A_TASK: Final = 1 << 17
 """A task holds so many parameter sets that they have about as many patients."""
 
-Item = TypeVar("Item")
-Numbered = tuple[Mapping[str, float], int]
-"""The values of a parameter set by name, and the number of its first patient."""
+Set = TypeVar("Set")
+Result = TypeVar("Result")
 
 
 class Batch(NamedTuple):
@@ -284,6 +289,51 @@ def sets_of_a_task(question: Question) -> int:
     return min(max(PATIENTS_OF_A_TASK // question.patients, 1), MOST_SETS)
 
 
+@dataclass(frozen=True)
+class SetsJob(Generic[Set, Result]):
+    """The job of simulating a question under parameter sets.
+
+    Attributes
+    ----------
+    question
+        The question.
+    numbers
+        From a set to the values that it changes, by name.
+    read
+        From sets that were simulated together to their result.
+    """
+
+    question: Question
+    numbers: Callable[[Set], Mapping[str, float]]
+    read: Callable[[Batch], Result]
+
+    @cached_property
+    def bound(self) -> Bound:
+        """The question in arrays, with the compiled code loaded."""
+        bound = bind(self.question)
+        ready(bound)
+        return bound
+
+    def __call__(self) -> Callable[[list[tuple[Set, int]]], list[tuple[int, Result]]]:
+        """Return a worker, from sets and their first patients to results with their numbers of sets."""
+        desk = Desk(self.question, self.bound, sets_of_a_task(self.question))
+        return partial(self._simulated, desk)
+
+    def _simulated(self, desk: Desk, items: list[tuple[Set, int]]) -> list[tuple[int, Result]]:
+        found = []
+        for start in range(0, len(items), desk.size):
+            some = items[start : start + desk.size]
+            asked = [self._asked(each) for each, _ in some]
+            batch = desk.simulate(asked, [first for _, first in some])
+            found.append((len(some), self.read(batch)))
+        return found
+
+    def _asked(self, each: Set) -> Question:
+        numbers = self.numbers(each)
+        check_values(self.question, numbers)
+        return with_numbers(self.question, numbers)
+
+
 def run_sets(
     question: Question,
     sets: Iterable[Mapping[str, float]],
@@ -293,24 +343,6 @@ def run_sets(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Simulation]:
     """Simulate patients under each set of parameter values; yield in the order of sets.
-
-    See `run_batches`.
-    """
-    for batch in run_batches(
-        question, sets, first_patients=first_patients, threads=threads, progress=progress
-    ):
-        yield from batch.simulations()
-
-
-def run_batches(
-    question: Question,
-    sets: Iterable[Mapping[str, float]],
-    *,
-    first_patients: Iterable[int] = repeat(0),
-    threads: int | None = None,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Iterator[Batch]:
-    """Simulate patients under each set of parameter values; yield sets in their order, in batches.
 
     They are the same patients under each set, unless `first_patients` says otherwise.
 
@@ -330,33 +362,37 @@ def run_batches(
     progress
         Called with the number of patients finished since the last call, strategies counted.
     """
-    bound = bind(question)
-    ready(bound)
-    number = workers(threads)
-    size = sets_of_a_task(question)
-    free: SimpleQueue[Desk] = SimpleQueue()
-    for _ in range(number):
-        free.put(Desk(question, bound, size))
-
-    def work(batch: Sequence[Numbered]) -> Batch:
-        desk = free.get()
-        try:
-            for numbers, _ in batch:
-                check_values(question, numbers)
-            asked = [with_numbers(question, numbers) for numbers, _ in batch]
-            return desk.simulate(asked, [first for _, first in batch])
-        finally:
-            free.put(desk)
-
-    tasks = batches(zip(sets, first_patients, strict=False), size, number)
-    for done in in_order(work, tasks, threads=number, ahead=TASKS_AHEAD):
-        progress(len(done.questions) * question.patients * bound.strategies)
-        yield done
+    items = zip(sets, first_patients, strict=False)
+    job: SetsJob[Mapping[str, float], Batch] = SetsJob(question, dict, _as_it_is)
+    for batch in read_sets(job, items, threads=threads, progress=progress):
+        yield from batch.simulations()
 
 
-def batches(sets: Iterator[Item], size: int, threads: int) -> Iterator[list[Item]]:
-    """Divide the sets into tasks of `size`, or less where that leaves no thread without one."""
-    while ahead := list(islice(sets, size * threads)):
-        each = -(-len(ahead) // threads)
-        for first in range(0, len(ahead), each):
-            yield ahead[first : first + each]
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
+def read_sets(
+    job: SetsJob[Set, Result],
+    sets: Iterable[tuple[Set, int]],
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[Result]:
+    """Simulate patients under each parameter set; yield what the job reads, in the order of sets.
+
+    Parameters
+    ----------
+    job
+        The question, how a set changes it, and what is read of sets simulated together.
+    sets
+        With the number of the first patient of each.
+    threads, progress
+        As for `run_sets`.
+    """
+    patients = job.question.patients * len(job.question.model.strategies)
+    size = sets_of_a_task(job.question)
+    for done in in_order(job, sets, size=size, threads=threads):
+        for number, result in done:
+            progress(number * patients)
+            yield result

@@ -12,6 +12,7 @@ from sim.analyses.psa.allocation import (
     DRAW_WORK,
     FEWEST_DRAWS,
     FEWEST_PATIENTS,
+    LARGEST_NOISE_SHARE,
     NAIVE_PATIENTS,
     PILOT_DRAWS,
     PILOT_PATIENTS,
@@ -23,7 +24,7 @@ from sim.analyses.psa.allocation import (
 )
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
-from sim.analyses.psa.noise import split, without_noise
+from sim.analyses.psa.noise import MOST_NOISE, split, without_noise
 from sim.errors import UserError
 
 
@@ -111,10 +112,11 @@ KNOWN = Variances("other", 100_000.0, between=27_000.0**2, within=370_000.0**2)
 
 
 def test_chosen_numbers_are_the_least_work_for_the_error():
-    """Against every number of patients; numbers are rounded up to two digits, which costs 4 %."""
+    """Against every number with noise of at most 40 %; rounding up to two digits costs 4 %."""
     se = 700.0
     found = allocate(KNOWN, se=se)
     grid = np.arange(20, 20_000)
+    grid = grid[KNOWN.within / grid <= 0.4 * (KNOWN.between + KNOWN.within / grid)]
     draws = (KNOWN.between + KNOWN.within / grid) / se**2
     assert work(found.draws, found.patients) == pytest.approx(work(draws, grid).min(), rel=0.04)
     assert found.se <= se
@@ -141,6 +143,14 @@ def test_given_patients_leave_the_draws_to_the_error():
 
 def test_default_error_is_a_fortieth_of_the_standard_deviation_between_draws():
     assert allocate(KNOWN).se == pytest.approx(27_000.0 / 40, rel=0.05)
+
+
+def test_noise_leaves_room_for_intervals():
+    """w / b = 1000: the least work, 500 patients, would be a noise share of 2/3."""
+    found = allocate(Variances("other", 1.0, 1.0, 1000.0))
+    assert found.patients == 1500
+    assert found.noise_share == pytest.approx(0.4)
+    assert LARGEST_NOISE_SHARE < MOST_NOISE
 
 
 def test_saving_is_against_10_000_patients_in_each_draw():

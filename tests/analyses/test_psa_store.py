@@ -191,14 +191,14 @@ def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, monkeypatch, whole,
 def test_finished_draws_are_not_simulated_again(tmp_path, monkeypatch):
     interrupted(tmp_path, monkeypatch, chunks=2)
     asked = []
-    original = parameter_sets.run_batches
+    original = parameter_sets.read_sets
 
-    def run_batches(question, sets, **options):
+    def read_sets(job, sets, **options):
         sets = list(sets)
         asked.append(len(sets))
-        return original(question, sets, **options)
+        return original(job, sets, **options)
 
-    monkeypatch.setattr(parameter_sets, "run_batches", run_batches)
+    monkeypatch.setattr(parameter_sets, "read_sets", read_sets)
     done("--out", tmp_path, "--resume")
     assert asked == [10]
 

@@ -234,10 +234,11 @@ def test_mistakes_end_with_one_message(arguments, problem):
 
 def test_the_frontier_is_drawn_from_switch_to_switch_without_a_gap(several):
     """Each black line begins where another ends: at the ICERs of the means."""
+    from sim.analyses.psa.acceptability import acceptability_curves
     from sim.analyses.psa.figure import BROAD
     from sim.analyses.psa.result import CURVES, drawn_psa
 
-    (axes,) = drawn_psa(several)[CURVES].axes
+    (axes,) = drawn_psa(several, acceptability_curves(several))[CURVES].axes
     black = [line for line in axes.lines if line.get_color() == BROAD["color"]]
     drawn = [
         np.asarray(line.get_xdata())[~np.isnan(np.asarray(line.get_ydata(), dtype=float))]

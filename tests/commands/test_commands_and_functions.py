@@ -34,36 +34,36 @@ from tests.support.places import ROOT
 ANALYSES = [name for name, command in COMMANDS.items() if command.result is not None]
 # The command line is used in scripts of others: whoever renames an argument sees it here.
 OPTIONS = {
-    "run": "patients seed engine trace patients-out out threads report json",
+    "run": "patients seed engine trace patients-out out threads cluster report json",
     "report": "from out figures with patients seed threads",
-    "compare": "name patients seed out threads json",
-    "psa": "draws patients se seed out resume cache no-cache threads json",
-    "price": "regimen draws patients seed out cache no-cache threads json",
+    "compare": "name patients seed out threads cluster json",
+    "psa": "draws patients se seed out resume cache no-cache threads cluster part json",
+    "price": "regimen draws patients seed out cache no-cache threads cluster json",
     "agreement": "draws patients seed out json",
-    "severity": "draws patients seed out cache no-cache threads json",
-    "budget": "draws patients seed out cache no-cache threads json",
-    "voi": "draws patients seed threshold group incidence years top out cache no-cache threads json",
+    "severity": "draws patients seed out cache no-cache threads cluster json",
+    "budget": "draws patients seed out cache no-cache threads cluster json",
+    "voi": "draws patients seed threshold group incidence years top out cache no-cache threads cluster json",
     "trial": (
         "n arm outcome follow-up cost incidence years threshold "
-        "draws patients seed out cache no-cache threads json"
+        "draws patients seed out cache no-cache threads cluster json"
     ),
     "export": "to from draws patients seed out cache no-cache threads json",
-    "tornado": "outcome threshold strategy top components patients seed out resume threads json",
-    "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads json",
-    "threshold": "parameter range patients seed out resume threads json",
-    "sobol": "outcome threshold strategy groups draws check patients seed out resume threads json",
+    "tornado": "outcome threshold strategy top components patients seed out resume threads cluster part json",
+    "twoway": "x y steps x-range y-range threshold strategy patients seed out resume threads cluster part json",
+    "threshold": "parameter range patients seed out resume threads cluster part json",
+    "sobol": "outcome threshold strategy groups draws check patients seed out resume threads cluster part json",
     "morris": (
-        "outcome threshold strategy groups trajectories top patients seed out resume threads json"
+        "outcome threshold strategy groups trajectories top patients seed out resume threads cluster part json"
     ),
-    "what-if": "threshold patients seed out resume threads json",
+    "what-if": "threshold patients seed out resume threads cluster part json",
     "capacity": "beds threshold patients seed out resume json",
     "check": "",
     "new": "population perspective sequence",
     "schema": "",
     "show": "",
     "parameters": "scenario csv",
-    "calibrate": "quick out install threads",
-    "validate": "protocol draws out threads json",
+    "calibrate": "quick out install threads cluster",
+    "validate": "protocol draws out threads cluster json",
     "evaluations": "patients out threads json",
     "verify": "group seed out threads json",
     "evidence": "role csv",

@@ -23,7 +23,6 @@ from sim.evidence.validation import (
     summary,
     validate,
 )
-from sim.simulation import parameter_sets
 from sim.simulation.observables import Moment, Observable
 from tests.support.places import ROOT
 
@@ -73,10 +72,10 @@ def predicted(one, middle, spread, error, monkeypatch):
         errors=lambda _: np.array([error]),
     )
 
-    def run_sets(_question, sets, **_):
-        return (SimpleNamespace(tally=value) for value, _ in zip(shown, sets, strict=True))
+    def readings(_question, sets, read, **_):
+        return (read(value) for value, _ in zip(shown, sets, strict=True))
 
-    monkeypatch.setattr(parameter_sets, "run_sets", run_sets)
+    monkeypatch.setattr(validation, "readings", readings)
     posterior = pd.DataFrame({"unknown": np.zeros(400)})
     found = validate(PROTOCOL, (cohort,), posterior, {}, draws=400)
     assert list(found.table.columns) == list(TABLE.names)

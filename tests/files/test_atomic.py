@@ -8,7 +8,7 @@ import pytest
 from sim.errors import UserError
 from sim.files import atomic, cache_folder
 from sim.files.results_folder import write_file
-from sim.simulation.core_run import workers
+from sim.spread.order import workers
 
 
 class Interrupted(BaseException):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.simulation.core_run import bind
-from sim.simulation.parameter_sets import Rebinder, run_sets
+from sim.simulation.parameter_sets import JUDGING, Rebinder, run_sets
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
 from tests.verification.test_engines_agree import bits
@@ -96,7 +96,7 @@ def test_each_parameter_alone_reaches_the_records_it_should(asked, which):
         found = row_bytes(rebinder.sets, 0)
         assert found == row_bytes(bind(asked_with).sets, 0), name
         reached += found != base
-    thresholds = sum(name.startswith("perspective.threshold") for name in question.used)
+    thresholds = sum(name.startswith(JUDGING) for name in question.used)
     assert reached >= len(question.used) - thresholds - 5
     rebinder.bind(0, question)
     assert row_bytes(rebinder.sets, 0) == base

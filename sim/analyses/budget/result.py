@@ -28,13 +28,22 @@ from sim.analyses.budget.yearly import base_means, drawn_means
 from sim.analyses.psa.analysis import Work
 from sim.analyses.psa.noise import Split
 from sim.analyses.psa.result import chosen_size
-from sim.analyses.shared.arguments import Cached, Out, PatientsPerDraw, Seed, Threads, checked
+from sim.analyses.shared.arguments import (
+    Cached,
+    Cluster,
+    Out,
+    PatientsPerDraw,
+    Seed,
+    Threads,
+    checked,
+)
 from sim.analyses.shared.arguments import Draws as DrawsAsked
 from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.work import spread
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, patients_in_words
@@ -308,6 +317,7 @@ def budget(
     out: Out = None,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> BudgetResult:
     """Find the budget impact of a scenario: its costs by calendar year with and without uptake.
 
@@ -320,7 +330,7 @@ def budget(
     scenario
         The question, or the path of its file; its own number of patients, at most 100,000, is that of
         the base case.
-    draws, patients, seed, threads
+    draws, patients, seed, threads, cluster
         As for `psa`.
     cached
         Use the pilot of an earlier analysis where numbers are chosen.
@@ -345,9 +355,10 @@ def budget(
     folder = folder_of(BudgetResult, out)
     plan_of(question)
     work = Work(threads, cached=cached, bar=patients_progress)
-    size = chosen_size(question, work, draws=draws, patients=patients)
     whole = replace(question, patients=min(chosen.patients, SOME_SETS_PATIENTS))
-    found = _simulated(replace(question, patients=size.patients), whole, size.draws, work)
+    with spread(cluster):
+        size = chosen_size(question, work, draws=draws, patients=patients)
+        found = _simulated(replace(question, patients=size.patients), whole, size.draws, work)
     return written(BudgetResult(chosen, found), folder)
 
 

@@ -8,10 +8,9 @@ what comes after them add up to the undiscounted cost under the question's own h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
 from typing import Final
 
 import numpy as np
@@ -21,12 +20,12 @@ from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.estimates import Array
 from sim.economics.ledger import COST_CATEGORIES, Category
 from sim.engine.streams import blocks
-from sim.simulation.core_run import bind, new_patient_rows, new_room, ready, run_kernel, workers
+from sim.simulation.core_run import bind, new_patient_rows, new_room, ready, run_kernel
 from sim.simulation.parameter_sets import Rebinder
 from sim.simulation.question import Question, check_values, with_numbers
 from sim.simulation.run import Progress, refuse_impossible
 from sim.simulation.tally import CATEGORIES, DEATH, UNDISCOUNTED, UNIT, Tally, new_sums, of_set
-from sim.simulation.threads import in_order
+from sim.spread.order import in_order
 
 COSTS: Final = [CATEGORIES.index(category) for category in COST_CATEGORIES]
 YEARS_ALIVE: Final = CATEGORIES.index(Category.LIFE)
@@ -132,8 +131,8 @@ def base_means(
     threads, progress
         As for `sim.simulation.run.run`; results do not depend on threads.
     """
-    make = partial(Simulator, question, years, mid_year=mid_year)
-    return next(_simulated(question, [question], [0], make, threads, progress))
+    job = MeansJob(question, years, mid_year)
+    return next(_simulated(job, [({}, 0)], threads, progress))
 
 
 def drawn_means(
@@ -156,35 +155,46 @@ def drawn_means(
     years, mid_year, threads, progress
         As for `base_means`.
     """
+    job = MeansJob(question, years, mid_year)
     rows = parameters.to_dict("records")
-    asked = [with_numbers(question, {str(k): v for k, v in row.items()}) for row in rows]
-    firsts = [question.patients * draw for draw in range(len(rows))]
-    make = partial(Simulator, question, years, mid_year=mid_year)
-    yield from _simulated(question, asked, firsts, make, threads, progress)
+    sets = (
+        ({str(name): value for name, value in row.items()}, draw * question.patients)
+        for draw, row in enumerate(rows)
+    )
+    yield from _simulated(job, sets, threads, progress)
+
+
+Numbered = tuple[Mapping[str, float], int]
+"""The values of a draw by name, and the number of its first patient."""
+
+
+@dataclass(frozen=True)
+class MeansJob:
+    """The job of simulating draws up to the end of each year; see `Simulator`."""
+
+    question: Question
+    years: int
+    mid_year: bool
+
+    def __call__(self) -> Callable[[list[Numbered]], list[Means]]:
+        """Return a worker, from draws to their means."""
+        ready(bind(self.question))
+        return partial(self._means, Simulator(self.question, self.years, mid_year=self.mid_year))
+
+    def _means(self, simulator: Simulator, draws: list[Numbered]) -> list[Means]:
+        found = []
+        for numbers, first in draws:
+            check_values(self.question, numbers)
+            asked = with_numbers(self.question, numbers)
+            found.append(simulator.means(asked, first, self.question.patients))
+        return found
 
 
 def _simulated(
-    question: Question,
-    asked: Sequence[Question],
-    firsts: Sequence[int],
-    make: Callable[[], Simulator],
-    threads: int | None,
-    progress: Progress,
+    job: MeansJob, sets: Iterable[Numbered], threads: int | None, progress: Progress
 ) -> Iterator[Means]:
-    ready(bind(question))
-    number = min(workers(threads), len(asked))
-    free: SimpleQueue[Simulator] = SimpleQueue()
-    for _ in range(number):
-        free.put(make())
-
-    def work(draw: int) -> Means:
-        mine = free.get()
-        try:
-            check_values(question, asked[draw].numbers)
-            return mine.means(asked[draw], firsts[draw], question.patients)
-        finally:
-            free.put(mine)
-
-    for found in in_order(work, range(len(asked)), threads=number, ahead=TASKS_AHEAD):
-        progress(question.patients * len(question.scenario.strategies))
-        yield found
+    lives = job.question.patients * len(job.question.scenario.strategies)
+    for done in in_order(job, sets, size=1, threads=threads, ahead=TASKS_AHEAD):
+        for found in done:
+            progress(lives)
+            yield found

@@ -81,8 +81,10 @@ class Counted(NamedTuple):
         those for which a wait ended without.
     wait_days, wait_days_90
         Mean and nine tenths of the waits of those transplanted; ``nan`` without any.
-    bed_days
-        Days of the calendar in the window in which a bed was taken, over all beds.
+    bed_days, slot_days
+        Days of the calendar in the window in which a bed was taken, over all beds, and a slot.
+    cell_therapies, slot_wait_days
+        Lines of cell therapy that began, and their mean wait.
     cost, qalys, life_years, bridging
         Sums, discounted to each patient's entry. `cost` holds that of `bridging`.
     """
@@ -99,6 +101,9 @@ class Counted(NamedTuple):
     wait_days: float
     wait_days_90: float
     bed_days: float
+    slot_days: float
+    cell_therapies: float
+    slot_wait_days: float
     cost: float
     qalys: float
     life_years: float
@@ -117,11 +122,12 @@ class Level(NamedTuple):
     estimates: Mapping[str, Estimate]
 
 
-PER_YEAR: Final = ("needed", "transplants", *LEFT)
-LOST: Final = ("transplants", QALYS, LIFE_YEARS)
+PER_YEAR: Final = ("needed", "transplants", *LEFT, "cell_therapies")
+LOST: Final = ("transplants", "cell_therapies", QALYS, LIFE_YEARS)
 ESTIMATES: Final = (
     *("wait_days", "wait_days_90", "waited_percent", "beds_in_use", "utilisation_percent"),
     *(f"{name}_per_year" for name in PER_YEAR),
+    *("slot_wait_days", "slots_in_use"),
     *(f"{name}_lost_per_year" for name in LOST),
     *("extra_cost_per_year", "bridging_cost_per_year"),
     *(f"{name}_per_patient" for name in AMOUNTS),
@@ -316,16 +322,14 @@ class _Ward:
         if beds == UNLIMITED:
             self.amounts = amounts
             self.in_need = frozenset(each.patient.number for each in visitors if each.waits)
-        waits = [
-            wait for visitor in seen for wait in visitor.waits if wait.place == Place.TRANSPLANT_BED
-        ]
         taken = [wait for visitor in visitors for wait in visitor.waits]
         return Counted(
             self.place,
             beds,
             len(amounts),
-            **_waits_counted(waits),
-            bed_days=sum(self.days_taken(wait) for wait in taken),
+            **_waits_counted(seen),
+            bed_days=self.days_taken(taken, Place.TRANSPLANT_BED),
+            slot_days=self.days_taken(taken, Place.CELL_THERAPY_SLOT),
             **{name: sum(each[name] for each in amounts.values()) for name in AMOUNTS},
             bridging=bridging,
         )
@@ -334,12 +338,14 @@ class _Ward:
         """Whether a patient is counted."""
         return self.window[0] <= visitor.entered_days < self.window[1]
 
-    def days_taken(self, wait: Wait) -> float:
-        """Return the days of the window in which a bed was taken."""
-        if wait.place != Place.TRANSPLANT_BED or wait.end != End.TREATED:
-            return 0.0
+    def days_taken(self, waits: Sequence[Wait], place: Place) -> float:
+        """Return the days of the window in which places of a kind were taken."""
         start, stop = self.window
-        return max(min(wait.taken_until_days, stop) - max(wait.taken_from_days, start), 0.0)
+        return sum(
+            max(min(wait.taken_until_days, stop) - max(wait.taken_from_days, start), 0.0)
+            for wait in waits
+            if wait.place == place and wait.end == End.TREATED
+        )
 
     def valued(self, visitor: Visitor) -> tuple[dict[str, float], float]:
         """Return the discounted amounts of a life, and the cost of bridging that is in them."""
@@ -360,16 +366,29 @@ class _Ward:
         }, bridging
 
 
-def _waits_counted(waits: Sequence[Wait]) -> dict[str, float]:
-    treated = [wait.days for wait in waits if wait.end == End.TREATED]
+def _waits_counted(seen: Sequence[Visitor]) -> dict[str, float]:
+    """Count the waits of the patients who are counted, those for beds and those for slots."""
+    beds, slots = (
+        [wait for visitor in seen for wait in visitor.waits if wait.place == place]
+        for place in (Place.TRANSPLANT_BED, Place.CELL_THERAPY_SLOT)
+    )
+    treated, begun = (
+        [wait.days for wait in waits if wait.end == End.TREATED] for waits in (beds, slots)
+    )
     return {
-        "needed": len(waits),
-        "waited": sum(wait.days > 0.0 for wait in waits),
+        "needed": len(beds),
+        "waited": sum(wait.days > 0.0 for wait in beds),
         "transplants": len(treated),
-        **{name: sum(wait.end == end for wait in waits) for name, end in LEFT.items()},
-        "wait_days": float(np.mean(treated)) if treated else math.nan,
+        **{name: sum(wait.end == end for wait in beds) for name, end in LEFT.items()},
+        "wait_days": _mean(treated),
         "wait_days_90": float(np.quantile(treated, NINE_TENTHS)) if treated else math.nan,
+        "cell_therapies": len(begun),
+        "slot_wait_days": _mean(begun),
     }
+
+
+def _mean(days: Sequence[float]) -> float:
+    return float(np.mean(days)) if days else math.nan
 
 
 def estimated(
@@ -400,8 +419,9 @@ def _measures(
 ) -> dict[str, pd.Series]:
     """Return the measures of each replication, against those without limit."""
     years = limits_of(question).window_years
-    found = {name: here[name] for name in ("wait_days", "wait_days_90")}
+    found = {name: here[name] for name in ("wait_days", "wait_days_90", "slot_wait_days")}
     found["waited_percent"] = PERCENT * here["waited"] / here["needed"]
+    found["slots_in_use"] = here["slot_days"] / (years * DAYS_PER_YEAR)
     found["beds_in_use"] = here["bed_days"] / (years * DAYS_PER_YEAR)
     found["utilisation_percent"] = PERCENT * found["beds_in_use"] / (beds or math.nan)
     found |= {f"{name}_per_year": here[name] / years for name in PER_YEAR}

@@ -23,7 +23,7 @@ from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import money, print_notes, strategy_label
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.tornado.analysis import middle_threshold
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
@@ -59,6 +59,10 @@ MEANINGS: Final[Mapping[str, str]] = {
     "left_by_relapse_per_year": "waits that ended in relapse, a year",
     "left_by_death_per_year": "waits that ended in death, a year",
     "left_after_longest_wait_per_year": "waits that ended after `longest_wait_days`, a year",
+    "cell_therapies_per_year": "lines of cell therapy begun, a year",
+    "slot_wait_days": "days from the planned line of cell therapy to the slot, mean of those begun",
+    "slots_in_use": "slots for cell therapy in use, mean over the window",
+    "cell_therapies_lost_per_year": "lines of cell therapy fewer than without limit, a year",
     "transplants_lost_per_year": "transplants fewer than without limit, a year",
     "qalys_lost_per_year": "QALYs fewer than without limit, of the patients of a year",
     "life_years_lost_per_year": "life-years fewer than without limit, of the patients of a year",
@@ -173,6 +177,18 @@ COLUMNS: Final = (
     ("Net benefit a year", "next_bed_nmb_per_year", None),
 )
 """Headings of the printed table, the estimates below them, and their digits; None for money."""
+SLOT_COLUMNS: Final = (
+    ("Slot wait, days", "slot_wait_days", 1),
+    ("Slots in use", "slots_in_use", 1),
+    ("Cell therapies a year", "cell_therapies_per_year", 1),
+    ("Cell therapies lost a year", "cell_therapies_lost_per_year", 1),
+)
+"""Beside them, where the slots for cell therapy are limited."""
+
+
+def _columns(question: Question) -> tuple[tuple[str, str, int | None], ...]:
+    is_limited = limits_of(question).cell_therapy_slots is not None
+    return (*COLUMNS, *SLOT_COLUMNS) if is_limited else COLUMNS
 
 
 def print_capacity(console: Console, result: CapacityAnalysis) -> None:
@@ -194,7 +210,7 @@ def print_capacity(console: Console, result: CapacityAnalysis) -> None:
     for strategy in result.strategies:
         label = strategy_label(question, strategy)
         rows = [_row(result, level) for level in result.of(strategy)]
-        headings = [heading for heading, *_ in COLUMNS]
+        headings = [heading for heading, *_ in _columns(question)]
         print_table(console, Table(label, headings, [rows[:-1], rows[-1:]]))
     print_notes(console, *_notes(result))
 
@@ -205,7 +221,7 @@ def _row(result: CapacityAnalysis, level: Level) -> Row:
         amount(level.estimates[name], symbol)
         if digits is None
         else number(level.estimates[name], digits)
-        for _, name, digits in COLUMNS
+        for _, name, digits in _columns(result.question)
     ]
     own = level.beds == limits_of(result.question).transplant_beds
     return Row(_beds(level.beds), cells, strong=own)
@@ -327,11 +343,11 @@ def capacity(
     [1, 2, <NA>, 1, 2, <NA>]
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume)
     question = with_capacity(chosen.question)
     worth = middle_threshold(question) if threshold is None else threshold
     planned = _planned(question, beds_asked(question, beds), worth)
-    return CapacityResult(chosen, planned, planned.run(folder, resume=resume))
+    return CapacityResult(chosen, planned, planned.run(place))
 
 
 _BEDS: Final = re.compile(r"(\d{1,6})(?::(\d{1,6}))?", re.ASCII)

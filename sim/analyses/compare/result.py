@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from sim.analyses.compare import text as comparison_table
-from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, checked
+from sim.analyses.shared.arguments import (
+    Cluster,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    checked,
+)
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.work import enough_memory
+from sim.analyses.shared.work import enough_memory, spread
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import AnalysedStrategy, Increment
 from sim.errors import UserError
@@ -465,6 +472,7 @@ def compare(
     seed: Seed = None,
     out: Out = None,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> CompareResult:
     """Compare scenarios in the same patients: their differences, and the effects of these.
 
@@ -479,7 +487,7 @@ def compare(
         Two or more, or the paths of their files.
     names
         A name for each scenario, all different; by default those of their files.
-    patients, seed, out, threads
+    patients, seed, out, threads, cluster
         As for `run`.
 
     Raises
@@ -510,7 +518,7 @@ def compare(
     folder = folder_of(CompareResult, out)
     questions = aligned([scenario.question for scenario in chosen])
     size = sum(questions[0].patients * len(each.model.strategies) for each in questions)
-    with enough_memory(questions[0]), patients_progress(size) as advance:
+    with spread(cluster), enough_memory(questions[0]), patients_progress(size) as advance:
         found = compared(questions, names=names, threads=threads, progress=advance)
     return written(CompareResult(chosen[0], found), folder)
 

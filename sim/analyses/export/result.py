@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache, partial
 from importlib.resources import files as package_files
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 To = Literal["savi", "bcea", "dampack", "voi", "hesim", "excel", "r", "word"]
 ANALYSIS: Final = "export"
 FROM: Final = "--from"
+UNWRITTEN: Final = "nothing is written yet; give a folder with --out"
 README: Final = "README.txt"
 DRAWS: Final = ("parameters.csv", "costs.csv", "effects.csv", "columns.csv", "settings.csv")
 COMMON: Final = (f"{ANALYSIS}.json", "noise.csv", README, *SHARED)
@@ -74,12 +76,18 @@ class ExportResult(ScenarioResult):
     FILES = tuple(dict.fromkeys(name for to in get_args(To) for name in names_of(to)))
 
     def __init__(
-        self, scenario: Scenario, to: str, draws: DrawTables, document: bytes | None = None
+        self,
+        scenario: Scenario,
+        to: str,
+        draws: DrawTables,
+        document: Callable[[], bytes] | None = None,
     ) -> None:
         super().__init__(scenario)
         self._to = to
         self._draws = draws
-        self._document = document
+        # Made when it is written: it may take as long as some analyses.
+        self._document = document if document is None else cache(document)
+        self._is_written = False
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -91,9 +99,10 @@ class ExportResult(ScenarioResult):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The warning where much of the variance between draws is Monte Carlo noise."""
+        """Warnings: of much Monte Carlo noise in the draws, and of files that were not written."""
         said = noise_note(self._draws, self._to)
-        return () if said is None else (said,)
+        noisy = () if said is None else (said,)
+        return noisy if self._is_written else (*noisy, UNWRITTEN)
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
@@ -102,7 +111,7 @@ class ExportResult(ScenarioResult):
         found["noise.csv"] = found.pop(f"{ANALYSIS}.csv")
         found[README] = readme(self._draws, self._to)
         if self._document is not None:
-            return {OFFICE[self._to]: self._document, **found}
+            return {OFFICE[self._to]: self._document(), **found}
         scripts = package_files("sim.analyses.export") / "scripts"
         return {
             **{f"{name}.csv": in_csv(table) for name, table in self.tables.items()},
@@ -117,6 +126,7 @@ class ExportResult(ScenarioResult):
         Parameters and errors as for the other results.
         """
         write_analysis(Path(folder), ANALYSIS, self.files(), names_of(self._to))
+        self._is_written = True
 
     def json(self) -> str:
         """Return the summary as JSON text."""
@@ -203,14 +213,14 @@ def export(
 def _exported(
     to: To, scenario: Scenario, draws: DrawTables, folder: str | Path | None, work: Work
 ) -> ExportResult:
-    """Return the export, with its document where it is one."""
+    """Return the export, with what makes its document where it is one."""
     if to not in OFFICE:
         return ExportResult(scenario, to, draws)
     # Imported here, because the others need no package of these.
     from sim.analyses.export.office import office_file
 
     place = None if folder is None else Path(folder)
-    return ExportResult(scenario, to, draws, office_file(to, scenario, draws, place, work))
+    return ExportResult(scenario, to, draws, partial(office_file, to, scenario, draws, place, work))
 
 
 def check_package(to: str) -> None:

@@ -15,9 +15,11 @@ from sim.analyses.morris import analysis
 from sim.analyses.morris.analysis import EFFECTS, Screening
 from sim.analyses.shared.arguments import (
     TOP,
+    Cluster,
     Groups,
     Option,
     Out,
+    Part,
     Patients,
     Seed,
     Threads,
@@ -46,7 +48,7 @@ from sim.analyses.shared.resumable import Layout, RankedResult, Resumable
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
@@ -192,6 +194,8 @@ def morris(
     out: Out = None,
     resume: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> MorrisResult:
     """Screen the uncertain parameters by elementary effects: which are influential, with few runs.
 
@@ -205,7 +209,7 @@ def morris(
         With ``default`` the effects of groups of related parameters, with ``none`` of each.
     trajectories
         Elementary effects of each input; the model is run once more than there are inputs for each.
-    outcome, threshold, strategy, top, patients, seed, out, resume, threads
+    outcome, threshold, strategy, top, patients, seed, out, resume, threads, cluster, part
         As for `tornado`.
 
     Raises
@@ -223,13 +227,13 @@ def morris(
     True
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     looked_at = fitted_target(
         chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
     )
     planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
     screening = _planned(planned, groups, top, threads)
-    return MorrisResult(chosen, screening, screening.run(folder, resume=resume), top)
+    return MorrisResult(chosen, screening, screening.run(place), top)
 
 
 def _planned(

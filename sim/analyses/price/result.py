@@ -27,6 +27,7 @@ from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import (
     Cached,
+    Cluster,
     Draws,
     Out,
     PatientsPerDraw,
@@ -38,6 +39,7 @@ from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
@@ -367,6 +369,7 @@ def price(
     out: Out = None,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> PriceResult:
     """Find the price per vial at which the strategies of a scenario meet each threshold.
 
@@ -380,7 +383,7 @@ def price(
         The question, or the path of its file; its own number of patients does not matter.
     regimen
         A regimen of the scenario with a drug that comes in vials; by default the only one.
-    draws, patients, seed, cached, threads
+    draws, patients, seed, cached, threads, cluster
         As for `psa`.
     out
         As for `run`.
@@ -405,7 +408,8 @@ def price(
     regimen = only_regimen(question) if regimen is None else regimen
     price_parameter(question, regimen)
     work = Work(threads, cached=cached, bar=patients_progress)
-    size = chosen_size(question, work, draws=draws, patients=patients)
-    sized = replace(question, patients=size.patients)
-    found = priced_results(sized, regimen, lambda each: results(each, size.draws, work))
+    with spread(cluster):
+        size = chosen_size(question, work, draws=draws, patients=patients)
+        sized = replace(question, patients=size.patients)
+        found = priced_results(sized, regimen, lambda each: results(each, size.draws, work))
     return written(PriceResult(chosen, found.analysis()), folder)

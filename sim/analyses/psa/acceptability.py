@@ -266,11 +266,12 @@ def quiet_shares(benefits: Array, noise: Array) -> Estimates:
 
     Both arrays have the shape (strategies,); of a single draw there is no error (``nan``).
     """
-
-    def shares(drawn: Places) -> Array:
-        return best_shares(quiet(benefits[drawn], noise[drawn]))
-
-    return left_out(shares, len(benefits))
+    shares, draws = best_shares(quiet(benefits, noise)), len(benefits)
+    groups = min(GROUPS, draws)
+    if draws == 1:
+        return Estimates(shares, np.full_like(shares, math.nan))
+    group = np.arange(draws, dtype=np.int64) % groups
+    return _jackknife(shares, _shares_without_each(benefits.T, noise.T, group, groups))
 
 
 def left_out(shares: Callable[[Places], Array], draws: int) -> Estimates:
@@ -289,8 +290,59 @@ def left_out(shares: Callable[[Places], Array], draws: int) -> Estimates:
         return Estimates(found, np.full_like(found, math.nan))
     groups = min(GROUPS, draws)
     without = np.array([shares(every[every % groups != g]) for g in range(groups)])
+    return _jackknife(found, without)
+
+
+def _jackknife(found: Array, without: Array) -> Estimates:
+    """Return estimates with their error from those without each group of draws."""
+    groups = len(without)
     spread = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
     return Estimates(found, np.sqrt((groups - 1.0) / groups * spread))
+
+
+def _shares_without_each(
+    benefits: Array, noise: Array, group: npt.NDArray[np.int64], groups: int
+) -> Array:
+    """Return the shares of draws in which each strategy is best, without each group of draws.
+
+    The moments of the draws that are left are those of all less those of the group.
+
+    Parameters
+    ----------
+    benefits, noise
+        Net monetary benefits and their Monte Carlo variances; shape (strategies, draws).
+    group, groups
+        The group of each draw, and their number.
+
+    Returns
+    -------
+    Array
+        Shape (groups, strategies).
+    """
+    sizes = np.bincount(group, minlength=groups)
+    left = len(group) - sizes
+    means, kept = np.empty((2, len(benefits), groups))
+    for s, (values, variances) in enumerate(zip(benefits, noise, strict=True)):
+        centre = values.mean()
+        within, first, second = (
+            each.sum() - np.bincount(group, each, minlength=groups)
+            for each in (variances, values - centre, (values - centre) ** 2)
+        )
+        means[s] = centre + first / left
+        observed = (second - first**2 / left) / np.maximum(left - 1, 1)
+        between = np.maximum(observed - within / left, 0.0)
+        share = np.divide(between, observed, out=np.zeros(groups), where=observed > 0.0)
+        kept[s] = np.where((within > 0.0) & (left > 1), np.sqrt(share), 1.0)
+    shares = np.empty((groups, len(benefits)))
+    for g in range(groups):
+        middle, factor = means[:, g, np.newaxis], kept[:, g, np.newaxis]
+        moved = np.where(factor < 1.0, middle + factor * (benefits - middle), benefits)
+        best = moved == moved.max(axis=0)
+        equals = best.sum(axis=0)
+        # Rarely are two the best: then they share the draw.
+        weights = best if equals.max() == 1 else best / equals
+        shares[g] = (weights.sum(axis=1) - weights[:, g::groups].sum(axis=1)) / left[g]
+    return shares
 
 
 CURVE_STEPS: Final = 100

@@ -6,6 +6,8 @@ standard error S the work ``N (c0 + c1 n)`` is least at::
 
     n = sqrt(w / b * c0 / c1),  N = (b + w / n) / S^2
 
+but no less than leaves a noise share of `LARGEST_NOISE_SHARE`.
+
 Where the draws are given, n makes Monte Carlo noise a wanted share q of the variance observed
 between draws: ``w / n = q (b + w / n)``, so ``n = w / b * (1 - q) / q``.
 
@@ -28,11 +30,14 @@ from sim.errors import UserError
 
 PILOT_DRAWS: Final = 100
 PILOT_PATIENTS: Final = 1000
-DRAW_WORK: Final = 1200.0
+DRAW_WORK: Final = 250.0
 """c0: a draw costs as much before its first patient as this many patients (c1 = 1).
 
-Measured once, as processor time: 3.6 to 4.0 ms for a draw, from its parameters to its outcomes, and
-3.0 µs for a patient of two strategies; 6.9 ms and 7 µs of five."""
+Measured as processor time by ``python -m bench.scale``: 0.6 to 1.1 ms for a draw, from its parameters
+to its place in the results, and 2.8 to 4.2 µs for a patient of two strategies."""
+LARGEST_NOISE_SHARE: Final = 0.4
+"""Of Monte Carlo noise in the variance of draws, where patients are chosen for the least work: with more
+there would be no intervals (`sim.analyses.psa.noise.MOST_NOISE`)."""
 NOISE_SHARE: Final = 0.05
 RELATIVE_SE: Final = 0.025
 """Wanted error of the mean in standard deviations between draws, where none is given."""
@@ -168,8 +173,7 @@ def allocate(
     if draws is not None and patients is None:
         patients = _patients_for(variance, draws, se)
     elif patients is None:
-        patients = rounded_up(math.sqrt(within / between * DRAW_WORK) if between > 0.0 else 0.0)
-        patients = max(patients, FEWEST_PATIENTS)
+        patients = max(rounded_up(_patients_of_least_work(variance)), FEWEST_PATIENTS)
     if draws is None:
         draws = _draws_for(variance, patients, wanted)
         naive_draws = _draws_for(variance, NAIVE_PATIENTS, wanted)
@@ -184,6 +188,15 @@ def allocate(
         naive_draws=naive_draws,
         naive_se=math.sqrt((between + within / NAIVE_PATIENTS) / naive_draws),
     )
+
+
+def _patients_of_least_work(variance: Variances) -> float:
+    """Return the patients of a draw that take least work, or that leave little enough noise."""
+    if not variance.between > 0.0:
+        return 0.0
+    ratio = variance.within / variance.between
+    quiet = ratio * (1.0 - LARGEST_NOISE_SHARE) / LARGEST_NOISE_SHARE
+    return max(math.sqrt(ratio * DRAW_WORK), quiet)
 
 
 def _patients_for(variance: Variances, draws: int, se: float | None) -> int:

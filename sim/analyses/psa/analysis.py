@@ -140,15 +140,19 @@ def answer(psa: Psa, planned: Planned | None = None) -> Answer:
     planned
         How the numbers were chosen, if they were.
     """
-    found = {name: _outcomes(psa, s) for s, name in enumerate(psa.strategies)}
+    # Imported here: it looks for the libraries of linear algebra.
+    from sim.evidence.sampler import one_thread
+
     others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
-    return Answer(
-        psa=psa,
-        planned=planned,
-        outcomes=found,
-        gains=tuple(_gain(psa, s) for s in others),
-        choices=tuple(_choice(psa, t) for t in psa.question.thresholds) if others else (),
-    )
+    # Threads of linear algebra would change the last digits of sums over many draws.
+    with one_thread():
+        return Answer(
+            psa=psa,
+            planned=planned,
+            outcomes={name: _outcomes(psa, s) for s, name in enumerate(psa.strategies)},
+            gains=tuple(_gain(psa, s) for s in others),
+            choices=tuple(_choice(psa, t) for t in psa.question.thresholds) if others else (),
+        )
 
 
 def outcome_names(psa: Psa) -> list[str]:
@@ -337,11 +341,12 @@ Bar = Callable[[int], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True)
 class Work:
-    """How to work: threads, whether to use the user's cache, how to show progress."""
+    """How to work: threads, whether to use the user's cache, how to show progress, which cluster."""
 
     threads: int | None
     cached: bool
     bar: Bar
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)

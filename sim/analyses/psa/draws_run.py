@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from sim.simulation.run import Progress, run
 from sim.simulation.tally import Tally
 from sim.simulation.tally_estimates import differences, outcomes
 
+if TYPE_CHECKING:
+    from sim.simulation.parameter_sets import Batch
+
 SE: Final = "se:"
 """Before the name of an outcome: the Monte Carlo standard error of the draw's mean."""
 INCREMENT_SE: Final = "increment_se:"
@@ -33,14 +37,16 @@ COVARIANCE: Final = "increment_covariance:cost,qalys"
 PARAMETER: Final = "parameter:"
 INCREMENTS: Final = ("cost", "qalys", "life_years")
 CHUNK_DRAWS: Final = 25
-"""Draws stored together, where finished work is stored on disk."""
+"""Draws stored together, where finished work is stored on disk, and the most of many draws."""
+LARGEST_CHUNK: Final = 250
+FEWEST_CHUNKS: Final = 40
 
 
 class Store(Protocol):
     """A store of finished chunks of draws, so that an interrupted analysis can go on."""
 
     def done(self) -> set[int]:
-        """Return the numbers of the stored chunks."""
+        """Return the numbers of the chunks that are not to be simulated: those that are stored."""
 
     def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
         """Store the outcomes of a chunk."""
@@ -176,22 +182,22 @@ def run_psa(
     parameters = draw_parameters(asked, draws, asked.seed)
     kept = store.done() if store is not None else set()
     tables: dict[int, pd.DataFrame] = {}
-    missing = [c for c in range(-(-draws // CHUNK_DRAWS)) if c not in kept]
+    missing = [c for c in range(chunks_of(draws)) if c not in kept]
     for chunk, table in _simulated(asked, parameters, missing, threads, progress):
         if store is None:
             tables[chunk] = table
         else:
             store.keep(chunk, table)
+    if store is not None:
+        tables = {chunk: store.read(chunk) for chunk in range(chunks_of(draws))}
     base_patients = base_patients or draws * patients
     whole = replace(asked, patients=base_patients)
     base = run(whole, keep_patients=False, threads=threads, progress=progress)
-    if store is not None:
-        tables = {chunk: store.read(chunk) for chunk in sorted(store.done())}
     return Psa(
         question=asked,
         parameters=parameters,
         outcomes=pd.concat([tables[c] for c in sorted(tables)], ignore_index=True),
-        deterministic=_rows(base.question, base.tally),
+        deterministic=_table(asked, [_rows(base.tally, asked.settings.horizon_days)]),
         base_patients=base_patients,
     )
 
@@ -200,14 +206,26 @@ def patients_to_simulate(
     question: Question, draws: int, patients: int, base_patients: int, kept: set[int]
 ) -> int:
     """Return how many patients `run_psa` simulates, strategies counted."""
-    waiting = sum(
-        len(_draws_of(c, draws)) for c in range(-(-draws // CHUNK_DRAWS)) if c not in kept
-    )
+    waiting = sum(len(_draws_of(c, draws)) for c in range(chunks_of(draws)) if c not in kept)
     return (waiting * patients + base_patients) * len(question.model.strategies)
 
 
+def chunk_draws(draws: int) -> int:
+    """Return how many of so many draws are stored together.
+
+    Storing a chunk takes as long as simulating some 15 draws, so that many draws have larger chunks.
+    """
+    return min(max(draws // FEWEST_CHUNKS, CHUNK_DRAWS), LARGEST_CHUNK)
+
+
+def chunks_of(draws: int) -> int:
+    """Return the number of chunks of so many draws."""
+    return -(-draws // chunk_draws(draws))
+
+
 def _draws_of(chunk: int, draws: int) -> range:
-    return range(chunk * CHUNK_DRAWS, min((chunk + 1) * CHUNK_DRAWS, draws))
+    size = chunk_draws(draws)
+    return range(chunk * size, min((chunk + 1) * size, draws))
 
 
 def _simulated(
@@ -219,40 +237,54 @@ def _simulated(
 ) -> Iterator[tuple[int, pd.DataFrame]]:
     """Yield the outcomes of each chunk."""
     # Imported here: reading results does not need the compiler.
-    from sim.simulation.parameter_sets import run_batches
+    from sim.simulation.parameter_sets import SetsJob, read_sets
 
-    waiting = [k for chunk in chunks for k in _draws_of(chunk, len(parameters))]
-    batches = run_batches(
-        question,
-        _sets(question, parameters, waiting),
-        first_patients=(k * question.patients for k in waiting),
-        threads=threads,
-        progress=progress,
-    )
+    names, values, patients = list(parameters.columns), parameters.to_numpy(), question.patients
+    waiting = (k for chunk in chunks for k in _draws_of(chunk, len(parameters)))
+    job = SetsJob(question, partial(_numbers, names), partial(_rows_of_batch, question))
+    sets = ((values[k], k * patients) for k in waiting)
+    batches = read_sets(job, sets, threads=threads, progress=progress)
     strategies = len(question.scenario.strategies)
-    done = pd.DataFrame()
-    for chunk in chunks:
-        draws = _draws_of(chunk, len(parameters))
-        rows = len(draws) * strategies
-        while len(done) < rows:
-            found = _rows(question, next(batches).tally)
-            done = pd.concat([done, found], ignore_index=True) if len(done) else found
-        table, done = done.iloc[:rows].copy(), done.iloc[rows:].reset_index(drop=True)
-        table.insert(0, "draw", np.repeat(draws, strategies))
+    for chunk, rows in _together(batches, {c: len(_draws_of(c, len(parameters))) for c in chunks}):
+        table = _table(question, rows)
+        table.insert(0, "draw", np.repeat(_draws_of(chunk, len(parameters)), strategies))
         yield chunk, table
 
 
-def _sets(
-    question: Question, parameters: pd.DataFrame, draws: Sequence[int]
-) -> Iterator[Mapping[str, float]]:
-    names, values = list(parameters.columns), parameters.to_numpy()
-    for k in draws:
-        yield {**question.numbers, **dict(zip(names, values[k].tolist(), strict=True))}
+def _together(
+    batches: Iterator[Rows], draws: Mapping[int, int]
+) -> Iterator[tuple[int, list[Rows]]]:
+    """Yield the rows of each chunk, which has so many draws."""
+    left = Rows((), np.empty((0, 0, 0)))
+    for chunk, number in draws.items():
+        found: list[Rows] = []
+        missing = number
+        while missing:
+            batch = left if len(left.values) else next(batches)
+            found.append(Rows(batch.names, batch.values[:missing]))
+            left = Rows(batch.names, batch.values[missing:])
+            missing -= len(found[-1].values)
+        yield chunk, found
 
 
-def _rows(question: Question, tally: Tally) -> pd.DataFrame:
-    """Return a row of outcomes and Monte Carlo errors for each set and strategy."""
-    found = outcomes(tally, question.settings.horizon_days)
+class Rows(NamedTuple):
+    """Outcomes and Monte Carlo errors: their names, and values by set, strategy and name."""
+
+    names: tuple[str, ...]
+    values: Array
+
+
+def _numbers(names: Sequence[str], values: Array) -> Mapping[str, float]:
+    return dict(zip(names, values.tolist(), strict=True))
+
+
+def _rows_of_batch(question: Question, batch: Batch) -> Rows:
+    return _rows(batch.tally, question.settings.horizon_days)
+
+
+def _rows(tally: Tally, horizon_days: float) -> Rows:
+    """Return the outcomes of each set and strategy of a tally."""
+    found = outcomes(tally, horizon_days)
     gains = differences(tally)
     columns = {name: each.mean for name, each in found.items()}
     columns |= {f"{SE}{name}": each.se for name, each in found.items()}
@@ -260,8 +292,14 @@ def _rows(question: Question, tally: Tally) -> pd.DataFrame:
     for name, values in {**errors, COVARIANCE: gains.covariance}.items():
         columns[name] = values.copy()
         columns[name][..., tally.comparator] = np.nan
+    values = np.stack(list(columns.values()), axis=-1)
+    return Rows(tuple(columns), values.reshape(-1, *values.shape[-2:]))
+
+
+def _table(question: Question, rows: Sequence[Rows]) -> pd.DataFrame:
+    """Return a row for each set and strategy."""
+    values = np.concatenate([each.values for each in rows])
     names = [strategy.name for strategy in question.scenario.strategies]
-    sets = tally.sums.products.size // len(names)
-    return pd.DataFrame(
-        {"strategy": names * sets, **{name: each.ravel() for name, each in columns.items()}}
-    )
+    table = pd.DataFrame(values.reshape(-1, values.shape[-1]), columns=list(rows[0].names))
+    table.insert(0, "strategy", names * len(values))
+    return table

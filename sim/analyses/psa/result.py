@@ -41,9 +41,11 @@ from sim.analyses.psa.stored_draws import read_psa
 from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.arguments import (
     Cached,
+    Cluster,
     Draws,
     Option,
     Out,
+    Part,
     PatientsPerDraw,
     Positive,
     Seed,
@@ -63,6 +65,7 @@ from sim.analyses.shared.results import (
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
 from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError
 from sim.files.results_folder import beside_others
@@ -96,11 +99,19 @@ def psa_figures(psa: Psa) -> dict[str, bytes]:
         return {}
     curves = acceptability_curves(psa)
     files = {f"{CURVES}.csv": in_csv(curves).encode()}
-    return files | figure_files(drawn_psa(psa))
+    return files | figure_files(drawn_psa(psa, curves))
 
 
-def drawn_psa(psa: Psa) -> dict[str, Figure]:
-    """Return the figures by name; there are two strategies or more."""
+def drawn_psa(psa: Psa, curves: pd.DataFrame) -> dict[str, Figure]:
+    """Return the figures by name; there are two strategies or more.
+
+    Parameters
+    ----------
+    psa
+        The draws.
+    curves
+        Their acceptability curves.
+    """
     from sim.analyses.psa.figure import (
         Cloud,
         acceptability_figure,
@@ -119,7 +130,6 @@ def drawn_psa(psa: Psa) -> dict[str, Figure]:
         for name in names
         if name != comparator
     ]
-    curves = acceptability_curves(psa)
     with styled():
         return {
             PLANE: plane_figure(
@@ -178,10 +188,15 @@ NAMES: Final = (
 
 def psa_files(answer: Answer) -> dict[str, bytes]:
     """Return the files of an analysis by name, all but the manifest."""
+    # Imported here: it looks for the libraries of linear algebra.
+    from sim.evidence.sampler import one_thread
+
     psa = answer.psa
+    with one_thread():
+        drawn = in_csv(drawn_table(psa))
     texts = {
         SUMMARY: psa_json(answer),
-        DRAWN.file: in_csv(drawn_table(psa)),
+        DRAWN.file: drawn,
         "inputs.csv": in_csv(inputs_table(psa.question)),
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
@@ -437,7 +452,7 @@ class PsaResult(StoredResult):
     def _draw(self, name: str) -> Figure:
         if len(self.scenario.strategies) == 1:
             raise UserError("needs a strategy beside the comparator", key="strategies")
-        return drawn_psa(self._answer.psa)[name]
+        return drawn_psa(self._answer.psa, self.ceac)[name]
 
 
 @checked
@@ -452,6 +467,8 @@ def psa(
     resume: bool = False,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> PsaResult:
     """Run a probabilistic sensitivity analysis: the answer under the uncertainty of the inputs.
 
@@ -471,7 +488,7 @@ def psa(
     se
         Wanted standard error of the mean net monetary benefit at the middle threshold, in
         currency; by default 2.5 % of its standard deviation between draws.
-    seed, out, resume, threads
+    seed, out, resume, threads, cluster, part
         As for `tornado`.
     cached
         Use cached results, and cache these.
@@ -490,32 +507,33 @@ def psa(
     {'salvage_chemotherapy': 10, 'blinatumomab': 10}
     """
     chosen = asked(scenario, seed=seed)
-    folder = None if out is None else Path(out)
     question = chosen.question
-    _check_folder(folder, resume=resume)
-    work = Work(threads, cached=cached, bar=patients_progress)
-    size = chosen_size(question, work, draws=draws, patients=patients, se=se)
-    return PsaResult(chosen, _answered(question, size, work, folder, resume=resume))
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
+    _check_folder(place)
+    with spread(cluster):
+        work = Work(threads, cached=cached, bar=patients_progress)
+        size = chosen_size(question, work, draws=draws, patients=patients, se=se)
+        found = _answered(question, size, work, place)
+    return PsaResult(chosen, found)
 
 
-def _answered(
-    question: Question, size: Size, work: Work, folder: Path | None, *, resume: bool
-) -> Answer:
+def _answered(question: Question, size: Size, work: Work, place: Place) -> Answer:
     """Return the answer, with its files in the folder if there is one."""
     asked = replace(question, patients=size.patients)
-    with _chunks(asked, size.draws, folder, resume=resume) as chunks:
+    # A part has no results of its own, and shares the folder of all.
+    work = replace(work, cached=work.cached and place.part is None)
+    with _chunks(asked, size.draws, place) as chunks:
         found = answer(results(asked, size.draws, work, chunks=chunks), size.planned)
         if chunks is not None:
             chunks.finish(beside_others(chunks.folder, PsaResult.COMMAND, psa_files(found)))
     return found
 
 
-def _check_folder(folder: Path | None, *, resume: bool) -> None:
-    """Refuse a folder that cannot take the results, or none where one is to be continued."""
-    if folder is not None:
-        check_unfinished(folder, NAMES, resume=resume)
-    elif resume:
-        raise UserError("needs the folder of the unfinished results: give --out", key="--resume")
+def _check_folder(place: Place) -> None:
+    """Refuse a folder that holds the beginning of other results."""
+    if place.folder is not None:
+        going_on = place.resume or place.part is not None
+        check_unfinished(place.folder, NAMES, resume=going_on)
 
 
 def chosen_size(
@@ -536,10 +554,8 @@ def chosen_size(
     return choose_size(question, work, draws=draws, patients=patients, se=se)
 
 
-def _chunks(
-    question: Question, draws: int, folder: Path | None, *, resume: bool
-) -> AbstractContextManager[Chunks | None]:
-    if folder is None:
+def _chunks(question: Question, draws: int, place: Place) -> AbstractContextManager[Chunks | None]:
+    if place.folder is None:
         return nullcontext()
     asked = manifest(question, draws, question.scenario.number_of_patients)
-    return opened(folder, asked, NAMES, resume=resume)
+    return opened(place.folder, asked, NAMES, resume=place.resume, part=place.part)

@@ -12,10 +12,20 @@ import numpy as np
 
 from sim.analyses.run import tables
 from sim.analyses.run import tables as files
-from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threads, Whole, checked
+from sim.analyses.shared.arguments import (
+    Cluster,
+    Option,
+    Out,
+    Patients,
+    Seed,
+    Threads,
+    Whole,
+    checked,
+)
 from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.work import enough_memory, spread
 from sim.errors import UserError
 from sim.layout.run_columns import EVENTS, SUBGROUP_VALUES, SUBGROUPS
 from sim.layout.run_tables import Tables
@@ -203,6 +213,7 @@ def run(
     patients_out: str | Path | None = None,
     out: Out = None,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> RunResult:
     """Simulate every strategy of a scenario in the same patients.
 
@@ -229,6 +240,8 @@ def run(
         Write tables, summary, provenance and citations into this folder.
     threads
         Threads of the core engine, by default one for each processor; results do not depend on it.
+    cluster
+        Address of a Dask scheduler, whose workers do the work; results do not depend on it.
 
     Raises
     ------
@@ -247,27 +260,24 @@ def run(
     """
     question = asked(scenario, patients=patients, seed=seed)
     folder = folder_of(RunResult, out)
-    found = simulated(
-        question, engine=engine, trace=trace, patients_out=patients_out, threads=threads
-    )
+    with spread(cluster):
+        found = simulated(question, engine, trace, patients_out, threads)
     return written(found, folder)
 
 
 def simulated(
     scenario: Scenario,
-    *,
     engine: Engine = "core",
     trace: int = 0,
     patients_out: str | Path | None = None,
     threads: int | None = None,
+    *,
     progress: Progress | None = None,
 ) -> RunResult:
     """Simulate as `run` does; `progress` is called with each number of patients that is finished.
 
     What it raises ends the simulation.
     """
-    from sim.analyses.shared.work import enough_memory
-
     question = scenario.question
     keeps = question.patients <= KEPT_AT_MOST
     flow = None if keeps else Flow(question)

@@ -30,6 +30,7 @@ from sim.analyses.severity.analysis import (
 )
 from sim.analyses.shared.arguments import (
     Cached,
+    Cluster,
     Draws,
     Out,
     PatientsPerDraw,
@@ -42,6 +43,7 @@ from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate, mean
 from sim.economics.incremental import Increment
@@ -460,6 +462,7 @@ def severity(
     out: Out = None,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> SeverityResult:
     """Find the QALY shortfall, the weight of QALYs by severity, and the results with and without it.
 
@@ -471,7 +474,7 @@ def severity(
     ----------
     scenario
         The question, or the path of its file; its own number of patients is that of the base case.
-    draws, patients, seed, cached, threads
+    draws, patients, seed, cached, threads, cluster
         As for `psa`.
     out
         As for `run`.
@@ -494,9 +497,10 @@ def severity(
     folder = folder_of(SeverityResult, out)
     levels = levels_for(question)
     work = Work(threads, cached=cached, bar=patients_progress)
-    size = chosen_size(question, work, draws=draws, patients=patients)
-    drawn = results(replace(question, patients=size.patients), size.draws, work)
-    base = replace(question, patients=drawn.base_patients)
-    with work.bar(base.patients * len(base.scenario.strategies)) as progress:
-        groups = groups_of(base, levels, threads=threads, progress=progress)
+    with spread(cluster):
+        size = chosen_size(question, work, draws=draws, patients=patients)
+        drawn = results(replace(question, patients=size.patients), size.draws, work)
+        base = replace(question, patients=drawn.base_patients)
+        with work.bar(base.patients * len(base.scenario.strategies)) as progress:
+            groups = groups_of(base, levels, threads=threads, progress=progress)
     return written(SeverityResult(chosen, severity_analysis(drawn, groups, levels)), folder)

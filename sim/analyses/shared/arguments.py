@@ -37,6 +37,7 @@ from sim.limits import (
     LARGEST_AMOUNT,
     LARGEST_SEED,
     MOST_DRAWS,
+    MOST_PARTS,
     MOST_PATIENTS,
     MOST_THREADS,
 )
@@ -136,6 +137,21 @@ def named(name: str, value: Any) -> Any:  # noqa: ANN401
     return value
 
 
+def address(name: str, value: Any) -> str:  # noqa: ANN401
+    """Return the address of a scheduler."""
+    if not re.fullmatch(r"\w+://\S+:\d+", str(value)):
+        raise UserError("must be an address such as tcp://host:8786", key=name, value=value)
+    return str(value)
+
+
+def part_of_work(name: str, value: Any) -> str:  # noqa: ANN401
+    """Return the part of the work that a job does, ``K/N``."""
+    number, _, of = str(value).partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 0 < int(number) <= int(of) <= MOST_PARTS):
+        raise UserError("must be K/N, part K of N, such as 2/8", key=name, value=value)
+    return str(value)
+
+
 def _two_numbers(name: str, value: Any) -> tuple[float, float]:  # noqa: ANN401
     try:
         low, high = (float(each) for each in value)
@@ -166,6 +182,10 @@ class Option:
     none: str | None = None
 
 
+class PartDone(Exception):
+    """A part of an analysis is done, and its results wait for the other parts."""
+
+
 Groups = Literal["default", "none"]
 Patients = Annotated[int | None, Option("N", Whole(1, MOST_PATIENTS))]
 PatientsPerDraw = Annotated[
@@ -178,6 +198,8 @@ Threshold = Annotated[float | None, Option("V", Positive(LARGEST_AMOUNT))]
 Top = Annotated[int, Option("K", Whole(1))]
 Out = Annotated[str | Path | None, Option("DIR", named)]
 Cached = Annotated[bool, Option(name="cache")]
+Cluster = Annotated[str | None, Option("tcp://HOST:PORT", address)]
+Part = Annotated[str | None, Option("K/N", part_of_work)]
 
 
 class Argument(NamedTuple):

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat, takewhile
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,13 +26,15 @@ from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
 from sim.simulation.question import Question, prepare, with_numbers
 from sim.simulation.tally import COST, DISCOUNTED, QALY
-from sim.simulation.threads import in_order
+from sim.spread.order import in_order
 
 if TYPE_CHECKING:
     from sim.simulation.parameter_sets import Desk
 
-AHEAD = 2
+AHEAD: Final = 2
 """Tasks in work or waiting, per thread: this bounds the memory."""
+TOGETHER: Final = 16
+"""Questions of a task."""
 Rows = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 Progress = Callable[[int], None]
@@ -173,51 +174,66 @@ def _alike(one: Question, other: Question) -> bool:
     )
 
 
-def each_question(
-    asked: Iterable[Callable[[], Question]],
-    columns: Sequence[str],
-    measure: Callable[[Sample], Result],
-    *,
-    first_patients: Iterable[int] = repeat(0),
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-) -> Iterator[Result]:
-    """Simulate each question and yield the result of `measure` for its sample, in their order.
+def _same_patients(_place: int) -> int:
+    return 0
 
-    Parameters
+
+@dataclass(frozen=True)
+class QuestionsJob(Generic[Result]):
+    """The job of simulating questions and measuring their samples.
+
+    Attributes
     ----------
-    asked
-        Return the questions when called; the compiled code must be loaded, see `sample`.
+    ask
+        From the place of a question to the question.
     columns
         Columns stored of each patient for `measure`.
     measure
-        Called in the thread that simulated; its result should be small.
-    first_patients
-        Number of the first patient of each question.
+        Called where the question was simulated; its result should be small.
+    first_patient
+        From the place of a question to the number of its first patient.
+    """
+
+    ask: Callable[[int], Question]
+    columns: Sequence[str]
+    measure: Callable[[Sample], Result]
+    first_patient: Callable[[int], int] = _same_patients
+
+    def __call__(self) -> Callable[[list[int]], list[Result]]:
+        """Return a worker, from places to the results of their questions."""
+        return partial(self._measured, Samples(self.columns))
+
+    def _measured(self, samples: Samples, places: list[int]) -> list[Result]:
+        found = []
+        for start in range(0, len(places), TOGETHER):
+            some = places[start : start + TOGETHER]
+            firsts = [self.first_patient(place) for place in some]
+            asked = [self.ask(place) for place in some]
+            found += [self.measure(each) for each in samples(asked, firsts)]
+        return found
+
+
+def each_question(
+    places: Iterable[int],
+    job: QuestionsJob[Result],
+    *,
+    threads: int | None = None,
+    progress: Progress = lambda _: None,
+) -> Iterator[Result]:
+    """Simulate the question at each place and yield what the job measures, in their order.
+
+    Parameters
+    ----------
+    places
+        Of the questions.
+    job
+        The questions, and what is measured.
     threads
         Questions simulated at the same time; by default as many as there are processors.
     progress
         Called with 1 for each question that is finished.
     """
-    # Imported here: reading results does not need the compiler.
-    from sim.simulation.core_run import workers
-    from sim.simulation.parameter_sets import MOST_SETS, batches
-
-    number = workers(threads)
-    free: SimpleQueue[Samples] = SimpleQueue()
-    for _ in range(number):
-        free.put(Samples(columns))
-
-    def work(asks: Sequence[tuple[Callable[[], Question], int]]) -> list[Result]:
-        samples = free.get()
-        try:
-            found = samples([ask() for ask, _ in asks], [first for _, first in asks])
-            return [measure(each) for each in found]
-        finally:
-            free.put(samples)
-
-    tasks = batches(zip(asked, first_patients, strict=False), MOST_SETS, number)
-    for done in in_order(work, tasks, threads=number, ahead=AHEAD):
+    for done in in_order(job, places, size=TOGETHER, threads=threads, ahead=AHEAD):
         for each in done:
             progress(1)
             yield each
@@ -308,8 +324,9 @@ def rows_of(
     """
     kept = store.done() if store is not None else set()
     missing = [i for i in range(sets.chunks) if first_chunk + i not in kept]
-    asked = (partial(sets.ask, place) for i in missing for place in sets.members(i))
-    found = each_question(asked, sets.columns, sets.measure, threads=threads, progress=progress)
+    places = (place for i in missing for place in sets.members(i))
+    job = QuestionsJob(sets.ask, sets.columns, sets.measure)
+    found = each_question(places, job, threads=threads, progress=progress)
     tables: dict[int, pd.DataFrame] = {}
     for i in missing:
         table = pd.DataFrame([next(found) for _ in sets.members(i)], columns=list(sets.names))

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim.analyses.psa.draws_run import CHUNK_DRAWS, PARAMETER, Psa
+from sim.analyses.psa.draws_run import PARAMETER, Psa, chunk_draws, chunks_of
 from sim.simulation.provenance import fingerprint, source_hash
 from sim.simulation.question import Question
 from sim.version import __version__
@@ -60,8 +60,8 @@ def manifest(question: Question, draws: int, base_patients: int) -> dict[str, An
             "patients": question.patients,
             "seed": question.seed,
         },
-        "chunk_draws": CHUNK_DRAWS,
-        "chunks": -(-draws // CHUNK_DRAWS),
+        "chunk_draws": chunk_draws(draws),
+        "chunks": chunks_of(draws),
     }
 
 

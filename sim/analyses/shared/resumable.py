@@ -12,7 +12,7 @@ from sim.analyses.shared.arguments import TOP, Whole, rename_options
 from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.results import MANIFEST, manifest_text
 from sim.analyses.shared.stored import Stored, analysis_files, in_bytes, summary_json
-from sim.analyses.shared.work import finished, kept_chunks, sets_progress
+from sim.analyses.shared.work import Place, finished, kept_chunks, sets_progress, spread
 from sim.files.results_folder import beside_others
 
 if TYPE_CHECKING:
@@ -102,16 +102,18 @@ class Resumable(Generic[Found]):
         sets_progress
     )
 
-    def run(self, folder: Path | None, *, resume: bool) -> Found:
+    def run(self, place: Place) -> Found:
         """Return the results, with their files in the folder if there is one.
 
         Raises
         ------
         UserError
             When the folder cannot be used, or the analysis finds a mistake in the question.
+        PartDone
+            When only a part was to be done, and other parts are not.
         """
         name = self.layout.analysis
-        with kept_chunks(self.manifest, name, folder, resume=resume) as store:
+        with spread(place.cluster), kept_chunks(self.manifest, name, place) as store:
             with self.counter(self.question, self.left(finished(store))) as advance:
                 found = self.simulate(progress=advance, store=store)
             if store is not None:

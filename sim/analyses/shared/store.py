@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
+from sim.analyses.shared.arguments import PartDone
 from sim.analyses.shared.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
 from sim.errors import UserError
 from sim.files.atomic import DRAFT, write_file, write_files
@@ -26,23 +27,51 @@ CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"
 SUFFIX: Final = ".parquet"
 RESUME: Final = "--resume"
+PART: Final = "--part"
+SHARED_SECONDS: Final = 60.0
+"""Parts that begin at the same time wait so long for each other to look into their folder."""
 KEPT: Final = f"finished work is stored: continue with {RESUME}"
 NUMBERS: Final = ("draws", "patients", "seed")
 """Optional entries of a manifest that are whole numbers."""
 
 
+class Part(NamedTuple):
+    """A part of the work, for one of many jobs: every `of`-th chunk, the first is `number`."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def read(cls, text: str | None) -> Part | None:
+        """Read ``K/N``; None is no part, but the whole."""
+        if text is None:
+            return None
+        number, _, of = text.partition("/")
+        return cls(int(number), int(of))
+
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk is in this part."""
+        return chunk % self.of == self.number - 1
+
+
 class Chunks:
     """The finished chunks of an analysis in a folder; open it with `opened`."""
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self, folder: Path, asked: Mapping[str, Any], *, resume: bool, part: Part | None = None
+    ) -> None:
         self.folder = folder
         self.resume = resume
+        self.part = part
         self.place = folder / CHUNKS
         self.asked = asked
 
     def done(self) -> set[int]:
-        """Return the numbers of the finished chunks."""
-        return _finished(self.place)
+        """Return the numbers of the chunks that are not to be simulated: finished or of other parts."""
+        found = _finished(self.place)
+        if self.part is not None:
+            found |= {each for each in range(self.asked["chunks"]) if not self.part.has(each)}
+        return found
 
     def keep(self, chunk: int, outcomes: pd.DataFrame) -> None:
         """Store the outcomes of a chunk.
@@ -63,7 +92,13 @@ class Chunks:
         ------
         UserError
             When the file is damaged, or is that of another chunk or analysis.
+        PartDone
+            When it is the work of another part and not there yet, or nothing is left for any part.
         """
+        if self.part is not None:
+            stored = _finished(self.place)
+            if chunk not in stored or len(stored) == self.asked["chunks"]:
+                raise PartDone(self._told(self.part, len(stored)))
         try:
             return read_parquet(verified(self._name(chunk), self._path(chunk).read_bytes()))
         except (OSError, Damaged):
@@ -88,10 +123,17 @@ class Chunks:
     def drop(self) -> None:
         """Remove the chunks: the lock last, and the manifest before it."""
         names = [path.name for path in self.place.iterdir()]
-        last = [name for name in (MANIFEST, LOCK) if name in names]
-        for name in [*sorted(set(names) - set(last)), *last]:
+        last = [MANIFEST, *sorted((n for n in names if n.startswith(LOCK)), reverse=True)]
+        for name in [*sorted(set(names) - set(last)), *(n for n in last if n in names)]:
             (self.place / name).unlink()
         self.place.rmdir()
+
+    def _told(self, part: Part, stored: int) -> str:
+        """Say that a part is done."""
+        return (
+            f"part {part.number} of {part.of} is done; {self.folder} holds {stored:,} of "
+            f"{self.asked['chunks']:,} chunks: when all parts are done, join them with {RESUME} in place of {PART}"
+        )
 
     def _name(self, chunk: int) -> str:
         return f"{self.asked['key']}/{chunk}"
@@ -128,9 +170,14 @@ def check_unfinished(folder: Path, names: tuple[str, ...], *, resume: bool) -> N
 
 @contextmanager
 def opened(
-    folder: Path, asked: Mapping[str, Any], names: tuple[str, ...], *, resume: bool
+    folder: Path,
+    asked: Mapping[str, Any],
+    names: tuple[str, ...],
+    *,
+    resume: bool,
+    part: str | None = None,
 ) -> Iterator[Chunks]:
-    """Open a folder for the chunks of an analysis, and lock it.
+    """Open a folder for the chunks of an analysis, and lock it; parts share it.
 
     Parameters
     ----------
@@ -142,34 +189,62 @@ def opened(
         Files that the results will have.
     resume
         Go on with the folder's chunks of the same analysis.
+    part
+        ``K/N``: simulate only the chunks of part K of N, at the same time as other parts.
 
     Raises
     ------
     UserError
         When it cannot be written, is in use, or holds the beginning of another analysis.
+    PartDone
+        When the results of all parts are there.
     """
-    check_unfinished(folder, names, resume=resume)
-    chunks = Chunks(folder, asked, resume=resume)
+    check_unfinished(folder, names, resume=resume or part is not None)
+    chunks = Chunks(folder, asked, resume=resume, part=Part.read(part))
     with refused_as(OPTION, folder):
         chunks.place.mkdir(parents=True, exist_ok=True)
-    with _locked(chunks.place / LOCK, folder):
-        found = _manifest(chunks.place)
-        if found is not None and found["key"] != asked["key"]:
-            if not _is_complete(folder, found):
-                raise UserError(
-                    f"holds an unfinished analysis that is not this one; remove its folder '{CHUNKS}'",
-                    key=OPTION,
-                    value=str(folder),
-                )
-            found = None
-        with refused_as(OPTION, folder):
-            for path in chunks.place.iterdir():
-                if path.name != LOCK and (found is None or path.name.startswith(DRAFT)):
-                    delete(path)
-            if found is None:
-                text = json.dumps(asked, indent=INDENT) + "\n"
-                write_file(chunks.place / MANIFEST, text, lasting=True)
+    if chunks.part is not None:
+        if _is_complete(folder, asked):
+            raise PartDone(f"{folder} holds the results of all parts")
+        with _locked(chunks.place / f"{LOCK}-{chunks.part.number}", folder):
+            with _locked(chunks.place / LOCK, folder, seconds=SHARED_SECONDS):
+                _begin(chunks)
+            yield chunks
+        return
+    with _locked(chunks.place / LOCK, folder), ExitStack() as parts:
+        for path in sorted(chunks.place.glob(f"{LOCK}-*")):
+            parts.enter_context(_locked(path, folder))
+        _begin(chunks)
         yield chunks
+
+
+def _begin(chunks: Chunks) -> None:
+    """Write the manifest into a new folder of chunks; keep those of the same analysis.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written, or holds the beginning of another analysis.
+    """
+    folder, asked = chunks.folder, chunks.asked
+    found = _manifest(chunks.place)
+    if found is not None and found["key"] != asked["key"]:
+        if not _is_complete(folder, found):
+            raise UserError(
+                f"holds an unfinished analysis that is not this one; remove its folder '{CHUNKS}'",
+                key=OPTION,
+                value=str(folder),
+            )
+        found = None
+    with refused_as(OPTION, folder):
+        for path in chunks.place.iterdir():
+            is_lock = path.name.startswith(LOCK)
+            is_draft = chunks.part is None and path.name.startswith(DRAFT)
+            if not is_lock and (found is None or is_draft):
+                delete(path)
+        if found is None:
+            text = json.dumps(asked, indent=INDENT) + "\n"
+            write_file(chunks.place / MANIFEST, text, lasting=True)
 
 
 def progress_of(folder: Path) -> float | None:
@@ -187,14 +262,14 @@ def _finished(place: Path) -> set[int]:
 
 
 @contextmanager
-def _locked(path: Path, folder: Path) -> Iterator[None]:
+def _locked(path: Path, folder: Path, *, seconds: float = 0.0) -> Iterator[None]:
     # Imported here, because it would delay the start of every command.
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path, blocking=False)
+    lock = FileLock(path)
     with refused_as(OPTION, folder):
         try:
-            lock.acquire()
+            lock.acquire(timeout=seconds)
         except Timeout:
             problem = "is in use: another analysis is writing into it"
             raise UserError(problem, key=OPTION, value=str(folder)) from None

@@ -35,6 +35,7 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
+from sim.analyses.shared.arguments import PartDone
 from sim.analyses.shared.global_sensitivity import INDICES, sobol_indices, sobol_points
 from sim.analyses.shared.outcomes import is_constant
 from sim.analyses.shared.paired_runs import Progress
@@ -279,7 +280,12 @@ def sobol(
         When the outcome is not defined at a point.
     """
     looked_at, points = planned.target, planned.points
-    found = outcomes_at(looked_at, points, threads=threads, progress=progress, store=store)
+    try:
+        found = outcomes_at(looked_at, points, threads=threads, progress=progress, store=store)
+    except PartDone:
+        if planned.check:
+            _twice(planned, threads, progress, store)
+        raise
     values = found[VALUE].to_numpy()
     table = _table(planned, values)
     independent = _independent(values, len(table))
@@ -294,15 +300,22 @@ def sobol(
     )
     if not planned.check:
         return result
-    again = outcomes_at(
-        with_twice_the_patients(looked_at),
-        points,
+    again = _twice(planned, threads, progress, store)
+    return replace(result, check=_checked(planned, values, again[VALUE].to_numpy(), table))
+
+
+def _twice(
+    planned: Plan, threads: int | None, progress: Progress, store: Store | None
+) -> pd.DataFrame:
+    """Return the outcomes at the points in twice the patients."""
+    return outcomes_at(
+        with_twice_the_patients(planned.target),
+        planned.points,
         threads=threads,
         progress=lambda runs: progress(2 * runs),
         store=store,
-        first_chunk=chunks_of(len(points)),
+        first_chunk=chunks_of(len(planned.points)),
     )
-    return replace(result, check=_checked(planned, values, again[VALUE].to_numpy(), table))
 
 
 def _table(planned: Plan, values: Array) -> pd.DataFrame:

@@ -13,9 +13,11 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.arguments import (
+    Cluster,
     Groups,
     Option,
     Out,
+    Part,
     Patients,
     Seed,
     Threads,
@@ -44,7 +46,7 @@ from sim.analyses.shared.text import (
     folded,
     print_notes,
 )
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.sobol import analysis
 from sim.analyses.sobol.analysis import COLUMNS, Check, Sobol
 from sim.clinic.units import PERCENT
@@ -264,6 +266,8 @@ def sobol(
     out: Out = None,
     resume: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> SobolResult:
     """Run a variance-based sensitivity analysis: Sobol indices of groups of parameters.
 
@@ -283,7 +287,7 @@ def sobol(
         are groups.
     check
         Repeat with twice the patients: do the indices change?
-    patients, seed, out, resume, threads
+    patients, seed, out, resume, threads, cluster, part
         As for `tornado`.
 
     Raises
@@ -300,13 +304,13 @@ def sobol(
     ['group', 'parameters']
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     looked_at = fitted_target(
         chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
     )
     planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
     divided = _planned(planned, {"groups": groups, "check": check}, threads)
-    return SobolResult(chosen, divided, divided.run(folder, resume=resume))
+    return SobolResult(chosen, divided, divided.run(place))
 
 
 def _planned(

@@ -11,7 +11,7 @@ which has no slope, and no place between the two that could have an error.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -36,7 +36,7 @@ from sim.analyses.shared.paired_runs import (
 from sim.analyses.shared.ranges import Range
 from sim.economics.estimates import Array, mean
 from sim.simulation.question import Question
-from sim.simulation.threads import in_order
+from sim.spread.order import in_order
 
 
 class Means(NamedTuple):
@@ -167,8 +167,6 @@ def threshold_analysis(
         Stores chunks of the grid and then the flips at each threshold as they are finished; those
         that it has are not simulated again.
     """
-    from sim.simulation.core_run import workers
-
     base = means_at(question, question.numbers[varied.name], varied.name)
     grid = _grid(question, varied, threads, progress, store)
     linear = _is_linear(grid)
@@ -176,21 +174,20 @@ def threshold_analysis(
     kept = store.done() if store is not None else set()
     first = chunks_of(len(grid))
 
-    def flips_at(place: int) -> list[Flip]:
-        chunk = first + place
-        if store is not None and chunk in kept:
-            return [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
-        return list(search.flips(grid, question.thresholds[place]))
-
+    thresholds = dict(enumerate(question.thresholds, start=first))
+    missing = [threshold for chunk, threshold in thresholds.items() if chunk not in kept]
+    job = SearchJob(search, grid)
+    searched = in_order(job, missing, size=1, threads=threads, ahead=AHEAD)
     flips: list[Flip] = []
-    places = range(len(question.thresholds))
-    searched = in_order(flips_at, places, threads=workers(threads), ahead=AHEAD)
-    for chunk, found in enumerate(searched, start=first):
+    for chunk in thresholds:
+        if store is not None and chunk in kept:
+            flips += [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
+            continue
+        found = next(searched)
         flips += found
-        if chunk not in kept:
-            if store is not None:
-                store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
-            progress(SEARCH)
+        if store is not None:
+            store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
+        progress(SEARCH)
     decisions = _decisions(question, (grid[0], base, grid[-1]))
     return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
 
@@ -299,6 +296,21 @@ class Search:
 
     def _simulated(self, value: float) -> Means:
         return means_at(self.question, value, self.varied.name)
+
+
+@dataclass(frozen=True)
+class SearchJob:
+    """The job of finding the flips at thresholds."""
+
+    search: Search
+    grid: list[Means]
+
+    def __call__(self) -> Callable[[list[float]], list[Flip]]:
+        """Return a worker, from thresholds to their flips."""
+        return self._found
+
+    def _found(self, thresholds: list[float]) -> list[Flip]:
+        return [flip for each in thresholds for flip in self.search.flips(self.grid, each)]
 
 
 def _grid(

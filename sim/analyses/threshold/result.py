@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, checked
+from sim.analyses.shared.arguments import (
+    Cluster,
+    Out,
+    Part,
+    Patients,
+    Seed,
+    Threads,
+    checked,
+)
 from sim.analyses.shared.outcomes import DOES_NOT_VARY
 from sim.analyses.shared.paired_runs import CHUNK_SETS
 from sim.analyses.shared.ranges import Range, asked_range
@@ -28,7 +36,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.threshold import analysis
 from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
 from sim.layout.cells import finite, number_text
@@ -227,6 +235,8 @@ def threshold(
     out: Out = None,
     resume: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> ThresholdResult:
     """Run a threshold analysis: the values of a parameter at which another strategy is optimal.
 
@@ -241,7 +251,7 @@ def threshold(
         The parameter that is varied.
     range
         Where to look; by default its interval, of a fixed parameter from 0 to twice its value.
-    patients, seed, out, resume, threads
+    patients, seed, out, resume, threads, cluster, part
         As for `tornado`.
 
     Raises
@@ -259,11 +269,11 @@ def threshold(
     ['cost.blinatumomab.vial']
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     question = chosen.question
     varied = asked_range(question, parameter, range, fitted_draws(question), "--parameter")
     search = _planned(question, varied, threads)
-    return ThresholdResult(chosen, search, search.run(folder, resume=resume))
+    return ThresholdResult(chosen, search, search.run(place))
 
 
 def _planned(

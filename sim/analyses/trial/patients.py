@@ -13,15 +13,21 @@ model, the first arm the reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from sim.analyses.psa.draws_run import Psa
-from sim.analyses.shared.paired_runs import Progress, Sample, each_question, sample, with_values
+from sim.analyses.shared.paired_runs import (
+    Progress,
+    QuestionsJob,
+    Sample,
+    each_question,
+    with_values,
+)
 from sim.analyses.trial.design import OS_HAZARD_RATIO, OS_MEDIAN, OS_PERCENT, SHARES, Design
 from sim.clinic.units import DAYS_PER_MONTH, PERCENT
 from sim.economics.estimates import Array
@@ -58,16 +64,9 @@ def reports(
     """
     question = question_of(psa.question, design)
     columns = (DEATH, *(SHARES[name] for name in design.outcomes if name in SHARES))
-    # Compiled code is loaded before threads begin.
-    sample(replace(question, patients=1), columns)
-    found = each_question(
-        _questions(question, psa),
-        columns,
-        partial(_reported, design),
-        first_patients=(first_patient(k) for k in range(psa.draws)),
-        threads=threads,
-        progress=progress,
-    )
+    ask = partial(_asked, question, psa.parameters)
+    job = QuestionsJob(ask, columns, partial(_reported, design), first_patient)
+    found = each_question(range(psa.draws), job, threads=threads, progress=progress)
     return np.array(list(found))
 
 
@@ -81,10 +80,11 @@ def first_patient(draw: int) -> int:
     return FIRST_PATIENT + draw * PATIENTS_OF_A_DRAW
 
 
-def _questions(question: Question, psa: Psa) -> Iterator[Callable[[], Question]]:
-    names, rows = [str(name) for name in psa.parameters.columns], psa.parameters.to_numpy()
-    for row in rows:
-        yield partial(with_values, question, dict(zip(names, row.tolist(), strict=True)))
+def _asked(question: Question, parameters: pd.DataFrame, draw: int) -> Question:
+    names = [str(name) for name in parameters.columns]
+    return with_values(
+        question, dict(zip(names, parameters.to_numpy()[draw].tolist(), strict=True))
+    )
 
 
 def _reported(design: Design, found: Sample) -> Array:

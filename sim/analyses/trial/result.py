@@ -15,6 +15,7 @@ from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import (
     Cached,
+    Cluster,
     Draws,
     Option,
     Out,
@@ -29,7 +30,7 @@ from sim.analyses.shared.resumable import Layout
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
-from sim.analyses.shared.work import sets_progress
+from sim.analyses.shared.work import sets_progress, spread
 from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
 from sim.analyses.trial.design import (
     OPTIONS,
@@ -389,6 +390,7 @@ def trial(
     out: Out = None,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> TrialResult:
     """Estimate the value of a trial of the strategies of a scenario, and how large it should be.
 
@@ -409,7 +411,7 @@ def trial(
         Patients a year who face the choice.
     years
         Years from now for which the choice is made.
-    scenario, thresholds, draws, patients, seed, out, cached, threads
+    scenario, thresholds, draws, patients, seed, out, cached, threads, cluster
         As for `voi`.
 
     Raises
@@ -428,7 +430,7 @@ def trial(
     chosen, folder = asked(scenario, seed=seed), folder_of(TrialResult, out)
     given = dict(zip(OPTIONS, (follow_up, cost, incidence, years), strict=True))
     design = design_of(chosen.question, sizes_of(n), arms, outcomes, given)
-    work = Work(threads, cached=cached, bar=patients_progress)
+    work = Work(threads, cached=cached, bar=patients_progress, cluster=cluster)
     found = _valued(chosen.question, design, thresholds, draws, patients, work)
     return written(TrialResult(chosen, found), folder)
 
@@ -444,9 +446,10 @@ def _valued(
     """Return the value of a trial, the size of the probabilistic analysis chosen if not given."""
     refuse_one_strategy(question)
     worth = tuple(map(float, thresholds or question.thresholds))
-    size = chosen_size(question, work, draws=draws, patients=patients)
-    psa = results(replace(question, patients=size.patients), size.draws, work)
-    with sets_progress(question_of(question, design), psa.draws) as advance:
-        reported = reports(psa, design, threads=work.threads, progress=advance)
+    with spread(work.cluster):
+        size = chosen_size(question, work, draws=draws, patients=patients)
+        psa = results(replace(question, patients=size.patients), size.draws, work)
+        with sets_progress(question_of(question, design), psa.draws) as advance:
+            reported = reports(psa, design, threads=work.threads, progress=advance)
     with steps_progress(len(design.sizes) + 1, "valuing the trial") as advance:
         return trial_analysis(psa, design, reported, worth, progress=advance)

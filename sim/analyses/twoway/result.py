@@ -13,8 +13,10 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.shared.arguments import (
+    Cluster,
     Option,
     Out,
+    Part,
     Patients,
     Seed,
     Threads,
@@ -39,7 +41,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.twoway import analysis
 from sim.analyses.twoway.analysis import Point, TwoWay
 from sim.economics.estimates import Estimate
@@ -250,10 +252,10 @@ def twoway(
     out: Out = None,
     resume: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> TwowayResult:
     """Run a two-way sensitivity analysis: the optimal strategy over a grid of two parameters.
-
-    All points are simulated in the same patients with common random numbers.
 
     Parameters
     ----------
@@ -266,7 +268,7 @@ def twoway(
     x_range, y_range
         Ends of the grid; by default those of the parameter's interval, of a fixed parameter 0 and
         twice its value.
-    threshold, strategy, patients, seed, out, resume, threads
+    threshold, strategy, patients, seed, out, resume, threads, cluster, part
         As for `tornado`.
 
     Raises
@@ -283,7 +285,7 @@ def twoway(
     [2, 2, 2, 2]
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     question = chosen.question
     posterior = fitted_draws(question)
     settings = {
@@ -294,7 +296,7 @@ def twoway(
         "strategy": strategy,
     }
     varied = _planned(question, settings, threads)
-    return TwowayResult(chosen, varied, varied.run(folder, resume=resume))
+    return TwowayResult(chosen, varied, varied.run(place))
 
 
 def _planned(

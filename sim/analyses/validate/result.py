@@ -22,8 +22,17 @@ from sim.analyses.psa.variance import (
     variance_by_status,
     variance_words,
 )
-from sim.analyses.shared.arguments import Option, Out, Threads, Whole, checked, rename_options
+from sim.analyses.shared.arguments import (
+    Cluster,
+    Option,
+    Out,
+    Threads,
+    Whole,
+    checked,
+    rename_options,
+)
 from sim.analyses.shared.result import Result, folder_of, written
+from sim.analyses.shared.work import spread
 from sim.errors import UserError
 from sim.evidence.validation import Prediction, bias, predict, usual_protocol
 from sim.layout.cells import NOTHING, estimate_json, estimate_of
@@ -477,6 +486,7 @@ def validate(
     draws: Annotated[int, Option("N", Whole(FEWEST_PREDICTIONS, MOST_PREDICTIONS))] = 300,
     out: Out = None,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> ValidateResult:
     """Predict the published endpoints of studies, or of all, with the fitted model.
 
@@ -491,7 +501,7 @@ def validate(
         Protocol of the fit, by default calibration/adult_rr.yaml.
     draws
         Draws of the posterior with which each cohort is simulated.
-    out, threads
+    out, threads, cluster
         As for `run`.
 
     Raises
@@ -507,14 +517,9 @@ def validate(
     """
     folder = folder_of(ValidateResult, out)
     path = usual_protocol() if protocol is None else Path(protocol)
-    found = predict(
-        studies,
-        path,
-        draws=draws,
-        threads=threads,
-        bar=patients_progress,
-    )
-    rests = None if studies else decision_rests_on(path, threads)
+    with spread(cluster):
+        found = predict(studies, path, draws=draws, threads=threads, bar=patients_progress)
+        rests = None if studies else decision_rests_on(path, threads)
     return written(ValidateResult(studies, found, rests), folder)
 
 

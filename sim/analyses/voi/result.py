@@ -20,6 +20,7 @@ from sim.analyses.psa.result import chosen_size
 from sim.analyses.shared.arguments import (
     TOP,
     Cached,
+    Cluster,
     Draws,
     Option,
     Out,
@@ -36,6 +37,7 @@ from sim.analyses.shared.result import StoredResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
 from sim.analyses.shared.text import print_notes
+from sim.analyses.shared.work import spread
 from sim.analyses.voi.analysis import CURVE as CURVE_TABLE
 from sim.analyses.voi.analysis import (
     Knowledge,
@@ -405,6 +407,7 @@ def voi(
     out: Out = None,
     cached: Cached = True,
     threads: Threads = None,
+    cluster: Cluster = None,
 ) -> VoiResult:
     """Estimate the value of information before a choice between the strategies of a scenario.
 
@@ -415,7 +418,7 @@ def voi(
     ----------
     scenario
         The question, or the path of its file; its own number of patients does not matter.
-    draws, patients, seed, cached, threads
+    draws, patients, seed, out, cached, threads, cluster
         As for `psa`.
     thresholds
         Currency per QALY; by default those of the scenario.
@@ -428,8 +431,6 @@ def voi(
         Years for which the choice is made, for the value to the population.
     top
         As for `tornado`.
-    out
-        As for `run`.
 
     Raises
     ------
@@ -448,7 +449,8 @@ def voi(
     folder = folder_of(VoiResult, out)
     population = _population(chosen.question, incidence, years)
     work = Work(threads, cached=cached, bar=patients_progress)
-    psa = _drawn(chosen.question, draws, patients, work)
+    with spread(cluster):
+        psa = _drawn(chosen.question, draws, patients, work)
     found = _valued(psa, thresholds or chosen.thresholds, groups or {})
     return written(VoiResult(chosen, found, population, top), folder)
 

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.shared.arguments import Out, Patients, Seed, Threads, Threshold, checked
+from sim.analyses.shared.arguments import (
+    Cluster,
+    Out,
+    Part,
+    Patients,
+    Seed,
+    Threads,
+    Threshold,
+    checked,
+)
 from sim.analyses.shared.outcomes import NMB, outcome_named
 from sim.analyses.shared.paired_runs import sets_to_simulate
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
@@ -29,7 +38,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import check_store
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.what_if import analysis
 from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
@@ -232,6 +241,8 @@ def what_if(
     out: Out = None,
     resume: bool = False,
     threads: Threads = None,
+    cluster: Cluster = None,
+    part: Part = None,
 ) -> WhatIfResult:
     """Run the what-ifs of a scenario side by side, each in the same patients.
 
@@ -246,7 +257,7 @@ def what_if(
         Currency per QALY, of the net benefit; by default the middle one of each perspective.
     patients
         Of each what-if; by default the scenario's number, at most 100,000.
-    seed, out, resume, threads
+    seed, out, resume, threads, cluster, part
         As for `tornado`.
 
     Raises
@@ -263,9 +274,9 @@ def what_if(
     'base'
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=SOME_SETS_PATIENTS)
-    folder = check_store(NAMES, out, resume=resume)
+    place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     matrix = _planned(chosen.question, threshold, threads)
-    return WhatIfResult(chosen, matrix, matrix.run(folder, resume=resume))
+    return WhatIfResult(chosen, matrix, matrix.run(place))
 
 
 def _planned(

@@ -148,6 +148,54 @@ def test_who_needs_a_bed_gets_it_or_leaves_the_list(rows):
     assert sum(table["left_by_relapse"].sum() for table in rows) > 0
 
 
+def test_slots_are_counted_where_they_are_limited(tmp_path):
+    """Four calendars of 40 patients a year: waits and cell therapies against the lives themselves."""
+    path = tmp_path / "slots.yaml"
+    path.write_text(
+        f"extends: {ROOT}/scenarios/car_t.yaml\n"
+        "capacity: {transplant_beds: 2, cell_therapy_slots: 2, window_years: 1}\n"
+        "parameters: {capacity.arrivals_per_year: 40}\n",
+        encoding="utf-8",
+    )
+    answer = capacity(path, beds="2", patients=1)
+    question = read_question(path, patients=1)
+    levels = answer.levels[answer.levels["beds"] == 2].set_index("strategy")
+    for strategy in question.model.strategies[2:]:
+        given, days, lost = [], [], []
+        for number in range(4):
+            visitors, free = (
+                simulate_hospital(
+                    question.model,
+                    strategy,
+                    hospital_of(question, beds),
+                    seed=1,
+                    first=number * 1_000_000,
+                    entries=arrivals(1, number * 1_000_000, 40.0, 3.0 * DAYS_PER_YEAR),
+                )
+                for beds in (2, UNLIMITED)
+            )
+            treated, all_treated = (
+                [
+                    wait.days
+                    for visitor in each
+                    for wait in visitor.waits
+                    if 1.0 <= visitor.entered_days / DAYS_PER_YEAR < 2.0
+                    and (wait.place, wait.end) == (Place.CELL_THERAPY_SLOT, End.TREATED)
+                ]
+                for each in (visitors, free)
+            )
+            given.append(len(treated))
+            lost.append(len(all_treated) - len(treated))
+            days.append(np.mean(treated) if treated else math.nan)
+        row = levels.loc[strategy.name]
+        assert row["cell_therapies_per_year"] == pytest.approx(np.mean(given))
+        assert row["cell_therapies_lost_per_year"] == pytest.approx(np.mean(lost))
+        assert row["slot_wait_days"] == pytest.approx(np.nanmean(days))
+        assert row["slots_in_use"] <= 2.0
+    assert "therapies" in str(answer)
+    assert "therapies" not in str(capacity(SMALL, beds="2", patients=1))
+
+
 # Estimates
 
 

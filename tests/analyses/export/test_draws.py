@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import sim
 from sim.analyses.export import draws as export_draws
 from sim.analyses.export.draws import FEWEST_VALUES, draw_tables, harmless
-from sim.analyses.export.result import SCRIPTS, names_of
+from sim.analyses.export.result import SCRIPTS, UNWRITTEN, names_of
 from sim.analyses.psa.acceptability import ceac
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
@@ -180,7 +180,7 @@ def test_noise_is_that_of_the_analysis_and_the_warning_gives_the_command(results
     shares = found.tables["noise"].set_index("quantity")["noise_share"]
     assert shares["qalys"] == gain.splits["qalys"].noise_share
     assert shares["nmb"].tolist() == [each.noise_share for each in gain.nmb.values()]
-    (warning,) = found.notes
+    warning, _ = found.notes
     assert "more than 10%" in warning
     assert f"--to voi --draws {DRAWS} --patients " in warning
 
@@ -198,7 +198,12 @@ def test_the_patients_of_the_command_leave_little_noise(results):
 def test_quiet_draws_give_no_warning():
     found = sim.export(MAIN, to="r", draws=30, patients=20_000, cached=False)
     assert found.tables["noise"]["noise_share"].max() < 0.1
-    assert found.notes == ()
+    assert found.notes == (UNWRITTEN,)
+
+
+def test_a_command_without_a_folder_says_that_nothing_is_written(results, tmp_path):
+    assert UNWRITTEN in said("--to", "excel", "--from", results).stderr
+    assert UNWRITTEN not in said("--to", "r", "--from", results, "--out", tmp_path).stderr
 
 
 def test_the_evpi_of_the_draws_is_above_that_without_noise(results):

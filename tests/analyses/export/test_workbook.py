@@ -261,4 +261,5 @@ def test_a_run_of_other_patients_than_the_base_case_is_refused(main, tmp_path):
     sim.psa(main.scenario, **SIZES, out=tmp_path, cached=False)
     sim.run(main.scenario.with_(patients=100), out=tmp_path)
     with pytest.raises(sim.UserError, match="other patients than the base case"):
-        sim.export(main.scenario, to="excel", from_=tmp_path, cached=False)
+        sim.export(main.scenario, to="excel", from_=tmp_path, out=tmp_path / "x", cached=False)
+    assert not (tmp_path / "x").exists()

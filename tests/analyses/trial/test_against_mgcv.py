@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 
 from sim import Scenario
+from sim.analyses.export.draws import draw_tables
+from sim.analyses.export.result import ExportResult
+from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
 from sim.analyses.trial.design import design_of, sizes_of
 from sim.analyses.trial.patients import reports
@@ -20,6 +23,7 @@ from sim.analyses.voi.analysis import perfect
 from sim.analyses.voi.information import evppi
 from tests.support.places import SCENARIOS
 
+MAIN = SCENARIOS / "first_salvage.yaml"
 THRESHOLD = 380_000.0
 DRAWS = 2000
 SCRIPT = """
@@ -53,17 +57,16 @@ def has_mgcv():
 def drawn():
     if not has_mgcv():
         pytest.skip("no Rscript with the package mgcv: install r-cran-mgcv")
-    question = Scenario.load(SCENARIOS / "first_salvage.yaml").with_(patients=100, seed=5).question
+    question = Scenario.load(MAIN).with_(patients=100, seed=5).question
     return run_psa(question, DRAWS, patients=400, base_patients=2)
 
 
 @pytest.fixture(scope="module")
 def folder(drawn, tmp_path_factory):
-    """The draws as analysts exchange them: a row a draw, a column a strategy, full precision."""
+    """The draws as they are exported: costs.csv and effects.csv, a row a draw."""
     folder = tmp_path_factory.mktemp("draws")
-    for name, column in (("costs", "cost"), ("effects", "qalys")):
-        table = pd.DataFrame(drawn.values(column), columns=drawn.strategies)
-        table.to_csv(folder / f"{name}.csv", index=False)
+    scenario = Scenario.load(MAIN).with_(patients=100, seed=drawn.question.seed)
+    ExportResult(scenario, "voi", draw_tables(answer(drawn))).write(folder)
     (folder / "voi.R").write_text(SCRIPT, encoding="utf-8")
     return folder
 
