@@ -5,11 +5,12 @@ switches off what the model does not have. All parameter sets move the same pati
 """
 
 import functools
+import itertools
 import math
 from pathlib import Path
 
 from bench.illness_death.parameters import DAYS_PER_MONTH, Estimate
-from sim.simulation.parameter_sets import run_batches
+from sim.simulation.parameter_sets import SetsJob, read_sets
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run as simulate
 from sim.simulation.tally import COST, QALY
@@ -103,5 +104,9 @@ def psa(sets, n, seed):
     """Simulate the same `n` patients under each parameter set."""
     wanted = (numbers(parameters) for parameters in sets)
     asked = question(n, seed)
-    batches = run_batches(asked, wanted, threads=1)
-    return [one for batch in batches for one in estimates(asked, batch.tally)]
+    job = SetsJob(asked, dict, lambda batch: estimates(asked, batch.tally))
+    return [
+        one
+        for batch in read_sets(job, zip(wanted, itertools.repeat(0)), threads=1)
+        for one in batch
+    ]
