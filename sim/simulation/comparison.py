@@ -72,7 +72,7 @@ def per_qaly(currency: str) -> str:
 MAY_DIFFER: Final = frozenset(
     {
         *("title", "description", "patients", "seed", "strategies", "comparator"),
-        *("subgroups", "what_ifs"),
+        *("subgroups", "what_ifs", "budget", "capacity"),
     }
 )
 """Keys that may differ between scenarios that are pooled; all others must be equal."""

@@ -26,6 +26,8 @@ OTHER = {
     "life_table": "uk_2017_2019",
     "subgroups": {"sex": True},
     "catalogue": [str(SUPPORT / "own_catalogue.yaml")],
+    "budget": {"first_year": 2026, "patients_per_year": 10, "uptake": {"blinatumomab": 0.5}},
+    "capacity": {"transplant_beds": 7},
     "what_ifs": {"whole_life": {"horizon_years": 20}},
 }
 """Another value of every key but the switches."""

@@ -42,6 +42,7 @@ def server(*arguments, folder=ROOT):
     """Start a program of Dask."""
     return subprocess.Popen(
         [sys.executable, "-m", *map(str, arguments)],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

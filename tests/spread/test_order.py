@@ -1,5 +1,8 @@
 """Work is spread in order: the same results for any number of threads, and no more than is needed."""
 
+import os
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -7,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.spread.order import in_order, tasks
+from sim.errors import UserError
+from sim.spread.order import in_order, over, tasks
+from tests.support.places import ROOT
 
 
 def squares(opened, worked):
@@ -73,3 +78,22 @@ def test_no_more_items_are_taken_than_are_in_work_or_waiting():
     # Three tasks of two items a thread, and the next of each thread.
     assert len(taken) <= 2 * 2 * (3 + 1)
     found.close()
+
+
+def test_dask_is_imported_only_when_it_is_asked_for():
+    code = (
+        "import sys, sim.analyses.psa.result, sim.simulation.core_run\n"
+        "assert 'distributed' not in set(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "sim.spread.cluster", raising=False)
+    with (
+        pytest.raises(UserError, match=r"--cluster: needs Dask: install blinsim\[cluster\]"),
+        over("tcp://127.0.0.1:9", dict),
+    ):
+        pass
