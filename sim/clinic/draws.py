@@ -280,7 +280,7 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
         Patients.IN_REMISSION, "goes on to consolidation", "no consolidation"
     ),
     RandomDraw.MAINTENANCE: Chance(
-        Patients.IN_REMISSION, "goes on to maintenance", "no maintenance", rare=True
+        Patients.IN_REMISSION, "goes on to maintenance", "no maintenance"
     ),
     RandomDraw.TRANSPLANT_ELIGIBILITY: Chance(
         Patients.CANDIDATES, "candidate for allo-HCT", "no candidate for allo-HCT"
@@ -310,9 +310,7 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
     RandomDraw.TRANSPLANT_DEATH: Chance(
         Patients.TRANSPLANTED, "early transplant death", "no early transplant death"
     ),
-    RandomDraw.TRANSPLANT_DEATH_TIME: Time(
-        Patients.TRANSPLANTED, "transplant death", Form.UNIFORM, rare=True
-    ),
+    RandomDraw.TRANSPLANT_DEATH_TIME: Time(Patients.TRANSPLANTED, "transplant death", Form.UNIFORM),
     RandomDraw.ACUTE_GVHD: Chance(Patients.TRANSPLANTED, "acute GVHD", "no acute GVHD"),
     RandomDraw.ACUTE_GVHD_ONSET: Time(Patients.TRANSPLANTED, "acute GVHD", Form.UNIFORM),
     RandomDraw.CHRONIC_GVHD: Chance(Patients.TRANSPLANTED, "chronic GVHD", "no chronic GVHD"),
@@ -332,9 +330,7 @@ DRAWS: Final[Mapping[RandomDraw, DrawFacts]] = {
     RandomDraw.NEUROTOXICITY: Grade("neurotoxicity"),
     RandomDraw.NEUROTOXICITY_ONSET: ONSET,
     RandomDraw.NEUROTOXICITY_DURATION: DURATION,
-    RandomDraw.SEIZURE: Chance(
-        Patients.WITH_TOXICITY, "with a seizure", "without a seizure", rare=True
-    ),
+    RandomDraw.SEIZURE: Chance(Patients.WITH_TOXICITY, "with a seizure", "without a seizure"),
     RandomDraw.HEPATOTOXICITY: Grade("hepatotoxicity"),
     RandomDraw.HEPATOTOXICITY_ONSET: ONSET,
     RandomDraw.HEPATOTOXICITY_DURATION: DURATION,

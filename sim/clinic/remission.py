@@ -116,19 +116,37 @@ def relapse_days(
     lognormal or Weibull with a median by MRD times the regimen's duration ratio. `time` is the uniform where S_u is lognormal, the
     standard exponential where it is Weibull.
     """
-    if mrd_negative:
-        cured, median_months = (
-            relapse.cured_probability_mrd_negative,
-            relapse.median_months_mrd_negative,
-        )
-    else:
-        cured, median_months = (
-            relapse.cured_probability_mrd_positive,
-            relapse.median_months_mrd_positive,
-        )
-    if hit(u_cure, shifted(cured, cured_log_odds_ratio)):
+    if is_cured(relapse, mrd_negative, u_cure, cured_log_odds_ratio):
         return NEVER
-    median_days = median_months * duration_ratio * DAYS_PER_MONTH
+    median = uncured_median_days(relapse, duration_ratio, mrd_negative)
+    return uncured_days(relapse, median, hazard_ratio, time)
+
+
+def is_cured(
+    relapse: Relapse, mrd_negative: bool, u_cure: float, cured_log_odds_ratio: float
+) -> bool:
+    """Return whether a remission is a cure, π by MRD and with the log odds ratio."""
+    cured = (
+        relapse.cured_probability_mrd_negative
+        if mrd_negative
+        else relapse.cured_probability_mrd_positive
+    )
+    return hit(u_cure, shifted(cured, cured_log_odds_ratio))
+
+
+def uncured_median_days(relapse: Relapse, duration_ratio: float, mrd_negative: bool) -> float:
+    """Return the median time to relapse of the uncured, by MRD, under a hazard ratio of 1."""
+    months = (
+        relapse.median_months_mrd_negative if mrd_negative else relapse.median_months_mrd_positive
+    )
+    return months * duration_ratio * DAYS_PER_MONTH
+
+
+def uncured_days(relapse: Relapse, median_days: float, hazard_ratio: float, time: float) -> float:
+    """Return days to relapse of the uncured: the median times a number that does not depend on it.
+
+    `time` as in `relapse_days`.
+    """
     if relapse.weibull:
         return weibull_hazard_of(time, median_days, relapse.shape, hazard_ratio)
     return lognormal_quantile(proportional_hazards(time, hazard_ratio), median_days, relapse.sigma)

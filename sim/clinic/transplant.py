@@ -107,13 +107,27 @@ def relapse_after_transplant_days(
     Mixture cure: ``S(t) = π + (1 − π) S_u(t)^HR``, π by MRD before transplant and with the log odds
     ratio, S_u lognormal.
     """
+    if is_cured_by_transplant(transplant, mrd_negative, u_cure, cured_log_odds_ratio):
+        return NEVER
+    return uncured_days_after_transplant(transplant, hazard_ratio, u_time)
+
+
+def is_cured_by_transplant(
+    transplant: Transplant, mrd_negative: bool, u_cure: float, cured_log_odds_ratio: float
+) -> bool:
+    """Return whether the transplant is a cure, π by MRD before it and with the log odds ratio."""
     cured = (
         transplant.cured_probability_mrd_negative
         if mrd_negative
         else transplant.cured_probability_mrd_positive
     )
-    if hit(u_cure, shifted(cured, cured_log_odds_ratio)):
-        return NEVER
+    return hit(u_cure, shifted(cured, cured_log_odds_ratio))
+
+
+def uncured_days_after_transplant(
+    transplant: Transplant, hazard_ratio: float, u_time: float
+) -> float:
+    """Return days from allo-HCT to relapse of the uncured."""
     return lognormal_quantile(
         proportional_hazards(u_time, hazard_ratio),
         transplant.relapse_median_months * DAYS_PER_MONTH,

@@ -51,6 +51,10 @@ DESK: Final = np.dtype(
         ("effects_known_at", np.float64),
         ("since_worth", np.float64),
         ("days_in_hospital", np.float64),
+        ("marks", np.int64, (BLOCK,)),
+        *((name, np.float64, (BLOCK,)) for name in ("deaths", "failures", "relapses")),
+        *((name, np.float64, (BLOCK,)) for name in ("hospital", "ends")),
+        ("bins", np.int64, (BLOCK,)),
         ("amounts", np.float64, (MOST_STRATEGIES, BLOCK, 2, WIDTH)),
         ("values", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
         ("squares", np.float64, (MOST_STRATEGIES, 2, WIDTH)),
@@ -61,8 +65,8 @@ DESK: Final = np.dtype(
     align=True,
 )
 """The clerk's desk (`sim.economics.posting.Desk`) with the discount factors of the present and of
-the beginning of the stay, amounts by strategy and patient of the block, undiscounted and
-discounted, and the sums of all patients so far (see `sim.simulation.tally`)."""
+the beginning of the stay, marks, times and days of the block's patients, their amounts by strategy,
+undiscounted and discounted, and the sums of all patients so far (see `sim.simulation.tally`)."""
 
 
 class Book(NamedTuple):

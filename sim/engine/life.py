@@ -23,9 +23,16 @@ from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.infusion import MOST_SEGMENTS
 from sim.clinic.mortality import LifeTable, background_death_days
 from sim.clinic.patient import Patient, salvage_line_at, salvage_lines_failed
+from sim.clinic.remission import (
+    cured_log_odds_ratio,
+    mrd_treatment_ratio,
+    relapse_days,
+    relapse_hazard_ratio,
+    waiting_days,
+)
 from sim.clinic.response import response_probability
 from sim.clinic.toxicity import Course, Toxicity, duration_days
-from sim.clinic.transplant import Complication
+from sim.clinic.transplant import Complication, relapse_after_transplant_days
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
 from sim.engine.streams import Luck
 
@@ -257,7 +264,7 @@ def _of_a_patient(life: Life) -> PatientLife:
     return life
 
 
-# Values that compiled code precomputes for the first line of a whole block of patients.
+# Values that compiled code precomputes for the first lines of a whole block of patients.
 
 
 def refractory_days(world: World, life: Life) -> float:
@@ -276,6 +283,47 @@ def relapsed_days(world: World, life: Life) -> float:
         hazard_ratio_now(world, life),
         draw_exponential(world, life, RandomDraw.SURVIVAL_AFTER_RELAPSE),
     )
+
+
+def relapse_days_now(world: World, life: Life, regimen: Regimen, mrd_negative: bool) -> float:
+    """Return days from a remission that begins now to relapse while its benefit lasts."""
+    rules, patient, line = world.rules.relapse, person(life), salvage_line_now(life)
+    return relapse_days(
+        rules,
+        regimen.duration_ratio,
+        relapse_hazard_ratio(rules, patient, salvage_line=line) * life.leukaemia_hazard_ratio,
+        mrd_negative,
+        draw(world, life, RandomDraw.CURE_IN_REMISSION),
+        draw_relapse(world, life),
+        cured_log_odds_ratio(rules, patient, salvage_line=line),
+    )
+
+
+def draw_relapse(world: World, life: Life) -> float:
+    """Draw the time to relapse in the form that `relapse_days` takes."""
+    if world.rules.relapse.weibull:
+        return draw_exponential(world, life, RandomDraw.RELAPSE_TIME)
+    return draw(world, life, RandomDraw.RELAPSE_TIME)
+
+
+def relapse_days_after_transplant(world: World, life: Life) -> float:
+    """Return days from a transplant now to relapse."""
+    rules, remission, line = world.rules.transplant, world.rules.relapse, salvage_line_now(life)
+    return relapse_after_transplant_days(
+        rules,
+        rules.study_hazard_ratio
+        * mrd_treatment_ratio(remission, line)
+        * life.leukaemia_hazard_ratio,
+        life.mrd_negative,
+        draw(world, life, RandomDraw.CURE_AFTER_TRANSPLANT),
+        draw(world, life, RandomDraw.RELAPSE_AFTER_TRANSPLANT),
+        cured_log_odds_ratio(remission, person(life), salvage_line=line),
+    )
+
+
+def transplant_wait_days(world: World, life: Life) -> float:
+    """Return a candidate's days from remission to allo-HCT."""
+    return waiting_days(world.rules.candidacy, draw_normal(world, life, RandomDraw.TRANSPLANT_TIME))
 
 
 def response_chance(world: World, life: Life, regimen: Regimen) -> float:

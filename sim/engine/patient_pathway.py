@@ -36,12 +36,7 @@ from sim.clinic.draws import RandomDraw
 from sim.clinic.events import EventKind
 from sim.clinic.remission import (
     candidate_probability,
-    cured_log_odds_ratio,
     death_in_remission_days,
-    mrd_treatment_ratio,
-    relapse_days,
-    relapse_hazard_ratio,
-    waiting_days,
     with_fading_benefit,
     without_further_benefit,
 )
@@ -52,7 +47,6 @@ from sim.clinic.transplant import (
     chronic_gvhd_day,
     early_death_days,
     late_death_days,
-    relapse_after_transplant_days,
     vod,
 )
 from sim.clinic.units import NEVER
@@ -69,16 +63,18 @@ from sim.engine.life import (
     background_death_at_entry,
     draw,
     draw_exponential,
-    draw_normal,
     fit_for_another_line,
     happens,
     next_clock,
     person,
     plan,
     refractory_days,
+    relapse_days_after_transplant,
+    relapse_days_now,
     relapsed_days,
     response_chance,
     salvage_line_now,
+    transplant_wait_days,
     write,
 )
 
@@ -359,16 +355,7 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
     life.phase = Phase.CONSOLIDATION
     life.mrd_negative = mrd_negative
     life.remission_from = life.now
-    life.relapse_days = relapse_days(
-        rules.relapse,
-        regimen.duration_ratio,
-        relapse_hazard_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life))
-        * life.leukaemia_hazard_ratio,
-        mrd_negative,
-        draw(world, life, RandomDraw.CURE_IN_REMISSION),
-        draw_relapse(world, life),
-        cured_log_odds_ratio(rules.relapse, person(life), salvage_line=salvage_line_now(life)),
-    )
+    life.relapse_days = relapse_days_now(world, life, regimen, mrd_negative)
     if regimen.remaining_ratio < 1.0 and rules.benefit_fades_from_days < NEVER:
         life.relapse_days = with_fading_benefit(
             life.relapse_days,
@@ -388,13 +375,6 @@ def begin_remission(world: World, life: Life, mrd_negative: bool) -> None:
     plan_cycle(world, life)
 
 
-def draw_relapse(world: World, life: Life) -> float:
-    """Draw the time to relapse in the form that `relapse_days` takes."""
-    if world.rules.relapse.weibull:
-        return draw_exponential(world, life, RandomDraw.RELAPSE_TIME)
-    return draw(world, life, RandomDraw.RELAPSE_TIME)
-
-
 def days_to_transplant(world: World, life: Life, regimen: Regimen) -> float:
     """Draw days from remission to allo-HCT; never for a patient who is no candidate."""
     rules = world.rules
@@ -408,7 +388,7 @@ def days_to_transplant(world: World, life: Life, regimen: Regimen) -> float:
     )
     if not happens(world, life, RandomDraw.TRANSPLANT_ELIGIBILITY, candidate):
         return NEVER
-    return waiting_days(rules.candidacy, draw_normal(world, life, RandomDraw.TRANSPLANT_TIME))
+    return transplant_wait_days(world, life)
 
 
 def cycles_in_remission(world: World, life: Life, regimen: Regimen) -> int:
@@ -497,19 +477,8 @@ def undergo_transplant(world: World, life: Life) -> None:
         life.clocks[Clock.TRANSPLANT_DEATH] = life.now + early
     elif late <= world.rules.survivor_threshold_days:
         life.clocks[Clock.TRANSPLANT_DEATH] = life.now + late
-    remission, line = world.rules.relapse, salvage_line_now(life)
     life.clocks[Clock.RELAPSE] = life.now + relapse_or_cure(
-        world,
-        relapse_after_transplant_days(
-            rules,
-            rules.study_hazard_ratio
-            * mrd_treatment_ratio(remission, line)
-            * life.leukaemia_hazard_ratio,
-            life.mrd_negative,
-            draw(world, life, RandomDraw.CURE_AFTER_TRANSPLANT),
-            draw(world, life, RandomDraw.RELAPSE_AFTER_TRANSPLANT),
-            cured_log_odds_ratio(remission, person(life), salvage_line=line),
-        ),
+        world, relapse_days_after_transplant(world, life)
     )
     draw_complications(world, life, has_vod)
     plan_complication(world, life)

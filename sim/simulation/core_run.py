@@ -22,11 +22,12 @@ from sim.economics.clerk import keep_book
 from sim.economics.posting_compiled import DESK, WIDTH, Book
 from sim.economics.price_records import tariff
 from sim.economics.prices import InjectedDrug
-from sim.engine.compiled.compiler import first_compilation, kernel
+from sim.engine.compiled.compiler import called, first_compilation, kernel
 from sim.engine.compiled.core import keys_for
 from sim.engine.compiled.draws import draw_ahead
 from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, TRAITS, new_body
+from sim.engine.compiled.needless import find_needless
 from sim.engine.compiled.precompute import precompute_block
 from sim.engine.compiled.records import Records, records
 from sim.engine.model import GivenRows, World, named_regimens
@@ -81,6 +82,7 @@ RESPONSE_MARK: Final = 1
 ABREAST: Final = 4
 
 
+@called
 def lay_out(desk: Data, sums: Sums, k: int) -> None:
     """Put the sums of the parameter set `k` on the desk."""
     for s in range(sums.products.shape[1]):
@@ -93,6 +95,7 @@ def lay_out(desk: Data, sums: Sums, k: int) -> None:
         desk.products[s] = sums.products[k, s]
 
 
+@called
 def put_away(desk: Data, sums: Sums, k: int) -> None:
     """Take the sums of the parameter set `k` from the desk."""
     for s in range(sums.products.shape[1]):
@@ -119,6 +122,7 @@ def close_accounts(desk: Data, s: int, column: int) -> None:
         amounts[VALUES - 1] = amounts[CATEGORY_COLUMNS - 1]
 
 
+@called
 def count_amounts(desk: Data, strategies: int, comparator: int, block: int) -> None:
     """Add the amounts of the block's patients, and their differences, to the sums."""
     for s in range(strategies):
@@ -175,22 +179,45 @@ def count_products(desk: Data, s: int, comparator: int, block: int) -> None:
     desk.products[s] = total
 
 
-def count_outcome(counts: Counts, k: int, s: int, outcome: Data) -> None:
-    """Count the outcome of the patient under a strategy."""
-    marks = outcome.marks
-    if marks != 0:
-        for flag in range(FLAGS):
-            counts.flags[k, s, flag] += (marks >> flag) & 1
+def count_outcome(counts: Counts, k: int, s: int, desk: Data, column: int, outcome: Data) -> None:
+    """Count the outcome of the patient under a strategy; flags and times follow for the block."""
     cause = outcome.cause
     counts.causes[k, s, CAUSES if cause == ALIVE else cause] += 1
     counts.cycles[k, s, min(outcome.cycles, MOST_CYCLES - 1)] += 1
-    counts.deaths[k, s, bin_of(outcome.death_days)] += 1
-    if marks & RESPONSE_MARK != 0:
-        failure = min(outcome.relapse_days, outcome.death_days)
-        counts.failures[k, s, bin_of(failure)] += 1
-        counts.relapses[k, s, bin_of(failure - outcome.remission_days)] += 1
-    else:
-        counts.failures[k, s, 0] += 1
+    failure = min(outcome.relapse_days, outcome.death_days)
+    responded = outcome.marks & RESPONSE_MARK != 0
+    desk.marks[column] = outcome.marks
+    desk.deaths[column] = outcome.death_days
+    desk.failures[column] = failure if responded else 0.0
+    desk.relapses[column] = failure - outcome.remission_days if responded else 0.0
+    desk.hospital[column] = desk.days_in_hospital
+    desk.ends[column] = desk.end
+
+
+@called
+def count_block(counts: Counts, k: int, s: int, desk: Data, block: int) -> None:
+    """Count flags and times of the block's patients, and those whose amounts cannot be."""
+    for flag in range(FLAGS):
+        total = 0
+        for column in range(block):
+            total += (desk.marks[column] >> flag) & 1
+        counts.flags[k, s, flag] += total
+    count_times(counts.deaths[k, s], desk, desk.deaths, block)
+    count_times(counts.failures[k, s], desk, desk.failures, block)
+    count_times(counts.relapses[k, s], desk, desk.relapses, block)
+    for column in range(block):
+        # Without remission there is no time from it.
+        counts.relapses[k, s, 0] -= 1 - (desk.marks[column] & RESPONSE_MARK)
+        if is_impossible(desk.amounts[s, column], desk.hospital[column], desk.ends[column]):
+            counts.impossible[k, s] += 1
+
+
+def count_times(counted: Data, desk: Data, times: Data, block: int) -> None:
+    """Count the times of a block's patients in their bins."""
+    for column in range(block):
+        desk.bins[column] = bin_of(times[column])
+    for column in range(block):
+        counted[desk.bins[column]] += 1
 
 
 def count_observed(observables: Data, counts: Counts, k: int, s: int, body: Data) -> None:
@@ -201,12 +228,6 @@ def count_observed(observables: Data, counts: Counts, k: int, s: int, body: Data
         )
         baseline = baseline_bits(person(body))
         count_observables(observables, observed, k, s, body.outcome, baseline)
-
-
-def count_impossible(counts: Counts, k: int, s: int, desk: Data, column: int) -> None:
-    """Count the patient if amounts under the strategy cannot be."""
-    if is_impossible(desk.amounts[s, column], desk.days_in_hospital, desk.end):
-        counts.impossible[k, s] += 1
 
 
 def store_outcome(outcome: Data, row: Data) -> None:
@@ -230,10 +251,6 @@ def store_amounts(desk: Data, s: int, column: int, amounts: Data) -> None:
     for kind in range(2):
         for category in range(CATEGORY_COLUMNS):
             amounts[kind, category] = desk.amounts[s, column, kind, category]
-
-
-ONCE_A_BLOCK: Final = (draw_ahead, precompute_block, lay_out, count_amounts, put_away)
-"""Called once for a block of patients, and compiled as separate functions."""
 
 
 class Sets(NamedTuple):
@@ -275,8 +292,16 @@ def draw_for_set(
     same_as_before = k > 0 and firsts[k] == firsts[k - 1]
     shared = same_as_before or (k + 1 < firsts.shape[0] and firsts[k] == firsts[k + 1])
     if not same_as_before:
-        draw_ahead(seed, firsts[k] + done, block, keys, body.drawn, shared)
+        draw_ahead(seed, firsts[k] + done, block, keys, body, shared)
     return shared
+
+
+def leave_out_needless(sets: Sets, observables: Data, keys: Data, body: Data) -> None:
+    """Leave out the draws that no parameter set needs."""
+    aged = False
+    for k in range(len(sets.tariffs)):
+        aged = aged or sets.tariffs[k].capped
+    find_needless(sets.rules, sets.regimens, aged, len(observables) > 0, keys, body)
 
 
 def take_given(body: Data, given: Data, k: int, done: int, block: int) -> None:
@@ -311,6 +336,7 @@ def run_unit(
     are stored when there are arrays for them.
     """
     body, desk = room.bodies[0], room.desks[0]
+    leave_out_needless(sets, observables, keys, body)
     done = 0
     while done < count:
         block = min(most, count - done)
@@ -320,10 +346,10 @@ def run_unit(
             world = World(sets.rules[k], sets.regimens[k], plans, life_table, seed)
             precompute_block(world, body, keys, firsts[k] + done, block, shared)
             lay_out(desk, sums, k)
-            for column in range(block):
-                body.number = firsts[k] + done + column
-                body.column = column
-                for s in range(plans.shape[0]):
+            for s in range(plans.shape[0]):
+                for column in range(block):
+                    body.number = firsts[k] + done + column
+                    body.column = column
                     live(world, body, s)
                     book: Data = Book(
                         sets.tariffs[k],
@@ -336,12 +362,12 @@ def run_unit(
                     )
                     keep_book(book, person(body), body.log[: body.events])
                     close_accounts(desk, s, column)
-                    count_outcome(counts, k, s, body.outcome)
-                    count_impossible(counts, k, s, desk, column)
+                    count_outcome(counts, k, s, desk, column, body.outcome)
                     count_observed(observables, counts, k, s, body)
                     if kept.rows.shape[0] > 0:
                         store_outcome(body.outcome, kept.rows[k, done + column, s])
                         store_amounts(desk, s, column, kept.amounts[k, done + column, s])
+                count_block(counts, k, s, desk, block)
             count_amounts(desk, plans.shape[0], comparator, block)
             put_away(desk, sums, k)
         done += block
@@ -350,7 +376,7 @@ def run_unit(
 @cache
 def unit_kernel() -> Data:
     """Return the compiled loop over a unit."""
-    return kernel(run_unit, called=ONCE_A_BLOCK)
+    return kernel(run_unit)
 
 
 UNITS_AHEAD: Final = 4

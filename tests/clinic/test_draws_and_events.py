@@ -44,11 +44,8 @@ FORMS = {
     },
 }
 RARE = {
-    RandomDraw.MAINTENANCE,
     RandomDraw.CELL_MANUFACTURE,
     RandomDraw.FIT_FOR_CELLS,
-    RandomDraw.TRANSPLANT_DEATH_TIME,
-    RandomDraw.SEIZURE,
 }
 """Made on demand in compiled code; all others must be there when they are needed."""
 WITHIN_A_CYCLE = {

@@ -20,7 +20,6 @@ SEEDS = [0, 1, 2**32, 2**64 - 1]
 PRECOMPUTED = {
     RandomDraw.RESPONSE,
     RandomDraw.REFRACTORY_SURVIVAL,
-    RandomDraw.SURVIVAL_AFTER_RELAPSE,
 }
 """In the first line these are read for whole blocks, and must be among the draws made ahead."""
 FIRSTS = [0, 2**32 - 12_345, 2**40 + 7]

@@ -178,12 +178,12 @@ def test_engines_agree_when_nobody_is_treated_and_some_have_mrd_only(
 
 def test_a_broken_rule_in_one_engine_is_noticed(monkeypatch):
     """The pathway as SimPy runs it, with a relapse a day later than in the compiled one."""
-    from sim.engine import patient_pathway
+    from sim.engine import life
 
     question = ask(SCENARIOS[0], patients=60)
     assert_same_logs(question, 1)
-    original = patient_pathway.relapse_days
-    monkeypatch.setattr(patient_pathway, "relapse_days", lambda *a: original(*a) + 1.0)
+    original = life.relapse_days
+    monkeypatch.setattr(life, "relapse_days", lambda *a: original(*a) + 1.0)
     with pytest.raises(AssertionError, match="patient"):
         assert_same_logs(question, 60)
 

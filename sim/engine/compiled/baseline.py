@@ -22,7 +22,7 @@ def write_baselines(
 ) -> None:
     """Draw the baseline of the `count` patients from `first` on into the rows."""
     body = bodies[0]
-    draw_ahead(world.seed, first, count, keys, body.drawn, True)
+    draw_ahead(world.seed, first, count, keys, body, True)
     precompute_baseline(world, body, count)
     for trait in range(TRAITS):
         for column in range(count):

@@ -33,7 +33,7 @@ import sys
 import time
 import types
 from collections import namedtuple
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, IntEnum
 from functools import cache, partial
@@ -229,6 +229,20 @@ COMPILED_FORMS: Final[dict[Callable[..., Any], Callable[..., Data]]] = {}
 """The compiled form of each Python function that has one; also where numba is switched off."""
 
 
+CALLED: Final[set[Callable[..., Any]]] = set()
+"""Functions that stay functions in compiled code: rare or large ones, which it calls."""
+
+
+def called(function: Function) -> Function:
+    """Let compiled code call a function instead of inlining it at each of its places.
+
+    A rare call costs nothing, while many copies of a large function take long to compile and crowd
+    what runs often out of the fastest memory.
+    """
+    CALLED.add(function)
+    return function
+
+
 def compiled_form_of(function: Callable[..., Any]) -> Callable[[Function], Function]:
     """Register the decorated function as the form of `function` in compiled code."""
 
@@ -240,39 +254,31 @@ def compiled_form_of(function: Callable[..., Any]) -> Callable[[Function], Funct
 
 
 @cache
-def compiled(function: Callable[..., Data], *, inline: bool = True) -> Data:
+def compiled(function: Callable[..., Data]) -> Data:
     """Return the compiled form of a function of this package and of all that it calls.
 
-    It becomes part of its callers unless `inline` is false.
+    It becomes part of its callers unless it is one of those that are `called`.
     """
     copy = _copy(function)
     _use_compiled_calls(copy, function)
     if _configuration.DISABLE_JIT:
         return copy
-    return _compile(**_HELPER, forceinline=inline)(copy)
+    return _compile(**_HELPER, forceinline=function not in CALLED)(copy)
 
 
-def kernel(function: Callable[..., Data], called: Collection[Callable[..., Data]] = ()) -> Data:
-    """Return the compiled form of an entry point; its machine code is cached.
-
-    Its callees are inlined, but for the functions `called`: a rare call costs nothing, and one very
-    large function takes very long to compile.
-    """
+def kernel(function: Callable[..., Data]) -> Data:
+    """Return the compiled form of an entry point; its machine code is cached."""
     copy = _copy(function)
     if _configuration.DISABLE_JIT:
-        _use_compiled_calls(copy, function, called)
+        _use_compiled_calls(copy, function)
         return copy
     entry = _compile(**_ENTRY)(copy)
     # Machine code from the cache holds its callees; to make numba's form of each takes a while.
-    use_cached_code(entry, use_cache_folder(), partial(_use_compiled_calls, copy, function, called))
+    use_cached_code(entry, use_cache_folder(), partial(_use_compiled_calls, copy, function))
     return entry
 
 
-def _use_compiled_calls(
-    copy: Callable[..., Data],
-    function: Callable[..., Data],
-    called: Collection[Callable[..., Data]] = (),
-) -> None:
+def _use_compiled_calls(copy: Callable[..., Data], function: Callable[..., Data]) -> None:
     """Put the compiled form of each function that `function` calls into its copy."""
     names = copy.__globals__
     for name in _globals_read(function.__code__):
@@ -282,7 +288,7 @@ def _use_compiled_calls(
             continue
         form = _form_of(value, function)
         if isinstance(form, types.FunctionType) and form.__module__.startswith("sim."):
-            names[name] = compiled(form, inline=value not in called)
+            names[name] = compiled(form)
 
 
 def _copy(function: Callable[..., Data]) -> Callable[..., Data]:

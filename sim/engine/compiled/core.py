@@ -15,7 +15,7 @@ import numpy as np
 from sim.clinic.events import Event, EventKind
 from sim.clinic.patient import Patient
 from sim.engine.compiled.compiler import kernel
-from sim.engine.compiled.draw_plan import keys_ahead
+from sim.engine.compiled.draw_plan import LINES_AHEAD, keys_ahead
 from sim.engine.compiled.draws import draw_ahead
 from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, new_body
@@ -29,18 +29,22 @@ from sim.engine.values import Data
 def keys_for(model: Model, *, dosed_by_size: bool = True) -> Data:
     """Return the keys of the draws that are made ahead for patients of the model."""
     treated = [bool(strategy.regimens) for strategy in model.strategies]
+    lines = max(
+        len(each.regimens) if each.later is None else LINES_AHEAD for each in model.strategies
+    )
     return keys_ahead(
         model.settings,
         treated=any(treated),
         untreated=not all(treated),
         dosed_by_size=dosed_by_size,
+        lines=lines,
     )
 
 
 def prepare_block(world: Data, bodies: Data, keys: Data, first: int, count: int) -> None:
     """Draw the `count` patients from `first` on, and precompute the values most of them need."""
     body = bodies[0]
-    draw_ahead(world.seed, first, count, keys, body.drawn, False)
+    draw_ahead(world.seed, first, count, keys, body, False)
     precompute_block(world, body, keys, first, count, False)
 
 

@@ -18,6 +18,8 @@ from sim.engine.model import Settings
 from sim.engine.values import Data
 
 CYCLES_AHEAD: Final = 5
+TOXIC_CYCLES_AHEAD: Final = 2
+"""Cycles of the first line of which also onset and duration of toxicities are drawn ahead."""
 LATER_CYCLES: Final = tuple(range(1, CYCLES_AHEAD))
 LINES_AHEAD: Final = 3
 PLACES: Final = CYCLES_AHEAD + LINES_AHEAD - 1
@@ -59,9 +61,20 @@ _IN_NEXT_LINE: Final = (
     RandomDraw.REFRACTORY_SURVIVAL,
 )
 """Most patients fail, and these draws are made for nearly every one who does."""
+_RESPONDING_IN_NEXT_LINE: Final = (
+    RandomDraw.RESPONSE_CYCLE,
+    RandomDraw.SURVIVAL_AFTER_RELAPSE,
+    *sorted(_IF_RESPONDING),
+)
+_WITH_TOXICITY: Final = _draws(Patients.WITH_TOXICITY)
 _LATER: Final = (
     *((grade, 0, cycle) for cycle in LATER_CYCLES for grade in _draws(Patients.IN_CYCLE)),
-    *((decision, line, 0) for line in range(1, LINES_AHEAD) for decision in _IN_NEXT_LINE),
+    *((draw, 0, cycle) for cycle in range(1, TOXIC_CYCLES_AHEAD) for draw in _WITH_TOXICITY),
+    *(
+        (decision, line, 0)
+        for line in range(1, LINES_AHEAD)
+        for decision in (*_IN_NEXT_LINE, *_RESPONDING_IN_NEXT_LINE)
+    ),
 )
 """Draws made ahead beyond the first occurrence: random draw, line, cycle."""
 ROWS: Final = DECISIONS + len(_LATER)
@@ -73,22 +86,27 @@ NORMAL: Final = int(Form.NORMAL)
 
 EVERYONE: Final = 0
 RESPONDERS: Final = 1
-WITH_TOXICITY: Final = 2
-"""From here on: the patients with a kind of toxicity in the first cycle."""
-LATER: Final = WITH_TOXICITY + len(_KINDS) - 1
+"""Plus the number of a line: the patients who may respond to it."""
+WITH_TOXICITY: Final = RESPONDERS + LINES_AHEAD
+"""From here on, cycle by cycle: the patients with a kind of toxicity in the cycle."""
+LATER: Final = WITH_TOXICITY + TOXIC_CYCLES_AHEAD * len(_KINDS) - 1
 """Plus the number of a later cycle: the patients who may be given it."""
-GROUPS: Final = LATER + CYCLES_AHEAD
 _SIZE: Final = (RandomDraw.WEIGHT, RandomDraw.HEIGHT)
 
 
 def keys_ahead(
-    settings: Settings, *, treated: bool, untreated: bool, dosed_by_size: bool = True
+    settings: Settings,
+    *,
+    treated: bool,
+    untreated: bool,
+    dosed_by_size: bool = True,
+    lines: int = LINES_AHEAD,
 ) -> Data:
     """Return the draws to make ahead: (decision, occurrence, row, form, group), a row a draw.
 
     Draws that a scenario cannot need are left out: toxicity and transplant when they are switched
-    off, lines of treatment unless some strategy has one (`treated`), weight and height when no
-    dose depends on them. Every draw of a first occurrence must be here unless it is rare; rare
+    off, lines of treatment unless some strategy has one (`treated`) or so many (`lines`), weight and
+    height when no dose depends on them. Every draw of a first occurrence must be here unless it is rare; rare
     draws and later occurrences are made on demand.
     """
     wanted = [
@@ -109,7 +127,9 @@ def keys_ahead(
     wanted += [
         (decision, line, cycle)
         for decision, line, cycle in _LATER
-        if line > 0 or (treated and settings.toxicity)
+        if (line > 0 or (treated and settings.toxicity))
+        and line < lines
+        and (settings.transplant or decision not in _AT_TRANSPLANT)
     ]
     forms = {decision: int(facts.form) for decision, facts in DRAWS.items()}
     if settings.weibull_relapse:
@@ -139,13 +159,15 @@ def keys_at_entry() -> Data:
 
 def _group(decision: RandomDraw, line: int, cycle: int) -> int:
     """Return the group of patients for which a draw is made ahead."""
+    for place, kind in enumerate(_KINDS):
+        if decision in (ONSET_DECISION[kind], DURATION_DECISION[kind]) or (
+            decision == RandomDraw.SEIZURE and kind == Toxicity.NEUROTOXICITY
+        ):
+            return WITH_TOXICITY + cycle * len(_KINDS) + place
     if cycle > 0:
         return LATER + cycle
     if line > 0:
-        return EVERYONE
-    for place, kind in enumerate(_KINDS):
-        if decision in (ONSET_DECISION[kind], DURATION_DECISION[kind]):
-            return WITH_TOXICITY + place
+        return EVERYONE if decision in _IN_NEXT_LINE else RESPONDERS + line
     return RESPONDERS if decision in _IF_RESPONDING else EVERYONE
 
 

@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
-from sim.clinic.arithmetic import normal_quantile
+from sim.clinic.arithmetic import NOT_A_NUMBER, normal_quantile
 from sim.clinic.distributions import standard_exponential
-from sim.engine.compiled.compiler import unit_number
+from sim.engine.compiled.compiler import called, unit_number
 from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL
 from sim.engine.values import Data
 
@@ -70,24 +70,25 @@ def keyed_uniform(seed: Data, number: Data, decision: Data, repeat: Data) -> flo
     return unit_number(((a << WORD) | b) >> UNUSED_BITS)
 
 
+@called
 def draw_ahead(
-    seed: Data, first: int, count: int, keys: Data, drawn: Data, everything: bool
+    seed: Data, first: int, count: int, keys: Data, body: Data, everything: bool
 ) -> None:
-    """Fill ``drawn[row, column]`` for the `count` patients from `first` on.
+    """Fill ``body.drawn[row, column]`` for the `count` patients from `first` on.
 
-    Unless `everything` is wanted for everyone, only the draws that everyone needs: those of the
+    Needless draws are left out. Unless `everything` is wanted for everyone, only the draws that everyone needs: those of the
     other groups are made by `draw_listed`.
     """
     for i in range(keys.shape[0]):
-        if everything or keys[i, 4] == EVERYONE:
-            draw_key(seed, first, count, keys[i], drawn)
+        if (everything or keys[i, 4] == EVERYONE) and body.needless[keys[i, 0]] == 0:
+            draw_key(seed, first, count, keys[i], body.drawn)
 
 
-def draw_group(seed: Data, first: int, count: int, keys: Data, drawn: Data, group: int) -> None:
+def draw_group(seed: Data, first: int, count: int, keys: Data, body: Data, group: int) -> None:
     """Fill the rows of one group for everyone."""
     for i in range(keys.shape[0]):
-        if keys[i, 4] == group:
-            draw_key(seed, first, count, keys[i], drawn)
+        if keys[i, 4] == group and body.needless[keys[i, 0]] == 0:
+            draw_key(seed, first, count, keys[i], body.drawn)
 
 
 def draw_key(seed: Data, first: int, count: int, key: Data, drawn: Data) -> None:
@@ -100,17 +101,20 @@ def draw_key(seed: Data, first: int, count: int, key: Data, drawn: Data) -> None
 
 
 def draw_listed(
-    seed: Data, first: int, keys: Data, group: int, listed: Data, count: int, body: Data
+    seed: Data, first: int, patients: int, keys: Data, group: int, count: int, body: Data
 ) -> None:
-    """Fill the rows of a group in the `count` columns that are listed."""
-    scratch = body.scratch
+    """Fill the rows of a group in the `count` columns, of so many patients, that are listed."""
+    scratch, listed = body.scratch, body.listed
     for i in range(keys.shape[0]):
-        if keys[i, 4] == group:
+        if keys[i, 4] == group and body.needless[keys[i, 0]] == 0:
             decision, repeat = keys[i, 0], keys[i, 1]
             for j in range(count):
                 scratch[j] = keyed_uniform(seed, first + listed[j], decision, repeat)
             transform(scratch, count, keys[i, 3])
             row = body.drawn[keys[i, 2]]
+            # A draw that was not made is not a number.
+            for column in range(patients):
+                row[column] = NOT_A_NUMBER
             for j in range(count):
                 row[listed[j]] = scratch[j]
 

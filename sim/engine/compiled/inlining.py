@@ -54,6 +54,9 @@ class _Lowering(NativeLowering):  # type: ignore[misc]
         state.flags.no_compile = True
         super().run_pass(state)
         lowered = state["cr"]
+        if not state.flags.forceinline:
+            name = lowered.fndesc.llvm_func_name
+            state.library._final_module.get_function(name).add_function_attribute("noinline")
         # The dispatcher wants a function as the name of an overload; nobody calls it.
         name = _dynfunc.make_function(
             lowered.fndesc.lookup_module(),

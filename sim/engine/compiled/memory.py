@@ -14,7 +14,15 @@ import numpy as np
 
 from sim.clinic.patient import EntryDraws, Patient
 from sim.clinic.toxicity import Toxicity
-from sim.engine.compiled.draw_plan import CYCLES_AHEAD, DECISIONS, PLACES, ROWS, rows_ahead
+from sim.engine.compiled.draw_plan import (
+    CYCLES_AHEAD,
+    DECISIONS,
+    LINES_AHEAD,
+    PLACES,
+    ROWS,
+    TOXIC_CYCLES_AHEAD,
+    rows_ahead,
+)
 from sim.engine.compiled.records import NUMBERS, Records
 from sim.engine.life import FILLED_FIRST, Life
 from sim.engine.outcomes import Noted
@@ -22,6 +30,8 @@ from sim.engine.values import Data
 
 BLOCK: Final = 256
 """Patients whose draws are made at once; results do not depend on it."""
+ABREAST: Final = 32
+"""Lists are filled up to a multiple of this: loops over them take so many columns at once."""
 COLUMNS: Final = BLOCK + 8
 """A few are never used: draws of one patient a power of two apart would share a cache line."""
 MOST_STRATEGIES: Final = 20
@@ -46,9 +56,15 @@ MRD_ONLY: Final = _TRAITS.index("mrd_only")
 TRAITS: Final = len(_TRAITS)
 BACKGROUND_DEATH_DAYS: Final = TRAITS
 REFRACTORY_DAYS: Final = TRAITS + 1
-RELAPSED_DAYS: Final = TRAITS + 2
-PEOPLE_ROWS: Final = TRAITS + 3
-"""Rows of a block's patients: baseline, then times that depend on nothing else."""
+RELAPSED_DAYS: Final = REFRACTORY_DAYS + LINES_AHEAD
+RELAPSE_MULTIPLE: Final = RELAPSED_DAYS + LINES_AHEAD
+AFTER_TRANSPLANT: Final = RELAPSE_MULTIPLE + LINES_AHEAD
+TRANSPLANT_WAIT: Final = AFTER_TRANSPLANT + LINES_AHEAD
+PEOPLE_ROWS: Final = TRANSPLANT_WAIT + LINES_AHEAD
+"""Rows of a block's patients: baseline, then times that depend on nothing else, line by line.
+
+Time to relapse is a multiple of its median. What was not computed is not a number.
+"""
 
 EVENT: Final = np.dtype(
     [
@@ -96,16 +112,18 @@ OTHER: Final = np.dtype(
         ("events", np.int64),
         ("outcome", OUTCOME),
         ("rows", np.int64, (DECISIONS, PLACES)),
+        ("needless", np.int64, (DECISIONS,)),
         ("drawn", np.float64, (ROWS, COLUMNS)),
         ("people", np.float64, (PEOPLE_ROWS, COLUMNS)),
         ("given", np.float64, (TRAITS, COLUMNS)),
-        ("chances", np.float64, (MOST_STRATEGIES, COLUMNS)),
+        ("chances", np.float64, (MOST_STRATEGIES * LINES_AHEAD, COLUMNS)),
         ("occurring", np.int64, (MOST_STRATEGIES * CYCLES_AHEAD, COLUMNS)),
         ("intervals", np.int64, (COLUMNS,)),
-        ("occurring_first", np.int64, (COLUMNS,)),
-        ("durations", np.float64, (MOST_KINDS, COLUMNS)),
+        ("occurring_any", np.int64, (TOXIC_CYCLES_AHEAD, COLUMNS)),
+        ("durations", np.float64, (TOXIC_CYCLES_AHEAD * MOST_KINDS, COLUMNS)),
         ("listed", np.int64, (COLUMNS,)),
         ("scratch", np.float64, (COLUMNS,)),
+        ("ratios", np.float64, (COLUMNS,)),
         ("log", EVENT, (LONGEST_LOG,)),
     ],
     align=True,
@@ -128,12 +146,14 @@ def body_type() -> np.dtype[Any]:
 BODY: Final = body_type()
 """The current patient, and the draws and precomputed values of a block.
 
+``needless`` flags the draws that are not made (`sim.engine.compiled.needless`).
+
 ``words`` is the life as whole numbers of eight bytes and ``fresh`` those of a new life. ``given``
 holds the user's own patients in the first rows of ``people``, NaN where they are drawn. ``chances``
-holds the probability of response in the first line, by strategy; ``occurring`` its toxicities, a
-bit each, by strategy and cycle, ``occurring_first`` those of the first cycle under any strategy,
-and ``durations`` the duration of each in days. ``listed`` and ``scratch`` are the columns of a
-subset and their draws.
+holds the probability of response, by strategy and line; ``occurring`` the toxicities of the first
+line, a bit each, by strategy and cycle, ``occurring_any`` those of the first cycles under any
+strategy, and ``durations`` the duration of each in days. ``listed``, ``scratch`` and ``ratios`` are
+the columns of a subset, their draws and their hazard ratios.
 """
 
 

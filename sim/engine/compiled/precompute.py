@@ -6,9 +6,8 @@ own function to every patient, whether or not the value will be used.
 
 from __future__ import annotations
 
-from typing import Final
-
-from sim.clinic import disease, response, toxicity
+from sim.clinic.arithmetic import NOT_A_NUMBER
+from sim.clinic.disease import disease_hazard_ratio, refractory_survival_days
 from sim.clinic.distributions import hit
 from sim.clinic.draws import RandomDraw
 from sim.clinic.mortality import age_within, hazard_within
@@ -21,11 +20,13 @@ from sim.clinic.patient import (
     refractory_at_entry,
     remission_before_entry,
     salvage_line,
+    salvage_line_at,
     weight_at_entry,
 )
-from sim.clinic.toxicity import GRADE_DECISION, Toxicity, toxicity_occurs
+from sim.clinic.response import response_probability
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.engine.compiled.draw_plan import CYCLES_AHEAD
+from sim.engine.compiled.compiler import called
+from sim.engine.compiled.draw_plan import LINES_AHEAD, place
 from sim.engine.compiled.memory import (
     AGE,
     BACKGROUND_DEATH_DAYS,
@@ -41,24 +42,15 @@ from sim.engine.compiled.memory import (
     PRIMARY_REFRACTORY,
     PRIOR_HCT,
     REFRACTORY_DAYS,
-    RELAPSED_DAYS,
     SALVAGE_LINE,
     WEIGHT,
     person_in,
 )
-from sim.engine.compiled.subsets import DURATION, draw_for_subsets
+from sim.engine.compiled.subsets import lines_ahead, precompute_toxicities, prepare_subsets
 from sim.engine.values import Data
 
-duration_days = toxicity.duration_days
-disease_hazard_ratio = disease.disease_hazard_ratio
-refractory_survival_days = disease.refractory_survival_days
-relapsed_survival_days = disease.relapsed_survival_days
-response_probability = response.response_probability
 
-KINDS: Final = len(Toxicity)
-GRADE: Final = tuple(int(GRADE_DECISION[kind]) for kind in Toxicity)
-
-
+@called
 def precompute_block(
     world: Data, body: Data, keys: Data, first: int, count: int, everything: bool
 ) -> None:
@@ -72,27 +64,27 @@ def precompute_block(
     else:
         for column in range(count):
             body.people[BACKGROUND_DEATH_DAYS, column] = NEVER
-    precompute_leukaemic_death(world, body, count)
-    strategies = world.plans.shape[0]
-    most_lines, most_induction, untreated = 0, 0, False
-    for strategy in range(strategies):
-        lines = world.plans[strategy].lines
-        most_lines = max(most_lines, lines)
-        if lines > 0 or world.plans[strategy].usual_care:
-            precompute_response(world, body, count, strategy)
-        if lines > 0:
-            regimen = world.regimens[world.plans[strategy].regimens[0]]
+    most_lines, most_induction, treated, untreated = 0, 0, False, False
+    for strategy in range(world.plans.shape[0]):
+        plan = world.plans[strategy]
+        most_lines = max(most_lines, lines_ahead(plan))
+        for line in range(lines_ahead(plan)):
+            precompute_response(world, body, count, strategy, line)
+        if plan.lines > 0:
+            treated = True
+            regimen = world.regimens[plan.regimens[0]]
             most_induction = max(most_induction, int(regimen.schedule.induction_cycles))
         else:
             untreated = True
-    if most_lines > 0 and world.rules.toxicity:
-        precompute_first_toxicity(world, body, count)
-    if everything and world.rules.toxicity:
-        precompute_durations(world, body, count)
-    elif not everything:
-        draw_for_subsets(world, body, keys, first, count, untreated, most_induction)
-    if most_lines > 0 and world.rules.toxicity:
-        precompute_later_toxicity(world, body, count)
+    for line in range(max(most_lines, 1)):
+        precompute_refractory(world, body, count, line)
+    toxic = treated and world.rules.toxicity
+    if toxic:
+        precompute_toxicities(world, body, count, 0)
+    draws = not everything
+    prepare_subsets(
+        world, body, keys, first, count, untreated, toxic, most_lines, most_induction, draws
+    )
 
 
 def precompute_baseline(world: Data, body: Data, count: int) -> None:
@@ -198,82 +190,37 @@ def precompute_background_death(world: Data, body: Data, count: int) -> None:
         people[BACKGROUND_DEATH_DAYS, column] = (age - people[AGE, column]) * DAYS_PER_YEAR
 
 
-def precompute_leukaemic_death(world: Data, body: Data, count: int) -> None:
-    """Precompute survival without response to the first line, and after a relapse from it."""
-    rules, people = world.rules, body.people
+def precompute_refractory(world: Data, body: Data, count: int, line: int) -> None:
+    """Precompute survival without response to a line."""
+    rules, row = world.rules, body.people[REFRACTORY_DAYS + line]
+    drawn_in = body.rows[RandomDraw.REFRACTORY_SURVIVAL, place(line, 0)]
+    if drawn_in < 0:
+        for column in range(count):
+            row[column] = NOT_A_NUMBER
+        return
+    drawn = body.drawn[drawn_in]
     for column in range(count):
-        ratio = disease_hazard_ratio(
-            rules.disease, person_in(body, column), salvage_line=int(people[SALVAGE_LINE, column])
-        )
-        people[REFRACTORY_DAYS, column] = ratio
-    for column in range(count):
-        people[RELAPSED_DAYS, column] = relapsed_survival_days(
-            rules.disease,
-            people[REFRACTORY_DAYS, column],
-            body.drawn[RandomDraw.SURVIVAL_AFTER_RELAPSE, column],
+        patient = person_in(body, column)
+        row[column] = disease_hazard_ratio(
+            rules.disease, patient, salvage_line=salvage_line_at(patient, line)
         )
     for column in range(count):
-        people[REFRACTORY_DAYS, column] = refractory_survival_days(
-            rules.disease,
-            people[REFRACTORY_DAYS, column],
-            body.drawn[RandomDraw.REFRACTORY_SURVIVAL, column],
-        )
+        row[column] = refractory_survival_days(rules.disease, row[column], drawn[column])
 
 
-def precompute_response(world: Data, body: Data, count: int, strategy: int) -> None:
-    """Precompute the probability of response to the first line."""
-    rules, people = world.rules, body.people
-    regimen = world.regimens[world.plans[strategy].regimens[0]]
+def precompute_response(world: Data, body: Data, count: int, strategy: int, line: int) -> None:
+    """Precompute the probability of response to a line, without a transplant before it."""
+    rules, plan = world.rules, world.plans[strategy]
+    regimen = world.regimens[plan.regimens[min(line, plan.lines)]]
+    row = body.chances[strategy * LINES_AHEAD + line]
     for column in range(count):
-        body.chances[strategy, column] = response_probability(
+        patient = person_in(body, column)
+        row[column] = response_probability(
             rules.response,
             regimen.response_log_odds_ratio,
-            person_in(body, column),
-            salvage_line=int(people[SALVAGE_LINE, column]),
-            prior_hct=people[PRIOR_HCT, column] > 0.0,
+            patient,
+            salvage_line=salvage_line_at(patient, line),
+            prior_hct=patient.prior_hct,
             real_world=rules.real_world,
             target_lost=False,
         )
-
-
-def precompute_first_toxicity(world: Data, body: Data, count: int) -> None:
-    """Flag the toxicities that occur in the first cycle, under each strategy and under any."""
-    for column in range(count):
-        body.occurring_first[column] = 0
-    for strategy in range(world.plans.shape[0]):
-        if world.plans[strategy].lines > 0:
-            precompute_toxicity(world, body, count, strategy, 0)
-            for column in range(count):
-                body.occurring_first[column] |= body.occurring[strategy * CYCLES_AHEAD, column]
-
-
-def precompute_durations(world: Data, body: Data, count: int) -> None:
-    """Precompute durations of the toxicities of the first cycle, alike for all regimens."""
-    for kind in range(KINDS):
-        course = world.rules.courses[kind]
-        for column in range(count):
-            body.durations[kind, column] = duration_days(course, body.drawn[DURATION[kind], column])
-
-
-def precompute_later_toxicity(world: Data, body: Data, count: int) -> None:
-    """Flag the toxicities that occur in the cycles after the first, under each strategy."""
-    for strategy in range(world.plans.shape[0]):
-        if world.plans[strategy].lines > 0:
-            for cycle in range(1, CYCLES_AHEAD):
-                precompute_toxicity(world, body, count, strategy, cycle)
-
-
-def precompute_toxicity(world: Data, body: Data, count: int, strategy: int, cycle: int) -> None:
-    """Flag the toxicities that occur in a cycle of the first line, a bit each."""
-    regimen = world.regimens[world.plans[strategy].regimens[0]]
-    row = strategy * CYCLES_AHEAD + cycle
-    for column in range(count):
-        body.occurring[row, column] = 0
-    for kind in range(KINDS):
-        decision = GRADE[kind]
-        drawn_in = decision if cycle == 0 else body.rows[decision, cycle]
-        for column in range(count):
-            occurs = toxicity_occurs(
-                regimen.risks[kind], body.drawn[drawn_in, column], first_cycle=cycle == 0
-            )
-            body.occurring[row, column] |= (1 << kind) if occurs else 0
