@@ -35,7 +35,7 @@ DRAW_WORK: Final = 250.0
 
 Measured as processor time by ``python -m bench.scale``: 0.6 to 1.1 ms for a draw, from its parameters
 to its place in the results, and 2.8 to 4.2 µs for a patient of two strategies."""
-LARGEST_NOISE_SHARE: Final = 0.4
+LARGEST_NOISE_SHARE: Final = 0.28
 """Of Monte Carlo noise in the variance of draws, where patients are chosen for the least work: with more
 there would be no intervals (`sim.analyses.psa.noise.MOST_NOISE`)."""
 NOISE_SHARE: Final = 0.05
