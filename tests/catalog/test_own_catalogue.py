@@ -416,7 +416,7 @@ def test_parameters_are_listed_with_their_labels(own):
 
 
 def test_no_far_name_is_offered_for_a_word_that_is_not_there():
-    done = CliRunner().invoke(commands, ["parameters", "bed"])
+    done = CliRunner().invoke(commands, ["parameters", "hotel"])
     assert done.exit_code == 2
     assert "cost.end_of_life" not in done.output
     assert "relapse" in CliRunner().invoke(commands, ["parameters", "relpase"]).output

@@ -54,8 +54,8 @@ SIZES = {
     "compare": ("--patients=3",),
 }
 """Options that keep a command to less than a second or two; those that follow may take them back."""
-NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache")
-"""They take long, or remove the user's cache: only their wrong options are tried."""
+NOT_RUN = ("calibrate", "validate", "evaluations", "verify", "cache", "explore")
+"""They take long, remove the user's cache or wait for a browser: only their wrong options are tried."""
 SLOW = (
     "psa",
     "price",

@@ -15,7 +15,7 @@ from tests.fuzz.watch import (
     whole_or_nothing,
 )
 
-FEW = {"yaml": 150, "csv": 150, "command": 4, "values": 12}
+FEW = {"yaml": 150, "csv": 150, "command": 5, "values": 12}
 MANY = {"yaml": 3_000, "csv": 3_000, "command": 150, "stored": 300, "values": 100}
 
 

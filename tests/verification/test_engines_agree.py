@@ -277,7 +277,6 @@ def test_core_works_where_no_cache_can_be_written(tmp_path):
 
 def test_units_are_added_in_their_order():
     question = ask(SCENARIOS[0], patients=10000)
-    bound = core_run.bind(question)
-    counts = [bound.counts(1) for _ in range(2)]
-    sizes = [unit.patients for unit in core_run.units(question, bound, counts, keep=False)]
-    assert sizes == [4096, 4096, 1808]
+    work = core_run.UnitsJob(question, keep=False)()
+    found = work(list(core_run.blocks(question.patients, core_run.UNIT)))
+    assert [unit.patients for unit in found.units] == [4096, 4096, 1808]

@@ -77,9 +77,7 @@ class RunResult(StoredResult):
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
         found = self._tables()
-        return Tables(
-            {name.removesuffix(".csv"): partial(found.__getitem__, name) for name in found}
-        )
+        return Tables({name.removesuffix(".csv"): partial(_copied, found, name) for name in found})
 
     @property
     def files_of_tables(self) -> Mapping[str, pd.DataFrame]:
@@ -317,6 +315,11 @@ def _tables(
     from sim.layout.run_tables import run_tables
 
     return run_tables(simulation, summary, flow, subgroups)
+
+
+def _copied(tables: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
+    """Return a table that a user may change."""
+    return tables[name].copy()
 
 
 def _each(sinks: Sequence[Sink]) -> Sink:
