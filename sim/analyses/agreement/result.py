@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -28,17 +28,17 @@ from sim.analyses.agreement.analysis import (
 from sim.analyses.agreement.break_even import TERM_WORDS, varied_term
 from sim.analyses.agreement.sample import deals_of
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
-from sim.analyses.shared.result import StoredResult, folder_of, written
-from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored, analysis_files, names_of
+from sim.analyses.shared.layout import LaidOutResult, Layout
+from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import against, folded, money, print_notes
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, amount, money_text, patients_in_words
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Schema, in_csv
+from sim.layout.schema import Schema
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.limits import FEWEST_DRAWS, MOST_DRAWS, MOST_PATIENTS
@@ -274,20 +274,13 @@ FILE_LAYOUT: Final = Layout(
 )
 
 
-class AgreementResult(StoredResult):
+class AgreementResult(LaidOutResult[AgreementAnalysis]):
     """Agreements on the price of a drug: what is paid, who bears which risk, and break-even."""
 
     COMMAND = "agreement"
     FILES = NAMES
     FIGURES = (ANALYSIS,)
-
-    def __init__(self, scenario: Scenario, found: AgreementAnalysis) -> None:
-        super().__init__(scenario)
-        self._found = found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, read_agreement(stored))
+    LAYOUT = FILE_LAYOUT
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -313,26 +306,6 @@ class AgreementResult(StoredResult):
     def break_evens(self) -> pd.DataFrame:
         """Break-even terms and prices: `sim.analyses.agreement.analysis.BREAK_EVENS`."""
         return self._found.break_evens
-
-    def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name."""
-        found = self._found
-        summary = agreement_summary(found)
-        files = analysis_files(
-            found.question, ANALYSIS, found.deals, summary, drawn_agreement(found)
-        )
-        return files | {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return FILE_LAYOUT.json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the answer alone."""
-        print_agreement(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return drawn_agreement(self._found)
 
 
 @checked

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -38,9 +38,9 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.arguments import Draws as DrawsAsked
-from sim.analyses.shared.result import StoredResult, folder_of, written
-from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, Scenario, asked
+from sim.analyses.shared.layout import LaidOutResult, Layout
+from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
@@ -48,7 +48,7 @@ from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, patients_in_words
 from sim.layout.progress import patients_progress
-from sim.layout.schema import in_csv, records
+from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import cost_name, print_question
 from sim.simulation.parameter_draws import draw_parameters
@@ -249,20 +249,13 @@ FILE_LAYOUT: Final = Layout(
 )
 
 
-class BudgetResult(StoredResult):
+class BudgetResult(LaidOutResult[Budget]):
     """What a payer spends year by year with and without the uptake of new strategies."""
 
     COMMAND = ANALYSIS
     FILES = NAMES
     FIGURES = (ANALYSIS,)
-
-    def __init__(self, scenario: Scenario, found: Budget) -> None:
-        super().__init__(scenario)
-        self._found = found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, read_budget(stored))
+    LAYOUT = FILE_LAYOUT
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -289,22 +282,6 @@ class BudgetResult(StoredResult):
     def draws(self) -> pd.DataFrame:
         """The budget of each draw by calendar year: `sim.analyses.budget.analysis.DRAWS`."""
         return self._found.drawn
-
-    def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name."""
-        more = {f"{name}.csv": in_csv(self.tables[name]) for name in MORE}
-        return FILE_LAYOUT.files(self._found) | more
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return FILE_LAYOUT.json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print patients, costs and net budget impact."""
-        print_budget(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return drawn_budget(self._found)
 
 
 @checked

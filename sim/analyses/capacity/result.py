@@ -18,8 +18,9 @@ from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import ESTIMATES, CapacityAnalysis, Level, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
 from sim.analyses.shared.content_parts import strategies_of
+from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
+from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import money, print_notes, strategy_label

@@ -35,6 +35,7 @@ from sim.analyses.shared.global_sensitivity import (
     read_target,
     target_summary,
 )
+from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.points import (
     Target,
     chunks_of,
@@ -44,7 +45,7 @@ from sim.analyses.shared.points import (
 )
 from sim.analyses.shared.ranges import shown_label
 from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Layout, RankedResult, Resumable
+from sim.analyses.shared.resumable import RankedResult, Resumable
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -35,9 +35,10 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import StoredResult, folder_of, written
-from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored, analysis_files, names_of, summary_json
+from sim.analyses.shared.layout import LaidOutResult, Layout
+from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.scenario import Asked, asked
+from sim.analyses.shared.stored import Stored, analysis_files, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
@@ -195,11 +196,6 @@ def _read_chance(told: Mapping[str, float] | None) -> Chance | None:
     return None if told is None else Chance(**told)
 
 
-def price_json(found: PriceAnalysis) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(found.question, ANALYSIS, price_summary(found))
-
-
 def price_files(found: PriceAnalysis) -> dict[str, str | bytes]:
     """Return the files of the analysis by name."""
     question = found.question
@@ -307,20 +303,18 @@ def _per_cycle(price: Estimate, vials: float) -> Estimate:
     return Estimate(vials * price.mean, vials * price.se)
 
 
-class PriceResult(StoredResult):
+FILE_LAYOUT: Final = Layout(
+    ANALYSIS, price_table, price_summary, drawn_price, print_price, read_price
+)
+
+
+class PriceResult(LaidOutResult[PriceAnalysis]):
     """The prices of a vial at which strategies meet each threshold, with their uncertainty."""
 
     COMMAND = "price"
     FILES = NAMES
     FIGURES = (CURVE,)
-
-    def __init__(self, scenario: Scenario, found: PriceAnalysis) -> None:
-        super().__init__(scenario)
-        self._found = found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, read_price(stored))
+    LAYOUT = FILE_LAYOUT
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -345,17 +339,6 @@ class PriceResult(StoredResult):
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
         return price_files(self._found)
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return price_json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the prices at every threshold."""
-        print_price(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return drawn_price(self._found)
 
 
 @checked

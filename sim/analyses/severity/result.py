@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 from rich.console import Console
@@ -38,9 +38,9 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import StoredResult, folder_of, written
-from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.layout import LaidOutResult, Layout
+from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
@@ -61,7 +61,7 @@ from sim.layout.cells import (
     number as shown,
 )
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Schema, count, in_csv, number, records, strategy_name, text
+from sim.layout.schema import Schema, count, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.scenario.schema import LIFETIME
@@ -396,20 +396,13 @@ FILE_LAYOUT: Final = Layout(
 )
 
 
-class SeverityResult(StoredResult):
+class SeverityResult(LaidOutResult[Severity]):
     """The QALY shortfall, the weight of QALYs by severity, and the results with and without it."""
 
     COMMAND = ANALYSIS
     FILES = NAMES
     FIGURES = (ANALYSIS,)
-
-    def __init__(self, scenario: Scenario, found: Severity) -> None:
-        super().__init__(scenario)
-        self._found = found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, read_severity(stored))
+    LAYOUT = FILE_LAYOUT
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
@@ -430,26 +423,6 @@ class SeverityResult(StoredResult):
     def draws(self) -> pd.DataFrame:
         """The shortfall and the weight of each draw: `sim.analyses.severity.analysis.DRAWS`."""
         return self._found.drawn
-
-    def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name."""
-        files = FILE_LAYOUT.files(self._found)
-        return {
-            **files,
-            f"{RESULTS}.csv": in_csv(self.results),
-            f"{DRAWN}.csv": in_csv(self.draws),
-        }
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return FILE_LAYOUT.json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the shortfall, the weight and the results."""
-        print_severity(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return drawn_severity(self._found)
 
 
 @checked

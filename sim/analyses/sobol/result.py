@@ -33,9 +33,10 @@ from sim.analyses.shared.global_sensitivity import (
     read_target,
     target_summary,
 )
+from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.points import FITTED, fitted_target, manifest
 from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
+from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (

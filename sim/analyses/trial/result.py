@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 
@@ -25,9 +25,9 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import StoredResult, folder_of, written
-from sim.analyses.shared.resumable import Layout
-from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.layout import LaidOutResult, Layout
+from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import sets_progress, spread
@@ -322,25 +322,13 @@ FILE_LAYOUT: Final = Layout(
 )
 
 
-class TrialResult(StoredResult):
+class TrialResult(LaidOutResult[Trial]):
     """The value of a trial at each size: of its information, and after its cost."""
 
     COMMAND = "trial"
     FILES = NAMES
     FIGURES = (ANALYSIS,)
-
-    def __init__(self, scenario: Scenario, found: Trial) -> None:
-        super().__init__(scenario)
-        self._found = found
-
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, read_trial(stored))
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {ANALYSIS: self.values}
+    LAYOUT = FILE_LAYOUT
 
     @property
     def values(self) -> pd.DataFrame:
@@ -352,18 +340,7 @@ class TrialResult(StoredResult):
         question = self._found.question
         read = {f"{TRIAL}{each.name}" for each in self._found.design.settings if not each.is_given}
         cited = citations(replace(question, used=question.used | read))
-        return {**FILE_LAYOUT.files(self._found), "citations.txt": cited}
-
-    def json(self) -> str:
-        """Return the summary as JSON text."""
-        return FILE_LAYOUT.json(self._found)
-
-    def _print(self, console: Console) -> None:
-        """Print the value of the trial's information, its net benefit, and its settings."""
-        print_trial(console, self._found)
-
-    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return drawn_trial(self._found)
+        return {**super().files(), "citations.txt": cited}
 
 
 Months = Annotated[float | None, Option("M", Positive(LONGEST_FOLLOW_UP_MONTHS))]

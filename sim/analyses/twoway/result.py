@@ -25,11 +25,12 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.content_parts import strategies_of
+from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
+from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (

@@ -24,10 +24,11 @@ from sim.analyses.shared.arguments import (
     Threshold,
     checked,
 )
+from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import NMB, outcome_named
 from sim.analyses.shared.paired_runs import sets_to_simulate
 from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Layout, Resumable, ResumableResult
+from sim.analyses.shared.resumable import Resumable, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
