@@ -179,8 +179,9 @@ def _parameter(argument: Argument, text: str, *, is_first: bool) -> click.Parame
         # Names of files must be given; other names choose, and without them all are taken.
         needed = Path in argument.kinds if argument.takes_all else required
         nargs = -1 if argument.takes_all else 1
+        own = {} if required or argument.takes_all else {"default": default}
         return click.Argument(
-            [argument.name], type=value_type(argument), nargs=nargs, required=needed
+            [argument.name], type=value_type(argument), nargs=nargs, required=needed, **own
         )
     default = argument.option.none or default
     # To click None is a default too, with which nothing would be required.

@@ -136,7 +136,8 @@ def test_files_of_a_catalogue_satisfy_their_schemas():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_command_prints_the_schema_of_each_kind(kind):
-    done = CliRunner().invoke(commands, ["schema", kind])
+    # A scenario is what is meant where nothing is said.
+    done = CliRunner().invoke(commands, ["schema", *([] if kind == "scenario" else [kind])])
     assert done.exit_code == 0
     jsonschema.Draft202012Validator.check_schema(json.loads(done.stdout))
 
