@@ -50,6 +50,8 @@ def new(
     from sim.scenario.loading import load_scenario
     from sim.scenario.template import template
 
+    if not name.name:
+        raise UserError("must be the name of a file", key="NAME", value=str(name))
     path = name if name.suffix else name.with_suffix(SUFFIX)
     if exists(path):
         raise UserError("there is such a file, and it is not overwritten", file=path)

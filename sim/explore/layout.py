@@ -18,6 +18,7 @@ from sim.version import __version__
 if TYPE_CHECKING:
     from sim.explore.answer import Desk
 
+DIGITS: Final = 7
 RESEARCH: Final = "The page computes on this machine and loads nothing from elsewhere."
 
 
@@ -42,6 +43,7 @@ def page_text(desk: Desk, token: str) -> tuple[str, str]:
         script=Markup(script),
         data=Markup(_data(desk, token)),
         shown=shown_number,
+        begun=begun,
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
@@ -58,12 +60,17 @@ def _data(desk: Desk, token: str) -> str:
         "token": token,
         "scenario": desk.scenario.name,
         "patients": desk.scenario.patients,
-        "sliders": {each.name: {"base": each.base} for each in (*found.sliders, found.threshold)},
+        "sliders": {each.name: {"base": begun(each)} for each in (*found.sliders, found.threshold)},
         "choices": {
             each.name: [option.changes for option in each.options] for each in found.choices
         },
     }
     return json.dumps(content).replace("<", "\\u003c")
+
+
+def begun(slider: Slider) -> float:
+    """Return where a slider begins: its base in the digits that are read; unmoved it is not sent."""
+    return float(f"{slider.base:.{DIGITS}g}")
 
 
 def shown_number(value: float, slider: Slider) -> str:

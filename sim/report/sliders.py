@@ -26,6 +26,8 @@ from sim.report.results import Results
 MOST_UNIT_COSTS: Final = 6
 BEYOND: Final = 2.0
 """Sliders end at so many times the value of the scenario or the highest threshold."""
+SHOWN_DIGITS: Final = 2
+"""Of a unit cost where its slider begins: nobody reads more."""
 DAMP: Final = 1e-6
 """Relative difference of two slopes of a line that is rounding."""
 
@@ -129,4 +131,5 @@ def _slope(results: Results, bar: Bar) -> Slope | None:
         return None
     symbol = SYMBOLS.get(question.perspective.currency, "")
     unit = bar.unit.replace(question.perspective.currency, symbol.strip() or bar.unit)
-    return Slope(bar.label, unit, base, BEYOND * base, per_unit, error)
+    shown = round(base, SHOWN_DIGITS)
+    return Slope(bar.label, unit, shown, BEYOND * shown, per_unit, error)

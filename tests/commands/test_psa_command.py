@@ -10,6 +10,7 @@ import yaml
 from click.testing import CliRunner
 from rich.console import Console
 
+from sim import Scenario
 from sim.analyses.psa import text as psa_text
 from sim.analyses.psa.allocation import DRAW_WORK
 from sim.analyses.psa.analysis import answer
@@ -65,7 +66,7 @@ def test_every_shipped_scenario_is_analysed(path, patients, tmp_path):
     for said in (
         "4 draws of",
         "95 %",
-        f"Deterministic run, {patients:,} patients",
+        f"Deterministic run, {Scenario.load(path).patients:,} patients",
         "Net monetary benefit at",
         "Which strategy is the most cost-effective",
         "Monte Carlo noise in the variance",

@@ -174,10 +174,21 @@ def test_a_scheduler_that_dies_is_one_line_within_10_seconds_and_nothing_is_lost
     assert contents(tmp_path / "out") == undisturbed
 
 
+def interrupted(program):
+    """Interrupt a program, and again where it did not notice: Python drops what reaches a finaliser."""
+    for _ in range(3):
+        program.send_signal(signal.SIGINT)
+        try:
+            program.wait(8)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+
+
 def test_interrupted_on_a_cluster_the_analysis_resumes_on_it(tmp_path, undisturbed):
     with cluster(tmp_path) as (address, *_):
         program = begun(tmp_path / "out", "--cluster", address)
-        program.send_signal(signal.SIGINT)
+        interrupted(program)
         code, said = ended(program)
         assert code == 130, said
         assert "continue with --resume" in said
