@@ -18,7 +18,6 @@ from sim.analyses.price.analysis import PriceAnalysis
 from sim.analyses.shared.outcomes import NMB
 from sim.analyses.tornado.analysis import PARAMETER, Bar
 from sim.economics.estimates import NORMAL_97_5
-from sim.layout.cells import SYMBOLS
 from sim.report.analyses import Analyses
 from sim.report.first_screen import middle_threshold
 from sim.report.results import Results
@@ -129,7 +128,5 @@ def _slope(results: Results, bar: Bar) -> Slope | None:
     (per_unit, error), *_ = slopes
     if per_unit == 0.0:
         return None
-    symbol = SYMBOLS.get(question.perspective.currency, "")
-    unit = bar.unit.replace(question.perspective.currency, symbol.strip() or bar.unit)
     shown = round(base, SHOWN_DIGITS)
-    return Slope(bar.label, unit, shown, BEYOND * shown, per_unit, error)
+    return Slope(bar.label, bar.unit, shown, BEYOND * shown, per_unit, error)
