@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections import OrderedDict
@@ -101,8 +102,6 @@ class Desk:
 
     def folder_of(self, state: State) -> Path:
         """Return the folder of the analyses of a state."""
-        import hashlib
-
         return self.folder / hashlib.sha256(key_of(state).encode()).hexdigest()[:16]
 
     def wanted(self, kind: str, number: int) -> Callable[[], None]:
@@ -176,15 +175,12 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
     context = {
         **verdicts.context(results, analyses),
         "results": economics.context(results, analyses),
-        "changes": in_words(state, desk.controls),
-        "exact": found.exact,
-        "patients": f"{results.summary['patients']:,}",
     }
     html = environment().get_template("answer_now.html.j2").render(context)
     return {
         "html": page.explained(html),
         "exact": found.exact,
-        "psa": analyses.probabilistic is not None,
+        "changes": in_words(state, desk.controls),
     }
 
 

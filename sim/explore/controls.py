@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sim.analyses.shared.ranges import alternatives, decided, uncertain_ranges
+from sim.analyses.shared.ranges import alternatives, uncertain_ranges
 from sim.errors import UserError
 from sim.report.first_screen import middle_of
 from sim.scenario.domain import allowed_interval
@@ -121,7 +121,7 @@ def controls(scenario: Scenario, order: Mapping[str, float]) -> Controls:
     """
     question = scenario.question
     ranges = uncertain_ranges(question, fitted_draws(question))
-    known = {each.name for each in ranges} | set(decided(question))
+    known = {each.name for each in ranges}
     rows = {
         row["name"]: row for row in scenario.parameters.to_dict("records") if row["name"] in known
     }

@@ -58,7 +58,6 @@ def _data(desk: Desk, token: str) -> str:
     found = desk.controls
     content: dict[str, Any] = {
         "token": token,
-        "scenario": desk.scenario.name,
         "patients": desk.scenario.patients,
         "sliders": {each.name: {"base": begun(each)} for each in (*found.sliders, found.threshold)},
         "choices": {

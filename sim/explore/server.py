@@ -138,7 +138,7 @@ def _psa(session: Session, asked: Mapping[str, Any]) -> Response:
     session.free("psa")
     folder = session.desk.folder_of(state)
     folder.mkdir(exist_ok=True)
-    path = _write(session, folder / "state.yaml", state, session.desk.scenario.title)
+    path = _write(session, folder / "state.yaml", state)
     done = "The probabilities are those of these draws."
     # The page goes on answering beside it.
     threads = str(max((os.cpu_count() or 1) - 1, 1))
@@ -151,7 +151,7 @@ def _psa(session: Session, asked: Mapping[str, Any]) -> Response:
 def _save(session: Session, asked: Mapping[str, Any]) -> Response:
     state, name = session.state(asked), checked_name(asked.get("name"))
     changed(session.desk.scenario, state)
-    path = _write(session, session.home / f"{name}.yaml", state, _title(session, asked))
+    path = _write(session, session.home / f"{name}.yaml", state)
     return JSONResponse(
         {"text": f"Saved: {path.name}", "command": f"python -m sim run {path.name}"}
     )
@@ -166,7 +166,7 @@ def _report(session: Session, asked: Mapping[str, Any]) -> Response:
     session.free("report")
     folder = session.desk.folder_of(state)
     folder.mkdir(exist_ok=True)
-    path = _write(session, folder / "state.yaml", state, _title(session, asked))
+    path = _write(session, folder / "state.yaml", state)
     asked_for = session.desk.scenario
     sizes = ("--patients", str(asked_for.patients), "--seed", str(asked_for.seed))
     arguments = (str(path), "--out", page.name, *sizes)
@@ -174,12 +174,7 @@ def _report(session: Session, asked: Mapping[str, Any]) -> Response:
     return JSONResponse(session.begin(job))
 
 
-def _title(session: Session, asked: Mapping[str, Any]) -> str:
-    title = asked.get("title") or session.desk.scenario.title
-    return str(title)[:200]
-
-
-def _write(session: Session, path: Path, state: State, title: str) -> Path:
+def _write(session: Session, path: Path, state: State) -> Path:
     """Write a state as a scenario that can be run; never over a file of the user's."""
     from sim.files.results_folder import write_file
     from sim.files.shipped import SCENARIOS, find_file, shipped_files
@@ -187,7 +182,7 @@ def _write(session: Session, path: Path, state: State, title: str) -> Path:
     found, _ = find_file(Path(session.desk.scenario.file), SCENARIOS)
     is_shipped = shipped_files(SCENARIOS).get(found.stem) == found.resolve()
     base = found.stem if is_shipped else os.path.relpath(found, path.parent)
-    text = as_scenario(base, title, state)
+    text = as_scenario(base, session.desk.scenario.title, state)
     if path.parent == session.home and path.exists():
         raise UserError("is there already; choose another name", key="name", value=path.name)
     write_file(path, text, "name")

@@ -133,7 +133,7 @@
       at("answer").classList.remove("old");
       document.body.dataset.shown = String(of);
       document.body.dataset.exact = String(found.exact);
-      listChanges();
+      listChanges(found.changes);
       strip();
       say(found.exact ? `All ${data.patients.toLocaleString("en")} patients.`
         : `Quick answer of few patients; the exact one of ${data.patients.toLocaleString("en")} follows.`,
@@ -220,17 +220,7 @@
     }));
   }
 
-  function listChanges() {
-    const lines = [];
-    for (const control of controls) {
-      if (!control.classList.contains("moved")) continue;
-      const field = control.querySelector("input[type=number]");
-      const from = data.sliders[control.dataset.control].base;
-      lines.push(`${control.querySelector("label").textContent}: ${field.valueAsNumber.toLocaleString("en")} instead of ${from.toLocaleString("en")}`);
-    }
-    for (const list of lists) {
-      if (list.value !== "0") lines.push(`${list.labels[0].textContent}: ${list.selectedOptions[0].textContent}`);
-    }
+  function listChanges(lines) {
     at("changes").replaceChildren(...lines.map((line) => {
       const item = document.createElement("li");
       item.textContent = line;
