@@ -100,7 +100,7 @@ class Limit(NamedTuple):
 
 
 class Hospital(NamedTuple):
-    """What all patients share.
+    """Resources shared by all patients.
 
     Attributes
     ----------

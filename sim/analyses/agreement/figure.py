@@ -1,4 +1,4 @@
-"""What payer and company face under each agreement, over draws of the uncertain parameters."""
+"""Costs and risks of payer and company under each agreement, over draws of the uncertain parameters."""
 
 from __future__ import annotations
 

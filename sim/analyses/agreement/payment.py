@@ -107,7 +107,7 @@ class Courses:
 
 
 class Payments(NamedTuple):
-    """What the payer pays, a row each; money back is below 0.
+    """Payments of the payer, a row each; money back is below 0.
 
     Columns as in `Purchases`; `what` is the place of a word in `WHAT`.
     """

@@ -250,7 +250,7 @@ FILE_LAYOUT: Final = Layout(
 
 
 class BudgetResult(LaidOutResult[Budget]):
-    """What a payer spends year by year with and without the uptake of new strategies."""
+    """The spending of a payer year by year, with and without the uptake of new strategies."""
 
     COMMAND = ANALYSIS
     FILES = NAMES

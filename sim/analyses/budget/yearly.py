@@ -1,4 +1,4 @@
-"""What patients cost in each calendar year since they entered, and how many are alive.
+"""Costs of patients, and numbers alive, by calendar year since entry.
 
 The cost up to a time, undiscounted, is the cost under a horizon at that time: the horizon changes
 nothing of a life before it. Each patient is therefore simulated up to the end of every year with the

@@ -285,7 +285,7 @@ FILE_LAYOUT: Final = Layout(
 
 
 class CapacityResult(ResumableResult[CapacityAnalysis]):
-    """What waiting for beds costs under each number of them, and what one more is worth."""
+    """Losses by waiting under each number of beds, and the value of one more."""
 
     COMMAND = ANALYSIS
     FILES = (*NAMES, MANIFEST)

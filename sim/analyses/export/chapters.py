@@ -63,7 +63,7 @@ FIGURES: Final = {
 
 @dataclass(frozen=True)
 class Material:
-    """What the document tells.
+    """Contents of the document.
 
     Attributes
     ----------

@@ -41,7 +41,7 @@ PLACES: Final = (
 
 @dataclass(frozen=True)
 class Model:
-    """What the sheets calculate with.
+    """Inputs of the sheets.
 
     Attributes
     ----------

@@ -41,9 +41,9 @@ OUTCOMES: Final = {
     OS_MEDIAN: "median OS",
     OS_HAZARD_RATIO: "hazard ratio of OS",
 }
-"""What a trial may report, in words."""
+"""Outcomes that a trial may report, in words."""
 REPORTED: Final = ("response", "hct", OS_PERCENT, OS_MEDIAN, OS_HAZARD_RATIO)
-"""What it reports by default."""
+"""Outcomes that are reported by default."""
 FEWEST_PATIENTS: Final = 5
 MOST_PATIENTS: Final = 100_000
 """In each arm."""
