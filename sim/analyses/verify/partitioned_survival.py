@@ -36,9 +36,9 @@ class Tariff(NamedTuple):
     utility_event_free: float
     utility_after_event: float
     cost_per_month_event_free: float
-    event_free_cost_ends_days: float
     cost_per_month_after_event: float
     rate: float
+    event_free_cost_ends_days: float = np.inf
 
 
 class Totals(NamedTuple):

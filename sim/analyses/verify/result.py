@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import pandas as pd
 from rich.console import Console
@@ -20,8 +20,8 @@ from sim.analyses.shared.arguments import Option, Out, Seed, Threads, checked
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import summary_json
-from sim.analyses.verify import partition_table
-from sim.analyses.verify.check import Check, Finding
+from sim.analyses.verify import partition
+from sim.analyses.verify.check import Check, Finding, checks_of
 from sim.analyses.verify.subject import Subject
 from sim.layout.progress import steps_progress
 from sim.layout.schema import Schema, in_csv, records, text
@@ -54,7 +54,7 @@ TABLE: Final = Schema(
 SUMMARY: Final = f"{VERIFY}.json"
 INDEPENDENT: Final = "independent"
 """The group that compares with partitioned survival."""
-PARTITION: Final = partition_table.TABLE.file.removesuffix(".csv")
+PARTITION: Final = partition.TABLE.file.removesuffix(".csv")
 
 
 @dataclass(frozen=True)
@@ -104,19 +104,19 @@ class VerifyResult(Result):
     """
 
     COMMAND = VERIFY
-    FILES = (TABLE.file, partition_table.TABLE.file, SUMMARY)
+    FILES = (TABLE.file, partition.TABLE.file, SUMMARY)
 
     def __init__(
         self,
         scenario: Scenario,
         subject: Subject,
         found: Sequence[Examined],
-        partition: pd.DataFrame | None = None,
+        partitioned: pd.DataFrame | None = None,
     ) -> None:
         self.scenario = scenario
-        self._subject_examined = subject
+        self._question = subject.question
         self._found = tuple(found)
-        self._partition = partition
+        self._partition = partitioned
 
     @property
     def _subject(self) -> str:
@@ -125,10 +125,8 @@ class VerifyResult(Result):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The table by the name of its file, without its suffix."""
-        found = {VERIFY: self.verify}
-        if self._partition is not None:
-            found[PARTITION] = self._partition
-        return found
+        partitioned = {} if self._partition is None else {PARTITION: self._partition}
+        return {VERIFY: self.verify, **partitioned}
 
     @property
     def verify(self) -> pd.DataFrame:
@@ -153,13 +151,10 @@ class VerifyResult(Result):
 
     def json(self) -> str:
         """Return the counts and the table as JSON text."""
-        summary: dict[str, Any] = {
-            verdict.replace(" ", "_"): count for verdict, count in self.counts.items()
-        }
-        summary["checks"] = records(self.verify)
-        if self._partition is not None:
-            summary[PARTITION] = records(self._partition)
-        return summary_json(self._subject_examined.question, VERIFY, summary)
+        counts = {verdict.replace(" ", "_"): count for verdict, count in self.counts.items()}
+        tables = {name: records(table) for name, table in self.tables.items()}
+        summary = {**counts, "checks": tables.pop(VERIFY), **tables}
+        return summary_json(self._question, VERIFY, summary)
 
     def print_to(self, console: Console) -> None:
         """Print a table for each group, the advice of what failed, and the count of verdicts."""
@@ -167,20 +162,16 @@ class VerifyResult(Result):
         for group, found in groupby(self._found, key=lambda each: each.check.group):
             print_table(console, _table(group, found))
         if self._partition is not None:
-            print_table(console, partition_table.screen_table(self._partition))
-            for sentence in partition_table.sentences(self._partition):
+            print_table(console, partition.screen_table(self._partition))
+            for sentence in partition.sentences(self._partition):
                 print_paragraph(console, sentence)
         for each in self._found:
             if each.finding.passed is False:
                 print_paragraph(console, each.problem)
-        counts = self.counts
         print_paragraph(console, DISCLAIMER)
-        print_paragraph(
-            console,
-            f"{len(self._found)} checks: {counts[PASSED]} passed, "
-            f"{counts[NOT_APPLICABLE]} do{'es' * (counts[NOT_APPLICABLE] == 1)} not apply, "
-            f"{counts[FAILED]} failed",
-        )
+        passed, idle, failed = self.counts.values()
+        words = f"{passed} passed, {idle} do{'es' * (idle == 1)} not apply, {failed} failed"
+        print_paragraph(console, f"{len(self._found)} checks: {words}")
 
 
 def _table(group: str, found: Iterable[Examined]) -> Table:
@@ -243,12 +234,10 @@ def verify(
     >>> answer.counts["failed"]
     0
     """
-    # Imported here: reading results does not need the compiler.
-    from sim.analyses.verify.registry import checks_of
-
     folder = folder_of(VerifyResult, out)
     chosen = asked(scenario, seed=seed)
     subject = Subject(chosen.question, threads)
+    # Imports the compiler, which reading results does not need.
     checks = checks_of(groups)
     found = []
     with steps_progress(len(checks), "checks") as advance:
@@ -263,6 +252,4 @@ def _partition(subject: Subject, found: Iterable[Examined]) -> pd.DataFrame | No
     of_group = [each.finding for each in found if each.check.group == INDEPENDENT]
     if not of_group or any(finding.observed == ENDED for finding in of_group):
         return None
-    from sim.analyses.verify.partition import table_of
-
-    return table_of(subject)
+    return partition.table_of(subject)
