@@ -25,22 +25,8 @@ from sim.engine.outcomes import ALIVE, FLAGS, outcome
 from sim.engine.streams import philox4x32
 from sim.limits import LARGEST_SEED
 from sim.scenario.agreement import LONGEST_NAME
+from sim.simulation import tally
 from sim.simulation.run import run
-from sim.simulation.tally import (
-    ACCOUNT_OF,
-    ACCOUNTS,
-    BIN_DAYS,
-    CATEGORIES,
-    CAUSE,
-    CAUSES,
-    DEATH,
-    DISCOUNTED,
-    EFS,
-    ROW,
-    UNDISCOUNTED,
-    UNIT,
-    Tally,
-)
 
 FEW: Final = 300
 """Patients of a shorter run."""
@@ -89,10 +75,14 @@ def other_lives(ours: Lives, theirs: Lives, patients: int | None = None) -> int:
     )
 
 
-def different_sums(ours: Tally, theirs: Tally) -> int:
-    """Count the sums and counts that are not the same, to the bit."""
-    pairs = zip((*ours.sums, *ours.counts), (*theirs.sums, *theirs.counts), strict=True)
-    return sum(int(np.count_nonzero(mine != other)) for mine, other in pairs)
+def flat(arrays: Iterable[Array]) -> Array:
+    """Return the numbers of several arrays in one."""
+    return np.concatenate([each.ravel() for each in arrays])
+
+
+def sums_and_counts(found: tally.Tally) -> Array:
+    """Return every number of a tally."""
+    return flat([*found.sums, *found.counts])
 
 
 def with_seed(subject: Subject, seed: int) -> Lives:
@@ -102,9 +92,9 @@ def with_seed(subject: Subject, seed: int) -> Lives:
 
 def same_seed(subject: Subject) -> Finding:
     """Simulate the same question twice."""
-    again = subject.simulated(subject.question)
-    wrong = other_lives(subject.lives, again) + different_sums(subject.lives.tally, again.tally)
-    return none_of(wrong, "patients", len(again.rows))
+    lives, again = subject.lives, subject.simulated(subject.question)
+    other_sums = np.sum(sums_and_counts(lives.tally) != sums_and_counts(again.tally))
+    return none_of(other_lives(lives, again) + other_sums, "patients", len(again.rows))
 
 
 def another_seed(subject: Subject) -> Finding:
@@ -130,10 +120,11 @@ def _differ(ours: Lives, theirs: Lives) -> Finding:
 
 def any_threads(subject: Subject) -> Finding:
     """Simulate several units of patients on 1, 2 and 5 threads."""
-    question = replace(subject.question, patients=UNITS * UNIT + 1)
-    one, *others = (run(question, keep_patients=False, threads=each).tally for each in THREADS)
-    looked_at = len(others) * sum(each.size for each in (*one.sums, *one.counts))
-    return none_of([different_sums(one, other) for other in others], "sums and counts", looked_at)
+    question = replace(subject.question, patients=UNITS * tally.UNIT + 1)
+    one, *others = (
+        sums_and_counts(run(question, keep_patients=False, threads=each).tally) for each in THREADS
+    )
+    return none_of([other != one for other in others], "sums and counts")
 
 
 def first_patients(subject: Subject) -> Finding:
@@ -254,17 +245,17 @@ def logged_rows(subject: Subject) -> Array:
     """Return the outcomes that the event logs of the reference engine say: as `Lives.rows`."""
     found = [outcome(trace.log) for trace in subject.logs]
     rows = np.array([(*each, each.rfs_days, each.efs_days) for each in found], dtype=np.float64)
-    return rows.reshape(len(subject.strategies), -1, len(ROW)).swapaxes(0, 1)
+    return rows.reshape(len(subject.strategies), -1, len(tally.ROW)).swapaxes(0, 1)
 
 
 def ledger_sums(subject: Subject) -> Array:
     """Return the sums of the ledgers of the reference engine: as `Lives.amounts`."""
-    sums = np.zeros((len(subject.logs), 2, len(CATEGORIES)))
+    sums = np.zeros((len(subject.logs), 2, len(tally.CATEGORIES)))
     for place, trace in enumerate(subject.logs):
         for entry in trace.ledger:
-            column = CATEGORIES.index(entry.category)
-            sums[place, UNDISCOUNTED, column] += entry.undiscounted
-            sums[place, DISCOUNTED, column] += entry.discounted
+            column = tally.CATEGORIES.index(entry.category)
+            sums[place, tally.UNDISCOUNTED, column] += entry.undiscounted
+            sums[place, tally.DISCOUNTED, column] += entry.discounted
     return sums.reshape(len(subject.strategies), -1, *sums.shape[1:]).swapaxes(0, 1)
 
 
@@ -294,12 +285,7 @@ def same_counts(subject: Subject) -> Finding:
     """Compare every count of the first patients: shares, causes, cycles, times in bins."""
     few = replace(subject.question, patients=LOGS)
     theirs = run(few, engine="reference", keep_patients=False).tally.counts
-    return _same_counts(subject.simulated(few).tally.counts, theirs)
-
-
-def _same_counts(ours: Iterable[Array], theirs: Iterable[Array]) -> Finding:
-    mine, other = (np.concatenate([each.ravel() for each in side]) for side in (ours, theirs))
-    return none_of(mine != other, "counts")
+    return none_of(flat(subject.simulated(few).tally.counts) != flat(theirs), "counts")
 
 
 # ----------------------------------------------------- sums against the single patients
@@ -309,33 +295,35 @@ def sums_add_up(subject: Subject) -> Finding:
     """Add up amounts, squares and differences from the comparator anew."""
     lives = subject.lives
     amounts = lives.amounts
-    totals = [amounts[..., place == ACCOUNT_OF].sum(axis=-1) for place in range(len(ACCOUNTS))]
+    totals = [
+        amounts[..., place == tally.ACCOUNT_OF].sum(axis=-1) for place in range(len(tally.ACCOUNTS))
+    ]
     values = np.concatenate([amounts, np.stack(totals, axis=-1)], axis=-1)
-    gained = values[:, :, DISCOUNTED] - values[:, [lives.tally.comparator], DISCOUNTED]
+    gained = values[:, :, tally.DISCOUNTED] - values[:, [lives.tally.comparator], tally.DISCOUNTED]
     sums, n = lives.tally.sums, len(values)
-    size = np.maximum(np.abs(values).sum(axis=0)[:, DISCOUNTED] / n, 1.0)
+    size = np.maximum(np.abs(values).sum(axis=0)[:, tally.DISCOUNTED] / n, 1.0)
     # A difference of large sums is judged by their size.
     pairs = [
-        (sums.values, values, 1.0),
-        (sums.squares, values**2, 1.0),
-        (sums.differences, gained, size),
-        (sums.difference_squares, gained**2, size**2),
+        (sums.values, values, n),
+        (sums.squares, values**2, n),
+        (sums.differences, gained, n * size),
+        (sums.difference_squares, gained**2, n * size**2),
     ]
-    found = np.concatenate([(each / n / scale).ravel() for each, _, scale in pairs])
-    expected = np.concatenate([(e.sum(axis=0) / n / scale).ravel() for _, e, scale in pairs])
+    found = flat(each / scale for each, _, scale in pairs)
+    expected = flat(each.sum(axis=0) / scale for _, each, scale in pairs)
     return equal(found, expected, "sums")
 
 
 def counts_add_up(subject: Subject) -> Finding:
     """Count outcomes, causes and times anew."""
-    rows, counts = subject.lives.rows, subject.lives.tally.counts
-    causes = rows[:, :, CAUSE].astype(np.int64)
+    lives, counts = subject.lives, subject.lives.tally.counts
+    causes = lives.outcome("cause_of_death")
     found = [counts.flags, *counts.causes.T]
-    expected = [(rows[:, :, :FLAGS] > 0.0).sum(axis=0)]
-    expected += [(causes == cause).sum(axis=0) for cause in (*range(CAUSES), ALIVE)]
-    for column, times in ((DEATH, counts.deaths), (EFS, counts.failures)):
+    expected = [(lives.rows[:, :, :FLAGS] > 0.0).sum(axis=0)]
+    expected += [(causes == cause).sum(axis=0) for cause in (*range(tally.CAUSES), ALIVE)]
+    for name, times in (("death_days", counts.deaths), ("efs_days", counts.failures)):
         for months in LANDMARKS_MONTHS:
             days = months * DAYS_PER_MONTH
-            expected.append((rows[:, :, column] <= days).sum(axis=0))
-            found.append(times[:, : round(days / BIN_DAYS)].sum(axis=1))
-    return _same_counts(found, expected)
+            expected.append((lives.outcome(name) <= days).sum(axis=0))
+            found.append(times[:, : round(days / tally.BIN_DAYS)].sum(axis=1))
+    return none_of(flat(found) != flat(expected), "counts")

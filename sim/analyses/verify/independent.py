@@ -17,7 +17,7 @@ import pandas as pd
 
 from sim.analyses.verify.by_hand import PATIENTS, wrong_entries, wrong_events
 from sim.analyses.verify.check import Finding, none_of_these, only_where
-from sim.analyses.verify.partition import HALF_A_CYCLE_YEARS, compared, event_free_price
+from sim.analyses.verify.partition import HALF_A_CYCLE_YEARS, compared
 from sim.analyses.verify.subject import Subject
 from sim.clinic.events import Event
 from sim.clinic.mortality import LifeTable
@@ -195,23 +195,18 @@ def qalys_differ_by_structure_alone(subject: Subject) -> Finding:
 def care_by_the_month_is_within_its_state(subject: Subject) -> Finding:
     """Compare costs by the month with the price times the area."""
     prices = subject.question.accounts.prices
-    after = prices.after_failure_per_month
-    only_where(after > 0.0 or prices.follow_up_per_month > 0.0, NO_PRICE)
-    half = HALF_A_CYCLE_YEARS * MONTHS_PER_YEAR
+    only_where(prices.after_failure_per_month > 0.0 or prices.follow_up_per_month > 0.0, NO_PRICE)
+    half, tally = HALF_A_CYCLE_YEARS * MONTHS_PER_YEAR, subject.lives.tally
+    follow_up = tally.sums.cells[:, CATEGORIES.index(Category.FOLLOW_UP), 0, :, DISCOUNTED]
     excess = []
     for place, each in enumerate(compared(subject)):
-        charged = each.partition.after_event_cost + each.waiting_cost + 3.0 * half * after
+        charged = each.partition.after_event_cost + each.waiting_cost
+        charged += 3.0 * half * each.tariff.cost_per_month_after_event
         excess.append(each.after_failure.mean - charged)
         if each.first_remission_years is not None:
-            charged = each.partition.event_free_cost + half * event_free_price(subject, place)
-            excess.append(_follow_up_of_first_line(subject, place) - charged)
-    largest = max(excess)
-    text = f"largest excess of {len(excess)} costs: {largest:,.0f} {subject.question.perspective.currency}"
+            charged = each.partition.event_free_cost
+            charged += half * each.tariff.cost_per_month_event_free
+            excess.append(float(follow_up[place].sum()) / tally.patients - charged)
+    largest, currency = max(excess), subject.question.perspective.currency
+    text = f"largest excess of {len(excess)} costs: {largest:,.0f} {currency}"
     return Finding(text, "at most 0", largest <= 0.0)
-
-
-def _follow_up_of_first_line(subject: Subject, place: int) -> float:
-    """Return the mean discounted cost of follow-up in the first line's remission."""
-    tally = subject.lives.tally
-    cells = tally.sums.cells[place, CATEGORIES.index(Category.FOLLOW_UP), 0, :, DISCOUNTED]
-    return float(cells.sum()) / tally.patients

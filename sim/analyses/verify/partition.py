@@ -23,6 +23,7 @@ from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.estimates import Array, Estimate, mean
 from sim.economics.ledger import Account, Category, State
 from sim.economics.prices import CellDrug
+from sim.economics.utilities import StateUtilities
 from sim.layout.cells import NOTHING, SYMBOLS, amount, number
 from sim.layout.schema import Schema, strategy_name, text
 from sim.layout.schema import number as numbers
@@ -100,8 +101,8 @@ class Compared:
         failure and in remission.
     qalys, beyond
         Of each simulated patient, and how much more that is than in the partition.
-    partition
-        Of the partition, effects at their rate and costs at theirs.
+    tariff, partition
+        Of the partition, costs at their rate; the effects of `partition` are at theirs.
     first_remission_years
         Of the ledger: before remission of those who respond, and from then on to the event; None
         where no regimen begins the strategy.
@@ -120,6 +121,7 @@ class Compared:
     beyond: Array
     after_failure: Estimate
     follow_up: Estimate
+    tariff: Tariff
     partition: Totals
     first_remission_years: float | None
     waiting_cost: float
@@ -127,14 +129,10 @@ class Compared:
     grid_qalys: float
 
     @property
-    def difference(self) -> float:
-        """QALYs of the simulation less those of the partition."""
-        return mean(self.qalys).mean - self.partition.qalys
-
-    @property
     def unexplained(self) -> float:
         """The difference in QALYs that is not structure."""
-        return self.difference - math.fsum(self.structure.values())
+        difference = mean(self.qalys).mean - self.partition.qalys
+        return difference - math.fsum(self.structure.values())
 
 
 @once
@@ -144,17 +142,21 @@ def compared(subject: Subject) -> tuple[Compared, ...]:
 
 
 def _compared(subject: Subject, place: int) -> Compared:
-    lives = subject.lives
+    lives, strategy = subject.lives, subject.question.scenario.strategies[place]
     drawn, waiting = _curves(lives, place)
     costs, effects = (_tariff(subject, place, rate) for rate in subject.question.discount_rates)
     priced, valued = partitioned(drawn, costs), partitioned(drawn, effects)
-    valued = valued._replace(
-        event_free_cost=priced.event_free_cost, after_event_cost=priced.after_event_cost
-    )
     waited = partitioned(waiting, effects).event_free_years
     # The waiting at the price of care after failure.
     failed = costs._replace(cost_per_month_event_free=costs.cost_per_month_after_event)
-    strategy = subject.question.scenario.strategies[place]
+    states = subject.question.accounts.utilities.states
+    first, later = _years_of_states(lives, place)
+    # Without a regimen the lines that follow have no numbers of their own.
+    begun = bool(subject.question.model.strategies[place].regimens)
+    of_states = sum((first[state] + later[state]) * states.of(state) for state in State)
+    whole = {STATES_AND_LINES: of_states - valued.qalys}
+    in_states = _in_states(states, effects, waited, first, later) if begun else whole
+    in_remission = waited + sum(first[state] for state in (*REMISSION, *TRANSPLANTED))
     qalys = lives.total(Account.QALY)[:, place]
     return Compared(
         strategy=strategy.name,
@@ -164,11 +166,14 @@ def _compared(subject: Subject, place: int) -> Compared:
         beyond=qalys - _qalys_of_patients(lives, place, effects),
         after_failure=mean(lives.amount(Category.LATER_LINES)[:, place]),
         follow_up=mean(lives.amount(Category.FOLLOW_UP)[:, place]),
-        partition=valued,
-        first_remission_years=_first_remission(subject, place, waited),
+        tariff=costs,
+        partition=valued._replace(
+            event_free_cost=priced.event_free_cost, after_event_cost=priced.after_event_cost
+        ),
+        first_remission_years=in_remission if begun else None,
         waiting_cost=partitioned(waiting, failed).event_free_cost,
-        structure=_structure(subject, place, effects, valued.qalys, waited),
-        grid_qalys=_grid_qalys(subject, effects),
+        structure={**in_states, **_complications_and_age(subject, place)},
+        grid_qalys=_grid_qalys(states, effects),
     )
 
 
@@ -187,31 +192,26 @@ def _curves(lives: Lives, place: int) -> tuple[Curves, Curves]:
 
 
 def _tariff(subject: Subject, place: int, rate: float) -> Tariff:
-    """Return utilities and prices; before the event those of remissions as they are, complete or not."""
+    """Return utilities and prices before the event and after it.
+
+    Utility before it is that of a remission, complete or not as often as patients respond so; the
+    price is that of follow-up, and of immunoglobulin after cells.
+    """
     accounts, lives = subject.question.accounts, subject.lives
-    states = accounts.utilities.states
-    responded = lives.outcome("response")[:, place] > 0.0
-    complete = lives.outcome("complete_remission")[responded, place]
+    states, follow_up = accounts.utilities.states, accounts.prices.follow_up_per_month
+    complete = lives.outcome("complete_remission")[lives.outcome("response")[:, place] > 0.0, place]
     share = float(complete.mean()) if complete.size else 1.0
-    return Tariff(
-        utility_event_free=share * states.complete_remission
-        + (1.0 - share) * states.incomplete_remission,
-        utility_after_event=states.relapsed_refractory,
-        cost_per_month_event_free=event_free_price(subject, place),
-        cost_per_month_after_event=accounts.prices.after_failure_per_month,
-        rate=rate,
-    )
-
-
-def event_free_price(subject: Subject, place: int) -> float:
-    """Return the price of a month before the event: follow-up, and immunoglobulin after cells."""
-    accounts = subject.question.accounts
-    price = accounts.prices.follow_up_per_month
     for name in subject.question.scenario.strategies[place].sequence[:1]:
         drug = accounts.price_list.regimens[name].drug
         if isinstance(drug, CellDrug):
-            price += drug.immunoglobulin_per_day * DAYS_PER_MONTH
-    return price
+            follow_up += drug.immunoglobulin_per_day * DAYS_PER_MONTH
+    return Tariff(
+        share * states.complete_remission + (1.0 - share) * states.incomplete_remission,
+        states.relapsed_refractory,
+        cost_per_month_event_free=follow_up,
+        cost_per_month_after_event=accounts.prices.after_failure_per_month,
+        rate=rate,
+    )
 
 
 def _qalys_of_patients(lives: Lives, place: int, tariff: Tariff) -> Array:
@@ -227,11 +227,6 @@ def _qalys_of_patients(lives: Lives, place: int, tariff: Tariff) -> Array:
     return found
 
 
-def _begins_with_a_regimen(subject: Subject, place: int) -> bool:
-    """Whether the first line of a strategy is a regimen, so that what follows has other numbers."""
-    return bool(subject.question.model.strategies[place].regimens)
-
-
 def _years_of_states(lives: Lives, place: int) -> tuple[dict[State, float], dict[State, float]]:
     """Return the mean discounted years by state in the first line and in later ones, from the ledgers."""
     cells = lives.tally.sums.cells[place, CATEGORIES.index(Category.LIFE), :, :, DISCOUNTED]
@@ -240,63 +235,49 @@ def _years_of_states(lives: Lives, place: int) -> tuple[dict[State, float], dict
     return dict(zip(State, first, strict=True)), dict(zip(State, later, strict=True))
 
 
-def _first_remission(subject: Subject, place: int, waited: float) -> float | None:
-    if not _begins_with_a_regimen(subject, place):
-        return None
-    first, _ = _years_of_states(subject.lives, place)
-    return waited + sum(first[state] for state in (*REMISSION, *TRANSPLANTED))
-
-
-def _structure(
-    subject: Subject, place: int, tariff: Tariff, qalys: float, waited: float
+def _in_states(
+    states: StateUtilities,
+    tariff: Tariff,
+    waited: float,
+    first: Mapping[State, float],
+    later: Mapping[State, float],
 ) -> dict[str, float]:
-    """Return what the simulation adds to the partition's QALYs, part by part.
+    """Return the time in states, of the first line and later, times utility less the partition's.
 
-    Time in states counts by their utility less that of the partition. Age is the effect of the
-    general population's utility as the highest, from lives simulated without it.
-
-    Parameters
-    ----------
-    subject, place
-        The strategy.
-    tariff, qalys
-        Of the partition, with the rate of effects.
-    waited
-        Mean discounted years on treatment before a remission.
+    `waited` is the mean of discounted years on treatment before a remission.
     """
-    amounts = subject.lives.amounts[:, place, DISCOUNTED].mean(axis=0)
-    toxicity, gvhd = (
-        float(amounts[CATEGORIES.index(category)])
-        for category in (Category.QALY_TOXICITY, Category.QALY_GVHD)
-    )
-    capped, uncapped = (
-        float(lives.amount(Category.QALY_STATE)[:, place].mean())
-        for lives in (subject.under(), subject.under(changes=WITHOUT_CAP))
-    )
-    others = {TOXICITY: toxicity, GVHD: gvhd, AGE: capped - uncapped}
     before, after = tariff.utility_event_free, tariff.utility_after_event
-    states = subject.question.accounts.utilities.states
-    first, later = _years_of_states(subject.lives, place)
-    if not _begins_with_a_regimen(subject, place):
-        valued = sum((first[state] + later[state]) * states.of(state) for state in State)
-        return {STATES_AND_LINES: valued - qalys, **others}
-    failing = first[State.ON_TREATMENT] - waited
-    treated = states.on_treatment
+    treated, failing = states.on_treatment, first[State.ON_TREATMENT] - waited
     return {
         TREATMENT: waited * (treated - before) + failing * (treated - after),
         DEPTH: sum(first[state] * (states.of(state) - before) for state in REMISSION),
         TRANSPLANT: sum(first[state] * (states.of(state) - before) for state in TRANSPLANTED),
         LATER_LINES: sum(spent * (states.of(state) - after) for state, spent in later.items()),
-        **others,
     }
 
 
-def _grid_qalys(subject: Subject, tariff: Tariff) -> float:
+def _complications_and_age(subject: Subject, place: int) -> dict[str, float]:
+    """Return decrements, and the effect of the general population's utility as the highest.
+
+    The latter against lives simulated without it.
+    """
+    amounts = subject.lives.amounts[:, place, DISCOUNTED].mean(axis=0)
+    capped, uncapped = (
+        float(lives.amount(Category.QALY_STATE)[:, place].mean())
+        for lives in (subject.under(), subject.under(changes=WITHOUT_CAP))
+    )
+    return {
+        TOXICITY: float(amounts[CATEGORIES.index(Category.QALY_TOXICITY)]),
+        GVHD: float(amounts[CATEGORIES.index(Category.QALY_GVHD)]),
+        AGE: capped - uncapped,
+    }
+
+
+def _grid_qalys(states: StateUtilities, tariff: Tariff) -> float:
     """Return the most that half a cycle under each curve, and under the waiting, is worth."""
     before, after = tariff.utility_event_free, tariff.utility_after_event
-    treated = subject.question.accounts.utilities.states.on_treatment
-    curve = abs(after) + 2.0 * abs(before - after) + abs(treated - before) + abs(treated - after)
-    return HALF_A_CYCLE_YEARS * curve
+    waiting = abs(states.on_treatment - before) + abs(states.on_treatment - after)
+    return HALF_A_CYCLE_YEARS * (abs(after) + 2.0 * abs(before - after) + waiting)
 
 
 # --------------------------------------------------------------------------- table and words

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Annotated, Final
 
@@ -27,6 +27,7 @@ from sim.layout.progress import steps_progress
 from sim.layout.schema import Schema, in_csv, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import DISCLAIMER, print_paragraph
+from sim.simulation.question import Question
 
 VERIFY: Final = "verify"
 PASSED: Final = "passed"
@@ -57,43 +58,6 @@ INDEPENDENT: Final = "independent"
 PARTITION: Final = partition.TABLE.file.removesuffix(".csv")
 
 
-@dataclass(frozen=True)
-class Examined:
-    """A check with its finding."""
-
-    check: Check
-    finding: Finding
-
-    @property
-    def verdict(self) -> str:
-        """The verdict in words."""
-        return VERDICTS[self.finding.passed]
-
-    @property
-    def problem(self) -> str:
-        """The reason of a failure, where the finding gives one, and the advice."""
-        why = f" {self.finding.why.rstrip('.')}." if self.finding.why else ""
-        return f"{self.check.identifier}:{why} {self.check.advice}"
-
-    @property
-    def row(self) -> tuple[str, ...]:
-        """The row of `TABLE`."""
-        check, found = self.check, self.finding
-        return (
-            *(check.identifier, check.group, check.claim, check.standard),
-            *(found.observed, found.allowed, self.verdict, found.why, check.advice),
-        )
-
-
-def examined(check: Check, subject: Subject) -> Examined:
-    """Return what a check finds; an error on the way is its finding."""
-    try:
-        return Examined(check, check.examine(subject))
-    except Exception as error:  # noqa: BLE001 - whatever a scenario provokes is reported by name
-        why = f"{type(error).__name__}: {error}"
-        return Examined(check, Finding(ENDED, "a result", passed=False, why=why))
-
-
 class VerifyResult(Result):
     """The checks of a scenario, what each of them found, and partitioned survival beside it.
 
@@ -107,16 +71,11 @@ class VerifyResult(Result):
     FILES = (TABLE.file, partition.TABLE.file, SUMMARY)
 
     def __init__(
-        self,
-        scenario: Scenario,
-        subject: Subject,
-        found: Sequence[Examined],
-        partitioned: pd.DataFrame | None = None,
+        self, scenario: Scenario, question: Question, tables: Mapping[str, pd.DataFrame]
     ) -> None:
         self.scenario = scenario
-        self._question = subject.question
-        self._found = tuple(found)
-        self._partition = partitioned
+        self._tables = tables
+        self._question = question
 
     @property
     def _subject(self) -> str:
@@ -124,19 +83,18 @@ class VerifyResult(Result):
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The table by the name of its file, without its suffix."""
-        partitioned = {} if self._partition is None else {PARTITION: self._partition}
-        return {VERIFY: self.verify, **partitioned}
+        """The tables by the name of their file, without its suffix."""
+        return self._tables
 
     @property
     def verify(self) -> pd.DataFrame:
         """A row for each check: `TABLE`."""
-        return TABLE.table(each.row for each in self._found)
+        return self.tables[VERIFY]
 
     @property
     def counts(self) -> dict[str, int]:
         """Checks by verdict."""
-        counted = Counter(each.verdict for each in self._found)
+        counted = Counter(self.verify["verdict"])
         return {verdict: counted[verdict] for verdict in (PASSED, NOT_APPLICABLE, FAILED)}
 
     @property
@@ -159,39 +117,36 @@ class VerifyResult(Result):
     def print_to(self, console: Console) -> None:
         """Print a table for each group, the advice of what failed, and the count of verdicts."""
         print_paragraph(console, self.scenario.title, style="bold")
-        for group, found in groupby(self._found, key=lambda each: each.check.group):
-            print_table(console, _table(group, found))
-        if self._partition is not None:
-            print_table(console, partition.screen_table(self._partition))
-            for sentence in partition.sentences(self._partition):
+        checks = self.verify.to_dict("records")
+        for group, members in groupby(checks, key=lambda check: str(check["group"])):
+            rows = [
+                Row(_label(each), [Cell(each["verdict"])], strong=each["verdict"] == FAILED)
+                for each in members
+            ]
+            print_table(console, Table(group.capitalize(), ("Verdict",), [rows]))
+        if PARTITION in self.tables:
+            print_table(console, partition.screen_table(self.tables[PARTITION]))
+            for sentence in partition.sentences(self.tables[PARTITION]):
                 print_paragraph(console, sentence)
-        for each in self._found:
-            if each.finding.passed is False:
-                print_paragraph(console, each.problem)
+        for each in checks:
+            if each["verdict"] == FAILED:
+                why = f" {each['why'].rstrip('.')}." if each["why"] else ""
+                print_paragraph(console, f"{each['identifier']}:{why} {each['advice']}")
         print_paragraph(console, DISCLAIMER)
         passed, idle, failed = self.counts.values()
         words = f"{passed} passed, {idle} do{'es' * (idle == 1)} not apply, {failed} failed"
-        print_paragraph(console, f"{len(self._found)} checks: {words}")
+        print_paragraph(console, f"{len(checks)} checks: {words}")
 
 
-def _table(group: str, found: Iterable[Examined]) -> Table:
-    """Return the table of a group."""
-    rows = [
-        Row(_label(each), [Cell(each.verdict)], strong=each.finding.passed is False)
-        for each in found
-    ]
-    return Table(group.capitalize(), ("Verdict",), [rows])
-
-
-def _label(each: Examined) -> str:
+def _label(check: Mapping[Hashable, str]) -> str:
     """Return the claim of a check, and below it what was observed and what is allowed."""
-    check, found = each.check, each.finding
-    words = found.why if found.passed is None else f"{found.observed} (allowed: {found.allowed})"
-    start = f"{check.identifier}  "
+    idle = check["verdict"] == NOT_APPLICABLE
+    words = check["why"] if idle else f"{check['observed']} (allowed: {check['allowed']})"
+    start = f"{check['identifier']}  "
     indent = " " * len(start)
-    claim = textwrap.wrap(check.claim, CLAIM_WIDTH, initial_indent=start, subsequent_indent=indent)
-    below = textwrap.wrap(words, CLAIM_WIDTH, initial_indent=indent, subsequent_indent=indent)
-    return "\n".join([*claim, *below])
+    wrapped = partial(textwrap.wrap, width=CLAIM_WIDTH, subsequent_indent=indent)
+    claim = wrapped(check["claim"], initial_indent=start)
+    return "\n".join([*claim, *wrapped(words, initial_indent=indent)])
 
 
 @checked
@@ -239,17 +194,26 @@ def verify(
     subject = Subject(chosen.question, threads)
     # Imports the compiler, which reading results does not need.
     checks = checks_of(groups)
-    found = []
+    rows = []
     with steps_progress(len(checks), "checks") as advance:
         for check in checks:
-            found.append(examined(check, subject))
+            rows.append(_examined(check, subject))
             advance(1)
-    return written(VerifyResult(chosen, subject, found, _partition(subject, found)), folder)
+    tables = {VERIFY: TABLE.table(rows)}
+    observed = tables[VERIFY].loc[tables[VERIFY]["group"] == INDEPENDENT, "observed"]
+    if len(observed) and ENDED not in set(observed):
+        tables[PARTITION] = partition.table_of(subject)
+    return written(VerifyResult(chosen, subject.question, tables), folder)
 
 
-def _partition(subject: Subject, found: Iterable[Examined]) -> pd.DataFrame | None:
-    """Return the table of partitioned survival, where its checks were examined to their end."""
-    of_group = [each.finding for each in found if each.check.group == INDEPENDENT]
-    if not of_group or any(finding.observed == ENDED for finding in of_group):
-        return None
-    return partition.table_of(subject)
+def _examined(check: Check, subject: Subject) -> tuple[str, ...]:
+    """Return the row of `TABLE` of a check; an error on the way is its finding."""
+    try:
+        found = check.examine(subject)
+    except Exception as error:  # noqa: BLE001 - whatever a scenario provokes is reported by name
+        why = f"{type(error).__name__}: {error}"
+        found = Finding(ENDED, "a result", passed=False, why=why)
+    return (
+        *(check.identifier, check.group, check.claim, check.standard),
+        *(found.observed, found.allowed, VERDICTS[found.passed], found.why, check.advice),
+    )

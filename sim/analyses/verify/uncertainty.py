@@ -23,18 +23,10 @@ from sim.analyses.verify.check import (
     none_of,
     only_where,
 )
-from sim.analyses.verify.engines import different_bits
+from sim.analyses.verify.engines import different_bits, flat
 from sim.analyses.verify.subject import Subject, once
 from sim.analyses.voi.information import evpi, evppi
-from sim.catalog.distribution import (
-    Beta,
-    Distribution,
-    Gamma,
-    Lognormal,
-    Normal,
-    Posterior,
-    Uniform,
-)
+from sim.catalog import distribution as families
 from sim.catalog.parameter import SCENARIO, Parameter
 from sim.catalog.posterior import STUDY
 from sim.catalog.values import UNITS
@@ -124,7 +116,9 @@ def fitted_inputs(subject: Subject) -> pd.DataFrame:
         name
         for name in drawn(subject).columns
         if name in fitted
-        and (isinstance(question.parameters[name].distribution, Posterior) or STUDY in name)
+        and (
+            isinstance(question.parameters[name].distribution, families.Posterior) or STUDY in name
+        )
     ]
     return fitted[names]
 
@@ -182,15 +176,15 @@ def reference(parameter: Parameter) -> Any:  # noqa: ANN401 - a distribution of 
     from scipy import stats
 
     match parameter.distribution:
-        case Beta(alpha, beta):
+        case families.Beta(alpha, beta):
             return stats.beta(alpha, beta)
-        case Gamma(shape, scale):
+        case families.Gamma(shape, scale):
             return stats.gamma(shape, scale=scale)
-        case Lognormal(median, sigma):
+        case families.Lognormal(median, sigma):
             return stats.norm(math.log(median), sigma)
-        case Normal(mean, sd):
+        case families.Normal(mean, sd):
             return stats.norm(mean, sd)
-        case Uniform(low, high):
+        case families.Uniform(low, high):
             return stats.uniform(low, high - low)
     return None
 
@@ -214,7 +208,9 @@ def moments(subject: Subject) -> Iterator[tuple[str, float, float]]:
         else:
             mean, variance, excess = map(float, reference(parameter).stats(moments="mvk"))
             sd, kurtosis = math.sqrt(variance), excess + 3.0
-            values = np.log(values) if isinstance(parameter.distribution, Lognormal) else values
+            values = (
+                np.log(values) if isinstance(parameter.distribution, families.Lognormal) else values
+            )
         n = len(values)
         off_mean = (float(values.mean()) - mean) / (sd / math.sqrt(n))
         sd_error = sd * math.sqrt((kurtosis - 1.0) / (4.0 * n))
@@ -251,11 +247,11 @@ def families_fit(subject: Subject) -> Finding:
     return none_of(wrong, "distributions")
 
 
-def _support(distribution: Distribution) -> tuple[float, float]:
+def _support(distribution: families.Distribution) -> tuple[float, float]:
     match distribution:
-        case Gamma() | Lognormal():
+        case families.Gamma() | families.Lognormal():
             return 0.0, math.inf
-        case Normal(mean, sd):
+        case families.Normal(mean, sd):
             return mean - FAR_IN_SD * sd, mean + FAR_IN_SD * sd
     return distribution.quantile(0.0), distribution.quantile(1.0)
 
@@ -300,10 +296,7 @@ def no_variance(subject: Subject) -> Finding:
     table, question = drawn(subject), replace(subject.question, patients=FEW)
     # On one thread, so that the base values follow drawn ones in the same place.
     *_, last = run_sets(question, [*rows_of(table, SETS), {}], threads=1)
-    base = subject.simulated(question).tally
-    ours, theirs = (
-        np.concatenate([each.ravel() for each in tally.sums]) for tally in (last.tally, base)
-    )
+    ours, theirs = flat(last.tally.sums), flat(subject.simulated(question).tally.sums)
     return none_of(different_bits(ours, theirs), "sums", ours.size)
 
 

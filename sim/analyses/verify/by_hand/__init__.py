@@ -421,9 +421,9 @@ A man of 60 in second salvage. Blinatumomab does not work: in second salvage the
 remission is 1 in 4 (in first salvage, with the same random numbers, he would have responded).
 
 In cycle 1 he has grade 3 febrile neutropenia from day 15 to day 19, treated in hospital, at the
-price of an episode, while the pump runs on. On day 5 of cycle 2 (day 47) grade 3 neurotoxicity strikes, with a first
-seizure. It lasts 10 days, more than the 7 that the label allows: blinatumomab is stopped for
-good after 5 days of the cycle, and two of the seven days in the bag are lost.
+price of an episode, while the pump runs on. On day 5 of cycle 2 (day 47) grade 3 neurotoxicity
+begins, with a first seizure. It lasts 10 days, more than the 7 that the label allows: blinatumomab
+is stopped for good after 5 days of the cycle, and two of the seven days in the bag are lost.
 
 On day 70, when cycle 2 would have ended, there is no remission, and the leukaemia has lost
 CD19. Of this leukaemia he would die on day 243.5, but he is fit for another line: usual care
@@ -521,11 +521,12 @@ CRS: Final = HandPatient(
 A woman of 30 with a KMT2A rearrangement, whose first remission lasted six months, in first
 salvage. Bags are changed every four days.
 
-On day 3 of cycle 1 she has grade 3 CRS. The pump is stopped, tocilizumab is given, and the
-CRS resolves after 10 days, on day 13, in hospital, 6 of them planned days of 9. The first bag held four days at 9 mcg/day; the last of them is lost. Blinatumomab restarts on day
-13 at 9 mcg/day for 7 days and goes on at 28 mcg/day from day 20 until 28 days of infusion
-have been given: 3 + 7 + 18, to day 38. There she is in incomplete remission (CRi) and
-MRD-positive. The 10 days of interruption also postpone cycle 2, to day 52.
+On day 3 of cycle 1 she has grade 3 CRS. The pump is stopped, tocilizumab is given, and the CRS
+resolves after 10 days, on day 13, in hospital, 6 of them planned days of 9. The first bag held four
+days at 9 mcg/day; the last of them is lost. Blinatumomab restarts on day 13 at 9 mcg/day for 7 days
+and goes on at 28 mcg/day from day 20 until 28 days of infusion have been given: 3 + 7 + 18, to day
+38. There she is in incomplete remission (CRi) and MRD-positive. The 10 days of interruption also
+postpone cycle 2, to day 52.
 
 No donor is found. MRD-positive remissions last 121.75 days at the median, and KMT2A doubles
 the hazard: S(t)^2 = 1/4 at that median, so that she relapses on day 38 + 121.75 = 159.75.
