@@ -370,8 +370,15 @@ class Layout(Generic[Found]):
     def files(self, found: Found, *shown: int) -> dict[str, str | bytes]:
         """Return the files of the analysis by name, without the manifest."""
         table, summary = self.table(found), self.summary(found)
-        figure = self.figure(found, *shown)
+        figure = self.draw(found, *shown)
         return analysis_files(found.question, self.analysis, table, summary, figure)
+
+    def draw(self, found: Found, *shown: int) -> Figure:
+        """Return the figure in the style of all figures."""
+        from sim.layout.style import styled
+
+        with styled():
+            return self.figure(found, *shown)
 
 
 class LaidOutResult(StoredResult, Generic[Found]):
@@ -410,4 +417,4 @@ class LaidOutResult(StoredResult, Generic[Found]):
         self.LAYOUT.print_to(console, self._found, *self._shown)
 
     def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
-        return self.LAYOUT.figure(self._found, *self._shown)
+        return self.LAYOUT.draw(self._found, *self._shown)
