@@ -165,7 +165,7 @@ def test_what_if_of_another_payer_is_in_its_money(ask):
         "england": {"perspective": "nhs_england"},
     }
     question = ask("later_salvage", patients=20, what_ifs=what_ifs)
-    table = matrix_table(scenario_matrix(question, threads=1))
+    table = matrix_table(scenario_matrix(question).run(threads=1))
     found = dict(zip(table["what_if"], table["currency"], strict=True))
     assert found["base"] == found["half_the_horizon"] == "USD"
     assert found["england"] == "GBP"

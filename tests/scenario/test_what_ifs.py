@@ -242,7 +242,7 @@ def test_a_changed_scenario_that_cannot_be_is_refused():
 
 @pytest.fixture(scope="module")
 def matrix():
-    return scenario_matrix(ask(SCENARIOS / "first_salvage.yaml", patients=400))
+    return scenario_matrix(ask(SCENARIOS / "first_salvage.yaml", patients=400)).run()
 
 
 def test_every_what_if_is_answered_after_the_scenario_as_it_stands(matrix):

@@ -28,8 +28,7 @@ from sim.analyses.agreement.analysis import (
 from sim.analyses.agreement.break_even import TERM_WORDS, varied_term
 from sim.analyses.agreement.sample import deals_of
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import against, folded, money, print_notes

@@ -128,7 +128,7 @@ def beside(
     kept = {step: question.scenario.what_ifs[step] for step in evaluation.steps}
     asked = question.scenario.model_copy(update={"what_ifs": kept})
     loaded = replace(question.loaded, scenario=asked)
-    matrix = scenario_matrix(replace(question, loaded=loaded), threads=threads)
+    matrix = scenario_matrix(replace(question, loaded=loaded)).run(threads=threads)
     return Beside(name, evaluation, question, matrix.columns)
 
 
