@@ -20,28 +20,24 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.analyses.agreement.break_even import (
-    break_even,
-    break_even_price,
-    varied_term,
-)
-from sim.analyses.agreement.courses import Progress
-from sim.analyses.agreement.payment import WHAT
+from sim.analyses.agreement.payment import WHAT, Progress
 from sim.analyses.agreement.sample import (
     Deal,
     Moments,
     Sample,
     Simulator,
+    break_even,
+    break_even_price,
     deals_of,
     followed_strategies,
+    varied_term,
 )
-from sim.analyses.agreement.words import in_words
 from sim.analyses.psa.acceptability import quiet_shares
 from sim.analyses.psa.noise import split, without_noise
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
-from sim.layout.cells import estimate_row, finite
+from sim.layout.cells import SYMBOLS, estimate_row, finite, money_text
 from sim.layout.schema import NUMBER, Schema, count, number, strategy_name, text
 from sim.scenario.agreement import Agreement
 from sim.simulation.parameter_draws import draw_parameters
@@ -370,8 +366,7 @@ def _of_draw(sample: Sample, deals: Sequence[Deal]) -> dict[tuple[str, str | flo
 
 
 def _series(
-    deals: Sequence[Deal],
-    found: Sequence[Mapping[tuple[str, str | float], Moments]],
+    deals: Sequence[Deal], found: Sequence[Mapping[tuple[str, str | float], Moments]]
 ) -> Iterator[Series]:
     strategy = deals[0].strategy
 
@@ -451,3 +446,33 @@ def drawn_values(
         column["paid"],
         column["paid_se"] ** 2,
     )
+
+
+EVENTS: Final = {"no_response": "no response", "relapse": "relapse", "death": "death"}
+CONDITIONS: Final = {"in_remission": "in remission", "alive": "alive"}
+
+
+def in_words(agreement: Agreement | None, currency: str) -> str:
+    """Return the terms of an agreement, in their order."""
+    if agreement is None:
+        return "every purchase at the price of the scenario"
+    symbol, words = SYMBOLS[currency], []
+    if agreement.discount_percent is not None:
+        words.append(f"{agreement.discount_percent:g} % off every purchase")
+    if agreement.cap_cycles is not None:
+        words.append(f"cycles after the first {agreement.cap_cycles} free")
+    if agreement.cap_spend is not None:
+        words.append(f"free beyond {money_text(agreement.cap_spend, symbol)} a patient")
+    if (parts := agreement.instalments) is not None:
+        words.append(
+            f"{parts.number} instalments, one every {parts.every_months:g} months while "
+            f"{CONDITIONS[parts.condition]}"
+        )
+    if (refund := agreement.refund) is not None:
+        after = " or ".join(EVENTS[event] for event in refund.after)
+        before = "" if refund.before_month is None else f" before month {refund.before_month:g}"
+        words.append(f"{refund.percent:g} % back after {after}{before}")
+    if (budget := agreement.budget_cap) is not None:
+        limit = money_text(budget.amount, symbol)
+        words.append(f"at most {limit} for {budget.patients:,} patients together")
+    return "; ".join(words)

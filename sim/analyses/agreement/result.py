@@ -25,8 +25,7 @@ from sim.analyses.agreement.analysis import (
     agreement_analysis,
     lives_to_simulate,
 )
-from sim.analyses.agreement.break_even import TERM_WORDS, varied_term
-from sim.analyses.agreement.sample import deals_of
+from sim.analyses.agreement.sample import TERM_WORDS, deals_of, varied_term
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
 from sim.analyses.shared.layout import LaidOutResult, Layout
 from sim.analyses.shared.result import folder_of, written

@@ -21,10 +21,11 @@ from sim.analyses.budget.analysis import (
     SITUATIONS,
     TABLE,
     Budget,
+    base_means,
     budget_impact,
+    drawn_means,
     plan_of,
 )
-from sim.analyses.budget.yearly import base_means, drawn_means
 from sim.analyses.psa.analysis import Work
 from sim.analyses.psa.noise import Split
 from sim.analyses.psa.result import chosen_size

@@ -111,11 +111,7 @@ def load_evaluations(folder: Path | None = None) -> dict[str, tuple[Evaluation, 
 
 
 def beside(
-    name: str,
-    evaluation: Evaluation,
-    scenario: Path,
-    patients: int | None,
-    threads: int | None,
+    name: str, evaluation: Evaluation, scenario: Path, patients: int | None, threads: int | None
 ) -> Beside:
     """Simulate the scenario of an evaluation, and its steps."""
     question = ask(scenario, patients=patients or USUAL_PATIENTS)

@@ -48,18 +48,8 @@ from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate, mean
 from sim.economics.incremental import Increment
 from sim.errors import UserError
-from sim.layout.cells import (
-    NOTHING,
-    SYMBOLS,
-    amount,
-    estimate_row,
-    finite,
-    icer,
-    patients_in_words,
-)
-from sim.layout.cells import (
-    number as shown,
-)
+from sim.layout.cells import NOTHING, SYMBOLS, amount, estimate_row, finite, icer, patients_in_words
+from sim.layout.cells import number as shown
 from sim.layout.progress import patients_progress
 from sim.layout.schema import Schema, count, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table

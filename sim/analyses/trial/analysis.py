@@ -127,7 +127,7 @@ def trial_analysis(
     design
         Of the trial.
     reported
-        What it reports under each draw, from `sim.analyses.trial.patients.reports`.
+        What it reports under each draw, from `sim.analyses.trial.design.reports`.
     thresholds
         In currency per QALY.
     progress

@@ -39,9 +39,10 @@ from sim.analyses.trial.design import (
     Design,
     Setting,
     design_of,
+    question_of,
+    reports,
     sizes_of,
 )
-from sim.analyses.trial.patients import question_of, reports
 from sim.analyses.voi.analysis import refuse_one_strategy
 from sim.analyses.voi.information import PartialInformation
 from sim.catalog.parameter import INTERNAL

@@ -95,12 +95,7 @@ def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
             left = EDGE_MM + place * (COLUMN_MM + 2 * EDGE_MM) + LABEL_MM
             size = (COLUMN_MM - LABEL_MM - EDGE_MM, heights[panel.kind])
             axes = figure.add_axes(
-                (
-                    left / width,
-                    1.0 - (top + size[1]) / height,
-                    size[0] / width,
-                    size[1] / height,
-                )
+                (left / width, 1.0 - (top + size[1]) / height, size[0] / width, size[1] / height)
             )
             _draw(axes, panel, rows[panel.kind])
             top += size[1] + BETWEEN_MM

@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.psa.variance import (
-    PriorEffect,
-    prior_effects,
-    variance_by_status,
-    variance_words,
-)
+from sim.analyses.psa.variance import PriorEffect, prior_effects, variance_by_status, variance_words
 from sim.analyses.shared.arguments import (
     Cluster,
     Option,
@@ -40,16 +35,7 @@ from sim.layout.cells import number as number_cell
 from sim.layout.endpoint_words import labelled
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.layout.schema import (
-    Schema,
-    count,
-    flag,
-    in_csv,
-    number,
-    read_json,
-    records,
-    text,
-)
+from sim.layout.schema import Schema, count, flag, in_csv, number, read_json, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import DISCLAIMER, print_paragraph
 from sim.limits import FEWEST_PREDICTIONS, MOST_PREDICTIONS
@@ -106,13 +92,7 @@ SUMMARY: Final = f"{VALIDATION}.json"
 FOREST: Final = "validation_forest"
 CURVES: Final = "validation_curves"
 PROVENANCE: Final = "provenance.json"
-NAMES: Final = (
-    TABLE.file,
-    SURVIVAL.file,
-    SUMMARY,
-    *figure_names((FOREST, CURVES)),
-    PROVENANCE,
-)
+NAMES: Final = (TABLE.file, SURVIVAL.file, SUMMARY, *figure_names((FOREST, CURVES)), PROVENANCE)
 ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 
@@ -244,11 +224,7 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
         draws=told["draws"],
     )
     return Prediction(
-        register,
-        validation,
-        summary(table, register),
-        is_stale(path, evidence),
-        told["provenance"],
+        register, validation, summary(table, register), is_stale(path, evidence), told["provenance"]
     )
 
 
@@ -395,10 +371,7 @@ class ValidateResult(Result):
     FIGURES = (FOREST, CURVES)
 
     def __init__(
-        self,
-        studies: tuple[str, ...],
-        found: Prediction,
-        rests_on: RestsOn | None = None,
+        self, studies: tuple[str, ...], found: Prediction, rests_on: RestsOn | None = None
     ) -> None:
         self.studies = studies
         self.rests_on = rests_on

@@ -12,20 +12,18 @@ from hypothesis import strategies as st
 
 import sim
 from sim.analyses.budget.analysis import (
-    LATER,
-    budget_impact,
-    entering,
-    linear,
-    weights,
-)
-from sim.analyses.budget.yearly import (
     ALIVE,
+    LATER,
     MEASURES,
     TOTAL,
     YEARS,
     Means,
     base_means,
+    budget_impact,
     drawn_means,
+    entering,
+    linear,
+    weights,
 )
 from sim.analyses.psa.draws_run import run_psa
 from sim.cli import commands

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from sim.analyses.severity.analysis import general_population
-from sim.analyses.severity.population import Expected, General
+from sim.analyses.severity.analysis import Expected, General, general_population
 from sim.clinic.mortality import constant_between, cumulative_hazard, gompertz, stepwise
 from sim.economics.discounting import Discounting
 from sim.economics.utilities import Norms
