@@ -32,6 +32,7 @@ from sim.analyses.agreement.sample import (
     followed_strategies,
     varied_term,
 )
+from sim.analyses.price.analysis import parabola
 from sim.analyses.psa.acceptability import quiet_shares
 from sim.analyses.psa.noise import split, without_noise
 from sim.clinic.units import PERCENT
@@ -393,19 +394,17 @@ def discounted(none: Moments, half: Moments, free: Moments, share: float) -> Mom
     def line(name: str) -> Any:  # noqa: ANN401 - as in `Moments`
         return (1.0 - share) * getattr(none, name) + share * getattr(free, name)
 
-    def parabola(name: str) -> Any:  # noqa: ANN401
-        t = 2.0 * share
-        found = (1 - t) * (2 - t) / 2.0 * getattr(none, name) + t * (2 - t) * getattr(half, name)
-        return np.maximum(found + t * (t - 1) / 2.0 * getattr(free, name), 0.0)
+    def square(name: str) -> Array:
+        return parabola(2.0 * share, *(getattr(each, name) for each in (none, half, free)))
 
     return Moments(
         cost=line("cost"),
         qalys=none.qalys,
         paid=line("paid"),
-        cost_variance=parabola("cost_variance"),
+        cost_variance=square("cost_variance"),
         qalys_variance=none.qalys_variance,
         covariance=line("covariance"),
-        paid_variance=parabola("paid_variance"),
+        paid_variance=square("paid_variance"),
     )
 
 

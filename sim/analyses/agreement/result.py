@@ -31,7 +31,7 @@ from sim.analyses.shared.layout import LaidOutResult, Layout
 from sim.analyses.shared.result import folder_of, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
-from sim.analyses.shared.text import against, folded, money, print_notes
+from sim.analyses.shared.text import against, draws_in_words, folded, money, print_notes
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
@@ -155,11 +155,7 @@ def print_agreement(console: Console, found: AgreementAnalysis) -> None:
     """Print the agreements: the base case, break-even and risks."""
     question = found.question
     symbol = SYMBOLS[question.perspective.currency]
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
+    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
     base = (
         f"{patients_in_words(found.base_patients)} in the base case, every input at its base value"
     )

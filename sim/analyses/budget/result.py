@@ -43,7 +43,7 @@ from sim.analyses.shared.layout import LaidOutResult, Layout
 from sim.analyses.shared.result import folder_of, written
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
-from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.text import draws_in_words, print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
@@ -145,11 +145,7 @@ def drawn_budget(found: Budget) -> Figure:
 def print_budget(console: Console, found: Budget) -> None:
     """Print patients, costs and net budget impact by calendar year."""
     question = found.question
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
+    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
     base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     uptake = "; ".join(
         f"{strategy_label(question, name)} in {', '.join(f'{share:.0%}' for share in shares)} of "

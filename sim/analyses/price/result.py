@@ -39,7 +39,7 @@ from sim.analyses.shared.layout import LaidOutResult, Layout
 from sim.analyses.shared.result import folder_of, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, analysis_files, names_of
-from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.text import draws_in_words, print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
@@ -47,7 +47,16 @@ from sim.errors import UserError
 from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Entries, Schema, in_csv, number, records, strategy_name, text
+from sim.layout.schema import (
+    Entries,
+    Schema,
+    estimated,
+    in_csv,
+    number,
+    records,
+    strategy_name,
+    text,
+)
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 
@@ -59,9 +68,7 @@ if TYPE_CHECKING:
 ANALYSIS: Final = "price"
 CURVE: Final = "price_curve"
 NAMES: Final = (
-    *names_of(ANALYSIS, figure=False),
-    f"{CURVE}.csv",
-    LINE.file,
+    *(*names_of(ANALYSIS, figure=False), CURVE_TABLE.file, LINE.file),
     *figure_names([CURVE]),
 )
 TABLE: Final = Schema(
@@ -78,8 +85,7 @@ TABLE: Final = Schema(
         text("direction", "whether the threshold is met at most or at least at this price"),
         number("change_percent", "from the price of the scenario; empty below a price of 0"),
         number("vials_per_cycle", "mean of started cycles; empty unless in the first line alone"),
-        number("price_per_cycle"),
-        number("price_per_cycle_se"),
+        *estimated("price_per_cycle"),
         text("currency", "of the prices and of `threshold`"),
     ),
     ("strategy", "threshold", "basis"),
@@ -160,7 +166,6 @@ def read_price(stored: Stored) -> PriceAnalysis:
         problem = f"must be {' and '.join(BASES)}"
         raise UserError(problem, file=stored.folder / TABLE.file, key="basis")
     bases, means = (table[table["basis"] == basis].to_dict("records") for basis in BASES)
-    chances = told["probability_most_cost_effective"]
     return PriceAnalysis(
         question=stored.question,
         **{key: told[key] for key in ("regimen", "parameter", "price", "draws")},
@@ -181,28 +186,15 @@ def read_price(stored: Stored) -> PriceAnalysis:
             (
                 (
                     (each["strategy"], each["threshold"]),
-                    tuple(_read_chance(each[at]) for at in CHANCES),
+                    tuple(None if each[at] is None else Chance(**each[at]) for at in CHANCES),
                 )
-                for each in chances
+                for each in told["probability_most_cost_effective"]
             ),
             stored.folder / stored.file,
         ),
         curve=stored.table(CURVE_TABLE),
         line=stored.table(LINE),
     )
-
-
-def _read_chance(told: Mapping[str, float] | None) -> Chance | None:
-    return None if told is None else Chance(**told)
-
-
-def price_files(found: PriceAnalysis) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    question = found.question
-    files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
-    files[f"{CURVE}.csv"] = in_csv(found.curve)
-    files[LINE.file] = in_csv(found.line)
-    return files | figure_files({CURVE: drawn_price(found)})
 
 
 def drawn_price(found: PriceAnalysis) -> Figure:
@@ -226,11 +218,7 @@ def print_price(console: Console, found: PriceAnalysis) -> None:
     """Print the prices at every threshold."""
     question = found.question
     symbol = SYMBOLS[question.perspective.currency]
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
+    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
     base = f"{patients_in_words(found.base_patients)}, every input at its base value"
@@ -319,7 +307,7 @@ class PriceResult(LaidOutResult[PriceAnalysis]):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {ANALYSIS: self.prices, CURVE: self.curve, LINE.file.removesuffix(".csv"): self.line}
+        return {ANALYSIS: self.prices, CURVE: self.curve, LINE.stem: self.line}
 
     @property
     def prices(self) -> pd.DataFrame:
@@ -338,7 +326,10 @@ class PriceResult(LaidOutResult[PriceAnalysis]):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return price_files(self._found)
+        found = self._found
+        files = analysis_files(found.question, ANALYSIS, self.prices, price_summary(found))
+        tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
+        return files | tables | figure_files({CURVE: drawn_price(found)})
 
 
 @checked

@@ -24,10 +24,10 @@ Health 2023;26:163-9 (life table and population norms).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import nan, sqrt
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ import pandas as pd
 from sim.analyses.psa.acceptability import Places, left_out, quiet_shares, share_errors
 from sim.analyses.psa.analysis import deterministic_increment
 from sim.analyses.psa.draws_run import SE, Psa
-from sim.analyses.psa.noise import Split, split, without_noise
+from sim.analyses.psa.noise import split, without_noise
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable
 from sim.clinic.patient import Given
 from sim.clinic.units import DAYS_PER_YEAR
@@ -45,7 +45,8 @@ from sim.economics.incremental import Increment
 from sim.economics.ledger import Account
 from sim.economics.utilities import Norms, population_norms
 from sim.errors import UserError
-from sim.layout.schema import Schema, count, number
+from sim.layout.cells import estimate_row, finite
+from sim.layout.schema import Schema, count, estimated, number, strategy_name, text
 from sim.scenario.severity import PREFIX, UNWEIGHTED, Level, levels_of, names_of, weights
 from sim.scenario.subgroups import Partition, partitions_of
 from sim.simulation.arms import comparator_place
@@ -59,17 +60,58 @@ MALE: Final = Given._fields.index("male")
 IS_QALY: Final = ACCOUNTS.index(Account.QALY) == ACCOUNT_OF
 POPULATION: Final = ("population.", "norm.", "perspective.discount_rate_effects")
 """Beginnings of the names of parameters that change what the general population may expect."""
+BASE_COLUMNS: Final = 11
+"""Of `RESULTS`, which hold the base case."""
 SAMPLE: Final = 500
 """Patients in whom the effect of such a parameter's draw is found."""
-Weighting = Literal["none", "base_case", "each_draw"]
-WEIGHTINGS: Final[tuple[Weighting, ...]] = ("none", "base_case", "each_draw")
+WEIGHTINGS: Final = ("none", "base_case", "each_draw")
+SHORTFALLS: Final = Schema(
+    "severity.csv",
+    (
+        text("characteristic", "that divides the patients; empty for all"),
+        text("subgroup"),
+        count("patients"),
+        *estimated(
+            "population_qalys", "discounted, of the general population of the same patients"
+        ),
+        *estimated("qalys", "discounted, under the comparator"),
+        *estimated("absolute", "shortfall, QALYs"),
+        *estimated("proportional", "shortfall, 0 to 1"),
+        number("weight", "of the QALYs gained by such patients"),
+    ),
+)
+"""The base case, all patients first."""
+RESULTS: Final = Schema(
+    "severity_results.csv",
+    (
+        strategy_name(),
+        strategy_name("comparator"),
+        number("threshold", "in `currency` per QALY"),
+        text(
+            "weighting",
+            "``none``, by the weight of the ``base_case``, or by that of ``each_draw``",
+            WEIGHTINGS,
+        ),
+        number("weight", "of the QALYs gained; of each draw, the mean over draws"),
+        *estimated("cost", "base case, strategy minus comparator, in `currency`"),
+        *estimated("qalys", "base case, weighted"),
+        *estimated("life_years", "base case, never weighted"),
+        number("covariance", "of the errors of `cost` and `qalys`"),
+        *estimated("icer", "base case, per weighted QALY"),
+        *estimated("nmb", "base case, incremental net monetary benefit in `currency`"),
+        *estimated("mean_nmb", "over draws", "that of draws and patients"),
+        *estimated("probability", "of being the most cost-effective, without Monte Carlo noise"),
+        text("currency"),
+    ),
+    ("strategy", "threshold", "weighting"),
+)
+"""The base case has no results with the weight of each draw."""
 DRAWS: Final = Schema(
     "severity_draws.csv",
     (
         count("draw"),
         number("population_qalys", "expected by the general population of the same ages and sexes"),
-        number("qalys", "under the comparator, discounted"),
-        number("qalys_se", "its Monte Carlo error"),
+        *estimated("qalys", "under the comparator, discounted", "its Monte Carlo error"),
         number("absolute", "shortfall, QALYs, without the Monte Carlo noise of the draw"),
         number("proportional", "shortfall, 0 to 1, likewise"),
         number("weight", "of these shortfalls"),
@@ -119,30 +161,6 @@ class Share(NamedTuple):
     without_noise_se: float
 
 
-class Weighted(NamedTuple):
-    """A strategy against the comparator at a threshold, with QALYs weighted in one way.
-
-    Attributes
-    ----------
-    increment
-        Of the base case, its QALYs weighted; with the weight of each draw there is none.
-    weight
-        That of the base case, or the mean over draws; 1 without weighting.
-    nmb
-        Incremental net monetary benefit over draws.
-    probability
-        That the strategy is the most cost-effective, without Monte Carlo noise.
-    """
-
-    strategy: str
-    threshold: float
-    weighting: Weighting
-    weight: float
-    increment: Increment | None
-    nmb: Estimate
-    probability: Estimate
-
-
 @dataclass(frozen=True)
 class Severity:
     """The severity of the condition and what it changes.
@@ -151,24 +169,20 @@ class Severity:
     ----------
     question
         Its patients are those of one draw.
-    levels
-        Of the perspective.
-    groups
-        All patients of the base case, then the subgroups of the scenario.
-    drawn
-        The table `DRAWS`.
-    shares, results
-        By weight, and by strategy, threshold and weighting.
-    draws, parameters_drawn, base_patients
-        Numbers of draws, of uncertain parameters, and of patients of the base case.
+    levels, shares
+        Of the perspective, and how often each weight was drawn.
+    shortfalls, results, drawn
+        The tables `SHORTFALLS`, `RESULTS` and `DRAWS`.
+    parameters_drawn, base_patients
+        Numbers of uncertain parameters, and of patients of the base case.
     """
 
     question: Question
     levels: tuple[Level, ...]
-    groups: tuple[Group, ...]
-    drawn: pd.DataFrame
     shares: tuple[Share, ...]
-    results: tuple[Weighted, ...]
+    shortfalls: pd.DataFrame
+    results: pd.DataFrame
+    drawn: pd.DataFrame
     parameters_drawn: int
     base_patients: int
 
@@ -178,9 +192,9 @@ class Severity:
         return len(self.drawn)
 
     @property
-    def shortfall(self) -> Shortfall:
-        """Of all patients in the base case."""
-        return self.groups[0].shortfall
+    def weight(self) -> float:
+        """That of all patients in the base case."""
+        return float(self.shortfalls["weight"].iloc[0])
 
 
 def levels_for(question: Question) -> tuple[Level, ...]:
@@ -311,14 +325,7 @@ def drawn_population(question: Question, parameters: pd.DataFrame, base: float) 
 def severity_analysis(psa: Psa, groups: tuple[Group, ...], levels: tuple[Level, ...]) -> Severity:
     """Return the severity of the condition, from the draws of a probabilistic analysis.
 
-    Parameters
-    ----------
-    psa
-        The draws.
-    groups
-        All patients of the base case first.
-    levels
-        Of the perspective.
+    Of the groups all patients of the base case are the first.
     """
     base = groups[0].shortfall
     population = drawn_population(psa.question, psa.parameters, base.population.mean)
@@ -345,40 +352,53 @@ def severity_analysis(psa: Psa, groups: tuple[Group, ...], levels: tuple[Level, 
     return Severity(
         question=psa.question,
         levels=levels,
-        groups=groups,
-        drawn=DRAWS.table(zip(*columns, strict=True)),
         shares=tuple(
             Share(*(float(value) for value in row)) for row in zip(known, *rows, strict=True)
         ),
-        results=tuple(
-            _results(psa, {"none": UNWEIGHTED, "base_case": base.weight, "each_draw": quiet})
+        shortfalls=SHORTFALLS.table(
+            (*each[:-1], *estimate_row(*each.shortfall[:-1]), each.shortfall.weight)
+            for each in groups
         ),
+        results=RESULTS.table(_results(psa, (UNWEIGHTED, base.weight, quiet))),
+        drawn=DRAWS.table(zip(*columns, strict=True)),
         parameters_drawn=len(psa.parameters.columns),
         base_patients=psa.base_patients,
     )
 
 
-def _results(psa: Psa, weightings: Mapping[Weighting, float | Array]) -> Iterator[Weighted]:
-    """Yield the results of each strategy but the comparator, by threshold and weighting."""
-    names = [name for name in psa.strategies if name != psa.strategies[psa.comparator]]
-    for threshold in psa.question.thresholds if names else ():
-        for weighting, weight in weightings.items():
+def _results(psa: Psa, given: Sequence[float | Array]) -> list[tuple[Any, ...]]:
+    """Return the rows of `RESULTS`, with the weights of each of `WEIGHTINGS`."""
+    question, comparator = psa.question, psa.strategies[psa.comparator]
+    others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
+    rows: list[tuple[Any, ...]] = []
+    for threshold in sorted(question.thresholds) if others else ():
+        for weighting, weight in zip(WEIGHTINGS, given, strict=True):
             at = threshold * np.reshape(weight, (-1, 1))
             benefit, noise = psa.inmb(at), psa.inmb_noise(at)
             chance = quiet_shares(benefit, noise)
-            for name in names:
-                s = psa.strategies.index(name)
-                fixed = isinstance(weight, float)
-                found: Split = split(benefit[:, s], noise[:, s])
-                yield Weighted(
-                    name,
-                    threshold,
-                    weighting,
-                    float(np.mean(weight)),
-                    weighted(deterministic_increment(psa, s), float(weight)) if fixed else None,
-                    Estimate(found.mean, found.se),
+            for s in others:
+                drawn = split(benefit[:, s], noise[:, s])
+                base: tuple[float | None, ...] = (None,) * BASE_COLUMNS
+                if isinstance(weight, float):
+                    base = _base_case(weighted(deterministic_increment(psa, s), weight), threshold)
+                over_draws = (
+                    Estimate(drawn.mean, drawn.se),
                     Estimate(float(chance.value[s]), float(chance.se[s])),
                 )
+                rows.append(
+                    (
+                        *(psa.strategies[s], comparator, threshold, weighting),
+                        *(float(np.mean(weight)), *base, *estimate_row(*over_draws)),
+                        question.perspective.currency,
+                    )
+                )
+    return sorted(rows, key=lambda row: psa.strategies.index(row[0]))
+
+
+def _base_case(gain: Increment, threshold: float) -> tuple[float | None, ...]:
+    """Return the columns of `RESULTS` from `cost` to `nmb_se`."""
+    amounts = estimate_row(gain.cost, gain.qalys, gain.life_years)
+    return (*amounts, finite(gain.covariance), *estimate_row(gain.ratio, gain.nmb(threshold)))
 
 
 def weighted(increment: Increment, weight: float) -> Increment:
