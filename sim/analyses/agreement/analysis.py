@@ -36,10 +36,10 @@ from sim.analyses.price.analysis import parabola
 from sim.analyses.psa.acceptability import quiet_shares
 from sim.analyses.psa.noise import split, without_noise
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import Array, Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, estimate_row, finite, money_text
-from sim.layout.schema import NUMBER, Schema, count, number, strategy_name, text
+from sim.layout.schema import Schema, count, estimated, number, strategy_name, text
 from sim.scenario.agreement import Agreement
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import Question
@@ -61,17 +61,16 @@ DEALS: Final = Schema(
         NAME,
         text("label"),
         text("terms", "in words"),
-        number("paid", "for the drug in the line of the agreement, per patient, discounted"),
-        number("paid_se", "this and all others: Monte Carlo errors"),
-        number("borne", "by the company: the list price less what is paid"),
-        number("borne_se"),
+        *estimated(
+            "paid",
+            "for the drug in the line of the agreement, per patient, discounted",
+            "this and all others: Monte Carlo errors",
+        ),
+        *estimated("borne", "by the company: the list price less what is paid"),
         number("same_cost_discount_percent", "the plain discount under which as much is paid"),
-        number("cost_difference", "from the comparator, per patient, discounted"),
-        number("cost_difference_se"),
-        number("qalys_difference", "the same under all agreements"),
-        number("qalys_difference_se"),
-        number("icer", "in `currency` per QALY, empty unless QALYs are gained at a cost"),
-        number("icer_se"),
+        *estimated("cost_difference", "from the comparator, per patient, discounted"),
+        *estimated("qalys_difference", "the same under all agreements"),
+        *estimated("icer", "in `currency` per QALY, empty unless QALYs are gained at a cost"),
         text("currency"),
     ),
 )
@@ -84,16 +83,18 @@ RISKS: Final = Schema(
         BASIS,
         number("threshold", "in `currency` per QALY"),
         number("discount_percent", "of the basis `same_cost_discount`"),
-        number("inmb", "incremental net monetary benefit of the payer, mean over draws"),
-        number("inmb_se", "error of draws and patients"),
+        *estimated(
+            "inmb",
+            "incremental net monetary benefit of the payer, mean over draws",
+            "error of draws and patients",
+        ),
         number("inmb_sd", "between draws, the Monte Carlo noise taken out"),
         number("inmb_low", "2.5 % quantile over draws, noise taken out; empty if too uncertain"),
         number("inmb_high", "97.5 % quantile"),
         number("probability", "that the net benefit is above 0, noise taken out", is_given=True),
         number("probability_se"),
         number("expected_loss", "of the payer where it is below 0, mean over draws"),
-        number("paid", "to the company for the drug, mean over draws"),
-        number("paid_se"),
+        *estimated("paid", "to the company for the drug, mean over draws"),
         number("paid_sd", "as `inmb_sd`"),
         number("paid_low", "as `inmb_low`"),
         number("paid_high"),
@@ -113,8 +114,7 @@ BREAK_EVENS: Final = Schema(
         number("se", "its Monte Carlo error; a number of cycles has none"),
         text("unit"),
         text("price_met"),
-        number("price", "of a unit of the drug, under the agreement as it is"),
-        number("price_se"),
+        *estimated("price", "of a unit of the drug, under the agreement as it is"),
         text("currency"),
     ),
 )
@@ -126,20 +126,14 @@ DRAWS: Final = Schema(
         NAME,
         BASIS,
         count("draw"),
-        number("cost_difference", "from the comparator, mean of the draw's patients"),
-        number("cost_difference_se"),
-        number("qalys_difference"),
-        number("qalys_difference_se"),
+        *estimated("cost_difference", "from the comparator, mean of the draw's patients"),
+        *estimated("qalys_difference"),
         number("covariance", "of the Monte Carlo errors of cost and QALYs"),
-        number("paid"),
-        number("paid_se"),
+        *estimated("paid"),
         text("currency"),
     ),
 )
 """A row per strategy, agreement, basis and draw."""
-NUMBERS: Final = frozenset(each.name for each in DRAWS.columns if each.dtype == NUMBER)
-
-
 LEDGER_PATIENTS: Final = 10
 LEDGER: Final = Schema(
     "agreement_payments.csv",
@@ -258,21 +252,19 @@ def _deals(sample: Sample, deals: Sequence[Deal]) -> Iterator[tuple[Any, ...]]:
     question = sample.question
     listed = sample.paid(deals[0])
     for deal in deals:
-        found, paid = sample.moments(deal), sample.paid(deal)
-        borne = sample.mean(deal, listed - paid)
-        gained = found.qalys > 0.0 and found.cost > 0.0
+        found = sample.moments(deal)
+        borne = sample.mean(deal, listed - sample.paid(deal))
+        is_gain = found.qalys > 0.0 and found.cost > 0.0
         yield (
             deal.strategy,
             question.scenario.comparator_name,
             deal.name,
             label_of(question, deal.strategy, deal.name),
             in_words(deal.agreement, question.perspective.currency),
-            *estimate_row(Estimate(found.paid, math.sqrt(found.paid_variance))),
-            *estimate_row(borne),
+            *estimate_row(found.estimate("paid"), borne),
             finite(_discount(found.paid, found.paid + borne.mean)),
-            *estimate_row(Estimate(found.cost, math.sqrt(found.cost_variance))),
-            *estimate_row(Estimate(found.qalys, math.sqrt(found.qalys_variance))),
-            *(estimate_row(_icer(found)) if gained else (None, None)),
+            *estimate_row(found.estimate("cost"), found.estimate("qalys")),
+            *estimate_row(_icer(found) if is_gain else NOT_ESTIMABLE),
             question.perspective.currency,
         )
 
@@ -431,20 +423,11 @@ def drawn_values(
     rows: pd.DataFrame, threshold: float
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return net benefits and payments with the variances of their noise, from rows of `DRAWS`."""
-    column = {name: rows[name].to_numpy(dtype=np.float64) for name in rows if name in NUMBERS}
-    found = Moments(
-        column["cost_difference"],
-        column["qalys_difference"],
-        column["paid"],
-        column["cost_difference_se"] ** 2,
-        column["qalys_difference_se"] ** 2,
-        column["covariance"],
-        column["paid_se"] ** 2,
-    )
-    return (found.inmb(threshold), found.inmb_variance(threshold)), (
-        column["paid"],
-        column["paid_se"] ** 2,
-    )
+    names = ("cost_difference", "qalys_difference", "paid")
+    means = [rows[name].to_numpy() for name in names]
+    cost, qalys, paid = (rows[f"{name}_se"].to_numpy() ** 2 for name in names)
+    found = Moments._make((*means, cost, qalys, rows["covariance"].to_numpy(), paid))
+    return (found.inmb(threshold), found.inmb_variance(threshold)), (found.paid, paid)
 
 
 EVENTS: Final = {"no_response": "no response", "relapse": "relapse", "death": "death"}

@@ -107,18 +107,19 @@ class Courses:
 
     def __init__(self, columns: Array, costs: Discounting) -> None:
         self.start, self.response, self.no_response, self.relapse, self.death, self.end = columns
-        self._costs = costs
-
-    @property
-    def patients(self) -> int:
-        """The number of patients."""
-        return len(self.start)
+        self.costs = costs
+        self.patients = len(self.start)
 
     @cached_property
     def worth(self) -> dict[str, Array]:
         """Discount factors at each event of `Refund`; 0 where it did not happen."""
         return {
-            event: np.array([self._factor(days) for days in self.days_of(event).tolist()])
+            event: np.array(
+                [
+                    self.costs.factor(days) if days < NEVER else 0.0
+                    for days in self.days_of(event).tolist()
+                ]
+            )
             for event in get_args(RefundEvent)
         }
 
@@ -126,13 +127,6 @@ class Courses:
         """Return the days of an event of `Refund`."""
         found: Array = getattr(self, event)
         return found
-
-    def _factor(self, days: float) -> float:
-        return self._costs.factor(days) if days < NEVER else 0.0
-
-    def later_worth(self, days: float) -> float:
-        """Return the factor by which a payment so many days later is worth less."""
-        return self._costs.factor(days)
 
 
 class Payments(NamedTuple):
@@ -163,14 +157,7 @@ def summed(patient: Places, values: Array, patients: int) -> Array:
 def payments(agreement: Agreement | None, bought: Purchases, courses: Courses) -> Payments:
     """Return the payments for purchases under an agreement; without one, at the list price.
 
-    Parameters
-    ----------
-    agreement
-        The terms.
-    bought
-        Purchases at the list price.
-    courses
-        Of all patients, those without a purchase too.
+    The courses are those of all patients, with a purchase or without.
     """
     if agreement is None:
         return _at_once(bought, np.ones(len(bought.amount)))
@@ -226,7 +213,7 @@ def _in_parts(terms: Instalments, paid: Payments, courses: Courses) -> Payments:
                 paid.patient[holds],
                 due[holds],
                 first.amount[holds],
-                first.present[holds] * courses.later_worth(later),
+                first.present[holds] * courses.costs.factor(later),
                 np.full(int(holds.sum()), INSTALMENT, np.int8),
             )
         )
@@ -386,16 +373,9 @@ def follow(
 ) -> Followed:
     """Simulate `count` patients from number `first` on, and take down what payments depend on.
 
-    Parameters
-    ----------
-    question, strategy
-        The question, and one of the strategies of its model.
-    parameters
-        The prices of the drugs.
-    lines
-        The lines, counted from 0, whose events are needed.
-    progress
-        Called with the number of patients finished since the last call.
+    These are the purchases of the drugs whose prices are the `parameters`, and the events of the
+    `lines`, counted from 0. `progress` is called with the number of patients finished since the last
+    call.
     """
     accounts = unit_accounts(question, parameters)
     regimens = tuple(regimen.name for regimen in strategy.regimens)

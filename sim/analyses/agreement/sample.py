@@ -78,6 +78,10 @@ class Moments(NamedTuple):
     covariance: Any
     paid_variance: Any
 
+    def estimate(self, name: str) -> Estimate:
+        """Return a mean of one draw with its error."""
+        return Estimate(getattr(self, name), math.sqrt(getattr(self, f"{name}_variance")))
+
     def inmb(self, threshold: float) -> Any:  # noqa: ANN401
         """Return the incremental net monetary benefit."""
         return threshold * self.qalys - self.cost
@@ -177,8 +181,7 @@ class Sample:
 
     def mean(self, deal: Deal, values: Array) -> Estimate:
         """Return the mean of an amount per patient, with its error under an agreement."""
-        found = moments(values, values, values, self._groups(deal))
-        return Estimate(found.paid, math.sqrt(found.paid_variance))
+        return moments(values, values, values, self._groups(deal)).estimate("paid")
 
     def _groups(self, deal: Deal) -> Places:
         terms = None if deal.agreement is None else deal.agreement.budget_cap
@@ -226,10 +229,9 @@ def deals_of(question: Question) -> dict[str, list[Deal]]:
     found: dict[str, list[Deal]] = {}
     for s, strategy in enumerate(scenario.strategies):
         for name, agreement in strategy.agreement.items():
-            path = ("strategies", s, "agreement", name)
-            file, line = place(*path)
-            where: dict[str, Any] = {"file": file, "line": line or None}
-            where["key"] = f"strategies[{s}].agreement.{name}"
+            file, line = place("strategies", s, "agreement", name)
+            key = f"strategies[{s}].agreement.{name}"
+            where: dict[str, Any] = {"file": file, "line": line or None, "key": key}
             if strategy.name == scenario.comparator_name:
                 raise UserError(
                     "is of the comparator, which all others are compared with; make another "
