@@ -24,7 +24,7 @@ Source: Sullivan SD et al., Value Health 2014;17:5-14 (ISPOR good practice for b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -75,30 +75,30 @@ class Means:
     covariance: Array
 
 
+Numbered = tuple[Mapping[str, float], int]
+"""The values of a draw by name, and the number of its first patient."""
+
+
 class Simulator:
-    """Simulates patients of a question up to the end of each year; one for each thread.
+    """Simulates patients of a question up to the end of each year; one for each thread."""
 
-    Parameters
-    ----------
-    question
-        The question.
-    years
-        The number of years that are told apart.
-    mid_year
-        Whether the first of them is half a year, since patients enter in its middle.
-    """
-
-    def __init__(self, question: Question, years: int, *, mid_year: bool = False) -> None:
+    def __init__(self, question: Question, years: int, *, mid_year: bool) -> None:
         self._question = question
         self._bound = bind(question)
+        ready(self._bound)
         self._room = new_room(self._bound.keys)
         first = HALF if mid_year else 1.0
         self._ends = np.array([DAYS_PER_YEAR * (first + year) for year in range(years)])
         self._ends = np.append(self._ends, np.inf).clip(max=question.settings.horizon_days)
         self._rebinder = Rebinder(question, len(self._ends))
 
-    def means(self, asked: Question, first: int, patients: int) -> Means:
-        """Return the means over patients from `first` on, under the numbers of a question."""
+    def __call__(self, draws: list[Numbered]) -> list[Means]:
+        """Return the means of each draw."""
+        return [self._means(*each) for each in draws]
+
+    def _means(self, numbers: Mapping[str, float], first: int) -> Means:
+        check_values(self._question, numbers)
+        asked, patients = with_numbers(self._question, numbers), self._question.patients
         sets = self._rebinder.sets
         for row, end in enumerate(self._ends):
             self._rebinder.bind(row, asked)
@@ -133,88 +133,39 @@ class Simulator:
         return np.concatenate(columns, axis=-1).transpose(1, 2, 0, 3)
 
 
-def base_means(
+def yearly_means(
     question: Question,
     years: int,
-    *,
-    mid_year: bool = False,
-    threads: int | None = None,
-    progress: Progress,
-) -> Means:
-    """Return the means of the question's patients.
-
-    Parameters
-    ----------
-    question
-        The question with its number of patients.
-    years, mid_year
-        As for `Simulator`.
-    threads, progress
-        As for `sim.simulation.run.run`; results do not depend on threads.
-    """
-    job = MeansJob(question, years, mid_year)
-    return next(_simulated(job, [({}, 0)], threads, progress))
-
-
-def drawn_means(
-    question: Question,
-    parameters: pd.DataFrame,
-    years: int,
+    parameters: pd.DataFrame | None = None,
     *,
     mid_year: bool = False,
     threads: int | None = None,
     progress: Progress,
 ) -> Iterator[Means]:
-    """Yield the means of each draw, in patients of its own, as in `sim.analyses.psa.draws_run`.
+    """Yield the means of the question's patients, or those of each draw, in patients of its own.
+
+    The patients of draws are those of `sim.analyses.psa.draws_run`; results do not depend on threads.
 
     Parameters
     ----------
     question
-        The question; its patients are those of one draw.
+        Its patients are those of one draw.
+    years
+        The number of years that are told apart.
     parameters
         A row per draw, a column per uncertain parameter.
-    years, mid_year, threads, progress
-        As for `base_means`.
+    mid_year
+        Whether the first year is half a year, since patients enter in its middle.
+    threads, progress
+        As for `sim.simulation.run.run`.
     """
-    job = MeansJob(question, years, mid_year)
-    rows = parameters.to_dict("records")
-    sets = (
+    rows = [{}] if parameters is None else parameters.to_dict("records")
+    sets: Iterator[Numbered] = (
         ({str(name): value for name, value in row.items()}, draw * question.patients)
         for draw, row in enumerate(rows)
     )
-    yield from _simulated(job, sets, threads, progress)
-
-
-Numbered = tuple[Mapping[str, float], int]
-"""The values of a draw by name, and the number of its first patient."""
-
-
-@dataclass(frozen=True)
-class MeansJob:
-    """The job of simulating draws up to the end of each year; see `Simulator`."""
-
-    question: Question
-    years: int
-    mid_year: bool
-
-    def __call__(self) -> Callable[[list[Numbered]], list[Means]]:
-        """Return a worker, from draws to their means."""
-        ready(bind(self.question))
-        return partial(self._means, Simulator(self.question, self.years, mid_year=self.mid_year))
-
-    def _means(self, simulator: Simulator, draws: list[Numbered]) -> list[Means]:
-        found = []
-        for numbers, first in draws:
-            check_values(self.question, numbers)
-            asked = with_numbers(self.question, numbers)
-            found.append(simulator.means(asked, first, self.question.patients))
-        return found
-
-
-def _simulated(
-    job: MeansJob, sets: Iterable[Numbered], threads: int | None, progress: Progress
-) -> Iterator[Means]:
-    lives = job.question.patients * len(job.question.scenario.strategies)
+    job = partial(Simulator, question, years, mid_year=mid_year)
+    lives = question.patients * len(question.scenario.strategies)
     for done in in_order(job, sets, size=1, threads=threads, ahead=TASKS_AHEAD):
         for found in done:
             progress(lives)
@@ -327,9 +278,8 @@ class Budget:
 
     def cost(self, situation: str, category: str) -> list[Estimate]:
         """Return a cost by calendar year."""
-        rows = self.table[
-            (self.table["situation"] == situation) & (self.table["category"] == category)
-        ]
+        of_both = (self.table["situation"] == situation) & (self.table["category"] == category)
+        rows = self.table[of_both]
         return [Estimate(*pair) for pair in zip(rows["cost"], rows["se"], strict=True)]
 
 
@@ -382,14 +332,7 @@ def weights(entered: Array) -> Array:
 def linear(means: Means, weight: Array, measure: int) -> Estimate:
     """Return a weighted sum of the means of a measure, with its Monte Carlo error.
 
-    Parameters
-    ----------
-    means
-        Over patients.
-    weight
-        By strategy and year since entry.
-    measure
-        The place in `MEASURES`.
+    The weights are by strategy and year since entry; the measure is a place in `MEASURES`.
     """
     flat = weight.ravel()
     value = float(flat @ means.mean[..., measure].ravel())
@@ -400,17 +343,7 @@ def linear(means: Means, weight: Array, measure: int) -> Estimate:
 def budget_impact(
     question: Question, base: Means, drawn: Iterable[Means], *, parameters: int, base_patients: int
 ) -> Budget:
-    """Return the budget impact.
-
-    Parameters
-    ----------
-    question
-        Its patients are those of one draw.
-    base, drawn
-        Means of the base case, and of each draw.
-    parameters, base_patients
-        Numbers of uncertain parameters, and of patients of the base case.
-    """
+    """Return the budget impact from the means of the base case, and of each draw."""
     entered = entering(question)
     by_year = {situation: weights(each) for situation, each in entered.items()}
     whole = {name: [*weight, weight.sum(axis=0)] for name, weight in by_year.items()}
@@ -434,9 +367,10 @@ def budget_impact(
     )
 
 
-def _cost_rows(
-    question: Question, base: Means, by_year: dict[Situation, Array]
-) -> Iterator[tuple[object, ...]]:
+Rows = Iterator[tuple[object, ...]]
+
+
+def _cost_rows(question: Question, base: Means, by_year: dict[Situation, Array]) -> Rows:
     first, currency = plan_of(question).first_year, question.perspective.currency
     for place in range(len(by_year["net"])):
         for situation, weight in by_year.items():
@@ -450,7 +384,7 @@ def _patient_rows(
     base: Means,
     entered: dict[Situation, Array],
     by_year: dict[Situation, Array],
-) -> Iterator[tuple[object, ...]]:
+) -> Rows:
     first = plan_of(question).first_year
     for place in range(len(by_year["net"])):
         for situation, weight in by_year.items():
@@ -462,7 +396,7 @@ def _patient_rows(
                 yield first + place, situation, strategy.name, treated, *counted
 
 
-def _rows_since_entry(question: Question, base: Means) -> Iterator[tuple[object, ...]]:
+def _rows_since_entry(question: Question, base: Means) -> Rows:
     strategies, years, _ = base.mean.shape
     currency = question.perspective.currency
     for s, strategy in enumerate(question.scenario.strategies):
@@ -474,17 +408,10 @@ def _rows_since_entry(question: Question, base: Means) -> Iterator[tuple[object,
                 yield strategy.name, name, category, *linear(base, weight, measure), currency
 
 
-def _draw_rows(
-    question: Question, sums: list[dict[Situation, list[Estimate]]]
-) -> Iterator[tuple[object, ...]]:
+def _draw_rows(question: Question, sums: list[dict[Situation, list[Estimate]]]) -> Rows:
     plan, currency = plan_of(question), question.perspective.currency
     for draw, found in enumerate(sums):
         for place in range(plan.years):
             spent = [found[situation][place] for situation in SITUATIONS]
-            yield (
-                draw,
-                plan.first_year + place,
-                *(each.mean for each in spent),
-                spent[-1].se,
-                currency,
-            )
+            year, means = plan.first_year + place, [each.mean for each in spent]
+            yield draw, year, *means, spent[-1].se, currency

@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.analyses.export.draws import DrawTables, noise_note, on_one_line
@@ -124,11 +123,9 @@ class Document(Sheet):
 
         table = self._document.add_table(rows=len(rows) + 1, cols=len(headings), style=GRID)
         table.autofit = False
-        others = (1.0 - FIRST_SHARE) / max(len(headings) - 1, 1)
-        widths = [
-            Cm(PICTURE_CM * share)
-            for share in shares or [FIRST_SHARE, *[others] * (len(headings) - 1)]
-        ]
+        others = len(headings) - 1
+        shares = shares or [FIRST_SHARE, *[(1.0 - FIRST_SHARE) / max(others, 1)] * others]
+        widths = [Cm(PICTURE_CM * share) for share in shares]
         for column, width in zip(table.columns, widths, strict=True):
             column.width = width
         for row, texts in zip(table.rows, [headings, *rows], strict=True):
@@ -275,14 +272,11 @@ def document_of(material: Material) -> bytes:
     document.heading("Appendix: sources", 1)
     document.paragraph(PROGRAM)
     sources = question.catalogue.sources
-    document.grid(
-        ["Source", "Citation"],
-        [
-            [key, f"{sources[key].citation} {sources[key].doi or ''}".rstrip()]
-            for key in sources_used(question)
-        ],
-        (0.25, 0.75),
-    )
+    cited = [
+        [key, f"{sources[key].citation} {sources[key].doi or ''}".rstrip()]
+        for key in sources_used(question)
+    ]
+    document.grid(["Source", "Citation"], cited, (0.25, 0.75))
     return document.content()
 
 
@@ -290,8 +284,14 @@ def _to_add(document: Document, material: Material) -> None:  # noqa: ARG001
     document.paragraph(TO_ADD, marked=True)
 
 
-def _say(text: Callable[[Material], str], document: Document, material: Material) -> None:
-    document.paragraph(text(material))
+def _says(*texts: str | Callable[[Material], str]) -> Chapter:
+    """Return the chapter of these paragraphs."""
+
+    def chapter(document: Document, material: Material) -> None:
+        for text in texts:
+            document.paragraph(text if isinstance(text, str) else text(material))
+
+    return chapter
 
 
 def _title(material: Material) -> str:
@@ -375,33 +375,19 @@ def _currency(material: Material) -> str:
     return f"{perspective.currency} at the prices of {perspective.price_year}; {converted}."
 
 
-def _model(document: Document, material: Material) -> None:  # noqa: ARG001
-    for text in MODEL:
-        document.paragraph(text)
-
-
 def _assumptions(document: Document, material: Material) -> None:
     switches = material.question.scenario.switches.model_dump()
     document.paragraph("Structural choices of this scenario:")
-    document.grid(
-        ["Choice", "Setting"],
-        [[name.replace("_", " "), _setting_of(value)] for name, value in switches.items()],
-    )
+    choices = [[name.replace("_", " "), _setting_of(value)] for name, value in switches.items()]
+    document.grid(["Choice", "Setting"], choices)
     inputs = material.ran.inputs
     assumed = inputs[inputs["status"] == ASSUMPTION]
     document.paragraph(f"Of {len(inputs)} inputs {len(assumed)} are assumptions:")
-    document.grid(
-        ["Input", "Value", "Why"],
-        [
-            [
-                row["label"],
-                f"{number_text(row['value'])} {row['unit']}",
-                row["derivation"] or row["note"] or row["place"],
-            ]
-            for row in assumed.to_dict("records")
-        ],
-        (0.3, 0.2, 0.5),
-    )
+    rows = []
+    for row in assumed.to_dict("records"):
+        value = f"{number_text(row['value'])} {row['unit']}"
+        rows.append([row["label"], value, row["derivation"] or row["note"] or row["place"]])
+    document.grid(["Input", "Value", "Why"], rows, (0.3, 0.2, 0.5))
 
 
 def _setting_of(value: object) -> str:
@@ -477,65 +463,49 @@ PARTS: Final[Mapping[str, str]] = {
 }
 """The part of the standard that begins with a topic."""
 ITEMS: Final[Sequence[tuple[str, Chapter]]] = (
-    ("Title", partial(_say, _title)),
+    ("Title", _says(_title)),
     ("Abstract", _abstract),
-    ("Background and objectives", partial(_say, _background)),
+    ("Background and objectives", _says(_background)),
     ("Health economic analysis plan", _to_add),
-    ("Study population", partial(_say, _population)),
-    ("Setting and location", partial(_say, _setting)),
+    ("Study population", _says(_population)),
+    ("Setting and location", _says(_setting)),
     ("Comparators", _comparators),
-    ("Perspective", partial(_say, lambda m: f"{m.question.perspective.label}.")),
-    ("Time horizon", partial(_say, _horizon)),
-    ("Discount rate", partial(_say, _rates)),
+    ("Perspective", _says(lambda material: f"{material.question.perspective.label}.")),
+    ("Time horizon", _says(_horizon)),
+    ("Discount rate", _says(_rates)),
     (
         "Selection of outcomes",
-        partial(
-            _say,
-            lambda _: "Response, MRD, allo-HCT, RFS and OS as in trials; life-years and QALYs.",
-        ),
+        _says("Response, MRD, allo-HCT, RFS and OS as in trials; life-years and QALYs."),
     ),
     (
         "Measurement of outcomes",
-        partial(
-            _say, lambda _: "Simulated patient by patient, with inputs from published cohorts."
-        ),
+        _says("Simulated patient by patient, with inputs from published cohorts."),
     ),
     (
         "Valuation of outcomes",
-        partial(
-            _say,
-            lambda _: (
-                "Utilities of health states and decrements, each with its source, in the appendix."
-            ),
-        ),
+        _says("Utilities of health states and decrements, each with its source, in the appendix."),
     ),
     (
         "Measurement and valuation of resources and costs",
-        partial(
-            _say,
-            lambda _: (
-                "Doses, days in hospital, procedures and their unit costs, each with its source, in "
-                "the appendix."
-            ),
+        _says(
+            "Doses, days in hospital, procedures and their unit costs, each with its source, in the "
+            "appendix."
         ),
     ),
-    ("Currency, price date, and conversion", partial(_say, _currency)),
-    ("Rationale and description of model", _model),
+    ("Currency, price date, and conversion", _says(_currency)),
+    ("Rationale and description of model", _says(*MODEL)),
     ("Analytics and assumptions", _assumptions),
     (
         "Characterizing heterogeneity",
-        partial(
-            _say,
-            lambda _: (
-                "Patients differ in age, sex, line, genetics and disease; results are their average "
-                "unless subgroups are shown."
-            ),
+        _says(
+            "Patients differ in age, sex, line, genetics and disease; results are their average unless "
+            "subgroups are shown."
         ),
     ),
-    ("Characterizing distributional effects", partial(_say, lambda _: "Not looked at.")),
-    ("Characterizing uncertainty", partial(_say, _uncertainty)),
+    ("Characterizing distributional effects", _says("Not looked at.")),
+    ("Characterizing uncertainty", _says(_uncertainty)),
     ("Approach to engagement with patients and others affected by the study", _to_add),
-    ("Study parameters", partial(_say, _parameters)),
+    ("Study parameters", _says(_parameters)),
     ("Summary of main results", _main_results),
     ("Effect of uncertainty", _effect_of_uncertainty),
     ("Effect of engagement with patients and others affected by the study", _to_add),

@@ -114,13 +114,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class DrawTables:
-    """The draws of an analysis as tables.
-
-    Attributes
-    ----------
-    answer
-        The analysis; it has two strategies or more.
-    """
+    """The draws of an analysis of two strategies or more as tables."""
 
     answer: Answer
 
@@ -156,18 +150,11 @@ class DrawTables:
         question = self.psa.question
         perspective = question.perspective
         money = f"{perspective.currency} of {perspective.price_year}, discounted, per patient"
-        rows = [
-            (
-                "parameters.csv",
-                name,
-                harmless(parameter.label),
-                harmless(parameter.unit),
-                harmless(str(parameter.distribution)),
-                parameter.status,
-            )
-            for name in map(str, self.parameters)
-            for parameter in (question.parameters[name],)
-        ]
+        rows = []
+        for name in map(str, self.parameters):
+            parameter = question.parameters[name]
+            words = (parameter.label, parameter.unit, str(parameter.distribution))
+            rows.append(("parameters.csv", name, *map(harmless, words), parameter.status))
         for file, unit in (("costs.csv", money), ("effects.csv", "QALYs, discounted, per patient")):
             rows += [
                 (file, self.names[each.name], harmless(each.shown_name), unit, "", "")
@@ -382,13 +369,9 @@ def _noise(tables: DrawTables) -> Table:
         Row(words, [cell(gain.splits[name].noise_share) for gain in gains])
         for name, words in (("cost", "Cost"), ("qalys", "QALYs"))
     ]
-    rows += [
-        Row(
-            f"Net monetary benefit at {_money(tables, threshold)} per QALY",
-            [cell(gain.nmb[threshold].noise_share) for gain in gains],
-        )
-        for threshold in (gains[0].nmb if gains else ())
-    ]
+    for threshold in gains[0].nmb if gains else ():
+        label = f"Net monetary benefit at {_money(tables, threshold)} per QALY"
+        rows.append(Row(label, [cell(gain.nmb[threshold].noise_share) for gain in gains]))
     headings = [labels[gain.increment.strategy] for gain in gains]
     corner = "Monte Carlo noise in the variance of a difference between draws, %"
     return Table(corner, headings, [rows])

@@ -294,18 +294,9 @@ TITLES: Final = {
 def office_file(
     to: str, scenario: Scenario, draws: DrawTables, folder: Path | None, work: Work
 ) -> bytes:
-    """Return the bytes of the document of an export.
+    """Return the bytes of the document of an export to ``excel`` or ``word``.
 
-    Parameters
-    ----------
-    to
-        ``excel`` or ``word``.
-    scenario, draws
-        The question and its draws.
-    folder
-        Of results, if there is one; a run that it lacks is written into it.
-    work
-        How to work.
+    A run that the folder of results lacks, if there is one, is written into it.
 
     Raises
     ------
@@ -318,10 +309,8 @@ def office_file(
         more = [] if folder is None else list(_others(scenario, folder))
         return document_of(Material(draws, ran, PsaResult(scenario, draws.answer), more))
     psa = draws.psa
-    parts = cost_parts(
-        scenario, psa, lambda each: results(each, psa.draws, work, base_patients=psa.base_patients)
-    )
-    return workbook(draws, parts, ran.tables)
+    again = partial(results, draws=psa.draws, work=work, base_patients=psa.base_patients)
+    return workbook(draws, cost_parts(scenario, psa, again), ran.tables)
 
 
 def _run(

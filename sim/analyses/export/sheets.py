@@ -7,6 +7,7 @@ go into formulas, never a label.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -159,8 +160,8 @@ def part_sheet(page: Page, model: Model, factors: list[str]) -> list[list[str]]:
     return formulas
 
 
-def draw_sheet(page: Page, model: Model, costs: list[list[str]]) -> dict[int, tuple[str, str]]:
-    """Write the draws; return the cells of each strategy's differences, by its place."""
+def draw_sheet(page: Page, model: Model, costs: list[list[str]]) -> None:
+    """Write the draws, with the formula of each cost."""
     count, draws, labels = len(model.labels), model.draws.psa.draws, model.labels
     page.text(0, 0, "One row a draw; discounted, per patient. Costs follow the unit costs.")
     heads = [f"{label}: QALYs" for label in labels]
@@ -193,13 +194,6 @@ def draw_sheet(page: Page, model: Model, costs: list[list[str]]) -> dict[int, tu
                 ours, theirs = (page.at(row, offset + each) for each in (s, model.comparator))
                 gain = float(values[k, s] - values[k, model.comparator])
                 page.live(row, best + 1 + 2 * place + step, f"={ours}-{theirs}", gain, PLAIN)
-    return {
-        s: (
-            page.span(first, best + 1 + 2 * place, last, best + 1 + 2 * place),
-            page.span(first, best + 2 + 2 * place, last, best + 2 + 2 * place),
-        )
-        for place, s in enumerate(model.others)
-    }
 
 
 def share_formula(model: Model, s: int, threshold: str) -> str:
@@ -238,14 +232,10 @@ def acceptability_sheet(page: Page, model: Model) -> None:
             formula = share_formula(model, s, page.at(row, 0))
             page.live(row, 1 + s, formula, float(shares[step, s]), SHARE)
     chart = page.book.chart("scatter", subtype="straight")
+    thresholds = f"={page.span(first, 0, last, 0)}"
     for s in model.strategies:
-        chart.add_series(
-            {
-                "name": f"={page.at(3, 1 + s)}",
-                "categories": f"={page.span(first, 0, last, 0)}",
-                "values": f"={page.span(first, 1 + s, last, 1 + s)}",
-            }
-        )
+        name, values = page.at(3, 1 + s), page.span(first, 1 + s, last, 1 + s)
+        chart.add_series({"name": f"={name}", "categories": thresholds, "values": f"={values}"})
     chart.set_title({"name": "Acceptability"})
     chart.set_x_axis({"name": f"Threshold, {model.currency} per QALY", "num_format": MONEY})
     chart.set_y_axis({"name": "Probability of the most net benefit", "min": 0, "max": 1})
@@ -350,14 +340,8 @@ def results_sheet(
 ) -> None:
     """Write base case, draws, and other thresholds.
 
-    Parameters
-    ----------
-    page, model
-        The sheet, and what it calculates with.
-    totals
-        Cells of the cost of each strategy.
-    steps
-        Cells of status and ICER of each in the full incremental analysis.
+    `totals` are the cells of the cost of each strategy, `steps` those of its status and its ICER in the
+    full incremental analysis.
     """
     page.text(0, 0, model.draws.psa.question.scenario.title, bold=True)
     page.text(1, 0, "Change the yellow cells, here and on the sheet of unit costs.")
@@ -373,28 +357,40 @@ def results_sheet(
 
 
 def _base_row(page: Page, model: Model, s: int, total: str, step: tuple[str, str]) -> None:
-    row, reference = FIRST + s, FIRST + model.comparator
-    qalys, costs = model.base("qalys"), model.base("cost")
+    row, (qalys, costs) = FIRST + s, (model.base(name) for name in ("qalys", "cost"))
     page.text(row, 0, model.labels[s])
     page.number(row, 1, float(qalys[s]), NUMBER)
     page.number(row, 2, float(model.base("life_years")[s]), NUMBER)
     page.live(row, 3, f"={total}", float(costs[s]), MONEY)
-    gained = float(qalys[s] - qalys[model.comparator])
-    more = float(costs[s] - costs[model.comparator])
     if s != model.comparator:
-        page.live(row, 4, f"={page.at(row, 1)}-{page.at(reference, 1)}", gained)
-        page.live(row, 5, f"={page.at(row, 3)}-{page.at(reference, 3)}", more, MONEY)
-        gain, extra = page.at(row, 4), page.at(row, 5)
-        ratio = more / gained if gained else ""
-        page.live(row, 6, f'=IF({gain}=0,"",{extra}/{gain})', ratio, MONEY)
-        place = PLACES.format(more=extra, gained=gain)
+        gained, more = _gains(page, model, s, FIRST, (qalys, costs), (1, 3, 4, 5, 6, 8))
+        place = PLACES.format(more=page.at(row, 5), gained=page.at(row, 4))
         page.live(row, 7, f"={place}", quadrant(more, gained))
-        worth = model.threshold * gained - more
-        page.live(row, 8, f"={THRESHOLD}*{gain}-{extra}", worth, MONEY)
     status, icer = step
     known = page.book.values
     page.live(row, 9, f"={status}", known[status])
     page.live(row, 10, f"={icer}", known[icer], MONEY)
+
+
+def _gains(
+    page: Page, model: Model, s: int, first: int, means: tuple[Array, Array], columns: Sequence[int]
+) -> tuple[float, float]:
+    """Write the increments of a strategy over the comparator, its ICER and its net benefit.
+
+    From the columns of QALYs and cost into those of their increments, the ICER and the net benefit, on a
+    sheet whose strategies begin in the row `first`. Return the increments.
+    """
+    row, reference = first + s, first + model.comparator
+    gained, more = (float(each[s] - each[model.comparator]) for each in means)
+    effect, cost, gain_at, extra_at, ratio_at, worth_at = columns
+    page.live(row, gain_at, f"={page.at(row, effect)}-{page.at(reference, effect)}", gained)
+    page.live(row, extra_at, f"={page.at(row, cost)}-{page.at(reference, cost)}", more, MONEY)
+    gain, extra = page.at(row, gain_at), page.at(row, extra_at)
+    ratio = more / gained if gained else ""
+    page.live(row, ratio_at, f'=IF({gain}=0,"",{extra}/{gain})', ratio, MONEY)
+    worth = model.threshold * gained - more
+    page.live(row, worth_at, f"={THRESHOLD}*{gain}-{extra}", worth, MONEY)
+    return gained, more
 
 
 def _drawn_rows(page: Page, model: Model, top: int) -> int:
@@ -406,20 +402,12 @@ def _drawn_rows(page: Page, model: Model, top: int) -> int:
     shares = model.shares([model.threshold])[0]
     best = float(model.benefits.max(axis=1).mean())
     for s in model.strategies:
-        row, reference = first + s, first + model.comparator
+        row = first + s
         page.text(row, 0, model.labels[s])
         page.live(row, 1, f"=AVERAGE(QALYS_{s + 1})", float(qalys[s]))
         page.live(row, 2, f"=AVERAGE(COSTS_{s + 1})", float(costs[s]), MONEY)
         if s != model.comparator:
-            gained = float(qalys[s] - qalys[model.comparator])
-            more = float(costs[s] - costs[model.comparator])
-            page.live(row, 3, f"={page.at(row, 1)}-{page.at(reference, 1)}", gained)
-            page.live(row, 4, f"={page.at(row, 2)}-{page.at(reference, 2)}", more, MONEY)
-            gain, extra = page.at(row, 3), page.at(row, 4)
-            ratio = more / gained if gained else ""
-            page.live(row, 5, f'=IF({gain}=0,"",{extra}/{gain})', ratio, MONEY)
-            worth = model.threshold * gained - more
-            page.live(row, 6, f"={THRESHOLD}*{gain}-{extra}", worth, MONEY)
+            _gains(page, model, s, first, (qalys, costs), (1, 2, 3, 4, 5, 6))
         page.live(row, 7, share_formula(model, s, THRESHOLD), float(shares[s]), SHARE)
         loss = max(best - float(model.benefits[:, s].mean()), 0.0)
         page.live(row, 8, f"=MAX(AVERAGE(BEST)-AVERAGE(BENEFITS_{s + 1}),0)", loss, MONEY)

@@ -23,9 +23,9 @@ ROOM: Final = 0.08
 """Beside the outermost draw or cut-off, as a share of the axis."""
 
 
-def severity_figure(found: Severity, width_mm: float = WIDTH_MM) -> Figure:
+def severity_figure(found: Severity) -> Figure:
     """Draw the distribution of each shortfall over draws, with the base case and the cut-offs."""
-    figure, (upper, lower) = new_figure(width_mm, HEIGHT_MM, rows=2)
+    figure, (upper, lower) = new_figure(WIDTH_MM, HEIGHT_MM, rows=2)
     base, levels = found.shortfalls.iloc[0], found.levels
     _panel(
         upper,
