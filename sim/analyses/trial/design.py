@@ -193,16 +193,8 @@ def design_of(
 ) -> Design:
     """Return the design of a trial of the strategies of a question.
 
-    Parameters
-    ----------
-    question
-        The question.
-    sizes
-        Patients in an arm.
-    arms, outcomes
-        By default all strategies, and `REPORTED`.
-    given
-        The settings that the user gives; the others are those of the catalogue or the scenario.
+    By default all strategies are arms, and the outcomes are `REPORTED`; settings that are not given are
+    those of the catalogue or the scenario.
 
     Raises
     ------
@@ -262,23 +254,10 @@ DEATH: Final = "death_days"
 def reports(
     psa: Psa, design: Design, *, threads: int | None = None, progress: Progress = lambda _: None
 ) -> Array:
-    """Simulate a trial under each draw and return what it reports.
+    """Simulate a trial under each draw and return what it reports: (draws, sizes, reported numbers).
 
-    Parameters
-    ----------
-    psa
-        The draws.
-    design
-        The trial; its largest size is simulated.
-    threads
-        Draws simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each draw that is finished.
-
-    Returns
-    -------
-    array of shape (draws, sizes, reported numbers)
-        The columns are those of `report_of`.
+    The numbers are those of `report_of`. The largest size is simulated. Progress is called with 1 for
+    each draw that is finished; results do not depend on threads.
     """
     question = question_of(psa.question, design)
     columns = (DEATH, *(SHARES[name] for name in design.outcomes if name in SHARES))
@@ -326,6 +305,10 @@ def _reported(design: Design, found: Sample) -> Array:
 def report_of(design: Design, death_days: Array, shares: list[Array]) -> Array:
     """Return the numbers that a trial reports.
 
+    Each share by arm, in percent, in the order of the outcomes; then by arm the percentage alive at the
+    end of follow-up, and the median survival in days; then the log hazard ratio of each arm after the
+    first. Those that are not reported are left out.
+
     Parameters
     ----------
     design
@@ -334,13 +317,6 @@ def report_of(design: Design, death_days: Array, shares: list[Array]) -> Array:
         Days from the start to death; shape (patients of an arm, arms).
     shares
         For each reported share 100 where a patient has the outcome and else 0, of that shape.
-
-    Returns
-    -------
-    array
-        Each share by arm, in percent, in the order of the outcomes; then by arm the percentage
-        alive at the end of follow-up, and the median survival in days; then the log hazard ratio of
-        each arm after the first. Those that are not reported are left out.
     """
     end = design.follow_up_days
     found = [share.mean(axis=0) for share in shares]

@@ -42,9 +42,6 @@ from sim.limits import FEWEST_PREDICTIONS, MOST_PREDICTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.console import Console
-
-    from sim.evidence.validation import Prediction
 
 INDENT: Final = 2
 PRIORS_SHOWN: Final = 8
@@ -194,14 +191,7 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
     from sim.evidence.register import load_register
     from sim.evidence.results import evidence_hash
     from sim.evidence.targets import targets
-    from sim.evidence.validation import (
-        PredictedCurve,
-        Prediction,
-        Validation,
-        is_stale,
-        summary,
-        usual_protocol,
-    )
+    from sim.evidence.validation import PredictedCurve, Validation, is_stale, summary
 
     told = read_json(folder / SUMMARY)
     path = usual_protocol() if protocol is None else protocol
@@ -255,16 +245,8 @@ MEANS: Final = (
 def print_validation(console: Console, found: Prediction, rests: RestsOn | None) -> None:
     """Print the table by study, the summary, and what the decision's uncertainty rests on."""
     table = labelled(found.validation, found.register)
-    headings = (
-        "n",
-        "Role",
-        "Published",
-        "95 % interval",
-        "Predicted",
-        "95 % interval",
-        "Width",
-        "Inside",
-    )
+    interval = "95 % interval"
+    headings = ("n", "Role", "Published", interval, "Predicted", interval, "Width", "Inside")
     print_table(console, Table("Study and endpoint", headings, [_rows(table)]))
     print_table(console, _summary(found.summary))
     print_table(console, _bias(bias(found.validation.table)))
@@ -276,19 +258,12 @@ def print_validation(console: Console, found: Prediction, rests: RestsOn | None)
 
 
 def _bias(table: pd.DataFrame) -> Table:
-    rows = [
-        Row(
-            str(one["topic"]).capitalize(),
-            [
-                Cell(str(one["endpoints"])),
-                *(
-                    Cell(f"{one[name]:+.2f}" if math.isfinite(one[name]) else NOTHING)
-                    for name in ("mean_z", "mean_z_fit", "mean_z_held_out")
-                ),
-            ],
-        )
-        for one in table.to_dict("records")
-    ]
+    rows = []
+    for one in table.to_dict("records"):
+        means = [one[name] for name in ("mean_z", "mean_z_fit", "mean_z_held_out")]
+        cells = [f"{value:+.2f}" if math.isfinite(value) else NOTHING for value in means]
+        shown = [Cell(text) for text in (str(one["endpoints"]), *cells)]
+        rows.append(Row(str(one["topic"]).capitalize(), shown))
     headings = ("Endpoints", "All", "Fitted", "Held out")
     return Table("Mean standardized difference, published less predicted", headings, [rows])
 
@@ -334,19 +309,11 @@ def _number(value: float, kind: str) -> str:
 
 
 def _summary(summary: pd.DataFrame) -> Table:
-    rows = [
-        Row(
-            GROUPS[str(one.group)],
-            [
-                Cell(str(one.studies)),
-                Cell(str(one.endpoints)),
-                Cell(str(one.inside)),
-                Cell(f"{one.inside_percent:.0f} %"),
-                Cell(f"{one.median_width_ratio:.2f}"),
-            ],
-        )
-        for one in summary.itertuples()
-    ]
+    rows = []
+    for one in summary.itertuples():
+        shares = (f"{one.inside_percent:.0f} %", f"{one.median_width_ratio:.2f}")
+        texts = (str(one.studies), str(one.endpoints), str(one.inside), *shares)
+        rows.append(Row(GROUPS[str(one.group)], [Cell(text) for text in texts]))
     headings = ("Studies", "Endpoints", "Inside", "Inside, %", "Median width")
     return Table("95 % predictive intervals", headings, [rows])
 
