@@ -43,7 +43,7 @@ from sim.economics.discounting import Discounting
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.ledger import Account
-from sim.economics.utilities import Norms, population_norms
+from sim.economics.utilities import population_norms
 from sim.errors import UserError
 from sim.layout.cells import estimate_row, finite
 from sim.layout.schema import Schema, count, estimated, number, strategy_name, text
@@ -230,7 +230,12 @@ def general_population(question: Question) -> General:
     norms = population_norms(question.values(), capped=True)
     assert norms is not None
     horizon_years = question.settings.horizon_days / DAYS_PER_YEAR
-    return General(question.life_tables, norms, question.accounts.effects, horizon_years)
+    return General(
+        *(
+            Expected(table, norm, question.accounts.effects, horizon_years)
+            for table, norm in zip(question.life_tables, norms, strict=True)
+        )
+    )
 
 
 class Sums:
@@ -435,12 +440,8 @@ class Expected:
         horizon_years: float,
     ) -> None:
         ages, hazards, slopes, cumulative = (np.asarray(each, dtype=np.float64) for each in table)
-        self._ages, self._hazards, self._slopes, self._cumulative = (
-            ages,
-            hazards,
-            slopes,
-            cumulative,
-        )
+        self._ages, self._hazards = ages, hazards
+        self._slopes, self._cumulative = slopes, cumulative
         self._norm = np.asarray(norm, dtype=np.float64)
         self._force_per_year = discounting.force_per_day * DAYS_PER_YEAR
         self._horizon_years = horizon_years
@@ -480,30 +481,12 @@ class Expected:
         return hazard + self._force_per_year * ages
 
 
-class General:
-    """The expected QALYs of the general population.
+class General(NamedTuple):
+    """The expected QALYs of the general population, of men and of women."""
 
-    Parameters
-    ----------
-    life_tables
-        Of men and of women.
-    norms
-        Utility by attained age and sex.
-    discounting, horizon_years
-        As in `Expected`.
-    """
-
-    def __init__(
-        self,
-        life_tables: tuple[LifeTable, LifeTable],
-        norms: Norms,
-        discounting: Discounting,
-        horizon_years: float,
-    ) -> None:
-        men, women = life_tables
-        self._men = Expected(men, norms.male, discounting, horizon_years)
-        self._women = Expected(women, norms.female, discounting, horizon_years)
+    men: Expected
+    women: Expected
 
     def qalys(self, ages: Array, male: Array) -> Array:
         """Return the expected QALYs of persons of these ages and sexes; all of one shape."""
-        return np.where(male > 0.0, self._men(ages), self._women(ages))
+        return np.where(male > 0.0, self.men(ages), self.women(ages))
