@@ -15,8 +15,7 @@ from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.analysis import morris_of
 from sim.analyses.morris.result import TABLE as MORRIS
 from sim.analyses.morris.result import morris_table
-from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
-from sim.analyses.shared.points import (
+from sim.analyses.shared.cube import (
     FITTED,
     VALUE,
     chunks_of,
@@ -25,6 +24,9 @@ from sim.analyses.shared.points import (
     manifest,
     outcomes_at,
     points_to_simulate,
+    salib_seed,
+    sobol_of,
+    sobol_points,
     target,
 )
 from sim.analyses.shared.store import opened

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sim.analyses.morris.analysis import morris_of
 from sim.analyses.psa.noise import split
-from sim.analyses.shared.global_sensitivity import sobol_of
+from sim.analyses.shared.cube import sobol_of
 from sim.analyses.shared.outcomes import is_constant
 from sim.analyses.tornado.analysis import Bar, Found, order
 from sim.cli import commands

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analyses.shared.points import cube
+from sim.analyses.shared.cube import cube
 from sim.analyses.shared.ranges import Range, range_of
 from sim.analyses.threshold import analysis as threshold
 from sim.analyses.tornado.analysis import factors

@@ -13,8 +13,8 @@ from sim import run
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.figure import morris_figure
 from sim.analyses.morris.result import morris_table
+from sim.analyses.shared.cube import target
 from sim.analyses.shared.figure import balanced
-from sim.analyses.shared.points import target
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.sobol import analysis as sobol
 from sim.analyses.sobol.figure import sobol_figure

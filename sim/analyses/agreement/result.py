@@ -27,8 +27,7 @@ from sim.analyses.agreement.analysis import (
 )
 from sim.analyses.agreement.sample import TERM_WORDS, deals_of, varied_term
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import against, draws_in_words, folded, money, print_notes

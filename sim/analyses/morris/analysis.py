@@ -19,10 +19,18 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.global_sensitivity import RESAMPLES, Model, problem, salib_seed
+from sim.analyses.shared.cube import (
+    RESAMPLES,
+    VALUE,
+    CubeTarget,
+    Model,
+    Target,
+    outcomes_at,
+    problem,
+    salib_seed,
+)
 from sim.analyses.shared.outcomes import is_constant
 from sim.analyses.shared.paired_runs import Progress
-from sim.analyses.shared.points import VALUE, CubeTarget, Target, outcomes_at
 from sim.economics.estimates import Array
 from sim.simulation.question import Question
 

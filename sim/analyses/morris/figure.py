@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
+from sim.analyses.shared.cube import Target
 from sim.analyses.shared.figure import axis_label, balanced, in_unit
-from sim.analyses.shared.points import Target
 from sim.analyses.shared.text import against
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH
 

@@ -28,28 +28,25 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.global_sensitivity import (
-    fixed,
-    heading,
-    nothing,
-    read_target,
-    target_summary,
-)
-from sim.analyses.shared.layout import Layout
-from sim.analyses.shared.points import (
+from sim.analyses.shared.cube import (
     Target,
     chunks_of,
     fitted_target,
+    fixed,
+    heading,
     manifest,
+    nothing,
     points_to_simulate,
+    read_target,
+    target_summary,
 )
 from sim.analyses.shared.ranges import shown_label
-from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import RankedResult, Resumable, place_of_work
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES

@@ -39,8 +39,7 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import draws_in_words, print_notes, strategy_label

@@ -22,6 +22,7 @@ import pandas as pd
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import Pair, known_columns
 from sim.economics.estimates import Array
+from sim.errors import UserError
 from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
 from sim.simulation.question import Question, prepare, with_numbers
@@ -77,6 +78,38 @@ class Sample:
 def strategy_names(question: Question) -> list[str]:
     """Return the names of the strategies in their order."""
     return [strategy.name for strategy in question.model.strategies]
+
+
+def middle_threshold(question: Question) -> float:
+    """Return the middle threshold, the upper of two."""
+    ordered = sorted(question.thresholds)
+    return ordered[len(ordered) // 2]
+
+
+def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str:
+    """Return the strategy that is compared: the one named, else the best but the comparator.
+
+    Raises
+    ------
+    UserError
+        When it is not among the strategies, or is the comparator.
+    """
+    comparator = base.question.scenario.comparator_name
+    names = strategy_names(base.question)
+    others = [name for name in names if name != comparator]
+    if not others:
+        raise UserError(
+            "needs a strategy beside the comparator",
+            file=base.question.loaded.file,
+            key="strategies",
+        )
+    if strategy is None:
+        benefits = dict(zip(names, base.net_benefits(threshold).tolist(), strict=True))
+        return max(others, key=lambda name: benefits[name])
+    if strategy not in others:
+        problem = "is the comparator" if strategy == comparator else "no such strategy"
+        raise UserError(problem, key="--strategy", value=strategy, choices=others)
+    return strategy
 
 
 def with_values(

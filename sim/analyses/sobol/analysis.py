@@ -36,11 +36,9 @@ import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.arguments import PartDone
-from sim.analyses.shared.global_sensitivity import INDICES, sobol_indices, sobol_points
-from sim.analyses.shared.outcomes import is_constant
-from sim.analyses.shared.paired_runs import Progress
-from sim.analyses.shared.points import (
+from sim.analyses.shared.cube import (
     FITTED,
+    INDICES,
     VALUE,
     CubeTarget,
     Target,
@@ -48,8 +46,12 @@ from sim.analyses.shared.points import (
     group_of,
     outcomes_at,
     points_to_simulate,
+    sobol_indices,
+    sobol_points,
     with_twice_the_patients,
 )
+from sim.analyses.shared.outcomes import is_constant
+from sim.analyses.shared.paired_runs import Progress
 from sim.economics.estimates import NORMAL_97_5, Array
 from sim.simulation.question import Question
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sim.analyses.shared.global_sensitivity import INDICES
-from sim.analyses.shared.points import FITTED
+from sim.analyses.shared.cube import FITTED, INDICES
 from sim.analyses.shared.text import against
 from sim.analyses.sobol.analysis import Sobol
 from sim.clinic.units import PERCENT

@@ -25,19 +25,20 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.global_sensitivity import (
+from sim.analyses.shared.cube import (
+    FITTED,
     INDICES,
+    fitted_target,
     fixed,
     heading,
+    manifest,
     nothing,
     read_target,
     target_summary,
 )
-from sim.analyses.shared.layout import Layout
-from sim.analyses.shared.points import FITTED, fitted_target, manifest
-from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -47,7 +48,7 @@ from sim.analyses.shared.text import (
     folded,
     print_notes,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import Resumable, ResumableResult, place_of_work
 from sim.analyses.sobol import analysis
 from sim.analyses.sobol.analysis import COLUMNS, Check, Sobol
 from sim.clinic.units import PERCENT

@@ -22,13 +22,12 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import DOES_NOT_VARY
 from sim.analyses.shared.paired_runs import CHUNK_SETS
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST, analysis_manifest
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -37,7 +36,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import Resumable, ResumableResult, place_of_work
 from sim.analyses.threshold import analysis
 from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
 from sim.layout.cells import finite, number_text

@@ -25,6 +25,8 @@ from sim.analyses.shared.paired_runs import (
     Row,
     Sample,
     Sets,
+    chosen_strategy,
+    middle_threshold,
     rows_of,
     sample,
     strategy_names,
@@ -43,7 +45,6 @@ from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
-from sim.errors import UserError
 from sim.layout.cells import NOTHING, THOUSAND, short_texts
 from sim.simulation.parameter_draws import allowed
 from sim.simulation.question import Question
@@ -283,38 +284,6 @@ def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:
         *_components(question, posterior),
         *_structure(question),
     ]
-
-
-def middle_threshold(question: Question) -> float:
-    """Return the middle threshold, the upper of two."""
-    ordered = sorted(question.thresholds)
-    return ordered[len(ordered) // 2]
-
-
-def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str:
-    """Return the strategy that is compared: the one named, else the best but the comparator.
-
-    Raises
-    ------
-    UserError
-        When it is not among the strategies, or is the comparator.
-    """
-    comparator = base.question.scenario.comparator_name
-    names = strategy_names(base.question)
-    others = [name for name in names if name != comparator]
-    if not others:
-        raise UserError(
-            "needs a strategy beside the comparator",
-            file=base.question.loaded.file,
-            key="strategies",
-        )
-    if strategy is None:
-        benefits = dict(zip(names, base.net_benefits(threshold).tolist(), strict=True))
-        return max(others, key=lambda name: benefits[name])
-    if strategy not in others:
-        problem = "is the comparator" if strategy == comparator else "no such strategy"
-        raise UserError(problem, key="--strategy", value=strategy, choices=others)
-    return strategy
 
 
 def _parameters(question: Question, posterior: pd.DataFrame | None) -> Iterator[Factor]:

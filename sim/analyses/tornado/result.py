@@ -25,12 +25,11 @@ from sim.analyses.shared.arguments import (
     Top,
     checked,
 )
-from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB, outcome_named
 from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST, analysis_manifest
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -43,7 +42,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import RankedResult, Resumable, place_of_work
 from sim.analyses.tornado import analysis
 from sim.analyses.tornado.analysis import (
     COMPONENT,

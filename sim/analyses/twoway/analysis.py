@@ -18,13 +18,14 @@ from sim.analyses.shared.paired_runs import (
     Row,
     Sample,
     Sets,
+    chosen_strategy,
+    middle_threshold,
     rows_of,
     sample,
     strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import Range
-from sim.analyses.tornado.analysis import chosen_strategy, middle_threshold
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.simulation.question import Question

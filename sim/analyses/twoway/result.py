@@ -24,14 +24,13 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.content_parts import strategies_of
-from sim.analyses.shared.layout import Layout
+from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST, analysis_manifest
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -42,7 +41,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import Resumable, ResumableResult, place_of_work
 from sim.analyses.twoway import analysis
 from sim.analyses.twoway.analysis import Point, TwoWay
 from sim.economics.estimates import Estimate

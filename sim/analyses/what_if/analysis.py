@@ -21,13 +21,13 @@ from sim.analyses.shared.paired_runs import (
     Row,
     Sample,
     Sets,
+    middle_threshold,
     rows_of,
     sample,
     strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import given_values
-from sim.analyses.tornado.analysis import middle_threshold
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError

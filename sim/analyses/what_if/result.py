@@ -24,12 +24,11 @@ from sim.analyses.shared.arguments import (
     Threshold,
     checked,
 )
-from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import NMB, outcome_named
 from sim.analyses.shared.paired_runs import sets_to_simulate
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST, analysis_manifest
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -39,7 +38,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import Resumable, ResumableResult, place_of_work
 from sim.analyses.what_if import analysis
 from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
