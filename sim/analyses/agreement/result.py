@@ -1,7 +1,4 @@
-"""``agreement``: managed entry agreements compared, their risks and their break-even.
-
-The agreements as files and as they are printed, and the function that answers with them.
-"""
+"""``agreement``: managed entry agreements compared, their risks and their break-even."""
 
 from __future__ import annotations
 

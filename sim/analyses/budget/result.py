@@ -1,7 +1,4 @@
-"""``budget``: the budget impact by calendar year.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``budget``: the budget impact by calendar year."""
 
 from __future__ import annotations
 
@@ -54,9 +51,7 @@ from sim.layout.text import cost_name, print_question
 from sim.simulation.parameter_draws import draw_parameters
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 

@@ -1,7 +1,4 @@
-"""``capacity``: let patients wait for beds that are scarce, and value one more.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``capacity``: let patients wait for beds that are scarce, and value one more."""
 
 from __future__ import annotations
 

@@ -31,8 +31,6 @@ from sim.version import __version__
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from sim.analyses.shared.result import Result
-
 
 ANALYSIS: Final = "Analysis"
 """The name of the line with what an analysis does; lines before it are in the document already."""

@@ -1,7 +1,4 @@
-"""``price``: the price of a drug at which a threshold is met.
-
-The price as files and as it is printed, and the function that answers with it.
-"""
+"""``price``: the price of a drug at which a threshold is met."""
 
 from __future__ import annotations
 
@@ -60,9 +57,7 @@ from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
 ANALYSIS: Final = "price"
 CURVE: Final = "price_curve"

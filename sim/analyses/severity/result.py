@@ -1,7 +1,4 @@
-"""``severity``: the QALY shortfall, the weight of QALYs, and the results with it.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``severity``: the QALY shortfall, the weight of QALYs, and the results with it."""
 
 from __future__ import annotations
 
@@ -67,9 +64,7 @@ from sim.scenario.schema import LIFETIME
 from sim.scenario.severity import UNWEIGHTED, Level
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
 ANALYSIS: Final = "severity"
 NAMES: Final = (*names_of(ANALYSIS), RESULTS.file, DRAWS.file)

@@ -1,7 +1,4 @@
-"""``trial``: the value of a trial to come, and how large it should be.
-
-The value as files and as it is printed, and the function that answers with it.
-"""
+"""``trial``: the value of a trial to come, and how large it should be."""
 
 from __future__ import annotations
 
