@@ -35,6 +35,7 @@ from sim.analyses.agreement.sample import (
 from sim.analyses.price.analysis import parabola
 from sim.analyses.psa.acceptability import quiet_shares
 from sim.analyses.psa.noise import split, without_noise
+from sim.analyses.shared.result import OverDraws
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.errors import UserError
@@ -152,23 +153,9 @@ LEDGER: Final = Schema(
 
 
 @dataclass(frozen=True)
-class AgreementAnalysis:
-    """The agreements of a scenario.
+class AgreementAnalysis(OverDraws):
+    """The agreements of a scenario: the tables `DEALS`, `RISKS`, `BREAK_EVENS`, `DRAWS` and `LEDGER`."""
 
-    Attributes
-    ----------
-    question
-        Its patients are those of one draw.
-    draws, parameters_drawn, base_patients
-        The number of draws, of uncertain parameters, and of patients of the base case.
-    deals, risks, break_evens, drawn, ledger
-        The tables `DEALS`, `RISKS`, `BREAK_EVENS`, `DRAWS` and `LEDGER`.
-    """
-
-    question: Question
-    draws: int
-    parameters_drawn: int
-    base_patients: int
     deals: pd.DataFrame
     risks: pd.DataFrame
     break_evens: pd.DataFrame

@@ -24,10 +24,10 @@ from sim.analyses.agreement.analysis import (
 )
 from sim.analyses.agreement.sample import TERM_WORDS, deals_of, varied_term
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
-from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
-from sim.analyses.shared.text import against, draws_in_words, folded, money, print_notes
+from sim.analyses.shared.text import against, folded, money, print_notes
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
@@ -68,10 +68,7 @@ BREAK_EVEN: Final = (
 def agreement_summary(found: AgreementAnalysis) -> dict[str, Any]:
     """Return the content of agreement.json after its heading."""
     return {
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "agreements": records(found.deals),
         "risks": records(found.risks),
         "break_evens": records(found.break_evens),
@@ -97,10 +94,7 @@ def read_agreement(stored: Stored) -> AgreementAnalysis:
         for threshold in thresholds
     ]
     return AgreementAnalysis(
-        question=question,
-        draws=told["draws"],
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
+        **stored_size(stored),
         deals=_whole(stored, DEALS, deals),
         risks=_whole(
             stored, RISKS, [(*each, t) for each in bases for t in thresholds], "basis", "threshold"
@@ -144,12 +138,12 @@ def print_agreement(console: Console, found: AgreementAnalysis) -> None:
     """Print the agreements: the base case, break-even and risks."""
     question = found.question
     symbol = SYMBOLS[question.perspective.currency]
-    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
+    simulated, _ = found.simulated
     base = (
         f"{patients_in_words(found.base_patients)} in the base case, every input at its base value"
     )
     said = ("Analysis", "Agreements on the price of a drug, all in the same patients")
-    print_question(console, question, said, ("Simulated", simulated), ("Base case", base))
+    print_question(console, question, said, simulated, ("Base case", base))
     for strategy in dict.fromkeys(found.deals["strategy"]):
         print_table(console, _base_table(found, strategy, symbol))
         print_table(console, _break_even_table(found, strategy, symbol))

@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.noise import Split, split
+from sim.analyses.shared.result import OverDraws
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.estimates import Array, Estimate
 from sim.economics.ledger import COST_CATEGORIES, Category
@@ -234,32 +235,25 @@ DRAWS: Final = Schema(
 
 
 @dataclass(frozen=True)
-class Budget:
+class Budget(OverDraws):
     """A budget impact.
 
     Attributes
     ----------
-    question
-        Its patients are those of one draw.
     table, patients, since_entry, drawn
         The tables `TABLE`, `PATIENTS`, `SINCE_ENTRY` and `DRAWS`.
     total
         Net impact of all years together in the base case.
     spread
         The net impact over draws, by calendar year and, at the end, of all years together.
-    parameters_drawn, base_patients
-        Numbers of uncertain parameters, and of patients of the base case.
     """
 
-    question: Question
     table: pd.DataFrame
     patients: pd.DataFrame
     since_entry: pd.DataFrame
     drawn: pd.DataFrame
     total: Estimate
     spread: tuple[Split, ...]
-    parameters_drawn: int
-    base_patients: int
 
     @property
     def plan(self) -> Plan:
@@ -270,11 +264,6 @@ class Budget:
     def years(self) -> list[int]:
         """The calendar years."""
         return [self.plan.first_year + place for place in range(self.plan.years)]
-
-    @property
-    def draws(self) -> int:
-        """The number of draws."""
-        return len(self.drawn) // self.plan.years
 
     def cost(self, situation: str, category: str) -> list[Estimate]:
         """Return a cost by calendar year."""
@@ -356,14 +345,15 @@ def budget_impact(
     noise = np.array([[each.se**2 for each in draw["net"]] for draw in sums])
     return Budget(
         question=question,
+        draws=len(sums),
+        parameters_drawn=parameters,
+        base_patients=base_patients,
         table=TABLE.table(_cost_rows(question, base, by_year)),
         patients=PATIENTS.table(_patient_rows(question, base, entered, by_year)),
         since_entry=SINCE_ENTRY.table(_rows_since_entry(question, base)),
         drawn=DRAWS.table(_draw_rows(question, sums)),
         total=linear(base, whole["net"][-1], TOTAL),
         spread=tuple(split(*pair) for pair in zip(values.T, noise.T, strict=True)),
-        parameters_drawn=parameters,
-        base_patients=base_patients,
     )
 
 

@@ -36,14 +36,14 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.arguments import Draws as DrawsAsked
-from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
-from sim.analyses.shared.text import draws_in_words, print_notes, strategy_label
+from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, known, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, known
 from sim.layout.progress import patients_progress
 from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -72,10 +72,7 @@ def budget_summary(found: Budget) -> dict[str, Any]:
     """Return the content of budget.json after its heading."""
     return {
         "comparator": found.question.scenario.comparator_name,
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "budget": found.plan.model_dump(mode="json"),
         "total": {"mean": found.total.mean, "se": finite(found.total.se)},
         "net_over_draws": [
@@ -111,7 +108,7 @@ def read_budget(stored: Stored) -> Budget:
         raise UserError(problem, file=stored.folder / stored.file, key="net_over_draws")
     costs, patients, since_entry, drawn = tables
     return Budget(
-        question=stored.question,
+        **stored_size(stored),
         table=costs,
         patients=patients,
         since_entry=since_entry,
@@ -120,8 +117,6 @@ def read_budget(stored: Stored) -> Budget:
         spread=tuple(
             Split(*(known(each[name]) for name in Split._fields)) for each in told["net_over_draws"]
         ),
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
     )
 
 
@@ -137,8 +132,6 @@ def drawn_budget(found: Budget) -> Figure:
 def print_budget(console: Console, found: Budget) -> None:
     """Print patients, costs and net budget impact by calendar year."""
     question = found.question
-    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     uptake = "; ".join(
         f"{strategy_label(question, name)} in {', '.join(f'{share:.0%}' for share in shares)} of "
         "new patients"
@@ -147,8 +140,7 @@ def print_budget(console: Console, found: Budget) -> None:
     print_question(
         console,
         question,
-        ("Simulated", simulated),
-        ("Base case", base),
+        *found.simulated,
         ("Analysis", f"Budget impact of {found.years[0]} to {found.years[-1]}, by calendar year"),
         ("Uptake", uptake or "none"),
     )

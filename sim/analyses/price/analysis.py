@@ -25,6 +25,7 @@ import pandas as pd
 from sim.analyses.psa.acceptability import best_shares, quiet_shares, share_errors
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, Psa
 from sim.analyses.psa.noise import split
+from sim.analyses.shared.result import OverDraws
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
@@ -118,17 +119,13 @@ LINE: Final = Schema(
 
 
 @dataclass(frozen=True)
-class PriceAnalysis:
+class PriceAnalysis(OverDraws):
     """The prices at which strategies meet each threshold.
 
     Attributes
     ----------
-    question
-        Its patients are those of one draw.
     regimen, parameter, price
         As in `PricedResults`.
-    draws, parameters_drawn, base_patients
-        The number of draws, of uncertain parameters, and of patients of the deterministic run.
     limits
         Of every strategy at every threshold.
     vials_per_cycle
@@ -142,13 +139,9 @@ class PriceAnalysis:
         The table `LINE`.
     """
 
-    question: Question
     regimen: str
     parameter: str
     price: float
-    draws: int
-    parameters_drawn: int
-    base_patients: int
     limits: tuple[PriceLimit, ...]
     vials_per_cycle: Mapping[str, float]
     chances: Mapping[tuple[str, float], tuple[Chance | None, ...]]

@@ -32,15 +32,15 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, analysis_files, names_of
-from sim.analyses.shared.text import draws_in_words, print_notes, strategy_label
+from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
 from sim.layout.schema import (
@@ -128,10 +128,7 @@ def price_summary(found: PriceAnalysis) -> dict[str, Any]:
         "regimen": found.regimen,
         "parameter": found.parameter,
         "price": found.price,
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "prices": records(price_table(found)),
         "probability_most_cost_effective": [
             {
@@ -161,10 +158,8 @@ def read_price(stored: Stored) -> PriceAnalysis:
         raise UserError(problem, file=stored.folder / TABLE.file, key="basis")
     bases, means = (table[table["basis"] == basis].to_dict("records") for basis in BASES)
     return PriceAnalysis(
-        question=stored.question,
-        **{key: told[key] for key in ("regimen", "parameter", "price", "draws")},
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
+        **stored_size(stored),
+        **{key: told[key] for key in ("regimen", "parameter", "price")},
         limits=tuple(
             PriceLimit(
                 base["strategy"],
@@ -212,13 +207,9 @@ def print_price(console: Console, found: PriceAnalysis) -> None:
     """Print the prices at every threshold."""
     question = found.question
     symbol = SYMBOLS[question.perspective.currency]
-    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
-    print_question(
-        console, question, ("Simulated", simulated), ("Base case", base), ("Price", price)
-    )
+    print_question(console, question, *found.simulated, ("Price", price))
     for strategy in found.vials_per_cycle:
         chosen = [limit for limit in found.limits if limit.strategy == strategy]
         print_table(console, _table(found, strategy, chosen, symbol))

@@ -36,6 +36,7 @@ from sim.analyses.psa.acceptability import Places, left_out, quiet_shares, share
 from sim.analyses.psa.analysis import deterministic_increment
 from sim.analyses.psa.draws_run import SE, Psa
 from sim.analyses.psa.noise import split, without_noise
+from sim.analyses.shared.result import OverDraws
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable
 from sim.clinic.patient import Given
 from sim.clinic.units import DAYS_PER_YEAR
@@ -162,34 +163,22 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Severity:
+class Severity(OverDraws):
     """The severity of the condition and what it changes.
 
     Attributes
     ----------
-    question
-        Its patients are those of one draw.
     levels, shares
         Of the perspective, and how often each weight was drawn.
     shortfalls, results, drawn
         The tables `SHORTFALLS`, `RESULTS` and `DRAWS`.
-    parameters_drawn, base_patients
-        Numbers of uncertain parameters, and of patients of the base case.
     """
 
-    question: Question
     levels: tuple[Level, ...]
     shares: tuple[Share, ...]
     shortfalls: pd.DataFrame
     results: pd.DataFrame
     drawn: pd.DataFrame
-    parameters_drawn: int
-    base_patients: int
-
-    @property
-    def draws(self) -> int:
-        """The number of draws."""
-        return len(self.drawn)
 
     @property
     def weight(self) -> float:
@@ -356,6 +345,9 @@ def severity_analysis(psa: Psa, groups: tuple[Group, ...], levels: tuple[Level, 
     columns = (every, population, care, errors, lost, lost / population, quiet, as_simulated)
     return Severity(
         question=psa.question,
+        draws=psa.draws,
+        parameters_drawn=len(psa.parameters.columns),
+        base_patients=psa.base_patients,
         levels=levels,
         shares=tuple(
             Share(*(float(value) for value in row)) for row in zip(known, *rows, strict=True)
@@ -366,8 +358,6 @@ def severity_analysis(psa: Psa, groups: tuple[Group, ...], levels: tuple[Level, 
         ),
         results=RESULTS.table(_results(psa, (UNWEIGHTED, base.weight, quiet))),
         drawn=DRAWS.table(zip(*columns, strict=True)),
-        parameters_drawn=len(psa.parameters.columns),
-        base_patients=psa.base_patients,
     )
 
 

@@ -36,25 +36,16 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
-from sim.analyses.shared.text import draws_in_words, print_notes, strategy_label
+from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate, mean
 from sim.economics.incremental import quadrant
 from sim.errors import UserError
-from sim.layout.cells import (
-    NOTHING,
-    SYMBOLS,
-    amount,
-    finite,
-    icer,
-    known,
-    patients_in_words,
-    row_estimate,
-)
+from sim.layout.cells import NOTHING, SYMBOLS, amount, finite, icer, known, row_estimate
 from sim.layout.cells import number as shown
 from sim.layout.progress import patients_progress
 from sim.layout.schema import records
@@ -85,10 +76,7 @@ def severity_summary(found: Severity) -> dict[str, Any]:
     return {
         "comparator": found.question.scenario.comparator_name,
         "weight": found.weight,
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "levels": [level._asdict() for level in found.levels],
         "shortfalls": records(found.shortfalls),
         "weights": [
@@ -115,7 +103,7 @@ def read_severity(stored: Stored) -> Severity:
         problem = "must have one row for each strategy, threshold and weighting"
         raise UserError(problem, file=stored.folder / RESULTS.file)
     return Severity(
-        question=stored.question,
+        **stored_size(stored),
         levels=tuple(Level(**{key: each[key] for key in Level._fields}) for each in told["levels"]),
         shares=tuple(
             Share(*(known(each[key]) for key in Share._fields)) for each in told["weights"]
@@ -123,8 +111,6 @@ def read_severity(stored: Stored) -> Severity:
         shortfalls=shortfalls,
         results=gains,
         drawn=stored.table(DRAWS),
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
     )
 
 
@@ -141,12 +127,8 @@ def print_severity(console: Console, found: Severity) -> None:
     """Print the shortfall, the weight, and the results side by side."""
     question = found.question
     comparator = strategy_label(question, question.scenario.comparator_name)
-    simulated = draws_in_words(question, found.draws, found.parameters_drawn)
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     analysis = f"QALY shortfall under {comparator} against the general population"
-    print_question(
-        console, question, ("Simulated", simulated), ("Base case", base), ("Analysis", analysis)
-    )
+    print_question(console, question, *found.simulated, ("Analysis", analysis))
     print_table(console, _shortfalls(found, comparator))
     print_table(console, _weights(found))
     for strategy in found.results["strategy"].unique():
