@@ -20,6 +20,7 @@ from sim.analyses.export.draws import DrawTables, noise_note, on_one_line
 from sim.analyses.psa.result import CURVES, PLANE, PsaResult
 from sim.analyses.run.result import RunResult
 from sim.analyses.shared.result import Result
+from sim.analyses.shared.text import strategy_label
 from sim.layout.cells import SYMBOLS, icer, money, number, number_text
 from sim.layout.citations import PROGRAM, sources_used
 from sim.layout.table import Sheet, Table
@@ -244,10 +245,9 @@ class Material:
         """The question, with the patients of the base case."""
         return self.ran.scenario.question
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """Labels of the strategies by name."""
-        return {each.name: each.shown_name for each in self.question.scenario.strategies}
+    def label(self, name: str) -> str:
+        """Return the label of a strategy."""
+        return strategy_label(self.question, name)
 
 
 Chapter = Callable[[Document, Material], None]
@@ -305,20 +305,16 @@ def _abstract(document: Document, material: Material) -> None:
         base = gain.deterministic
         ratio = icer(base.quadrant, base.ratio, symbol)
         document.paragraph(
-            f"{material.labels[base.strategy]} against {material.labels[base.comparator]}: "
+            f"{material.label(base.strategy)} against {material.label(base.comparator)}: "
             f"{number(base.qalys, 3).value} QALYs gained and {money(*base.cost, symbol).value} more "
             f"cost; cost per QALY: {ratio.value}."
         )
     for choice in material.draws.answer.choices:
-        shares = ", ".join(
-            f"{material.labels[name]} {share:.0%}"
-            for name, share in zip(
-                material.draws.psa.strategies, choice.probability_without_noise, strict=True
-            )
-        )
+        shares = zip(material.draws.psa.strategies, choice.probability_without_noise, strict=True)
+        said = ", ".join(f"{material.label(name)} {share:.0%}" for name, share in shares)
         document.paragraph(
             f"Probability of the most net benefit at {money(choice.threshold, 0.0, symbol).value} per "
-            f"QALY, without Monte Carlo noise: {shares}."
+            f"QALY, without Monte Carlo noise: {said}."
         )
 
 
@@ -346,7 +342,7 @@ def _setting(material: Material) -> str:
 def _comparators(document: Document, material: Material) -> None:
     scenario = material.question.scenario
     document.items([f"{each.shown_name}: {in_words(each)}." for each in scenario.strategies])
-    document.paragraph(f"The comparator is {material.labels[scenario.comparator_name]}.")
+    document.paragraph(f"The comparator is {material.label(scenario.comparator_name)}.")
 
 
 def _horizon(material: Material) -> str:

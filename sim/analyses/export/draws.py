@@ -19,7 +19,7 @@ import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -31,13 +31,14 @@ from sim.analyses.psa.allocation import NOISE_SHARE, middle_threshold, rounded_u
 from sim.analyses.psa.analysis import Answer
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.text import NOISY
+from sim.analyses.shared.text import money, print_notes, strategy_label
 from sim.analyses.voi.analysis import perfect
 from sim.clinic.units import PERCENT
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, money_text, patients_in_words
+from sim.layout.cells import NOTHING, patients_in_words
 from sim.layout.schema import Schema, count, number, text
 from sim.layout.table import Cell, Row, Table, print_table
-from sim.layout.text import DISCLAIMER, print_paragraph, print_question
+from sim.layout.text import DISCLAIMER, print_question
 from sim.limits import MOST_PATIENTS
 
 FEWEST_VALUES: Final = 5
@@ -353,14 +354,11 @@ def print_export(console: Console, tables: DrawTables, to: str) -> None:
     print_question(console, psa.question, ("Exported", exported), ("For", to), ("Use", USES[to]))
     print_table(console, _noise(tables))
     print_table(console, _information(tables))
-    for paragraph in _notes(tables):
-        print_paragraph(console, paragraph)
-    print_paragraph(console, DISCLAIMER)
+    print_notes(console, *_notes(tables))
 
 
 def _noise(tables: DrawTables) -> Table:
-    gains = tables.answer.gains
-    labels = {each.name: each.shown_name for each in tables.psa.question.scenario.strategies}
+    gains, question = tables.answer.gains, tables.psa.question
 
     def cell(share: float) -> Cell:
         return Cell(f"{PERCENT * share:.1f}" if math.isfinite(share) else NOTHING)
@@ -370,27 +368,19 @@ def _noise(tables: DrawTables) -> Table:
         for name, words in (("cost", "Cost"), ("qalys", "QALYs"))
     ]
     for threshold in gains[0].nmb if gains else ():
-        label = f"Net monetary benefit at {_money(tables, threshold)} per QALY"
+        label = f"Net monetary benefit at {money(question, threshold)} per QALY"
         rows.append(Row(label, [cell(gain.nmb[threshold].noise_share) for gain in gains]))
-    headings = [labels[gain.increment.strategy] for gain in gains]
+    headings = [strategy_label(question, gain.increment.strategy) for gain in gains]
     corner = "Monte Carlo noise in the variance of a difference between draws, %"
     return Table(corner, headings, [rows])
 
 
 def _information(tables: DrawTables) -> Table:
     found = tables.noise[tables.noise["quantity"] == "evpi"]
-    rows = [
-        Row(
-            f"At {_money(tables, row['threshold'])} per QALY",
-            [Cell(_money(tables, row[name])) for name in ("from_draws", "without_noise")],
-        )
-        for row in found.to_dict("records")
-    ]
+    columns = found[["threshold", "from_draws", "without_noise"]].itertuples(index=False)
+    amounts = [[money(tables.psa.question, amount) for amount in row] for row in columns]
+    rows = [Row(f"At {at} per QALY", list(map(Cell, values))) for at, *values in amounts]
     return Table("EVPI per patient", ["From the draws as they are", "Without noise"], [rows])
-
-
-def _money(tables: DrawTables, amount: float) -> str:
-    return money_text(amount, SYMBOLS[tables.psa.question.perspective.currency])
 
 
 def _notes(tables: DrawTables) -> Iterator[str]:
@@ -423,8 +413,5 @@ def readme(tables: DrawTables, to: str) -> str:
         CITE,
         DISCLAIMER,
     ]
-    return "\n\n".join(_filled(on_one_line(part)) for part in parts) + "\n"
-
-
-def _filled(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    filled = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n\n".join(filled(on_one_line(part)) for part in parts) + "\n"

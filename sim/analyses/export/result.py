@@ -214,23 +214,23 @@ def export(
         check_folder(Path(out), names_of(to))
     chosen = asked(scenario, seed=seed)
     work = Work(threads, cached=cached, bar=patients_progress)
-    if from_ is None:
-        found = _drawn(chosen, work, draws, patients)
+    folder = None if from_ is None else Path(from_)
+    if folder is None:
+        size = chosen_size(chosen.question, work, draws=draws, patients=patients)
+        sized = replace(chosen.question, patients=size.patients)
+        found = answer(results(sized, size.draws, work), size.planned)
+    elif (draws, patients, seed) != (None, None, None):
+        raise UserError(
+            "reads results that are there; --draws, --patients and --seed are for a new analysis",
+            key=FROM,
+            value=str(from_),
+        )
     else:
-        _refuse_sizes(from_, draws, patients, seed)
-        found = _stored(chosen, Path(from_), work)
-    exported = _exported(to, chosen, draw_tables(found), from_, work)
+        found = _stored(chosen, folder, work)
+    tables = draw_tables(found)
+    document = partial(office_file, to, chosen, tables, folder, work) if to in OFFICE else None
+    exported = ExportResult(chosen, to, tables, document)
     return written(exported, None if out is None else Path(out))
-
-
-def _exported(
-    to: To, scenario: Scenario, draws: DrawTables, folder: str | Path | None, work: Work
-) -> ExportResult:
-    """Return the export, with what makes its document where it is one."""
-    if to not in OFFICE:
-        return ExportResult(scenario, to, draws)
-    place = None if folder is None else Path(folder)
-    return ExportResult(scenario, to, draws, partial(office_file, to, scenario, draws, place, work))
 
 
 def check_package(to: str) -> None:
@@ -245,22 +245,6 @@ def check_package(to: str) -> None:
     if find_spec(module) is None:
         problem = f"needs {package}: python -m pip install 'blinsim[office]'"
         raise UserError(problem, key="--to", value=to)
-
-
-def _drawn(scenario: Scenario, work: Work, draws: int | None, patients: int | None) -> Answer:
-    """Return a probabilistic analysis, its size chosen where it is not given."""
-    size = chosen_size(scenario.question, work, draws=draws, patients=patients)
-    sized = replace(scenario.question, patients=size.patients)
-    return answer(results(sized, size.draws, work), size.planned)
-
-
-def _refuse_sizes(folder: str | Path, *sizes: int | None) -> None:
-    if any(size is not None for size in sizes):
-        raise UserError(
-            "reads results that are there; --draws, --patients and --seed are for a new analysis",
-            key=FROM,
-            value=str(folder),
-        )
 
 
 def _stored(scenario: Scenario, folder: Path, work: Work) -> Answer:
