@@ -76,13 +76,7 @@ def agreement_summary(found: AgreementAnalysis) -> dict[str, Any]:
 
 
 def read_agreement(stored: Stored) -> AgreementAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, question = stored.summary, stored.question
     every = [deal for each in deals_of(question).values() for deal in each]
     deals = [(deal.strategy, deal.name) for deal in every]

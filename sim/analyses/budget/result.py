@@ -84,13 +84,7 @@ def budget_summary(found: Budget) -> dict[str, Any]:
 
 
 def read_budget(stored: Stored) -> Budget:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, plan = stored.summary, plan_of(stored.question)
     strategies = len(stored.question.scenario.strategies)
     lengths = (

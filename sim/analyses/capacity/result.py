@@ -57,13 +57,7 @@ def capacity_summary(result: CapacityAnalysis) -> dict[str, Any]:
 
 
 def read_capacity(stored: Stored) -> CapacityAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken, or rows of the table are.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, table, names = stored.summary, stored.table(TABLE), strategies_of(stored.question)
     beds = [None if pd.isna(number) else int(number) for number in table["beds"]]
     known = [number for number in beds[: len(beds) // len(names)] if number is not None]

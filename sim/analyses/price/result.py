@@ -145,13 +145,7 @@ def price_summary(found: PriceAnalysis) -> dict[str, Any]:
 
 
 def read_price(stored: Stored) -> PriceAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, table = stored.summary, stored.table(TABLE)
     if sorted(table["basis"].unique()) != sorted(BASES):
         problem = f"must be {' and '.join(BASES)}"

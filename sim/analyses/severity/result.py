@@ -88,13 +88,7 @@ def severity_summary(found: Severity) -> dict[str, Any]:
 
 
 def read_severity(stored: Stored) -> Severity:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, shortfalls, gains = stored.summary, stored.table(SHORTFALLS), stored.table(RESULTS)
     if not len(shortfalls) or shortfalls["characteristic"][0]:
         raise UserError("must begin with all patients", file=stored.folder / SHORTFALLS.file)

@@ -107,13 +107,7 @@ def trial_summary(found: Trial) -> dict[str, Any]:
 
 
 def read_trial(stored: Stored) -> Trial:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, table = stored.summary, stored.table(TABLE)
     bounds = {each["threshold"]: each for each in told["bounds"]}
     for key, values in (("threshold", list(bounds)), ("n", told["sizes"])):
