@@ -41,6 +41,7 @@ BEYOND: Final = 1.2
 DRUG: Final = "cost.drug"
 DRUG_UNDISCOUNTED: Final = "cost_undiscounted.drug"
 CYCLES: Final = "cycles_mean"
+ERROR: Final = "its Monte Carlo error"
 
 Direction = Literal["at most", "at least", "does not matter"]
 
@@ -101,15 +102,9 @@ LINE: Final = Schema(
         strategy_name("strategy", "with the drug, or without it where the comparator has it"),
         number("price", "in `currency` per vial: none, that of the scenario, twice that"),
         *estimated(
-            "cost",
-            "of the strategy minus that of the comparator, discounted, in `currency`",
-            "its Monte Carlo error",
+            "cost", "of the strategy minus that of the comparator, discounted, in `currency`", ERROR
         ),
-        *estimated(
-            "qalys",
-            "of the strategy minus those of the comparator, discounted",
-            "its Monte Carlo error",
-        ),
+        *estimated("qalys", "of the strategy minus those of the comparator, discounted", ERROR),
         number("covariance", "of the errors of the two, in `currency` times QALYs"),
         text("currency"),
     ),
@@ -133,10 +128,8 @@ class PriceAnalysis(OverDraws):
     chances
         By strategy and threshold, how likely the strategy is the best of all at the price of the
         scenario and at that of the base case; None at a price that cannot be.
-    curve
-        The table `CURVE`.
-    line
-        The table `LINE`.
+    curve, line
+        The tables `CURVE` and `LINE`.
     """
 
     regimen: str

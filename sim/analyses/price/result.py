@@ -35,12 +35,12 @@ from sim.analyses.shared.arguments import (
 from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, analysis_files, names_of
-from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.text import against, print_notes
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money
+from sim.layout.cells import NOTHING, SYMBOLS, amount, estimate_row, finite
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
 from sim.layout.schema import (
@@ -213,7 +213,6 @@ def print_price(console: Console, found: PriceAnalysis) -> None:
 
 def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
     question = found.question
-    comparator = strategy_label(question, question.scenario.comparator_name)
     vials = found.vials_per_cycle[strategy]
     sections = []
     for name, prices in (
@@ -221,31 +220,21 @@ def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], sy
         ("Mean over draws", [limit.mean for limit in limits]),
     ):
         rows = [
-            Row(f"{name}, per vial", [_money(price, symbol) for price in prices]),
-            Row(
-                "  change from the scenario, %",
-                [_percent(found.change_percent(price.mean)) for price in prices],
-            ),
+            Row(f"{name}, per vial", [amount(price, symbol) for price in prices]),
+            Row("  change from the scenario, %", [_change(found, price.mean) for price in prices]),
         ]
         if math.isfinite(vials):
-            cycles = [_money(_per_cycle(price, vials), symbol) for price in prices]
+            cycles = [amount(_per_cycle(price, vials), symbol) for price in prices]
             rows.append(Row(f"  per cycle of {vials:.1f} vials", cells=cycles))
         sections.append(rows)
     chances = [found.chances[limit.strategy, limit.threshold] for limit in limits]
-    sections.append(
-        [
-            Row("Probability most cost-effective, %"),
-            *(
-                Row(f"  at the price of the {place}", [_chance(each[at]) for each in chances])
-                for at, place in enumerate(("scenario", "base case"))
-            ),
-        ]
-    )
-    words = sorted({limit.direction for limit in limits})
-    corner = (
-        f"{strategy_label(question, strategy)} against {comparator}: price, "
-        f"{' or '.join(words)} (standard error)"
-    )
+    places = [
+        Row(f"  at the price of the {place}", [_chance(each[at]) for each in chances])
+        for at, place in enumerate(("scenario", "base case"))
+    ]
+    sections.append([Row("Probability most cost-effective, %"), *places])
+    words = " or ".join(sorted({limit.direction for limit in limits}))
+    corner = f"{against(question, strategy)}: price, {words} (standard error)"
     headings = [f"{symbol}{limit.threshold:,.0f} per QALY" for limit in limits]
     return Table(corner, headings, sections)
 
@@ -253,16 +242,12 @@ def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], sy
 def _chance(chance: Chance | None) -> Cell:
     if chance is None:
         return Cell(NOTHING)
-    return Cell(
-        f"{PERCENT * chance.without_noise:.1f}", f" ({PERCENT * chance.without_noise_se:.1f})"
-    )
+    share, error = PERCENT * chance.without_noise, PERCENT * chance.without_noise_se
+    return Cell(f"{share:.1f}", f" ({error:.1f})")
 
 
-def _money(price: Estimate, symbol: str) -> Cell:
-    return money(*price, symbol) if math.isfinite(price.mean) else Cell(NOTHING)
-
-
-def _percent(change: float) -> Cell:
+def _change(found: PriceAnalysis, price: float) -> Cell:
+    change = found.change_percent(price)
     return Cell(f"{change:+.1f}") if math.isfinite(change) else Cell(NOTHING)
 
 
