@@ -121,17 +121,6 @@ class RestsOn:
         )
 
 
-def validation_files(found: Prediction, rests: RestsOn | None) -> dict[str, str | bytes]:
-    """Return the files of a validation by name."""
-    return {
-        TABLE.file: in_csv(found.validation.table),
-        SURVIVAL.file: in_csv(survival_table(found)),
-        SUMMARY: validation_json(found, rests),
-        **figure_files(drawn_validation(found)),
-        PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
-    }
-
-
 def drawn_validation(found: Prediction) -> dict[str, Figure]:
     """Return the figures by name; that of the curves only where a study has some."""
     from sim.analyses.validate.figure import curves_figure, forest_figure
@@ -162,19 +151,6 @@ def survival_table(found: Prediction) -> pd.DataFrame:
         for curve in found.validation.curves
         for months, band in enumerate(zip(curve.low, curve.middle, curve.high, strict=True))
     )
-
-
-def validation_json(found: Prediction, rests: RestsOn | None) -> str:
-    """Return summary and endpoints as JSON; values that are not finite are null."""
-    content = {
-        "draws": found.validation.draws,
-        "provenance": found.provenance,
-        "decision": None if rests is None else rests.as_json(),
-        "summary": records(found.summary),
-        "bias": records(bias(found.validation.table)),
-        "endpoints": records(found.validation.table),
-    }
-    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
 def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
@@ -383,7 +359,7 @@ class ValidateResult(Result):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {VALIDATION: self.endpoints, CURVES: self.curves}
+        return {TABLE.stem: self.endpoints, SURVIVAL.stem: self.curves}
 
     @property
     def endpoints(self) -> pd.DataFrame:
@@ -402,11 +378,23 @@ class ValidateResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return validation_files(self._found, self.rests_on)
+        tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
+        provenance = json.dumps(self._found.provenance, indent=INDENT) + "\n"
+        figures = figure_files(drawn_validation(self._found))
+        return {**tables, SUMMARY: self.json(), **figures, PROVENANCE: provenance}
 
     def json(self) -> str:
-        """Return the summary as JSON text."""
-        return validation_json(self._found, self.rests_on)
+        """Return summary and endpoints as JSON text; values that are not finite are null."""
+        found, table = self._found, self._found.validation.table
+        content = {
+            "draws": found.validation.draws,
+            "provenance": found.provenance,
+            "decision": None if self.rests_on is None else self.rests_on.as_json(),
+            "summary": records(found.summary),
+            "bias": records(bias(table)),
+            "endpoints": records(table),
+        }
+        return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
     def print_to(self, console: Console) -> None:
         """Print the endpoints by study, and the number inside."""
