@@ -190,13 +190,11 @@ def agreement_analysis(question: Question, size: Size, progress: Progress) -> Ag
     every = [deal for each in deals.values() for deal in each]
     _check_groups(question, every, size)
     simulator = Simulator(replace(question, patients=size.patients), every)
-    base = simulator.sample(
-        replace(question, patients=size.base_patients), first=0, progress=progress
-    )
+    whole = replace(question, patients=size.base_patients)
+    base = simulator.sample(whole, first=0, progress=progress)
     parameters = draw_parameters(simulator.question, size.draws, question.seed)
-    sets = (
-        dict(zip(parameters.columns, row, strict=True)) for row in parameters.to_numpy().tolist()
-    )
+    rows = parameters.to_numpy().tolist()
+    sets = (dict(zip(parameters.columns, row, strict=True)) for row in rows)
     found = [_of_draw(sample, every) for sample in simulator.samples(sets, progress)]
     drawn = [row for each in deals.values() for row in _series(each, found)]
     currency = question.perspective.currency
@@ -216,15 +214,17 @@ def agreement_analysis(question: Question, size: Size, progress: Progress) -> Ag
 
 
 def _check_groups(question: Question, deals: Sequence[Deal], size: Size) -> None:
+    most = min(size.patients, size.base_patients) // 2
     for deal in deals:
         budget = deal.agreement.budget_cap if deal.agreement is not None else None
-        fewest = min(size.patients, size.base_patients)
-        if budget is not None and 2 * budget.patients > fewest:
+        if budget is not None and budget.patients > most:
             s = [each.name for each in question.scenario.strategies].index(deal.strategy)
             file, line = question.loaded.place("strategies", s, "agreement", deal.name)
+            problem = (
+                f"a group of a budget may be half of the patients of a draw, {most:,}, at most"
+            )
             raise UserError(
-                f"a group of a budget may be half of the patients of a draw, {fewest // 2:,}, at "
-                "most; --patients gives more to each",
+                f"{problem}; --patients gives more to each",
                 file=file,
                 line=line or None,
                 key=f"strategies[{s}].agreement.{deal.name}.budget_cap.patients",

@@ -197,13 +197,12 @@ def moments(cost: Array, qalys: Array, paid: Array, group: Places) -> Moments:
 
     Source: Cochran WG, Sampling Techniques, 3rd edition, 1977, section 9.
     """
-    sizes = np.bincount(group)
-    means: list[Any] = []
-    around = []
-    for values in (cost, qalys, paid):
-        mean = exact_sum(values) / len(values)
-        means.append(mean)
-        around.append(np.bincount(group, values) - sizes * mean)
+    sizes, columns = np.bincount(group), (cost, qalys, paid)
+    means = [exact_sum(values) / len(values) for values in columns]
+    around = [
+        np.bincount(group, values) - sizes * mean
+        for values, mean in zip(columns, means, strict=True)
+    ]
     scale = len(sizes) / (len(sizes) - 1.0) / len(cost) ** 2 if len(sizes) > 1 else math.nan
 
     def shared(one: int, other: int) -> float:
@@ -221,47 +220,33 @@ def deals_of(question: Question) -> dict[str, list[Deal]]:
     UserError
         When there is none, nothing to compare with, or a drug has no price of its own.
     """
-    scenario, place = question.scenario, question.loaded.place
+    scenario, asked = question.scenario, question.loaded
     if len(scenario.strategies) == 1:
-        raise UserError(
-            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
-        )
+        raise UserError("needs a strategy to compare with", file=asked.file, key="strategies")
     found: dict[str, list[Deal]] = {}
     for s, strategy in enumerate(scenario.strategies):
         for name, agreement in strategy.agreement.items():
-            file, line = place("strategies", s, "agreement", name)
+            file, line = asked.place("strategies", s, "agreement", name)
             key = f"strategies[{s}].agreement.{name}"
             where: dict[str, Any] = {"file": file, "line": line or None, "key": key}
             if strategy.name == scenario.comparator_name:
-                raise UserError(
-                    "is of the comparator, which all others are compared with; make another "
-                    "strategy the comparator",
-                    **where,
-                )
+                problem = "is of the comparator, which all others are compared with"
+                raise UserError(f"{problem}; make another strategy the comparator", **where)
             regimen = strategy.agreed_regimen(name)
             parameter = price_parameter(question, regimen)
             if parameter is None:
-                raise UserError(
-                    "is on a mixture of generic drugs, which has no company and no price",
-                    **where,
-                    value=regimen,
-                )
+                problem = "is on a mixture of generic drugs, which has no company and no price"
+                raise UserError(problem, **where, value=regimen)
             at = strategy.sequence.index(regimen)
             listed = Deal(strategy.name, LIST_PRICE, None, at, parameter)
             known = found.setdefault(strategy.name, [listed])
             known.append(replace(listed, name=name, agreement=agreement, line=at))
             if known[0].line != at:
-                raise UserError(
-                    "must be on the same regimen as the strategy's other agreements",
-                    **where,
-                    value=regimen,
-                )
+                problem = "must be on the same regimen as the strategy's other agreements"
+                raise UserError(problem, **where, value=regimen)
     if not found:
-        raise UserError(
-            "no strategy has an agreement; see docs/agreements.md",
-            file=question.loaded.file,
-            key="strategies",
-        )
+        problem = "no strategy has an agreement; see docs/agreements.md"
+        raise UserError(problem, file=asked.file, key="strategies")
     return found
 
 

@@ -414,25 +414,16 @@ def price_parameter(question: Question, regimen: str) -> str:
         When no strategy holds the regimen, its drug does not come in vials, or there is nothing
         to compare it with.
     """
+    file, regimens = question.loaded.file, question.scenario.regimens
     if len(question.scenario.strategies) == 1:
-        raise UserError(
-            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
-        )
-    if regimen not in question.scenario.regimens:
-        raise UserError(
-            "no strategy of the scenario holds this regimen",
-            file=question.loaded.file,
-            key="--regimen",
-            value=regimen,
-            choices=question.scenario.regimens,
-        )
+        raise UserError("needs a strategy to compare with", file=file, key="strategies")
+    if regimen not in regimens:
+        problem = "no strategy of the scenario holds this regimen"
+        raise UserError(problem, file=file, key="--regimen", value=regimen, choices=regimens)
     drug = question.accounts.price_list.regimens[regimen].drug
     if not isinstance(drug, InfusionDrug | InjectedDrug):
-        raise UserError(
-            "is a mixture of generic drugs, priced by the cycle and not by the vial",
-            key="--regimen",
-            value=regimen,
-        )
+        problem = "is a mixture of generic drugs, priced by the cycle and not by the vial"
+        raise UserError(problem, key="--regimen", value=regimen)
     return f"cost.{drug_of(question, regimen)}.vial"
 
 
