@@ -3,7 +3,7 @@
 import pytest
 
 from sim.analyses.agreement import analysis as agreement
-from sim.analyses.capacity.result import TABLE as CAPACITY
+from sim.analyses.capacity.analysis import TABLE as CAPACITY
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files

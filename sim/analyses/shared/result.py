@@ -16,7 +16,9 @@ from rich.console import Console
 from sim.analyses.shared.arguments import rename_options
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import Stored, analysis_files, summary_json
+from sim.analyses.shared.text import draws_in_words
 from sim.errors import UserError
+from sim.layout.cells import patients_in_words
 from sim.layout.schema import in_csv
 from sim.layout.table import Sheet, encodable
 
@@ -337,6 +339,52 @@ class Answered(Protocol):
 
 
 Found = TypeVar("Found", bound=Answered)
+
+
+@dataclass(frozen=True)
+class OverDraws:
+    """What the analyses over draws of the uncertain parameters have in common.
+
+    Attributes
+    ----------
+    question
+        Its patients are those of one draw.
+    draws, parameters_drawn, base_patients
+        Numbers of draws, of uncertain parameters, and of patients of the base case.
+    """
+
+    question: Question
+    draws: int
+    parameters_drawn: int
+    base_patients: int
+
+    @property
+    def size(self) -> dict[str, Any]:
+        """The numbers as the JSON file of an analysis holds them."""
+        return {
+            "draws": self.draws,
+            "patients_of": "one draw",
+            "parameters_drawn": self.parameters_drawn,
+            "base_case_patients": self.base_patients,
+        }
+
+    @property
+    def simulated(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The lines of a heading that name draws and base case."""
+        drawn = draws_in_words(self.question, self.draws, self.parameters_drawn)
+        base = f"{patients_in_words(self.base_patients)}, every input at its base value"
+        return ("Simulated", drawn), ("Base case", base)
+
+
+def stored_size(stored: Stored) -> dict[str, Any]:
+    """Return the question and the numbers of stored results, as `OverDraws` has them."""
+    told = stored.summary
+    return {
+        "question": stored.question,
+        "draws": told["draws"],
+        "parameters_drawn": told["parameters_drawn"],
+        "base_patients": told["base_case_patients"],
+    }
 
 
 @dataclass(frozen=True)
