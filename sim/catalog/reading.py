@@ -10,13 +10,12 @@ has the name of an entry that there is.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from sim.catalog.catalogue import (
     Catalogue,
@@ -28,12 +27,10 @@ from sim.catalog.catalogue import (
     Topic,
     WithParameters,
 )
-from sim.catalog.distribution import Draws, read_draws
 from sim.catalog.parameter import (
     PARAMETERS,
     SHOWN_ROOT,
     IndexFile,
-    Informed,
     Parameter,
     PriceIndex,
     Prices,
@@ -41,13 +38,12 @@ from sim.catalog.parameter import (
     SourceFile,
     read_parameters,
 )
+from sim.catalog.posterior import NO_FIT, Fit, read_fit
 from sim.errors import UserError, nearest
 from sim.files.documents import Document, exists, missing_file, read_yaml
 from sim.files.schema import Mistake, first_of, validated
 
 _Item = TypeVar("_Item")
-POSTERIOR: Final = "posterior/adult_rr.csv"
-IDENTIFIED: Final = "posterior/identification.csv"
 POPULATION_PREFIXES: Final = ("population.",)
 PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.", "trial.")
 
@@ -70,10 +66,7 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
         With file, line and key, at the first mistake in the data.
     """
     folder = Folder(root, str(root) if shown_as is None else shown_as, complete=True)
-    fit = _Fit(
-        read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}"),
-        _informed(folder.root / IDENTIFIED, f"{folder.shown_as}/{IDENTIFIED}"),
-    )
+    fit = read_fit(root, folder.shown_as)
     return _laid_over(Catalogue({}, {}, {}, {}, {}, {}, {}), folder, fit)
 
 
@@ -86,7 +79,7 @@ def extended(base: Catalogue, place: Path, shown_as: str) -> Catalogue:
         At the first mistake, such as an entry with the name of one that there is.
     """
     own = Folder(place, shown_as) if place.is_dir() else SingleFile(read_yaml(place, shown_as))
-    found = _laid_over(base, own, _Fit({}, {}))
+    found = _laid_over(base, own, NO_FIT)
     added: list[Named] = []
     for kind in ("populations", "regimens", "perspectives"):
         entries = getattr(found, kind)
@@ -131,14 +124,7 @@ def _refuse_unread(
             )
 
 
-class _Fit(NamedTuple):
-    """The results of a calibration: draws of the posterior, and how far it informs each parameter."""
-
-    draws: Draws
-    informed: Mapping[str, Informed]
-
-
-def _laid_over(base: Catalogue, own: Folder | SingleFile, fit: _Fit) -> Catalogue:
+def _laid_over(base: Catalogue, own: Folder | SingleFile, fit: Fit) -> Catalogue:
     """Read a catalogue whose entries may name and extend those of another."""
     sources, indices = dict(base.sources), dict(base.indices)
     for document in own.single("sources"):
@@ -314,13 +300,12 @@ def _own_parameters(
     sources: Mapping[str, Source],
     prefixes: tuple[str, ...],
     prices: Prices | None = None,
-    fit: _Fit | None = None,
+    fit: Fit = NO_FIT,
 ) -> dict[str, Parameter]:
     """Read the parameters of an entry; one that extends another need not have any."""
     if parent is not None and PARAMETERS not in document.data:
         return {}
-    draws, informed = fit or ({}, {})
-    return read_parameters(document, sources, prefixes, prices, draws, informed)
+    return read_parameters(document, sources, prefixes, prices, fit)
 
 
 def _with_parameters(
@@ -374,7 +359,7 @@ AMOUNTS_SHOWN: Final = 5
 
 
 def _regimens(
-    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: _Fit
+    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: Fit
 ) -> dict[str, Regimen]:
     """Read the regimens; one that extends another has its numbers under names of its own."""
     found = dict(base.regimens)
@@ -395,33 +380,15 @@ def _regimens(
 
 
 def _clinical(
-    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: _Fit
+    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: Fit
 ) -> dict[str, Parameter]:
     clinical = dict(base.clinical)
     for document in documents.values():
         _head(Topic, document)
-        parameters = read_parameters(document, sources, draws=fit.draws, informed=fit.informed)
+        parameters = read_parameters(document, sources, fit=fit)
         _refuse_seen(clinical, parameters)
         clinical.update(parameters)
     return clinical
-
-
-def _informed(path: Path, shown: str) -> dict[str, Informed]:
-    """Read how far the fit informed its parameters; nothing where there is no such file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"is not a table of the fit ({error})", file=shown) from None
-    try:
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
-        return {
-            row["parameter"]: Informed(float(row["spread_left"]), row["informed_by"])
-            for row in rows
-        }
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"is not a table of the fit ({error!r})", file=shown) from None
 
 
 def _refuse_shared_names(

@@ -27,7 +27,7 @@ from sim.analyses.shared.arguments import (
 )
 from sim.cli import ALIASES, COMMANDS, commands
 from sim.commands import derived
-from sim.commands.options import value_given
+from sim.commands.derived import value_given
 from sim.registry import Command
 from tests.support.places import ROOT
 

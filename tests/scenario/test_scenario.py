@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from sim.cli import commands
 from sim.errors import UserError
 from sim.files.documents import read_yaml
-from sim.scenario.listing import listing, written
+from sim.scenario.authoring import listing, written
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import LARGEST_SEED, MOST_STRATEGIES, Scenario
 from tests.support.places import ROOT
