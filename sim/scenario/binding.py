@@ -226,31 +226,11 @@ _WITHOUT_EFFECT: Final = frozenset(
 
 
 class Inputs:
-    """The names that a scenario may use, for the checks of `sim.scenario.loading`."""
+    """The names and values that a scenario may use, for the checks of `sim.scenario.loading`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._used: dict[str, dict[str, Parameter]] = {}
-
-    @property
-    def populations(self) -> Mapping[str, object]:
-        """Populations by name."""
-        return self._catalogue.populations
-
-    @property
-    def regimens(self) -> Mapping[str, object]:
-        """Regimens by name."""
-        return self._catalogue.regimens
-
-    @property
-    def perspectives(self) -> Mapping[str, object]:
-        """Perspectives by name."""
-        return self._catalogue.perspectives
-
-    @property
-    def life_tables(self) -> Mapping[str, object]:
-        """Life tables by name."""
-        return self._catalogue.life_tables
 
     def used(self, scenario: Scenario) -> Mapping[str, Parameter]:
         """Return the parameters that the scenario's model and prices read, sorted by name.
@@ -259,26 +239,23 @@ class Inputs:
         """
         key = scenario.model_dump_json(exclude=set(_WITHOUT_EFFECT))
         key += " ".join(sorted(given_of(scenario)))
-        known = self._used.get(key)
-        if known is None:
-            selected = self._catalogue.select(
+        if key not in self._used:
+            selected = self.catalogue.select(
                 scenario.population, scenario.regimens, scenario.perspective
             )
-            names = used_names(scenario, self._catalogue)
-            known = {
+            names = used_names(scenario, self.catalogue)
+            self._used[key] = {
                 name: each
                 for name, each in selected.items()
                 if name in names or name.startswith(TRIAL)
             }
-            self._used[key] = known
-        return known
+        return self._used[key]
 
-    def joint_problems(
-        self, scenario: Scenario, numbers: Mapping[str, float]
-    ) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield names and a sentence of each rule between parameters that the numbers break."""
-        yield from joint_problems(scenario, self._catalogue, numbers, self.used(scenario))
+    def values(self, scenario: Scenario) -> dict[str, float]:
+        """Return the values of all parameters that a scenario may use, its own among them."""
+        return numbers_of(self.used(scenario), scenario.numbers)
 
-    def money(self, perspective: str) -> str:
-        """Return the currency and the price year of a perspective in words."""
-        return self._catalogue.perspectives[perspective].money
+    def joint_problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield names and a sentence of each rule between parameters that the values break."""
+        used, numbers = self.used(scenario), self.values(scenario)
+        yield from joint_problems(scenario, self.catalogue, numbers, used)
