@@ -12,7 +12,7 @@ import hashlib
 import math
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -27,7 +27,6 @@ from sim.errors import UserError
 from sim.files.documents import separator_hint
 from sim.scenario.patient_columns import (
     COLUMNS,
-    Batch,
     Cells,
     Column,
     Columns,
@@ -37,13 +36,23 @@ from sim.scenario.patient_columns import (
 )
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
-SUFFIXES: Final = (".csv", ".parquet")
+CSV, PARQUET = ".csv", ".parquet"
+SUFFIXES: Final = (CSV, PARQUET)
 TRAITS: Final = Given._fields
 IN_MEMORY_BYTES: Final = 1 << 26
 """The numbers of a larger file are on the disk."""
 FILES_AT_ONCE: Final = 4
 MRD_ONLY: Final = "mrd_only"
 WEIGHT: Final = "weight_kg"
+BATCH_ROWS: Final = 1 << 17
+BLOCK_BYTES: Final = 1 << 21
+EMPTY: Final = ("", "NA", "NaN", "nan", "null")
+"""Spreadsheets, R, Python and databases write these for a cell without a value."""
+YES: Final = ("1", "yes", "true", "y", "1.0")
+NO: Final = ("0", "no", "false", "n", "0.0")
+MALE: Final = ("male", "m", "man")
+FEMALE: Final = ("female", "f", "woman")
+LONGEST_SHOWN: Final = 30
 
 
 class Store:
@@ -180,9 +189,16 @@ def read_own_patients(path: Path) -> OwnPatients:
 
 @lru_cache(FILES_AT_ONCE)
 def _read(path: Path, _where: Path, _modified: int, _size: int) -> OwnPatients:
-    names, batches = read_batches(path)
+    file = _parquet_file(path) if path.suffix.lower() == PARQUET else None
+    names = _heading(path) if file is None else list(file.schema_arrow.names)
     columns = columns_of(path, names)
-    store, empty, sums = _stored(path, columns, batches(columns.given))
+    asked = list(columns.given)
+    batches = (
+        _csv_batches(path, names, asked)
+        if file is None
+        else file.iter_batches(BATCH_ROWS, columns=asked)
+    )
+    store, empty, sums = _stored(path, columns, batches)
     traits = columns.traits
     weighed = store.rows - empty.get(WEIGHT, store.rows)
     return OwnPatients(
@@ -200,14 +216,17 @@ def _read(path: Path, _where: Path, _modified: int, _size: int) -> OwnPatients:
 
 
 def _stored(
-    path: Path, columns: Columns, batches: Iterator[Batch]
+    path: Path, columns: Columns, batches: Iterator[Any]
 ) -> tuple[Store, dict[str, int], dict[str, float]]:
     """Convert and check the rows; return them, and the empty cells and the sum of each trait."""
     store, mistakes = Store(len(columns.traits)), Mistakes(path)
     empty = dict.fromkeys(columns.traits, 0)
     sums = dict.fromkeys(columns.traits, 0.0)
     for batch in batches:
-        numbers = numbers_of(columns, batch, store.rows, mistakes)
+        cells = {
+            name: _cells(path, name, column, batch[name]) for name, column in columns.given.items()
+        }
+        numbers = numbers_of(columns, cells, store.rows, mistakes)
         for trait in columns.traits:
             empty[trait] += int(np.isnan(numbers[trait]).sum())
             sums[trait] += float(np.nansum(numbers[trait]))
@@ -225,31 +244,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-Batches = Callable[[Mapping[str, Column]], Iterator[Batch]]
-PARQUET: Final = ".parquet"
-BATCH_ROWS: Final = 1 << 17
-BLOCK_BYTES: Final = 1 << 21
-EMPTY: Final = ("", "NA", "NaN", "nan", "null")
-"""Spreadsheets, R, Python and databases write these for a cell without a value."""
-YES: Final = ("1", "yes", "true", "y", "1.0")
-NO: Final = ("0", "no", "false", "n", "0.0")
-MALE: Final = ("male", "m", "man")
-FEMALE: Final = ("female", "f", "woman")
-LONGEST_SHOWN: Final = 30
-
-
-def read_batches(path: Path) -> tuple[list[str], Batches]:
-    """Return the names of the columns, and a function that yields the rows of some of them.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read; the function raises it when a row cannot.
-    """
-    return _parquet(path) if path.suffix.lower() == PARQUET else _csv(path)
-
-
-def _parquet(path: Path) -> tuple[list[str], Batches]:
+def _parquet_file(path: Path) -> Any:  # noqa: ANN401 - of pyarrow
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -257,17 +252,9 @@ def _parquet(path: Path) -> tuple[list[str], Batches]:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"is not a Parquet file ({_short(error)})", file=path) from None
-    names = list(file.schema_arrow.names)
-    if "strategy" in names:
+    if "strategy" in file.schema_arrow.names:
         _refuse_strategies(path, file)
-
-    def batches(columns: Mapping[str, Column]) -> Iterator[Batch]:
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
-            yield {
-                name: _cells(path, name, column, batch[name]) for name, column in columns.items()
-            }
-
-    return names, batches
+    return file
 
 
 def _refuse_strategies(path: Path, file: Any) -> None:  # noqa: ANN401 - a Parquet file
@@ -278,15 +265,6 @@ def _refuse_strategies(path: Path, file: Any) -> None:  # noqa: ANN401 - a Parqu
         if len(found) > 1:
             problem = "holds every patient once for each strategy; leave the rows of one"
             raise UserError(problem, file=path, key="strategy")
-
-
-def _csv(path: Path) -> tuple[list[str], Batches]:
-    names = _heading(path)
-
-    def batches(columns: Mapping[str, Column]) -> Iterator[Batch]:
-        yield from _csv_batches(path, names, columns)
-
-    return names, batches
 
 
 def _heading(path: Path) -> list[str]:
@@ -308,9 +286,8 @@ def _heading(path: Path) -> list[str]:
     return names
 
 
-def _csv_batches(
-    path: Path, names: Sequence[str], columns: Mapping[str, Column]
-) -> Iterator[Batch]:
+def _csv_batches(path: Path, names: Sequence[str], columns: Sequence[str]) -> Iterator[Any]:
+    """Yield the rows of some of the columns in batches of bounded size, as pyarrow has them."""
     import pyarrow as pa
     from pyarrow import csv as table
 
@@ -329,16 +306,12 @@ def _csv_batches(
             ),
             table.ParseOptions(invalid_row_handler=refuse),
             table.ConvertOptions(
-                include_columns=list(columns),
+                include_columns=columns,
                 column_types=dict.fromkeys(columns, pa.string()),
                 strings_can_be_null=False,
             ),
         ) as reader:
-            for batch in reader:
-                yield {
-                    name: _cells(path, name, column, batch[name])
-                    for name, column in columns.items()
-                }
+            yield from reader
     except pa.ArrowInvalid as error:
         if ragged:
             line, cells = ragged[0]
