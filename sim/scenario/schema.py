@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -48,11 +49,7 @@ StudyEffect = Literal["average", "new"]
 """Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
 Queue = Literal[
-    "first_come",
-    "mrd_negative_first",
-    "mrd_positive_first",
-    "earlier_line_first",
-    "younger_first",
+    "first_come", "mrd_negative_first", "mrd_positive_first", "earlier_line_first", "younger_first"
 ]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
@@ -101,10 +98,6 @@ def _patients(value: Any) -> int | PatientsFile:  # noqa: ANN401
     return _NUMBER.validate_python(value)
 
 
-def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
-    return value if isinstance(value, int) else value.model_dump()
-
-
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -112,7 +105,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Patients = Annotated[
     int | PatientsFile,
-    PlainSerializer(_plain_patients, return_type=Any),
     PlainValidator(_patients, json_schema_input_type=_Number | PatientsFile),
 ]
 Bounds = Annotated[
@@ -126,21 +118,11 @@ def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
     return True if value is True else _BOUNDS.validate_python(value)
 
 
-def _plain_bands(value: Literal[True] | tuple[float, ...]) -> Any:  # noqa: ANN401
-    return value if value is True else list(value)
-
-
 Bands = Annotated[
     Literal[True] | tuple[float, ...],
-    PlainSerializer(_plain_bands, return_type=Any),
     PlainValidator(_bands, json_schema_input_type=Literal[True] | Bounds),
 ]
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]
-
-
-def _yearly(value: Any) -> tuple[float, ...]:  # noqa: ANN401
-    """Accept one number for all years, or a list with one for each."""
-    return _YEARLY.validate_python(value if isinstance(value, list | tuple) else [value])
 
 
 def _plain_yearly(values: tuple[float, ...]) -> Any:  # noqa: ANN401
@@ -148,12 +130,15 @@ def _plain_yearly(values: tuple[float, ...]) -> Any:  # noqa: ANN401
 
 
 _Yearly = Annotated[tuple[NotNegative, ...], Field(min_length=1, strict=False)]
-_YEARLY: Final = TypeAdapter(_Yearly, config=ConfigDict(strict=True, allow_inf_nan=False))
 Yearly = Annotated[
-    tuple[float, ...],
+    _Yearly,
     PlainSerializer(_plain_yearly, return_type=Any),
-    PlainValidator(_yearly, json_schema_input_type=NotNegative | _Yearly),
+    BeforeValidator(
+        lambda value: value if isinstance(value, list | tuple) else [value],
+        json_schema_input_type=NotNegative | _Yearly,
+    ),
 ]
+"""One number for all years, or one for each."""
 Horizon = Annotated[
     float | Literal["lifetime"],
     PlainValidator(_horizon, json_schema_input_type=_Years | Literal["lifetime"]),
