@@ -1,4 +1,4 @@
-"""Answers for the page: the numbers, tables and pictures of a state, as the commands give them."""
+"""The page, and its answers: the numbers, tables and pictures of a state, as the commands give them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ from sim.version import __version__
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+DIGITS: Final = 7
+RESEARCH: Final = "The page computes on this machine and loads nothing from elsewhere."
 QUICK_PATIENTS: Final = 10_000
 REMEMBERED: Final = 12
 """Answers, so that going back shows at once what was there."""
@@ -86,14 +88,7 @@ class Answer:
 class Desk:
     """Answers the requests of the page, one at a time, the latest of each kind first.
 
-    Parameters
-    ----------
-    scenario
-        The scenario that the page was opened with.
-    controls
-        What can be moved.
-    folder
-        A folder for analyses of states, removed at the end.
+    The page was opened with `scenario`; `folder` is for the analyses of states.
     """
 
     def __init__(self, scenario: Scenario, controls: Controls, folder: Path) -> None:
@@ -157,13 +152,7 @@ class Desk:
         return found or self.answer(state, exact=False, check=check)
 
     def drawing(self, state: State, name: str, check: Callable[[], None]) -> str:
-        """Return a figure as SVG.
-
-        Raises
-        ------
-        UserError
-            When there is none of this name.
-        """
+        """Return a figure as SVG; a `UserError` where there is none of this name."""
         found = self.best(state, check)
         with self._busy:
             check()
@@ -189,13 +178,7 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
 
 
 def patient_fragment(desk: Desk, state: State, number: int) -> str:
-    """Return one patient under every strategy: timelines, each event with its draws and costs.
-
-    Raises
-    ------
-    UserError
-        When there is no such patient.
-    """
+    """Return one patient under every strategy: timelines, each event with its draws and costs."""
     from sim.analyses.explain.result import explain
     from sim.layout.hypertext import Hypertext
     from sim.layout.style import rendered
@@ -208,20 +191,13 @@ def patient_fragment(desk: Desk, state: State, number: int) -> str:
     lives = embedded(picture, "lives", f"The lives of patient {number}", told)
     shown = Hypertext()
     found.print_to(shown)
-    return (
-        environment()
-        .get_template("patient_now.html.j2")
-        .render(number=number, lives=lives, text=shown.text())
-    )
+    template = environment().get_template("patient_now.html.j2")
+    return template.render(number=number, lives=lives, text=shown.text())
 
 
 def environment() -> Environment:
     """Return the templates of the page, with the macros of the report."""
     return page.templates("sim.explore")
-
-
-DIGITS: Final = 7
-RESEARCH: Final = "The page computes on this machine and loads nothing from elsewhere."
 
 
 def page_text(desk: Desk, token: str) -> tuple[str, str]:

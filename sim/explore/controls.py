@@ -1,4 +1,7 @@
-"""The controls of the page: the inputs that matter most as sliders, the structural choices as lists."""
+"""The controls of the page: the inputs that matter most as sliders, the structural choices as lists.
+
+The state of the page is what was moved: the keys of a scenario file that differ from the scenario's.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
     from sim.analyses.shared.scenario import Scenario
     from sim.simulation.question import Question
 
+PARAMETERS: Final = "parameters"
+THRESHOLDS: Final = "thresholds"
+CHOICE_KEYS: Final = ("population", "setting", "discounting", "horizon_years", "switches")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""Of a file: no dot and no slash, so that it stays in its folder."""
+
+State = Mapping[str, Any]
+"""Changes of a scenario, as `Scenario.with_` takes them; empty for the scenario itself."""
 SCREENING_PATIENTS: Final = 2_000
 """All bars are of the same patients, so that few show which inputs matter most."""
 SHOWN_FIRST: Final = 10
@@ -35,20 +46,8 @@ SETTINGS: Final = {"trial": "As in trials", "real_world": "Routine practice"}
 class Slider(NamedTuple):
     """A parameter that can be moved.
 
-    Attributes
-    ----------
-    name, label, unit
-        Of the parameter.
-    base
-        Its value in the scenario.
-    low, high
-        The ends of the slider: all values that the page accepts.
-    plausible
-        The range of the one-way analysis, within these ends.
-    step
-        Between two places of the slider.
-    status, source
-        Of the value in the scenario.
+    `base`, `status` and `source` are those of its value in the scenario; the page accepts all values
+    from `low` to `high`, within which `plausible` is the range of the one-way analysis.
     """
 
     name: str
@@ -86,18 +85,10 @@ class Controls(NamedTuple):
     threshold: Slider
 
     def slider(self, name: str) -> Slider:
-        """Return the slider of a parameter.
-
-        Raises
-        ------
-        UserError
-            When there is none.
-        """
+        """Return the slider of a parameter; a `UserError` where there is none."""
         found = {each.name: each for each in self.sliders}
         if name not in found:
-            raise UserError(
-                "cannot be moved here", key="parameters", value=name, choices=tuple(found)
-            )
+            raise UserError("cannot be moved here", key=PARAMETERS, value=name, choices=found)
         return found[name]
 
 
@@ -149,19 +140,9 @@ def _slider(question: Question, found: Range, row: Mapping[Any, Any]) -> Slider:
     source = "; ".join(
         str(row[key]) for key in ("citation", "place") if isinstance(row[key], str) and row[key]
     )
-    ends = tuple(float(f"{each:.{DIGITS}g}") for each in (found.low, found.high))
-    return Slider(
-        found.name,
-        found.label,
-        found.unit,
-        base,
-        low,
-        high,
-        (ends[0], ends[1]),
-        step,
-        str(row["status"]),
-        source,
-    )
+    plausible = (float(f"{found.low:.{DIGITS}g}"), float(f"{found.high:.{DIGITS}g}"))
+    named = (found.name, found.label, found.unit)
+    return Slider(*named, base, low, high, plausible, step, str(row["status"]), source)
 
 
 def _threshold(scenario: Scenario) -> Slider:
@@ -224,16 +205,6 @@ def screened(scenario: Scenario) -> dict[str, float]:
     of = bars[bars["group"] == "parameter"]
     moved = of[["benefit_low", "benefit_high"]].abs().max(axis=1)
     return dict(zip(of["parameter"], moved.fillna(0.0), strict=True))
-
-
-PARAMETERS: Final = "parameters"
-THRESHOLDS: Final = "thresholds"
-CHOICE_KEYS: Final = ("population", "setting", "discounting", "horizon_years", "switches")
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""Of a file: no dot and no slash, so that it stays in its folder."""
-
-State = Mapping[str, Any]
-"""Changes of a scenario, as `Scenario.with_` takes them; empty for the scenario itself."""
 
 
 def read_state(content: Any, controls: Controls) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
@@ -304,13 +275,7 @@ def _check_choices(state: Mapping[str, Any], controls: Controls) -> None:
 
 
 def changed(scenario: Scenario, state: State) -> Scenario:
-    """Return the scenario with the changes.
-
-    Raises
-    ------
-    UserError
-        When they do not go together.
-    """
+    """Return the scenario with the changes; a `UserError` where they do not go together."""
     changes: Any = dict(state)
     return scenario.with_(**changes) if changes else scenario
 
@@ -350,31 +315,14 @@ def _is_made(changes: Mapping[str, Any], state: State) -> bool:
 
 
 def as_scenario(path: str, title: str, state: State) -> str:
-    """Return the state as a scenario file that extends another.
-
-    Parameters
-    ----------
-    path
-        Of the scenario that it extends, as the new file names it.
-    title
-        Of the new scenario.
-    state
-        What differs.
-    """
+    """Return the state as a scenario file of this title that extends the one at `path`."""
     content = {"extends": path, "title": title, **state}
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def checked_name(name: Any) -> str:  # noqa: ANN401 - parsed JSON
-    """Return the name of a file without its suffix.
-
-    Raises
-    ------
-    UserError
-        When it is not letters, digits, - and _.
-    """
+    """Return the name of a file without its suffix; a `UserError` where it is not plain."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise UserError(
-            "must be up to 64 letters, digits, - and _", key="name", value=str(name)[:80]
-        )
+        problem = "must be up to 64 letters, digits, - and _"
+        raise UserError(problem, key="name", value=str(name)[:80])
     return name
