@@ -138,18 +138,10 @@ def template(
     sequences: Sequence[Sequence[str]],
     catalogue: Catalogue,
 ) -> str:
-    """Return the text of a scenario file.
+    """Return the text of a scenario file whose strategies have these sequences of regimens.
 
-    Keys that may be left out stand there as comments with the value that they then have.
-
-    Parameters
-    ----------
-    name
-        From which the title is made.
-    population, perspective
-        By their names in the catalogue.
-    sequences
-        The regimens of each strategy.
+    The title is made from `name`. Keys that may be left out stand there as comments with the value
+    that they then have.
 
     Raises
     ------
@@ -183,19 +175,16 @@ def template(
     return "\n".join(_lines(spaced, others)) + "\n"
 
 
+def _comment(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent=indent)
+
+
 def _lines(values: dict[str, str], others: dict[str, list[str]]) -> Iterator[str]:
     for key, field in Scenario.model_fields.items():
-        yield from textwrap.wrap(
-            f"{field.description}", WIDTH, initial_indent="# ", subsequent_indent="# "
-        )
+        yield from _comment(f"{field.description}", "# ")
         if key in others:
             kind = "Regimens" if key == "strategies" else "Names"
-            yield from textwrap.wrap(
-                f"{kind}: {', '.join(others[key])}",
-                WIDTH,
-                initial_indent="# ",
-                subsequent_indent="#   ",
-            )
+            yield from _comment(f"{kind}: {', '.join(others[key])}", "#   ")
         yield f"{key}:{values[key]}" if key in values else f"# {key}: {UNSAID[key]}"
         yield ""
 

@@ -422,22 +422,14 @@ class Scenario(Described):
         return tuple(dict.fromkeys(r for s in self.strategies for r in s.sequence))
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _nothing_is_repeated(self) -> Self:
         for position, first, name in repeated([strategy.name for strategy in self.strategies]):
             problem = f"strategies[{first}] already has this name"
             raise broken_rule(("strategies", position, "name"), problem, name)
-        return self
-
-    @model_validator(mode="after")
-    def _labels_are_unique(self) -> Self:
         for position, first, shown in repeated([each.shown_name for each in self.strategies]):
             key = "name" if self.strategies[position].label is None else "label"
             problem = f"strategies[{first}] is shown as this too"
             raise broken_rule(("strategies", position, key), problem, shown)
-        return self
-
-    @model_validator(mode="after")
-    def _thresholds_are_different(self) -> Self:
         for position, first, threshold in repeated(self.thresholds or ()):
             problem = f"thresholds[{first}] is the same"
             raise broken_rule(("thresholds", position), problem, threshold)
@@ -457,20 +449,13 @@ class Scenario(Described):
         return self
 
     @model_validator(mode="after")
-    def _comparator_is_a_strategy(self) -> Self:
+    def _strategies_are_those_of_the_scenario(self) -> Self:
         names = tuple(strategy.name for strategy in self.strategies)
         if self.comparator is not None and self.comparator not in names:
-            raise broken_rule(
-                ("comparator",), "must be the name of a strategy", self.comparator, names
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _budget_is_of_the_strategies(self) -> Self:
-        names = tuple(strategy.name for strategy in self.strategies)
-        budget = self.budget
-        for key in ("current", "uptake") if budget is not None else ():
-            for name in getattr(budget, key):
+            problem = "must be the name of a strategy"
+            raise broken_rule(("comparator",), problem, self.comparator, names)
+        for key in ("current", "uptake") if self.budget is not None else ():
+            for name in getattr(self.budget, key):
                 if name not in names:
                     raise broken_rule(("budget", key, name), "is no strategy", name, names)
         return self
