@@ -56,9 +56,9 @@ class Distribution(ABC):
     def quantile(self, probability: float) -> float:
         """Return the value below which the parameter is with `probability` in (0, 1)."""
 
-    def quantiles(self, probabilities: Array) -> Array:
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """Return the quantile of each probability."""
-        return np.array([self.quantile(each) for each in probabilities.tolist()])
+        return np.array([self.quantile(each) for each in np.asarray(probabilities).tolist()])
 
     def interval(self) -> tuple[float, float]:
         """Return the 2.5 % and 97.5 % quantiles."""
@@ -108,16 +108,13 @@ class Beta(Distribution):
 
     def quantile(self, probability: float) -> float:
         """Invert the regularized incomplete beta function."""
-        from scipy.special import betaincinv
+        return float(self.quantiles(probability))
 
-        return float(betaincinv(self.alpha, self.beta, probability))
-
-    def quantiles(self, probabilities: Array) -> Array:
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """Return the quantile of each probability: the same numbers as one by one."""
         from scipy.special import betaincinv
 
-        found: Array = betaincinv(self.alpha, self.beta, probabilities)
-        return found
+        return np.asarray(betaincinv(self.alpha, self.beta, probabilities))
 
 
 @dataclass(frozen=True)
@@ -137,16 +134,13 @@ class Gamma(Distribution):
 
     def quantile(self, probability: float) -> float:
         """Invert the regularized lower incomplete gamma function."""
-        from scipy.special import gammaincinv
+        return float(self.quantiles(probability))
 
-        return self.scale * float(gammaincinv(self.shape, probability))
-
-    def quantiles(self, probabilities: Array) -> Array:
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """Return the quantile of each probability: the same numbers as one by one."""
         from scipy.special import gammaincinv
 
-        found: Array = self.scale * gammaincinv(self.shape, probabilities)
-        return found
+        return np.asarray(self.scale * gammaincinv(self.shape, probabilities))
 
 
 @dataclass(frozen=True)
@@ -226,7 +220,10 @@ def distribution_around(value: float, family: str, spread: Spread, why: str = ""
     ValueError
         With a sentence, when the numbers fit neither each other nor the value.
     """
-    _require_positive(spread)
+    for key in ("alpha", "beta", "sd", "cv", "sigma"):
+        number = spread.get(key)
+        if isinstance(number, float) and number <= 0.0:
+            raise ValueError(f"'{key}' of the distribution must be above 0")
     if family == "lognormal" and value <= 0.0:
         raise ValueError("a lognormal distribution needs a value above 0; use fixed")
     match family, dict(spread):
@@ -260,13 +257,6 @@ def distribution_around(value: float, family: str, spread: Spread, why: str = ""
                 raise ValueError("the value is not between low and high")
             return Uniform(low, high)
     raise ValueError(f"the keys {', '.join(spread)} do not describe a {family} distribution")
-
-
-def _require_positive(spread: Spread) -> None:
-    for key in ("alpha", "beta", "sd", "cv", "sigma"):
-        number = spread.get(key)
-        if isinstance(number, float) and number <= 0.0:
-            raise ValueError(f"'{key}' of the distribution must be above 0")
 
 
 def _standard_error(value: float, low: float, high: float) -> float:
