@@ -8,7 +8,6 @@ scenario may use, looked up in the catalogue and in the model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Final
 
 from sim.catalog import Catalogue, Parameter
@@ -148,28 +147,27 @@ def numbers_of(
     return {name: parameter.value for name, parameter in parameters.items()} | dict(overrides)
 
 
-@contextmanager
-def missing_numbers_named(scenario: Scenario, catalogue: Catalogue) -> Iterator[None]:
-    """Name the number that an entry of the user's own lacks, where it is read inside."""
+def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
+    """Return the names that the model and the prices of a scenario read, whatever their values.
+
+    Raises
+    ------
+    UserError
+        When an entry of the user's own lacks one of them.
+    """
     try:
-        yield
+        return _used_names(scenario, catalogue)
     except KeyError as error:
         own = {each.name for each in catalogue.own}
         asked = [scenario.population, scenario.perspective, *scenario.regimens]
         whose = ", ".join(f"'{name}'" for name in asked if name in own)
         if not whose:
             raise
-        raise UserError(
+        problem = (
             f"is not in the catalogue, and {whose} needs it: give it there, or extend an entry "
-            "that has it",
-            key=str(error.args[0]),
-        ) from None
-
-
-def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
-    """Return the names that the model and the prices of a scenario read, whatever their values."""
-    with missing_numbers_named(scenario, catalogue):
-        return _used_names(scenario, catalogue)
+            "that has it"
+        )
+        raise UserError(problem, key=str(error.args[0])) from None
 
 
 def _used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:

@@ -227,7 +227,7 @@ def example(
 @pytest.fixture
 def called(monkeypatch):
     """Return a function that calls the command and gives what the function was given."""
-    row = Command("example", "commands.report", "An example.")
+    row = Command("example", "An example.", "commands.report")
     others = {each.name: each.imported() for each in COMMANDS.values() if each.result is not None}
     monkeypatch.setattr(Command, "imported", lambda each: others.get(each.name, example))
     made = derived.derived(row)
