@@ -13,6 +13,7 @@ import math
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -350,67 +351,47 @@ def _cells(path: Path, name: str, column: Column, cells: Any) -> Cells:  # noqa:
         empty = pc.is_in(trimmed, value_set=pa.array(EMPTY, kind))
         return _of_texts(column, pc.if_else(empty, pa.scalar(None, kind), trimmed))
     numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    if pa.types.is_null(kind) or pa.types.is_boolean(kind) or numeric:
-        numbers = _floats(cells)
-        if column.kind != "sex" and not (column.kind == "amount" and pa.types.is_boolean(kind)):
-            return Cells(numbers)
-        texts = {int(i): str(cells[i].as_py()) for i in np.flatnonzero(~np.isnan(numbers))}
-        return Cells(np.full(len(numbers), np.nan), texts)
-    raise UserError(f"holds {kind} and not {column.unit}", file=path, key=name)
+    if not (pa.types.is_null(kind) or pa.types.is_boolean(kind) or numeric):
+        raise UserError(f"holds {kind} and not {column.unit}", file=path, key=name)
+    # Booleans go to floats by way of integers.
+    numbers = _floats(cells.cast(pa.int8()) if pa.types.is_boolean(kind) else cells)
+    if column.kind != "sex" and not (column.kind == "amount" and pa.types.is_boolean(kind)):
+        return Cells(numbers)
+    texts = {int(i): str(cells[i].as_py()) for i in np.flatnonzero(~np.isnan(numbers))}
+    return Cells(np.full(len(numbers), np.nan), texts)
 
 
 def _floats(cells: Any) -> Any:  # noqa: ANN401 - arrow to numpy
     import pyarrow as pa
 
-    # Integers and booleans go to floats by way of Python's own numbers of arrow.
-    if pa.types.is_boolean(cells.type):
-        cells = cells.cast(pa.int8())
     return np.array(cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
 def _of_texts(column: Column, cells: Any) -> Cells:  # noqa: ANN401 - arrow
+    """Read all texts together if they are numbers, else each different one by itself."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     if column.kind in ("amount", "line"):
-        try:
+        with suppress(pa.ArrowInvalid):
             return Cells(_floats(cells))
-        except pa.ArrowInvalid:
-            return _slowly(cells)
+    encoded = cells.dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    read = np.array([*(_number_of(column, text) for text in texts), np.nan])
+    codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    unknown = np.flatnonzero(np.isnan(read[codes]) & (codes < len(texts)))
+    return Cells(read[codes], {int(place): _shown(texts[codes[place]]) for place in unknown})
+
+
+def _number_of(column: Column, text: str) -> float:
+    """Return the number that a text stands for; NaN where it stands for none."""
     ones, zeros = (MALE, FEMALE) if column.kind == "sex" else (YES, NO)
-    lower = pc.utf8_lower(cells)
-    words = pa.array([*ones, *zeros], lower.type)
-    codes = pc.index_in(lower, value_set=words)
-    places = codes.to_numpy(zero_copy_only=False).astype(np.float64)
-    numbers = np.where(np.isnan(places), np.nan, places < len(ones))
-    unknown = pc.and_(pc.is_valid(cells), pc.is_null(codes)).to_numpy(zero_copy_only=False)
-    if column.kind == "sex" or not unknown.any():
-        return Cells(numbers, _texts(cells, np.flatnonzero(unknown)))
-    # A share or a percentage is better named as such than as an unknown word.
-    slow = _slowly(cells.filter(pa.array(unknown)))
-    places_of = np.flatnonzero(unknown)
-    numbers[places_of] = slow.numbers
-    return Cells(numbers, {int(places_of[i]): text for i, text in slow.texts.items()})
-
-
-def _slowly(cells: Any) -> Cells:  # noqa: ANN401 - arrow
-    """Return the numbers among texts, one by one."""
-    found = cells.to_pylist()
-    numbers = np.full(len(found), np.nan)
-    texts: dict[int, str] = {}
-    for place, text in enumerate(found):
-        if text is None:
-            continue
-        try:
-            # Python would read 1_8 as 18.
-            numbers[place] = float(text.replace("_", "?"))
-        except ValueError:
-            texts[place] = _shown(text)
-    return Cells(numbers, texts)
-
-
-def _texts(cells: Any, places: Any) -> dict[int, str]:  # noqa: ANN401 - arrow, numpy
-    return {int(place): _shown(cells[int(place)].as_py()) for place in places}
+    if column.kind in ("sex", "yes or no") and text.lower() in (*ones, *zeros):
+        return float(text.lower() in ones)
+    try:
+        # Python would read 1_8 as 18. A share or a percentage is better named as such.
+        return math.nan if column.kind == "sex" else float(text.replace("_", "?"))
+    except ValueError:
+        return math.nan
 
 
 def _shown(text: str) -> str:
