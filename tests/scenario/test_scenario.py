@@ -322,7 +322,13 @@ def test_text_that_would_be_read_as_something_else_is_quoted():
 
 def test_a_listing_asks_the_same_question():
     write("base.yaml", BASE.replace("The smallest question", "'A: #1'"))
-    loaded = load(CHILD + "comparator: blin\nhorizon_years: 3\n")
+    more = """\
+comparator: blin
+horizon_years: 3
+subgroups: {sex: true, age_years: [18, 35]}
+budget: {first_year: 2026, years: 2, patients_per_year: [1, 2], uptake: {blin: 0.5}}
+"""
+    loaded = load(CHILD + more)
     again = load(listing(loaded), "listed.yaml")
     assert again.scenario == loaded.scenario
 
