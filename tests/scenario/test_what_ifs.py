@@ -10,7 +10,7 @@ import pytest
 from sim.analyses.what_if.analysis import AS_IT_STANDS, scenario_matrix
 from sim.catalog import load_catalogue
 from sim.errors import UserError
-from sim.scenario.listing import listing
+from sim.scenario.authoring import listing
 from sim.scenario.loading import changed_scenario, load_scenario, what_if
 from sim.scenario.schema import Scenario, WhatIf
 from sim.simulation.provenance import fingerprint
