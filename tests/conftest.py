@@ -19,6 +19,7 @@ from sim.simulation.question import ask as read_question
 from sim.simulation.question import prepare, with_numbers
 from sim.simulation.run import run
 from tests.support import report_pages
+from tests.support.browser import running_browser
 from tests.support.figures import drawn, sketched
 from tests.support.places import SCENARIOS
 
@@ -217,3 +218,10 @@ def full_page(full_folder):
     """The report on everything."""
     with drawn():
         return report_pages.read(report_pages.page_of(full_folder))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A running browser, of a module alone: while it runs, its thread has an event loop."""
+    with running_browser() as found:
+        yield found
