@@ -27,6 +27,7 @@ from sim.simulation.provenance import commit, fingerprint, provenance
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
+from tests.support.figures import drawn
 from tests.support.places import ROOT
 from tests.support.programs import contents
 
@@ -93,13 +94,30 @@ def texts(folder):
     return [path for path in folder.iterdir() if path.suffix in {".csv", ".json", ".txt"}]
 
 
-@pytest.mark.draws
-def test_every_figure_is_there_in_every_format(answer, tmp_path):
-    write(answer.simulation, answer.summary, tmp_path)
+@pytest.fixture(scope="module")
+def drawn_folder(tmp_path_factory):
+    """A run of few patients with seed 0, its figures drawn."""
+    folder = tmp_path_factory.mktemp("drawn") / "out"
+    with drawn():
+        return Answer(MAIN, folder, patients=60, seed=0, trace=1).folder
+
+
+@pytest.fixture(scope="module")
+def drawn_folder_of_several(tmp_path_factory):
+    with drawn():
+        return Answer(SEVERAL, tmp_path_factory.mktemp("several") / "out", patients=60).folder
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["drawn_folder", pytest.param("drawn_folder_of_several", marks=pytest.mark.slow)],
+)
+def test_every_figure_is_there_in_every_format(folder, request):
+    folder = request.getfixturevalue(folder)
     starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
     assert len(FIGURES) == 3 * len(RunResult.FIGURES) == 15
     for name in FIGURES:
-        path = tmp_path / name
+        path = folder / name
         assert path.read_bytes().startswith(starts[path.suffix])
 
 
@@ -371,35 +389,21 @@ def test_strategy_without_a_regimen_has_files_too(tmp_path):
 # The same bytes
 
 
-def command(out, *, cwd, scenario_path, **environment):
+def test_two_runs_write_the_same_bytes_wherever_they_are_started(drawn_folder, tmp_path):
+    """Other folder, working directory, hash seed, locale and time zone; seed 0 is a seed."""
+    asked = f"run {MAIN} --out {tmp_path / 'out'} --patients 60 --seed 0 --trace 1"
+    there = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "2", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
     done = subprocess.run(
-        [sys.executable, "-m", "sim", "run", scenario_path, "--out", str(out)]
-        + ["--patients", "60", "--seed", "0", "--trace", "1"],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        [sys.executable, "-m", "sim", *asked.split()],
+        cwd=tmp_path,
+        env={**os.environ, **there},
         capture_output=True,
         check=False,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return contents(out)
-
-
-def test_two_runs_write_the_same_bytes_wherever_they_are_started(tmp_path):
-    """Other folder, working directory, hash seed, locale and time zone; seed 0 is a seed."""
-    here = command(
-        tmp_path / "one", cwd=ROOT, scenario_path="scenarios/first_salvage.yaml", PYTHONHASHSEED="1"
-    )
-    there = command(
-        tmp_path / "two",
-        cwd=tmp_path,
-        scenario_path=str(MAIN),
-        PYTHONHASHSEED="2",
-        LC_ALL="C",
-        TZ="Asia/Tokyo",
-    )
-    assert set(here) == {*FOLDER_OF_A_RUN, "events.csv"}
-    assert here == there
+    assert contents(tmp_path / "out").keys() == {*FOLDER_OF_A_RUN, "events.csv"}
+    assert contents(tmp_path / "out") == contents(drawn_folder)
 
 
 def test_another_seed_writes_other_results(tmp_path):

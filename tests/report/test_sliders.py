@@ -12,7 +12,7 @@ from sim.report.page import page
 from sim.report.results import read_results
 from sim.report.sliders import context
 
-PATIENTS = 3000
+PATIENTS = 600
 DRAWS = 60
 VIAL = "cost.blinatumomab.vial"
 DAY = "cost.inpatient_day"
