@@ -77,6 +77,14 @@ def pytest_fixture_setup(fixturedef):
         return (yield)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _without_waiting_for_the_disk():
+    """What a test writes need not outlast a power cut: small analyses would wait most of the time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def ask(tmp_path_factory):
     """Return a function that asks a shipped scenario's question with some keys changed.
