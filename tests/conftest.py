@@ -50,8 +50,12 @@ BASES = (
 
 
 def pytest_configure(config):
-    """Compile the core engine once, before the workers start that would all compile it."""
+    """Compile the core engine once, before the workers start that would all compile it.
+
+    With a worker per processor further threads of BLAS only wait for each other, at full load.
+    """
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         question = read_question(SCENARIOS / "first_salvage.yaml", patients=1)
         run(question)
         for strategy in question.model.strategies:
