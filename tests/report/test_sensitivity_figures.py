@@ -36,6 +36,8 @@ from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"
 SEVERAL = SCENARIOS / "blinatumomab_then_inotuzumab.yaml"
+GAINS, FLIPS = 550_000.0, 350_000.0
+"""Worth of a QALY at which blinatumomab is optimal, and at which an input decides of five."""
 VIAL, OTHER_VIAL = "cost.blinatumomab.vial", "cost.inotuzumab.vial"
 
 
@@ -59,7 +61,7 @@ def varied_alone(path, outcome, threshold):
     return tornado(question, outcome=outcome, threshold=threshold, posterior=posterior).run()
 
 
-def drawn_tornado(path=MAIN, outcome="nmb", threshold=None, top=20):
+def drawn_tornado(path=MAIN, outcome="nmb", threshold=GAINS, top=20):
     found = varied_alone(path, outcome, threshold)
     return found, tornado_figure(found, top=top)
 
@@ -100,7 +102,7 @@ FIGURES = {
     "tornado": lambda: drawn_tornado()[1],
     "tornado of an ICER": lambda: drawn_tornado(outcome="icer")[1],
     "tornado of a percentage": lambda: drawn_tornado(outcome="hct_ever_percent", top=5)[1],
-    "tornado that flips": lambda: drawn_tornado(SEVERAL, threshold=300_000.0)[1],
+    "tornado that flips": lambda: drawn_tornado(SEVERAL, threshold=FLIPS)[1],
     "two-way": lambda: drawn_two_way(
         MAIN, (VIAL, 0.0, 6000.0), ("cost.inpatient_day", 0.0, 6000.0)
     ),
@@ -190,7 +192,7 @@ def test_error_bars_and_ends_lie_inside_the_axes():
 
 def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     with styled():
-        found, figure = drawn_tornado(SEVERAL, threshold=350_000.0)
+        found, figure = drawn_tornado(SEVERAL, threshold=FLIPS)
     said = [text.get_text() for text in texts(figure)]
     assert f"base {money_text(found.base.mean, '$')}".replace("-", "\N{MINUS SIGN}") in said
     whole = " ".join(" ".join(said).split())
@@ -203,7 +205,7 @@ def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     assert {"A", "C", "E", "P"} <= set(said)
     assert "another strategy is optimal" in said
     with styled():
-        _, figure = drawn_tornado(threshold=550_000.0)
+        _, figure = drawn_tornado()
     assert "Blinatumomab is optimal" in [text.get_text() for text in texts(figure)]
 
 
