@@ -327,12 +327,8 @@ class Shares(NamedTuple):
     """Of a response and of being a candidate for allo-HCT, which may come too late."""
 
 
-def own_shares(model: Model, plan: Plan, people: list[Patient]) -> Shares:
-    """Return the probabilities of each patient under a strategy, by the formulas of the clinic."""
-    return Shares(*np.array([_own_shares(model, plan, patient) for patient in people]).T)
-
-
 def _own_shares(model: Model, plan: Plan, patient: Patient) -> tuple[float, float, float]:
+    """Return the `Shares` of a patient under a strategy, by the formulas of the clinic."""
     treated = bool(plan.lines or plan.usual_care)
     untreated = model.regimens[-1]
     regimen = model.regimens[plan.regimens[0]] if treated else untreated
@@ -380,7 +376,11 @@ def without_deaths(subject: Subject) -> tuple[Lives, list[Shares]]:
     """Return lives in which every response shows, and each patient's own probabilities of it."""
     lives = subject.under(changes=WITHOUT_DEATHS)
     model = lives.question.model
-    return lives, [own_shares(model, plan, subject.patients) for plan in model.plans]
+    own = [
+        np.array([_own_shares(model, plan, patient) for patient in subject.patients])
+        for plan in model.plans
+    ]
+    return lives, [Shares(*of_patients.T) for of_patients in own]
 
 
 def _off(hits: Array, p: Array) -> float:
