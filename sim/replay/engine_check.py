@@ -57,10 +57,7 @@ def _core_amounts(replayed: Replay) -> Any:  # noqa: ANN401 - (strategy, kind, c
 def _compare_logs(replayed: Replay, life: ReplayedLife) -> None:
     number = life.patient.number
     simulated = core.simulate(
-        replayed.question.model,
-        life.strategy,
-        seed=replayed.question.seed,
-        patients=number + 1,
+        replayed.question.model, life.strategy, seed=replayed.question.seed, patients=number + 1
     )
     ((patient, log),) = deque(simulated, maxlen=1)
     if patient != life.patient or log != list(life.log):

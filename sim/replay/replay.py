@@ -205,13 +205,7 @@ def replay_life(
     labels = {plan.name: plan.shown_name for plan in question.scenario.strategies}
     postings, categories = book(question.accounts, strategy, patient, life.log)
     return ReplayedLife(
-        strategy,
-        labels[strategy.name],
-        patient,
-        life.log,
-        recorder.draws,
-        postings,
-        categories,
+        strategy, labels[strategy.name], patient, life.log, recorder.draws, postings, categories
     )
 
 

@@ -124,8 +124,7 @@ WORDS: Final[dict[str, Word]] = {
     "rescued": Word("allo-HCT in a remission of later lines", _happened(EventKind.TRANSPLANT, 0)),
     "relapsed": Word("a relapse", _happened(EventKind.RELAPSE)),
     "relapsed after transplant": Word(
-        "a relapse after allo-HCT",
-        lambda life: life.after(EventKind.TRANSPLANT, EventKind.RELAPSE),
+        "a relapse after allo-HCT", lambda life: life.after(EventKind.TRANSPLANT, EventKind.RELAPSE)
     ),
     "relapsed without transplant": Word(
         "a relapse, and no allo-HCT at any time", _relapsed_without_transplant

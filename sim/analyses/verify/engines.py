@@ -10,14 +10,16 @@ from typing import Any, Final
 import numpy as np
 
 from sim.analyses.verify.check import (
+    LOGS,
     MOST_STANDARD_ERRORS,
     Finding,
+    Lives,
+    Subject,
     equal,
     none_of,
     only_where,
 )
 from sim.analyses.verify.economics import ONE_STRATEGY
-from sim.analyses.verify.subject import LOGS, Lives, Subject
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account

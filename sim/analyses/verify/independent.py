@@ -16,9 +16,8 @@ from typing import Any, Final
 import pandas as pd
 
 from sim.analyses.verify.by_hand import PATIENTS, wrong_entries, wrong_events
-from sim.analyses.verify.check import Finding, none_of_these, only_where
+from sim.analyses.verify.check import Finding, Subject, none_of_these, only_where
 from sim.analyses.verify.partition import HALF_A_CYCLE_YEARS, compared
-from sim.analyses.verify.subject import Subject
 from sim.clinic.events import Event
 from sim.clinic.mortality import LifeTable
 from sim.clinic.patient import Patient

@@ -18,12 +18,14 @@ from sim.analyses.verify.check import (
     MOST_STANDARD_ERRORS,
     ROUNDING,
     Finding,
+    Lives,
+    Subject,
     equal,
     never_above,
     none_of,
+    once,
     only_where,
 )
-from sim.analyses.verify.subject import Lives, Subject, once
 from sim.clinic import disease, distributions, mortality, remission, transplant
 from sim.clinic.cells import infused_probability
 from sim.clinic.draws import RandomDraw
@@ -59,9 +61,6 @@ WITHOUT_DEATHS: Final = {
 SURVIVOR_RATIO: Final = "survivor.mortality_ratio"
 NO_MORTALITY: Final = "background mortality is off"
 NO_TRANSPLANT: Final = "allo-HCT is off"
-
-
-# ------------------------------------------------------------------- times against formulas
 
 
 def _weibull(median_days: float, shape: float, hazard_ratio: float) -> Array:
@@ -227,9 +226,6 @@ def survival_falls(subject: Subject) -> Finding:
     return none_of(wrong, "times", days.size)
 
 
-# ------------------------------------------------------------------ lives against the life table
-
-
 def hazard_between(table: LifeTable, age: float, years: float) -> float:
     """Integrate the hazard of a life table from an age on, numerically between its knots."""
     from scipy.integrate import quad
@@ -313,9 +309,6 @@ def event_free_is_alive(subject: Subject) -> Finding:
         wrong.append(survival(counts.failures, months, 0) + patients > alive)
         wrong.append(survival(counts.relapses, months, 0) + responders > alive)
     return none_of(np.concatenate(wrong), "patients and landmarks")
-
-
-# ---------------------------------------------------------------- shares against probabilities
 
 
 class Shares(NamedTuple):
