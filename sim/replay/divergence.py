@@ -138,7 +138,7 @@ def _reason(
     if kinds & PLANNED and life.regimens != other.regimens:
         return Reason.PLAN, None, None
     for draw, found in pairs:
-        one, another = draw.distribution, found and found.distribution
+        one, another = draw.distribution, None if found is None else found.distribution
         if one is not None and another is not None and one.value != another.value:
             return Reason.TIME, draw, found
     for draw, found in pairs:
