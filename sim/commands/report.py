@@ -205,7 +205,7 @@ def _write_analyses(
     Numbers of draws and patients are chosen by a pilot; analyses of draws share them.
     """
     import sim
-    from sim.report.pricing import regimens_with_vials
+    from sim.report.prices import regimens_with_vials
 
     question = scenario.question
     drugs = regimens_with_vials(question)[:1]
@@ -250,9 +250,9 @@ def _widest(scenario: Scenario, folder: Path, threads: int | None) -> Iterator[t
 def _write_patient(scenario: Scenario, folder: Path, threads: int | None) -> None:
     """Write the lives of the patient whose differences are nearest to the mean ones."""
     from sim import ExplainResult
+    from sim.analyses.explain.result import typical_patient
     from sim.replay.replay import replay
     from sim.replay.search import Found
-    from sim.report.patient import typical_patient
     from sim.simulation.run import KEPT_AT_MOST, run
 
     question = scenario.with_(patients=min(scenario.patients, KEPT_AT_MOST)).question
@@ -275,9 +275,8 @@ def write_report(
     `options` are for the command lines in it, as for `sim.report.page.page`.
     """
     from sim.files.results_folder import write_file, write_folder
-    from sim.report.analyses import read_analyses
     from sim.report.page import figure_files, page
-    from sim.report.results import read_results
+    from sim.report.results import read_analyses, read_results
 
     results = read_results(folder, question)
     analyses = read_analyses(results)

@@ -19,11 +19,17 @@ from sim.errors import UserError
 from sim.explore.controls import Controls
 from sim.explore.pictures import pictures
 from sim.explore.state import State, changed, in_words, key_of
-from sim.report import answer as verdicts
-from sim.report import economics, flow, page, probabilistic, survival
-from sim.report.analyses import Analyses, Probabilistic
+from sim.report import page
+from sim.report.answer import answer
 from sim.report.drawing import Drawing
-from sim.report.results import Results
+from sim.report.outcomes import (
+    flow_drawings,
+    outcome_drawings,
+    outcomes,
+    survival_drawings,
+)
+from sim.report.results import Analyses, Probabilistic, Results
+from sim.report.uncertainty import probabilistic_drawings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -73,9 +79,9 @@ class Answer:
         if found.probabilistic is not None:
             # The cloud of the draws is the plane, then.
             known = [each for each in known if each.name != "plane"]
-            known = [*probabilistic.drawings(results, found.probabilistic), *known]
-        for part in (survival, flow, economics):
-            known += part.drawings(results, found)
+            known = [*probabilistic_drawings(results, found.probabilistic), *known]
+        known += survival_drawings(results, found)
+        known += [*flow_drawings(results), *outcome_drawings(results)]
         return {each.name: each for each in known if each.name not in HIDDEN_FIGURES}
 
 
@@ -173,8 +179,8 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
     """Return an answer as the page shows it: HTML, and the figures that belong to it."""
     results, analyses = found.results, found.analyses()
     context = {
-        **verdicts.context(results, analyses),
-        "results": economics.context(results, analyses),
+        **answer(results, analyses),
+        "results": outcomes(results),
     }
     html = environment().get_template("answer_now.html.j2").render(context)
     return {

@@ -10,10 +10,9 @@ from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
 from sim.analyses.voi.result import EVERYTHING
 from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.layout.cells import patients_in_words
-from sim.report import first_screen
-from sim.report.analyses import Analyses
-from sim.report.probabilistic import probability_with_error
-from sim.report.results import Results
+from sim.report.first_screen import beside_thresholds, first_screen
+from sim.report.results import Analyses, Results
+from sim.report.uncertainty import probability_with_error
 from sim.report.words import (
     INTERVAL,
     listed,
@@ -39,10 +38,10 @@ class Verdict(NamedTuple):
     probability: str
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def answer(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section of the answer."""
     return {
-        "first": first_screen.context(results, analyses),
+        "first": first_screen(results, analyses),
         "verdicts": [_verdict(results, analyses, t) for t in results.thresholds],
         "gains": [gain_sentence(results, name) for name in results.others],
         "sure": list(sure_sentences(results, analyses)),
@@ -69,9 +68,9 @@ def gain_sentence(results: Results, strategy: str) -> str:
     )
     ratio = money_with_error(icer, symbol)
     if qalys.mean > 0.0 and cost.mean > 0.0:
-        return f"{start}: {ratio} per QALY gained, {first_screen.beside_thresholds(results, icer.mean)}."
+        return f"{start}: {ratio} per QALY gained, {beside_thresholds(results, icer.mean)}."
     if qalys.mean < 0.0 and cost.mean < 0.0:
-        return f"{start}: {ratio} saved per QALY given up, {first_screen.beside_thresholds(results, icer.mean)}."
+        return f"{start}: {ratio} saved per QALY given up, {beside_thresholds(results, icer.mean)}."
     if qalys.mean == 0.0 and cost.mean == 0.0:
         return f"{start}: nothing differs."
     word = "dominates" if qalys.mean >= 0.0 else "is dominated by"

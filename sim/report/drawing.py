@@ -91,7 +91,7 @@ class Drawing:
     title, description
         The alternative text.
     make
-        Draws it at a width in mm.
+        Draws it; takes `width_mm`.
     least_mm
         The least width at which it can be read.
     """
@@ -99,13 +99,13 @@ class Drawing:
     name: str
     title: str
     description: str
-    make: Callable[[float], Figure]
+    make: Callable[..., Figure]
     least_mm: float = 0.0
 
     def files(self, width_mm: float) -> dict[str, bytes]:
         """Return the figure in every format by file name."""
         with styled():
-            figure = self.make(width_mm)
+            figure = self.make(width_mm=width_mm)
         return figure_files({self.name: figure})
 
     def svg(self, width_mm: float) -> Markup:
@@ -115,7 +115,7 @@ class Drawing:
         settings for the whole page, and its notes about itself, are left out.
         """
         with styled():
-            figure = self.make(max(width_mm, self.least_mm))
+            figure = self.make(width_mm=max(width_mm, self.least_mm))
         return embedded(rendered(figure, "svg").decode(), self.name, self.title, self.description)
 
 

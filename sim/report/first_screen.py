@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,9 +11,8 @@ from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.economics.incremental import Strategy, frontier, quadrant
 from sim.layout.cells import GAINING, SAVING, patients_in_words
 from sim.layout.style import colour_of
-from sim.report.analyses import Analyses, Probabilistic
 from sim.report.drawing import PERCENT, Scale
-from sim.report.results import Results
+from sim.report.results import Analyses, Probabilistic, Results, middle_of
 from sim.report.words import (
     INTERVAL,
     capital,
@@ -64,7 +62,7 @@ class Gains(NamedTuple):
         return quadrant(self.cost.mean, self.qalys.mean)
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def first_screen(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the first screen."""
     found = analyses.probabilistic
     gains = compared(results, analyses)
@@ -89,7 +87,7 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
     """
     if not results.others:
         return None
-    middle = middle_threshold(results)
+    middle = middle_of(results.thresholds)
     steps = {row["name"] for row in results.summary["frontier"] if row["status"] == "frontier"}
     candidates = [name for name in results.others if name in steps] or results.others
     best = max(candidates, key=lambda name: results.benefit(name, middle).mean)
@@ -102,16 +100,6 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
         best,
         *(each._replace(mean=own.mean, se=own.se) for own, each in zip(of_run, drawn, strict=True)),
     )
-
-
-def middle_threshold(results: Results) -> float:
-    """Return the threshold in the middle, of an even number the lower one."""
-    return middle_of(results.thresholds)
-
-
-def middle_of(thresholds: Sequence[float]) -> float:
-    """Return the value in the middle, of an even number the lower one."""
-    return sorted(thresholds)[(len(thresholds) - 1) // 2]
 
 
 def _of_run(found: Estimate) -> Amount:
@@ -297,7 +285,7 @@ def _numbers(results: Results, gains: Gains) -> list[dict[str, str]]:
     def in_years(value: float) -> str:
         return fixed(value, DIGITS)
 
-    third = (f"Net benefit at {in_money(middle_threshold(results))} per QALY", gains.benefit)
+    third = (f"Net benefit at {in_money(middle_of(results.thresholds))} per QALY", gains.benefit)
     if gains.quadrant == GAINING and math.isfinite(gains.ratio.high):
         third = ("Cost per QALY gained", gains.ratio)
     return [

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
-
-import numpy as np
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.clinic.patient import Patient
 from sim.economics.estimates import Estimate
@@ -16,19 +14,20 @@ from sim.layout.own_patients import row_of
 from sim.layout.table import Row
 from sim.layout.text import VALUE, cost_rows, outcome_rows
 from sim.layout.trace import describe_patient
-from sim.report.analyses import Followed
 from sim.report.drawing import Drawing, embedded
-from sim.report.economics import CATEGORIES
-from sim.report.results import Results
+from sim.report.outcomes import CATEGORIES
+from sim.report.results import Followed, Results
 from sim.report.words import command, fixed, money, signed
-from sim.simulation.arms import Arm
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME: Final = "patient"
 TITLE: Final = "The lives of one patient"
 DIGITS: Final = 3
 
 
-def context(results: Results, found: Followed) -> dict[str, Any]:
+def patient(results: Results, found: Followed) -> dict[str, Any]:
     """Return the context of the section of the patient."""
     content = found.content
     number = content["patient"]["number"]
@@ -46,7 +45,7 @@ def context(results: Results, found: Followed) -> dict[str, Any]:
             {
                 "label": results.labels[divergence["strategy"]],
                 "comparator": results.labels[divergence["comparator"]],
-                "told": [(each["about"], signed_text(each["text"])) for each in divergence["told"]],
+                "told": [(each["about"], _signed(each["text"])) for each in divergence["told"]],
             }
             for divergence in content["partings"]
         ],
@@ -58,35 +57,16 @@ def context(results: Results, found: Followed) -> dict[str, Any]:
     }
 
 
-def drawings(results: Results, found: Followed) -> list[Drawing]:
-    """Return the lives for print; in the page they are the figure in the folder."""
+def patient_drawings(results: Results, found: Followed) -> Iterator[Drawing]:
+    """Yield the lives for print; in the page they are the figure in the folder."""
 
-    def make(_: float) -> Any:  # noqa: ANN401
-        from sim.analyses.explain.tables import drawn_lives
+    def make(**_: float) -> Figure:
+        from sim.analyses.explain.result import drawn_lives
         from sim.replay.replay import replay
 
         return drawn_lives(replay(results.question, found.content["patient"]["number"]))
 
-    return [Drawing(NAME, TITLE, _alternative_text(found), make)]
-
-
-def typical_patient(arms: Sequence[Arm], comparator: str) -> int:
-    """Return the number of the patient whose differences are nearest to the mean differences.
-
-    Nearness counts cost and QALYs of every strategy against the comparator, each in its standard
-    deviations between patients.
-    """
-    totals = {
-        arm.strategy.name: np.column_stack(
-            [arm.total(each) for each in (Account.COST, Account.QALY)]
-        )
-        for arm in arms
-    }
-    base = totals.pop(comparator)
-    differences = np.hstack([each - base for each in totals.values()] or [base])
-    spread = differences.std(axis=0)
-    scaled = (differences - differences.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    return int((scaled**2).sum(axis=1).argmin())
+    yield Drawing(NAME, TITLE, _alternative_text(found), make)
 
 
 def _differences(results: Results, found: Followed) -> Iterator[str]:
@@ -107,7 +87,7 @@ def _differences(results: Results, found: Followed) -> Iterator[str]:
         )
 
 
-def signed_text(text: str) -> str:
+def _signed(text: str) -> str:
     """Return a sentence with true minus signs before its numbers."""
     return text.replace(" -", f" {signed('-')}")
 
