@@ -152,7 +152,7 @@ def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
 
 def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
     """Return the options that were given, for the command lines in the report."""
-    from sim.report.words import place
+    from sim.report.results import place
 
     return tuple(
         part

@@ -43,7 +43,8 @@ def page_text(desk: Desk, token: str) -> tuple[str, str]:
         script=Markup(script),
         data=Markup(_data(desk, token)),
         shown=shown_number,
-        begun=begun,
+        # A number for a script, whose minus sign stays a hyphen.
+        begun=lambda each: Markup(begun(each)),
     )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (

@@ -9,19 +9,19 @@ from typing import Any, Final, NamedTuple
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
 from sim.analyses.voi.result import EVERYTHING
 from sim.economics.estimates import NORMAL_97_5, Estimate
-from sim.layout.cells import patients_in_words
+from sim.layout.cells import (
+    INTERVAL,
+    listed,
+    money_text,
+    money_with_error,
+    number_text,
+    patients_in_words,
+    percent,
+    with_error,
+)
 from sim.report.first_screen import beside_thresholds, first_screen
 from sim.report.results import Analyses, Results
 from sim.report.uncertainty import probability_with_error
-from sim.report.words import (
-    INTERVAL,
-    listed,
-    money,
-    money_with_error,
-    percent,
-    plain,
-    with_error,
-)
 
 DIGITS: Final = 2
 MOST_FLIPS: Final = 12
@@ -96,11 +96,11 @@ def _verdict(results: Results, analyses: Analyses, threshold: float) -> Verdict:
     if rivals:
         second = max(rivals, key=lambda name: results.benefit(name, threshold).mean)
         lead = results.benefit(best, threshold).mean - results.benefit(second, threshold).mean
-        gain = f"{money(lead, results.symbol)} over {results.labels[second]}"
+        gain = f"{money_text(lead, results.symbol)} over {results.labels[second]}"
         if _close(results, best, second, threshold):
             gain += ", within the Monte Carlo error"
     return Verdict(
-        money(threshold, results.symbol),
+        money_text(threshold, results.symbol),
         results.labels[best],
         gain,
         _probability(analyses, best, threshold),
@@ -157,7 +157,7 @@ def ratios_sentence(results: Results, analyses: Analyses) -> Iterator[str]:
         ratios = (results.gain(gain["strategy"], "icer").mean, gain["deterministic"]["icer"])
         if gain["icer"] is None or None in ratios:
             continue
-        of_run, of_base, of_draws = (money(each, symbol) for each in (*ratios, gain["icer"]))
+        of_run, of_base, of_draws = (money_text(each, symbol) for each in (*ratios, gain["icer"]))
         base = (
             ""
             if same
@@ -185,7 +185,7 @@ def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
     if analyses.information is not None:
         worth = analyses.information.table
         known = [
-            f"{money(row['value'], results.symbol)} at {money(row['threshold'], results.symbol)}"
+            f"{money_text(row['value'], results.symbol)} at {money_text(row['threshold'], results.symbol)}"
             for row in worth[worth["kind"] == EVERYTHING].to_dict("records")
         ]
         yield (
@@ -203,12 +203,12 @@ def _threshold_flips(results: Results) -> Iterator[str]:
         limits = row.get("icer_interval")
         interval = ""
         if limits is not None:
-            low, high = (money(end, results.symbol) for end in limits)
+            low, high = (money_text(end, results.symbol) for end in limits)
             interval = f" ({INTERVAL} of the simulation {low} to {high})"
         against = row.get("against")
         instead = "" if against is None else f" instead of {results.labels[against]}"
         yield (
-            f"The threshold: from {money(row['icer'], results.symbol)} per QALY upwards{interval}, "
+            f"The threshold: from {money_text(row['icer'], results.symbol)} per QALY upwards{interval}, "
             f"{results.labels[row['name']]} gives the most net benefit{instead}."
         )
 
@@ -224,23 +224,23 @@ def _price_flips(results: Results, analyses: Analyses) -> Iterator[str]:
         for limit in analyses.priced.limits:
             if limit.strategy != strategy:
                 continue
-            threshold = money(limit.threshold, symbol)
+            threshold = money_text(limit.threshold, symbol)
             change = f", {percent(limit.base.mean / price - 1.0)}" if price > 0.0 else ""
             parts.append(
-                f"{threshold} at {money(limit.base.mean, symbol)}{BOUNDS[limit.direction]} "
-                f"(SE\u00a0{money(limit.base.se, symbol)}{change})"
+                f"{threshold} at {money_text(limit.base.mean, symbol)}{BOUNDS[limit.direction]} "
+                f"(SE\u00a0{money_text(limit.base.se, symbol)}{change})"
                 if limit.base.mean > 0.0
                 else f"{threshold} at no price"
             )
         yield (
-            f"The price of {drug}, {money(price, symbol)} a vial here: against "
+            f"The price of {drug}, {money_text(price, symbol)} a vial here: against "
             f"{results.labels[results.comparator]}, {results.labels[strategy]} meets a threshold of "
             f"{listed(parts)}."
         )
 
 
 def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
-    at = f"at {money(tornado.threshold, results.symbol)} per QALY"
+    at = f"at {money_text(tornado.threshold, results.symbol)} per QALY"
     flips = [bar for bar in tornado.bars if tornado.flips(bar)]
     varied = sum(len(bar.ends) > 1 for bar in tornado.bars)
     structural = sum(bar.group == STRUCTURE for bar in tornado.bars)
@@ -269,9 +269,9 @@ def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
         widest = max(told, key=lambda bar: bar.swing)
         swing = widest.swing
         amount = (
-            money(swing, results.symbol)
+            money_text(swing, results.symbol)
             if tornado.outcome.unit == results.summary["currency"]
-            else f"{plain(swing)} {tornado.outcome.unit}"
+            else f"{number_text(swing)} {tornado.outcome.unit}"
         )
         yield f"What moves the answer most is {_named(widest)}: by {amount} over its range."
 
@@ -282,7 +282,7 @@ def _named(bar: Bar) -> str:
     if len(ends) < len(("low", "high")):
         return f"“{label}”"
     unit = "" if bar.unit.lower() in label.lower() else f" {bar.unit}"
-    return f"“{label}” ({plain(ends[0])} to {plain(ends[1])}{unit})"
+    return f"“{label}” ({number_text(ends[0])} to {number_text(ends[1])}{unit})"
 
 
 def _flip(results: Results, tornado: Tornado, bar: Bar) -> str:

@@ -14,11 +14,10 @@ from sim.analyses.verify.result import FAILED, NOT_APPLICABLE, PASSED
 from sim.errors import UserError
 from sim.evidence.register import load_register
 from sim.evidence.study import Study
-from sim.layout.cells import typeset
+from sim.layout.cells import number_text, percent
 from sim.layout.endpoint_words import labelled_rows
 from sim.report.drawing import Drawing, Scale
-from sim.report.results import Results, Verified
-from sim.report.words import command, percent, plain, signed
+from sim.report.results import Results, Verified, command
 
 ROLES: Final = {"held_out": "Held out: predicted, not fitted", "fit": "Fitted"}
 SHARES: Final = "percent"
@@ -89,7 +88,7 @@ def _panel(rows: pd.DataFrame, title: str, *, is_log: bool) -> dict[str, Any]:
     scale = Scale.over(rows[list(ENDS)].to_numpy().ravel().tolist(), is_log=is_log)
     return {
         "title": title,
-        "ticks": scale.ticks(plain),
+        "ticks": scale.ticks(number_text),
         "groups": [
             (
                 name,
@@ -111,11 +110,11 @@ def _prediction(row: dict[Any, Any], scale: Scale) -> dict[str, Any]:
         "study": row["heading"],
         "endpoint": row["label"],
         "is_held_out": row["role"] == "held_out",
-        "published": plain(row["published"]),
+        "published": number_text(row["published"]),
         "published_at": scale.at(row["published"]),
         "published_bar": interval("low", "high"),
-        "predicted": plain(row["predicted"]),
-        "predicted_interval": f"{plain(row['predicted_low'])} to {plain(row['predicted_high'])}",
+        "predicted": number_text(row["predicted"]),
+        "predicted_interval": f"{number_text(row['predicted_low'])} to {number_text(row['predicted_high'])}",
         "predicted_at": scale.at(row["predicted"]),
         "predicted_bar": interval("predicted_low", "predicted_high"),
         "inside": bool(row["inside"]),
@@ -127,7 +126,7 @@ COLUMNS: Final = (PASSED, NOT_APPLICABLE, FAILED)
 
 def verification(results: Results, verified: Verified) -> dict[str, Any]:
     """Return the context of the section of verification."""
-    rows = [_check(row) for row in verified.checks.to_dict("records")]
+    rows = _texts(verified.checks)
     counts = Counter(row["verdict"] for row in rows)
     return {
         "number": len(rows),
@@ -139,15 +138,14 @@ def verification(results: Results, verified: Verified) -> dict[str, Any]:
         "columns": COLUMNS,
         "command": command(results.question, "verify"),
         "partition": None if verified.partition is None else screen_table(verified.partition),
-        "partition_words": []
-        if verified.partition is None
-        else [typeset(each) for each in sentences(verified.partition)],
+        "partition_words": [] if verified.partition is None else sentences(verified.partition),
     }
 
 
-def _check(row: dict[Any, Any]) -> dict[str, str]:
-    words = {name: "" if pd.isna(value) else str(value) for name, value in row.items()}
-    return words | {name: signed(words[name]) for name in ("observed", "allowed")}
+def _texts(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the rows as texts, empty where there is nothing."""
+    rows = table.fillna("").astype(str).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 def _group(name: str, rows: Sequence[dict[str, str]]) -> dict[str, Any]:

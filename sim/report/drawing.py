@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
+from sim.layout.cells import typeset
 from sim.layout.figure_file import figure_files
 from sim.layout.style import rendered, styled
 
@@ -132,8 +133,8 @@ def embedded(text: str, name: str, title: str, description: str) -> Markup:
             f'<svg class="drawing" role="img" viewBox="{found[1]}" '
             f'xmlns:xlink="http://www.w3.org/1999/xlink" '
             f'aria-labelledby="{name}-title {name}-description">'
-            f'<title id="{name}-title">{escape(title)}</title>'
-            f'<desc id="{name}-description">{escape(description)}</desc>'
+            f'<title id="{name}-title">{escape(typeset(title))}</title>'
+            f'<desc id="{name}-description">{escape(typeset(description))}</desc>'
         )
 
     return Markup(_ROOT.sub(root, text, count=1))

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES
-from sim.layout.cells import amount, number
+from sim.layout.cells import NOT_REACHED, amount, money_text, number, number_text, percent, spaced
 from sim.layout.run_tables import shown_subgroups, subgroup_lines
 from sim.layout.table import Cell, Row, Table
 from sim.layout.text import CLINICAL, TOTAL, cost_name, cost_rows, increment_sections, outcome_rows
 from sim.report.drawing import Drawing
 from sim.report.results import Analyses, Results
-from sim.report.words import NOT_REACHED, money, percent, plain, spaced
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,12 +151,12 @@ def _beside(results: Results, each: Published) -> dict[str, str]:
     unit = "months" if each.months is None else "%"
     word = "duration of remission" if each.endpoint.startswith("dor") else ENDPOINTS[each.curve]
     model = _model(results, each)
-    low, high = (NOT_REACHED if end is None else plain(end) for end in (each.low, each.high))
+    low, high = (NOT_REACHED if end is None else number_text(end) for end in (each.low, each.high))
     return {
         "strategy": results.labels[each.strategy],
         "endpoint": f"{word}, {what}, {unit}",
-        "model": plain(model.mean) if math.isfinite(model.mean) else NOT_REACHED,
-        "published": NOT_REACHED if each.value is None else plain(each.value),
+        "model": number_text(model.mean) if math.isfinite(model.mean) else NOT_REACHED,
+        "published": NOT_REACHED if each.value is None else number_text(each.value),
         "interval": "" if each.low is None and each.high is None else f"{low} to {high}",
         "place": each.place,
         "n": "" if each.n is None else f"{each.n:,}",
@@ -245,7 +244,7 @@ def outcome_drawings(results: Results) -> Iterator[Drawing]:
         title = f"Cost per patient, {word}"
         amounts = costs[["strategy", "category"]].assign(amount=costs[word])
         told = [
-            f"{label}: {money(results.outcome(name, f'cost{suffix}').mean, results.symbol)}"
+            f"{label}: {money_text(results.outcome(name, f'cost{suffix}').mean, results.symbol)}"
             for name, label in results.labels.items()
         ]
         make = partial(
@@ -265,9 +264,9 @@ def _step(results: Results, row: dict[str, Any]) -> dict[str, Any]:
                 number(results.outcome(row["name"], "qalys"), 3),
             ],
         ),
-        "ratio": ratio if row["icer"] is None else money(row["icer"], results.symbol),
+        "ratio": ratio if row["icer"] is None else money_text(row["icer"], results.symbol),
         "against": results.labels.get(str(row.get("against")), ""),
         "interval": " to ".join(
-            money(end, results.symbol) for end in row.get("icer_interval") or ()
+            money_text(end, results.symbol) for end in row.get("icer_interval") or ()
         ),
     }

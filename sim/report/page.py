@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from sim.layout.cells import typeset
 from sim.layout.text import DISCLAIMER
 from sim.report.answer import answer
 from sim.report.checks import validation, validation_drawings, verification
@@ -24,7 +25,7 @@ from sim.report.outcomes import (
 from sim.report.patient import NAME, TITLE, patient, patient_drawings
 from sim.report.prices import price, price_drawings, regimens_with_vials, sliders
 from sim.report.question import STANDARD, assumptions, checklist, question
-from sim.report.results import KINDS, Analyses, Kind, Results
+from sim.report.results import KINDS, Analyses, Kind, Results, command
 from sim.report.sources import inputs, origin
 from sim.report.uncertainty import (
     information,
@@ -34,7 +35,6 @@ from sim.report.uncertainty import (
     probabilistic,
     probabilistic_drawings,
 )
-from sim.report.words import command, signed
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -338,13 +338,12 @@ def templates(*packages: str) -> Environment:
     """Return the templates of the report, after those of other packages."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=ChoiceLoader([PackageLoader(each, FOLDER) for each in (*packages, "sim.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda shown: typeset(shown) if type(shown) is str else shown,
     )
-    environment.filters["signed"] = signed
-    return environment

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.clinic.patient import Patient
 from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
-from sim.layout.cells import patients_in_words
-from sim.layout.own_patients import row_of
+from sim.layout.cells import fixed_text, money_text, patients_in_words
+from sim.layout.own_inputs import row_of
 from sim.layout.table import Row
 from sim.layout.text import VALUE, cost_rows, outcome_rows
 from sim.layout.trace import describe_patient
 from sim.report.drawing import Drawing, embedded
 from sim.report.outcomes import CATEGORIES
-from sim.report.results import Followed, Results
-from sim.report.words import command, fixed, money, signed
+from sim.report.results import Followed, Results, command
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +44,7 @@ def patient(results: Results, found: Followed) -> dict[str, Any]:
             {
                 "label": results.labels[divergence["strategy"]],
                 "comparator": results.labels[divergence["comparator"]],
-                "told": [(each["about"], _signed(each["text"])) for each in divergence["told"]],
+                "told": [(each["about"], each["text"]) for each in divergence["told"]],
             }
             for divergence in content["partings"]
         ],
@@ -81,15 +80,10 @@ def _differences(results: Results, found: Followed) -> Iterator[str]:
         qalys, cost = (results.gain(name, outcome).mean for outcome in ("qalys", "cost"))
         yield (
             f"{results.labels[name]} gives this patient "
-            f"{fixed(gained(name, Account.QALY), DIGITS)} more QALYs at "
-            f"{money(gained(name, Account.COST), results.symbol)} more cost; the mean of all "
-            f"patients is {fixed(qalys, DIGITS)} and {money(cost, results.symbol)}."
+            f"{fixed_text(gained(name, Account.QALY), DIGITS)} more QALYs at "
+            f"{money_text(gained(name, Account.COST), results.symbol)} more cost; the mean of all "
+            f"patients is {fixed_text(qalys, DIGITS)} and {money_text(cost, results.symbol)}."
         )
-
-
-def _signed(text: str) -> str:
-    """Return a sentence with true minus signs before its numbers."""
-    return text.replace(" -", f" {signed('-')}")
 
 
 def _alternative_text(found: Followed) -> str:
@@ -129,7 +123,7 @@ def _events(found: Followed) -> list[tuple[str, list[list[str]]]]:
     days = sorted({event["day"] for life in lives for event in life["events"]})
     return [
         (
-            fixed(day, 1),
+            fixed_text(day, 1),
             [[e["words"] for e in life["events"] if e["day"] == day] for life in lives],
         )
         for day in days

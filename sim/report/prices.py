@@ -21,9 +21,9 @@ from sim.analyses.price.result import LINEAR, NEVER
 from sim.analyses.shared.outcomes import NMB
 from sim.analyses.tornado.analysis import PARAMETER, Bar
 from sim.economics.estimates import NORMAL_97_5
+from sim.layout.cells import money_text, money_with_error, percent
 from sim.report.drawing import LEAST_MM, Drawing
 from sim.report.results import Analyses, Results, middle_of
-from sim.report.words import money, money_with_error, percent
 from sim.simulation.question import Question
 
 MOST_UNIT_COSTS: Final = 6
@@ -41,7 +41,7 @@ def price(results: Results, found: PriceAnalysis) -> dict[str, Any]:
     rows = [
         {
             "strategy": results.labels[limit.strategy],
-            "threshold": money(limit.threshold, symbol),
+            "threshold": money_text(limit.threshold, symbol),
             "direction": limit.direction,
             "base": money_with_error(limit.base, symbol),
             "change": percent(limit.base.mean / found.price - 1.0)
@@ -53,7 +53,7 @@ def price(results: Results, found: PriceAnalysis) -> dict[str, Any]:
     ]
     return {
         "drug": results.question.catalogue.regimens[found.regimen].label,
-        "price": money(found.price, symbol),
+        "price": money_text(found.price, symbol),
         "comparator": results.labels[results.comparator],
         "rows": rows,
         "draws": f"{found.draws:,}",
@@ -75,8 +75,8 @@ def price_drawings(results: Results, found: PriceAnalysis) -> Iterator[Drawing]:
 
     drug = results.question.catalogue.regimens[found.regimen].label
     told = [
-        f"{results.labels[limit.strategy]} meets {money(limit.threshold, results.symbol)} per QALY "
-        f"at {limit.direction} {money(limit.base.mean, results.symbol)} a vial"
+        f"{results.labels[limit.strategy]} meets {money_text(limit.threshold, results.symbol)} per QALY "
+        f"at {limit.direction} {money_text(limit.base.mean, results.symbol)} a vial"
         for limit in found.limits
     ]
     shown = (found.curve, found.limits, results.labels)

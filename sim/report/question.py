@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sim.layout.cells import patients_in_words
-from sim.layout.own_patients import own_patients_lines
-from sim.layout.parameter_table import NAME, own_lines
+from sim.layout.cells import (
+    capital,
+    listed,
+    money_text,
+    number_text,
+    patients_in_words,
+    rate,
+    spaced,
+)
+from sim.layout.own_inputs import LIFE_TABLE, own_lines, own_patients_lines
 from sim.layout.text import agreement_lines, capacity_lines
 from sim.report.results import Analyses, Results
-from sim.report.words import capital, listed, money, plain, rate, spaced
 from sim.scenario.schema import LIFETIME, Strategy
 
 STANDARD: Final = "CHEERS 2022"
@@ -47,10 +53,10 @@ def question(results: Results) -> dict[str, Any]:
         ),
         (
             "Thresholds",
-            f"{listed(money(t, results.symbol) for t in results.thresholds)} per QALY",
+            f"{listed(money_text(t, results.symbol) for t in results.thresholds)} per QALY",
         ),
         *((name, capital(text)) for name, text in capacity_lines(asked)),
-        *((NAME, each["sentence"]) for each in (summary.get("life_table"),) if each),
+        *((LIFE_TABLE, each["sentence"]) for each in (summary.get("life_table"),) if each),
         *agreement_lines(asked),
         *own_lines(asked),
         (
@@ -63,7 +69,7 @@ def question(results: Results) -> dict[str, Any]:
         "facts": [(name, text.rstrip(". ") + ".") for name, text in facts],
         "strategies": [_strategy(results, each) for each in scenario.strategies],
         "changed": [
-            f"{row['label']}: {plain(float(row['value']))} {row['unit']}"
+            f"{row['label']}: {number_text(float(row['value']))} {row['unit']}"
             for row in results.tables["inputs.csv"].to_dict("records")
             if row["changed"]
         ],

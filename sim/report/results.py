@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -143,6 +144,17 @@ class Results:
     @cached_property
     def _gains(self) -> dict[str, dict[str, Estimate]]:
         return by_strategy(self.tables["increments.csv"], self.folder / "increments.csv")
+
+
+def command(question: Question, name: str, *arguments: str) -> str:
+    """Return the command line of a command on the scenario, to be run where the report was made."""
+    return shlex.join(["python", "-m", "sim", name, place(question.loaded.file), *arguments])
+
+
+def place(file: str | Path) -> str:
+    """Return a path as it was given; below the working folder without that folder's own path."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def middle_of(thresholds: Sequence[float]) -> float:

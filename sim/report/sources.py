@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 import pandas as pd
 
 from sim.catalog.parameter import SCENARIO, SHOWN_ROOT, STATUSES
+from sim.layout.cells import capital, number_text, spaced
 from sim.layout.run_columns import OPTIONAL, TABLES
-from sim.report.results import KINDS, Analyses, Results
-from sim.report.words import capital, command, plain, spaced
+from sim.report.results import KINDS, Analyses, Results, command
 
 MEANINGS: Final = {
     "evidence": "read from a source",
@@ -66,10 +66,10 @@ def _input(row: dict[Any, Any], references: References) -> dict[str, Any]:
         "name": row["name"],
         "details": said,
         "hover": " · ".join(f"{name}: {text}" for name, text in said),
-        "value": plain(float(row["value"])),
+        "value": number_text(float(row["value"])),
         "number": float(row["value"]),
         "unit": row["unit"],
-        "range": f"{plain(float(low))} to {plain(float(high))}" if has_range else "",
+        "range": f"{number_text(float(low))} to {number_text(float(high))}" if has_range else "",
         "status": row["status"],
         "changed": changed,
         "own": not changed and not _is_shipped(row["file"]),

@@ -16,21 +16,23 @@ from sim.analyses.tornado.result import NO_PARAMETER, NOTHING_CHANGES, why_undef
 from sim.analyses.voi.result import EVERYTHING, EXPLAINED
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NORMAL_97_5
-from sim.layout.cells import NOTHING
-from sim.report.drawing import LEAST_MM, Drawing, Scale
-from sim.report.results import Information, Probabilistic, Results
-from sim.report.words import (
+from sim.layout.cells import (
     INTERVAL,
-    JOINED,
     MINUS,
     NARROW,
-    fixed,
-    money,
+    NOTHING,
+    fixed_text,
+    money_text,
+    number_text,
     percent,
-    plain,
     probability,
+    typeset,
 )
+from sim.report.drawing import LEAST_MM, Drawing, Scale
+from sim.report.results import Information, Probabilistic, Results
 
+JOINED: Final = f"{MINUS}\u2060"
+"""A minus sign after which a line does not break."""
 PLANE_MM: Final = 100.0
 """The least width of the plane, whose axes name two strategies."""
 DIGITS: Final = 3
@@ -113,7 +115,7 @@ def probabilistic_drawings(results: Results, found: Probabilistic) -> Iterator[D
     shown = (clouds, results.strategies, labels[results.comparator], thresholds)
     told = [
         f"{labels[gain['strategy']]}: {gain['qalys']['mean']:.2f} QALYs and "
-        f"{money(gain['cost']['mean'], symbol)} on average"
+        f"{money_text(gain['cost']['mean'], symbol)} on average"
         for gain in found.content["increments"]
     ]
     plane = partial(plane_figure, *shown, symbol=symbol)
@@ -130,7 +132,7 @@ def probabilistic_drawings(results: Results, found: Probabilistic) -> Iterator[D
     yield Drawing(
         "expected_loss",
         "Expected loss of each choice",
-        _each(results, found, lambda e: money(e["expected_loss"]["mean"], symbol)),
+        _each(results, found, lambda e: money_text(e["expected_loss"]["mean"], symbol)),
         partial(expected_loss_figure, *curves, symbol=symbol),
     )
 
@@ -138,7 +140,7 @@ def probabilistic_drawings(results: Results, found: Probabilistic) -> Iterator[D
 def _each(results: Results, found: Probabilistic, said: Callable[[dict[str, Any]], str]) -> str:
     """Describe the results of each strategy at each threshold."""
     return "; ".join(
-        f"at {money(row['threshold'], results.symbol)} per QALY "
+        f"at {money_text(row['threshold'], results.symbol)} per QALY "
         + ", ".join(f"{results.labels[each['name']]} {said(each)}" for each in row["strategies"])
         for row in found.content["decision"]
     )
@@ -160,7 +162,7 @@ def _differences(
     for name, label, digits in VALUES:
         yield label, digits, [gain[name] for gain in gains]
     for threshold in results.thresholds:
-        label = f"Net monetary benefit at {money(threshold, results.symbol)} per QALY"
+        label = f"Net monetary benefit at {money_text(threshold, results.symbol)} per QALY"
         yield label, None, [gain["nmb"][f"{threshold:g}"] for gain in gains]
 
 
@@ -183,11 +185,11 @@ def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tu
     """Return by threshold, for each strategy, its probability and its expected loss."""
     return [
         (
-            money(choice["threshold"], results.symbol),
+            money_text(choice["threshold"], results.symbol),
             [
                 (
                     probability_with_error(each["probability"]),
-                    money(each["expected_loss"]["mean"], results.symbol),
+                    money_text(each["expected_loss"]["mean"], results.symbol),
                 )
                 for each in choice["strategies"]
             ],
@@ -206,12 +208,12 @@ def probability_with_error(found: Mapping[str, Any]) -> str:
 def _interval(split: Mapping[str, Any], digits: int | None, symbol: str) -> Interval:
     def shown(value: float | None) -> str:
         number = math.nan if value is None else value
-        return money(number, symbol) if digits is None else fixed(number, digits)
+        return money_text(number, symbol) if digits is None else fixed_text(number, digits)
 
     if split["mean"] is None:
         return Interval(shown(None))
     error = f"(SE{NARROW}{shown(split['se'])})" if split["se"] is not None else ""
-    return Interval(shown(split["mean"]), error, _ends(split, shown).replace(MINUS, JOINED))
+    return Interval(shown(split["mean"]), error, _ends(split, shown))
 
 
 def _ends(split: Mapping[str, Any], shown: Callable[[float], str]) -> str:
@@ -220,17 +222,20 @@ def _ends(split: Mapping[str, Any], shown: Callable[[float], str]) -> str:
         return NO_INTERVAL
     if split["low_se"] == split["high_se"] == 0.0:
         return CONSTANT
-    return " to ".join(
+    ends = " to ".join(
         f"{shown(split[end])} (SE{NARROW}{shown(split[f'{end}_se'])})" for end in ("low", "high")
     )
+    return typeset(ends).replace(MINUS, JOINED)
 
 
 def _ratio(gain: Mapping[str, Any], symbol: str) -> Interval:
     if gain["icer"] is None or gain["quadrant"] in ("dominant", "dominated", "equal"):
         return Interval(str(gain["quadrant"]))
-    error = f"(SE{NARROW}{money(gain['icer_se'], symbol)})" if gain["icer_se"] is not None else ""
+    error = (
+        f"(SE{NARROW}{money_text(gain['icer_se'], symbol)})" if gain["icer_se"] is not None else ""
+    )
     given_up = "saved per QALY given up" if gain["quadrant"].startswith("less") else ""
-    return Interval(money(gain["icer"], symbol), error, given_up)
+    return Interval(money_text(gain["icer"], symbol), error, given_up)
 
 
 def one_way(results: Results, found: Tornado) -> dict[str, Any]:
@@ -290,7 +295,7 @@ def _reach(found: Tornado, bars: Sequence[Bar]) -> list[float]:
 def _bar(results: Results, found: Tornado, bar: Bar, scale: Scale) -> dict[str, Any]:
     shown = _shown(results, found)
     unit = "" if not bar.unit or bar.unit.lower() in bar.label.lower() else f" {bar.unit}"
-    values = [plain(end.value) for end in bar.ends if end.value is not None]
+    values = [number_text(end.value) for end in bar.ends if end.value is not None]
     marks = []
     for end, kind in zip(bar.ends, ("low", "high"), strict=False):
         if not math.isfinite(end.outcome):
@@ -320,8 +325,8 @@ def _bar(results: Results, found: Tornado, bar: Bar, scale: Scale) -> dict[str, 
 
 def _shown(results: Results, found: Tornado) -> Callable[[float], str]:
     if found.outcome.unit == results.summary["currency"]:
-        return partial(money, symbol=results.symbol)
-    return partial(fixed, digits=DIGITS)
+        return partial(money_text, symbol=results.symbol)
+    return partial(fixed_text, digits=DIGITS)
 
 
 def information(results: Results, found: Information) -> dict[str, Any]:
@@ -338,10 +343,10 @@ def information(results: Results, found: Information) -> dict[str, Any]:
     scale = Scale.over([0.0, *(shown["value"] + NORMAL_97_5 * shown["se"].fillna(0.0))])
     sections = (("Groups of inputs", groups), ("Single inputs worth most", single))
     return {
-        "threshold": money(threshold, results.symbol),
+        "threshold": money_text(threshold, results.symbol),
         "evpi": _evpi(results, found),
         "is_nothing": not shown["told_from_nothing"].astype(bool).any(),
-        "ticks": scale.ticks(partial(money, symbol=results.symbol)),
+        "ticks": scale.ticks(partial(money_text, symbol=results.symbol)),
         "sections": [
             (title, [_worth(row, scale, results.symbol) for row in part.to_dict("records")])
             for title, part in sections
@@ -389,9 +394,9 @@ def _evpi(results: Results, found: Information) -> list[tuple[str, str, str]]:
     """Return the texts of thresholds, values and errors, where there are any."""
     return [
         (
-            money(row["threshold"], results.symbol),
-            money(row["value"], results.symbol),
-            "" if pd.isna(row["se"]) else money(row["se"], results.symbol),
+            money_text(row["threshold"], results.symbol),
+            money_text(row["value"], results.symbol),
+            "" if pd.isna(row["se"]) else money_text(row["se"], results.symbol),
         )
         for row in _everything(found)
     ]
@@ -403,8 +408,8 @@ def _worth(row: dict[Any, Any], scale: Scale, symbol: str) -> dict[str, Any]:
     return {
         "label": row["label"],
         "members": int(row["members"]),
-        "value": money(row["value"], symbol),
-        "se": money(error, symbol),
+        "value": money_text(row["value"], symbol),
+        "se": money_text(error, symbol),
         "bar": scale.bar(0.0, row["value"]),
         "error": scale.bar(low, row["value"] + NORMAL_97_5 * error) if error else None,
         "told": bool(row["told_from_nothing"]),

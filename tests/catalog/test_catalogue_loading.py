@@ -23,7 +23,7 @@ from sim.catalog.distribution import (
 )
 from sim.catalog.values import evaluate
 from sim.errors import UserError
-from sim.layout import parameter_table
+from sim.layout import listings
 from tests.support.places import ROOT
 
 FILES = {
@@ -587,10 +587,10 @@ def test_unit_allows_what_makes_sense_in_it(unit, allowed, refused):
 
 @pytest.fixture
 def show(load, monkeypatch, capsys):
-    monkeypatch.setattr(parameter_table, "load_catalogue", load)
+    monkeypatch.setattr(listings, "load_catalogue", load)
 
     def show(filter_text=None, as_csv=False, scenario=None):
-        parameter_table.show_parameters(filter_text, scenario, as_csv)
+        listings.show_parameters(filter_text, scenario, as_csv)
         return capsys.readouterr().out
 
     return show
@@ -659,7 +659,7 @@ def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path):
 
 def test_sources_with_the_same_author_and_year_are_told_apart(load):
     other = ("sources.yaml", "Consumer price index", "Topp MS. Another. 2021.")
-    names = parameter_table._short_names(load([other, ("sources.yaml", "2025", "2021")]))
+    names = listings._short_names(load([other, ("sources.yaml", "2025", "2021")]))
     assert names["topp_2021"] == "Topp 2021 (topp_2021)"
     assert names["us_cpi"] == "Topp 2021 (us_cpi)"
     assert names["price_list"] == "Average sales prices 2004"

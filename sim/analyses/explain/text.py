@@ -23,7 +23,7 @@ from sim.analyses.explain.divergences import ENTRY, held, sentences, shape, word
 from sim.clinic.events import Event
 from sim.economics.ledger import COST_CATEGORIES, Account, Category
 from sim.layout.cells import add_up
-from sim.layout.own_patients import row_of
+from sim.layout.own_inputs import row_of
 from sim.layout.table import BOLD, Cell, Row, Table, encodable, print_table
 from sim.layout.text import (
     COST_NAMES,

@@ -21,7 +21,7 @@ from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.cells import SYMBOLS, estimate_json, finite, known
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.parameter_table import life_table_json
+from sim.layout.own_inputs import life_table_json
 from sim.layout.run_columns import EVENTS, INCREMENTS, OPTIONAL, STRATEGIES, TABLES
 from sim.layout.schema import Entries, in_csv
 from sim.layout.text import COST_NAMES
