@@ -199,8 +199,8 @@ def patient_fragment(desk: Desk, state: State, number: int) -> str:
         When there is no such patient.
     """
     from sim.analyses.explain.result import explain
-    from sim.layout.hypertext import Hypertext
     from sim.layout.style import rendered
+    from sim.layout.table import Hypertext
     from sim.report.drawing import embedded
 
     found = explain(changed(desk.scenario, state), patient=number)

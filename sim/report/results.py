@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -339,7 +338,7 @@ class _Printed(Sheet):
     """The answer as its command prints it: lines about the analysis, then tables, then notes."""
 
     def __init__(self) -> None:
-        super().__init__(file=io.StringIO(), highlight=False, markup=False, emoji=False)
+        super().__init__()
         self.said: list[str] = []
         self.tables: list[Table] = []
         self.notes: list[str] = []

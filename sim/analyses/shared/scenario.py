@@ -224,7 +224,7 @@ class Scenario:
 
     def _repr_html_(self) -> str:
         """Return the question, for a notebook."""
-        from sim.layout.hypertext import Hypertext
+        from sim.layout.table import Hypertext
         from sim.layout.text import print_scenario
 
         page = Hypertext()
