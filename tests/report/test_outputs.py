@@ -20,9 +20,9 @@ import yaml
 
 import sim
 from sim.analyses.run.result import RunResult
-from sim.analyses.run.tables import NAMES, check_output, summary_json, write
+from sim.analyses.run.tables import NAMES, summary_json
 from sim.errors import UserError
-from sim.files.results_folder import write_folder
+from sim.files.results_folder import check_folder, write_folder
 from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
 from sim.layout.figure_file import figure_names
 from sim.layout.run_columns import OPTIONAL, TABLES
@@ -32,6 +32,7 @@ from sim.simulation.run import run
 from sim.simulation.summary import summarise
 from tests.support.places import ROOT
 from tests.support.programs import contents
+from tests.support.run_folder import write
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 SEVERAL = ROOT / "scenarios" / "blinatumomab_then_inotuzumab.yaml"
@@ -672,15 +673,15 @@ def test_folder_that_cannot_be_written_is_refused_before_the_simulation(tmp_path
     make(tmp_path)
     before = entries(tmp_path)
     with pytest.raises(UserError) as caught:
-        check_output(tmp_path / out)
+        check_folder(tmp_path / out, NAMES)
     assert str(caught.value).startswith("--out: ")
     assert says in str(caught.value)
     assert entries(tmp_path) == before
 
 
 def test_check_of_a_good_folder_leaves_no_trace(tmp_path):
-    check_output(tmp_path / "new" / "folder")
-    check_output(tmp_path)
+    check_folder(tmp_path / "new" / "folder", NAMES)
+    check_folder(tmp_path, NAMES)
     assert entries(tmp_path) == {}
 
 

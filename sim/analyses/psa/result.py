@@ -38,7 +38,6 @@ from sim.analyses.psa.analysis import (
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
 from sim.analyses.psa.stored_draws import read_psa
-from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.arguments import (
     Cached,
     Cluster,
@@ -64,7 +63,7 @@ from sim.analyses.shared.results import (
 )
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import INDENT, Stored
 from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError
