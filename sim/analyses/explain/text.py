@@ -26,9 +26,9 @@ from sim.layout.cells import add_up
 from sim.layout.own_inputs import row_of
 from sim.layout.table import BOLD, Cell, Row, Table, encodable, print_table
 from sim.layout.text import (
-    COST_NAMES,
     DISCLAIMER,
     WIDTH_IN_A_PIPE,
+    cost_name,
     print_lines,
     print_paragraph,
     print_question,
@@ -379,8 +379,8 @@ def _came_to(replayed: Replay) -> Table:
     ]
     costs = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
     for place, category in enumerate(COST_CATEGORIES):
-        name = COST_NAMES.get(category.label, category_name(category).capitalize())
-        costs.append(Row(f"  {name}", _amounts([parts[place] for parts in rounded])))
+        amounts = _amounts([parts[place] for parts in rounded])
+        costs.append(Row(f"  {cost_name(category.label)}", amounts))
     costs.append(Row("  Total", _amounts([sum(parts) for parts in rounded]), strong=True))
     headings = [life.label for life in lives]
     if len(lives) == PAIR:
