@@ -138,15 +138,17 @@ def report(
 
 def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
     """Refuse analyses that the scenario or its perspective has no numbers for, before any work."""
-    from sim.analyses.budget.analysis import plan_of
-    from sim.analyses.capacity.result import beds_asked
-    from sim.analyses.severity.analysis import levels_for
-
     if "severity" in kinds:
+        from sim.analyses.severity.analysis import levels_for
+
         levels_for(scenario.question)
     if "budget" in kinds:
+        from sim.analyses.budget.analysis import plan_of
+
         plan_of(scenario.question)
     if "capacity" in kinds:
+        from sim.analyses.capacity.result import beds_asked
+
         beds_asked(scenario.question, None)
 
 

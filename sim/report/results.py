@@ -6,36 +6,27 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from sim.analyses.agreement.result import FILE_LAYOUT as AGREEMENTS
-from sim.analyses.budget.result import FILE_LAYOUT as BUDGET
-from sim.analyses.capacity.result import FILE_LAYOUT as CAPACITY
-from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.price.analysis import PriceAnalysis
 from sim.analyses.price.result import read_price
 from sim.analyses.psa.acceptability import CURVES, Switch, quiet_increments, switching_thresholds
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.stored_draws import read_psa
 from sim.analyses.run.tables import SUMMARY, by_strategy
-from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
 from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.stored import Stored, belongs
-from sim.analyses.sobol.result import FILE_LAYOUT as SOBOL
-from sim.analyses.threshold.result import FILE_LAYOUT as THRESHOLD
 from sim.analyses.tornado.analysis import Tornado
 from sim.analyses.tornado.result import read_tornado
-from sim.analyses.trial.result import FILE_LAYOUT as TRIAL
-from sim.analyses.twoway.result import FILE_LAYOUT as TWOWAY
 from sim.analyses.validate.result import TABLE as VALIDATION
 from sim.analyses.verify.partition_table import TABLE as PARTITION
 from sim.analyses.verify.result import TABLE as CHECKS
 from sim.analyses.voi.result import read_voi, voi_table
-from sim.analyses.what_if.result import FILE_LAYOUT as WHAT_IFS
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.errors import UserError
 from sim.evidence.register import Published, find_folder, published
@@ -359,17 +350,29 @@ class _Printed(Sheet):
 
 
 class Kind(NamedTuple):
-    """A kind of analysis: its command, its title, its layout, and the rows that are shown."""
+    """A kind of stored analysis: its command, its title, its files, and the rows that are shown."""
 
     command: str
     title: str
-    layout: Layout[Any]
+    named: str = ""
     shown: tuple[int, ...] = ()
 
     @property
     def file(self) -> str:
         """The name of its files, without the suffix."""
-        return self.layout.analysis
+        return self.named or self.command
+
+    @property
+    def layout(self) -> Layout[Any]:
+        """Its layout; some analyses load the compiler, which few reports need."""
+        module = import_module(f"sim.analyses.{self.command.replace('-', '_')}.result")
+        layout: Layout[Any] = module.FILE_LAYOUT
+        return layout
+
+    def stored(self, results: Results) -> Stored | None:
+        """Return its files in the folder of the results; None where they are not there."""
+        found = Stored(results.folder, f"{self.file}.json", results.question)
+        return found if exists(results.folder / found.file) and found.is_current else None
 
     def read(self, results: Results) -> Any | None:  # noqa: ANN401
         """Read the analysis from the folder of the results; None where it is not there.
@@ -379,10 +382,8 @@ class Kind(NamedTuple):
         UserError
             When one of its files is broken or missing.
         """
-        found = Stored(results.folder, f"{self.file}.json", results.question)
-        if not exists(results.folder / found.file) or not found.is_current:
-            return None
-        return self.layout.read(found)
+        stored = self.stored(results)
+        return None if stored is None else self.layout.read(stored)
 
     def context(self, results: Results, found: Any) -> dict[str, Any]:  # noqa: ANN401
         """Return the context of its section."""
@@ -404,14 +405,14 @@ class Kind(NamedTuple):
 
 
 KINDS: Final = (
-    Kind("agreement", "Agreements on the price", AGREEMENTS),
-    Kind("severity", "Severity of the condition", SEVERITY),
-    Kind("budget", "Budget impact", BUDGET),
-    Kind("what-if", "What if", WHAT_IFS),
-    Kind("capacity", "Beds that are scarce", CAPACITY),
-    Kind("threshold", "Where one input changes the choice", THRESHOLD),
-    Kind("twoway", "Two inputs at once", TWOWAY),
-    Kind("trial", "The value of a trial", TRIAL),
-    Kind("sobol", "Which inputs the uncertainty comes from", SOBOL),
-    Kind("morris", "Screening of all inputs", MORRIS, (TOP,)),
+    Kind("agreement", "Agreements on the price"),
+    Kind("severity", "Severity of the condition"),
+    Kind("budget", "Budget impact"),
+    Kind("what-if", "What if", "scenarios"),
+    Kind("capacity", "Beds that are scarce"),
+    Kind("threshold", "Where one input changes the choice"),
+    Kind("twoway", "Two inputs at once"),
+    Kind("trial", "The value of a trial"),
+    Kind("sobol", "Which inputs the uncertainty comes from"),
+    Kind("morris", "Screening of all inputs", shown=(TOP,)),
 )

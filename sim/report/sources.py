@@ -196,7 +196,7 @@ def origin(results: Results, analyses: Analyses) -> dict[str, Any]:
     found += [
         f"{kind.file}.json, {kind.file}.csv, {kind.file}.svg"
         for kind in KINDS
-        if kind.read(results) is not None
+        if kind.stored(results) is not None
     ]
     return {
         "facts": _facts(results),
