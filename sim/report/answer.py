@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
 from sim.analyses.voi.result import EVERYTHING
@@ -29,15 +29,6 @@ BOUNDS: Final = {"at most": " or less", "at least": " or more", "does not matter
 """Words after a price that meets a threshold, by the direction in which it is met."""
 
 
-class Verdict(NamedTuple):
-    """The choice at a threshold."""
-
-    threshold: str
-    best: str
-    gain: str
-    probability: str
-
-
 def answer(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section of the answer."""
     return {
@@ -48,11 +39,6 @@ def answer(results: Results, analyses: Analyses) -> dict[str, Any]:
         "flips": list(flip_sentences(results, analyses)),
         "has_probability": analyses.probabilistic is not None,
     }
-
-
-def best_at(results: Results, threshold: float) -> str:
-    """Return the strategy of the most net monetary benefit; of equals the first."""
-    return max(results.strategies, key=lambda name: results.benefit(name, threshold).mean)
 
 
 def gain_sentence(results: Results, strategy: str) -> str:
@@ -89,41 +75,37 @@ def _more(estimate: Estimate, less: str) -> str:
     return less if estimate.mean < 0.0 else "more"
 
 
-def _verdict(results: Results, analyses: Analyses, threshold: float) -> Verdict:
-    best = best_at(results, threshold)
+def _verdict(results: Results, analyses: Analyses, threshold: float) -> dict[str, str]:
+    """Return the choice at a threshold, its lead over the second best, and its probability."""
+
+    def benefit(strategy: str) -> float:
+        return results.benefit(strategy, threshold).mean
+
+    best = max(results.strategies, key=benefit)
     rivals = [name for name in results.strategies if name != best]
     gain = ""
     if rivals:
-        second = max(rivals, key=lambda name: results.benefit(name, threshold).mean)
-        lead = results.benefit(best, threshold).mean - results.benefit(second, threshold).mean
-        gain = f"{money_text(lead, results.symbol)} over {results.labels[second]}"
-        if _close(results, best, second, threshold):
-            gain += ", within the Monte Carlo error"
-    return Verdict(
-        money_text(threshold, results.symbol),
-        results.labels[best],
-        gain,
-        _probability(analyses, best, threshold),
-    )
-
-
-def _close(results: Results, best: str, second: str, threshold: float) -> bool:
-    """Whether the lead is smaller than its error, where one of both is the comparator."""
-    pair = {best, second}
-    if results.comparator not in pair:
-        return False
-    (other,) = pair - {results.comparator}
-    benefit = results.benefit(other, threshold)
-    return abs(benefit.mean) <= NORMAL_97_5 * benefit.se
+        second = max(rivals, key=benefit)
+        lead = money_text(benefit(best) - benefit(second), results.symbol)
+        gain = f"{lead} over {results.labels[second]}"
+        if results.comparator in (best, second):
+            other = second if best == results.comparator else best
+            paired = results.benefit(other, threshold)
+            if abs(paired.mean) <= NORMAL_97_5 * paired.se:
+                gain += ", within the Monte Carlo error"
+    return {
+        "threshold": money_text(threshold, results.symbol),
+        "best": results.labels[best],
+        "gain": gain,
+        "probability": _probability(analyses, best, threshold),
+    }
 
 
 def _probability(analyses: Analyses, strategy: str, threshold: float) -> str:
     found = analyses.probabilistic
-    if found is None:
-        return ""
-    for choice in found.content["decision"]:
+    for choice in () if found is None else found.content["decision"]:
         if choice["threshold"] == threshold:
-            share = next(s for s in choice["strategies"] if s["name"] == strategy)
+            share = next(each for each in choice["strategies"] if each["name"] == strategy)
             return probability_with_error(share["probability"])
     return ""
 

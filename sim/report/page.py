@@ -24,9 +24,8 @@ from sim.report.outcomes import (
 )
 from sim.report.patient import NAME, TITLE, patient, patient_drawings
 from sim.report.prices import price, price_drawings, regimens_with_vials, sliders
-from sim.report.question import STANDARD, assumptions, checklist, question
+from sim.report.question import STANDARD, assumptions, checklist, inputs, origin, question
 from sim.report.results import KINDS, Analyses, Kind, Results, command
-from sim.report.sources import inputs, origin
 from sim.report.uncertainty import (
     information,
     information_drawings,
