@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sim.analyses.verify.partition_table import screen_table, sentences
+from sim.analyses.verify.partition import screen_table, sentences
 from sim.analyses.verify.result import FAILED, NOT_APPLICABLE, PASSED
 from sim.errors import UserError
 from sim.evidence.register import load_register

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
+from markupsafe import Markup, escape
 
 from sim.catalog.parameter import SCENARIO, SHOWN_ROOT, STATUSES
 from sim.layout.cells import (
@@ -181,12 +182,13 @@ def _input(row: dict[Any, Any], references: References) -> dict[str, Any]:
         ("Note", row["note"]),
         ("Written in", "" if _is_shipped(row["file"]) else row["file"]),
     ]
-    said = [(name, str(text)) for name, text in details if text]
+    # As it is written in the catalogue, the signs of its arithmetic too.
+    said = [(name, escape(text)) for name, text in details if text]
     return {
         "label": row["label"],
         "name": row["name"],
         "details": said,
-        "hover": " · ".join(f"{name}: {text}" for name, text in said),
+        "hover": Markup(" · ").join(Markup("{}: {}").format(*each) for each in said),
         "value": number_text(float(row["value"])),
         "number": float(row["value"]),
         "unit": row["unit"],

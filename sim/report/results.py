@@ -19,12 +19,12 @@ from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.stored_draws import read_psa
 from sim.analyses.run.tables import SUMMARY, by_strategy
 from sim.analyses.shared.arguments import TOP
-from sim.analyses.shared.layout import Layout
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.stored import Stored, belongs
 from sim.analyses.tornado.analysis import Tornado
 from sim.analyses.tornado.result import read_tornado
 from sim.analyses.validate.result import TABLE as VALIDATION
-from sim.analyses.verify.partition_table import TABLE as PARTITION
+from sim.analyses.verify.partition import TABLE as PARTITION
 from sim.analyses.verify.result import TABLE as CHECKS
 from sim.analyses.voi.result import read_voi, voi_table
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
