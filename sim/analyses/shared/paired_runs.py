@@ -21,7 +21,8 @@ import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import Pair, known_columns
-from sim.analyses.shared.work import enough_memory
+from sim.analyses.shared.result import Found
+from sim.analyses.shared.work import Work, enough_memory
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
@@ -344,7 +345,7 @@ class Sets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairedRuns(Sets, Generic[Result]):
+class PairedRuns(Sets, Work[Found]):
     """An analysis that follows from its parameter sets, each simulated in the same patients.
 
     Attributes
@@ -356,7 +357,7 @@ class PairedRuns(Sets, Generic[Result]):
     """
 
     question: Question
-    answer: Callable[[pd.DataFrame], Result]
+    answer: Callable[[pd.DataFrame], Found]
 
     def run(
         self,
@@ -364,6 +365,6 @@ class PairedRuns(Sets, Generic[Result]):
         threads: int | None = None,
         progress: Progress = lambda _: None,
         store: Store | None = None,
-    ) -> Result:
+    ) -> Found:
         """Simulate the sets and return the results; parameters as for `rows`."""
         return self.answer(self.rows(threads=threads, progress=progress, store=store))
