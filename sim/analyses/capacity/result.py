@@ -14,12 +14,12 @@ from sim.analyses.capacity.analysis import TABLE, CapacityAnalysis, Level, Repli
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
 from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.paired_runs import middle_threshold
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import money, print_notes, strategy_label
-from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, amount, number, number_text
 from sim.layout.schema import records

@@ -25,13 +25,13 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.cube import cube
 from sim.analyses.shared.ranges import shown_label
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, RankedResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.target import Target, aimed, stored_target
 from sim.analyses.shared.text import SAME_PATIENTS, amount, folded, print_notes
-from sim.analyses.shared.work import RankedResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES

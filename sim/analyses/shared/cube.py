@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,6 @@ import pandas as pd
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, Outcome
 from sim.analyses.shared.paired_runs import PairedRuns, Sample, with_values
 from sim.analyses.shared.ranges import components, decided, shown_label
-from sim.analyses.shared.result import Found
 from sim.analyses.shared.target import Target
 from sim.analyses.shared.text import estimate_cell
 from sim.clinic.toxicity import Toxicity
@@ -39,6 +38,7 @@ from sim.scenario.domain import Rule, settle
 from sim.simulation.parameter_draws import REST, allowed, quantile, uncertain, wholes
 from sim.simulation.question import Question
 
+Found = TypeVar("Found")
 TOXICITIES: Final = "|".join(kind.name.lower() for kind in Toxicity)
 GROUPS: Final = tuple(
     (re.compile(pattern), group)

@@ -21,7 +21,6 @@ import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import Pair, known_columns
-from sim.analyses.shared.result import Found
 from sim.analyses.shared.work import Work, enough_memory
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
@@ -345,7 +344,7 @@ class Sets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairedRuns(Sets, Work[Found]):
+class PairedRuns(Sets, Work[Result]):
     """An analysis that follows from its parameter sets, each simulated in the same patients.
 
     Attributes
@@ -357,7 +356,7 @@ class PairedRuns(Sets, Work[Found]):
     """
 
     question: Question
-    answer: Callable[[pd.DataFrame], Found]
+    answer: Callable[[pd.DataFrame], Result]
 
     def run(
         self,
@@ -365,6 +364,6 @@ class PairedRuns(Sets, Work[Found]):
         threads: int | None = None,
         progress: Progress = lambda _: None,
         store: Store | None = None,
-    ) -> Found:
+    ) -> Result:
         """Simulate the sets and return the results; parameters as for `rows`."""
         return self.answer(self.rows(threads=threads, progress=progress, store=store))

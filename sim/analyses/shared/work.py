@@ -5,27 +5,22 @@ from __future__ import annotations
 import hashlib
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from sim.analyses.shared.arguments import TOP, Whole, rename_options
-from sim.analyses.shared.result import Found, LaidOutResult
-from sim.analyses.shared.store import MANIFEST, analysis_manifest, manifest_text, opened
-from sim.analyses.shared.stored import in_bytes, names_of
 from sim.errors import UserError
-from sim.files.results_folder import beside_others
 from sim.spread.order import over
 
 if TYPE_CHECKING:
     from sim.analyses.psa.draws_run import Store
-    from sim.analyses.shared.scenario import Asked, Scenario
     from sim.analyses.shared.store import Chunks
     from sim.simulation.question import Question
 
 
+Results = TypeVar("Results")
 PROVEN_SCENARIO: Final = "first_salvage"
 """The scenario of the patients by whom a worker proves that it runs the same program."""
 
@@ -138,7 +133,7 @@ def place_of_work(
     return Place(None, resume, part, cluster)
 
 
-class Work(ABC, Generic[Found]):
+class Work(ABC, Generic[Results]):
     """The work of an analysis in chunks, each of which can be stored when it is finished."""
 
     question: Question
@@ -162,7 +157,7 @@ class Work(ABC, Generic[Found]):
         threads: int | None = None,
         progress: Callable[[int], None] = lambda _: None,
         store: Store | None = None,
-    ) -> Found:
+    ) -> Results:
         """Do the work and return the results.
 
         Parameters
@@ -179,84 +174,8 @@ class Work(ABC, Generic[Found]):
         """Show the work done, of what is left: here in the patients of parameter sets."""
         return sets_progress(self.question, left)
 
-    def run_with_progress(self, threads: int | None, store: Chunks | None) -> Found:
+    def run_with_progress(self, threads: int | None, store: Chunks | None) -> Results:
         """Do the work that is not stored yet, shown on the terminal."""
         left = self.left(set() if store is None else store.done())
         with self.counter(left) as advance:
             return self.run(threads=threads, progress=advance, store=store)
-
-
-class ResumableResult(LaidOutResult[Found]):
-    """The results of such work; of those read back from files there is no manifest."""
-
-    _manifest: Callable[[], Mapping[str, Any]] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        scenario: Scenario,
-        work: Work[Found],
-        settings: Mapping[str, object],
-        place: Place,
-        threads: int | None = None,
-        *shown: int,
-    ) -> Self:
-        """Do the work at a place and return its results, with their files in the folder there.
-
-        Parameters
-        ----------
-        scenario
-            The question.
-        work
-            The parameter sets, and the results that follow from them.
-        settings
-            All that decides the results beside the question, for the manifest.
-        place
-            Of the work.
-        threads
-            Sets simulated at the same time; results do not depend on it.
-        *shown
-            The number of rows shown, where the figure shows only the first.
-
-        Raises
-        ------
-        UserError
-            When the folder cannot be used, or the analysis finds a mistake in the question.
-        PartDone
-            When only a part was to be done, and other parts are not.
-        """
-        name, chunks = cls.LAYOUT.analysis, work.chunks
-        manifest = partial(
-            *(analysis_manifest, work.question, name, settings), chunks=chunks, chunk=work.chunk
-        )
-        resume, part = place.resume, place.part
-        with spread(place.cluster):
-            if place.folder is None:
-                found = cls(scenario, work.run_with_progress(threads, None), *shown)
-            else:
-                names = (*names_of(name), MANIFEST)
-                with opened(place.folder, manifest(), names, resume=resume, part=part) as store:
-                    found = cls(scenario, work.run_with_progress(threads, store), *shown)
-                    files = in_bytes(found.files())
-                    store.finish(beside_others(store.folder, name, files))
-        found._manifest = manifest
-        return found
-
-    def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name; the manifest only where it was computed here."""
-        found = in_bytes(super().files())
-        if self._manifest is None:
-            return found
-        return {**found, MANIFEST: manifest_text(self._manifest(), found)}
-
-
-class RankedResult(ResumableResult[Found]):
-    """The results of an analysis whose words and figure show only the first rows of its table."""
-
-    @classmethod
-    @rename_options
-    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
-        """Return the answer that is in a folder: `StoredResult.read`, with `top` rows shown."""
-        found = super().read(scenario, folder)
-        found._shown = (Whole(1)("top", top),)
-        return found

@@ -25,7 +25,7 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, RankedResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -39,7 +39,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import RankedResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.tornado import analysis
 from sim.analyses.tornado.analysis import (
     COMPONENT,

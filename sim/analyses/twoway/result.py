@@ -23,7 +23,7 @@ from sim.analyses.shared.arguments import (
 from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -37,7 +37,7 @@ from sim.analyses.shared.text import (
     strategy_label,
     with_unit,
 )
-from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.twoway.analysis import Point, TwoWay, two_way
 from sim.economics.estimates import Estimate
 from sim.errors import UserError

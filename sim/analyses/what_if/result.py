@@ -21,7 +21,7 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.outcomes import NMB, outcome_named
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -33,7 +33,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.what_if.analysis import (
     CHANGES,
     Column,
