@@ -493,14 +493,10 @@ class ResumableResult(LaidOutResult[Found]):
         ----------
         scenario
             The question.
-        work
-            The parameter sets, and the results that follow from them.
+        work, place, threads
+            The work, where it is done, and in how many threads.
         settings
             All that decides the results beside the question, for the manifest.
-        place
-            Of the work.
-        threads
-            Sets simulated at the same time; results do not depend on it.
         *shown
             The number of rows shown, where the figure shows only the first.
 
