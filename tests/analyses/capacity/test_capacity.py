@@ -13,7 +13,7 @@ from sim import CapacityResult, Scenario, UserError, capacity, run
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import (
     UNLIMITED,
-    capacity_analysis,
+    Replications,
     hospital_of,
     replicate,
     replications,
@@ -55,7 +55,7 @@ def rows(question):
 
 @pytest.fixture(scope="module")
 def found(question):
-    return capacity_analysis(question, BEDS, 100_000.0)
+    return Replications(question, BEDS, 100_000.0).run()
 
 
 def invoke(*arguments):
