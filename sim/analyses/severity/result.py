@@ -111,10 +111,8 @@ def read_severity(stored: Stored) -> Severity:
 def drawn_severity(found: Severity) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.severity.figure import severity_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return severity_figure(found)
+    return severity_figure(found)
 
 
 def print_severity(console: Console, found: Severity) -> None:

@@ -158,10 +158,8 @@ def _read_settings(stored: Stored) -> tuple[Setting, ...]:
 def drawn_trial(found: Trial) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.trial.figure import trial_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return trial_figure(found)
+    return trial_figure(found)
 
 
 def print_trial(console: Console, found: Trial) -> None:
