@@ -90,14 +90,13 @@ def workbook(draws: DrawTables, parts: CostParts, run_tables: Mapping[str, pd.Da
         raise UserError(problem, key="--to", value=draws.psa.draws)
     question = draws.psa.question
     book = Book(question.scenario.title)
-    widths: dict[str, list[float]] = {
+    wide = [WIDE, *[MIDDLE] * 12]
+    widths = {
         "Read me": [MIDDLE, 2 * TEXTS],
         "Unit costs": [WIDE, WIDE, MIDDLE, *[MIDDLE] * 12],
         "Inputs": [TEXTS, WIDE, NARROW, MIDDLE, NARROW, NARROW, WIDE, MIDDLE, WIDE, WIDE, TEXTS],
         "Flow": [WIDE, *[MIDDLE] * 6],
-        **dict.fromkeys(
-            ("Results", "Acceptability", "Frontier", "Outcomes"), [WIDE, *[MIDDLE] * 12]
-        ),
+        **{name: wide for name in ("Results", "Acceptability", "Frontier", "Outcomes")},
     }
     pages = {
         name: book.sheet(name, widths.get(name, [MIDDLE] * 14), frozen=FROZEN.get(name, 0))
