@@ -28,7 +28,14 @@ from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import sets_progress, spread
-from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
+from sim.analyses.trial.analysis import (
+    TABLE,
+    TOLD_APART,
+    Trial,
+    question_of,
+    reports,
+    trial_analysis,
+)
 from sim.analyses.trial.design import (
     OPTIONS,
     OUTCOMES,
@@ -36,8 +43,6 @@ from sim.analyses.trial.design import (
     Design,
     Setting,
     design_of,
-    question_of,
-    reports,
     sizes_of,
 )
 from sim.analyses.voi.analysis import refuse_one_strategy
