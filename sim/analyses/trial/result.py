@@ -36,21 +36,14 @@ from sim.analyses.trial.analysis import (
     reports,
     trial_analysis,
 )
-from sim.analyses.trial.design import (
-    OPTIONS,
-    OUTCOMES,
-    SETTINGS,
-    Design,
-    Setting,
-    design_of,
-    sizes_of,
-)
+from sim.analyses.trial.design import OPTIONS, SETTINGS, Design, Setting, design_of, sizes_of
 from sim.analyses.voi.analysis import refuse_one_strategy
 from sim.analyses.voi.information import PartialInformation
 from sim.catalog.parameter import INTERNAL
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, estimate_json, estimate_of, money, money_text, number_text
 from sim.layout.citations import citations
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.layout.progress import patients_progress, steps_progress
 from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -179,7 +172,7 @@ def print_trial(console: Console, found: Trial) -> None:
     )
     analysis = (
         f"A trial of {', '.join(labels)}, {sizes} patients in each arm, that "
-        f"reports {', '.join(OUTCOMES[name] for name in design.outcomes)}"
+        f"reports {', '.join(TRIAL_OUTCOMES[name] for name in design.outcomes)}"
     )
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis))
     headings = [f"{symbol}{threshold:,.0f} per QALY" for threshold in found.evpi]
