@@ -267,8 +267,18 @@ def capacity_analysis(
 ) -> CapacityAnalysis:
     """Simulate every strategy under each number of beds, in the same patients.
 
-    Progress is called with 1 for each number of beds, and no limit, under each strategy in a replication.
-    The store gets each replication as it is finished; those that it has are not simulated again.
+    Parameters
+    ----------
+    question
+        The question, with limits.
+    beds
+        Numbers of beds, rising.
+    threshold
+        In currency per QALY.
+    progress
+        Called with 1 for each number of beds, and no limit, under each strategy in a replication.
+    store
+        Stores each replication as it is finished; those that it has are not simulated again.
 
     Raises
     ------
