@@ -190,7 +190,7 @@ def changed_scenario(
     UserError
         When the changed scenario is not a valid one.
     """
-    inputs = Inputs(catalogue or load_catalogue())
+    inputs = Inputs(catalogue or loaded.catalogue)
     top = loaded.lineage.top if keep_what_ifs else without(loaded.lineage.top, (WHAT_IFS,))
     perspective = changes.get(PERSPECTIVE, loaded.scenario.perspective)
     here = replace(origin or top.origin, perspective=perspective)
@@ -375,9 +375,10 @@ MOVES: Final[Mapping[str, Callable[[float, float], float]]] = {
 }
 
 
-def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Inputs) -> Loaded:
+def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Inputs | None = None) -> Loaded:
     """Return the scenario as its what-if of this name changes it; it has none of its own."""
-    inputs = Inputs(catalogue) if isinstance(catalogue, Catalogue) else catalogue
+    known = catalogue or loaded.catalogue
+    inputs = Inputs(known) if isinstance(known, Catalogue) else known
     changed = _changed_by(loaded.scenario, loaded.lineage.top, name, inputs)
     if changed.scenario is None or changed.mistakes:
         raise _error_of(changed.mistakes, loaded.lineage.top)
