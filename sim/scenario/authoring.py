@@ -93,7 +93,7 @@ def _quoted(text: str) -> str:
 
 
 def _heading(loaded: Loaded) -> Iterator[str]:
-    own, *ancestors = loaded.lineage.files
+    own, *ancestors = loaded.files
     yield f"# {own}" + "".join(f", which extends {file}" for file in ancestors)
 
 
