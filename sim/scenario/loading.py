@@ -423,7 +423,13 @@ def _changed_by(scenario: Scenario, top: Node, name: str, inputs: Inputs) -> _Ch
     changes = {key: given.content[key] for key in scenario.what_ifs[name].changes}
     changed = laid_over(without(top, (WHAT_IFS,)), replace(given, content=changes))
     asked, mistakes = _check(changed, inputs)
-    foreign = [each for each in mistakes if each.belongs_elsewhere and _may_go(given, each.path)]
+    foreign = [
+        each
+        for each in mistakes
+        # Of the scenario that is changed, or of an inherited what-if.
+        if each.belongs_elsewhere
+        and ((own := given.find(each.path)) is None or own.origin.rank > 0)
+    ]
     left_out = [_in_words(each) for each in foreign]
     if foreign:
         for mistake in foreign:
@@ -488,12 +494,6 @@ def _moved(changed: Node, moves: Mapping[str, _Move]) -> Node:
     nodes = {parameter: move.node for parameter, move in moves.items()}
     origin = changed.origin
     return laid_over(changed, Node({PARAMETERS: Node(nodes, origin)}, origin))
-
-
-def _may_go(given: Node, path: Steps) -> bool:
-    """Whether a value comes from the scenario that is changed, or from an inherited what-if."""
-    own = given.find(path)
-    return own is None or own.origin.rank > 0
 
 
 def _in_words(mistake: Mistake) -> str:
