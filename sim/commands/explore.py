@@ -118,11 +118,7 @@ def _server(application: ASGIApp) -> uvicorn.Server:
     import uvicorn
 
     settings = uvicorn.Config(
-        application,
-        log_level="error",
-        lifespan="on",
-        access_log=False,
-        timeout_graceful_shutdown=1,
+        application, log_level="error", lifespan="on", access_log=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(settings)
     if hasattr(signal, "SIGHUP"):

@@ -278,10 +278,7 @@ def _schema_of(found: Json) -> Json:
     """Return the schema of an entry: its name may be that of its key, and one may extend another."""
     properties = {k: v for k, v in found["properties"].items() if k not in OF_THE_PROGRAM}
     if "parameters" in properties:
-        properties["parameters"] = {
-            "type": "object",
-            "additionalProperties": {"$ref": _ref(Entry)},
-        }
+        properties["parameters"] = {"type": "object", "additionalProperties": {"$ref": _ref(Entry)}}
     return {
         **found,
         "properties": properties,
