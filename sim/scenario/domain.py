@@ -25,7 +25,7 @@ from sim.economics.ledger import State
 from sim.economics.prices import Delivery, Mix, Stay
 from sim.economics.utilities import Decrements, population_norms
 from sim.engine.values import Values
-from sim.scenario.patient_columns import LIGHTEST_KG, OLDEST, YOUNGEST
+from sim.scenario.patient_columns import LIGHTEST_KG, OLDEST, TOO_LIGHT, YOUNGEST
 from sim.scenario.schema import Scenario
 
 Array = np.ndarray[Any, Any]
@@ -244,8 +244,7 @@ def _rules_of_the_population() -> Iterator[Rule]:
     for sex in ("male", "female"):
         yield _order(f"{of}height_{sex}_sd_cm", f"{of}height_{sex}_mean_cm", SPREAD_OF_HEIGHTS)
     yield _at_least(f"{of}age_minimum_years", YOUNGEST, ": the model is of adults")
-    why = ": lighter patients are dosed by body surface, which the model does not do"
-    yield _at_least(f"{of}weight_minimum_kg", LIGHTEST_KG, why)
+    yield _at_least(f"{of}weight_minimum_kg", LIGHTEST_KG, f": {TOO_LIGHT}")
     oldest = f"{of}age_maximum_years"
     yield AtMost({oldest: 1.0}, OLDEST, f"{oldest} must be at most {OLDEST}")
 
