@@ -12,17 +12,23 @@ from typing import Annotated, Final, cast
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo
 
-from sim.analyses.trial.design import OUTCOMES
 from sim.files.schema import Part, broken_rule
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.simulation.question import Question
 
 
 def _known(kind: str, value: str, info: ValidationInfo) -> str:
     question = cast("Question", info.context)
-    known = {"strategy": strategies_of(question), "outcome of a trial": tuple(OUTCOMES)}
-    names = known.get(kind, tuple(question.numbers))
+    names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
     if value not in names:
         raise broken_rule((), f"no such {kind} in this scenario", value, names)
+    return value
+
+
+def _reported(value: str) -> str:
+    if value not in TRIAL_OUTCOMES:
+        problem = "no such outcome of a trial in this scenario"
+        raise broken_rule((), problem, value, tuple(TRIAL_OUTCOMES))
     return value
 
 
@@ -33,7 +39,7 @@ def strategies_of(question: Question) -> tuple[str, ...]:
 
 Strategy = Annotated[str, AfterValidator(partial(_known, "strategy"))]
 Parameter = Annotated[str, AfterValidator(partial(_known, "parameter"))]
-Reported = Annotated[str, AfterValidator(partial(_known, "outcome of a trial"))]
+Reported = Annotated[str, AfterValidator(_reported)]
 Number = float | None
 """A number; null where it cannot be estimated."""
 Size = Annotated[int, Field(ge=1)]

@@ -41,6 +41,7 @@ from sim.clinic.units import DAYS_PER_MONTH, MONTHS_PER_YEAR, PERCENT
 from sim.economics.estimates import Array
 from sim.errors import UserError
 from sim.evidence.observables import log_hazard_ratio
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.scenario.binding import TRIAL
 from sim.simulation.observables import BINS_PER_MONTH
 from sim.simulation.question import Question
@@ -53,16 +54,6 @@ SHARES: Final = {
 }
 """The column of each outcome that is a share of the patients."""
 OS_PERCENT, OS_MEDIAN, OS_HAZARD_RATIO = "os_percent", "os_median", "os_hazard_ratio"
-OUTCOMES: Final = {
-    "response": "response",
-    "complete_remission": "complete remission",
-    "mrd_negative": "MRD negativity",
-    "hct": "allo-HCT in first remission",
-    OS_PERCENT: "alive at the end of follow-up",
-    OS_MEDIAN: "median OS",
-    OS_HAZARD_RATIO: "hazard ratio of OS",
-}
-"""Outcomes that a trial may report, in words."""
 REPORTED: Final = ("response", "hct", OS_PERCENT, OS_MEDIAN, OS_HAZARD_RATIO)
 """Outcomes that are reported by default."""
 FEWEST_PATIENTS: Final = 5
@@ -102,7 +93,7 @@ class Design:
     arms
         Names of strategies, that of the comparator first where it is an arm.
     outcomes
-        Of `OUTCOMES`.
+        Of `TRIAL_OUTCOMES`.
     sizes
         Patients in each arm, rising.
     settings
@@ -206,10 +197,10 @@ def design_of(
     chosen = _known("arm", arms or names, names)
     first = question.scenario.comparator_name
     ordered = [first] * (first in chosen) + [name for name in chosen if name != first]
-    reported = _known("outcome", outcomes or REPORTED, list(OUTCOMES))
+    reported = _known("outcome", outcomes or REPORTED, list(TRIAL_OUTCOMES))
     found = Design(
         arms=tuple(ordered),
-        outcomes=tuple(name for name in OUTCOMES if name in reported),
+        outcomes=tuple(name for name in TRIAL_OUTCOMES if name in reported),
         sizes=sizes,
         settings=tuple(_settings(question, given)),
         discount_rate=question.discount_rates[0],

@@ -31,7 +31,6 @@ from sim.analyses.shared.work import sets_progress, spread
 from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
 from sim.analyses.trial.design import (
     OPTIONS,
-    OUTCOMES,
     SETTINGS,
     Design,
     Setting,
@@ -46,6 +45,7 @@ from sim.catalog.parameter import INTERNAL
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, estimate_json, estimate_of, money, money_text, number_text
 from sim.layout.citations import citations
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.layout.progress import patients_progress, steps_progress
 from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -176,7 +176,7 @@ def print_trial(console: Console, found: Trial) -> None:
     )
     analysis = (
         f"A trial of {', '.join(labels)}, {sizes} patients in each arm, that "
-        f"reports {', '.join(OUTCOMES[name] for name in design.outcomes)}"
+        f"reports {', '.join(TRIAL_OUTCOMES[name] for name in design.outcomes)}"
     )
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis))
     headings = [f"{symbol}{threshold:,.0f} per QALY" for threshold in found.evpi]
