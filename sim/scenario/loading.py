@@ -225,13 +225,7 @@ def _check(top: Node, inputs: Inputs) -> tuple[Scenario | None, list[Mistake]]:
 
 
 def _own_patients(scenario: Scenario, top: Node) -> Iterator[Mistake]:
-    """Read the user's own patients, where there are any.
-
-    Raises
-    ------
-    UserError
-        When the file holds mistakes.
-    """
+    """Read the user's own patients, where there are any; mistakes in the file are a `UserError`."""
     if not isinstance(scenario.patients, PatientsFile):
         return
     path, name = ("patients", "file"), scenario.patients.file
