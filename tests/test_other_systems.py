@@ -139,14 +139,14 @@ def test_scenario_is_found_by_name_from_any_folder_and_a_file_of_that_name_wins(
     monkeypatch.chdir(tmp_path)
     for name in ("tower", "tower.yaml"):
         found = load_scenario(Path(name))
-        assert found.lineage.files == ("tower.yaml", "first_salvage.yaml")
+        assert found.files == ("tower.yaml", "first_salvage.yaml")
         assert found.scenario == load_scenario(SCENARIOS / "tower.yaml").scenario
     (tmp_path / "tower").mkdir()
     assert load_scenario(Path("tower")).file == "tower.yaml"
     text = (SCENARIOS / "first_salvage.yaml").read_text(encoding="utf-8")
     (tmp_path / "tower.yaml").write_text(text, encoding="utf-8")
     mine = load_scenario(Path("tower.yaml"))
-    assert mine.lineage.files == ("tower.yaml",)
+    assert mine.files == ("tower.yaml",)
 
 
 def test_a_wrong_name_suggests_the_nearest(tmp_path, monkeypatch):
