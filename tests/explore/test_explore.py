@@ -14,8 +14,7 @@ from sim import Scenario, run
 from sim.cli import commands
 from sim.errors import UserError
 from sim.explore.answer import Desk, Superseded, fragment
-from sim.explore.controls import controls
-from sim.explore.state import as_scenario, changed, checked_name, in_words, read_state
+from sim.explore.controls import as_scenario, changed, checked_name, controls, in_words, read_state
 from tests.support.explorer import running
 
 VIAL = "cost.blinatumomab.vial"

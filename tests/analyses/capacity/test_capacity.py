@@ -12,14 +12,12 @@ from click.testing import CliRunner
 from sim import CapacityResult, Scenario, UserError, capacity, run
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import (
-    ESTIMATES,
     UNLIMITED,
     capacity_analysis,
     hospital_of,
     replicate,
     replications,
 )
-from sim.analyses.capacity.result import MEANINGS, TABLE
 from sim.cli import commands
 from sim.clinic.events import EventKind
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
@@ -273,11 +271,6 @@ def _over(question, years):
 
 
 # Files
-
-
-def test_every_estimate_has_a_meaning():
-    assert set(MEANINGS) == set(ESTIMATES)
-    assert [each for each in TABLE.names if each in MEANINGS] == list(ESTIMATES)
 
 
 def test_a_single_number_of_beds_has_no_next_one():
