@@ -5,6 +5,7 @@ Windows line endings and names like those of drives.
 """
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,20 @@ def test_core_of_the_suite_passes_without_what_only_this_system_has():
     options = ("-n", "0", "-q", "-p", "no:cacheprovider")
     done = program("-m", "tests.support.another_system", "pytest", *options, *tests)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_processor_without_avx_512_or_fma_gives_the_same_bits():
+    """Three generations: the older ones have no vectors of 512 bits, and no fused multiplication."""
+    if platform.machine() != "x86_64":
+        pytest.skip("the processors are of the x86-64 family")
+    asked = ("-m", "sim", "run", "first_salvage", "--patients", "5000", "--json")
+    here = program(*asked)
+    assert here.returncode == 0, here.stderr[-2000:]
+    for older in ("x86-64-v3", "x86-64-v2"):
+        there = program(*asked, NUMBA_CPU_NAME=older, NUMBA_CPU_FEATURES="")
+        assert there.returncode == 0, there.stderr[-2000:]
+        assert there.stdout == here.stdout, older
 
 
 def test_threads_are_the_processors_where_the_system_names_none_for_this_program(monkeypatch):
