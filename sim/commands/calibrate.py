@@ -75,16 +75,9 @@ def calibrate(
     if install:
         check_installation(plan)
     again = "finished simulations are cached; start again to go on"
+    say, place = partial(click.echo, err=True), protocol.parent
     with told_when_interrupted(again), spread(cluster):
-        fit = fit_protocol(
-            plan,
-            register,
-            protocol.parent,
-            quick=quick,
-            threads=threads,
-            say=partial(click.echo, err=True),
-            bar=bar,
-        )
+        fit = fit_protocol(plan, register, place, quick=quick, threads=threads, say=say, bar=bar)
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
     if install:
