@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +77,13 @@ def calibrate(
     again = "finished simulations are cached; start again to go on"
     with told_when_interrupted(again), spread(cluster):
         fit = fit_protocol(
-            plan, register, protocol.parent, quick=quick, threads=threads, say=_say, bar=bar
+            plan,
+            register,
+            protocol.parent,
+            quick=quick,
+            threads=threads,
+            say=partial(click.echo, err=True),
+            bar=bar,
         )
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
@@ -132,7 +139,3 @@ def _show(fit: Fit, more: list[str]) -> None:
     for text in (MEANS, DISCLAIMER):
         print_paragraph(console, text)
     print_lines(console, more)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

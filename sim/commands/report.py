@@ -156,7 +156,7 @@ def _results(
 
 
 def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
-    from sim.analyses.what_if.result import FILES_OF
+    from sim.analyses.what_if.analysis import FILES_OF
     from sim.layout.schema import read_json
 
     path = results.folder / f"{FILES_OF if kind == 'what-if' else kind}.json"

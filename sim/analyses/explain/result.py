@@ -236,7 +236,7 @@ def _replayed(question: Question, number: int, engine: Engine) -> Replay:
     replayed = replay(question, number)
     if engine == "core":
         # Imported here: the reference engine does not need the compiler.
-        from sim.replay.engine_check import check_core
+        from sim.replay.replay import check_core
 
         replayed = check_core(replayed)
     return replayed
