@@ -108,12 +108,7 @@ def cohorts(
     return tuple(made)
 
 
-def numbers(
-    protocol: Protocol,
-    cohort: Cohort,
-    z: Array,
-    effects: Array,
-) -> dict[str, float]:
+def numbers(protocol: Protocol, cohort: Cohort, z: Array, effects: Array) -> dict[str, float]:
     """Return the parameter values of a point: prior scores `z`, study effects in their order."""
     values = {
         name: prior.value(float(score))

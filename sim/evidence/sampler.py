@@ -379,10 +379,7 @@ def _posterior(protocol: Protocol, studies: Sequence[str], drawn: Mapping[str, A
         return pd.DataFrame({name: columns[name].reshape(-1) for name in chosen})
 
     return Posterior(
-        table(names),
-        table(labels),
-        table([f"spread.{kind}" for kind in kinds]),
-        diagnostics,
+        table(names), table(labels), table([f"spread.{kind}" for kind in kinds]), diagnostics
     )
 
 

@@ -21,7 +21,7 @@ from sim.report.drawing import Drawing, embedded
 from sim.report.economics import CATEGORIES
 from sim.report.results import Results
 from sim.report.words import command, fixed, money, signed
-from sim.simulation.arms import Arm
+from sim.simulation.run import Arm
 
 NAME: Final = "patient"
 TITLE: Final = "The lives of one patient"

@@ -16,12 +16,7 @@ from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable, interval_hazard, interval_of
 from sim.economics.posting import Accounts
 from sim.economics.prices import Delivered
-from sim.engine.model import (
-    Model,
-    Settings,
-    StrategyPlan,
-    build,
-)
+from sim.engine.model import Model, Settings, StrategyPlan, build
 from sim.engine.values import Names, Values
 from sim.errors import UserError
 from sim.scenario.binding import (
@@ -88,6 +83,12 @@ class Question:
     def own_patients(self) -> OwnPatients | None:
         """The patients of the user's file; None where all are drawn from the population."""
         return self.scenario.own_patients
+
+    @property
+    def comparator_place(self) -> int:
+        """The place of the comparator among the strategies."""
+        names = [strategy.name for strategy in self.model.strategies]
+        return names.index(self.scenario.comparator_name)
 
     @property
     def perspective(self) -> Perspective:
@@ -158,11 +159,7 @@ def ask(
     """
     loaded = load_scenario(path)
     return prepare(
-        loaded,
-        loaded.catalogue,
-        patients=patients,
-        seed=seed,
-        overrides=overrides or {},
+        loaded, loaded.catalogue, patients=patients, seed=seed, overrides=overrides or {}
     )
 
 
@@ -175,27 +172,12 @@ def prepare(
     overrides: Mapping[str, float],
 ) -> Question:
     """Bind a loaded scenario to the catalogue; `overrides` come on top of its own."""
-    question = _bound(loaded, catalogue, overrides)
-    return replace(
-        question,
-        patients=patients or question.patients,
-        seed=question.seed if seed is None else seed,
-        used=question.model.used
-        | names_priced(loaded.scenario, question.deliveries, question.numbers, question.values()),
-    )
-
-
-def _bound(
-    loaded: Loaded,
-    catalogue: Catalogue,
-    overrides: Mapping[str, float],
-) -> Question:
     scenario = loaded.scenario
     parameters = _parameters(loaded, catalogue)
     numbers = numbers_of(parameters, overrides)
     names = Names(numbers.keys(), scenario.setting)
     values = Values(numbers, scenario.setting, names)
-    return Question(
+    question = Question(
         loaded=loaded,
         catalogue=catalogue,
         parameters=parameters,
@@ -203,9 +185,11 @@ def _bound(
         life_tables=_life_tables(loaded, catalogue, values),
         names=names,
         used=frozenset(),
-        patients=scenario.number_of_patients,
-        seed=scenario.seed,
+        patients=patients or scenario.number_of_patients,
+        seed=scenario.seed if seed is None else seed,
     )
+    priced = names_priced(scenario, question.deliveries, numbers, question.values())
+    return replace(question, used=question.model.used | priced)
 
 
 def _parameters(loaded: Loaded, catalogue: Catalogue) -> dict[str, Parameter]:
@@ -242,14 +226,14 @@ def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
     """Return the same question with other values of the parameters that `numbers` names."""
     if numbers.keys() <= question.numbers.keys():
         return replace(question, numbers={**question.numbers, **numbers})
-    overrides = {**question.numbers, **numbers}
-    bound = prepare(question.loaded, question.catalogue, overrides=overrides)
-    return replace(
-        bound,
+    bound = prepare(
+        question.loaded,
+        question.catalogue,
         patients=question.patients,
         seed=question.seed,
-        observables=question.observables,
+        overrides={**question.numbers, **numbers},
     )
+    return replace(bound, observables=question.observables)
 
 
 def _life_tables(

@@ -190,9 +190,7 @@ def mistakes(**changes):
         "arms": {"blinatumomab": "blinatumomab", "chemotherapy": "chemotherapy"},
         **changes,
     }
-    protocol = PROTOCOL.model_copy(
-        update={"cohorts": (CohortPlan(**plan),), "weights": {}},
-    )
+    protocol = PROTOCOL.model_copy(update={"cohorts": (CohortPlan(**plan),), "weights": {}})
     return [
         f"{'.'.join(map(str, each.path))}: {each.problem} ({each.value})"
         for each in wrong_names(protocol, REGISTER, CALIBRATION / "cohorts")

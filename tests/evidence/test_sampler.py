@@ -86,10 +86,7 @@ def evidence(name, *targets, missed=0.0, effect=0.0):
     return Evidence(targets[0].study, targets, surface)
 
 
-PAIR = (
-    target(0.8, 0.4, curve="os", survival=0.5),
-    target(1.4, 0.6, curve="os", survival=0.2),
-)
+PAIR = (target(0.8, 0.4, curve="os", survival=0.5), target(1.4, 0.6, curve="os", survival=0.2))
 EVIDENCE = [
     evidence("normal", target(1.2, 0.5)),
     evidence("split", target(1.0, 0.2, 0.9)),

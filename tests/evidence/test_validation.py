@@ -15,14 +15,7 @@ from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import load_protocol
 from sim.evidence.register import Register
 from sim.evidence.targets import Target
-from sim.evidence.validation import (
-    BIAS_COLUMNS,
-    SUMMARY_COLUMNS,
-    bias,
-    natural,
-    summary,
-    validate,
-)
+from sim.evidence.validation import BIAS_COLUMNS, SUMMARY_COLUMNS, bias, natural, summary, validate
 from sim.simulation.observables import Moment, Observable
 from tests.support.places import ROOT
 

@@ -45,7 +45,6 @@ from sim.simulation.comparison import (
 )
 from sim.simulation.comparison import compare as compared
 from sim.simulation.provenance import provenance
-from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -224,10 +223,7 @@ def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
         for name, table in comparison_tables(comparison).items()
     }
     texts["comparison.json"] = comparison_json(comparison)
-    origins = [
-        {"name": side.name, **provenance(Simulation(side.question, (), (), "core"))}
-        for side in comparison.sides
-    ]
+    origins = [{"name": side.name, **provenance(side.question)} for side in comparison.sides]
     texts["provenance.json"] = json.dumps({"scenarios": origins}, indent=INDENT) + "\n"
     texts["citations.txt"] = citations(*(side.question for side in comparison.sides))
     drawn = {name: drawn_comparison(name, comparison) for name in FIGURE_NAMES}

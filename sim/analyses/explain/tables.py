@@ -26,7 +26,6 @@ from sim.replay.replay import Posting, Replay, ReplayedLife
 from sim.replay.search import Found
 from sim.simulation.comparison import account_unit
 from sim.simulation.provenance import fingerprint, provenance
-from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +90,7 @@ def explain_files(
 ) -> dict[str, str | bytes]:
     """Return the files of an explanation by name."""
     question = replayed.question
-    origin = provenance(Simulation(question, (), (), replayed.engine))
+    origin = provenance(question, replayed.engine)
     origin |= {"analysis": "explain", "patient": replayed.patient.number}
     tables = {
         name: table.to_csv(index=False, lineterminator="\n")

@@ -18,9 +18,8 @@ from sim.analyses.shared.ranges import given_values
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category
 from sim.scenario.loading import changed_scenario
-from sim.simulation.baseline import baselines_of
 from sim.simulation.question import Question, with_numbers
-from sim.simulation.run import Trace, run, traces
+from sim.simulation.run import Trace, baselines_of, run, traces
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, CATEGORIES, ROW, Tally
 
 PATIENTS: Final = 2_000

@@ -39,7 +39,7 @@ from sim.engine.model import Model, Plan, Regimen, Rules
 from sim.engine.reference import enrol
 from sim.engine.streams import Streams, uniforms
 from sim.simulation.question import life_expectancy
-from sim.simulation.tally_estimates import survival
+from sim.simulation.summary import survival
 
 SURVIVAL: Final = Group("survival")
 GRID: Final = np.linspace(0.0, 1.0, 202)[1:-1]

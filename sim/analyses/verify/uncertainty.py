@@ -47,8 +47,8 @@ from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import FIXED, PARTS, fitted_draws
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question
+from sim.simulation.summary import outcomes
 from sim.simulation.tally import COST, DISCOUNTED, EFS_LANDMARK_MONTHS, QALY
-from sim.simulation.tally_estimates import outcomes
 
 UNCERTAINTY: Final = Group("uncertainty")
 MOVED: Final = 0.01
@@ -483,7 +483,7 @@ def possible_in_every_draw(subject: Subject) -> Finding:
 @UNCERTAINTY.check(
     "Monte Carlo errors fall with the square root of the number of patients.",
     standard="ISPOR-SMDM 4; NICE TSD 15",
-    advice="Look at the errors in sim.simulation.tally_estimates.",
+    advice="Look at the errors in sim.simulation.summary.",
 )
 def errors_fall(subject: Subject) -> Finding:
     """Compare the errors of a short and of a long run; long tails make the comparison uncertain.
