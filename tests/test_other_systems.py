@@ -14,7 +14,7 @@ import pytest
 
 from sim.engine.compiled import compiler
 from sim.errors import UserError
-from sim.evidence.results import evidence_hash
+from sim.evidence.calibration import evidence_hash
 from sim.evidence.sampler import check_sampler
 from sim.files import shipped
 from sim.files.documents import read_yaml

@@ -15,7 +15,7 @@ from sim.catalog.reading import POSTERIOR as PLACE
 POSTERIOR: Final = Path(__file__).parent / "data" / PLACE
 """Columns are names of parameters, rows are draws from their joint posterior distribution."""
 IDENTIFIED: Final = Path(__file__).parent / "data" / INFORMED
-"""How far the fit informed each parameter, see `sim.evidence.identification`."""
+"""How far the fit informed each parameter, see `sim.evidence.calibration`."""
 STUDY: Final = ".study_"
 """In the name of a parameter that is a study effect."""
 
@@ -52,7 +52,7 @@ def load_identification(path: Path = IDENTIFIED) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `sim.evidence.identification.identification`, indexed by the parameter.
+        The columns of `sim.evidence.calibration.identification`, indexed by the parameter.
     """
     if not path.exists():
         return pd.DataFrame(columns=["scale", "prior_mean", "prior_sd"])

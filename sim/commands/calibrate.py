@@ -46,11 +46,11 @@ def calibrate(
         As for `run`.
     """
     from sim.analyses.shared.work import spread
+    from sim.evidence.calibration import NAMES, check_installation, result_texts
     from sim.evidence.calibration import calibrate as fit_protocol
+    from sim.evidence.calibration import install as install_fit
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
-    from sim.evidence.results import NAMES, check_installation, result_texts
-    from sim.evidence.results import install as install_fit
     from sim.evidence.sampler import check_sampler
     from sim.files.results_folder import check_folder, write_folder
     from sim.files.shipped import PROTOCOLS, find_file

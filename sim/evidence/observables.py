@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from typing import Final
 
@@ -173,7 +173,8 @@ def _ratio(endpoint: Endpoint) -> Observed | None:
     others = endpoint.against_among or _all_others(endpoint.among)
     if word == HCT_HAZARD_RATIO:
         death = Clock(Moment.START, (Moment.DEATH,))
-        before = _timed(endpoint, Clock(*_fields(death), (Moment.TRANSPLANT,)), endpoint.among)
+        alive = replace(death, endings=(Moment.TRANSPLANT,))
+        before = _timed(endpoint, alive, endpoint.among)
         after = _timed(endpoint, death, (*endpoint.among, "hct_ever"))
         return Observed(Measure.HCT_HAZARD_RATIO, (after, before), FOLLOW_UP_MONTHS)
     if word == ODDS_RATIO:
@@ -184,10 +185,6 @@ def _ratio(endpoint: Endpoint) -> Observed | None:
         return None
     pair = tuple(_timed(endpoint, curve, among) for among in (endpoint.among, others))
     return Observed(Measure.HAZARD_RATIO, pair, FOLLOW_UP_MONTHS)
-
-
-def _fields(clock: Clock) -> tuple[Moment, tuple[Moment, ...]]:
-    return clock.origin, clock.events
 
 
 def _all_others(among: Sequence[str]) -> tuple[str, ...]:
@@ -262,9 +259,6 @@ def counted(tally: Tally, weights: Mapping[int, float], place: int) -> Counted:
         )
         for s, weight in weights.items()
     ]
-    first = parts[0]
-    if len(parts) == 1:
-        return first
     return Counted(
         added(part.patients for part in parts),
         added(part.hits for part in parts),

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sim.clinic.units import PERCENT
 from sim.files.schema import Part, broken_rule
 
 Kind = Literal["percent", "months", "ratio", "difference", "amount"]
@@ -157,7 +158,6 @@ def kind_of(endpoint: str) -> Kind:
     return "percent"
 
 
-PERCENT: Final = 100.0
 CONTINUITY: Final = 0.5
 """Patients added to both outcomes when one of them is empty (Haldane 1955, Anscombe 1956)."""
 

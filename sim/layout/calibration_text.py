@@ -8,8 +8,7 @@ import numpy as np
 from rich.console import Console
 
 from sim.clinic.units import PERCENT
-from sim.evidence.calibration import Fit
-from sim.evidence.results import ENDS, prior_interval
+from sim.evidence.calibration import ENDS, Fit
 from sim.evidence.sampler import worst
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import DISCLAIMER, print_lines, print_paragraph
@@ -49,7 +48,7 @@ def _parameters(fit: Fit) -> Table:
             Row(
                 name,
                 [
-                    *_middle_and_ends(prior_interval(prior)),
+                    *_middle_and_ends(prior.interval),
                     *_middle_and_ends(np.percentile(draws[name], ENDS).tolist()),
                     Cell(f"{PERCENT * left[name]:.0f} %"),
                 ],

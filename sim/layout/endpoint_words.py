@@ -11,7 +11,7 @@ import pandas as pd
 from sim.evidence.study import Endpoint, Study
 
 if TYPE_CHECKING:
-    from sim.evidence.targets import Target
+    from sim.evidence.cohorts import Target
     from sim.evidence.validation import Validation
 
 WORDS: Final = {

@@ -15,7 +15,7 @@ from sim.catalog.parameter import CALIBRATED, PRIOR, PRIOR_FROM
 from sim.catalog.posterior import POSTERIOR, load_identification, load_posterior
 from sim.clinic.units import PERCENT
 from sim.errors import UserError
-from sim.evidence.results import DIAGNOSTICS, evidence_hash, read_fit, read_provenance
+from sim.evidence.calibration import DIAGNOSTICS, evidence_hash, read_fit, read_provenance
 from sim.evidence.sampler import worst
 from sim.evidence.validation import RESULTS, usual_protocol
 
