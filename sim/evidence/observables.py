@@ -27,7 +27,7 @@ import numpy as np
 
 from sim.clinic.units import added
 from sim.economics.estimates import Array
-from sim.evidence.study import Endpoint
+from sim.evidence.study import SHARES, Endpoint
 from sim.simulation.observables import BINS_PER_MONTH, BITS, Moment, Observable
 from sim.simulation.tally import Tally
 
@@ -43,34 +43,6 @@ FOLLOW_UP_MONTHS: Final = 24.0
 EARLY_MONTHS: Final = 100.0 / 30.4375
 
 NOT: Final = "not_"
-SHARES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
-    "response": ((), "response"),
-    "complete_remission": ((), "complete_remission"),
-    "mrd_negative_of_all": ((), "mrd_negative"),
-    "mrd_negative_of_responders": (("response",), "mrd_negative"),
-    "mrd_response": (("mrd_only",), "mrd_negative"),
-    "hct_ever": ((), "hct_ever"),
-    "hct_in_remission": ((), "hct_in_remission"),
-    "hct_of_responders": (("response",), "hct_in_remission"),
-    "response_in_first_cycle": (("response",), "response_in_first_cycle"),
-    "third_cycle": ((), "third_cycle"),
-    "sixth_cycle": ((), "sixth_cycle"),
-    "crs_any": ((), "crs_any"),
-    "crs_severe": ((), "severe_crs"),
-    "neurotoxicity_any": ((), "neurotoxicity_any"),
-    "neurotoxicity_severe": ((), "severe_neurotoxicity"),
-    "hepatotoxicity_severe": ((), "severe_hepatotoxicity"),
-    "infection_severe": ((), "severe_infection"),
-    "febrile_neutropenia_severe": ((), "severe_febrile_neutropenia"),
-    "discontinued_for_toxicity": ((), "stopped_for_toxicity"),
-    "interrupted_for_toxicity": ((), "interrupted"),
-    "vod": ((), "vod"),
-    "acute_gvhd": ((), "acute_gvhd"),
-    "chronic_gvhd": ((), "chronic_gvhd"),
-    "cd19_negative": (("failed",), "cd19_lost"),
-    "next_line_percent": ((), "next_line"),
-}
-"""What the patients have in common, and what is counted."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,8 @@
 """The register of published evidence, read from ``calibration/evidence``.
 
 One file per study, named as the study, and ``sources.yaml`` for sources that the catalogue does not
-cite.
-
-Published results of the patients that a scenario simulates, to be shown with its curves.
-
-A cohort of the calibration matches a scenario when population, setting and values of the
+cite. `published` finds the results of the patients that a scenario simulates, to be shown with its
+curves: a cohort of the calibration matches a scenario when population, setting and values of the
 population's parameters are the same; an arm of it matches a strategy of the same regimens.
 """
 

@@ -3,8 +3,6 @@
 A prediction goes through the posterior: parameters of a draw, the study's own effects where it
 was fitted and those of a study to come where it was not, a simulated cohort, and on top the error
 of a sample of the published size.
-
-The installed posterior compared with the register, for ``validate``.
 """
 
 from __future__ import annotations

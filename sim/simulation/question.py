@@ -64,7 +64,6 @@ class Question:
     """
 
     loaded: Loaded
-    catalogue: Catalogue
     parameters: Mapping[str, Parameter]
     numbers: Mapping[str, float]
     life_tables: tuple[LifeTable, LifeTable]
@@ -78,6 +77,11 @@ class Question:
     def scenario(self) -> Scenario:
         """The validated scenario."""
         return self.loaded.scenario
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of the program, with that of the scenario on top."""
+        return self.loaded.catalogue
 
     @property
     def own_patients(self) -> OwnPatients | None:
@@ -157,32 +161,27 @@ def ask(
     UserError
         When the scenario or a file that it names is wrong.
     """
-    loaded = load_scenario(path)
-    return prepare(
-        loaded, loaded.catalogue, patients=patients, seed=seed, overrides=overrides or {}
-    )
+    return prepare(load_scenario(path), patients=patients, seed=seed, overrides=overrides)
 
 
 def prepare(
     loaded: Loaded,
-    catalogue: Catalogue,
     *,
     patients: int | None = None,
     seed: int | None = None,
-    overrides: Mapping[str, float],
+    overrides: Mapping[str, float] | None = None,
 ) -> Question:
-    """Bind a loaded scenario to the catalogue; `overrides` come on top of its own."""
+    """Bind a loaded scenario to its catalogue; `overrides` come on top of its own values."""
     scenario = loaded.scenario
-    parameters = _parameters(loaded, catalogue)
-    numbers = numbers_of(parameters, overrides)
+    parameters = _parameters(loaded)
+    numbers = numbers_of(parameters, overrides or {})
     names = Names(numbers.keys(), scenario.setting)
     values = Values(numbers, scenario.setting, names)
     question = Question(
         loaded=loaded,
-        catalogue=catalogue,
         parameters=parameters,
         numbers=numbers,
-        life_tables=_life_tables(loaded, catalogue, values),
+        life_tables=_life_tables(loaded, values),
         names=names,
         used=frozenset(),
         patients=patients or scenario.number_of_patients,
@@ -192,10 +191,10 @@ def prepare(
     return replace(question, used=question.model.used | priced)
 
 
-def _parameters(loaded: Loaded, catalogue: Catalogue) -> dict[str, Parameter]:
+def _parameters(loaded: Loaded) -> dict[str, Parameter]:
     """Return the catalogue's entries, and the scenario's own values in place of theirs."""
     asked = loaded.scenario
-    parameters = catalogue.select(asked.population, asked.regimens, asked.perspective)
+    parameters = loaded.catalogue.select(asked.population, asked.regimens, asked.perspective)
     for name, own in asked.parameters.items():
         if name in parameters:
             parameters[name] = parameters[name].set_to(own, *loaded.place("parameters", name))
@@ -226,27 +225,22 @@ def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
     """Return the same question with other values of the parameters that `numbers` names."""
     if numbers.keys() <= question.numbers.keys():
         return replace(question, numbers={**question.numbers, **numbers})
+    overrides = {**question.numbers, **numbers}
     bound = prepare(
-        question.loaded,
-        question.catalogue,
-        patients=question.patients,
-        seed=question.seed,
-        overrides={**question.numbers, **numbers},
+        question.loaded, patients=question.patients, seed=question.seed, overrides=overrides
     )
     return replace(bound, observables=question.observables)
 
 
-def _life_tables(
-    loaded: Loaded, catalogue: Catalogue, values: Values
-) -> tuple[LifeTable, LifeTable]:
+def _life_tables(loaded: Loaded, values: Values) -> tuple[LifeTable, LifeTable]:
     own, theirs = loaded.life_table_file, loaded.scenario.own_patients
     has_ages = theirs is not None and theirs.gives("age_years")
     youngest = YOUNGEST_ADULT_YEARS if has_ages else values["population.age_minimum_years"]
     if own is not None:
         return read_life_table(own, youngest)
-    perspective = catalogue.perspectives[loaded.scenario.perspective]
+    perspective = loaded.catalogue.perspectives[loaded.scenario.perspective]
     name = loaded.scenario.life_table or perspective.life_table
-    return catalogue_life_tables(catalogue, name, youngest)
+    return catalogue_life_tables(loaded.catalogue, name, youngest)
 
 
 SERIES_ABOVE: Final = 50.0

@@ -144,14 +144,18 @@ def estimates(simulation: Simulation) -> tuple[tuple[ArmSummary, ...], tuple[Com
     names = [strategy.name for strategy in question.scenario.strategies]
     if simulation.arms:
         found = [dict(_outcomes(arm, horizon)) for arm in simulation.arms]
-        comparisons = _compare_arms(simulation)
+        paired = _paired_arms(simulation)
     else:
         counted = outcomes(simulation.tally, horizon)
         found = [{name: each.at(s) for name, each in counted.items()} for s in range(len(names))]
-        comparisons = _compare_counts(simulation, names)
+        paired = _paired_counts(simulation.tally, names)
     arms = tuple(
         ArmSummary(name, labels[name], outcomes)
         for name, outcomes in zip(names, found, strict=True)
+    )
+    comparisons = tuple(
+        Comparison(gain, categories, {each: gain.nmb(each) for each in question.thresholds})
+        for gain, categories in paired
     )
     return arms, comparisons
 
@@ -209,46 +213,36 @@ def _months(days: Estimate) -> Estimate:
     return Estimate(days.mean / DAYS_PER_MONTH, days.se / DAYS_PER_MONTH)
 
 
-def _compare_arms(simulation: Simulation) -> tuple[Comparison, ...]:
-    question = simulation.question
-    comparator = simulation.arm(question.scenario.comparator_name)
-    comparisons = []
+Paired = tuple[Increment, dict[str, Estimate]]
+"""A strategy's increment over the comparator, and the difference of each cost category."""
+
+
+def _paired_arms(simulation: Simulation) -> Iterator[Paired]:
+    comparator = simulation.arm(simulation.question.scenario.comparator_name)
     for arm in simulation.arms:
-        if arm is comparator:
-            continue
-        gain = increment(arm.totals, comparator.totals)
-        categories = {
-            category.label: paired_difference(arm.category(category), comparator.category(category))
-            for category in COST_CATEGORIES
-        }
-        comparisons.append(_comparison(gain, categories, question.thresholds))
-    return tuple(comparisons)
+        if arm is not comparator:
+            yield (
+                increment(arm.totals, comparator.totals),
+                {
+                    each.label: paired_difference(arm.category(each), comparator.category(each))
+                    for each in COST_CATEGORIES
+                },
+            )
 
 
-def _compare_counts(simulation: Simulation, names: list[str]) -> tuple[Comparison, ...]:
-    comparator, found = simulation.tally.comparator, differences(simulation.tally)
-    comparisons = []
+def _paired_counts(tally: Tally, names: list[str]) -> Iterator[Paired]:
+    found = differences(tally)
     for s, name in enumerate(names):
-        if s == comparator:
-            continue
-        gain = Increment(
-            strategy=name,
-            comparator=names[comparator],
-            cost=found.cost.at(s),
-            qalys=found.qalys.at(s),
-            life_years=found.life_years.at(s),
-            covariance=float(found.covariance[s]),
-        )
-        categories = {label: each.at(s) for label, each in found.cost_categories.items()}
-        comparisons.append(_comparison(gain, categories, simulation.question.thresholds))
-    return tuple(comparisons)
-
-
-def _comparison(
-    gain: Increment, categories: Mapping[str, Estimate], thresholds: tuple[float, ...]
-) -> Comparison:
-    nmb = {threshold: gain.nmb(threshold) for threshold in thresholds}
-    return Comparison(increment=gain, cost_categories=categories, nmb=nmb)
+        if s != tally.comparator:
+            gain = Increment(
+                strategy=name,
+                comparator=names[tally.comparator],
+                cost=found.cost.at(s),
+                qalys=found.qalys.at(s),
+                life_years=found.life_years.at(s),
+                covariance=float(found.covariance[s]),
+            )
+            yield gain, {label: each.at(s) for label, each in found.cost_categories.items()}
 
 
 def _inputs(simulation: Simulation) -> dict[str, int]:

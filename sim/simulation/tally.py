@@ -153,12 +153,6 @@ def add(mine: Sums | Counts, theirs: Sums | Counts) -> None:
         total += part
 
 
-def clear(tally: Sums | Counts) -> None:
-    """Set everything to zero."""
-    for array in tally:
-        array.fill(0)
-
-
 def of_set(tally: Tallied, k: int) -> Tallied:
     """Return the part of one parameter set."""
     return type(tally)(*(array[k] for array in tally))
