@@ -25,7 +25,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.clinic.units import added
+from sim.clinic.units import DAYS_PER_MONTH, added
 from sim.economics.estimates import Array
 from sim.evidence.study import SHARES, Endpoint
 from sim.simulation.observables import BINS_PER_MONTH, BITS, Moment, Observable
@@ -40,7 +40,7 @@ STEPS: Final = 50
 CONVERGED: Final = 1e-10
 FOLLOW_UP_MONTHS: Final = 24.0
 """Of a hazard ratio, and of an incidence without a time of its own."""
-EARLY_MONTHS: Final = 100.0 / 30.4375
+EARLY_MONTHS: Final = 100.0 / DAYS_PER_MONTH
 
 NOT: Final = "not_"
 

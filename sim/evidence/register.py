@@ -245,9 +245,27 @@ def _endpoints(
         chosen = plan.endpoints is None or name in plan.endpoints
         if not chosen or endpoint.subset is not None or endpoint.time_origin not in ORIGINS[curve]:
             continue
+        low, high = endpoint.interval or (None, None)
+        arm = study.arms[endpoint.arm]
         treated = next(s for s in cohort.strategies if s.name == plan.arms[endpoint.arm])
         for strategy in _alike(treated, asked.strategies):
-            yield _published(strategy, curve, endpoint, plan.study, register)
+            yield Published(
+                strategy=strategy,
+                curve=curve,
+                endpoint=endpoint.endpoint,
+                study=study.study,
+                arm=arm.label,
+                months=endpoint.at_months,
+                value=endpoint.best,
+                low=low,
+                high=high,
+                level=endpoint.level,
+                n=endpoint.n or arm.n,
+                role=endpoint.role,
+                definition=endpoint.definition,
+                source=register.sources[endpoint.source].citation,
+                place=endpoint.place,
+            )
 
 
 def _alike(treated: Strategy, strategies: Sequence[Strategy]) -> Iterator[str]:
@@ -257,27 +275,3 @@ def _alike(treated: Strategy, strategies: Sequence[Strategy]) -> Iterator[str]:
             for key in ("sequence", "then", "maintenance")
         ):
             yield strategy.name
-
-
-def _published(
-    strategy: str, curve: str, endpoint: Endpoint, study: str, register: Register
-) -> Published:
-    low, high = endpoint.interval or (None, None)
-    arm = register[study].arms[endpoint.arm]
-    return Published(
-        strategy=strategy,
-        curve=curve,
-        endpoint=endpoint.endpoint,
-        study=register[study].study,
-        arm=arm.label,
-        months=endpoint.at_months,
-        value=endpoint.best,
-        low=low,
-        high=high,
-        level=endpoint.level,
-        n=endpoint.n or arm.n,
-        role=endpoint.role,
-        definition=endpoint.definition,
-        source=register.sources[endpoint.source].citation,
-        place=endpoint.place,
-    )
