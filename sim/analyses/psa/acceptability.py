@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -106,11 +107,26 @@ def ceac(costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike) 
     ValueError
         Where the shapes do not fit, there are no draws, or a number is not finite.
     """
-    curves = []
-    for benefits in net_benefits(costs, qalys, thresholds):
-        best = benefits == benefits.max(axis=1, keepdims=True)
-        curves.append((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
+    curves = [_shares(benefits.T) for benefits in net_benefits(costs, qalys, thresholds)]
     return np.array(curves).reshape(len(curves), np.shape(costs)[1])
+
+
+def _shares(benefits: Sequence[Array] | Array) -> Array:
+    """Return the share of draws in which each strategy is the best; shape (strategies, draws)."""
+    most = _most(benefits)
+    best = [each == most for each in benefits]
+    counts = np.array([np.count_nonzero(each) for each in best])
+    if counts.sum() != len(most):
+        # Equals share their draws.
+        together = np.column_stack(best)
+        return np.asarray((together / together.sum(axis=1, keepdims=True)).mean(axis=0))
+    return counts / len(most)
+
+
+def _most(benefits: Sequence[Array] | Array) -> Array:
+    """Return the most benefit of each draw; shape (strategies, draws)."""
+    # Strategies are few: an axis of two or three is slow to reduce.
+    return reduce(np.maximum, benefits)
 
 
 def share_errors(shares: npt.ArrayLike, draws: int) -> Array:
@@ -134,15 +150,21 @@ def ceaf(
     Parameters and errors are those of `ceac`.
     """
     cost, effect, grid = _checked(costs, qalys, thresholds)
-    switches = switching_thresholds(_means(cost), _means(effect))
-    reached = np.searchsorted([switch.threshold for switch in switches], grid, side="left")
-    first = switches[0].before if switches else _cheapest(_means(cost), _means(effect))
-    path = np.array([first, *(switch.after for switch in switches)], dtype=np.int64)
-    strategy = path[reached]
+    strategy, switches = _optimal(cost, effect, grid)
     probability = ceac(cost, effect, grid)[np.arange(len(grid)), strategy]
     return AcceptabilityFrontier(
         strategy, probability, share_errors(probability, len(cost)), switches
     )
+
+
+def _optimal(cost: Array, effect: Array, grid: Array) -> tuple[Places, tuple[Switch, ...]]:
+    """Return the strategy of the most expected net benefit at each threshold, and its switches."""
+    means = _means(cost), _means(effect)
+    switches = switching_thresholds(*means)
+    reached = np.searchsorted([switch.threshold for switch in switches], grid, side="left")
+    first = switches[0].before if switches else _full_analysis(*means)[0][0]
+    path = np.array([first, *(switch.after for switch in switches)], dtype=np.int64)
+    return path[reached], switches
 
 
 def switching_thresholds(
@@ -175,12 +197,21 @@ def expected_loss(
     """
     means, errors = [], []
     for benefits in net_benefits(costs, qalys, thresholds):
-        losses = benefits.max(axis=1, keepdims=True) - benefits
-        draws = len(losses)
+        losses = _losses(benefits)
         means.append(_means(losses))
-        spread = np.std(losses, axis=0, ddof=1) if draws > 1 else np.full(losses.shape[1], math.nan)
-        errors.append(spread / math.sqrt(draws))
+        errors.append(_errors_of_means(losses))
     return Estimates(np.array(means), np.array(errors))
+
+
+def _losses(benefits: Array) -> Array:
+    return _most(benefits.T)[:, np.newaxis] - benefits
+
+
+def _errors_of_means(values: Array) -> Array:
+    draws, width = values.shape
+    if draws == 1:
+        return np.full(width, math.nan)
+    return np.asarray(np.std(values, axis=0, ddof=1) / math.sqrt(draws))
 
 
 def net_benefits(
@@ -208,10 +239,6 @@ def _full_analysis(costs: Array, qalys: Array) -> list[tuple[int, float | None]]
         if row.status == "frontier":
             once.setdefault((row.cost, row.effect), (int(row.name), row.icer))
     return list(once.values())
-
-
-def _cheapest(costs: Array, qalys: Array) -> int:
-    return _full_analysis(costs, qalys)[0][0]
 
 
 def _means(values: Array) -> Array:
@@ -245,12 +272,10 @@ def quiet(benefits: Array, noise: Array) -> Array:
 
 def best_shares(benefits: Array) -> Array:
     """Return the share of draws in which each strategy has the most benefit."""
-    # With equal QALYs the benefit is the saving in cost, at any threshold.
-    shares: Array = ceac(-benefits, np.zeros_like(benefits), [0.0])[0]
-    return shares
+    return _shares(benefits.T)
 
 
-def quiet_shares(benefits: Array, noise: Array) -> Estimates:
+def quiet_shares(benefits: Array, noise: Array, silent: Array | None = None) -> Estimates:
     """Return the share of draws in which each strategy is best without noise, and its error.
 
     Each strategy's benefits are pulled towards their mean (`sim.analyses.psa.noise`) and draws are
@@ -263,10 +288,13 @@ def quiet_shares(benefits: Array, noise: Array) -> Estimates:
     ----------
     benefits, noise
         Net monetary benefits and their Monte Carlo variances; shape (draws, strategies).
+    silent
+        The benefits without noise, where they are known.
 
     Both arrays have the shape (strategies,); of a single draw there is no error (``nan``).
     """
-    shares, draws = best_shares(quiet(benefits, noise)), len(benefits)
+    shares = best_shares(quiet(benefits, noise) if silent is None else silent)
+    draws = len(benefits)
     groups = min(GROUPS, draws)
     if draws == 1:
         return Estimates(shares, np.full_like(shares, math.nan))
@@ -333,15 +361,22 @@ def _shares_without_each(
         between = np.maximum(observed - within / left, 0.0)
         share = np.divide(between, observed, out=np.zeros(groups), where=observed > 0.0)
         kept[s] = np.where((within > 0.0) & (left > 1), np.sqrt(share), 1.0)
-    shares = np.empty((groups, len(benefits)))
+    rows = np.ascontiguousarray(benefits)
+    shares = np.empty((groups, len(rows)))
     for g in range(groups):
-        middle, factor = means[:, g, np.newaxis], kept[:, g, np.newaxis]
-        moved = np.where(factor < 1.0, middle + factor * (benefits - middle), benefits)
-        best = moved == moved.max(axis=0)
-        equals = best.sum(axis=0)
-        # Rarely are two the best: then they share the draw.
-        weights = best if equals.max() == 1 else best / equals
-        shares[g] = (weights.sum(axis=1) - weights[:, g::groups].sum(axis=1)) / left[g]
+        moved = [
+            middle + factor * (row - middle) if factor < 1.0 else row
+            for row, middle, factor in zip(rows, means[:, g], kept[:, g], strict=True)
+        ]
+        most = _most(moved)
+        best = [each == most for each in moved]
+        counts = [(np.count_nonzero(each), np.count_nonzero(each[g::groups])) for each in best]
+        if sum(every for every, _ in counts) == len(most):
+            shares[g] = [(every - inside) / left[g] for every, inside in counts]
+        else:
+            # Equals share their draws.
+            weights = np.array(best) / np.sum(best, axis=0)
+            shares[g] = (weights.sum(axis=1) - weights[:, g::groups].sum(axis=1)) / left[g]
     return shares
 
 
@@ -388,18 +423,19 @@ def acceptability_curves(psa: Psa) -> pd.DataFrame:
     """Return the table `CURVES`."""
     grid = threshold_grid(psa, psa.question.thresholds)
     costs, qalys = psa.values("cost"), psa.values("qalys")
-    shares, frontier = ceac(costs, qalys, grid), ceaf(costs, qalys, grid)
+    shares, (optimal, _) = ceac(costs, qalys, grid), _optimal(costs, qalys, grid)
     errors = share_errors(shares, psa.draws)
-    loss_errors = expected_loss(costs, qalys, grid).se
     currency = psa.question.perspective.currency
     rows = []
     for k, threshold in enumerate(grid.tolist()):
-        benefits = quiet_benefits(psa, threshold)
-        silent, silent_se = quiet_shares(psa.inmb(threshold), psa.inmb_noise(threshold))
-        losses = benefits.max(axis=1).mean() - benefits.mean(axis=0)
+        noisy, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
+        benefits = quiet(noisy, noise)
+        silent, silent_se = quiet_shares(noisy, noise, benefits)
+        losses = _most(benefits.T).mean() - benefits.mean(axis=0)
+        loss_errors = _errors_of_means(_losses(threshold * qalys - costs))
         rows += [
             (name, threshold, shares[k, s], errors[k, s], silent[s], silent_se[s])
-            + (bool(frontier.strategy[k] == s), losses[s], loss_errors[k, s], currency)
+            + (bool(optimal[k] == s), losses[s], loss_errors[s], currency)
             for s, name in enumerate(psa.strategies)
         ]
     table = CURVES.table(rows)

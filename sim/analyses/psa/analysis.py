@@ -38,15 +38,15 @@ from sim.analyses.psa.draws_run import (
 )
 from sim.analyses.psa.noise import Split, split
 from sim.analyses.psa.variance import variance_by_status
-from sim.analyses.shared.results import (
+from sim.analyses.shared.store import (
     MANIFEST,
+    Chunks,
     content_key,
     manifest,
     manifest_text,
     read_results,
     result_files,
 )
-from sim.analyses.shared.store import Chunks
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
@@ -218,9 +218,9 @@ def _choice(psa: Psa, threshold: float) -> Choice:
     costs, qalys = psa.values("cost"), psa.values("qalys")
     probability = ceac(costs, qalys, [threshold])[0]
     benefit, noise = psa.inmb(threshold), psa.inmb_noise(threshold)
-    silent, silent_se = quiet_shares(benefit, noise)
-    # With equal QALYs the benefit is the saving in cost, at any threshold.
     benefits = quiet(benefit, noise)
+    silent, silent_se = quiet_shares(benefit, noise, benefits)
+    # With equal QALYs the benefit is the saving in cost, at any threshold.
     saved = (-benefits, np.zeros_like(benefits), [0.0])
     return Choice(
         threshold=threshold,

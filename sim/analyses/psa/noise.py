@@ -271,17 +271,18 @@ def split(values: Array, noise: Array) -> Split:
     """
     if len(values) <= 1 or not np.isfinite(values).all():
         return UNKNOWN
-    mean, within = _mean(values), _mean(noise)
-    constant = is_constant(values)
-    observed = 0.0 if constant else _variance(values, mean)
-    between = max(observed - within, 0.0)
-    quiet = without_noise(values, noise)
+    found = _moments(values, _mean(noise))
+    mean, within = found.mean, found.within
+    quiet = _pulled(values, found)
+    if is_constant(values):
+        found = found._replace(observed=0.0)
+    observed = found.observed
     known = math.isfinite(within)
-    ends = interval(values, noise, quiet, Moments(mean, observed, within)) if known else NO_ENDS
+    ends = interval(values, noise, quiet, found) if known else NO_ENDS
     return Split(
         mean=mean,
         se=math.sqrt(observed / len(values)),
-        between_sd=math.sqrt(between) if known else math.nan,
+        between_sd=math.sqrt(max(observed - within, 0.0)) if known else math.nan,
         noise_sd=math.sqrt(within),
         noise_share=min(within / observed, 1.0) if observed > 0.0 and known else math.nan,
         **ends._asdict(),
@@ -294,19 +295,24 @@ def without_noise(values: Array, noise: Array) -> Array:
     Shape and unit are those of `values`. Draws that vary less than their noise become their
     mean; draws without noise stay as they are.
     """
-    within = _mean(noise)
-    if len(values) <= 1 or not within > 0.0:
+    within = _mean(noise) if noise.any() else 0.0
+    return _pulled(values, _moments(values, within)) if len(values) > 1 and within > 0.0 else values
+
+
+def _pulled(values: Array, moments: Moments) -> Array:
+    mean, observed, within = moments
+    if not within > 0.0:
         return values
-    mean = _mean(values)
-    observed = _variance(values, mean)
     kept = math.sqrt(max(observed - within, 0.0) / observed) if observed > 0.0 else 0.0
     return np.asarray(mean + kept * (values - mean), dtype=np.float64)
 
 
-def _variance(values: Array, mean: float) -> float:
-    return _mean((values - mean) ** 2) * len(values) / (len(values) - 1)
+def _moments(values: Array, within: float) -> Moments:
+    """Return exact means, which do not depend on how the draws were divided."""
+    mean = _mean(values)
+    count = len(values)
+    return Moments(mean, _mean((values - mean) ** 2) * count / (count - 1), within)
 
 
 def _mean(values: Array) -> float:
-    """Return the mean of an exact sum, which does not depend on how the draws were divided."""
     return math.fsum(values.tolist()) / len(values)
