@@ -16,15 +16,13 @@ from typing import Final, NamedTuple
 from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.evidence.protocol import CohortPlan, Protocol, load_protocol
-from sim.evidence.study import Arm, Endpoint, Study, Text
+from sim.evidence.study import Study, Text
 from sim.files.documents import Document, exists, read_yaml
 from sim.files.schema import Mistake, Part, first_of, validated
 from sim.files.shipped import shipped_folder
 from sim.scenario.loading import load_scenario
 from sim.scenario.schema import Scenario, Strategy
 from sim.simulation.question import Question
-
-__all__ = ["Arm", "Endpoint", "Register", "Source", "Study", "find_folder", "load_register"]
 
 FOLDER: Final = Path("calibration") / "evidence"
 SOURCES: Final = "sources.yaml"

@@ -11,7 +11,6 @@ from sim.clinic.units import DAYS_PER_MONTH
 from sim.evidence.cohorts import Cohort, effect_values, numbers, targets
 from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import CohortPlan, Heterogeneity, load_protocol, wrong_names
-from sim.evidence.register import load_register
 from sim.simulation.observables import (
     BITS,
     OBSERVED_BINS,
@@ -21,10 +20,10 @@ from sim.simulation.observables import (
     observed_bin,
 )
 from tests.support.places import ROOT
+from tests.support.read_once import REGISTER
 from tests.support.toy_fit import toy_target
 
 CALIBRATION = ROOT / "calibration"
-REGISTER = load_register(CALIBRATION / "evidence")
 PROTOCOL = load_protocol(CALIBRATION / "adult_rr.yaml", REGISTER)
 RESPONSE = Observable(0, 0, BITS["response"], Moment.START, 0, 0)
 SURVIVAL = Observable(0, 0, 0, Moment.START, 1 << Moment.DEATH, 0)

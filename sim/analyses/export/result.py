@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from sim.simulation.question import Question
+
 
 To = Literal["savi", "bcea", "dampack", "voi", "hesim", "excel", "r", "word"]
 ANALYSIS: Final = "export"
@@ -216,16 +218,9 @@ def export(
     work = Work(threads, cached=cached, bar=patients_progress)
     folder = None if from_ is None else Path(from_)
     if folder is None:
-        size = chosen_size(chosen.question, work, draws=draws, patients=patients)
-        sized = replace(chosen.question, patients=size.patients)
-        found = answer(results(sized, size.draws, work), size.planned)
-    elif (draws, patients, seed) != (None, None, None):
-        raise UserError(
-            "reads results that are there; --draws, --patients and --seed are for a new analysis",
-            key=FROM,
-            value=str(from_),
-        )
+        found = _new(chosen.question, work, draws, patients)
     else:
+        _refuse_options_of_a_new_analysis(folder, draws, patients, seed)
         found = _stored(chosen, folder, work)
     tables = draw_tables(found)
     document = partial(office_file, to, chosen, tables, folder, work) if to in OFFICE else None
@@ -245,6 +240,20 @@ def check_package(to: str) -> None:
     if find_spec(module) is None:
         problem = f"needs {package}: python -m pip install 'blinsim[office]'"
         raise UserError(problem, key="--to", value=to)
+
+
+def _refuse_options_of_a_new_analysis(folder: Path, *options: int | str | None) -> None:
+    if any(option is not None for option in options):
+        problem = (
+            "reads results that are there; --draws, --patients and --seed are for a new analysis"
+        )
+        raise UserError(problem, key=FROM, value=str(folder))
+
+
+def _new(question: Question, work: Work, draws: Draws, patients: PatientsPerDraw) -> Answer:
+    size = chosen_size(question, work, draws=draws, patients=patients)
+    sized = replace(question, patients=size.patients)
+    return answer(results(sized, size.draws, work), size.planned)
 
 
 def _stored(scenario: Scenario, folder: Path, work: Work) -> Answer:
