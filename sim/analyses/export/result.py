@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from sim.simulation.question import Question
-
 
 To = Literal["savi", "bcea", "dampack", "voi", "hesim", "excel", "r", "word"]
 ANALYSIS: Final = "export"
@@ -218,10 +216,9 @@ def export(
     work = Work(threads, cached=cached, bar=patients_progress)
     folder = None if from_ is None else Path(from_)
     if folder is None:
-        found = _new(chosen.question, work, draws, patients)
+        found = _new(chosen, work, draws, patients)
     else:
-        _refuse_options_of_a_new_analysis(folder, draws, patients, seed)
-        found = _stored(chosen, folder, work)
+        found = _stored(chosen, folder, work, (draws, patients, seed))
     tables = draw_tables(found)
     document = partial(office_file, to, chosen, tables, folder, work) if to in OFFICE else None
     exported = ExportResult(chosen, to, tables, document)
@@ -242,22 +239,20 @@ def check_package(to: str) -> None:
         raise UserError(problem, key="--to", value=to)
 
 
-def _refuse_options_of_a_new_analysis(folder: Path, *options: int | str | None) -> None:
-    if any(option is not None for option in options):
-        problem = (
-            "reads results that are there; --draws, --patients and --seed are for a new analysis"
-        )
-        raise UserError(problem, key=FROM, value=str(folder))
-
-
-def _new(question: Question, work: Work, draws: Draws, patients: PatientsPerDraw) -> Answer:
+def _new(scenario: Scenario, work: Work, draws: Draws, patients: PatientsPerDraw) -> Answer:
+    question = scenario.question
     size = chosen_size(question, work, draws=draws, patients=patients)
     sized = replace(question, patients=size.patients)
     return answer(results(sized, size.draws, work), size.planned)
 
 
-def _stored(scenario: Scenario, folder: Path, work: Work) -> Answer:
+def _stored(scenario: Scenario, folder: Path, work: Work, options: tuple[object, ...]) -> Answer:
     """Return the analysis in a folder of results; where there is none, run it into the folder."""
+    if any(option is not None for option in options):
+        problem = (
+            "reads results that are there; --draws, --patients and --seed are for a new analysis"
+        )
+        raise UserError(problem, key=FROM, value=str(folder))
     if not exists(folder) or not folder.is_dir():
         raise UserError("is not a folder of results", key=FROM, value=str(folder))
     if not exists(folder / SUMMARY):
