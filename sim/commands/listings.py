@@ -38,15 +38,13 @@ def check(scenario: Path) -> None:
 
 def _check(scenario: Path) -> None:
     from sim.layout.cells import patients_in_words
-    from sim.layout.own_patients import own_patients_lines
-    from sim.layout.parameter_table import life_table_lines, own_inputs_lines
+    from sim.layout.own_inputs import life_table_lines, own_inputs_lines, own_patients_lines
     from sim.scenario.loading import what_if
     from sim.simulation.question import ask, prepare
 
     question = ask(scenario)
     for name in question.scenario.what_ifs:
-        changed = what_if(question.loaded, name, question.catalogue)
-        prepare(changed, question.catalogue, overrides={})
+        prepare(what_if(question.loaded, name, question.catalogue))
     asked = question.scenario
     count = len(asked.strategies)
     click.echo(
@@ -82,7 +80,7 @@ def parameters(
     csv
         Print comma-separated values.
     """
-    from sim.layout.parameter_table import show_parameters
+    from sim.layout.listings import show_parameters
 
     show_parameters(filter, scenario, csv)
 
@@ -99,7 +97,7 @@ def evidence(study: str | None = None, *, role: Role | None = None, csv: bool = 
     csv
         Print comma-separated values.
     """
-    from sim.layout.evidence_table import show_evidence
+    from sim.layout.listings import show_evidence
 
     show_evidence(study, role, csv)
 

@@ -6,7 +6,7 @@ from sim.analyses.agreement import analysis as agreement
 from sim.analyses.capacity.analysis import TABLE as CAPACITY
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
-from sim.analyses.explain import tables as explain_files
+from sim.analyses.explain import result as explain_files
 from sim.analyses.morris.result import TABLE as MORRIS
 from sim.analyses.price import result as price
 from sim.analyses.psa.acceptability import CURVES

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.analyses.run.tables import write
 from sim.simulation.flow import COURSES, RESPONSES, STATES, TRANSPLANTS, Flow, counted, flow_of
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
 from sim.simulation.tally import ROW
 from tests.support.places import ROOT
+from tests.support.run_folder import write
 
 SCENARIO = ROOT / "scenarios" / "first_salvage.yaml"
 DAYS_PER_MONTH = 30.4375
@@ -44,19 +44,10 @@ def words(rows, months=60.0):
     ("changes", "expected"),
     [
         ({}, ("none", "none", "no_remission", "dead")),
-        (
-            {"hct_ever": 1.0, "death_days": np.inf},
-            ("none", "later", "no_remission", "alive"),
-        ),
+        ({"hct_ever": 1.0, "death_days": np.inf}, ("none", "later", "no_remission", "alive")),
         # A later line may relapse: that is no relapse of the first remission.
-        (
-            {"hct_ever": 1.0, "relapse_days": 50.0},
-            ("none", "later", "no_remission", "dead"),
-        ),
-        (
-            {"response": 1.0, "relapse_days": 50.0},
-            ("mrd_positive", "none", "relapsed", "dead"),
-        ),
+        ({"hct_ever": 1.0, "relapse_days": 50.0}, ("none", "later", "no_remission", "dead")),
+        ({"response": 1.0, "relapse_days": 50.0}, ("mrd_positive", "none", "relapsed", "dead")),
         (
             {
                 "response": 1.0,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject
 from sim.simulation.question import with_numbers
 from sim.simulation.run import traces
 from sim.simulation.tally import CATEGORIES
@@ -145,7 +145,8 @@ def sources_with(change):
 
     def fault(question):
         sources = change(dict(question.catalogue.sources), question)
-        return replace(question, catalogue=replace(question.catalogue, sources=sources))
+        catalogue = replace(question.catalogue, sources=sources)
+        return replace(question, loaded=replace(question.loaded, catalogue=catalogue))
 
     return fault
 

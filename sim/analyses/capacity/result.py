@@ -71,10 +71,8 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
 def drawn_capacity(result: CapacityAnalysis) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.capacity.figure import capacity_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return capacity_figure(result)
+    return capacity_figure(result)
 
 
 COLUMNS: Final = (

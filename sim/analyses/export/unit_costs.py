@@ -25,7 +25,7 @@ from sim.economics.ledger import COST_CATEGORIES
 from sim.errors import UserError
 from sim.simulation.question import Question
 from sim.simulation.run import run
-from sim.simulation.tally_estimates import outcomes
+from sim.simulation.summary import outcomes
 
 PREFIX: Final = "cost."
 CATEGORIES: Final = tuple(f"{PREFIX}{category.label}" for category in COST_CATEGORIES)
@@ -71,16 +71,9 @@ class CostParts:
 
 
 def cost_parts(scenario: Scenario, psa: Psa, results: Callable[[Question], Psa]) -> CostParts:
-    """Divide the costs of a probabilistic analysis by unit cost.
+    """Divide the costs of a probabilistic analysis of the scenario by unit cost.
 
-    Parameters
-    ----------
-    scenario
-        The question of the analysis.
-    psa
-        The analysis.
-    results
-        Simulates the same draws in the same patients of a question.
+    `results` simulates the same draws in the same patients of a question.
 
     Raises
     ------

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
-from sim.analyses.run import tables
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import (
     Cluster,
@@ -31,7 +30,7 @@ from sim.layout.run_columns import EVENTS, SUBGROUP_VALUES, SUBGROUPS
 from sim.layout.run_tables import Tables
 from sim.simulation import run as study
 from sim.simulation.flow import Flow
-from sim.simulation.run import KEPT_AT_MOST, Engine, Progress, Simulation, Sink
+from sim.simulation.run import KEPT_AT_MOST, Engine, Progress, Simulation, Sink, baselines_of
 from sim.simulation.subgroups import Subgroups
 from sim.simulation.summary import Summary, summarise
 
@@ -54,7 +53,7 @@ class RunResult(StoredResult):
     COMMAND = "run"
     FILES = files.NAMES
     STORED = files.SUMMARY
-    FIGURES = tables.FIGURE_NAMES
+    FIGURES = files.FIGURE_NAMES
 
     def __init__(
         self,
@@ -148,7 +147,6 @@ class RunResult(StoredResult):
             them with ``patients_out``.
         """
         from sim.analyses.run.patients import patients_table
-        from sim.simulation.baseline import baselines_of
 
         arms = self._simulation.arms
         if not arms:
@@ -197,7 +195,7 @@ class RunResult(StoredResult):
 
     def _draw(self, name: str) -> Figure:
         question = self._simulation.question
-        return tables.drawn_run(name, question, self._summary, self._tables())
+        return files.drawn_run(name, question, self._summary, self._tables())
 
 
 @checked

@@ -218,7 +218,7 @@ class Result(ABC):
 
     def _repr_html_(self) -> str:
         """Return the answer, for a notebook."""
-        from sim.layout.hypertext import Hypertext
+        from sim.layout.table import Hypertext
 
         page = Hypertext()
         self.print_to(page)

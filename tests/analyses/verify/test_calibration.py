@@ -8,19 +8,12 @@ import pytest
 
 from sim.analyses.verify import inputs
 from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
-from sim.simulation.question import ask
 from tests.support.faulty_lives import examined, names_of
-from tests.support.places import ROOT, SCENARIOS
+from tests.support.places import ROOT
 
 CALIBRATION = checks_of(["calibration"])
 
 RESULTS = ROOT / "calibration" / "results"
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
 
 
 def with_table(name, change):

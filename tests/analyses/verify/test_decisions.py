@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import economics
-from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject, checks_of
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
 from sim.simulation.question import ask
@@ -15,11 +14,6 @@ from tests.support.faulty_lives import examined, names_of
 from tests.support.places import SCENARIOS
 
 DECISIONS = checks_of(["decisions"])
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
 
 
 def comparator_minus_strategy(patch, subject):

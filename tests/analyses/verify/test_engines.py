@@ -7,9 +7,7 @@ import pytest
 
 from sim.analyses.verify import engines
 from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
 from sim.economics.ledger import Category
-from sim.simulation.question import ask
 from tests.support.faulty_lives import (
     examined,
     names_of,
@@ -19,14 +17,8 @@ from tests.support.faulty_lives import (
     with_outcome,
     with_sums,
 )
-from tests.support.places import SCENARIOS
 
 ENGINES = checks_of(["engines"])
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
 
 
 def one_bit_later(patch, subject):

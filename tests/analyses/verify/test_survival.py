@@ -3,8 +3,7 @@
 import pytest
 
 from sim.analyses.verify import survival
-from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject, checks_of
 from sim.analyses.verify.survival import Shares
 from sim.clinic import disease, distributions, mortality, remission, transplant
 from sim.economics.ledger import Category
@@ -13,11 +12,6 @@ from tests.support.faulty_lives import examined, names_of, with_amount, with_cou
 from tests.support.places import SCENARIOS
 
 SURVIVAL = checks_of(["survival"])
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
 
 
 def sooner(patch, module, name):
