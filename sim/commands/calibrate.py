@@ -67,16 +67,11 @@ def calibrate(
     check_folder(folder, NAMES)
     if install:
         check_installation(plan)
+    say = partial(click.echo, err=True)
     again = "finished simulations are cached; start again to go on"
     with told_when_interrupted(again), spread(cluster):
         fit = fit_protocol(
-            plan,
-            register,
-            protocol.parent,
-            quick=quick,
-            threads=threads,
-            say=partial(click.echo, err=True),
-            bar=bar,
+            plan, register, protocol.parent, quick=quick, threads=threads, say=say, bar=bar
         )
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
