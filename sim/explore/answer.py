@@ -22,11 +22,17 @@ from sim.errors import UserError
 from sim.explore.controls import SHOWN_FIRST, Controls, Slider, State, changed, in_words, key_of
 from sim.explore.pictures import pictures
 from sim.layout.text import DISCLAIMER
-from sim.report import answer as verdicts
-from sim.report import economics, flow, page, probabilistic, survival
-from sim.report.analyses import Analyses, Probabilistic
+from sim.report import page
+from sim.report.answer import answer
 from sim.report.drawing import Drawing
-from sim.report.results import Results
+from sim.report.outcomes import (
+    flow_drawings,
+    outcome_drawings,
+    outcomes,
+    survival_drawings,
+)
+from sim.report.results import Analyses, Probabilistic, Results
+from sim.report.uncertainty import probabilistic_drawings
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -79,9 +85,9 @@ class Answer:
         if found.probabilistic is not None:
             # The cloud of the draws is the plane, then.
             known = [each for each in known if each.name != "plane"]
-            known = [*probabilistic.drawings(results, found.probabilistic), *known]
-        for part in (survival, flow, economics):
-            known += part.drawings(results, found)
+            known = [*probabilistic_drawings(results, found.probabilistic), *known]
+        known += survival_drawings(results, found)
+        known += [*flow_drawings(results), *outcome_drawings(results)]
         return {each.name: each for each in known if each.name not in HIDDEN_FIGURES}
 
 
@@ -163,8 +169,8 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
     """Return an answer as the page shows it: HTML, and the figures that belong to it."""
     results, analyses = found.results, found.analyses()
     context = {
-        **verdicts.context(results, analyses),
-        "results": economics.context(results, analyses),
+        **answer(results, analyses),
+        "results": outcomes(results),
     }
     html = environment().get_template("answer_now.html.j2").render(context)
     return {
@@ -177,8 +183,8 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
 def patient_fragment(desk: Desk, state: State, number: int) -> str:
     """Return one patient under every strategy: timelines, each event with its draws and costs."""
     from sim.analyses.explain.result import explain
-    from sim.layout.hypertext import Hypertext
     from sim.layout.style import rendered
+    from sim.layout.table import Hypertext
     from sim.report.drawing import embedded
 
     found = explain(changed(desk.scenario, state), patient=number)

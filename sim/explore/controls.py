@@ -15,7 +15,7 @@ import yaml
 
 from sim.analyses.shared.ranges import alternatives, uncertain_ranges
 from sim.errors import UserError
-from sim.report.first_screen import middle_of
+from sim.report.results import middle_of
 from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import fitted_draws, is_whole
 
