@@ -206,7 +206,12 @@ class Draw(IntEnum):
 
 
 def draw_parameters(
-    question: Question, draws: int, seed: int, *, posterior: pd.DataFrame | None = None
+    question: Question,
+    draws: int,
+    seed: int,
+    *,
+    first: int = 0,
+    posterior: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Draw the uncertain parameters of a question.
 
@@ -226,6 +231,8 @@ def draw_parameters(
         Their number, at least 1.
     seed
         Below ``2**64``.
+    first
+        The number of the first draw.
     posterior
         Rows of the joint posterior; by default those of the catalogue, from the calibration.
 
@@ -245,7 +252,7 @@ def draw_parameters(
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
 
     def numbers(name: str) -> Array:
-        return _numbers(seed, draws, key_of_draws(question, name))
+        return _numbers(seed, first, draws, key_of_draws(question, name))
 
     together: dict[str, Array] = {}
     # A share that the scenario sets leaves the draws of the others as they are.
@@ -254,7 +261,7 @@ def draw_parameters(
         together |= whole.draw(numbers)
     if fitted is not None:
         joint = [n for n in names if n in fitted and _is_fitted(question, n)]
-        together |= allowed(question.parameters, _fitted(fitted[joint], draws, seed))
+        together |= allowed(question.parameters, _fitted(fitted[joint], seed, first, draws))
     columns = {
         name: together[name]
         if name in together and question.parameters[name].status != SCENARIO
@@ -264,7 +271,7 @@ def draw_parameters(
     columns = settle(columns, question.rules, question.numbers)
     for name, values in columns.items():
         _check(question, name, values)
-    return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
+    return pd.DataFrame(columns, index=pd.RangeIndex(first, first + draws, name="draw"))
 
 
 def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
@@ -320,8 +327,8 @@ def stable_hash(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:HASH_BYTES], "big")
 
 
-def _numbers(seed: int, draws: int, name: str) -> Array:
-    return uniforms(seed, 0, draws, Draw.PARAMETER, stable_hash(name))
+def _numbers(seed: int, first: int, draws: int, name: str) -> Array:
+    return uniforms(seed, first, draws, Draw.PARAMETER, stable_hash(name))
 
 
 def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -> Array:
@@ -332,8 +339,8 @@ def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -
     return np.array([value_at(u) for u in numbers(name).tolist()])
 
 
-def _fitted(posterior: pd.DataFrame, draws: int, seed: int) -> dict[str, Array]:
-    u = uniforms(seed, 0, draws, Draw.POSTERIOR_ROW)
+def _fitted(posterior: pd.DataFrame, seed: int, first: int, draws: int) -> dict[str, Array]:
+    u = uniforms(seed, first, draws, Draw.POSTERIOR_ROW)
     rows = posterior.iloc[np.floor(u * len(posterior)).astype(np.int64)]
     return {str(name): rows[name].to_numpy() for name in posterior.columns}
 

@@ -64,10 +64,11 @@ from sim.analyses.shared.results import (
 )
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import Chunks, check_unfinished, opened
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, in_bytes
 from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError
+from sim.files.atomic import Content
 from sim.files.results_folder import beside_others
 from sim.layout.cells import SYMBOLS, estimate_json, finite
 from sim.layout.citations import citations
@@ -93,13 +94,12 @@ FIGURE_NAMES: Final = (
 )
 
 
-def psa_figures(psa: Psa) -> dict[str, bytes]:
+def psa_figures(psa: Psa) -> dict[str, Content]:
     """Return the files by name; none where there is nothing to choose."""
     if len(psa.strategies) == 1:
         return {}
     curves = acceptability_curves(psa)
-    files = {f"{CURVES}.csv": in_csv(curves).encode()}
-    return files | figure_files(drawn_psa(psa, curves))
+    return {f"{CURVES}.csv": in_csv(curves), **figure_files(drawn_psa(psa, curves))}
 
 
 def drawn_psa(psa: Psa, curves: pd.DataFrame) -> dict[str, Figure]:
@@ -186,7 +186,7 @@ NAMES: Final = (
 )
 
 
-def psa_files(answer: Answer) -> dict[str, bytes]:
+def psa_files(answer: Answer) -> dict[str, Content]:
     """Return the files of an analysis by name, all but the manifest."""
     # Imported here: it looks for the libraries of linear algebra.
     from sim.evidence.sampler import one_thread
@@ -201,8 +201,7 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
     }
-    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
-    return files | psa_figures(psa)
+    return {**result_files(psa), **texts, **psa_figures(psa)}
 
 
 def psa_json(answer: Answer) -> str:
@@ -252,7 +251,7 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
     rows = []
     for name, values in psa.parameters.items():
         parameter = psa.question.parameters[str(name)]
-        drawn = values.to_numpy(dtype=np.float64)
+        drawn = psa.drawn(str(name))
         low, high = np.quantile(drawn, INTERVAL)
         low_se, high_se = (quantile_error(drawn, p) for p in INTERVAL)
         rows.append(
@@ -271,6 +270,7 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
                 high_se,
             )
         )
+        psa.forget()
     return DRAWN.table(rows)
 
 
@@ -436,6 +436,9 @@ class PsaResult(StoredResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
+        return in_bytes(self._contents())
+
+    def _contents(self) -> Mapping[str, Content]:
         psa = self._answer.psa
         asked = manifest(psa.question, psa.draws, psa.base_patients)
         found = psa_files(self._answer)

@@ -9,7 +9,7 @@ from pyarrow import ArrowException
 
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, PARAMETER, SE, Psa
 from sim.analyses.shared.content_parts import strategies_of
-from sim.analyses.shared.results import DETERMINISTIC, TABLE, psa_of, read_parquet
+from sim.analyses.shared.results import DETERMINISTIC, TABLE, psa_of, read_table
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
 from sim.layout.schema import LARGEST
@@ -27,13 +27,16 @@ def read_psa(stored: Stored) -> Psa:
     for name in (TABLE, DETERMINISTIC):
         path = stored.folder / name
         try:
-            found.append(read_parquet(path.read_bytes()))
+            with path.open("rb") as file:
+                found.append(read_table(file))
         except (OSError, ArrowException) as error:
             raise UserError(f"cannot be read ({error})", file=path) from None
     table, deterministic = found
-    _check_strategies(stored, table, deterministic)
-    _check_columns(stored, table, deterministic)
-    return psa_of(stored.question, table, deterministic, stored.summary["base_case_patients"])
+    _check_strategies(stored, table.frame, deterministic.frame)
+    _check_columns(stored, table.frame, deterministic.frame)
+    table.forget()
+    patients = stored.summary["base_case_patients"]
+    return psa_of(stored.question, table, deterministic.frame, patients)
 
 
 def _check_columns(stored: Stored, table: pd.DataFrame, deterministic: pd.DataFrame) -> None:

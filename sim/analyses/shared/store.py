@@ -19,7 +19,7 @@ import pandas as pd
 from sim.analyses.shared.arguments import PartDone
 from sim.analyses.shared.results import INDENT, MANIFEST, manifest_text, parquet, read_parquet
 from sim.errors import UserError
-from sim.files.atomic import DRAFT, write_file, write_files
+from sim.files.atomic import DRAFT, Content, write_file, write_files
 from sim.files.cache_folder import Damaged, delete, verified, with_checksum
 from sim.files.results_folder import OPTION, check_folder, refused_as
 
@@ -105,7 +105,7 @@ class Chunks:
             problem = f"is damaged; remove it and continue with {RESUME}"
             raise UserError(problem, file=self._path(chunk)) from None
 
-    def finish(self, files: Mapping[str, bytes]) -> None:
+    def finish(self, files: Mapping[str, Content]) -> None:
         """Put the files of the complete results into the folder, and drop the chunks.
 
         The manifest comes last: with it the results are complete.

@@ -18,7 +18,7 @@ import pandas as pd
 from sim.analyses.shared.content_parts import strategies_of
 from sim.analyses.shared.contents import check_content
 from sim.errors import UserError
-from sim.files.atomic import encoded
+from sim.files.atomic import Content, encoded
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.schema import Schema, in_csv, read_json
@@ -94,7 +94,7 @@ def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) 
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
-def in_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
+def in_bytes(files: Mapping[str, Content]) -> dict[str, bytes]:
     """Return the contents of files as written to the disk."""
     return {name: encoded(content) for name, content in files.items()}
 
