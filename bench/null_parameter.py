@@ -17,8 +17,7 @@ import pandas as pd
 
 from bench.workloads import MAIN
 from sim.analyses.shared.outcomes import change, outcome_named
-from sim.analyses.shared.paired_runs import sample, with_values
-from sim.analyses.tornado.analysis import middle_threshold
+from sim.analyses.shared.paired_runs import middle_threshold, sample, with_values
 from sim.simulation.question import ask
 
 PATIENTS = (1_000, 10_000)

@@ -19,6 +19,7 @@ from sim.simulation.question import ask as read_question
 from sim.simulation.question import prepare, with_numbers
 from sim.simulation.run import run
 from tests.support import report_pages
+from tests.support.browser import running_browser
 from tests.support.figures import drawn, sketched
 from tests.support.places import SCENARIOS
 
@@ -49,8 +50,12 @@ BASES = (
 
 
 def pytest_configure(config):
-    """Compile the core engine once, before the workers start that would all compile it."""
+    """Compile the core engine once, before the workers start that would all compile it.
+
+    With a worker per processor further threads of BLAS only wait for each other, at full load.
+    """
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         question = read_question(SCENARIOS / "first_salvage.yaml", patients=1)
         run(question)
         for strategy in question.model.strategies:
@@ -74,6 +79,14 @@ def pytest_fixture_setup(fixturedef):
         return (yield)
     with sketched():
         return (yield)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_waiting_for_the_disk():
+    """What a test writes need not outlast a power cut: small analyses would wait most of the time."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -217,3 +230,10 @@ def full_page(full_folder):
     """The report on everything."""
     with drawn():
         return report_pages.read(report_pages.page_of(full_folder))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A running browser, of a module alone: while it runs, its thread has an event loop."""
+    with running_browser() as found:
+        yield found

@@ -395,6 +395,7 @@ def test_wheel_holds_every_module_the_catalogue_and_what_checks_compare_with(
     inside = [
         *files("sim/**/*.py"),
         *files("sim/catalog/data/**/*.*"),
+        *files("sim/analyses/verify/checks.yaml"),
         *files("sim/analyses/verify/frozen/*.*"),
         *files("sim/analyses/verify/by_hand/three_patients*"),
     ]

@@ -1,12 +1,6 @@
 """The catalogue of parameters: every number with its source, read from YAML."""
 
-from sim.catalog.catalogue import (
-    Catalogue,
-    LifeTable,
-    Perspective,
-    Population,
-    Regimen,
-)
+from sim.catalog.catalogue import Catalogue, LifeTable, Perspective, Population, Regimen
 from sim.catalog.distribution import Distribution
 from sim.catalog.parameter import Parameter, PriceIndex, Source
 from sim.catalog.reading import extended, load_catalogue, read_catalogue

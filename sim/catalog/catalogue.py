@@ -10,13 +10,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import Field, InstanceOf, model_validator
 
-from sim.catalog.parameter import (
-    STATUSES,
-    Parameter,
-    PriceIndex,
-    Source,
-    SourceKeys,
-)
+from sim.catalog.parameter import STATUSES, Parameter, PriceIndex, Source, SourceKeys
 from sim.catalog.values import CURRENCIES, Numbers, Positive, Text, one_of
 from sim.errors import UserError
 from sim.files.schema import Part, broken_rule
@@ -103,6 +97,10 @@ class Named(WithParameters):
         inherited = {(each.file, each.line) for each in self.inherited.values()}
         return (e for e in self.parameters.values() if (e.file, e.line) not in inherited)
 
+    def taken_over_from(self, parent: Named) -> Mapping[str, Parameter]:
+        """Return the parameters of the entry that it extends."""
+        return parent.parameters
+
 
 class Population(Named):
     """The patients treated: the baseline table of a cohort."""
@@ -119,6 +117,18 @@ class Regimen(Named):
     target: Annotated[str, one_of(TARGETS)]
     response_reference: Text | None = None
     drug: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drug_is_its_own(cls, written: dict[str, Any]) -> dict[str, Any]:
+        return {"drug": written.get("name"), **written}
+
+    def taken_over_from(self, parent: Named) -> Mapping[str, Parameter]:
+        """Return the parameters of the entry that it extends, under names of its own."""
+        own = (
+            e.renamed(f"{self.name}.{e.name.partition('.')[2]}") for e in parent.parameters.values()
+        )
+        return {each.name: each for each in own}
 
 
 class Perspective(Named):

@@ -3,27 +3,19 @@
 Each distribution turns a probability into a value by inverting its distribution function,
 so that one uniform number gives one draw. The catalogue gives the value and a measure of
 spread; the value is the mean, but the median of a lognormal.
-
-Draws from the joint posterior of the calibrated parameters are a table of comma-separated values:
-columns are names of parameters, rows are draws, values are in the parameter's own unit. Values of
-one row belong together.
 """
 
 from __future__ import annotations
 
-import csv
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import NormalDist
 from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
-
-from sim.errors import UserError
 
 Array = npt.NDArray[np.float64]
 
@@ -64,9 +56,9 @@ class Distribution(ABC):
     def quantile(self, probability: float) -> float:
         """Return the value below which the parameter is with `probability` in (0, 1)."""
 
-    def quantiles(self, probabilities: Array) -> Array:
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """Return the quantile of each probability."""
-        return np.array([self.quantile(each) for each in probabilities.tolist()])
+        return np.array([self.quantile(each) for each in np.asarray(probabilities).tolist()])
 
     def interval(self) -> tuple[float, float]:
         """Return the 2.5 % and 97.5 % quantiles."""
@@ -116,16 +108,13 @@ class Beta(Distribution):
 
     def quantile(self, probability: float) -> float:
         """Invert the regularized incomplete beta function."""
-        from scipy.special import betaincinv
+        return float(self.quantiles(probability))
 
-        return float(betaincinv(self.alpha, self.beta, probability))
-
-    def quantiles(self, probabilities: Array) -> Array:
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """Return the quantile of each probability: the same numbers as one by one."""
         from scipy.special import betaincinv
 
-        found: Array = betaincinv(self.alpha, self.beta, probabilities)
-        return found
+        return np.asarray(betaincinv(self.alpha, self.beta, probabilities))
 
 
 @dataclass(frozen=True)
@@ -145,16 +134,13 @@ class Gamma(Distribution):
 
     def quantile(self, probability: float) -> float:
         """Invert the regularized lower incomplete gamma function."""
-        from scipy.special import gammaincinv
+        return float(self.quantiles(probability))
 
-        return self.scale * float(gammaincinv(self.shape, probability))
-
-    def quantiles(self, probabilities: Array) -> Array:
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
         """Return the quantile of each probability: the same numbers as one by one."""
         from scipy.special import gammaincinv
 
-        found: Array = self.scale * gammaincinv(self.shape, probabilities)
-        return found
+        return np.asarray(self.scale * gammaincinv(self.shape, probabilities))
 
 
 @dataclass(frozen=True)
@@ -234,7 +220,10 @@ def distribution_around(value: float, family: str, spread: Spread, why: str = ""
     ValueError
         With a sentence, when the numbers fit neither each other nor the value.
     """
-    _require_positive(spread)
+    for key in ("alpha", "beta", "sd", "cv", "sigma"):
+        number = spread.get(key)
+        if isinstance(number, float) and number <= 0.0:
+            raise ValueError(f"'{key}' of the distribution must be above 0")
     if family == "lognormal" and value <= 0.0:
         raise ValueError("a lognormal distribution needs a value above 0; use fixed")
     match family, dict(spread):
@@ -270,13 +259,6 @@ def distribution_around(value: float, family: str, spread: Spread, why: str = ""
     raise ValueError(f"the keys {', '.join(spread)} do not describe a {family} distribution")
 
 
-def _require_positive(spread: Spread) -> None:
-    for key in ("alpha", "beta", "sd", "cv", "sigma"):
-        number = spread.get(key)
-        if isinstance(number, float) and number <= 0.0:
-            raise ValueError(f"'{key}' of the distribution must be above 0")
-
-
 def _standard_error(value: float, low: float, high: float) -> float:
     if not low < value < high:
         raise ValueError("the value is not inside the confidence interval")
@@ -284,56 +266,3 @@ def _standard_error(value: float, low: float, high: float) -> float:
     if abs((low + high) / 2 - value) > CENTRE_TOLERANCE_SD * standard_error:
         raise ValueError("the value is more than one standard error from the interval's centre")
     return standard_error
-
-
-Draws = Mapping[str, tuple[float, ...]]
-
-
-def read_draws(path: Path, shown_as: str | None = None) -> Draws:
-    """Read the draws by name of the parameter; none when there is no such file.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read, holds no draws, a column twice, rows of different
-        lengths, or a value that is no finite number.
-    """
-    shown = str(path) if shown_as is None else shown_as
-    if not path.exists():
-        return {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            names, *rows = list(csv.reader(file)) or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"is not a table of numbers ({error})", file=shown) from None
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise UserError("stands twice among the columns", file=shown, line=1, key=twice[0])
-    if not rows:
-        raise UserError("holds no draws", file=shown)
-    for line, row in enumerate(rows, start=2):
-        if len(row) != len(names):
-            problem = f"has {len(row)} cells where {len(names)} are named"
-            raise UserError(problem, file=shown, line=line)
-    return {
-        name: _numbers(column, shown, name)
-        for name, column in zip(names, zip(*rows, strict=True), strict=True)
-    }
-
-
-def _numbers(column: tuple[str, ...], file: str, name: str) -> tuple[float, ...]:
-    try:
-        values = tuple(map(float, column))
-    except ValueError:
-        values = ()
-    if values and all(map(math.isfinite, values)):
-        return values
-    line, text = next(place for place in enumerate(column, start=2) if not _finite(place[1]))
-    raise UserError("is not a finite number", file=file, line=line, key=name, value=text)
-
-
-def _finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

@@ -34,11 +34,11 @@ from pydantic import (
 from sim.catalog.distribution import (
     FORMS,
     Distribution,
-    Draws,
     Fixed,
     Posterior,
     distribution_around,
 )
+from sim.catalog.posterior import NO_FIT, Fit, Informed
 from sim.catalog.values import UNITS, Number, Pair, Positive, Text, number, one_of, sum_behind
 from sim.files.documents import Document, Steps
 from sim.files.schema import Mistake, Part, broken_rule, first_of, reported, validated
@@ -404,7 +404,7 @@ class Entry(Part):
             raise broken_rule(("status",), problem, self.status)
         return self
 
-    def fitted(self, name: str, draws: Draws) -> Posterior | None:
+    def fitted(self, name: str, draws: Mapping[str, tuple[float, ...]]) -> Posterior | None:
         """Return the marginal posterior of a calibrated parameter, None for any other."""
         if not math.isnan(self.value.number):
             return None
@@ -440,8 +440,7 @@ def read_parameters(
     sources: Mapping[str, Source],
     prefixes: tuple[str, ...] = (),
     prices: Prices | None = None,
-    draws: Draws | None = None,
-    informed: Mapping[str, Informed] | None = None,
+    fit: Fit = NO_FIT,
 ) -> dict[str, Parameter]:
     """Read the ``parameters`` of `document`, with its ``defaults`` for keys left out.
 
@@ -461,24 +460,8 @@ def read_parameters(
         _check_name(name, prefixes, document)
         with reported(Entry, document, partial(_place, document, name)):
             entry = Entry.model_validate({**defaults, **own}, context=sources)
-            made = _parameter(name, entry, document, prices, draws or {})
-            known = (informed or {}).get(name) if made.status == CALIBRATED else None
-            parameters[name] = made if known is None else known.of(made)
+            parameters[name] = _parameter(name, entry, document, prices, fit)
     return parameters
-
-
-class Informed(NamedTuple):
-    """How far a fit informed a parameter: the spread left of its prior, and the endpoints."""
-
-    spread_left: float
-    by: str
-
-    def of(self, parameter: Parameter) -> Parameter:
-        """Return the parameter with what the fit says of it."""
-        left = f"Spread left of the prior: {100 * self.spread_left:.0f} %"
-        by = f"; informed most by {self.by.replace('/', ' ')}" if self.by else ""
-        status = PRIOR if self.spread_left >= PRIOR_FROM else parameter.status
-        return replace(parameter, status=status, derivation=f"{left}{by}")
 
 
 def _check_name(name: str, prefixes: tuple[str, ...], document: Document) -> None:
@@ -498,10 +481,10 @@ def _place(document: Document, name: str, path: Steps) -> Steps:
 
 
 def _parameter(
-    name: str, entry: Entry, document: Document, prices: Prices | None, draws: Draws
+    name: str, entry: Entry, document: Document, prices: Prices | None, fit: Fit
 ) -> Parameter:
     factor = entry.inflation(prices)
-    fitted = entry.fitted(name, draws)
+    fitted = entry.fitted(name, fit.draws)
     amount = entry.value.number if fitted is None else fitted.quantile(MIDDLE)
     value = amount * factor
     ends = () if fitted is None else (fitted.draws[0], fitted.draws[-1])
@@ -511,7 +494,7 @@ def _parameter(
             raise broken_rule(("value",), f"{where}{problem}", each)
     if entry.range is not None and not entry.range[0] <= amount <= entry.range[1]:
         raise broken_rule(("range",), f"does not hold the value {amount:.6g}", list(entry.range))
-    return Parameter(
+    made = Parameter(
         name=name,
         label=entry.label,
         value=value,
@@ -529,6 +512,15 @@ def _parameter(
         file=document.file,
         line=document.line(PARAMETERS, name),
     )
+    return made if fitted is None or name not in fit.informed else _told(made, fit.informed[name])
+
+
+def _told(parameter: Parameter, informed: Informed) -> Parameter:
+    """Return a fitted parameter with what the fit says of it."""
+    left = f"Spread left of the prior: {100 * informed.spread_left:.0f} %"
+    by = f"; informed most by {informed.by.replace('/', ' ')}" if informed.by else ""
+    status = PRIOR if informed.spread_left >= PRIOR_FROM else parameter.status
+    return replace(parameter, status=status, derivation=f"{left}{by}")
 
 
 def _times(pair: tuple[float, float], factor: float) -> tuple[float, float]:

@@ -10,13 +10,12 @@ has the name of an entry that there is.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from sim.catalog.catalogue import (
     Catalogue,
@@ -28,29 +27,26 @@ from sim.catalog.catalogue import (
     Topic,
     WithParameters,
 )
-from sim.catalog.distribution import Draws, read_draws
 from sim.catalog.parameter import (
     PARAMETERS,
     SHOWN_ROOT,
     IndexFile,
-    Informed,
     Parameter,
-    PriceIndex,
     Prices,
     Source,
     SourceFile,
     read_parameters,
 )
+from sim.catalog.posterior import NO_FIT, Fit, read_fit
 from sim.errors import UserError, nearest
 from sim.files.documents import Document, exists, missing_file, read_yaml
 from sim.files.schema import Mistake, first_of, validated
 
 _Item = TypeVar("_Item")
-POSTERIOR: Final = "posterior/adult_rr.csv"
-IDENTIFIED: Final = "posterior/identification.csv"
 POPULATION_PREFIXES: Final = ("population.",)
 PERSPECTIVE_PREFIXES: Final = ("cost.", "hospital.", "perspective.", "norm.", "trial.")
 
+Own = Mapping[str, Parameter]
 _Head = TypeVar("_Head", bound=WithParameters)
 _Entry = TypeVar("_Entry", bound=Named)
 
@@ -70,10 +66,7 @@ def read_catalogue(root: Path, shown_as: str | None = None) -> Catalogue:
         With file, line and key, at the first mistake in the data.
     """
     folder = Folder(root, str(root) if shown_as is None else shown_as, complete=True)
-    fit = _Fit(
-        read_draws(folder.root / POSTERIOR, f"{folder.shown_as}/{POSTERIOR}"),
-        _informed(folder.root / IDENTIFIED, f"{folder.shown_as}/{IDENTIFIED}"),
-    )
+    fit = read_fit(root, folder.shown_as)
     return _laid_over(Catalogue({}, {}, {}, {}, {}, {}, {}), folder, fit)
 
 
@@ -86,7 +79,7 @@ def extended(base: Catalogue, place: Path, shown_as: str) -> Catalogue:
         At the first mistake, such as an entry with the name of one that there is.
     """
     own = Folder(place, shown_as) if place.is_dir() else SingleFile(read_yaml(place, shown_as))
-    found = _laid_over(base, own, _Fit({}, {}))
+    found = _laid_over(base, own, NO_FIT)
     added: list[Named] = []
     for kind in ("populations", "regimens", "perspectives"):
         entries = getattr(found, kind)
@@ -131,14 +124,7 @@ def _refuse_unread(
             )
 
 
-class _Fit(NamedTuple):
-    """The results of a calibration: draws of the posterior, and how far it informs each parameter."""
-
-    draws: Draws
-    informed: Mapping[str, Informed]
-
-
-def _laid_over(base: Catalogue, own: Folder | SingleFile, fit: _Fit) -> Catalogue:
+def _laid_over(base: Catalogue, own: Folder | SingleFile, fit: Fit) -> Catalogue:
     """Read a catalogue whose entries may name and extend those of another."""
     sources, indices = dict(base.sources), dict(base.indices)
     for document in own.single("sources"):
@@ -152,9 +138,28 @@ def _laid_over(base: Catalogue, own: Folder | SingleFile, fit: _Fit) -> Catalogu
         _refuse_known(getattr(base, kind, {}), kind, documents)
     tables = dict(base.life_tables)
     tables |= {n: _life_table(each, sources) for n, each in read["life_tables"].items()}
-    populations = _populations(base, read["populations"], sources)
-    perspectives = _perspectives(base, read["perspectives"], sources, indices, tables)
-    regimens = _regimens(base, read["regimens"], sources, fit)
+
+    def of_population(_: Population, parent: Population | None, document: Document) -> Own:
+        return _own_parameters(document, parent, sources, POPULATION_PREFIXES)
+
+    def of_regimen(head: Regimen, parent: Regimen | None, document: Document) -> Own:
+        known = {**base.regimens, **read["regimens"]}
+        _require("response_reference", head.response_reference, known, document)
+        _require("drug", head.drug, known, document)
+        return _own_parameters(document, parent, sources, (f"{head.name}.",), None, fit)
+
+    def of_perspective(head: Perspective, parent: Perspective | None, document: Document) -> Own:
+        _require("price_index", head.price_index, indices, document)
+        _require("life_table", head.life_table, tables, document)
+        index = None if head.price_index is None else indices[head.price_index]
+        prices = Prices(head.currency, head.price_year, index)
+        found = _own_parameters(document, parent, sources, PERSPECTIVE_PREFIXES, prices)
+        _refuse_foreign_amounts(parent, head, found, document)
+        return found
+
+    populations = _entries(Population, base.populations, read["populations"], of_population)
+    perspectives = _entries(Perspective, base.perspectives, read["perspectives"], of_perspective)
+    regimens = _entries(Regimen, base.regimens, read["regimens"], of_regimen)
     clinical = _clinical(base, read["clinical"], sources, fit)
     _refuse_shared_names(clinical, regimens, populations, perspectives)
     return Catalogue(populations, regimens, perspectives, clinical, sources, tables, indices)
@@ -289,22 +294,24 @@ def _life_table(document: Document, sources: Mapping[str, Source]) -> LifeTable:
     return table.model_copy(update={"path": path})
 
 
-def _in_order_of_extension(documents: Mapping[str, Document]) -> list[str]:
-    """Return the names, those that extend nothing first."""
-    return sorted(documents, key=lambda name: documents[name].data.get("extends") is not None)
-
-
-def _populations(
-    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source]
-) -> dict[str, Population]:
-    """Read the populations; one that extends another holds only its differences from it."""
-    found = dict(base.populations)
-    for name in _in_order_of_extension(documents):
+def _entries(
+    model: type[_Entry],
+    known: Mapping[str, _Entry],
+    documents: Mapping[str, Document],
+    own_parameters: Callable[[_Entry, _Entry | None, Document], Own],
+) -> dict[str, _Entry]:
+    """Read the entries of a kind; one that extends another holds only its differences from it."""
+    found = dict(known)
+    # Those that extend nothing first.
+    order = sorted(documents, key=lambda name: documents[name].data.get("extends") is not None)
+    for name in order:
         document = documents[name]
-        parent, given = _of_base(document, found, Population, documents)
-        head = _head(Population, document, **given)
-        own = _own_parameters(document, parent, sources, POPULATION_PREFIXES)
-        found[name] = _with_parameters(head, parent, parent.parameters if parent else {}, own)
+        parent, given = _of_base(document, found, model, documents)
+        head = _head(model, document, **given)
+        inherited = {} if parent is None else head.taken_over_from(parent)
+        own = own_parameters(head, parent, document)
+        update = {PARAMETERS: {**inherited, **own}, "inherited": inherited}
+        found[name] = head.model_copy(update=update)
     return {name: found[name] for name in sorted(found)}
 
 
@@ -314,52 +321,20 @@ def _own_parameters(
     sources: Mapping[str, Source],
     prefixes: tuple[str, ...],
     prices: Prices | None = None,
-    fit: _Fit | None = None,
-) -> dict[str, Parameter]:
+    fit: Fit = NO_FIT,
+) -> Own:
     """Read the parameters of an entry; one that extends another need not have any."""
     if parent is not None and PARAMETERS not in document.data:
         return {}
-    draws, informed = fit or ({}, {})
-    return read_parameters(document, sources, prefixes, prices, draws, informed)
-
-
-def _with_parameters(
-    head: _Entry,
-    parent: Named | None,
-    inherited: Mapping[str, Parameter],
-    own: Mapping[str, Parameter],
-) -> _Entry:
-    update = {PARAMETERS: {**inherited, **own}, "inherited": inherited if parent else {}}
-    return head.model_copy(update=update)
-
-
-def _perspectives(
-    base: Catalogue,
-    documents: Mapping[str, Document],
-    sources: Mapping[str, Source],
-    indices: Mapping[str, PriceIndex],
-    life_tables: Mapping[str, LifeTable],
-) -> dict[str, Perspective]:
-    found = dict(base.perspectives)
-    for name in _in_order_of_extension(documents):
-        document = documents[name]
-        parent, given = _of_base(document, found, Perspective, documents)
-        head = _head(Perspective, document, **given)
-        _require("price_index", head.price_index, indices, document)
-        _require("life_table", head.life_table, life_tables, document)
-        index = None if head.price_index is None else indices[head.price_index]
-        prices = Prices(head.currency, head.price_year, index)
-        own = _own_parameters(document, parent, sources, PERSPECTIVE_PREFIXES, prices)
-        if parent is not None and parent.money != head.money:
-            _refuse_foreign_amounts(parent, head, own, document)
-        found[name] = _with_parameters(head, parent, parent.parameters if parent else {}, own)
-    return {name: found[name] for name in sorted(found)}
+    return read_parameters(document, sources, prefixes, prices, fit)
 
 
 def _refuse_foreign_amounts(
-    parent: Perspective, head: Perspective, own: Mapping[str, Parameter], document: Document
+    parent: Perspective | None, head: Perspective, own: Own, document: Document
 ) -> None:
     """Refuse to take over amounts in other money, or of another year."""
+    if parent is None or parent.money == head.money:
+        return
     left = [n for n, e in parent.parameters.items() if e.currency is not None and n not in own]
     if left:
         shown = ", ".join(left[:AMOUNTS_SHOWN]) + (", …" if len(left) > AMOUNTS_SHOWN else "")
@@ -373,55 +348,16 @@ def _refuse_foreign_amounts(
 AMOUNTS_SHOWN: Final = 5
 
 
-def _regimens(
-    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: _Fit
-) -> dict[str, Regimen]:
-    """Read the regimens; one that extends another has its numbers under names of its own."""
-    found = dict(base.regimens)
-    for name in _in_order_of_extension(documents):
-        document = documents[name]
-        parent, given = _of_base(document, found, Regimen, documents)
-        head = _head(Regimen, document, **{"drug": name, **given})
-        _require("response_reference", head.response_reference, {**found, **documents}, document)
-        _require("drug", head.drug, {**found, **documents}, document)
-        own = _own_parameters(document, parent, sources, (f"{name}.",), None, fit)
-        inherited = {
-            each.name: each
-            for old in (parent.parameters.values() if parent else ())
-            for each in (old.renamed(f"{name}.{old.name.partition('.')[2]}"),)
-        }
-        found[name] = _with_parameters(head, parent, inherited, own)
-    return {name: found[name] for name in sorted(found)}
-
-
 def _clinical(
-    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: _Fit
+    base: Catalogue, documents: Mapping[str, Document], sources: Mapping[str, Source], fit: Fit
 ) -> dict[str, Parameter]:
     clinical = dict(base.clinical)
     for document in documents.values():
         _head(Topic, document)
-        parameters = read_parameters(document, sources, draws=fit.draws, informed=fit.informed)
+        parameters = read_parameters(document, sources, fit=fit)
         _refuse_seen(clinical, parameters)
         clinical.update(parameters)
     return clinical
-
-
-def _informed(path: Path, shown: str) -> dict[str, Informed]:
-    """Read how far the fit informed its parameters; nothing where there is no such file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"is not a table of the fit ({error})", file=shown) from None
-    try:
-        rows = list(csv.DictReader(text.splitlines(), strict=True))
-        return {
-            row["parameter"]: Informed(float(row["spread_left"]), row["informed_by"])
-            for row in rows
-        }
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"is not a table of the fit ({error!r})", file=shown) from None
 
 
 def _refuse_shared_names(

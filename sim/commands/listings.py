@@ -1,7 +1,9 @@
-"""Commands that show what there is: scenarios, parameters, published endpoints, cached results."""
+"""Commands that show what there is, and those for who writes a scenario."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -12,6 +14,10 @@ SHOWN: Final = 12
 """Signs of a key that tell results apart."""
 Role = Literal["fit", "held_out", "described"]
 """As in the schema of a study, which would be slow to import here."""
+SUFFIX: Final = ".yaml"
+FileOfCatalogue = Literal["sources", "price_indices"]
+EntryOfCatalogue = Literal["life_table", "population", "regimen", "perspective", "clinical"]
+Kind = Literal["scenario", "catalogue", FileOfCatalogue, EntryOfCatalogue]
 
 
 def check(scenario: Path) -> None:
@@ -54,7 +60,7 @@ def _check(scenario: Path) -> None:
 
 def show(scenario: Path) -> None:
     """Print a scenario with every default filled in and the origin of every value."""
-    from sim.scenario.listing import listing, perspective_values
+    from sim.scenario.authoring import listing, perspective_values
     from sim.scenario.loading import load_scenario
 
     loaded = load_scenario(scenario)
@@ -137,3 +143,63 @@ def cache(clear: bool = False) -> None:
             f"cannot be removed: {error.strerror}", key="cache", value=str(folder)
         ) from None
     click.echo(f"Removed {what}")
+
+
+def new(
+    name: Path,
+    *,
+    population: str = "topp_2021_first_salvage",
+    perspective: str = "us_payer_2022",
+    sequences: Sequence[str] = ("salvage_chemotherapy", "blinatumomab"),
+) -> None:
+    """Write a scenario to begin with, each key with a comment.
+
+    Parameters
+    ----------
+    name
+        Of the file, which must not exist; ``.yaml`` is added where there is no ending.
+    population
+        The patients, by their name in the catalogue.
+    perspective
+        Who pays, by its name in the catalogue.
+    sequences
+        Regimens in order with a comma between them: one strategy. The first strategy is the
+        comparator.
+    """
+    from sim.catalog import load_catalogue
+    from sim.errors import UserError
+    from sim.files.documents import exists
+    from sim.scenario.authoring import template
+    from sim.scenario.loading import load_scenario
+
+    if not name.name:
+        raise UserError("must be the name of a file", key="NAME", value=str(name))
+    path = name if name.suffix else name.with_suffix(SUFFIX)
+    if exists(path):
+        raise UserError("there is such a file, and it is not overwritten", file=path)
+    lines = [[part.strip() for part in each.split(",")] for each in sequences]
+    text = template(path.stem, population, perspective, lines, load_catalogue())
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot be written ({error.strerror})", file=path) from None
+    try:
+        load_scenario(path)
+    except UserError:
+        path.unlink()
+        raise
+    click.echo(f"{path}: written; python -m sim run {path}")
+
+
+def schema(kind: Kind = "scenario") -> None:
+    """Print the JSON schema of a kind of file, with which editors complete and check it.
+
+    Parameters
+    ----------
+    kind
+        A scenario, a catalogue in one file, or a file of a catalogue's folder.
+    """
+    from sim.catalog import load_catalogue
+    from sim.scenario.authoring import json_schema
+
+    click.echo(json.dumps(json_schema(kind, load_catalogue()), indent=1, ensure_ascii=False))

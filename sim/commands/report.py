@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import click
 
-from sim.analyses.run.result import run
-from sim.analyses.shared.arguments import named
-from sim.commands.options import Read, options_of
+from sim.analyses.shared.arguments import Option, Patients, Seed, Threads, named
 from sim.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,76 +25,22 @@ KINDS: Final = (
     *("trial", "sobol", "morris", "capacity"),
 )
 OUT: Final = "--out"
-FIGURES: Final = "--figures"
 TYPICAL: Final = (
     "no other patient's differences in cost and QALYs are nearer to the mean differences"
 )
 """What is true of the patient whose lives are told."""
 
 
-class _Kinds(click.ParamType[tuple[str, ...]]):
-    """Names of analyses with commas between them."""
-
-    name = "analyses"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - click's own signature
-        param: click.Parameter | None,  # noqa: ARG002
-        ctx: click.Context | None,  # noqa: ARG002
-    ) -> tuple[str, ...]:
-        """Read the option."""
-        if isinstance(value, tuple):
-            return value
-        asked = [part.strip() for part in str(value).split(",") if part.strip()]
-        for kind in asked:
-            if kind not in (*KINDS, ALL):
-                raise UserError("no such analysis", key="--with", value=kind, choices=(*KINDS, ALL))
-        wanted = {*asked, *(USUAL if ALL in asked else ())}
-        return tuple(kind for kind in KINDS if kind in wanted)
-
-
-@click.command()
-@click.argument("scenario", type=click.Path(path_type=Path))
-@click.option(
-    "--from",
-    "folder",
-    metavar="DIR",
-    type=Read("folder", lambda text: Path(named("--from", text))),
-    help="Folder of results, as run and the analyses write them with --out, all into the same one. "
-    "Without it the scenario is run.",
-)
-@click.option(
-    OUT,
-    metavar="FILE.html",
-    type=click.Path(path_type=Path),
-    help="The report; by default the scenario's name with .html, in this folder.",
-)
-@click.option(
-    FIGURES,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Write every figure as SVG, PNG and PDF into this folder.",
-)
-@click.option(
-    "--with",
-    "kinds",
-    metavar="A,B",
-    type=_Kinds(),
-    default=(),
-    help=f"Analyses to run too: any of {', '.join(KINDS)}, or {ALL} for the first {len(USUAL)}. "
-    "threshold varies the price of a vial, twoway the two inputs at the top of tornado. With --from "
-    "those that the folder lacks are run and written into it.",
-)
 def report(
     scenario: Path,
-    folder: Path | None,
-    out: Path | None,
-    figures: Path | None,
-    kinds: tuple[str, ...],
-    patients: int | None,
-    seed: int | None,
-    threads: int | None,
+    *,
+    folder: Annotated[Path | None, Option("DIR", named, "from")] = None,
+    out: Annotated[Path | None, Option("FILE.html")] = None,
+    figures: Annotated[Path | None, Option("DIR")] = None,
+    kinds: Annotated[str | None, Option("A,B", name="with")] = None,
+    patients: Patients = None,
+    seed: Seed = None,
+    threads: Threads = None,
 ) -> None:
     """Write the results of SCENARIO as one HTML file that needs nothing else.
 
@@ -103,6 +48,23 @@ def report(
     uncertainty and the changes that would flip it, with every input and its source. An analysis that
     was not run is named with the command that runs it; --with all runs the usual ones, in about two
     minutes.
+
+    Parameters
+    ----------
+    folder
+        Folder of results, as run and the analyses write them with --out, all into the same one.
+        Without it the scenario is run.
+    out
+        The report; by default the scenario's name with .html, in this folder.
+    figures
+        Write every figure as SVG, PNG and PDF into this folder.
+    kinds
+        Analyses to run too: any of psa, tornado, voi, price, explain, what-if, verify, agreement,
+        severity, budget, threshold, twoway, trial, sobol, morris, capacity, or all for the first 7.
+        threshold varies the price of a vial, twoway the two inputs at the top of tornado. With
+        --from those that the folder lacks are run and written into it.
+    patients, seed, threads
+        As for `run`.
     """
     from sim.analyses.shared.scenario import asked
     from sim.files.results_folder import check_file, check_folder
@@ -117,23 +79,28 @@ def report(
     check_file(path, OUT)
     if figures is not None:
         check_folder(figures, ())
+    wanted = _wanted(kinds or "")
     question = asked(scenario, patients=patients, seed=seed)
-    _check_kinds(question, kinds)
+    _check_kinds(question, wanted)
     options = _options({"--from": folder, OUT: out, "--patients": patients, "--seed": seed})
-    if folder is not None:
-        _write_missing(question, folder, kinds, threads)
-        write_report(question.question, folder, path, figures, options)
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            place = Path(temporary) / "results"
-            _write_results(question, place, kinds, threads)
-            write_report(question.question, place, path, figures, options)
+    with _results(question, folder, wanted, threads) as place:
+        write_report(question.question, place, path, figures, options)
     click.echo(f"Report: {path}")
     if figures is not None:
         click.echo(f"Figures: {figures}")
-    left = [kind for kind in USUAL if kind not in kinds]
+    left = [kind for kind in USUAL if kind not in wanted]
     if folder is None and left:
         click.echo(f"Left out, and named in the report: {','.join(left)}. Everything: --with {ALL}")
+
+
+def _wanted(kinds: str) -> tuple[str, ...]:
+    """Return the analyses of a list with commas, in the order of `KINDS`."""
+    asked = [part.strip() for part in kinds.split(",") if part.strip()]
+    for kind in asked:
+        if kind not in (*KINDS, ALL):
+            raise UserError("no such analysis", key="--with", value=kind, choices=(*KINDS, ALL))
+    wanted = {*asked, *(USUAL if ALL in asked else ())}
+    return tuple(kind for kind in KINDS if kind in wanted)
 
 
 def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
@@ -162,18 +129,28 @@ def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
     )
 
 
-def _write_missing(
-    scenario: Scenario, folder: Path, kinds: Sequence[str], threads: int | None
-) -> None:
-    """Run those analyses that a folder of results lacks, in the patients of its run."""
+@contextmanager
+def _results(
+    scenario: Scenario, folder: Path | None, kinds: Sequence[str], threads: int | None
+) -> Iterator[Path]:
+    """Yield a folder of results with these analyses: the given one, or one for the time being."""
+    import sim
     from sim.report.results import read_results
 
-    if not kinds:
+    if folder is not None:
+        if kinds:
+            results = read_results(folder, scenario.question)
+            # In the patients of its run.
+            same = scenario.with_(patients=results.question.patients, seed=results.question.seed)
+            lacked = [kind for kind in kinds if not _is_there(results, kind)]
+            _write_analyses(same, folder, lacked, threads)
+        yield folder
         return
-    results = read_results(folder, scenario.question)
-    same = scenario.with_(patients=results.question.patients, seed=results.question.seed)
-    lacked = [kind for kind in kinds if not _is_there(results, kind)]
-    _write_analyses(same, folder, lacked, threads)
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary) / "results"
+        sim.run(scenario, threads=threads).write_for_report(place)
+        _write_analyses(scenario, place, kinds, threads)
+        yield place
 
 
 def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
@@ -182,19 +159,6 @@ def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
 
     path = results.folder / f"{FILES_OF if kind == 'what-if' else kind}.json"
     return path.exists() and bool(results.belongs(read_json(path)))
-
-
-report.params += options_of(run, "patients", "seed", "threads")
-
-
-def _write_results(
-    scenario: Scenario, folder: Path, kinds: Sequence[str], threads: int | None
-) -> None:
-    """Run the scenario and analyses of it into one folder."""
-    import sim
-
-    sim.run(scenario, threads=threads).write_for_report(folder)
-    _write_analyses(scenario, folder, kinds, threads)
 
 
 def _write_analyses(

@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sim.catalog import load_catalogue
-from sim.catalog.distribution import read_draws
-from sim.catalog.posterior import IDENTIFIED, POSTERIOR, load_posterior
+from sim.catalog.posterior import IDENTIFIED, POSTERIOR, load_posterior, read_draws
 from sim.economics.estimates import Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError

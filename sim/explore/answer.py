@@ -1,7 +1,8 @@
-"""Answers for the page: the numbers, tables and pictures of a state, as the commands give them."""
+"""The page, and its answers: the numbers, tables and pictures of a state, as the commands give them."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import threading
@@ -12,22 +13,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from markupsafe import Markup
+
 from sim.analyses.run.result import RunResult, simulated
 from sim.analyses.shared.scenario import Scenario
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
-from sim.explore.controls import Controls
+from sim.explore.controls import SHOWN_FIRST, Controls, Slider, State, changed, in_words, key_of
 from sim.explore.pictures import pictures
-from sim.explore.state import State, changed, in_words, key_of
+from sim.layout.text import DISCLAIMER
 from sim.report import answer as verdicts
 from sim.report import economics, flow, page, probabilistic, survival
 from sim.report.analyses import Analyses, Probabilistic
 from sim.report.drawing import Drawing
 from sim.report.results import Results
+from sim.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+DIGITS: Final = 7
+RESEARCH: Final = "The page computes on this machine and loads nothing from elsewhere."
 QUICK_PATIENTS: Final = 10_000
 REMEMBERED: Final = 12
 """Answers, so that going back shows at once what was there."""
@@ -82,14 +88,7 @@ class Answer:
 class Desk:
     """Answers the requests of the page, one at a time, the latest of each kind first.
 
-    Parameters
-    ----------
-    scenario
-        The scenario that the page was opened with.
-    controls
-        What can be moved.
-    folder
-        A folder for analyses of states, removed at the end.
+    The page was opened with `scenario`; `folder` is for the analyses of states.
     """
 
     def __init__(self, scenario: Scenario, controls: Controls, folder: Path) -> None:
@@ -153,13 +152,7 @@ class Desk:
         return found or self.answer(state, exact=False, check=check)
 
     def drawing(self, state: State, name: str, check: Callable[[], None]) -> str:
-        """Return a figure as SVG.
-
-        Raises
-        ------
-        UserError
-            When there is none of this name.
-        """
+        """Return a figure as SVG; a `UserError` where there is none of this name."""
         found = self.best(state, check)
         with self._busy:
             check()
@@ -185,13 +178,7 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
 
 
 def patient_fragment(desk: Desk, state: State, number: int) -> str:
-    """Return one patient under every strategy: timelines, each event with its draws and costs.
-
-    Raises
-    ------
-    UserError
-        When there is no such patient.
-    """
+    """Return one patient under every strategy: timelines, each event with its draws and costs."""
     from sim.analyses.explain.result import explain
     from sim.layout.hypertext import Hypertext
     from sim.layout.style import rendered
@@ -204,13 +191,67 @@ def patient_fragment(desk: Desk, state: State, number: int) -> str:
     lives = embedded(picture, "lives", f"The lives of patient {number}", told)
     shown = Hypertext()
     found.print_to(shown)
-    return (
-        environment()
-        .get_template("patient_now.html.j2")
-        .render(number=number, lives=lives, text=shown.text())
-    )
+    template = environment().get_template("patient_now.html.j2")
+    return template.render(number=number, lives=lives, text=shown.text())
 
 
 def environment() -> Environment:
     """Return the templates of the page, with the macros of the report."""
     return page.templates("sim.explore")
+
+
+def page_text(desk: Desk, token: str) -> tuple[str, str]:
+    """Return the page, and the policy that lets it run its own script and reach its server alone."""
+    templates = environment()
+    script = page.source(templates, "explore.js")
+    found = desk.controls
+    text = templates.get_template("explore.html.j2").render(
+        title=desk.scenario.title,
+        file=desk.scenario.file,
+        first=found.sliders[:SHOWN_FIRST],
+        more=found.sliders[SHOWN_FIRST:],
+        choices=found.choices,
+        threshold=found.threshold,
+        tables=("strategies", "increments", "survival", "ledger", "flow", "inputs"),
+        patients=desk.scenario.patients,
+        disclaimer=DISCLAIMER,
+        research=RESEARCH,
+        version=__version__,
+        style=Markup(page.source(templates, "style.css") + page.source(templates, "explore.css")),
+        script=Markup(script),
+        data=Markup(_data(desk, token)),
+        shown=shown_number,
+        begun=begun,
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return text, policy
+
+
+def _data(desk: Desk, token: str) -> str:
+    """Return what the script needs as JSON that nothing in it can end."""
+    found = desk.controls
+    content: dict[str, Any] = {
+        "token": token,
+        "patients": desk.scenario.patients,
+        "sliders": {each.name: {"base": begun(each)} for each in (*found.sliders, found.threshold)},
+        "choices": {
+            each.name: [option.changes for option in each.options] for each in found.choices
+        },
+    }
+    return json.dumps(content).replace("<", "\\u003c")
+
+
+def begun(slider: Slider) -> float:
+    """Return where a slider begins: its base in the digits that are read; unmoved it is not sent."""
+    return float(f"{slider.base:.{DIGITS}g}")
+
+
+def shown_number(value: float, slider: Slider) -> str:
+    """Return a number as a slider shows it: whole where its steps are."""
+    if slider.step >= 1.0:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

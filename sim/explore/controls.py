@@ -1,9 +1,17 @@
-"""The controls of the page: the inputs that matter most as sliders, the structural choices as lists."""
+"""The controls of the page: the inputs that matter most as sliders, the structural choices as lists.
+
+The state of the page is what was moved: the keys of a scenario file that differ from the scenario's.
+"""
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import yaml
 
 from sim.analyses.shared.ranges import alternatives, uncertain_ranges
 from sim.errors import UserError
@@ -16,6 +24,14 @@ if TYPE_CHECKING:
     from sim.analyses.shared.scenario import Scenario
     from sim.simulation.question import Question
 
+PARAMETERS: Final = "parameters"
+THRESHOLDS: Final = "thresholds"
+CHOICE_KEYS: Final = ("population", "setting", "discounting", "horizon_years", "switches")
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""Of a file: no dot and no slash, so that it stays in its folder."""
+
+State = Mapping[str, Any]
+"""Changes of a scenario, as `Scenario.with_` takes them; empty for the scenario itself."""
 SCREENING_PATIENTS: Final = 2_000
 """All bars are of the same patients, so that few show which inputs matter most."""
 SHOWN_FIRST: Final = 10
@@ -30,20 +46,8 @@ SETTINGS: Final = {"trial": "As in trials", "real_world": "Routine practice"}
 class Slider(NamedTuple):
     """A parameter that can be moved.
 
-    Attributes
-    ----------
-    name, label, unit
-        Of the parameter.
-    base
-        Its value in the scenario.
-    low, high
-        The ends of the slider: all values that the page accepts.
-    plausible
-        The range of the one-way analysis, within these ends.
-    step
-        Between two places of the slider.
-    status, source
-        Of the value in the scenario.
+    `base`, `status` and `source` are those of its value in the scenario; the page accepts all values
+    from `low` to `high`, within which `plausible` is the range of the one-way analysis.
     """
 
     name: str
@@ -81,18 +85,10 @@ class Controls(NamedTuple):
     threshold: Slider
 
     def slider(self, name: str) -> Slider:
-        """Return the slider of a parameter.
-
-        Raises
-        ------
-        UserError
-            When there is none.
-        """
+        """Return the slider of a parameter; a `UserError` where there is none."""
         found = {each.name: each for each in self.sliders}
         if name not in found:
-            raise UserError(
-                "cannot be moved here", key="parameters", value=name, choices=tuple(found)
-            )
+            raise UserError("cannot be moved here", key=PARAMETERS, value=name, choices=found)
         return found[name]
 
 
@@ -144,19 +140,9 @@ def _slider(question: Question, found: Range, row: Mapping[Any, Any]) -> Slider:
     source = "; ".join(
         str(row[key]) for key in ("citation", "place") if isinstance(row[key], str) and row[key]
     )
-    ends = tuple(float(f"{each:.{DIGITS}g}") for each in (found.low, found.high))
-    return Slider(
-        found.name,
-        found.label,
-        found.unit,
-        base,
-        low,
-        high,
-        (ends[0], ends[1]),
-        step,
-        str(row["status"]),
-        source,
-    )
+    plausible = (float(f"{found.low:.{DIGITS}g}"), float(f"{found.high:.{DIGITS}g}"))
+    named = (found.name, found.label, found.unit)
+    return Slider(*named, base, low, high, plausible, step, str(row["status"]), source)
 
 
 def _threshold(scenario: Scenario) -> Slider:
@@ -219,3 +205,124 @@ def screened(scenario: Scenario) -> dict[str, float]:
     of = bars[bars["group"] == "parameter"]
     moved = of[["benefit_low", "benefit_high"]].abs().max(axis=1)
     return dict(zip(of["parameter"], moved.fillna(0.0), strict=True))
+
+
+def read_state(content: Any, controls: Controls) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
+    """Return the changes that a page asks for: only what its controls can do.
+
+    A key that could name a file, such as `life_table`, is refused, and so is a value beyond the
+    ends of its slider.
+
+    Raises
+    ------
+    UserError
+        When something in it is not allowed.
+    """
+    if not isinstance(content, dict):
+        raise UserError("must be keys with values", key="state", value=str(content))
+    known = (PARAMETERS, THRESHOLDS, *CHOICE_KEYS)
+    for key in content:
+        if key not in known:
+            raise UserError("cannot be moved here", key="state", value=key, choices=known)
+    state = {key: content[key] for key in CHOICE_KEYS if key in content}
+    _check_choices(state, controls)
+    numbers = content.get(PARAMETERS, {})
+    if not isinstance(numbers, dict):
+        raise UserError("must be names with numbers", key=PARAMETERS, value=str(numbers))
+    if numbers:
+        state[PARAMETERS] = {
+            name: _number(value, controls.slider(name)) for name, value in numbers.items()
+        }
+    if THRESHOLDS in content:
+        given = content[THRESHOLDS]
+        if not isinstance(given, list) or len(given) != 1:
+            raise UserError("must be one number", key=THRESHOLDS, value=str(given))
+        state[THRESHOLDS] = [_number(given[0], controls.threshold)]
+    return state
+
+
+def _number(value: Any, slider: Slider) -> float:  # noqa: ANN401 - parsed JSON
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError("must be a number", key=slider.name, value=str(value))
+    if not slider.low <= value <= slider.high:
+        raise UserError(
+            f"must be from {slider.low:g} to {slider.high:g} here", key=slider.name, value=value
+        )
+    return float(value)
+
+
+def _check_choices(state: Mapping[str, Any], controls: Controls) -> None:
+    """Refuse what no list of the page offers.
+
+    The keys of several options come together in ``switches``, each of which some option must give.
+    """
+    offered = [
+        (key, name, value)
+        for choice in controls.choices
+        for option in choice.options
+        for key, content in option.changes.items()
+        for name, value in (content.items() if isinstance(content, Mapping) else ((None, content),))
+    ]
+    for key, content in state.items():
+        parts = content.items() if isinstance(content, dict) else ((None, content),)
+        for name, value in parts:
+            # True is no 1 here.
+            if not any(
+                (key, name, value) == each and type(value) is type(each[2]) for each in offered
+            ):
+                named = key if name is None else f"{key}.{name}"
+                raise UserError("is not offered here", key=named, value=str(value))
+
+
+def changed(scenario: Scenario, state: State) -> Scenario:
+    """Return the scenario with the changes; a `UserError` where they do not go together."""
+    changes: Any = dict(state)
+    return scenario.with_(**changes) if changes else scenario
+
+
+def key_of(state: State) -> str:
+    """Return a text that is the same for the same changes."""
+    return json.dumps(state, sort_keys=True)
+
+
+def in_words(state: State, controls: Controls) -> list[str]:
+    """Say what was changed, a line each."""
+    lines = []
+    for name, value in state.get(PARAMETERS, {}).items():
+        slider = controls.slider(name)
+        lines.append(f"{slider.label}: {value:,g} instead of {slider.base:,g} {slider.unit}")
+    if THRESHOLDS in state:
+        lines.append(
+            f"{controls.threshold.label}: {state[THRESHOLDS][0]:,g} {controls.threshold.unit}"
+        )
+    for choice in controls.choices:
+        for option in choice.options:
+            if option.changes and _is_made(option.changes, state):
+                lines.append(f"{choice.label}: {option.label}")
+    return lines
+
+
+def _is_made(changes: Mapping[str, Any], state: State) -> bool:
+    return all(
+        key in state
+        and (
+            changes[key].items() <= state[key].items()
+            if isinstance(changes[key], Mapping)
+            else changes[key] == state[key]
+        )
+        for key in changes
+    )
+
+
+def as_scenario(path: str, title: str, state: State) -> str:
+    """Return the state as a scenario file of this title that extends the one at `path`."""
+    content = {"extends": path, "title": title, **state}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def checked_name(name: Any) -> str:  # noqa: ANN401 - parsed JSON
+    """Return the name of a file without its suffix; a `UserError` where it is not plain."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        problem = "must be up to 64 letters, digits, - and _"
+        raise UserError(problem, key="name", value=str(name)[:80])
+    return name

@@ -10,23 +10,25 @@ import asyncio
 import hmac
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from sim.analyses.shared.store import progress_of
 from sim.errors import UserError
-from sim.explore.answer import Desk, Superseded, fragment, patient_fragment
-from sim.explore.jobs import Job
-from sim.explore.layout import page_text
-from sim.explore.state import State, as_scenario, changed, checked_name, read_state
+from sim.explore.answer import Desk, Superseded, fragment, page_text, patient_fragment
+from sim.explore.controls import State, as_scenario, changed, checked_name, read_state
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,19 +37,71 @@ MOST_BYTES: Final = 64 * 1024
 MOST_AT_ONCE: Final = 32
 TOKEN_HEADER: Final = "x-token"
 MOST_FIGURE_NAME: Final = 64
+LAST_LINES: Final = 3
+PATIENCE_SECONDS: Final = 5.0
 Handler = Callable[["Session", Mapping[str, Any]], Any]
 
 
-class Session:
-    """What the requests of a page share.
+class Job:
+    """A command of the program that works in `folder`, running or ended.
 
-    Parameters
-    ----------
-    desk
-        Answers them.
-    home
-        The folder that the explorer was started in, where files are saved.
+    The chunks in the folder of `results` show how far it is; `done` is said once it has ended well.
     """
+
+    def __init__(
+        self, name: str, arguments: Sequence[str], folder: Path, results: Path | None, done: str
+    ) -> None:
+        self.name = name
+        self.results = results
+        self.done = done
+        self.is_cancelled = False
+        self._errors = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - until `close`
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sim", name, *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is not yet at its end."""
+        return self._process.poll() is None
+
+    def status(self) -> dict[str, Any]:
+        """Return the name, the state, the share done if known, and a line for the reader."""
+        state, share, text = "failed", None, ""
+        if self.is_running:
+            state, share = "running", None if self.results is None else progress_of(self.results)
+        elif self.is_cancelled:
+            state, text = "cancelled", "Cancelled."
+        elif self._process.returncode == 0:
+            state, share, text = "done", 1.0, self.done
+        else:
+            self._errors.seek(0)
+            text = " ".join(self._errors.read().strip().splitlines()[-LAST_LINES:])
+        return {"name": self.name, "state": state, "share": share, "text": text}
+
+    def cancel(self) -> None:
+        """End it; results are written whole or not at all."""
+        if self.is_running:
+            self.is_cancelled = True
+            self._process.terminate()
+            try:
+                self._process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def close(self) -> None:
+        """End it, and forget what it said."""
+        self.cancel()
+        self._errors.close()
+
+
+class Session:
+    """What the requests of a page share: their answers, jobs, and the folder where files are saved."""
 
     def __init__(self, desk: Desk, home: Path) -> None:
         self.desk = desk
@@ -64,23 +118,20 @@ class Session:
         of = f"{_whole(asked, 'page', 0)} {kind}"
         return self.desk.wanted(of, _whole(asked, "number", 0))
 
-    def begin(self, job: Job) -> dict[str, Any]:
-        """Note a job that was started, and return its state."""
-        self.jobs[job.name] = job
-        return job.status()
-
-    def free(self, name: str) -> None:
-        """Refuse to start a job of which one is running.
-
-        Raises
-        ------
-        UserError
-            When it is.
-        """
+    def begin(
+        self, name: str, state: State, arguments: Sequence[str], results: Path | None, done: str
+    ) -> Response:
+        """Start the job of a name for a state; refused while one is running."""
         if name in self.jobs:
             if self.jobs[name].is_running:
                 raise UserError("is running; cancel it first", key=name)
             self.jobs.pop(name).close()
+        folder = self.desk.folder_of(state)
+        folder.mkdir(exist_ok=True)
+        path = _write(self, folder / "state.yaml", state)
+        job = Job(name, (str(path), *arguments), self.home, results, done)
+        self.jobs[name] = job
+        return JSONResponse(job.status())
 
     def close(self) -> None:
         """End all jobs."""
@@ -134,44 +185,37 @@ def _table(session: Session, asked: Mapping[str, Any]) -> Response:
 def _psa(session: Session, asked: Mapping[str, Any]) -> Response:
     """Draw all uncertain inputs together, for the state that the page shows."""
     state = session.state(asked)
-    changed(session.desk.scenario, state)
-    session.free("psa")
+    scenario = session.desk.scenario
+    changed(scenario, state)
     folder = session.desk.folder_of(state)
-    folder.mkdir(exist_ok=True)
-    path = _write(session, folder / "state.yaml", state)
-    done = "The probabilities are those of these draws."
     # The page goes on answering beside it.
     threads = str(max((os.cpu_count() or 1) - 1, 1))
-    seed = str(session.desk.scenario.seed)
-    arguments = (str(path), "--out", str(folder), "--threads", threads, "--seed", seed)
-    job = Job("psa", arguments, session.home, folder, done)
-    return JSONResponse(session.begin(job))
+    arguments = ("--out", str(folder), "--threads", threads, "--seed", str(scenario.seed))
+    done = "The probabilities are those of these draws."
+    return session.begin("psa", state, arguments, folder, done)
 
 
 def _save(session: Session, asked: Mapping[str, Any]) -> Response:
     state, name = session.state(asked), checked_name(asked.get("name"))
     changed(session.desk.scenario, state)
     path = _write(session, session.home / f"{name}.yaml", state)
-    return JSONResponse(
-        {"text": f"Saved: {path.name}", "command": f"python -m sim run {path.name}"}
-    )
+    command = f"python -m sim run {path.name}"
+    return JSONResponse({"text": f"Saved: {path.name}", "command": command})
 
 
 def _report(session: Session, asked: Mapping[str, Any]) -> Response:
     state, name = session.state(asked), checked_name(asked.get("name"))
-    changed(session.desk.scenario, state)
-    page = session.home / f"{name}.html"
-    if page.exists():
-        raise UserError("is there already; choose another name", key="name", value=page.name)
-    session.free("report")
-    folder = session.desk.folder_of(state)
-    folder.mkdir(exist_ok=True)
-    path = _write(session, folder / "state.yaml", state)
-    asked_for = session.desk.scenario
-    sizes = ("--patients", str(asked_for.patients), "--seed", str(asked_for.seed))
-    arguments = (str(path), "--out", page.name, *sizes)
-    job = Job("report", arguments, session.home, None, f"Report: {page.name}")
-    return JSONResponse(session.begin(job))
+    scenario = session.desk.scenario
+    changed(scenario, state)
+    page = f"{name}.html"
+    _refuse_existing(session.home / page)
+    sizes = ("--patients", str(scenario.patients), "--seed", str(scenario.seed))
+    return session.begin("report", state, ("--out", page, *sizes), None, f"Report: {page}")
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise UserError("is there already; choose another name", key="name", value=path.name)
 
 
 def _write(session: Session, path: Path, state: State) -> Path:
@@ -183,8 +227,8 @@ def _write(session: Session, path: Path, state: State) -> Path:
     is_shipped = shipped_files(SCENARIOS).get(found.stem) == found.resolve()
     base = found.stem if is_shipped else os.path.relpath(found, path.parent)
     text = as_scenario(base, session.desk.scenario.title, state)
-    if path.parent == session.home and path.exists():
-        raise UserError("is there already; choose another name", key="name", value=path.name)
+    if path.parent == session.home:
+        _refuse_existing(path)
     write_file(path, text, "name")
     return path
 
@@ -201,31 +245,16 @@ def _cancel(session: Session, asked: Mapping[str, Any]) -> Response:
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
-    "/answer": _answer,
-    "/figure": _figure,
-    "/figures": _figures,
-    "/patient": _patient,
-    "/table": _table,
-    "/psa": _psa,
-    "/save": _save,
-    "/report": _report,
-    "/jobs": _jobs,
-    "/cancel": _cancel,
+    f"/{handler.__name__.strip('_')}": handler
+    for handler in (
+        *(_answer, _figure, _figures, _patient, _table),
+        *(_psa, _save, _report, _jobs, _cancel),
+    )
 }
 
 
 def application(session: Session, token: str, hosts: frozenset[str]) -> ASGIApp:
-    """Return the application.
-
-    Parameters
-    ----------
-    session
-        Shared by the requests.
-    token
-        Part of the address of the page, and sent with each request.
-    hosts
-        Names and ports by which the page may be reached, as in the header ``Host``.
-    """
+    """Return the application, reached with the `token` under these names and ports of ``Host``."""
     text, policy = page_text(session.desk, token)
     slots = asyncio.Semaphore(MOST_AT_ONCE)
 
@@ -303,20 +332,13 @@ class _Guard:
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{host}":
             return _problem("requests of other pages are refused", 403)
-        given = headers.get(TOKEN_HEADER) or dict(_query(scope)).get("token", "")
+        given = headers.get(TOKEN_HEADER) or QueryParams(scope["query_string"]).get("token", "")
         if not hmac.compare_digest(given.encode(), self.token.encode()):
             return _problem("the token of the address is missing or wrong", 403)
-        if not headers.get("content-length", "0").isdigit() or (
-            int(headers.get("content-length", "0")) > MOST_BYTES
-        ):
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MOST_BYTES:
             return _problem("the request is too large", 413)
         return None
-
-
-def _query(scope: Scope) -> list[tuple[str, str]]:
-    from urllib.parse import parse_qsl
-
-    return parse_qsl(scope["query_string"].decode("latin-1"))
 
 
 def _hardened(send: Send) -> Send:

@@ -51,9 +51,9 @@ _BOOLEANS = {
 _DECIMAL_INTEGER = re.compile(r"[-+]?[0-9]+")
 _PREFIXED_INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_YAML_TAG = "tag:yaml.org,2002:"
 _GROUP = re.compile(r"[0-9]{3}")
-_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
-_NOT_A_NUMBER = re.compile(r"\.(nan|NaN|NAN)")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def dotted(path: Steps) -> str:
@@ -94,16 +94,9 @@ class Document:
         return self._lines[path]
 
     def part(self, *path: str, within: str | None = None, named: str | None = None) -> Document:
-        """Return the value at a path as a document of its own.
+        """Return the value at a path as a document of its own, under the key `within` if that is given.
 
-        Parameters
-        ----------
-        *path
-            Keys that lead to the part.
-        within
-            The key under which the part stands in its document; at the top by default.
-        named
-            The name of the entry, which the part need not repeat.
+        `named` is the name of the entry, which the part need not repeat.
         """
         data: Any = self.data
         for key in path:
@@ -118,9 +111,8 @@ class Document:
         if within is not None:
             data = {within: data}
         elif not isinstance(data, dict):
-            raise UserError(
-                "must hold keys and values", file=self.file, line=lines[()], key=dotted(path)
-            )
+            problem = "must hold keys and values"
+            raise UserError(problem, file=self.file, line=lines[()], key=dotted(path))
         elif named is not None:
             data = {"name": named, **data}
         return Document(data, self.file, lines, self.folder, named)
@@ -228,34 +220,34 @@ class _Builder:
         self._file = file
         self._events: Iterator[Event] = yaml.parse(text, Loader=_LOADER)
 
+    def _error(self, problem: str, event: Event | None = None, path: Steps = ()) -> UserError:
+        line = None if event is None else _line_of(event)
+        return UserError(problem, file=self._file, line=line, key=dotted(path) or None)
+
     def build(self) -> dict[str, Any]:
         """Return the mapping at the top of the only document."""
         next(self._events)  # the start of the stream
         if not isinstance(next(self._events), DocumentStartEvent):
-            raise UserError("is empty", file=self._file)
+            raise self._error("is empty")
         top = next(self._events)
         if isinstance(top, ScalarEvent) and top.implicit[0] and top.value in _NULLS:
-            raise UserError("is empty", file=self._file)
+            raise self._error("is empty")
         self.lines[()] = _line_of(top)
         data = self._value(top, ())
         if not isinstance(data, dict):
             kind = "a list" if isinstance(data, list) else "a single value"
-            problem = f"must hold keys and values at its top level, not {kind}"
-            raise UserError(problem, file=self._file, line=self.lines[()])
+            raise self._error(f"must hold keys and values at its top level, not {kind}", top)
         if not isinstance(next(self._events), DocumentEndEvent):
-            raise UserError("is not one YAML document", file=self._file)
+            raise self._error("is not one YAML document")
         after = next(self._events)
         if isinstance(after, DocumentStartEvent):
-            raise UserError(
-                "holds a second YAML document; one per file", file=self._file, line=_line_of(after)
-            )
+            raise self._error("holds a second YAML document; one per file", after)
         return data
 
     def _value(self, event: Event, path: Steps) -> Any:  # noqa: ANN401
         self._refuse_indirection(event, path)
         if len(path) > DEEPEST_NESTING:
-            problem = f"nested deeper than {DEEPEST_NESTING} levels"
-            raise UserError(problem, file=self._file, line=_line_of(event))
+            raise self._error(f"nested deeper than {DEEPEST_NESTING} levels", event)
         if isinstance(event, ScalarEvent):
             return self._scalar(event, path)
         if isinstance(event, MappingStartEvent):
@@ -268,12 +260,8 @@ class _Builder:
             key = self._key(event, path)
             place = (*path, key)
             if key in mapping:
-                raise UserError(
-                    f"the key is written twice, first on line {self.lines[place]}",
-                    file=self._file,
-                    line=_line_of(event),
-                    key=dotted(place),
-                )
+                problem = f"the key is written twice, first on line {self.lines[place]}"
+                raise self._error(problem, event, place)
             self.lines[place] = _line_of(event)
             mapping[key] = self._value(next(self._events), place)
         return mapping
@@ -283,15 +271,10 @@ class _Builder:
         key = self._scalar(event, path) if isinstance(event, ScalarEvent) else [...]
         if not isinstance(key, str):
             shown = event.value if isinstance(event, ScalarEvent) else "a list or mapping"
-            group = (
-                "; a number has no comma between its thousands" if _GROUP.fullmatch(shown) else ""
-            )
-            raise UserError(
-                f"keys must be text, and {shown or 'nothing'} is not; put it in quotes{group}",
-                file=self._file,
-                line=_line_of(event),
-                key=dotted(path) or None,
-            )
+            problem = f"keys must be text, and {shown or 'nothing'} is not; put it in quotes"
+            if _GROUP.fullmatch(shown):
+                problem += "; a number has no comma between its thousands"
+            raise self._error(problem, event, path)
         return key
 
     def _sequence(self, path: Steps) -> list[Any]:
@@ -309,12 +292,8 @@ class _Builder:
         try:
             return plain_scalar(text)
         except ValueError:
-            raise UserError(
-                f"the number is longer than {LONGEST_NUMBER} digits",
-                file=self._file,
-                line=_line_of(event),
-                key=dotted(path) or None,
-            ) from None
+            problem = f"the number is longer than {LONGEST_NUMBER} digits"
+            raise self._error(problem, event, path) from None
 
     def _refuse_indirection(self, event: Event, path: Steps) -> None:
         if not isinstance(event, NodeEvent):
@@ -325,10 +304,10 @@ class _Builder:
         elif event.anchor is not None:
             problem = f"anchors and aliases are not supported: remove &{event.anchor}"
         elif tag is not None:
-            problem = f"tags are not supported: remove {_shown_tag(tag)}"
+            problem = f"tags are not supported: remove {tag.replace(_YAML_TAG, '!!')}"
         else:
             return
-        raise UserError(problem, file=self._file, line=_line_of(event), key=dotted(path) or None)
+        raise self._error(problem, event, path)
 
 
 def plain_scalar(text: str) -> Scalar:
@@ -343,7 +322,7 @@ def plain_scalar(text: str) -> Scalar:
         return None
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    if _INFINITE.fullmatch(text) or _NOT_A_NUMBER.fullmatch(text):
+    if _NOT_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
     decimal = _DECIMAL_INTEGER.fullmatch(text)
     prefixed = _PREFIXED_INTEGER.fullmatch(text)
@@ -359,8 +338,3 @@ def plain_scalar(text: str) -> Scalar:
 def _line_of(event: Event) -> int:
     mark = event.start_mark
     return 1 if mark is None else mark.line + 1
-
-
-def _shown_tag(tag: str) -> str:
-    prefix = "tag:yaml.org,2002:"
-    return "!!" + tag.removeprefix(prefix) if tag.startswith(prefix) else tag

@@ -63,9 +63,14 @@ def estimate_of(found: Mapping[str, Any]) -> Estimate:
     return Estimate(known(found["mean"]), known(found["se"]))
 
 
-def estimate_row(estimate: Estimate) -> tuple[float | None, float | None]:
-    """Return a value and its error, for two columns."""
-    return finite(estimate.mean), finite(estimate.se)
+def estimate_row(*estimates: Estimate) -> tuple[float | None, ...]:
+    """Return values, each with its error, for two columns each."""
+    return tuple(finite(value) for each in estimates for value in each)
+
+
+def row_estimate(row: Mapping[Any, Any], name: str) -> Estimate:
+    """Return the estimate in the two columns of a row of a table."""
+    return Estimate(row[name], row[f"{name}_se"])
 
 
 SYMBOLS: Final = {code: f"{code} " for code in CURRENCIES} | {"USD": "$", "GBP": "£", "EUR": "€"}

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from sim.evidence.targets import Target
     from sim.evidence.validation import Validation
 
+TRIAL_OUTCOMES: Final = {
+    "response": "response",
+    "complete_remission": "complete remission",
+    "mrd_negative": "MRD negativity",
+    "hct": "allo-HCT in first remission",
+    "os_percent": "alive at the end of follow-up",
+    "os_median": "median OS",
+    "os_hazard_ratio": "hazard ratio of OS",
+}
+"""Outcomes that a trial may report."""
 WORDS: Final = {
     "response": "Response",
     "complete_remission": "Complete remission",

@@ -92,7 +92,7 @@ def _strategies(summary: Summary, currency: str) -> pd.DataFrame:
 
 
 def _increments(summary: Summary, currency: str) -> pd.DataFrame:
-    rows: list[tuple[str, str, str, float | None, float | None, str]] = []
+    rows: list[tuple[str | float | None, ...]] = []
     for comparison in summary.comparisons:
         names = (comparison.increment.strategy, comparison.increment.comparator)
         rows += [

@@ -67,6 +67,11 @@ def number(name: str, meaning: str = "", *, is_given: bool = False) -> Column:
     return Column(name, NUMBER, meaning, is_given=is_given)
 
 
+def estimated(name: str, meaning: str = "", of_error: str = "") -> tuple[Column, Column]:
+    """Return a column of numbers and that of their standard errors."""
+    return number(name, meaning), number(f"{name}_se", of_error)
+
+
 def count(name: str, meaning: str = "") -> Column:
     """Return a column of whole numbers, all of them given."""
     return Column(name, COUNT, meaning)
@@ -104,6 +109,11 @@ class Schema:
     def __str__(self) -> str:
         """Return the columns with their meanings, a line for each."""
         return "\n".join(f"{name}: {meaning}".rstrip(": ") for name, _, meaning, *_ in self.columns)
+
+    @property
+    def stem(self) -> str:
+        """The name of the file without its suffix."""
+        return self.file.removesuffix(".csv")
 
     @property
     def names(self) -> tuple[str, ...]:

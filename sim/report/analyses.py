@@ -19,7 +19,7 @@ from sim.analyses.shared.stored import Stored
 from sim.analyses.tornado.analysis import Tornado
 from sim.analyses.tornado.result import read_tornado
 from sim.analyses.validate.result import TABLE as VALIDATION
-from sim.analyses.verify.partition_table import TABLE as PARTITION
+from sim.analyses.verify.partition import TABLE as PARTITION
 from sim.analyses.verify.result import TABLE as CHECKS
 from sim.analyses.voi.result import read_voi, voi_table
 from sim.evidence.register import Published, find_folder, published

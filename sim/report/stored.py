@@ -11,7 +11,7 @@ from sim.analyses.capacity.result import FILE_LAYOUT as CAPACITY
 from sim.analyses.morris.result import FILE_LAYOUT as MORRIS
 from sim.analyses.severity.result import FILE_LAYOUT as SEVERITY
 from sim.analyses.shared.arguments import TOP
-from sim.analyses.shared.layout import Layout
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.stored import Stored
 from sim.analyses.sobol.result import FILE_LAYOUT as SOBOL
 from sim.analyses.threshold.result import FILE_LAYOUT as THRESHOLD

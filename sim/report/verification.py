@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from sim.analyses.verify.partition_table import screen_table, sentences
+from sim.analyses.verify.partition import screen_table, sentences
 from sim.analyses.verify.result import FAILED, NOT_APPLICABLE, PASSED
 from sim.layout.cells import typeset
 from sim.report.analyses import Verified

@@ -8,7 +8,6 @@ scenario may use, looked up in the catalogue and in the model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Final
 
 from sim.catalog import Catalogue, Parameter
@@ -148,28 +147,27 @@ def numbers_of(
     return {name: parameter.value for name, parameter in parameters.items()} | dict(overrides)
 
 
-@contextmanager
-def missing_numbers_named(scenario: Scenario, catalogue: Catalogue) -> Iterator[None]:
-    """Name the number that an entry of the user's own lacks, where it is read inside."""
+def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
+    """Return the names that the model and the prices of a scenario read, whatever their values.
+
+    Raises
+    ------
+    UserError
+        When an entry of the user's own lacks one of them.
+    """
     try:
-        yield
+        return _used_names(scenario, catalogue)
     except KeyError as error:
         own = {each.name for each in catalogue.own}
         asked = [scenario.population, scenario.perspective, *scenario.regimens]
         whose = ", ".join(f"'{name}'" for name in asked if name in own)
         if not whose:
             raise
-        raise UserError(
+        problem = (
             f"is not in the catalogue, and {whose} needs it: give it there, or extend an entry "
-            "that has it",
-            key=str(error.args[0]),
-        ) from None
-
-
-def used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
-    """Return the names that the model and the prices of a scenario read, whatever their values."""
-    with missing_numbers_named(scenario, catalogue):
-        return _used_names(scenario, catalogue)
+            "that has it"
+        )
+        raise UserError(problem, key=str(error.args[0])) from None
 
 
 def _used_names(scenario: Scenario, catalogue: Catalogue) -> frozenset[str]:
@@ -226,31 +224,11 @@ _WITHOUT_EFFECT: Final = frozenset(
 
 
 class Inputs:
-    """The names that a scenario may use, for the checks of `sim.scenario.loading`."""
+    """The names and values that a scenario may use, for the checks of `sim.scenario.loading`."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._used: dict[str, dict[str, Parameter]] = {}
-
-    @property
-    def populations(self) -> Mapping[str, object]:
-        """Populations by name."""
-        return self._catalogue.populations
-
-    @property
-    def regimens(self) -> Mapping[str, object]:
-        """Regimens by name."""
-        return self._catalogue.regimens
-
-    @property
-    def perspectives(self) -> Mapping[str, object]:
-        """Perspectives by name."""
-        return self._catalogue.perspectives
-
-    @property
-    def life_tables(self) -> Mapping[str, object]:
-        """Life tables by name."""
-        return self._catalogue.life_tables
 
     def used(self, scenario: Scenario) -> Mapping[str, Parameter]:
         """Return the parameters that the scenario's model and prices read, sorted by name.
@@ -259,26 +237,23 @@ class Inputs:
         """
         key = scenario.model_dump_json(exclude=set(_WITHOUT_EFFECT))
         key += " ".join(sorted(given_of(scenario)))
-        known = self._used.get(key)
-        if known is None:
-            selected = self._catalogue.select(
+        if key not in self._used:
+            selected = self.catalogue.select(
                 scenario.population, scenario.regimens, scenario.perspective
             )
-            names = used_names(scenario, self._catalogue)
-            known = {
+            names = used_names(scenario, self.catalogue)
+            self._used[key] = {
                 name: each
                 for name, each in selected.items()
                 if name in names or name.startswith(TRIAL)
             }
-            self._used[key] = known
-        return known
+        return self._used[key]
 
-    def joint_problems(
-        self, scenario: Scenario, numbers: Mapping[str, float]
-    ) -> Iterator[tuple[tuple[str, ...], str]]:
-        """Yield names and a sentence of each rule between parameters that the numbers break."""
-        yield from joint_problems(scenario, self._catalogue, numbers, self.used(scenario))
+    def values(self, scenario: Scenario) -> dict[str, float]:
+        """Return the values of all parameters that a scenario may use, its own among them."""
+        return numbers_of(self.used(scenario), scenario.numbers)
 
-    def money(self, perspective: str) -> str:
-        """Return the currency and the price year of a perspective in words."""
-        return self._catalogue.perspectives[perspective].money
+    def joint_problems(self, scenario: Scenario) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield names and a sentence of each rule between parameters that the values break."""
+        used, numbers = self.used(scenario), self.values(scenario)
+        yield from joint_problems(scenario, self.catalogue, numbers, used)

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -81,13 +81,7 @@ def read_life_table(
     The hazard is constant from each age to the next, and that of the last row applies to all older
     ages. A last row with probability 1, of the open interval, has the hazard of the row before, if
     that is of 85 years or older.
-
-    Parameters
-    ----------
-    path
-        Of the file.
-    youngest_years
-        The first row must be of this age or younger; the last must be of 85 years or older.
+    The first row must be of the age `youngest_years` or younger.
 
     Raises
     ------
@@ -99,9 +93,7 @@ def read_life_table(
     _check_ages(sheet, youngest_years)
     measure = _measure(sheet)
     ages = [row.age for row in sheet.rows]
-    men, women = (
-        constant_between(ages, _hazards(sheet, measure, sex)) for sex in range(len(SEXES))
-    )
+    men, women = (constant_between(ages, _hazards(sheet, measure, sex)) for sex in (0, 1))
     return men, women
 
 
@@ -198,29 +190,22 @@ def _read(path: Path) -> _Sheet:
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
         heading = _heading(path, list(reader.fieldnames or []))
-        unit: str | None = None
+        units: list[str | None] = []
         rows: list[_Row] = []
-        for line, cells in _lines(path, reader):
-            said = _unit(path, line, heading, cells)
-            if rows and said != unit:
+        for cells in reader:
+            line = reader.line_num
+            if None in cells:
+                raise UserError("has more cells than there are columns", file=path, line=line)
+            units.append(_unit(path, line, heading, cells))
+            if units[-1] != units[0]:
                 problem = "must be the same in every row"
-                raise UserError(problem, file=path, line=line, key=UNIT, value=said)
-            unit = said
-            age, men, women = (
-                _number(path, line, column, cells[column]) for column in _needed(heading)
-            )
+                raise UserError(problem, file=path, line=line, key=UNIT, value=units[-1])
+            columns = _needed(heading)
+            age, men, women = (_number(path, line, each, cells[each]) for each in columns)
             rows.append(_Row(line, age, (men, women)))
     except csv.Error as error:
         raise UserError(f"is not CSV ({error})", file=path, line=reader.line_num) from None
-    return _Sheet(path, heading, unit, tuple(rows))
-
-
-def _lines(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
-    for row in reader:
-        if None in row:
-            problem = "has more cells than there are columns"
-            raise UserError(problem, file=path, line=reader.line_num)
-        yield reader.line_num, dict(row)
+    return _Sheet(path, heading, units[0] if units else None, tuple(rows))
 
 
 def _heading(path: Path, columns: list[str]) -> str:
@@ -229,33 +214,29 @@ def _heading(path: Path, columns: list[str]) -> str:
     if other is not None:
         raise UserError(other, file=path, line=1)
     named = [each for each in MEASURES if any(f"{each}_{sex}" in columns for sex in SEXES)]
-    read = [*_needed(named[0]), UNIT] if len(named) == 1 else []
-    problem = ""
+    problem = NEEDED
     if len(named) > 1:
-        problem = f"; it holds {' and '.join(named)}: leave one in"
-    elif not read or any(columns.count(column) != 1 for column in read if column != UNIT):
-        problem = " "
-    elif columns.count(UNIT) > 1:
-        problem = f"; {UNIT} stands there twice"
-    if problem:
-        shown = ", ".join(columns)
-        raise UserError(NEEDED + problem.rstrip(), file=path, line=1, value=shown)
-    return named[0]
+        problem += f"; it holds {' and '.join(named)}: leave one in"
+    elif named and all(columns.count(column) == 1 for column in _needed(named[0])):
+        if columns.count(UNIT) <= 1:
+            return named[0]
+        problem += f"; {UNIT} stands there twice"
+    raise UserError(problem, file=path, line=1, value=", ".join(columns))
 
 
 def _needed(measure: str) -> tuple[str, ...]:
     return (AGE, *(f"{measure}_{sex}" for sex in SEXES))
 
 
-def _unit(path: Path, line: int, heading: str, cells: dict[str, str | None]) -> str | None:
+def _unit(path: Path, line: int, heading: str, cells: Mapping[str, str | None]) -> str | None:
     """Return the measure that the unit column of a row says, checked against the headings."""
     if UNIT not in cells:
         return None
     said = (cells[UNIT] or "").strip()
     allowed = (QX, NQX) if heading == QX else (heading,)
     if said not in allowed:
-        problem = f"must be {' or '.join(allowed)} where the headings are {heading}_male, "
-        problem += f"{heading}_female"
+        headings = f"{heading}_male, {heading}_female"
+        problem = f"must be {' or '.join(allowed)} where the headings are {headings}"
         raise UserError(problem, file=path, line=line, key=UNIT, value=said)
     return said
 

@@ -1,15 +1,17 @@
 """From a scenario file to a validated scenario whose every name exists, or to its first mistake.
 
-Mistakes come in the order of the files that the scenario is made of.
+Mistakes come in the order of the files that the scenario is made of. A what-if is the scenario with
+some of its keys changed, checked as a scenario of its own.
 """
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -26,115 +28,62 @@ from sim.scenario.inheritance import (
     Lineage,
     Node,
     Origin,
-    changed_by,
     laid_over,
-    mistakes_in_what_ifs,
     read_lineage,
     without,
-    without_what_ifs,
     written,
 )
 from sim.scenario.own_patients import SUFFIXES, read_own_patients
-from sim.scenario.schema import LATER_CARE, PatientsFile, Scenario
-
-
-class ScenarioError(UserError):
-    """The first mistake of a scenario, with the number of `more` that were found.
-
-    `every` holds an error for each mistake, in the order of the files.
-    """
-
-    def __init__(
-        self,
-        first: Mistake,
-        file: str,
-        line: int | None,
-        more: int,
-        every: tuple[ScenarioError, ...] = (),
-    ) -> None:
-        self.more = more
-        self.every = every or (self,)
-        super().__init__(
-            first.problem,
-            file=file,
-            line=line,
-            key=dotted(first.path) or None,
-            value=first.value,
-            choices=first.choices,
-        )
-
-    def _message(self) -> str:
-        return super()._message() + (f"; and {self.more} more" if self.more else "")
-
-
-def first_of(mistakes: Sequence[Mistake], top: Node) -> ScenarioError:
-    """Return the first of `mistakes` in the order of the files, child before parent.
-
-    A missing key comes last, because the key that was meant is often there, misspelt.
-    """
-
-    def place(mistake: Mistake) -> tuple[bool, int, int]:
-        origin = top.nearest_origin(mistake.path)
-        return mistake.is_missing, origin.rank, origin.line
-
-    def error(mistake: Mistake, *every: ScenarioError) -> ScenarioError:
-        origin = top.nearest_origin(mistake.path)
-        more = max(len(every) - 1, 0)
-        return ScenarioError(mistake, origin.file, origin.line or None, more, every)
-
-    ordered = sorted(mistakes, key=place)
-    return error(ordered[0], *map(error, ordered))
-
+from sim.scenario.schema import LATER_CARE, WHAT_IFS, PatientsFile, Scenario
 
 CATALOGUE: Final = "catalogue"
 DEFAULT: Final = "default"
 _TABLE_SUFFIX: Final = ".csv"
 
 
-class NamedParameter(Protocol):
-    """The attributes of a catalogue parameter that a scenario needs."""
+class ScenarioError(UserError):
+    """The first mistake of a scenario, and how many more there are.
 
-    @property
-    def value(self) -> float:
-        """The catalogue's value."""
+    `every` holds an error for each mistake, in the order of the files.
+    """
 
-    @property
-    def currency(self) -> str | None:
-        """The currency of an amount of money, None for any other number."""
+    def __init__(self, every: Sequence[UserError]) -> None:
+        self.every = every
+        first = every[0]
+        super().__init__(
+            first.problem,
+            file=first.file,
+            line=first.line,
+            key=first.key,
+            value=first.value,
+            choices=first.choices,
+        )
 
-    def check(self, value: float) -> str | None:
-        """Return a sentence that says why `value` is not allowed, or None when it is."""
+    def _message(self) -> str:
+        more = len(self.every) - 1
+        return super()._message() + (f"; and {more} more" if more else "")
 
 
-class Names(Protocol):
-    """The contents of the catalogue that a scenario needs."""
+def _error_of(mistakes: Iterable[Mistake], top: Node) -> ScenarioError:
+    """Return mistakes as an error, in the order of the files, child before parent.
 
-    @property
-    def populations(self) -> Mapping[str, object]:
-        """Populations by name."""
-
-    @property
-    def regimens(self) -> Mapping[str, object]:
-        """Regimens by name."""
-
-    @property
-    def perspectives(self) -> Mapping[str, object]:
-        """Perspectives by name."""
-
-    @property
-    def life_tables(self) -> Mapping[str, object]:
-        """Life tables by name."""
-
-    def used(self, scenario: Scenario) -> Mapping[str, NamedParameter]:
-        """Return the parameters that the scenario's model and prices read, by name."""
-
-    def joint_problems(
-        self, scenario: Scenario, numbers: Mapping[str, float]
-    ) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Return names and a sentence of each rule between parameters that the numbers break."""
-
-    def money(self, perspective: str) -> str:
-        """Return the currency and the price year of a perspective in words."""
+    A missing key comes last, because the key that was meant is often there, misspelt.
+    """
+    placed = [(each, top.nearest_origin(each.path)) for each in mistakes]
+    placed.sort(key=lambda found: (found[0].is_missing, found[1].rank, found[1].line))
+    return ScenarioError(
+        [
+            UserError(
+                mistake.problem,
+                file=origin.file,
+                line=origin.line or None,
+                key=dotted(mistake.path) or None,
+                value=mistake.value,
+                choices=mistake.choices,
+            )
+            for mistake, origin in placed
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -169,7 +118,7 @@ class Loaded:
         return _life_table_file(self.scenario, self.lineage.top)
 
 
-def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loaded:
+def load_scenario(path: Path, catalogue: Catalogue | Inputs | None = None) -> Loaded:
     """Read, merge and check the scenario at `path`, or the shipped one of this name.
 
     Names are looked up in `catalogue`, by default the one that comes with the program.
@@ -181,23 +130,15 @@ def load_scenario(path: Path, catalogue: Catalogue | Names | None = None) -> Loa
         file, line, key and value, and how many more there are.
     """
     lineage = read_lineage(path)
-    _refuse_catalogue(lineage.top)
-    if catalogue is None or isinstance(catalogue, Catalogue):
-        catalogue = _with_own(catalogue or load_catalogue(), lineage.top)
-    names = _names(catalogue)
-    scenario = _checked(lineage.top, lineage.top, names)
-    mistakes = list(
-        mistakes_in_what_ifs(
-            scenario,
-            lineage.top,
-            lambda top: _check(top, names),
-            lambda changed: _values(changed, names),
-        )
-    )
+    top = lineage.top
+    _refuse_catalogue(top)
+    if not isinstance(catalogue, Inputs):
+        catalogue = Inputs(_with_own(catalogue or load_catalogue(), top))
+    scenario = _checked(top, catalogue)
+    mistakes = list(_mistakes_in_what_ifs(scenario, top, catalogue))
     if mistakes:
-        raise first_of(mistakes, lineage.top)
-    known = catalogue if isinstance(catalogue, Catalogue) else load_catalogue()
-    return Loaded(scenario, lineage, known)
+        raise _error_of(mistakes, top)
+    return Loaded(scenario, lineage, catalogue.catalogue)
 
 
 def _refuse_catalogue(top: Node) -> None:
@@ -215,41 +156,23 @@ def _with_own(catalogue: Catalogue, top: Node) -> Catalogue:
     """Return the catalogue with the folders and files on top that the scenario names."""
     named = top.child(CATALOGUE)
     # Anything but a list of names is found to be wrong with the scenario.
-    for number, node in enumerate(
-        named.content if named and isinstance(named.content, list) else ()
-    ):
+    nodes = named.content if named and isinstance(named.content, list) else ()
+    for number, node in enumerate(nodes):
         given, origin = node.content, node.origin
         if not isinstance(given, str):
             continue
         place = origin.folder / given
         if not exists(place):
-            raise first_of([Mistake((CATALOGUE, number), missing_file(place), given)], top)
+            raise _error_of([Mistake((CATALOGUE, number), missing_file(place), given)], top)
         shown = os.path.normpath(Path(origin.file).parent / given)
         catalogue = extended(catalogue, place, shown)
     return catalogue
 
 
-def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Names | None = None) -> Loaded:
-    """Return the scenario as its what-if of this name changes it; it has none of its own."""
-    names = _names(catalogue)
-    top = loaded.lineage.top
-    changed = changed_by(
-        top,
-        name,
-        loaded.scenario.what_ifs[name],
-        lambda node: _check(node, names),
-        lambda asked: _values(asked, names),
-    )
-    if changed.scenario is None or changed.mistakes:
-        raise first_of(changed.mistakes, top)
-    lineage = replace(loaded.lineage, top=changed.top)
-    return replace(loaded, scenario=changed.scenario, lineage=lineage, left_out=changed.left_out)
-
-
 def changed_scenario(
     loaded: Loaded,
     changes: Mapping[str, Any],
-    catalogue: Catalogue | Names | None = None,
+    catalogue: Catalogue | None = None,
     origin: Origin | None = None,
     *,
     leave_out: bool = False,
@@ -267,32 +190,39 @@ def changed_scenario(
     UserError
         When the changed scenario is not a valid one.
     """
-    names = _names(catalogue)
-    top = loaded.lineage.top if keep_what_ifs else without_what_ifs(loaded.lineage.top)
+    inputs = Inputs(catalogue or load_catalogue())
+    top = loaded.lineage.top if keep_what_ifs else without(loaded.lineage.top, (WHAT_IFS,))
     perspective = changes.get(PERSPECTIVE, loaded.scenario.perspective)
     here = replace(origin or top.origin, perspective=perspective)
     changed = laid_over(top, written(dict(changes), here))
     if leave_out:
-        _, mistakes = _check(changed, names)
-        changed = without(changed, [each for each in mistakes if each.belongs_elsewhere])
-    scenario = _checked(changed, changed, names)
+        for mistake in _check(changed, inputs)[1]:
+            if mistake.belongs_elsewhere:
+                changed = without(changed, mistake.path)
+    scenario = _checked(changed, inputs)
     return replace(loaded, scenario=scenario, lineage=replace(loaded.lineage, top=changed))
 
 
-def _checked(top: Node, shown: Node, catalogue: Names) -> Scenario:
-    scenario, mistakes = _check(top, catalogue)
+# The checks
+
+
+def _checked(top: Node, inputs: Inputs) -> Scenario:
+    scenario, mistakes = _check(top, inputs)
     if scenario is None or mistakes:
-        raise first_of(mistakes, shown)
+        raise _error_of(mistakes, top)
     return scenario
 
 
-def _check(top: Node, catalogue: Names) -> tuple[Scenario | None, list[Mistake]]:
+def _check(top: Node, inputs: Inputs) -> tuple[Scenario | None, list[Mistake]]:
+    """Validate a whole scenario; it is None when its form is wrong."""
     try:
         scenario = Scenario.model_validate(top.plain())
     except ValidationError as error:
         return None, mistakes_in(error, Scenario, [EXTENDS])
-    mistakes = list(_own_patients(scenario, top))
-    return scenario, [*mistakes, *_unknown_names(scenario, top, catalogue)]
+    return scenario, [
+        *_own_patients(scenario, top),
+        *_wrong_names_and_values(scenario, top, inputs),
+    ]
 
 
 def _own_patients(scenario: Scenario, top: Node) -> Iterator[Mistake]:
@@ -316,19 +246,9 @@ def _own_patients(scenario: Scenario, top: Node) -> Iterator[Mistake]:
         scenario.bring(read_own_patients(file))
 
 
-def _values(scenario: Scenario, names: Names) -> dict[str, float]:
-    known = names.used(scenario)
-    return {name: parameter.value for name, parameter in known.items()} | scenario.numbers
-
-
-def _names(catalogue: Catalogue | Names | None) -> Names:
-    if catalogue is None:
-        return Inputs(load_catalogue())
-    return Inputs(catalogue) if isinstance(catalogue, Catalogue) else catalogue
-
-
-def _unknown_names(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[Mistake]:
+def _wrong_names_and_values(scenario: Scenario, top: Node, inputs: Inputs) -> Iterator[Mistake]:
     """Find every name that the catalogue does not have, then every impossible value."""
+    catalogue = inputs.catalogue
     mistakes = [
         *_absent(("population",), scenario.population, catalogue.populations),
         *_absent(("perspective",), scenario.perspective, catalogue.perspectives),
@@ -337,13 +257,10 @@ def _unknown_names(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[
     yield from mistakes
     yield from _wrong_life_table(scenario, top, catalogue)
     if not mistakes:
-        wrong = [
-            *_wrong_parameters(scenario, catalogue),
-            *_foreign_amounts(scenario, top, catalogue),
-        ]
+        wrong = [*_wrong_parameters(scenario, inputs), *_foreign_amounts(scenario, top, inputs)]
         yield from wrong
         if not wrong:
-            yield from _impossible_together(scenario, catalogue)
+            yield from _impossible_together(scenario, inputs)
 
 
 def _absent(path: Steps, name: str, known: Iterable[str]) -> Iterator[Mistake]:
@@ -351,7 +268,7 @@ def _absent(path: Steps, name: str, known: Iterable[str]) -> Iterator[Mistake]:
         yield Mistake(path, f"no such {path[0]}", name, known)
 
 
-def _wrong_regimens(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
+def _wrong_regimens(scenario: Scenario, catalogue: Catalogue) -> Iterator[Mistake]:
     known = [name for name in catalogue.regimens if name not in LATER_CARE]
     for number, strategy in enumerate(scenario.strategies):
         for line, name in enumerate(strategy.sequence):
@@ -367,21 +284,49 @@ def _wrong_regimens(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
                 yield Mistake(path, "no such regimen", name, known)
 
 
-def _wrong_parameters(scenario: Scenario, catalogue: Names) -> Iterator[Mistake]:
-    used = catalogue.used(scenario)
+def _wrong_life_table(scenario: Scenario, top: Node, catalogue: Catalogue) -> Iterator[Mistake]:
+    path, name = ("life_table",), scenario.life_table
+    own = _life_table_file(scenario, top)
+    if own is not None and not exists(own):
+        yield Mistake(path, missing_file(own), name)
+    elif own is None and name is not None and name not in catalogue.life_tables:
+        problem = f"no such life table, and not the path of a {_TABLE_SUFFIX} file"
+        yield Mistake(path, problem, name, catalogue.life_tables)
+
+
+def _life_table_file(scenario: Scenario, top: Node) -> Path | None:
+    name = scenario.life_table
+    if name is None or not name.endswith(_TABLE_SUFFIX):
+        return None
+    # Relative to the file that says so, which may be an ancestor in another folder.
+    return top.nearest_origin(("life_table",)).folder / name
+
+
+def _wrong_parameters(scenario: Scenario, inputs: Inputs) -> Iterator[Mistake]:
+    used = inputs.used(scenario)
     for name, value in scenario.numbers.items():
         if name not in used:
-            absent = unused(name, used)
-            yield Mistake((PARAMETERS, name), absent, belongs_elsewhere=True)
+            yield Mistake((PARAMETERS, name), unused(name, used), belongs_elsewhere=True)
         elif (problem := used[name].check(value)) is not None:
             yield Mistake((PARAMETERS, name), problem, value)
 
 
-def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mistake]:
+def unused(name: str, used: Iterable[str], meant: Sequence[str] = ()) -> str:
+    """Say that a scenario uses no parameter of this name.
+
+    What was `meant` is suggested where no name is spelt like it.
+    """
+    # Some hundreds are allowed: only the nearest helps, and the list has its own command.
+    close = nearest(name, used)
+    near = " or ".join(f"'{each}'" for each in (meant if close is None else [close]))
+    question = f"; did you mean {near}?" if near else ""
+    return f"this scenario uses no such parameter{question} ('blinsim parameters' lists all)"
+
+
+def _foreign_amounts(scenario: Scenario, top: Node, inputs: Inputs) -> Iterator[Mistake]:
     """Find the amounts that were written in the money of another perspective."""
-    used = names.used(scenario)
+    used, perspectives = inputs.used(scenario), inputs.catalogue.perspectives
     ours = scenario.perspective
-    money = names.money(ours)
     amounts: list[tuple[Steps, object]] = [
         ((PARAMETERS, name), value)
         for name, value in scenario.numbers.items()
@@ -398,10 +343,13 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
     for path, value in amounts:
         node = top.find(path)
         given = None if node is None else node.origin.perspective
-        if isinstance(given, str) and given in names.perspectives and names.money(given) != money:
+        if not isinstance(given, str) or given not in perspectives:
+            continue
+        theirs, money = perspectives[given].money, perspectives[ours].money
+        if theirs != money:
             yield Mistake(
                 path,
-                f"is in {names.money(given)}, the money of '{given}' under which it was given, and "
+                f"is in {theirs}, the money of '{given}' under which it was given, and "
                 f"this scenario counts in {money}: give it anew"
                 + ("" if path[0] == "strategies" else f", or write null to leave it to '{ours}'"),
                 value,
@@ -409,40 +357,146 @@ def _foreign_amounts(scenario: Scenario, top: Node, names: Names) -> Iterator[Mi
             )
 
 
-def _impossible_together(scenario: Scenario, names: Names) -> Iterator[Mistake]:
+def _impossible_together(scenario: Scenario, inputs: Inputs) -> Iterator[Mistake]:
     """Find values that are possible alone and not together; blame one that the scenario gives."""
     given = scenario.parameters
-    for parameters, problem in names.joint_problems(scenario, _values(scenario, names)):
+    for parameters, problem in inputs.joint_problems(scenario):
         blamed = next((name for name in parameters if name in given), None)
         path = (PARAMETERS,) if blamed is None else (PARAMETERS, blamed)
         yield Mistake(path, problem)
 
 
-def unused(name: str, used: Iterable[str], meant: Sequence[str] = ()) -> str:
-    """Say that a scenario uses no parameter of this name.
+# What-ifs
 
-    What was `meant` is suggested where no name is spelt like it.
+FACTORS: Final = "factors"
+MOVES: Final[Mapping[str, Callable[[float, float], float]]] = {
+    FACTORS: operator.mul,
+    "shifts": operator.add,
+}
+
+
+def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Inputs) -> Loaded:
+    """Return the scenario as its what-if of this name changes it; it has none of its own."""
+    inputs = Inputs(catalogue) if isinstance(catalogue, Catalogue) else catalogue
+    changed = _changed_by(loaded.scenario, loaded.lineage.top, name, inputs)
+    if changed.scenario is None or changed.mistakes:
+        raise _error_of(changed.mistakes, loaded.lineage.top)
+    lineage = replace(loaded.lineage, top=changed.top)
+    return replace(loaded, scenario=changed.scenario, lineage=lineage, left_out=changed.left_out)
+
+
+def _mistakes_in_what_ifs(scenario: Scenario, top: Node, inputs: Inputs) -> Iterator[Mistake]:
+    """Find the mistakes of each what-if; the scenario itself is known to be right."""
+    for name in scenario.what_ifs:
+        changed = _changed_by(scenario, top, name, inputs)
+        yield from changed.mistakes
+        asked = changed.scenario
+        if asked is None:
+            continue
+        if [arm.name for arm in asked.strategies] != [arm.name for arm in scenario.strategies]:
+            problem = "must keep the names and the order of the scenario's strategies"
+            yield Mistake((WHAT_IFS, name, "strategies"), problem)
+
+
+class _Changed(NamedTuple):
+    """The scenario as a what-if changes it.
+
+    `scenario` is None where its form is wrong; `mistakes` are named by their place in the what-if.
+    `left_out` holds, in words, the values that are left out.
     """
-    # Some hundreds are allowed: only the nearest helps, and the list has its own command.
-    close = nearest(name, used)
-    near = " or ".join(f"'{each}'" for each in (meant if close is None else [close]))
-    question = f"; did you mean {near}?" if near else ""
-    return f"this scenario uses no such parameter{question} ('blinsim parameters' lists all)"
+
+    top: Node
+    scenario: Scenario | None
+    mistakes: list[Mistake]
+    left_out: tuple[str, ...]
 
 
-def _wrong_life_table(scenario: Scenario, top: Node, catalogue: Names) -> Iterator[Mistake]:
-    path, name = ("life_table",), scenario.life_table
-    own = _life_table_file(scenario, top)
-    if own is not None and not exists(own):
-        yield Mistake(path, missing_file(own), name)
-    elif own is None and name is not None and name not in catalogue.life_tables:
-        problem = f"no such life table, and not the path of a {_TABLE_SUFFIX} file"
-        yield Mistake(path, problem, name, catalogue.life_tables)
+def _changed_by(scenario: Scenario, top: Node, name: str, inputs: Inputs) -> _Changed:
+    """Return the scenario as a what-if changes it, its factors and shifts applied.
+
+    A value of the scenario or of an inherited what-if that has no meaning in the changed scenario is
+    left out: a parameter that it does not use, an amount in other money. In a what-if of the
+    scenario's own file it is a mistake.
+    """
+    given = top.find((WHAT_IFS, name))
+    assert given is not None
+    assert isinstance(given.content, dict)
+    changes = {key: given.content[key] for key in scenario.what_ifs[name].changes}
+    changed = laid_over(without(top, (WHAT_IFS,)), replace(given, content=changes))
+    asked, mistakes = _check(changed, inputs)
+    foreign = [each for each in mistakes if each.belongs_elsewhere and _may_go(given, each.path)]
+    left_out = [_in_words(each) for each in foreign]
+    if foreign:
+        for mistake in foreign:
+            changed = without(changed, mistake.path)
+        asked, mistakes = _check(changed, inputs)
+    if asked is None or mistakes:
+        found = [replace(each, path=(WHAT_IFS, name, *each.path)) for each in mistakes]
+        return _Changed(changed, asked, found, tuple(left_out))
+    moves = _moves(given, inputs.values(asked))
+    if not moves:
+        return _Changed(changed, asked, [], tuple(left_out))
+    moved = _moved(changed, moves)
+    asked, mistakes = _check(moved, inputs)
+    inherited = [parameter for parameter, move in moves.items() if move.is_inherited]
+    foreign = [each for each in mistakes if each.belongs_elsewhere and each.path[-1] in inherited]
+    if foreign:
+        left_out += [_in_words(each) for each in foreign]
+        for mistake in foreign:
+            del moves[str(mistake.path[-1])]
+        moved = _moved(changed, moves)
+        asked, mistakes = _check(moved, inputs)
+    found = []
+    for mistake in mistakes:
+        parameter = str(mistake.path[-1])
+        key = moves[parameter].key if parameter in moves else PARAMETERS
+        found.append(replace(mistake, path=(WHAT_IFS, name, key, parameter)))
+    return _Changed(moved, asked, found, tuple(left_out))
 
 
-def _life_table_file(scenario: Scenario, top: Node) -> Path | None:
-    name = scenario.life_table
-    if name is None or not name.endswith(_TABLE_SUFFIX):
-        return None
-    # Relative to the file that says so, which may be an ancestor in another folder.
-    return top.nearest_origin(("life_table",)).folder / name
+class _Move(NamedTuple):
+    """The factor or the shift of a parameter: its key, and the value that it gives."""
+
+    key: str
+    node: Node
+    is_inherited: bool
+
+
+def _moves(given: Node, values: Mapping[str, float]) -> dict[str, _Move]:
+    """Return the factors and shifts of a what-if by their parameter, a shift after a factor."""
+    moves: dict[str, _Move] = {}
+    for key, move in MOVES.items():
+        entries = given.child(key)
+        if entries is None:
+            continue
+        assert isinstance(entries.content, dict)
+        for parameter, node in entries.content.items():
+            # An unknown name is found to be unknown by the check that follows.
+            before, is_inherited = values.get(parameter, 1.0), node.origin.rank > 0
+            if parameter in moves:
+                before = moves[parameter].node.plain()
+                is_inherited |= moves[parameter].is_inherited
+            # A factor has no unit, so that its product is in the money of the parameter.
+            money = None if key == FACTORS else node.origin.perspective
+            origin = replace(node.origin, perspective=money)
+            moves[parameter] = _Move(key, Node(move(before, node.plain()), origin), is_inherited)
+    return moves
+
+
+def _moved(changed: Node, moves: Mapping[str, _Move]) -> Node:
+    if not moves:
+        return changed
+    nodes = {parameter: move.node for parameter, move in moves.items()}
+    origin = changed.origin
+    return laid_over(changed, Node({PARAMETERS: Node(nodes, origin)}, origin))
+
+
+def _may_go(given: Node, path: Steps) -> bool:
+    """Whether a value comes from the scenario that is changed, or from an inherited what-if."""
+    own = given.find(path)
+    return own is None or own.origin.rank > 0
+
+
+def _in_words(mistake: Mistake) -> str:
+    """Return the value that is left out, and why, in a few words."""
+    return f"{mistake.path[-1]}: {mistake.problem.partition(':')[0].partition(';')[0]}"

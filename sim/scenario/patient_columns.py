@@ -7,7 +7,7 @@ range is refused with the unit in which it seems to be. Some characteristics exc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -75,7 +75,7 @@ LIGHTEST_KG: Final = 45.0
 MOST_KG: Final = 300.0
 LEAST_CM, MOST_CM = 100.0, 250.0
 MOST_MONTHS: Final = 600.0
-FIRST_LINE, LAST_LINE = 1.0, 3.0
+FIRST_LINE: Final = 1.0
 INFINITE: Final = float("inf")
 
 COLUMNS: Final[Mapping[str, Column]] = {
@@ -252,7 +252,6 @@ def _question(meant: str) -> str:
 
 
 MOST_NAMED: Final = 10
-Problem = Callable[[int], str]
 
 
 class Mistakes:
@@ -264,15 +263,22 @@ class Mistakes:
         self._found = 0
 
     def add(
-        self, column: str, rows: Sequence[int], shown: Callable[[int], str], problem: Problem
+        self,
+        column: str,
+        cells: Cells,
+        rows_before: int,
+        wrong: Array,
+        problem: str | Callable[[float], str],
     ) -> None:
-        """Add wrong cells of a column, the rows rising from 1 below the names of the columns.
-
-        `shown` and `problem` return the text of the cell in a row and what is wrong with it.
-        """
-        place = list(COLUMNS).index(column)
-        self._found += len(rows)
-        self._named += [(row, place, column, shown(row), problem(row)) for row in rows[:MOST_NAMED]]
+        """Add the `wrong` cells of a column; the problem may depend on the number in the cell."""
+        places = np.flatnonzero(wrong)
+        self._found += len(places)
+        for place in places[:MOST_NAMED].tolist():
+            number = float(cells.numbers[place])
+            shown = cells.texts.get(place) or f"{number:g}"
+            said = problem if isinstance(problem, str) else problem(number)
+            order = list(COLUMNS).index(column)
+            self._named.append((rows_before + place + 1, order, column, shown, said))
         self._named = sorted(self._named)[:MOST_NAMED]
 
     def refuse(self) -> None:
@@ -300,38 +306,24 @@ def numbers_of(
     columns: Columns, batch: Batch, rows_before: int, mistakes: Mistakes
 ) -> dict[str, Array]:
     """Return the numbers of a batch by characteristic, NaN where drawn; its mistakes are added."""
-
-    def blame(column: str, wrong: Array, problem: Callable[[float], str] | str) -> None:
-        cells = batch[column]
-        first = rows_before + 1
-
-        def shown(row: int) -> str:
-            number = float(cells.numbers[row - first])
-            return cells.texts.get(row - first) or f"{number:g}"
-
-        def said(row: int) -> str:
-            return (
-                problem if isinstance(problem, str) else problem(float(cells.numbers[row - first]))
-            )
-
-        mistakes.add(column, (np.flatnonzero(wrong) + first).tolist(), shown, said)
-
     numbers: dict[str, Array] = {}
     for name, column in columns.given.items():
         cells = batch[name]
         texts = np.zeros(len(cells.numbers), dtype=bool)
         texts[list(cells.texts)] = True
-        blame(name, texts, _wrong_text(column))
-        blame(name, _out_of_range(column, cells.numbers), partial(_wrong_number, column))
+        is_amount = column.kind == "amount"
+        said = f"is not a number of {column.unit}" if is_amount else f"must be {column.unit}"
+        mistakes.add(name, cells, rows_before, texts, said)
+        wrong = _out_of_range(column, cells.numbers)
+        mistakes.add(name, cells, rows_before, wrong, partial(_wrong_number, column))
         numbers[column.trait] = cells.numbers
-    _blame_excluded(columns, numbers, blame)
-    return _derived(columns, numbers)
-
-
-def _wrong_text(column: Column) -> str:
-    if column.kind == "amount":
-        return f"is not a number of {column.unit}"
-    return f"must be {column.unit}"
+    empty = np.full(len(cells.numbers), np.nan)
+    numbers = {column.trait: empty for column in COLUMNS.values()} | numbers
+    for name, wrong, problem in _excluded(numbers, refractory_given="primary_refractory" in batch):
+        if wrong.any():
+            mistakes.add(name, batch[name], rows_before, wrong, problem)
+    complete = _with_derived(numbers)
+    return {trait: complete[trait] for trait in columns.traits}
 
 
 def _out_of_range(column: Column, numbers: Array) -> Array:
@@ -355,67 +347,55 @@ def _wrong_number(column: Column, number: float) -> str:
     return f"must be yes or no, of one patient, and not {wrong}"
 
 
-def _blame_excluded(
-    columns: Columns, numbers: Mapping[str, Array], blame: Callable[[str, Array, str], None]
-) -> None:
-    """Find the characteristics that exclude each other."""
-    given = columns.given
-    no_remission = numbers.get("primary_refractory")
-    months = numbers.get("first_remission_months")
-    if no_remission is not None and months is not None:
-        blame(
-            "first_remission_months",
-            (no_remission == 1.0) & (months > 0.0),
-            "cannot be above 0 in a primary refractory patient, who had no remission",
-        )
-        blame(
-            "first_remission_months",
-            (no_remission == 0.0) & (months == 0.0),
-            "cannot be 0 unless the patient is primary refractory",
-        )
-    if no_remission is None and months is not None:
-        no_remission = np.where(np.isnan(months), np.nan, months == 0.0)
-    if "prior_hct" in given and no_remission is not None:
-        blame(
-            "prior_hct",
-            (numbers["prior_hct"] == 1.0) & (no_remission == 1.0),
-            "cannot be yes in a primary refractory patient: allo-HCT follows a remission",
-        )
-    if "salvage_line" not in given:
-        return
+def _excluded(
+    numbers: Mapping[str, Array], *, refractory_given: bool
+) -> Iterator[tuple[str, Array, str]]:
+    """Yield the characteristics that exclude each other: the column to blame, where, and why."""
+    months = numbers["first_remission_months"]
+    refractory = numbers["primary_refractory"] if refractory_given else _is_zero(months)
     in_first_remission = numbers["salvage_line"] == 0.0
-    if "mrd_only" in given:
-        wrong = in_first_remission & (numbers["mrd_only"] == 0.0)
-        blame("mrd_only", wrong, "cannot be no where salvage_line is 0, in remission")
-    if "high_blasts" in given:
-        wrong = in_first_remission & (numbers["high_blasts"] == 1.0)
-        blame(
-            "salvage_line",
-            wrong,
-            "cannot be 0, in first remission, with high_blasts; the first salvage is line 1",
-        )
-    if no_remission is not None:
-        wrong = in_first_remission & (no_remission == 1.0)
-        blame(
-            "salvage_line",
-            wrong,
-            "cannot be 0, in first remission, in a primary refractory patient",
-        )
+    yield (
+        "first_remission_months",
+        (refractory == 1.0) & (months > 0.0),
+        "cannot be above 0 in a primary refractory patient, who had no remission",
+    )
+    yield (
+        "first_remission_months",
+        (refractory == 0.0) & (months == 0.0),
+        "cannot be 0 unless the patient is primary refractory",
+    )
+    yield (
+        "prior_hct",
+        (numbers["prior_hct"] == 1.0) & (refractory == 1.0),
+        "cannot be yes in a primary refractory patient: allo-HCT follows a remission",
+    )
+    yield (
+        "mrd_only",
+        in_first_remission & (numbers["mrd_only"] == 0.0),
+        "cannot be no where salvage_line is 0, in remission",
+    )
+    yield (
+        "salvage_line",
+        in_first_remission & (numbers["high_blasts"] == 1.0),
+        "cannot be 0, in first remission, with high_blasts; the first salvage is line 1",
+    )
+    yield (
+        "salvage_line",
+        in_first_remission & (refractory == 1.0),
+        "cannot be 0, in first remission, in a primary refractory patient",
+    )
 
 
-def _derived(columns: Columns, numbers: dict[str, Array]) -> dict[str, Array]:
-    """Add the characteristics that follow from others; a line of 0 is a first relapse to come."""
+def _is_zero(numbers: Array) -> Array:
+    return np.where(np.isnan(numbers), np.nan, numbers == 0.0)
+
+
+def _with_derived(numbers: Mapping[str, Array]) -> dict[str, Array]:
+    """Fill in what follows from other characteristics; a line of 0 is a first relapse to come."""
     found = dict(numbers)
-    months = numbers.get("first_remission_months")
-    if months is not None:
-        none = np.where(np.isnan(months), np.nan, months == 0.0)
-        own = numbers.get("primary_refractory")
-        found["primary_refractory"] = none if own is None else np.where(np.isnan(own), none, own)
-    line = numbers.get("salvage_line")
-    if line is not None:
-        without = np.where(np.isnan(line), np.nan, line == 0.0)
-        own = numbers.get("mrd_only")
-        known = without if own is None else np.where(np.isnan(own), without, own)
-        found["mrd_only"] = known
-        found["salvage_line"] = np.where(line == 0.0, FIRST_LINE, line)
-    return {trait: found[trait] for trait in columns.traits}
+    for name, source in DERIVED.items():
+        own = numbers[name]
+        found[name] = np.where(np.isnan(own), _is_zero(numbers[source]), own)
+    line = numbers["salvage_line"]
+    found["salvage_line"] = np.where(line == 0.0, FIRST_LINE, line)
+    return found

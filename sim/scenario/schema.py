@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import (
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -48,11 +49,7 @@ StudyEffect = Literal["average", "new"]
 """Whether results are for the average of all studies, or predict one to come."""
 LaterCare = Literal["usual_care", "supportive_care"]
 Queue = Literal[
-    "first_come",
-    "mrd_negative_first",
-    "mrd_positive_first",
-    "earlier_line_first",
-    "younger_first",
+    "first_come", "mrd_negative_first", "mrd_positive_first", "earlier_line_first", "younger_first"
 ]
 RelapseDistribution = Literal["lognormal", "weibull"]
 _Value = TypeVar("_Value")
@@ -138,22 +135,20 @@ Bands = Annotated[
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]
 
 
-def _yearly(value: Any) -> tuple[float, ...]:  # noqa: ANN401
-    """Accept one number for all years, or a list with one for each."""
-    return _YEARLY.validate_python(value if isinstance(value, list | tuple) else [value])
-
-
 def _plain_yearly(values: tuple[float, ...]) -> Any:  # noqa: ANN401
     return values[0] if len(values) == 1 else list(values)
 
 
 _Yearly = Annotated[tuple[NotNegative, ...], Field(min_length=1, strict=False)]
-_YEARLY: Final = TypeAdapter(_Yearly, config=ConfigDict(strict=True, allow_inf_nan=False))
 Yearly = Annotated[
-    tuple[float, ...],
+    _Yearly,
     PlainSerializer(_plain_yearly, return_type=Any),
-    PlainValidator(_yearly, json_schema_input_type=NotNegative | _Yearly),
+    BeforeValidator(
+        lambda value: value if isinstance(value, list | tuple) else [value],
+        json_schema_input_type=NotNegative | _Yearly,
+    ),
 ]
+"""One number for all years, or one for each."""
 Horizon = Annotated[
     float | Literal["lifetime"],
     PlainValidator(_horizon, json_schema_input_type=_Years | Literal["lifetime"]),
@@ -437,22 +432,14 @@ class Scenario(Described):
         return tuple(dict.fromkeys(r for s in self.strategies for r in s.sequence))
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _nothing_is_repeated(self) -> Self:
         for position, first, name in repeated([strategy.name for strategy in self.strategies]):
             problem = f"strategies[{first}] already has this name"
             raise broken_rule(("strategies", position, "name"), problem, name)
-        return self
-
-    @model_validator(mode="after")
-    def _labels_are_unique(self) -> Self:
         for position, first, shown in repeated([each.shown_name for each in self.strategies]):
             key = "name" if self.strategies[position].label is None else "label"
             problem = f"strategies[{first}] is shown as this too"
             raise broken_rule(("strategies", position, key), problem, shown)
-        return self
-
-    @model_validator(mode="after")
-    def _thresholds_are_different(self) -> Self:
         for position, first, threshold in repeated(self.thresholds or ()):
             problem = f"thresholds[{first}] is the same"
             raise broken_rule(("thresholds", position), problem, threshold)
@@ -472,20 +459,13 @@ class Scenario(Described):
         return self
 
     @model_validator(mode="after")
-    def _comparator_is_a_strategy(self) -> Self:
+    def _strategies_are_those_of_the_scenario(self) -> Self:
         names = tuple(strategy.name for strategy in self.strategies)
         if self.comparator is not None and self.comparator not in names:
-            raise broken_rule(
-                ("comparator",), "must be the name of a strategy", self.comparator, names
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _budget_is_of_the_strategies(self) -> Self:
-        names = tuple(strategy.name for strategy in self.strategies)
-        budget = self.budget
-        for key in ("current", "uptake") if budget is not None else ():
-            for name in getattr(budget, key):
+            problem = "must be the name of a strategy"
+            raise broken_rule(("comparator",), problem, self.comparator, names)
+        for key in ("current", "uptake") if self.budget is not None else ():
+            for name in getattr(self.budget, key):
                 if name not in names:
                     raise broken_rule(("budget", key, name), "is no strategy", name, names)
         return self

@@ -327,12 +327,13 @@ def test_html_escapes_what_a_scenario_says():
     assert title not in shown
 
 
+@pytest.mark.parametrize("first", [sketched, pytest.param(drawn, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", EVERY)
-def test_every_figure_is_shown_as_wide_as_in_print(name, found):
+def test_every_figure_is_shown_as_wide_as_in_print(name, first, found):
     answer = found(name)
     for number, figure in enumerate(answer.FIGURES):
         picture = answer.plot(figure)
-        with drawn() if number == 0 else sketched():
+        with first() if number == 0 else sketched():
             data, sizes = picture._repr_mimebundle_()
         assert data["image/png"].startswith(b"\x89PNG")
         inches = picture.figure.get_size_inches()

@@ -33,7 +33,7 @@ def test_rows_of_this_model_are_the_what_ifs_of_the_scenario(found):
     """The scenario and each step alike, to the last digit; 400 patients."""
     table = found.evaluations
     for name, (evaluation, path) in load_evaluations().items():
-        columns = {each.name: each for each in scenario_matrix(ask(path, patients=N)).columns}
+        columns = {each.name: each for each in scenario_matrix(ask(path, patients=N)).run().columns}
         mine = table[(table["evaluation"] == name) & (table["row"] != "published")]
         assert mine["row"].tolist() == ["base", *evaluation.steps]
         for row in mine.itertuples():

@@ -12,24 +12,13 @@ import pandas as pd
 import pytest
 
 from sim.analyses.morris import analysis as screening
-from sim.analyses.morris.analysis import morris_of
 from sim.analyses.morris.result import TABLE as MORRIS
 from sim.analyses.morris.result import morris_table
-from sim.analyses.shared.global_sensitivity import salib_seed, sobol_of, sobol_points
-from sim.analyses.shared.points import (
-    FITTED,
-    VALUE,
-    chunks_of,
-    cube,
-    group_of,
-    manifest,
-    outcomes_at,
-    points_to_simulate,
-    target,
-)
-from sim.analyses.shared.store import opened
+from sim.analyses.shared.cube import FITTED, Cube, Design, Part, cube, group_of, salib_seed
+from sim.analyses.shared.store import analysis_manifest, opened
+from sim.analyses.shared.target import Target, aimed
 from sim.analyses.sobol import analysis as sobol
-from sim.analyses.sobol.analysis import shapley_effects
+from sim.analyses.sobol.analysis import shapley_effects, sobol_points
 from sim.analyses.sobol.result import FILE_LAYOUT, sobol_table
 from sim.analyses.sobol.result import TABLE as SOBOL
 from sim.errors import UserError
@@ -37,11 +26,21 @@ from sim.simulation.parameter_draws import fitted_draws, uncertain
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
+from tests.support.global_sensitivity import morris_of, sobol_of
 from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"
-MAIN_SEED = SimpleNamespace(seed=1)
-SETTINGS = {"outcome": "nmb", "threshold": None, "strategy": None, "posterior": None}
+
+
+def looked_at(question, outcome="nmb", posterior=None):
+    return aimed(question, outcome, None, None)[0], cube(question, posterior)
+
+
+def design_of(names, points):
+    """The design of a function of so many coordinates."""
+    target = Target(SimpleNamespace(seed=1), None, "", 0.0, None)
+    parts = tuple(Part((name,), name, None) for name in names)
+    return Design(target, Cube(parts), None, points)
 
 
 def ishigami(points):
@@ -207,32 +206,31 @@ def test_fitted_parameters_are_one_coordinate_in_the_order_of_their_main_directi
 
 @pytest.fixture(scope="module")
 def small(question):
-    looked_at = target(question, **SETTINGS)
-    return sobol.plan(looked_at, grouped=True, draws=4, check=True)
+    return sobol.design(*looked_at(question), grouped=True, draws=4)
 
 
 @pytest.fixture(scope="module")
 def indices(small):
-    return sobol.sobol(small, threads=2)
+    return sobol.sobol(small, check=True).run(threads=2)
 
 
 def test_an_outcome_at_a_point_is_that_of_a_run_of_its_own(small):
     points = small.points[:2]
-    found = outcomes_at(small.target, points)
-    values = small.target.cube.values(points)
+    found = small.runs(points, list).run()
+    values = small.cube.values(points)
     for place in range(2):
         numbers = {str(name): float(values[name].iloc[place]) for name in values.columns}
         alone = with_numbers(small.target.question, numbers)
         (comparison,) = summarise(run(alone)).comparisons
         expected = comparison.nmb[small.target.threshold]
-        assert tuple(found.iloc[place]) == pytest.approx(tuple(expected), rel=1e-9)
+        assert found[place] == pytest.approx(expected.mean, rel=1e-9)
 
 
 def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indices):
     table = sobol_table(indices)
     assert tuple(table.columns) == SOBOL.names
-    assert sorted(table["group"]) == sorted(set(small.target.cube.groups))
-    assert table["parameters"].sum() == len(small.target.cube.coordinates)
+    assert sorted(table["group"]) == sorted(set(small.cube.groups))
+    assert table["parameters"].sum() == len(small.cube.coordinates)
     assert table["total"].is_monotonic_decreasing
     assert 0.0 <= indices.check.noise_share
     assert table[["first_order_check", "total_check"]].notna().all().all()
@@ -240,7 +238,9 @@ def test_the_table_has_a_row_for_each_group_and_the_check_beside_it(small, indic
 
 
 def test_threads_do_not_matter(small, indices):
-    assert FILE_LAYOUT.json(sobol.sobol(small, threads=1)) == FILE_LAYOUT.json(indices)
+    assert FILE_LAYOUT.json(sobol.sobol(small, check=True).run(threads=1)) == FILE_LAYOUT.json(
+        indices
+    )
 
 
 def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
@@ -256,35 +256,28 @@ def test_what_was_finished_is_not_simulated_again(small, indices, tmp_path):
         if len(finished) == 70:
             raise Killed
 
-    asked = manifest(small.target, "sobol", 4, small.chunks, {})
+    runs = sobol.sobol(small, check=True)
+    asked = analysis_manifest(runs.question, "sobol", {}, chunks=runs.chunks, chunk=runs.chunk)
     names = ("sobol.csv",)
     with pytest.raises(Killed), opened(tmp_path, asked, names, resume=False) as store:
-        sobol.sobol(small, threads=2, progress=until, store=store)
-    with pytest.raises(UserError, match="1 of 4 chunks of first_salvage.yaml"):
+        runs.run(threads=2, progress=until, store=store)
+    with pytest.raises(UserError, match="1 of 3 chunks of first_salvage.yaml"):
         opened(tmp_path, asked, names, resume=False).__enter__()
     finished.clear()
     with opened(tmp_path, asked, names, resume=True) as store:
         assert store.done() == {0}
-        assert small.work(store.done()) == 32 + 2 * 96
-        found = sobol.sobol(small, progress=finished.append, store=store)
+        assert runs.left(store.done()) == 32 + 2 * 96
+        found = runs.run(progress=finished.append, store=store)
     assert sum(finished) == 32 + 2 * 96
     assert FILE_LAYOUT.json(found) == FILE_LAYOUT.json(indices)
-
-
-def test_points_are_counted_by_chunks():
-    assert chunks_of(64) == 1
-    assert chunks_of(65) == 2
-    assert points_to_simulate(130, {1}) == 66
-    assert points_to_simulate(130, {5}, first_chunk=3) == 128
 
 
 def test_an_outcome_that_is_not_everywhere_defined_is_refused():
     """At this price of a vial the drug saves money at some points, and has no ICER there."""
     cheap = ask(MAIN, patients=60, overrides={"cost.blinatumomab.vial": 300.0})
-    looked_at = target(cheap, **{**SETTINGS, "outcome": "icer"})
-    planned = sobol.plan(looked_at, grouped=True, draws=8, check=False)
+    planned = sobol.design(*looked_at(cheap, outcome="icer"), grouped=True, draws=8)
     with pytest.raises(UserError, match=r"--outcome: is not defined at \d+ of"):
-        sobol.sobol(planned)
+        sobol.sobol(planned, check=False).run()
 
 
 def test_screening_finds_what_changes_nothing(question):
@@ -292,9 +285,8 @@ def test_screening_finds_what_changes_nothing(question):
 
     Nobody is treated in routine practice here, or for MRD only.
     """
-    found = screening.screen(
-        screening.plan(target(question, **SETTINGS), grouped=False, trajectories=2)
-    )
+    planned = screening.design(*looked_at(question), grouped=False, trajectories=2)
+    found = screening.screen(planned).run()
     table = morris_table(found).set_index("input")
     assert (*table.reset_index().columns,) == MORRIS.names
     for name in ("candidacy.real_world_log_odds_ratio", "relapse.mrd_only_hazard_ratio"):
@@ -311,13 +303,12 @@ def test_first_order_indices_of_the_model_add_up_and_hold_when_the_points_double
     larger design differs from that of the smaller by more than 0.05, nor does one in twice the
     patients.
     """
-    looked_at = target(ask(MAIN, patients=1000), **SETTINGS)
-    small, large = (
-        sobol.sobol(sobol.plan(looked_at, grouped=True, draws=draws, check=False))
-        for draws in (512, 1024)
+    target, space = looked_at(ask(MAIN, patients=1000))
+    twice = replace(target, question=replace(target.question, patients=2000))
+    small, large, more = (
+        sobol.sobol(sobol.design(each, space, grouped=True, draws=draws), check=False).run()
+        for each, draws in ((target, 512), (target, 1024), (twice, 512))
     )
-    twice = replace(looked_at, question=replace(looked_at.question, patients=2000))
-    more = sobol.sobol(sobol.plan(twice, grouped=True, draws=512, check=False))
     for found in (small, large, more):
         error = float(np.sqrt((found.table["first_order_ci"] ** 2).sum()))
         assert found.table["first_order"].sum() <= 1.0 + error
@@ -408,9 +399,10 @@ def test_too_few_points_give_no_effects():
 
 @pytest.mark.slow
 def test_topics_of_the_fitted_parameters_are_those_of_the_question(question):
-    looked_at = target(question, **SETTINGS | {"posterior": fitted_draws(question)})
-    found = sobol.sobol(sobol.plan(looked_at, grouped=True, draws=128, check=False))
-    (part,) = (part for part in looked_at.cube.parts if part.group == FITTED)
+    target, space = looked_at(question, posterior=fitted_draws(question))
+    planned = sobol.design(target, space, grouped=True, draws=128)
+    found = sobol.sobol(planned, check=False).run()
+    (part,) = (part for part in space.parts if part.group == FITTED)
     fitted = list(part.values(np.array([[0.5]])))
     assert found.fitted["parameters"].sum() == len(fitted) > 30
     assert set(found.fitted.index) == {group_of(name) for name in fitted}
@@ -422,15 +414,14 @@ def test_a_screening_goes_from_the_2_5_to_the_97_5_percent_quantile(monkeypatch)
     """Of a sum each effect is 0.95, the share of the cube that is gone through."""
     seen = []
 
-    def summed(_target, points, **_):
+    def summed(_design, points, answer):
         seen.append(points)
-        return pd.DataFrame({VALUE: points.sum(axis=1)})
+        return answer(points.sum(axis=1))
 
-    monkeypatch.setattr(screening, "outcomes_at", summed)
+    monkeypatch.setattr(Design, "runs", summed)
     names = ["a", "b", "c"]
-    space = SimpleNamespace(cube=SimpleNamespace(coordinates=names), question=MAIN_SEED)
     points = screening.morris_points(names, None, trajectories=8, seed=1)
-    found = screening.screen(screening.Plan(space, None, 8, points))
+    found = screening.screen(design_of(names, points))
     assert (np.min(seen), np.max(seen)) == pytest.approx((0.025, 0.975))
     assert found.table["mu_star"].tolist() == pytest.approx([0.95] * 3)
 
@@ -447,8 +438,7 @@ def test_the_noise_share_is_that_of_noise_that_was_put_in(wanted):
     sd = np.sqrt(wanted / (1.0 - wanted) / 6.0)
     first, second = random.normal(0.0, sd, (2, len(points)))
     signal = points.sum(axis=1)
-    space = SimpleNamespace(cube=SimpleNamespace(coordinates=names), question=MAIN_SEED)
-    planned = sobol.Plan(space, None, draws, points, check=True)
+    planned = design_of(names, points)
     values, again = signal + first, signal + (first + second) / 2.0
     check = sobol._checked(planned, values, again, sobol._table(planned, values))
     assert check.noise_share == pytest.approx(wanted, abs=0.03)

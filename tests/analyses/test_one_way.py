@@ -124,7 +124,7 @@ def test_no_outcome_of_the_tornado_gives_a_bar_to_what_has_no_effect(name, monke
         one_way, "uncertain_ranges", lambda *given: [r for r in ranges(*given) if r.name in only]
     )
     monkeypatch.setattr(one_way, "alternatives", lambda _: iter(()))
-    found = tornado(asked(patients=40, seed=5), outcome=name, threads=1)
+    found = tornado(asked(patients=40, seed=5), outcome=name).run(threads=1)
     assert {bar.name for bar in found.bars} == only
     table = tornado_table(found)
     assert math.isfinite(found.base.mean)
@@ -311,7 +311,7 @@ def test_a_ratio_exists_only_for_a_gain_at_a_price():
 
 @pytest.fixture(scope="module")
 def analysis():
-    return tornado(asked(patients=300), threads=2)
+    return tornado(asked(patients=300)).run(threads=2)
 
 
 def test_every_uncertain_parameter_that_is_used_has_one_bar(analysis):
@@ -396,7 +396,7 @@ def test_what_the_scenario_chose_is_no_alternative(ask):
         switches={"cure_point_years": 3},
         discounting={"costs": 0.05, "effects": 0.05},
     )
-    labels = [bar.label for bar in tornado(question).bars if bar.group == STRUCTURE]
+    labels = [bar.label for bar in tornado(question).run().bars if bar.group == STRUCTURE]
     assert "Horizon 5 years" not in labels
     assert "Cured after 3 years in remission" not in labels
     assert "Discount rate 5 %" not in labels
@@ -405,18 +405,18 @@ def test_what_the_scenario_chose_is_no_alternative(ask):
 
 def test_a_parameter_that_the_scenario_sets_is_its_own_choice(ask):
     question = ask("first_salvage", patients=20, seed=1, parameters={"cost.inpatient_day": 1})
-    assert "cost.inpatient_day" not in [bar.name for bar in tornado(question).bars]
+    assert "cost.inpatient_day" not in [bar.name for bar in tornado(question).run().bars]
 
 
 def test_the_answer_is_the_same_bytes_at_any_number_of_threads(analysis):
-    again = tornado(asked(patients=300), threads=1)
+    again = tornado(asked(patients=300)).run(threads=1)
     assert FILE_LAYOUT.json(again) == FILE_LAYOUT.json(analysis)
     assert tornado_table(again).to_csv() == tornado_table(analysis).to_csv()
 
 
 @pytest.mark.slow
 def test_all_files_are_the_same_bytes_at_any_number_of_threads(analysis):
-    again = tornado(asked(patients=300), threads=1)
+    again = tornado(asked(patients=300)).run(threads=1)
     assert FILE_LAYOUT.files(again, 20) == FILE_LAYOUT.files(analysis, 20)
 
 
@@ -436,7 +436,7 @@ def test_a_decision_that_flips_is_marked():
     gains = [each.increment for each in summarise(run(question)).comparisons]
     assert any(each.qalys.mean > 0.0 for each in gains)
     least = min(each.cost.mean / each.qalys.mean for each in gains if each.qalys.mean > 0.0)
-    found = tornado(question, threshold=1.02 * least, threads=2)
+    found = tornado(question, threshold=1.02 * least).run(threads=2)
     assert found.strategy != question.scenario.comparator_name
     flips = [bar for bar in found.bars if found.flips(bar)]
     assert flips
@@ -454,7 +454,7 @@ def test_a_decision_that_flips_is_marked():
 
 
 def test_the_named_strategy_is_compared():
-    found = tornado(asked(SEVERAL, patients=50), strategy="inotuzumab", outcome="cost")
+    found = tornado(asked(SEVERAL, patients=50), strategy="inotuzumab", outcome="cost").run()
     question = found.question
     comparison = next(
         each
@@ -549,7 +549,7 @@ def test_a_component_never_leaves_the_draws(posterior):
 
 
 def test_fitted_parameters_are_varied_between_quantiles_and_together(posterior):
-    found = tornado(asked(patients=50), posterior=posterior)
+    found = tornado(asked(patients=50), posterior=posterior).run()
     bars = {bar.name: bar for bar in found.bars}
     fitted = bars["response.baseline_logit"]
     assert fitted.group == FITTED

@@ -14,8 +14,7 @@ from scipy import stats
 import sim.catalog
 from sim.catalog import load_catalogue, read_catalogue
 from sim.catalog.distribution import Beta, Gamma, Lognormal, Normal, Posterior, Uniform
-from sim.catalog.posterior import load_posterior
-from sim.catalog.reading import POSTERIOR as POSTERIOR_PLACE
+from sim.catalog.posterior import DRAWS, load_posterior
 from sim.clinic.draws import RandomDraw
 from sim.engine.streams import uniform
 from sim.errors import UserError
@@ -274,7 +273,7 @@ def test_a_draw_that_does_not_fit_the_unit_of_its_parameter_is_refused(tmp_path)
     """A share in per cent in one row of 2,000, which leaves the median where it is."""
     root = tmp_path / "data"
     shutil.copytree(Path(sim.catalog.__file__).parent / "data", root)
-    path = root / POSTERIOR_PLACE
+    path = root / DRAWS
     table = pd.read_csv(path)
     table.loc[7, "blinatumomab.response.first_cycle_share"] = 82.0
     table.to_csv(path, index=False)

@@ -7,10 +7,10 @@ from filelock import FileLock
 from sim import psa
 from sim.analyses.shared.arguments import PartDone
 from sim.cli import commands
-from tests.support.places import ROOT
+from tests.support.places import SMALLER
 from tests.support.programs import contents, ended, started
 
-MAIN = ROOT / "scenarios" / "first_salvage.yaml"
+MAIN = SMALLER / "first_salvage.yaml"
 COMMANDS = {
     "psa": ("--draws", "60", "--patients", "20", "--no-cache"),
     "tornado": ("--patients", "20"),

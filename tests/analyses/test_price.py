@@ -68,7 +68,7 @@ def test_the_price_is_the_net_benefit_of_the_free_drug_by_the_vial(priced, name,
     found = priced(name, regimen)
     free, paid = (each.deterministic.set_index("strategy") for each in found.results[:2])
     comparator = found.psa.strategies[found.psa.comparator]
-    for limit in found.limits():
+    for limit in found.limits:
         gains = [
             each.loc[limit.strategy] - each.loc[comparator]
             for each in (free[["cost", "qalys"]], paid[["cost", "qalys"]])
@@ -84,7 +84,7 @@ def test_a_run_at_the_price_has_the_threshold_as_its_icer(priced, name, regimen)
     found = priced(name, regimen)
     told = report.price_summary(found.analysis())["base_case_patients"]
     assert at(found, 1.0).patients == told == found.psa.draws * found.psa.question.patients
-    limits = list(found.limits())
+    limits = list(found.limits)
     assert len(limits) == len(found.compared) * len(found.psa.question.thresholds)
     for limit in limits:
         if limit.base.mean < 0.0:
@@ -116,7 +116,7 @@ def test_draws_at_any_price_are_those_simulated_at_it(priced, factor):
 
 def test_the_mean_over_draws_meets_the_threshold_on_average(priced):
     found = priced(*CASES[0])
-    for limit in found.limits():
+    for limit in found.limits:
         s = found.psa.strategies.index(limit.strategy)
         benefit = found.inmb(limit.threshold, limit.mean.mean)[:, s]
         assert benefit.mean() == pytest.approx(0.0, abs=1e-5)
@@ -142,7 +142,7 @@ def test_the_curve_counts_the_draws_that_meet_the_threshold(priced):
 def test_the_chance_at_the_price_of_the_scenario_is_that_of_its_own_draws(priced):
     """And at the price of the base case that of draws simulated at it; 16 draws of 5 strategies."""
     found = priced(*CASES[2])
-    for limit in list(found.limits())[::4]:
+    for limit in list(found.limits)[::4]:
         for price in (found.price, max(limit.base.mean, 0.0)):
             direct = simulate(replace(at(found, price), patients=PATIENTS))
             shares = ceac(direct.values("cost"), direct.values("qalys"), [limit.threshold])[0]
@@ -222,7 +222,7 @@ def test_regimens_of_one_drug_have_one_price(priced):
     )
     assert found.parameter == other.parameter == "cost.blinatumomab.vial"
     assert found.compared == other.compared == ["blinatumomab", "blinatumomab_tki"]
-    assert list(found.limits()) == list(other.limits())
+    assert list(found.limits) == list(other.limits)
     assert priced("mrd_positive", "blinatumomab_mrd").parameter == "cost.blinatumomab.vial"
     assert 15.0 < priced("mrd_positive", "blinatumomab_mrd").vials_per_cycle("blinatumomab_mrd")
 
@@ -230,7 +230,7 @@ def test_regimens_of_one_drug_have_one_price(priced):
 def test_where_the_comparator_takes_the_drug_the_price_is_a_floor(ask):
     question = ask("first_salvage", patients=PATIENTS, comparator="blinatumomab")
     found = priced_results(question, "blinatumomab", simulate)
-    (limit, *_) = found.limits()
+    (limit, *_) = found.limits
     assert limit.strategy == "salvage_chemotherapy"
     assert limit.direction == "at least"
     other = priced_results(ask("first_salvage", patients=PATIENTS), "blinatumomab", simulate).limit(
@@ -248,7 +248,7 @@ def test_a_drug_for_nothing_has_a_price_that_meets_the_threshold(ask):
     listed = priced_results(
         ask("first_salvage", patients=PATIENTS, seed=3), "blinatumomab", simulate
     )
-    for limit, other in zip(found.limits(), listed.limits(), strict=True):
+    for limit, other in zip(found.limits, listed.limits, strict=True):
         assert limit.base.mean == pytest.approx(other.base.mean, rel=1e-7)
 
 
@@ -328,7 +328,7 @@ def test_the_figure_has_a_panel_for_each_strategy_and_a_line_for_each_threshold(
     labels = {name: name for name in found.psa.strategies}
     with styled():
         figure = price_figure(
-            found.curve(), list(found.limits()), labels, drug="InO", price=1.0, symbol="$"
+            found.curve(), list(found.limits), labels, drug="InO", price=1.0, symbol="$"
         )
     assert len(figure.axes) == 3
     lines = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 101]

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from sim.analyses.psa import acceptability, analysis
 from sim.analyses.psa.result import DRAWN, NAMES, SUMMARY
-from sim.analyses.shared import results, store
+from sim.analyses.shared import store
 from sim.cli import commands
 from sim.engine.compiled.compiler import use_cache_folder
 from sim.files.atomic import DRAFT
@@ -488,7 +488,7 @@ def test_chosen_numbers_and_their_reason_come_from_the_cache_too(monkeypatch, fr
 def test_another_question_is_another_key(ask, monkeypatch):
     def key(name="first_salvage", draws=10, patients=10, seed=1, base=100, **changes):
         question = ask(name, patients=patients, seed=seed, **changes)
-        return results.content_key(question, draws, base)
+        return store.content_key(question, draws, base)
 
     keys = [
         key(),
@@ -503,10 +503,10 @@ def test_another_question_is_another_key(ask, monkeypatch):
     ]
     assert len(set(keys)) == len(keys)
     assert key() == key(title="Other words")
-    monkeypatch.setattr(results, "__version__", "another")
+    monkeypatch.setattr(store, "__version__", "another")
     assert key() != keys[0]
     monkeypatch.undo()
-    monkeypatch.setattr(results, "source_hash", lambda: "another")
+    monkeypatch.setattr(store, "source_hash", lambda: "another")
     assert key() != keys[0]
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from sim.analyses.shared import paired_runs, store
 from sim.analyses.shared import paired_runs as same_patients
-from sim.analyses.shared.paired_runs import Sets, chunks_of, rows_of, sets_to_simulate
+from sim.analyses.shared.paired_runs import Sets
 from sim.analyses.threshold import analysis as threshold
 from sim.cli import commands
 from tests.support.places import ROOT
@@ -100,7 +100,7 @@ def test_what_is_finished_is_not_simulated_again(name, tmp_path, monkeypatch, un
         return iter(())
 
     monkeypatch.setattr(paired_runs, "each_question", none_left)
-    monkeypatch.setattr(threshold.Search, "flips", lambda *_: pytest.fail("searched"))
+    monkeypatch.setattr(threshold.SearchJob, "flips", lambda *_: pytest.fail("searched"))
     done(name, tmp_path, "--resume")
     assert asked == []
     assert contents(tmp_path) == undisturbed[name]
@@ -170,10 +170,14 @@ def test_killed_at_any_moment_the_analysis_resumes_to_the_same_bytes(name, tmp_p
 
 
 def test_sets_are_counted_by_chunks():
-    assert [chunks_of(count, 16) for count in (0, 1, 16, 17)] == [0, 1, 1, 2]
-    assert sets_to_simulate(40, set(), chunk=16) == 40
-    assert sets_to_simulate(40, {0, 2}, chunk=16) == 16
-    assert sets_to_simulate(40, {5}, chunk=16, first_chunk=3) == 32
+    def sets(count, **more):
+        nothing = {"ask": None, "columns": (), "measure": None, "names": ()}
+        return Sets(count=count, chunk=16, **nothing, **more)
+
+    assert [sets(count).chunks for count in (0, 1, 16, 17)] == [0, 1, 1, 2]
+    assert sets(40).left(set()) == 40
+    assert sets(40).left({0, 2}) == 16
+    assert sets(40, weight=lambda place: 1 if place < 20 else 2).left({0}) == 4 + 40
 
 
 class PatientRows:
@@ -206,13 +210,13 @@ def test_rows_stand_in_the_order_of_their_sets(ask):
         names=("cost", "word"),
         chunk=2,
     )
-    plain = rows_of(line, threads=2)
+    plain = line.rows(threads=2)
     assert plain["cost"].is_monotonic_increasing
     assert list(plain["word"]) == ["a"] * 5
     kept = PatientRows()
-    kept.keep(8, plain.iloc[2:4].reset_index(drop=True))
+    kept.keep(1, plain.iloc[2:4].reset_index(drop=True))
     counted = []
-    again = rows_of(line, store=kept, first_chunk=7, progress=counted.append)
+    again = line.rows(store=kept, progress=counted.append)
     assert sum(counted) == 3
-    assert kept.done() == {7, 8, 9}
+    assert kept.done() == {0, 1, 2}
     pd.testing.assert_frame_equal(again, plain)

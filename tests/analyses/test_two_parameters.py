@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim.analyses.shared.ranges import asked_range
-from sim.analyses.threshold.analysis import GRID, PRECISION, SEARCH, threshold_analysis, work
+from sim.analyses.threshold.analysis import GRID, PRECISION, SEARCH, Search
 from sim.analyses.threshold.result import threshold_table
 from sim.analyses.twoway.analysis import two_way
 from sim.analyses.twoway.result import TABLE, two_way_table
@@ -42,7 +42,7 @@ def gains(question, values):
 def grid():
     question = ask(MAIN, patients=400)
     x, y = varied(question, VIAL, 0.0, 6000.0), varied(question, DAY)
-    return two_way(question, x, y, steps=5, threads=2)
+    return two_way(question, x, y, steps=5).run(threads=2)
 
 
 def test_the_grid_has_every_pair_of_values_ends_included(grid):
@@ -84,7 +84,7 @@ def test_the_table_names_the_optimal_strategy_once_per_point(grid):
 
 
 def test_threads_do_not_matter(grid):
-    again = two_way(grid.question, grid.x, grid.y, steps=5, threads=1)
+    again = two_way(grid.question, grid.x, grid.y, steps=5).run(threads=1)
     assert two_way_table(again).to_csv() == two_way_table(grid).to_csv()
 
 
@@ -101,7 +101,7 @@ def test_the_same_parameter_twice_is_refused():
 def test_a_price_flips_the_decision_exactly_where_the_line_crosses():
     """Closed form: INMB = a - b price, from two runs of their own."""
     question = ask(MAIN, patients=400)
-    found = threshold_analysis(question, varied(question, VIAL, 0.0, 20_000.0))
+    found = Search(question, varied(question, VIAL, 0.0, 20_000.0)).run()
     assert found.linear
     free, dear = (gains(question, {VIAL: price}) for price in (0.0, 10_000.0))
     for threshold in question.thresholds:
@@ -123,7 +123,7 @@ def test_the_error_of_a_flip_is_what_other_patients_would_give():
     values, errors = [], []
     for seed in range(12):
         question = ask(MAIN, patients=400, seed=seed)
-        found = threshold_analysis(question, varied(question, VIAL, 0.0, 20_000.0))
+        found = Search(question, varied(question, VIAL, 0.0, 20_000.0)).run()
         (flip,) = found.flips_at(question.thresholds[0])
         values.append(flip.value)
         errors.append(flip.se)
@@ -133,7 +133,7 @@ def test_the_error_of_a_flip_is_what_other_patients_would_give():
 def test_a_curved_parameter_is_closed_in_on():
     question = ask(MAIN, patients=400)
     question = with_numbers(question, {VIAL: 2600.0})
-    found = threshold_analysis(question, varied(question, CURED, 0.0, 1.0))
+    found = Search(question, varied(question, CURED, 0.0, 1.0)).run()
     assert not found.linear
     flips = [flip for flip in found.flips if flip.below == "salvage_chemotherapy"]
     assert flips
@@ -149,7 +149,7 @@ def test_a_curved_parameter_is_closed_in_on():
 
 def test_a_decision_that_does_not_flip_is_said_to_stand():
     question = ask(MAIN, patients=100)
-    found = threshold_analysis(question, varied(question, "utility.complete_remission"))
+    found = Search(question, varied(question, "utility.complete_remission")).run()
     assert found.flips == ()
     table = threshold_table(found)
     assert table["value"].isna().all()
@@ -160,7 +160,7 @@ def test_a_decision_that_does_not_flip_is_said_to_stand():
 def test_between_more_than_two_strategies_each_flip_joins_the_next():
     """Five strategies over the price of the vial: what is optimal is a chain without gaps."""
     question = ask(SEVERAL, patients=300)
-    found = threshold_analysis(question, varied(question, VIAL, 0.0, 20_000.0))
+    found = Search(question, varied(question, VIAL, 0.0, 20_000.0)).run()
     for threshold, decision in found.decisions.items():
         flips = found.flips_at(threshold)
         chain = [decision.low, *(flip.above for flip in flips)]
@@ -173,13 +173,14 @@ def test_threshold_analysis_does_not_depend_on_threads():
     question = ask(MAIN, patients=200)
     question = with_numbers(question, {VIAL: 2600.0})
     interval = varied(question, CURED, 0.0, 1.0)
-    one, two = (threshold_analysis(question, interval, threads=n) for n in (1, 2))
+    one, two = (Search(question, interval).run(threads=n) for n in (1, 2))
     assert threshold_table(one).to_csv() == threshold_table(two).to_csv()
 
 
 def test_progress_counts_the_grid_and_the_searches():
     question = ask(MAIN, patients=10)
     finished = []
-    threshold_analysis(question, varied(question, VIAL), progress=finished.append)
+    search = Search(question, varied(question, VIAL))
+    search.run(progress=finished.append)
     assert finished == [1] * GRID + [SEARCH] * len(question.thresholds)
-    assert sum(finished) == work(question, varied(question, VIAL), set())
+    assert sum(finished) == search.left(set())

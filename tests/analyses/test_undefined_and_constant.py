@@ -12,9 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analyses.morris.analysis import morris_of
 from sim.analyses.psa.noise import split
-from sim.analyses.shared.global_sensitivity import sobol_of
 from sim.analyses.shared.outcomes import is_constant
 from sim.analyses.tornado.analysis import Bar, Found, order
 from sim.cli import commands
@@ -22,6 +20,7 @@ from sim.economics.estimates import Estimate
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
+from tests.support.global_sensitivity import morris_of, sobol_of
 from tests.support.places import ROOT
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analyses.shared.points import cube
+from sim.analyses.shared.cube import cube
 from sim.analyses.shared.ranges import Range, range_of
 from sim.analyses.threshold import analysis as threshold
 from sim.analyses.tornado.analysis import factors
@@ -155,13 +155,13 @@ def test_a_count_flips_between_two_neighbouring_whole_numbers(highest):
     """At 40 there are more whole numbers than the grid has values; both halve to the same flip."""
     question = ask(MAIN, patients=300, overrides=flipping())
     varied = range_of(question, CONSOLIDATION)._replace(high=highest)
-    found = threshold.threshold_analysis(question, varied)
+    found = threshold.Search(question, varied).run()
     assert found.flips
     for flip in found.flips:
         assert flip.value - flip.last_below == 1.0
         assert math.isnan(flip.se)
         sides = [
-            np.argmax(threshold.means_at(question, at, CONSOLIDATION).net_benefits(flip.threshold))
+            np.argmax(threshold.Search(question, varied).means_at(at).net_benefits(flip.threshold))
             for at in (flip.last_below, flip.value)
         ]
         names = [strategy.name for strategy in question.model.strategies]
@@ -208,7 +208,7 @@ def test_refined_benefits_of_a_count_are_those_of_the_nearest_whole_number():
     question = ask(MAIN, patients=20)
     x = range_of(question, INDUCTION)
     y = Range("blinatumomab.schedule.maintenance_cycles", "y", "count", 0.0, 1.0)
-    found = two_way(question, x, y, steps=3)
+    found = two_way(question, x, y, steps=3).run()
     xs, _, benefits = found.refined(90)
     assert (xs[0], xs[-1]) == (-0.5, 4.5)
     assert {*np.unique(benefits[0, :, 1])} == {*np.unique(found.grid()[0, :, 1])}

@@ -27,7 +27,7 @@ from sim.analyses.shared.arguments import (
 )
 from sim.cli import ALIASES, COMMANDS, commands
 from sim.commands import derived
-from sim.commands.options import value_given
+from sim.commands.derived import value_given
 from sim.registry import Command
 from tests.support.places import ROOT
 
@@ -227,7 +227,7 @@ def example(
 @pytest.fixture
 def called(monkeypatch):
     """Return a function that calls the command and gives what the function was given."""
-    row = Command("example", "commands.report", "An example.")
+    row = Command("example", "An example.", "commands.report")
     others = {each.name: each.imported() for each in COMMANDS.values() if each.result is not None}
     monkeypatch.setattr(Command, "imported", lambda each: others.get(each.name, example))
     made = derived.derived(row)

@@ -21,7 +21,6 @@ from tests.support.places import ROOT, SMALLER
 from tests.support.remarks import remarks_on
 
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
-MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 BASE = SMALLER / "first_salvage.yaml"
 
 
@@ -49,11 +48,9 @@ def printed(found, width=text.WIDTH_IN_A_PIPE):
     ("path", "patients"),
     [
         *(pytest.param(path, 2000, id=f"{path.stem} in fewer patients") for path in SCENARIOS),
-        pytest.param(MAIN, 1_000_000, id=MAIN.stem),
         *(
             pytest.param(path, 1_000_000, id=path.stem, marks=pytest.mark.slow)
             for path in SCENARIOS
-            if path != MAIN
         ),
     ],
 )

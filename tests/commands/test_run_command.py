@@ -384,6 +384,7 @@ def test_wrong_scenario_is_refused_before_the_folder_is_touched(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_full_disk_leaves_earlier_results(tmp_path):
     """No file of this process may grow beyond 30 kB, and inputs.csv is larger: the disk is full."""
     out = tmp_path / "out"

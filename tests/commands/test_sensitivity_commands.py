@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from sim import Scenario
 from sim.analyses.morris import result as morris
 from sim.analyses.sobol import result as sobol
 from sim.analyses.threshold import result as threshold
@@ -22,6 +23,7 @@ from sim.analyses.what_if import result as what_ifs
 from sim.cli import commands
 from sim.layout.text import DISCLAIMER
 from tests.support.places import ROOT
+from tests.support.programs import contents
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 GRID = ("--x", "cost.blinatumomab.vial", "--y", "cost.inpatient_day", "--steps", 3)
@@ -46,19 +48,27 @@ def invoke(command, *arguments, patients=30, scenario=MAIN):
     return CliRunner().invoke(commands, [str(each) for each in given])
 
 
-@cache
-def plain(command):
-    """The command as it is, asked once."""
-    return invoke(command)
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Return a function that runs a command as it is, once: what it printed, and its folder."""
+    folder = tmp_path_factory.mktemp("plain")
+
+    @cache
+    def ran(command):
+        return invoke(command, "--out", folder / command, "--threads", 1), folder / command
+
+    return ran
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_prints_its_answer_and_says_what_it_is_not(command):
-    result = plain(command)
+def test_a_command_prints_its_answer_and_says_what_it_is_not(command, plain):
+    result, folder = plain(command)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
     assert f"{DISCLAIMER}\n" in result.stdout
-    assert result.stdout.splitlines()[-1].startswith((DISCLAIMER, "Next: python -m sim "))
+    *_, before, last = result.stdout.splitlines()
+    assert last == f"Files: {folder}"
+    assert before.startswith((DISCLAIMER, "Next: python -m sim "))
     assert "Standard errors are Monte Carlo errors" in " ".join(result.stdout.split())
     assert " nan" not in result.stdout
 
@@ -74,29 +84,22 @@ def test_json_is_the_only_output(command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_folder_holds_the_documented_files(command, tmp_path):
-    result = invoke(command, "--out", tmp_path / "out")
-    assert result.exit_code == 0, result.output
-    assert result.stdout.endswith(f"Files: {tmp_path / 'out'}\n")
+def test_the_folder_holds_the_documented_files(command, plain):
+    _, folder = plain(command)
     _, names, columns = COMMANDS[command]
-    written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written - {"manifest.json"} == set(names)
-    table = (tmp_path / "out" / f"{command}.csv").read_text()
+    assert {path.name for path in folder.iterdir()} - {"manifest.json"} == set(names)
+    table = (folder / f"{command}.csv").read_text()
     assert tuple(next(csv.reader(io.StringIO(table)))) == columns
-    origin = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    origin = json.loads((folder / "provenance.json").read_text())
     assert origin["analysis"] == command
     assert origin["patients"] == 30
-    assert json.loads((tmp_path / "out" / f"{command}.json").read_text())["analysis"] == command
+    assert json.loads((folder / f"{command}.json").read_text())["analysis"] == command
 
 
 @pytest.mark.parametrize("command", ["threshold", "scenarios", "sobol"])
-def test_the_same_bytes_come_out_again(command, tmp_path):
-    for name, threads in (("a", 1), ("b", 2)):
-        assert invoke(command, "--out", tmp_path / name, "--threads", threads).exit_code == 0
-    one, two = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
-    )
-    assert one == two
+def test_the_same_bytes_come_out_again(command, plain, tmp_path):
+    assert invoke(command, "--out", tmp_path, "--threads", 2).exit_code == 0
+    assert contents(tmp_path) == contents(plain(command)[1])
 
 
 def test_one_patient_is_enough_for_every_command():
@@ -201,21 +204,19 @@ def test_an_end_without_a_ratio_is_said_to_have_none(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["sobol", "morris"])
-def test_what_is_not_drawn_is_said_to_be_left_out(command):
-    shown = " ".join(plain(command).stdout.split())
+def test_what_is_not_drawn_is_said_to_be_left_out(command, plain):
+    shown = " ".join(plain(command)[0].stdout.split())
     assert "Blinatumomab, vial is fixed and has a stated range: varied by tornado" in shown
 
 
-@pytest.mark.parametrize(
-    "path",
-    # who_the_patients_are asks about nothing but its patients.
-    [each for each in SHIPPED if each.stem != "who_the_patients_are"],
-    ids=lambda p: p.stem,
-)
-def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
-    result = invoke("scenarios", scenario=path, patients=5)
-    assert result.exit_code == 0, result.output
-    for what_if in (
+# who_the_patients_are asks about nothing but its patients.
+WITH_WHAT_IFS = [each for each in SHIPPED if each.stem != "who_the_patients_are"]
+
+
+def what_ifs_of_appraisals(path):
+    """Return what a shipped question must ask, since appraisals turned on it."""
+    england = path.stem.startswith("nhs")
+    return (
         "Vial price 25 % lower",
         "started as an outpatient",
         "Odds of candidacy for allo-HCT doubled",
@@ -223,10 +224,29 @@ def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
         "No benefit after treatment stops",
         "Horizon of 10 years",
         # Of a scenario that is itself in the one perspective, the other.
-        "Perspective of a United States payer"
-        if path.stem.startswith("nhs")
-        else "Perspective of NHS England",
-    ):
+        "Perspective of a United States payer" if england else "Perspective of NHS England",
+    )
+
+
+@pytest.mark.parametrize("path", WITH_WHAT_IFS, ids=lambda p: p.stem)
+def test_every_shipped_question_has_the_what_ifs_that_appraisals_turn_on(path):
+    scenario = Scenario.load(path).question.scenario
+    labels = "; ".join(each.label for each in scenario.what_ifs.values())
+    for what_if in what_ifs_of_appraisals(path):
+        assert what_if in labels
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=() if path == MAIN else pytest.mark.slow, id=path.stem)
+        for path in WITH_WHAT_IFS
+    ],
+)
+def test_the_what_ifs_of_every_shipped_question_are_answered(path):
+    result = invoke("scenarios", scenario=path, patients=5)
+    assert result.exit_code == 0, result.output
+    for what_if in what_ifs_of_appraisals(path):
         assert what_if in result.stdout
 
 
@@ -263,10 +283,7 @@ def test_a_killed_run_continues_with_the_same_bytes(tmp_path):
         subprocess.run(
             given(tmp_path / folder, *more), env=environment, capture_output=True, check=True
         )
-    one, two = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
-    )
-    assert one == two
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,28 @@
 """Endpoints of the register are estimated from counts as they would be from single patients.
 
-Patients are made here one by one, counted by the observables of an endpoint, and the estimate is
-held against the textbook's from the same patients: scipy's Kaplan-Meier curve, quantiles, partial
-likelihoods written out and maximised, tables by hand. Times are whole sixteenths of a month, the
-bins of the counts, so that counting loses nothing.
+The estimate is held against the textbook's from the same patients: scipy's Kaplan-Meier curve,
+quantiles, tables by hand. Hazard ratios are in `test_hazard_ratios.py`.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
 from scipy.special import expit, logit
 from scipy.stats import CensoredData, ecdf
 from scipy.stats.contingency import odds_ratio
 
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
-from sim.engine.outcomes import Noted
 from sim.evidence.observables import (
     CURVES,
-    FOLLOW_UP_MONTHS,
     INCIDENCES,
     SHARES,
-    Counted,
     Measure,
     counted,
     estimate,
     is_between_arms,
-    log_hazard_ratio,
     log_median_error,
     logit_of,
     median_months,
@@ -39,17 +30,24 @@ from sim.evidence.observables import (
     unknown_words,
 )
 from sim.evidence.register import load_register
-from sim.evidence.study import ENDPOINTS, Endpoint
+from sim.evidence.study import ENDPOINTS
 from sim.simulation.observables import (
     BINS_PER_MONTH,
     BITS,
     OBSERVED_BINS,
     OBSERVED_MONTHS,
     Moment,
-    count_observables,
-    new_observed,
     observed_bin,
-    records_of,
+)
+from tests.support.counted_people import (
+    Person,
+    arm,
+    columns,
+    endpoint,
+    estimated,
+    expected,
+    of_times,
+    tally_of,
 )
 from tests.support.places import ROOT
 
@@ -60,93 +58,9 @@ NOT_SHOWN = {"cycles_median", "cytopenia_severe"}
 A_BIN = 1.0 / BINS_PER_MONTH
 
 
-@dataclass
-class Person:
-    """A patient: what he or she has, and when it happened, in months since entry."""
-
-    has: tuple[str, ...] = ()
-    remission: float = math.inf
-    assessed: float = math.inf
-    hct: float = math.inf
-    failure: float = math.inf
-    relapse: float = math.inf
-    relapse_after_hct: float = math.inf
-    death: float = math.inf
-
-    @property
-    def bits(self):
-        """Everything by its bit; whoever has a time has what it is the time of."""
-        implied = {"response": self.remission, "hct_ever": self.hct, "failed": self.failure}
-        names = {*self.has, *(name for name, time in implied.items() if time < math.inf)}
-        return sum(BITS[name] for name in names)
-
-    def noted(self):
-        return Noted(
-            remission_days=days(self.remission),
-            assessed_days=days(self.assessed),
-            transplant_days=days(self.hct),
-            failure_days=days(self.failure),
-            relapse_days=days(self.relapse),
-            relapse_after_transplant_days=days(self.relapse_after_hct),
-            death_days=days(self.death),
-            marks=self.bits,
-        )
-
-
-def days(months):
-    return months * DAYS_PER_MONTH if months < math.inf else NEVER
-
-
-def endpoint(word, **written):
-    """Return an endpoint of the register: the word, and what its patients have in common."""
-    kind = "months" if word.endswith("months") else "ratio" if word.endswith("ratio") else "percent"
-    usual = {
-        "arm": "a",
-        "endpoint": word,
-        "definition": "d",
-        "value": {"percent": 50.0, "months": 6.0, "ratio": 0.7}[kind],
-        "n": 100,
-        "source": "s",
-        "place": "p",
-        "role": "fit",
-        "why": "w",
-    }
-    if kind == "ratio":
-        usual["against"] = "b"
-    return Endpoint.model_validate({**usual, **written})
-
-
-def tally_of(observables, *arms):
-    """Count the patients of each arm, one by one, in the observables."""
-    seen = new_observed(len(observables), 1, len(arms))
-    for s, people in enumerate(arms):
-        for person in people:
-            count_observables(records_of(observables), seen, 0, s, person.noted(), 0)
-    return SimpleNamespace(counts=SimpleNamespace(observed=type(seen)(*(part[0] for part in seen))))
-
-
-def estimated(one, people, others=None):
-    """Return the estimate of an endpoint from patients; of a ratio between arms from both."""
-    shown = observed(one)
-    tally = tally_of(shown.of, people, people if others is None else others)
-    arms = [0] * len(shown.of)
-    if others is not None:
-        arms[-1] = 1
-    return estimate(shown, [counted(tally, {arm: 1.0}, place) for place, arm in enumerate(arms)])
-
-
 def sixteenths(rng, median, size):
     """Return exponential times, rounded up to whole bins, of which some are equal."""
     return np.ceil(rng.exponential(median / math.log(2.0), size) * BINS_PER_MONTH) / BINS_PER_MONTH
-
-
-def of_times(events, endings=None):
-    """Count times to an event, or to an ending before it, in months."""
-    bins = [np.zeros(OBSERVED_BINS), np.zeros(OBSERVED_BINS)]
-    endings = [math.inf] * len(events) if endings is None else endings
-    for event, ending in zip(events, endings, strict=True):
-        bins[int(event > ending)][observed_bin(days(min(event, ending)))] += 1.0
-    return Counted(float(len(events)), 0.0, *bins)
 
 
 # Bins
@@ -192,10 +106,6 @@ def kaplan_meier(events, endings):
     return curve, float(below[0]) if len(below) else math.inf
 
 
-def columns(people, *names):
-    return [np.array([getattr(person, name) for person in people]) for name in names]
-
-
 # Equal times and censored patients; both estimates are the same numbers, to rounding.
 @pytest.mark.parametrize("months", [1.0, 3.5, 12.0, 18.0])
 def test_survival_censored_at_transplant_is_that_of_kaplan_and_meier(cohort, months):
@@ -227,14 +137,6 @@ def test_median_lies_in_the_bin_in_which_half_have_the_event(cohort, word, censo
 @pytest.mark.parametrize("median", [0.8, 5.3, 40.0])
 def test_median_of_exponential_times_is_the_closed_form(median):
     assert median_months(expected(median, 1e6)) == pytest.approx(median, rel=2e-3)
-
-
-def expected(median, patients=1e9):
-    """Return the expected counts of exponential times."""
-    edges = np.append(np.arange(OBSERVED_BINS) / BINS_PER_MONTH, math.inf)
-    return Counted(
-        patients, 0.0, patients * -np.diff(0.5 ** (edges / median)), np.zeros(OBSERVED_BINS)
-    )
 
 
 # Two thirds are alive after the ten years that are counted: the hazard of these goes on.
@@ -545,157 +447,6 @@ def test_ratio_without_a_group_is_between_arms():
         endpoint("os_median_months"),
     ):
         assert not is_between_arms(within)
-
-
-# Cox's model
-
-
-def partial_likelihood(times, group, follow_up):
-    """Return minus the log partial likelihood with Breslow's ties, patient by patient."""
-    until, seen, marked = times
-
-    def minus(effect):
-        risk = np.exp(effect * group)
-        return -sum(
-            effect * group[i] - math.log(risk[until >= until[i]].sum())
-            for i in np.flatnonzero(seen & marked & (until <= follow_up))
-        )
-
-    return minus
-
-
-def maximised(minus):
-    return minimize_scalar(minus, bounds=(-4, 4), method="bounded", options={"xatol": 1e-10}).x
-
-
-def arm(rng, median, size, has=()):
-    """Return patients with times of death and of transplant in whole months: many are equal."""
-    death = np.ceil(rng.exponential(median / math.log(2.0), size))
-    hct = np.where(rng.random(size) < 0.4, np.ceil(rng.exponential(6.0, size)), math.inf)
-    return [
-        Person(has, hct=t if t < d else math.inf, death=d) for d, t in zip(death, hct, strict=True)
-    ]
-
-
-def survived(people, *, censored):
-    death, hct = columns(people, "death", "hct")
-    ending = hct if censored else np.full(len(death), math.inf)
-    return np.minimum(death, ending), death <= ending, np.full(len(death), True)
-
-
-# n = 60 against 50, ties at whole months; both maximise the same function, to 1e-6.
-@pytest.mark.parametrize("censored", [False, True])
-def test_hazard_ratio_of_arms_maximises_the_partial_likelihood_of_single_patients(censored):
-    rng = np.random.default_rng(3)
-    mine, theirs = arm(rng, 9.0, 60), arm(rng, 5.0, 50)
-    group = np.repeat([1.0, 0.0], [60, 50])
-    times = survived([*mine, *theirs], censored=censored)
-    found = maximised(partial_likelihood(times, group, FOLLOW_UP_MONTHS))
-    one = endpoint("os_hazard_ratio", **({"censored_at": "transplant"} if censored else {}))
-    assert estimated(one, mine, theirs) == pytest.approx(found, abs=1e-6)
-    assert abs(found) > 0.1
-
-
-def test_hazard_ratio_of_a_group_maximises_the_partial_likelihood_of_single_patients():
-    rng = np.random.default_rng(4)
-    people = [*arm(rng, 4.0, 40, ("ph_positive",)), *arm(rng, 9.0, 70)]
-    group = np.repeat([1.0, 0.0], [40, 70])
-    times = survived(people, censored=False)
-    found = maximised(partial_likelihood(times, group, FOLLOW_UP_MONTHS))
-    one = endpoint("os_hazard_ratio", among=["ph_positive"])
-    assert estimated(one, people) == pytest.approx(found, abs=1e-6)
-    other = endpoint("os_hazard_ratio", among=["not_ph_positive"])
-    assert estimated(other, people) == pytest.approx(-found, abs=1e-6)
-
-
-@pytest.mark.parametrize("follow_up", [12.0, 4.0])
-def test_events_after_the_follow_up_do_not_count(follow_up):
-    rng = np.random.default_rng(5)
-    mine, theirs = (np.ceil(rng.exponential(mean, 60)) for mean in (9.0, 5.0))
-    until = np.concatenate([mine, theirs])
-    everyone = np.full(120, True)
-    group = np.repeat([1.0, 0.0], 60)
-    found = maximised(partial_likelihood((until, everyone, everyone), group, follow_up))
-    effect = log_hazard_ratio(*(at_risk(of_times(each)) for each in (mine, theirs)), follow_up)
-    assert effect == pytest.approx(found, abs=1e-6)
-
-
-def at_risk(of):
-    return of.events, of.at_risk
-
-
-# Times in bins of 1/16 month: the ratio of two rates is met to 1e-2 of its logarithm.
-@pytest.mark.parametrize("follow_up", [120.0, 24.0, 6.0])
-def test_hazard_ratio_of_exponential_times_is_the_ratio_of_their_rates(follow_up):
-    effect = log_hazard_ratio(at_risk(expected(8.0)), at_risk(expected(4.0)), follow_up)
-    assert effect == pytest.approx(math.log(0.5), rel=1e-2)
-
-
-def test_hazard_ratio_changes_sign_when_the_arms_are_exchanged():
-    one, other = at_risk(expected(7.0, 1e5)), at_risk(expected(5.0, 1e5))
-    forth, back = log_hazard_ratio(one, other, 24.0), log_hazard_ratio(other, one, 24.0)
-    assert forth == pytest.approx(-back, abs=1e-9)
-
-
-# Without an event in one group half of one is counted there, over its time at risk.
-def test_hazard_ratio_of_a_group_without_events_is_finite():
-    none, some = of_times([math.inf] * 10), of_times([6.0, 12.0] + [math.inf] * 8)
-    bins = 24 * BINS_PER_MONTH
-    rate = 2.0 / (8 * bins + 6 * BINS_PER_MONTH + 12 * BINS_PER_MONTH)
-    expected_ratio = math.log((0.5 / (10 * bins)) / rate)
-    assert log_hazard_ratio(at_risk(none), at_risk(some), 24.0) == pytest.approx(expected_ratio)
-    assert log_hazard_ratio(at_risk(some), at_risk(none), 24.0) == pytest.approx(-expected_ratio)
-
-
-def time_dependent_likelihood(death, hct, follow_up):
-    """Return minus the log partial likelihood with allo-HCT as a covariate that changes in time.
-
-    At each death everyone alive is at risk, with the covariate of that day.
-    """
-
-    def minus(effect):
-        total = 0.0
-        for i in np.flatnonzero(death <= follow_up):
-            alive = death >= death[i]
-            transplanted = hct[alive] < death[i]
-            mine = effect * (hct[i] < death[i])
-            total += mine - math.log(np.exp(effect * transplanted).sum())
-        return -total
-
-    return minus
-
-
-def with_transplants(seed, size, since=0.0, has=()):
-    """Return patients of whom some are transplanted, and die at half the rate after it."""
-    rng = np.random.default_rng(seed)
-    death = np.ceil(rng.exponential(10.0, size))
-    hct = np.where(rng.random(size) < 0.5, np.ceil(rng.exponential(4.0, size)), math.inf)
-    later = hct < death
-    death = np.where(later, hct + np.ceil(2.0 * np.where(later, death - hct, 1.0)), death)
-    return [
-        Person(has, remission=since or math.inf, hct=since + t, death=since + d)
-        for d, t in zip(death, np.where(later, hct, math.inf), strict=True)
-    ]
-
-
-# n = 250 patients with ties at whole months; both maximise the same function, to 1e-6.
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_transplant_as_it_happens_is_a_time_dependent_covariate(seed):
-    people = with_transplants(seed, 250)
-    death, hct = columns(people, "death", "hct")
-    found = maximised(time_dependent_likelihood(death, hct, FOLLOW_UP_MONTHS))
-    assert estimated(endpoint("hct_hazard_ratio"), people) == pytest.approx(found, abs=1e-6)
-    # To compare those ever transplanted with the others would favour whoever lives to have one.
-    naive = estimated(endpoint("os_hazard_ratio", among=["hct_ever"]), people)
-    assert naive < found - 0.2
-
-
-def test_transplant_as_it_happens_from_remission_is_of_the_responders():
-    people = [*with_transplants(4, 200, since=2.0), *(Person(death=3.0) for _ in range(50))]
-    death, hct = (each - 2.0 for each in columns(people[:200], "death", "hct"))
-    found = maximised(time_dependent_likelihood(death, hct, FOLLOW_UP_MONTHS))
-    one = endpoint("hct_hazard_ratio", among=["response"], **{"from": "remission"})
-    assert estimated(one, people) == pytest.approx(found, abs=1e-6)
 
 
 # Mixtures of arms

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from sim import Scenario, run
+from sim.cli import commands
 from sim.errors import UserError
 from sim.explore.answer import Desk, Superseded, fragment
-from sim.explore.controls import controls
-from sim.explore.state import as_scenario, changed, checked_name, in_words, read_state
+from sim.explore.controls import as_scenario, changed, checked_name, controls, in_words, read_state
 from tests.support.explorer import running
-from tests.support.places import ROOT
 
 VIAL = "cost.blinatumomab.vial"
 PATIENTS = 1500
@@ -270,15 +267,9 @@ def test_end_of_the_terminal_ends_it(tmp_path):
         assert found.process.wait(60) == 0
 
 
-def test_port_that_is_taken_is_one_clear_message(explorer, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "sim", "explore", "first_salvage", "--patients", "50"]
-        + ["--no-browser", "--port", str(explorer.port)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 2
+def test_port_that_is_taken_is_one_clear_message(explorer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    asked = f"explore first_salvage --patients 50 --no-browser --port {explorer.port}"
+    done = CliRunner().invoke(commands, asked.split())
+    assert done.exit_code == 2
     assert "cannot serve at" in done.stderr

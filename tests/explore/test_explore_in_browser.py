@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 
 import pytest
@@ -13,9 +12,6 @@ from tests.support.explorer import running
 
 pytestmark = pytest.mark.slow
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 VIAL = "cost.blinatumomab.vial"
 DAY = "cost.inpatient_day"
 PATIENTS = 20_000
@@ -34,17 +30,6 @@ def explorer(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorer")
     with running(folder, "first_salvage", "--patients", str(PATIENTS)) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on the path: install chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        running_browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield running_browser
-        running_browser.close()
 
 
 @pytest.fixture

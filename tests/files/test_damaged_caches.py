@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.analyses.psa import analysis
-from sim.analyses.shared.results import content_key
+from sim.analyses.shared.store import content_key
 from sim.cli import commands
 from sim.engine.compiled import compiler
 from sim.engine.compiled import compiler as compiled

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from sim.analyses.verify.by_hand import PATIENTS, crs
+from sim.analyses.verify.by_hand import CRS, PATIENTS
 from sim.clinic.draws import DRAWS, RandomDraw, Time
 from sim.clinic.events import Event, EventKind
 from sim.clinic.units import DAYS_PER_MONTH
@@ -431,10 +431,10 @@ def test_the_luck_written_by_hand_is_what_was_drawn(by_hand):
 
 def test_the_chances_written_by_hand_are_those_told():
     """Of the woman with CRS: the comments of her luck, as numbers."""
-    overrides = crs.PATIENT.overrides
+    overrides = CRS.overrides
     question = ask_file(SCENARIO, overrides=overrides)
     strategy = question.model.strategies[0]
-    life = replay_life(question, strategy, crs.WOMAN, ScriptedStreams(crs.LUCK))
+    life = replay_life(question, strategy, CRS.patient, ScriptedStreams(CRS.luck))
     told = {draw.decision: draw for draw in life.draws if draw.line == 0 and draw.cycle == 0}
     limits = {
         RandomDraw.RESPONSE: 0.5,

@@ -1,7 +1,6 @@
-"""The files of a run: complete, equal to the summary, the same bytes every time, and safe to write."""
+"""The files of a run: complete, equal to the summary, and the same bytes every time."""
 
 import csv
-import errno
 import getpass
 import json
 import math
@@ -20,9 +19,7 @@ import yaml
 
 import sim
 from sim.analyses.run.result import RunResult
-from sim.analyses.run.tables import NAMES, check_output, summary_json, write
-from sim.errors import UserError
-from sim.files.results_folder import write_folder
+from sim.analyses.run.tables import NAMES, summary_json, write
 from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
 from sim.layout.figure_file import figure_names
 from sim.layout.run_columns import OPTIONAL, TABLES
@@ -30,6 +27,7 @@ from sim.simulation.provenance import commit, fingerprint, provenance
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
+from tests.support.figures import drawn
 from tests.support.places import ROOT
 from tests.support.programs import contents
 
@@ -72,12 +70,6 @@ def answer(request, tmp_path_factory):
     return Answer(request.param, tmp_path_factory.mktemp("run") / "out", trace=2)
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """Twenty patients, for the tests of writing."""
-    return Answer(MAIN, tmp_path_factory.mktemp("small") / "out", patients=20)
-
-
 # What is written
 
 
@@ -102,13 +94,30 @@ def texts(folder):
     return [path for path in folder.iterdir() if path.suffix in {".csv", ".json", ".txt"}]
 
 
-@pytest.mark.draws
-def test_every_figure_is_there_in_every_format(answer, tmp_path):
-    write(answer.simulation, answer.summary, tmp_path)
+@pytest.fixture(scope="module")
+def drawn_folder(tmp_path_factory):
+    """A run of few patients with seed 0, its figures drawn."""
+    folder = tmp_path_factory.mktemp("drawn") / "out"
+    with drawn():
+        return Answer(MAIN, folder, patients=60, seed=0, trace=1).folder
+
+
+@pytest.fixture(scope="module")
+def drawn_folder_of_several(tmp_path_factory):
+    with drawn():
+        return Answer(SEVERAL, tmp_path_factory.mktemp("several") / "out", patients=60).folder
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["drawn_folder", pytest.param("drawn_folder_of_several", marks=pytest.mark.slow)],
+)
+def test_every_figure_is_there_in_every_format(folder, request):
+    folder = request.getfixturevalue(folder)
     starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
     assert len(FIGURES) == 3 * len(RunResult.FIGURES) == 15
     for name in FIGURES:
-        path = tmp_path / name
+        path = folder / name
         assert path.read_bytes().startswith(starts[path.suffix])
 
 
@@ -380,40 +389,26 @@ def test_strategy_without_a_regimen_has_files_too(tmp_path):
 # The same bytes
 
 
-def command(out, *, cwd, scenario_path, **environment):
+def test_two_runs_write_the_same_bytes_wherever_they_are_started(drawn_folder, tmp_path):
+    """Other folder, working directory, hash seed, locale and time zone; seed 0 is a seed."""
+    asked = f"run {MAIN} --out {tmp_path / 'out'} --patients 60 --seed 0 --trace 1"
+    there = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "2", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
     done = subprocess.run(
-        [sys.executable, "-m", "sim", "run", scenario_path, "--out", str(out)]
-        + ["--patients", "60", "--seed", "0", "--trace", "1"],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        [sys.executable, "-m", "sim", *asked.split()],
+        cwd=tmp_path,
+        env={**os.environ, **there},
         capture_output=True,
         check=False,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return contents(out)
+    assert contents(tmp_path / "out").keys() == {*FOLDER_OF_A_RUN, "events.csv"}
+    assert contents(tmp_path / "out") == contents(drawn_folder)
 
 
-def test_two_runs_write_the_same_bytes_wherever_they_are_started(tmp_path):
-    """Other folder, working directory, hash seed, locale and time zone; seed 0 is a seed."""
-    here = command(
-        tmp_path / "one", cwd=ROOT, scenario_path="scenarios/first_salvage.yaml", PYTHONHASHSEED="1"
-    )
-    there = command(
-        tmp_path / "two",
-        cwd=tmp_path,
-        scenario_path=str(MAIN),
-        PYTHONHASHSEED="2",
-        LC_ALL="C",
-        TZ="Asia/Tokyo",
-    )
-    assert set(here) == {*FOLDER_OF_A_RUN, "events.csv"}
-    assert here == there
-
-
-def test_another_seed_writes_other_results(tmp_path, small):
-    other = Answer(MAIN, tmp_path / "out", patients=20, seed=3)
-    assert contents(other.folder)["strategies.csv"] != contents(small.folder)["strategies.csv"]
+def test_another_seed_writes_other_results(tmp_path):
+    one, other = (Answer(MAIN, tmp_path / str(seed), patients=20, seed=seed) for seed in (2, 3))
+    assert contents(other.folder)["strategies.csv"] != contents(one.folder)["strategies.csv"]
 
 
 # Provenance
@@ -547,141 +542,7 @@ def test_program_is_cited_as_in_the_citation_file():
     assert said["authors"][0]["name"] in PROGRAM
 
 
-# Writing: whole or not at all
-
-
-def entries(folder):
-    """Everything below a folder, hidden or not, with the content of the files."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
-
-
-def test_earlier_results_are_replaced_and_files_of_others_kept(tmp_path, small):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "notes.txt").write_text("mine", encoding="utf-8")
-    (out / "figures").mkdir()
-    (out / "summary.json").write_text("old", encoding="utf-8")
-    (out / "events.csv").write_text("of an earlier run with a trace", encoding="utf-8")
-    write(small.simulation, small.summary, out)
-    assert {path.name for path in out.iterdir()} == {*FOLDER_OF_A_RUN, "notes.txt", "figures"}
-    assert (out / "notes.txt").read_text(encoding="utf-8") == "mine"
-    assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["patients"] == 20
-
-
-def test_missing_parents_are_made_and_the_folder_is_open_to_others(tmp_path, small):
-    out = tmp_path / "a" / "b" / "c"
-    write(small.simulation, small.summary, out)
-    assert contents(out) == contents(small.folder)
-    (tmp_path / "plain").mkdir()
-    assert out.stat().st_mode == (tmp_path / "plain").stat().st_mode
-    assert [path.name for path in out.parent.iterdir()] == ["c"]
-
-
-def test_folder_behind_a_link_is_filled(tmp_path, small):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    write(small.simulation, small.summary, tmp_path / "link")
-    assert (tmp_path / "link").is_symlink()
-    assert contents(tmp_path / "real") == contents(small.folder)
-
-
-def failing_once(monkeypatch, method, calls, error):
-    """Let a method of `Path` fail at one call, after so many good ones."""
-    original = getattr(Path, method)
-    made = []
-
-    def failing(path, *arguments, **options):
-        made.append(path)
-        if len(made) == calls + 1:
-            raise error
-        return original(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, method, failing)
-
-
-FULL = OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.mark.parametrize(
-    ("method", "calls"),
-    [("write_bytes", 0), ("write_bytes", 3), ("rename", 0), ("rename", 2), ("rename", 9)],
-)
-@pytest.mark.parametrize(
-    ("error", "raised"), [(FULL, UserError), (KeyboardInterrupt(), KeyboardInterrupt)]
-)
-def test_failure_leaves_what_was_there_before(
-    tmp_path, small, monkeypatch, method, calls, error, raised
-):
-    """Eight files go out and eight come in: a move fails at the start, early and in between."""
-    out = tmp_path / "out"
-    out.mkdir()
-    for name in FOLDER_OF_A_RUN:
-        (out / name).write_text(f"old {name}", encoding="utf-8")
-    (out / "notes.txt").write_text("mine", encoding="utf-8")
-    before = entries(tmp_path)
-    with monkeypatch.context() as patched:
-        failing_once(patched, method, calls, error)
-        with pytest.raises(raised):
-            write(small.simulation, small.summary, out)
-    assert entries(tmp_path) == before
-
-
-@pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()])
-@pytest.mark.parametrize(("method", "calls"), [("write_bytes", 4), ("rename", 0)])
-def test_failure_leaves_no_new_folder(tmp_path, small, monkeypatch, method, calls, error):
-    failing_once(monkeypatch, method, calls, error)
-    with pytest.raises((UserError, KeyboardInterrupt)):
-        write(small.simulation, small.summary, tmp_path / "out")
-    assert entries(tmp_path) == {}
-
-
-def test_full_disk_is_said_in_one_line(tmp_path, small, monkeypatch):
-    failing_once(monkeypatch, "write_bytes", 1, FULL)
-    with pytest.raises(UserError, match="--out: cannot be written: No space left on device"):
-        write(small.simulation, small.summary, tmp_path / "out")
-
-
-def test_text_that_cannot_be_written_leaves_nothing(tmp_path):
-    """A lone surrogate has no UTF-8: the second of two texts fails while it is written."""
-    with pytest.raises(UserError, match="--out"):
-        write_folder(tmp_path / "out", {"a": "fine", "b": "\udcff"}, ["a", "b"])
-    assert entries(tmp_path) == {}
-
-
-@pytest.mark.parametrize(
-    ("make", "out", "says"),
-    [
-        (lambda folder: (folder / "file").touch(), "file", "is a file, not a folder"),
-        (lambda folder: (folder / "file").touch(), "file/below", "lies below 'file'"),
-        (lambda folder: (folder / "file").touch(), "file/a/b", "lies below 'file'"),
-        (
-            lambda folder: (folder / "summary.json").mkdir(),
-            ".",
-            "a folder of the name 'summary.json'",
-        ),
-        (lambda folder: (folder / "loop").symlink_to("loop"), "loop", "cannot be written"),
-        (lambda folder: None, "x" * 300, "cannot be written"),
-        (lambda folder: None, "/proc/nowhere/out", "cannot be written"),
-        (lambda folder: None, "zero\0byte", "cannot be written"),
-    ],
-)
-def test_folder_that_cannot_be_written_is_refused_before_the_simulation(tmp_path, make, out, says):
-    make(tmp_path)
-    before = entries(tmp_path)
-    with pytest.raises(UserError) as caught:
-        check_output(tmp_path / out)
-    assert str(caught.value).startswith("--out: ")
-    assert says in str(caught.value)
-    assert entries(tmp_path) == before
-
-
-def test_check_of_a_good_folder_leaves_no_trace(tmp_path):
-    check_output(tmp_path / "new" / "folder")
-    check_output(tmp_path)
-    assert entries(tmp_path) == {}
+# The files and what is asked for elsewhere
 
 
 def test_json_text_is_the_file(answer):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,6 @@ from tests.support.report_pages import page_of, read
 
 pytestmark = pytest.mark.slow
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 WIDTHS = {"desk": 1280, "phone": 390, "small phone": 320}
 PAPER_PIXELS = 688
 """A4 less its margins, 182 mm, at 96 pixels an inch."""
@@ -32,18 +28,6 @@ def file(full_folder, tmp_path_factory):
     with drawn():
         path.write_text(page_of(full_folder), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A running browser."""
-    if BROWSER is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome on the path: install chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 class Heard:

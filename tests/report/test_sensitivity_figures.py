@@ -13,12 +13,13 @@ from sim import run
 from sim.analyses.morris import analysis as screening
 from sim.analyses.morris.figure import morris_figure
 from sim.analyses.morris.result import morris_table
+from sim.analyses.shared.cube import cube
 from sim.analyses.shared.figure import balanced
-from sim.analyses.shared.points import target
 from sim.analyses.shared.ranges import asked_range
+from sim.analyses.shared.target import aimed
 from sim.analyses.sobol import analysis as sobol
 from sim.analyses.sobol.figure import sobol_figure
-from sim.analyses.threshold.analysis import threshold_analysis
+from sim.analyses.threshold.analysis import Search
 from sim.analyses.threshold.figure import threshold_figure
 from sim.analyses.tornado.analysis import shown_sections, tornado
 from sim.analyses.tornado.figure import tornado_figure
@@ -35,6 +36,8 @@ from tests.support.places import SCENARIOS
 
 MAIN = SCENARIOS / "first_salvage.yaml"
 SEVERAL = SCENARIOS / "blinatumomab_then_inotuzumab.yaml"
+GAINS, FLIPS = 550_000.0, 350_000.0
+"""Worth of a QALY at which blinatumomab is optimal, and at which an input decides of five."""
 VIAL, OTHER_VIAL = "cost.blinatumomab.vial", "cost.inotuzumab.vial"
 
 
@@ -47,40 +50,43 @@ def varied(question, name, low, high):
 
 
 def looked_at(question):
-    posterior = fitted_draws(question)
-    return target(question, outcome="nmb", threshold=None, strategy=None, posterior=posterior)
+    target, _ = aimed(question, "nmb", None, None)
+    return target, cube(question, fitted_draws(question))
 
 
 @cache
 def varied_alone(path, outcome, threshold):
     question = asked(path)
-    return tornado(question, outcome=outcome, threshold=threshold, posterior=fitted_draws(question))
+    posterior = fitted_draws(question)
+    return tornado(question, outcome=outcome, threshold=threshold, posterior=posterior).run()
 
 
-def drawn_tornado(path=MAIN, outcome="nmb", threshold=None, top=20):
+def drawn_tornado(path=MAIN, outcome="nmb", threshold=GAINS, top=20):
     found = varied_alone(path, outcome, threshold)
     return found, tornado_figure(found, top=top)
 
 
 def drawn_morris():
     looked = looked_at(asked(patients=100))
-    found = screening.screen(screening.plan(looked, grouped=False, trajectories=2))
-    return morris_figure(morris_table(found), looked, top=20)
+    found = screening.screen(screening.design(*looked, grouped=False, trajectories=2)).run()
+    return morris_figure(found, morris_table(found), 20)
 
 
 def drawn_sobol():
     looked = looked_at(asked(patients=50))
-    return sobol_figure(sobol.sobol(sobol.plan(looked, grouped=True, draws=4, check=False)))
+    return sobol_figure(
+        sobol.sobol(sobol.design(*looked, grouped=True, draws=4), check=False).run()
+    )
 
 
 def drawn_two_way(path, x, y):
     question = asked(path)
-    return two_way_figure(two_way(question, *(varied(question, *v) for v in (x, y)), steps=3))
+    return two_way_figure(two_way(question, *(varied(question, *v) for v in (x, y)), steps=3).run())
 
 
 def drawn_threshold(path):
     question = asked(path)
-    return threshold_figure(threshold_analysis(question, varied(question, VIAL, 0.0, 8000.0)))
+    return threshold_figure(Search(question, varied(question, VIAL, 0.0, 8000.0)).run())
 
 
 def drawn_run_of_several(name):
@@ -96,7 +102,7 @@ FIGURES = {
     "tornado": lambda: drawn_tornado()[1],
     "tornado of an ICER": lambda: drawn_tornado(outcome="icer")[1],
     "tornado of a percentage": lambda: drawn_tornado(outcome="hct_ever_percent", top=5)[1],
-    "tornado that flips": lambda: drawn_tornado(SEVERAL, threshold=300_000.0)[1],
+    "tornado that flips": lambda: drawn_tornado(SEVERAL, threshold=FLIPS)[1],
     "two-way": lambda: drawn_two_way(
         MAIN, (VIAL, 0.0, 6000.0), ("cost.inpatient_day", 0.0, 6000.0)
     ),
@@ -105,8 +111,8 @@ FIGURES = {
     ),
     "threshold": lambda: drawn_threshold(MAIN),
     "threshold of several": lambda: drawn_threshold(SEVERAL),
-    "what-ifs": lambda: what_ifs_figure(scenario_matrix(asked())),
-    "what-ifs of several": lambda: what_ifs_figure(scenario_matrix(asked(SEVERAL))),
+    "what-ifs": lambda: what_ifs_figure(scenario_matrix(asked()).run()),
+    "what-ifs of several": lambda: what_ifs_figure(scenario_matrix(asked(SEVERAL)).run()),
     "morris": drawn_morris,
     "sobol": drawn_sobol,
 }
@@ -186,7 +192,7 @@ def test_error_bars_and_ends_lie_inside_the_axes():
 
 def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     with styled():
-        found, figure = drawn_tornado(SEVERAL, threshold=350_000.0)
+        found, figure = drawn_tornado(SEVERAL, threshold=FLIPS)
     said = [text.get_text() for text in texts(figure)]
     assert f"base {money_text(found.base.mean, '$')}".replace("-", "\N{MINUS SIGN}") in said
     whole = " ".join(" ".join(said).split())
@@ -199,7 +205,7 @@ def test_a_tornado_says_base_unit_and_who_is_optimal_where():
     assert {"A", "C", "E", "P"} <= set(said)
     assert "another strategy is optimal" in said
     with styled():
-        _, figure = drawn_tornado(threshold=550_000.0)
+        _, figure = drawn_tornado()
     assert "Blinatumomab is optimal" in [text.get_text() for text in texts(figure)]
 
 

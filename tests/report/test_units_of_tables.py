@@ -3,7 +3,7 @@
 import pytest
 
 from sim.analyses.agreement import analysis as agreement
-from sim.analyses.capacity.result import TABLE as CAPACITY
+from sim.analyses.capacity.analysis import TABLE as CAPACITY
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
 from sim.analyses.explain import tables as explain_files
@@ -165,7 +165,7 @@ def test_what_if_of_another_payer_is_in_its_money(ask):
         "england": {"perspective": "nhs_england"},
     }
     question = ask("later_salvage", patients=20, what_ifs=what_ifs)
-    table = matrix_table(scenario_matrix(question, threads=1))
+    table = matrix_table(scenario_matrix(question).run(threads=1))
     found = dict(zip(table["what_if"], table["currency"], strict=True))
     assert found["base"] == found["half_the_horizon"] == "USD"
     assert found["england"] == "GBP"

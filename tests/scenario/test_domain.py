@@ -225,7 +225,7 @@ def test_the_bar_of_the_first_stay_is_at_most_what_can_be_charged():
     question = read_question(SCENARIOS / "first_salvage.yaml", patients=300)
     highest = range_of(question, STAY).high
     assert highest < 28.0
-    found = tornado(question, outcome="cost", strategy="blinatumomab")
+    found = tornado(question, outcome="cost", strategy="blinatumomab").run()
     (bar,) = [bar for bar in found.bars if bar.name == STAY]
     day = question.numbers["cost.inpatient_day"]
     planned = question.numbers[STAY]

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from sim.catalog import load_catalogue
 from sim.cli import commands
 from sim.errors import UserError
-from sim.scenario.json_schema import KINDS, json_schema
+from sim.scenario.authoring import KINDS, json_schema
 from sim.scenario.loading import load_scenario
 from tests.catalog.test_own_catalogue import OWN
 from tests.support.places import ROOT, SCENARIOS

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +18,8 @@ from pydantic import ValidationError
 from sim.cli import commands
 from sim.errors import UserError
 from sim.files.documents import read_yaml
-from sim.scenario.listing import listing, written
+from sim.scenario.authoring import listing, written
+from sim.scenario.binding import Inputs
 from sim.scenario.loading import Loaded, load_scenario
 from sim.scenario.schema import LARGEST_SEED, MOST_STRATEGIES, Scenario
 from tests.support.places import ROOT
@@ -46,23 +48,24 @@ class AnyProbability:
         return None if 0 <= value <= 1 else "must be a probability"
 
 
-class SmallCatalogue:
+class SmallCatalogue(Inputs):
     """Two populations and two regimens, each of which brings one parameter."""
 
-    populations = dict.fromkeys(["tower", "badar_2020_relapsed_refractory"])
-    regimens = dict.fromkeys(["blinatumomab", "inotuzumab", "usual_care", "supportive_care"])
-    perspectives = dict.fromkeys(["us_payer_2022", "nhs_england"])
-    life_tables = dict.fromkeys(["us_2019", "uk_2017_2019"])
+    def __init__(self):
+        money = SimpleNamespace(money="USD of 2022")
+        self.catalogue = SimpleNamespace(
+            populations=dict.fromkeys(["tower", "badar_2020_relapsed_refractory"]),
+            regimens=dict.fromkeys(["blinatumomab", "inotuzumab", "usual_care", "supportive_care"]),
+            perspectives=dict.fromkeys(["us_payer_2022", "nhs_england"], money),
+            life_tables=dict.fromkeys(["us_2019", "uk_2017_2019"]),
+        )
 
     def used(self, scenario):
         names = [scenario.population, *scenario.regimens, scenario.perspective]
         return {f"{name}.probability": AnyProbability() for name in names}
 
-    def joint_problems(self, scenario, numbers):
+    def joint_problems(self, scenario):
         return []
-
-    def money(self, perspective):
-        return "USD of 2022"
 
 
 @pytest.fixture(autouse=True)
@@ -319,7 +322,13 @@ def test_text_that_would_be_read_as_something_else_is_quoted():
 
 def test_a_listing_asks_the_same_question():
     write("base.yaml", BASE.replace("The smallest question", "'A: #1'"))
-    loaded = load(CHILD + "comparator: blin\nhorizon_years: 3\n")
+    more = """\
+comparator: blin
+horizon_years: 3
+subgroups: {sex: true, age_years: [18, 35]}
+budget: {first_year: 2026, years: 2, patients_per_year: [1, 2], uptake: {blin: 0.5}}
+"""
+    loaded = load(CHILD + more)
     again = load(listing(loaded), "listed.yaml")
     assert again.scenario == loaded.scenario
 

@@ -101,7 +101,7 @@ def test_the_list_of_parameters_is_as_long_as_the_count_of_a_run(write):
 
 def test_an_inherited_what_if_that_touches_nothing_says_so(write):
     """Both prices of the vial: $0 (0) of change, for the reason that stands beside it."""
-    found = scenario_matrix(read_question(write(OTHERS)))
+    found = scenario_matrix(read_question(write(OTHERS))).run()
     columns = {column.name: column for column in found.columns}
     for name in ("vial_price_50_less", "outpatient_start", "no_benefit_after_stopping"):
         assert columns[name].notes[-1] == "changes nothing in this scenario"

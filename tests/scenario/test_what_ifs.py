@@ -10,7 +10,7 @@ import pytest
 from sim.analyses.what_if.analysis import AS_IT_STANDS, scenario_matrix
 from sim.catalog import load_catalogue
 from sim.errors import UserError
-from sim.scenario.listing import listing
+from sim.scenario.authoring import listing
 from sim.scenario.loading import changed_scenario, load_scenario, what_if
 from sim.scenario.schema import Scenario, WhatIf
 from sim.simulation.provenance import fingerprint
@@ -242,7 +242,7 @@ def test_a_changed_scenario_that_cannot_be_is_refused():
 
 @pytest.fixture(scope="module")
 def matrix():
-    return scenario_matrix(ask(SCENARIOS / "first_salvage.yaml", patients=400))
+    return scenario_matrix(ask(SCENARIOS / "first_salvage.yaml", patients=400)).run()
 
 
 def test_every_what_if_is_answered_after_the_scenario_as_it_stands(matrix):

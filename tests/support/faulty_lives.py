@@ -8,11 +8,11 @@ from sim.simulation.tally import CATEGORIES, ROW
 
 def examined(group, name, subject):
     """Return what the check of this name finds."""
-    return {check.examine.__name__: check for check in group}[name].examine(subject)
+    return {check.name: check for check in group}[name].examine(subject)
 
 
 def names_of(group):
-    return {check.examine.__name__ for check in group}
+    return {check.name for check in group}
 
 
 def with_outcome(lives, name, change, of=slice(None)):

@@ -152,7 +152,7 @@ def sources_with(change):
 
 def check_named(group, name):
     """Return the check of a group that a function of this name makes."""
-    return next(check for check in group if check.examine.__name__ == name)
+    return next(check for check in group if check.name == name)
 
 
 def ids(faults):

@@ -3,7 +3,7 @@
 The scenario of round numbers is ``three_patients.yaml`` in `sim.analyses.verify.by_hand`.
 """
 
-from sim.analyses.verify.by_hand.scripted import (
+from sim.analyses.verify.by_hand import (
     FOURTH_LINE,
     LATER_LINE,
     NOTHING_HAPPENS,

@@ -1,6 +1,6 @@
 """Both engines give the lives that were frozen.
 
-`sim.analyses.verify.frozen` says what the 50,557 events are, and of how many two independent engines
+`sim/analyses/verify/frozen/README.md` says what the 50,557 events are, and of how many two independent engines
 are the witness.
 
 A change of the clinical model moves these lives, as it should. Then the file is written anew by
@@ -10,7 +10,7 @@ A change of the clinical model moves these lives, as it should. Then the file is
 import pandas as pd
 import pytest
 
-from sim.analyses.verify.frozen import (
+from sim.analyses.verify.independent import (
     COLUMNS,
     LIVES,
     first_difference,

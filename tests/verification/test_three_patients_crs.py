@@ -1,25 +1,25 @@
 """Grade 3 CRS on day 3, rechallenge, remission and relapse, computed by hand.
 
-The history and the books are written by hand in `sim.analyses.verify.by_hand.crs`.
+The history and the books are written by hand in `sim.analyses.verify.by_hand`.
 """
 
 import pytest
 
-from sim.analyses.verify.by_hand.crs import PATIENT
+from sim.analyses.verify.by_hand import CRS
 from tests.support.hand_ledger import assert_ledger, assert_log
 
 
 @pytest.fixture(scope="module")
 def lived():
-    return PATIENT.live()
+    return CRS.live()
 
 
 def test_the_log_is_the_history_written_by_hand(lived):
-    assert_log(lived.log, PATIENT.log)
+    assert_log(lived.log, CRS.log)
 
 
 def test_the_ledger_holds_every_entry_written_by_hand_and_no_other(lived):
-    assert_ledger(lived.ledger, PATIENT.ledger, costs=PATIENT.costs, effects=PATIENT.effects)
+    assert_ledger(lived.ledger, CRS.ledger, costs=CRS.costs, effects=CRS.effects)
 
 
 def test_she_is_given_fifty_one_vials(lived):

@@ -1,25 +1,27 @@
 """A responder who is bridged to allo-HCT and dies in old age, computed by hand.
 
-The history and the books are written by hand in `sim.analyses.verify.by_hand.transplanted`.
+The history and the books are written by hand in `sim.analyses.verify.by_hand`.
 """
 
 import pytest
 
-from sim.analyses.verify.by_hand.transplanted import LUCK, PATIENT, WOMAN
+from sim.analyses.verify.by_hand import TRANSPLANTED
 from tests.support.hand_ledger import assert_ledger, assert_log, live
 
 
 @pytest.fixture(scope="module")
 def lived():
-    return PATIENT.live()
+    return TRANSPLANTED.live()
 
 
 def test_the_log_is_the_history_written_by_hand(lived):
-    assert_log(lived.log, PATIENT.log)
+    assert_log(lived.log, TRANSPLANTED.log)
 
 
 def test_the_ledger_holds_every_entry_written_by_hand_and_no_other(lived):
-    assert_ledger(lived.ledger, PATIENT.ledger, costs=PATIENT.costs, effects=PATIENT.effects)
+    assert_ledger(
+        lived.ledger, TRANSPLANTED.ledger, costs=TRANSPLANTED.costs, effects=TRANSPLANTED.effects
+    )
 
 
 def test_she_is_given_fifty_vials(lived):
@@ -39,7 +41,7 @@ def test_death_in_the_background_has_no_cost_of_the_end_of_life(lived):
 
 def test_beyond_45_the_cap_holds_from_the_first_day_of_a_remission():
     """At 50, complete remission is worth the norm of 0.80 and not 0.90."""
-    older = live(WOMAN._replace(age_years=50.0), LUCK)
+    older = live(TRANSPLANTED.patient._replace(age_years=50.0), TRANSPLANTED.luck)
     (row,) = [
         e
         for e in older.ledger

@@ -20,29 +20,27 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.analyses.agreement.break_even import (
-    break_even,
-    break_even_price,
-    varied_term,
-)
-from sim.analyses.agreement.courses import Progress
-from sim.analyses.agreement.payment import WHAT
+from sim.analyses.agreement.payment import WHAT, Progress
 from sim.analyses.agreement.sample import (
     Deal,
     Moments,
     Sample,
     Simulator,
+    break_even,
+    break_even_price,
     deals_of,
     followed_strategies,
+    varied_term,
 )
-from sim.analyses.agreement.words import in_words
+from sim.analyses.price.analysis import parabola
 from sim.analyses.psa.acceptability import quiet_shares
 from sim.analyses.psa.noise import split, without_noise
+from sim.analyses.shared.result import OverDraws
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import Array, Estimate
+from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.errors import UserError
-from sim.layout.cells import estimate_row, finite
-from sim.layout.schema import NUMBER, Schema, count, number, strategy_name, text
+from sim.layout.cells import SYMBOLS, estimate_row, finite, money_text
+from sim.layout.schema import Schema, count, estimated, number, strategy_name, text
 from sim.scenario.agreement import Agreement
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import Question
@@ -64,17 +62,16 @@ DEALS: Final = Schema(
         NAME,
         text("label"),
         text("terms", "in words"),
-        number("paid", "for the drug in the line of the agreement, per patient, discounted"),
-        number("paid_se", "this and all others: Monte Carlo errors"),
-        number("borne", "by the company: the list price less what is paid"),
-        number("borne_se"),
+        *estimated(
+            "paid",
+            "for the drug in the line of the agreement, per patient, discounted",
+            "this and all others: Monte Carlo errors",
+        ),
+        *estimated("borne", "by the company: the list price less what is paid"),
         number("same_cost_discount_percent", "the plain discount under which as much is paid"),
-        number("cost_difference", "from the comparator, per patient, discounted"),
-        number("cost_difference_se"),
-        number("qalys_difference", "the same under all agreements"),
-        number("qalys_difference_se"),
-        number("icer", "in `currency` per QALY, empty unless QALYs are gained at a cost"),
-        number("icer_se"),
+        *estimated("cost_difference", "from the comparator, per patient, discounted"),
+        *estimated("qalys_difference", "the same under all agreements"),
+        *estimated("icer", "in `currency` per QALY, empty unless QALYs are gained at a cost"),
         text("currency"),
     ),
 )
@@ -87,16 +84,18 @@ RISKS: Final = Schema(
         BASIS,
         number("threshold", "in `currency` per QALY"),
         number("discount_percent", "of the basis `same_cost_discount`"),
-        number("inmb", "incremental net monetary benefit of the payer, mean over draws"),
-        number("inmb_se", "error of draws and patients"),
+        *estimated(
+            "inmb",
+            "incremental net monetary benefit of the payer, mean over draws",
+            "error of draws and patients",
+        ),
         number("inmb_sd", "between draws, the Monte Carlo noise taken out"),
         number("inmb_low", "2.5 % quantile over draws, noise taken out; empty if too uncertain"),
         number("inmb_high", "97.5 % quantile"),
         number("probability", "that the net benefit is above 0, noise taken out", is_given=True),
         number("probability_se"),
         number("expected_loss", "of the payer where it is below 0, mean over draws"),
-        number("paid", "to the company for the drug, mean over draws"),
-        number("paid_se"),
+        *estimated("paid", "to the company for the drug, mean over draws"),
         number("paid_sd", "as `inmb_sd`"),
         number("paid_low", "as `inmb_low`"),
         number("paid_high"),
@@ -116,8 +115,7 @@ BREAK_EVENS: Final = Schema(
         number("se", "its Monte Carlo error; a number of cycles has none"),
         text("unit"),
         text("price_met"),
-        number("price", "of a unit of the drug, under the agreement as it is"),
-        number("price_se"),
+        *estimated("price", "of a unit of the drug, under the agreement as it is"),
         text("currency"),
     ),
 )
@@ -129,20 +127,14 @@ DRAWS: Final = Schema(
         NAME,
         BASIS,
         count("draw"),
-        number("cost_difference", "from the comparator, mean of the draw's patients"),
-        number("cost_difference_se"),
-        number("qalys_difference"),
-        number("qalys_difference_se"),
+        *estimated("cost_difference", "from the comparator, mean of the draw's patients"),
+        *estimated("qalys_difference"),
         number("covariance", "of the Monte Carlo errors of cost and QALYs"),
-        number("paid"),
-        number("paid_se"),
+        *estimated("paid"),
         text("currency"),
     ),
 )
 """A row per strategy, agreement, basis and draw."""
-NUMBERS: Final = frozenset(each.name for each in DRAWS.columns if each.dtype == NUMBER)
-
-
 LEDGER_PATIENTS: Final = 10
 LEDGER: Final = Schema(
     "agreement_payments.csv",
@@ -161,23 +153,9 @@ LEDGER: Final = Schema(
 
 
 @dataclass(frozen=True)
-class AgreementAnalysis:
-    """The agreements of a scenario.
+class AgreementAnalysis(OverDraws):
+    """The agreements of a scenario: the tables `DEALS`, `RISKS`, `BREAK_EVENS`, `DRAWS` and `LEDGER`."""
 
-    Attributes
-    ----------
-    question
-        Its patients are those of one draw.
-    draws, parameters_drawn, base_patients
-        The number of draws, of uncertain parameters, and of patients of the base case.
-    deals, risks, break_evens, drawn, ledger
-        The tables `DEALS`, `RISKS`, `BREAK_EVENS`, `DRAWS` and `LEDGER`.
-    """
-
-    question: Question
-    draws: int
-    parameters_drawn: int
-    base_patients: int
     deals: pd.DataFrame
     risks: pd.DataFrame
     break_evens: pd.DataFrame
@@ -212,13 +190,11 @@ def agreement_analysis(question: Question, size: Size, progress: Progress) -> Ag
     every = [deal for each in deals.values() for deal in each]
     _check_groups(question, every, size)
     simulator = Simulator(replace(question, patients=size.patients), every)
-    base = simulator.sample(
-        replace(question, patients=size.base_patients), first=0, progress=progress
-    )
+    whole = replace(question, patients=size.base_patients)
+    base = simulator.sample(whole, first=0, progress=progress)
     parameters = draw_parameters(simulator.question, size.draws, question.seed)
-    sets = (
-        dict(zip(parameters.columns, row, strict=True)) for row in parameters.to_numpy().tolist()
-    )
+    rows = parameters.to_numpy().tolist()
+    sets = (dict(zip(parameters.columns, row, strict=True)) for row in rows)
     found = [_of_draw(sample, every) for sample in simulator.samples(sets, progress)]
     drawn = [row for each in deals.values() for row in _series(each, found)]
     currency = question.perspective.currency
@@ -238,15 +214,17 @@ def agreement_analysis(question: Question, size: Size, progress: Progress) -> Ag
 
 
 def _check_groups(question: Question, deals: Sequence[Deal], size: Size) -> None:
+    most = min(size.patients, size.base_patients) // 2
     for deal in deals:
         budget = deal.agreement.budget_cap if deal.agreement is not None else None
-        fewest = min(size.patients, size.base_patients)
-        if budget is not None and 2 * budget.patients > fewest:
+        if budget is not None and budget.patients > most:
             s = [each.name for each in question.scenario.strategies].index(deal.strategy)
             file, line = question.loaded.place("strategies", s, "agreement", deal.name)
+            problem = (
+                f"a group of a budget may be half of the patients of a draw, {most:,}, at most"
+            )
             raise UserError(
-                f"a group of a budget may be half of the patients of a draw, {fewest // 2:,}, at "
-                "most; --patients gives more to each",
+                f"{problem}; --patients gives more to each",
                 file=file,
                 line=line or None,
                 key=f"strategies[{s}].agreement.{deal.name}.budget_cap.patients",
@@ -261,21 +239,19 @@ def _deals(sample: Sample, deals: Sequence[Deal]) -> Iterator[tuple[Any, ...]]:
     question = sample.question
     listed = sample.paid(deals[0])
     for deal in deals:
-        found, paid = sample.moments(deal), sample.paid(deal)
-        borne = sample.mean(deal, listed - paid)
-        gained = found.qalys > 0.0 and found.cost > 0.0
+        found = sample.moments(deal)
+        borne = sample.mean(deal, listed - sample.paid(deal))
+        is_gain = found.qalys > 0.0 and found.cost > 0.0
         yield (
             deal.strategy,
             question.scenario.comparator_name,
             deal.name,
             label_of(question, deal.strategy, deal.name),
             in_words(deal.agreement, question.perspective.currency),
-            *estimate_row(Estimate(found.paid, math.sqrt(found.paid_variance))),
-            *estimate_row(borne),
+            *estimate_row(found.estimate("paid"), borne),
             finite(_discount(found.paid, found.paid + borne.mean)),
-            *estimate_row(Estimate(found.cost, math.sqrt(found.cost_variance))),
-            *estimate_row(Estimate(found.qalys, math.sqrt(found.qalys_variance))),
-            *(estimate_row(_icer(found)) if gained else (None, None)),
+            *estimate_row(found.estimate("cost"), found.estimate("qalys")),
+            *estimate_row(_icer(found) if is_gain else NOT_ESTIMABLE),
             question.perspective.currency,
         )
 
@@ -370,8 +346,7 @@ def _of_draw(sample: Sample, deals: Sequence[Deal]) -> dict[tuple[str, str | flo
 
 
 def _series(
-    deals: Sequence[Deal],
-    found: Sequence[Mapping[tuple[str, str | float], Moments]],
+    deals: Sequence[Deal], found: Sequence[Mapping[tuple[str, str | float], Moments]]
 ) -> Iterator[Series]:
     strategy = deals[0].strategy
 
@@ -398,19 +373,17 @@ def discounted(none: Moments, half: Moments, free: Moments, share: float) -> Mom
     def line(name: str) -> Any:  # noqa: ANN401 - as in `Moments`
         return (1.0 - share) * getattr(none, name) + share * getattr(free, name)
 
-    def parabola(name: str) -> Any:  # noqa: ANN401
-        t = 2.0 * share
-        found = (1 - t) * (2 - t) / 2.0 * getattr(none, name) + t * (2 - t) * getattr(half, name)
-        return np.maximum(found + t * (t - 1) / 2.0 * getattr(free, name), 0.0)
+    def square(name: str) -> Array:
+        return parabola(2.0 * share, *(getattr(each, name) for each in (none, half, free)))
 
     return Moments(
         cost=line("cost"),
         qalys=none.qalys,
         paid=line("paid"),
-        cost_variance=parabola("cost_variance"),
+        cost_variance=square("cost_variance"),
         qalys_variance=none.qalys_variance,
         covariance=line("covariance"),
-        paid_variance=parabola("paid_variance"),
+        paid_variance=square("paid_variance"),
     )
 
 
@@ -437,17 +410,38 @@ def drawn_values(
     rows: pd.DataFrame, threshold: float
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return net benefits and payments with the variances of their noise, from rows of `DRAWS`."""
-    column = {name: rows[name].to_numpy(dtype=np.float64) for name in rows if name in NUMBERS}
-    found = Moments(
-        column["cost_difference"],
-        column["qalys_difference"],
-        column["paid"],
-        column["cost_difference_se"] ** 2,
-        column["qalys_difference_se"] ** 2,
-        column["covariance"],
-        column["paid_se"] ** 2,
-    )
-    return (found.inmb(threshold), found.inmb_variance(threshold)), (
-        column["paid"],
-        column["paid_se"] ** 2,
-    )
+    names = ("cost_difference", "qalys_difference", "paid")
+    means = [rows[name].to_numpy() for name in names]
+    cost, qalys, paid = (rows[f"{name}_se"].to_numpy() ** 2 for name in names)
+    found = Moments._make((*means, cost, qalys, rows["covariance"].to_numpy(), paid))
+    return (found.inmb(threshold), found.inmb_variance(threshold)), (found.paid, paid)
+
+
+EVENTS: Final = {"no_response": "no response", "relapse": "relapse", "death": "death"}
+CONDITIONS: Final = {"in_remission": "in remission", "alive": "alive"}
+
+
+def in_words(agreement: Agreement | None, currency: str) -> str:
+    """Return the terms of an agreement, in their order."""
+    if agreement is None:
+        return "every purchase at the price of the scenario"
+    symbol, words = SYMBOLS[currency], []
+    if agreement.discount_percent is not None:
+        words.append(f"{agreement.discount_percent:g} % off every purchase")
+    if agreement.cap_cycles is not None:
+        words.append(f"cycles after the first {agreement.cap_cycles} free")
+    if agreement.cap_spend is not None:
+        words.append(f"free beyond {money_text(agreement.cap_spend, symbol)} a patient")
+    if (parts := agreement.instalments) is not None:
+        words.append(
+            f"{parts.number} instalments, one every {parts.every_months:g} months while "
+            f"{CONDITIONS[parts.condition]}"
+        )
+    if (refund := agreement.refund) is not None:
+        after = " or ".join(EVENTS[event] for event in refund.after)
+        before = "" if refund.before_month is None else f" before month {refund.before_month:g}"
+        words.append(f"{refund.percent:g} % back after {after}{before}")
+    if (budget := agreement.budget_cap) is not None:
+        limit = money_text(budget.amount, symbol)
+        words.append(f"at most {limit} for {budget.patients:,} patients together")
+    return "; ".join(words)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from sim.analyses.agreement.analysis import AGREED, AgreementAnalysis, drawn_values
+from sim.analyses.agreement.analysis import AGREED, BASES, DISCOUNT, AgreementAnalysis, drawn_values
 from sim.analyses.psa.noise import without_noise
 from sim.analyses.shared.figure import balanced
 from sim.analyses.shared.text import against
@@ -26,7 +26,7 @@ LABEL_WIDTH: Final = 30
 APART: Final = 0.17
 """Between an agreement and its discount, in rows."""
 OUTER, INNER = (0.025, 0.975), (0.25, 0.75)
-COLOUR_OF: Final = {AGREED: COLOURS[0]}
+MARKERS: Final = {AGREED: "o", DISCOUNT: "D"}
 TICKS: Final = 4
 ENDS_OF_ROWS: Final = 0.6
 
@@ -48,7 +48,7 @@ def agreement_figure(found: AgreementAnalysis) -> Figure:
         payer, company = panels[2 * number : 2 * number + 2]
         deals = found.deals[found.deals["strategy"] == strategy]
         for row, name in enumerate(deals["agreement"]):
-            for basis in ("agreement", "same_cost_discount"):
+            for basis in BASES:
                 chosen = _chosen(found.drawn, strategy, name, basis)
                 if len(chosen):
                     benefit, paid = drawn_values(chosen, threshold)
@@ -74,17 +74,19 @@ def _chosen(drawn: pd.DataFrame, strategy: str, name: str, basis: str) -> pd.Dat
 
 
 def _colour(basis: str) -> str:
-    return COLOUR_OF.get(basis, COLOURS[1])
+    return COLOURS[0 if basis == AGREED else 1]
 
 
 def _interval(axes: Axes, values: Array, row: float, basis: str) -> None:
     colour = _colour(basis)
     for ends, width in ((OUTER, 1.0), (INNER, 3.2)):
         axes.plot(np.quantile(values, ends), [row, row], color=colour, linewidth=width)
-    marker = "o" if basis == AGREED else "D"
-    axes.plot(
-        values.mean(), row, color=colour, marker=marker, markersize=4.0, markeredgecolor="white"
-    )
+    marks: dict[str, Any] = {
+        "marker": MARKERS[basis],
+        "markersize": 4.0,
+        "markeredgecolor": "white",
+    }
+    axes.plot(values.mean(), row, color=colour, **marks)
 
 
 def _frame(axes: Axes, title: str, label: str, rows: int, symbol: str) -> None:
@@ -99,15 +101,11 @@ def _frame(axes: Axes, title: str, label: str, rows: int, symbol: str) -> None:
 
 def _legend() -> list[Line2D]:
     marks: dict[str, Any] = {"markeredgecolor": "white", "markersize": 5.0, "linewidth": 1.6}
+    words = {AGREED: "agreement", DISCOUNT: "discount of the same expected cost"}
     return [
-        Line2D([], [], color=_colour(AGREED), marker="o", label="agreement", **marks),
-        Line2D(
-            [],
-            [],
-            color=_colour(""),
-            marker="D",
-            label="discount of the same expected cost",
-            **marks,
+        *(
+            Line2D([], [], color=_colour(basis), marker=MARKERS[basis], label=label, **marks)
+            for basis, label in words.items()
         ),
         Line2D([], [], color=GREY, linewidth=1.0, label="95 % of draws; thick: half of them"),
     ]

@@ -1,12 +1,9 @@
-"""``agreement``: managed entry agreements compared, their risks and their break-even.
-
-The agreements as files and as they are printed, and the function that answers with them.
-"""
+"""``agreement``: managed entry agreements compared, their risks and their break-even."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
@@ -25,20 +22,18 @@ from sim.analyses.agreement.analysis import (
     agreement_analysis,
     lives_to_simulate,
 )
-from sim.analyses.agreement.break_even import TERM_WORDS, varied_term
-from sim.analyses.agreement.sample import deals_of
+from sim.analyses.agreement.sample import TERM_WORDS, deals_of, varied_term
 from sim.analyses.shared.arguments import Option, Out, Seed, Whole, checked
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import against, folded, money, print_notes
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, amount, money_text, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, amount, money_text, patients_in_words, row_estimate
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Schema
+from sim.layout.schema import Schema, records
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.limits import FEWEST_DRAWS, MOST_DRAWS, MOST_PATIENTS
@@ -70,20 +65,10 @@ BREAK_EVEN: Final = (
 )
 
 
-def agreement_table(found: AgreementAnalysis) -> pd.DataFrame:
-    """Return the base case as `DEALS`."""
-    return found.deals
-
-
 def agreement_summary(found: AgreementAnalysis) -> dict[str, Any]:
     """Return the content of agreement.json after its heading."""
-    from sim.layout.schema import records
-
     return {
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "agreements": records(found.deals),
         "risks": records(found.risks),
         "break_evens": records(found.break_evens),
@@ -91,13 +76,7 @@ def agreement_summary(found: AgreementAnalysis) -> dict[str, Any]:
 
 
 def read_agreement(stored: Stored) -> AgreementAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, question = stored.summary, stored.question
     every = [deal for each in deals_of(question).values() for deal in each]
     deals = [(deal.strategy, deal.name) for deal in every]
@@ -109,10 +88,7 @@ def read_agreement(stored: Stored) -> AgreementAnalysis:
         for threshold in thresholds
     ]
     return AgreementAnalysis(
-        question=question,
-        draws=told["draws"],
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
+        **stored_size(stored),
         deals=_whole(stored, DEALS, deals),
         risks=_whole(
             stored, RISKS, [(*each, t) for each in bases for t in thresholds], "basis", "threshold"
@@ -156,18 +132,12 @@ def print_agreement(console: Console, found: AgreementAnalysis) -> None:
     """Print the agreements: the base case, break-even and risks."""
     question = found.question
     symbol = SYMBOLS[question.perspective.currency]
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
+    simulated, _ = found.simulated
     base = (
         f"{patients_in_words(found.base_patients)} in the base case, every input at its base value"
     )
-    said = "Agreements on the price of a drug, all in the same patients"
-    print_question(
-        console, question, ("Analysis", said), ("Simulated", simulated), ("Base case", base)
-    )
+    said = ("Analysis", "Agreements on the price of a drug, all in the same patients")
+    print_question(console, question, said, simulated, ("Base case", base))
     for strategy in dict.fromkeys(found.deals["strategy"]):
         print_table(console, _base_table(found, strategy, symbol))
         print_table(console, _break_even_table(found, strategy, symbol))
@@ -175,16 +145,13 @@ def print_agreement(console: Console, found: AgreementAnalysis) -> None:
     print_notes(console, SAME, BREAK_EVEN, RISK)
 
 
-def _of(table: pd.DataFrame, strategy: str) -> Iterator[dict[str, Any]]:
-    for row in table[table["strategy"] == strategy].to_dict("records"):
-        yield {str(key): value for key, value in row.items()}
+def _of(table: pd.DataFrame, strategy: str) -> list[dict[Hashable, Any]]:
+    return table[table["strategy"] == strategy].to_dict("records")
 
 
-def labels(found: AgreementAnalysis) -> dict[tuple[str, str], str]:
-    """Return how agreements are shown, by strategy and name."""
-    return {
-        (row["strategy"], row["agreement"]): row["label"] for row in found.deals.to_dict("records")
-    }
+def _labels(found: AgreementAnalysis, strategy: str) -> dict[str, str]:
+    """Return how the agreements of a strategy are shown, by name."""
+    return {row["agreement"]: row["label"] for row in _of(found.deals, strategy)}
 
 
 def _base_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
@@ -192,9 +159,9 @@ def _base_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
     for row in _of(found.deals, strategy):
         percent = row["same_cost_discount_percent"]
         cells = [
-            *(amount(Estimate(row[name], row[f"{name}_se"]), symbol) for name in ("paid", "borne")),
+            *(amount(row_estimate(row, name), symbol) for name in ("paid", "borne")),
             Cell(f"{percent:.1f}" if math.isfinite(percent) else NOTHING),
-            amount(Estimate(row["icer"], row["icer_se"]), symbol),
+            amount(row_estimate(row, "icer"), symbol),
         ]
         sections.append([Row(folded(f"{row['label']}: {row['terms']}"), cells)])
     headings = ["Paid for the drug", "Borne by the company", "As a discount, %", "ICER"]
@@ -203,11 +170,11 @@ def _base_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
 
 
 def _break_even_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
-    named = labels(found)
+    named = _labels(found, strategy)
     own: dict[str, list[Cell]] = {}
     price: dict[str, list[Cell]] = {}
     for row in _of(found.break_evens, strategy):
-        label = named[strategy, row["agreement"]]
+        label = named[row["agreement"]]
         if row["term"]:
             shown = own.setdefault(f"{label}: {TERM_WORDS[row['term']]}", [])
             shown.append(_limit(row["met"], row["value"], row["se"], row["unit"], symbol))
@@ -238,25 +205,25 @@ def _limit(met: str, value: float, error: float, unit: str, symbol: str) -> Cell
 
 def _risk_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
     threshold = max(found.question.thresholds)
-    named = labels(found)
+    named = _labels(found, strategy)
     sections: list[list[Row]] = []
     for row in _of(found.risks, strategy):
         if row["threshold"] != threshold:
             continue
         cells = [
-            amount(Estimate(row["inmb"], row["inmb_se"]), symbol),
+            amount(row_estimate(row, "inmb"), symbol),
             amount(Estimate(row["inmb_sd"], math.nan), symbol),
             Cell(
                 f"{PERCENT * row['probability']:.1f}", f" ({PERCENT * row['probability_se']:.1f})"
             ),
             amount(Estimate(row["expected_loss"], math.nan), symbol),
-            amount(Estimate(row["paid"], row["paid_se"]), symbol),
+            amount(row_estimate(row, "paid"), symbol),
             amount(Estimate(row["paid_sd"], math.nan), symbol),
         ]
         if row["basis"] == DISCOUNT:
             sections[-1].append(Row(f"  or {row['discount_percent']:.1f} % off instead", cells))
         else:
-            sections.append([Row(folded(named[strategy, row["agreement"]]), cells)])
+            sections.append([Row(folded(named[row["agreement"]]), cells)])
     headings = [
         "Net benefit of the payer",
         "its SD",
@@ -270,7 +237,12 @@ def _risk_table(found: AgreementAnalysis, strategy: str, symbol: str) -> Table:
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, agreement_table, agreement_summary, drawn_agreement, print_agreement, read_agreement
+    ANALYSIS,
+    lambda found: found.deals,
+    agreement_summary,
+    drawn_agreement,
+    print_agreement,
+    read_agreement,
 )
 
 
@@ -287,10 +259,7 @@ class AgreementResult(LaidOutResult[AgreementAnalysis]):
         """The tables by the name of their file, without its suffix."""
         found = self._found
         shown = (found.deals, found.risks, found.break_evens, found.drawn, found.ledger)
-        return {
-            schema.file.removesuffix(".csv"): table
-            for schema, table in zip((DEALS, *MORE), shown, strict=True)
-        }
+        return {each.stem: table for each, table in zip((DEALS, *MORE), shown, strict=True)}
 
     @property
     def agreements(self) -> pd.DataFrame:

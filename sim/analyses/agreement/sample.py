@@ -3,23 +3,37 @@
 Per patient, the cost of a strategy is ``cost at a drug price of 0 + payments for the drug``. The
 first comes from the core engine, the second from the same patients in the reference engine, which
 has the same events; at the list price both together are the cost of any other run.
+
+Costs are monotone in every term of an agreement and in the price, so the value at which a threshold
+is met is unique; it is found in the same patients, without simulating again, to a relative precision
+of `PRECISION`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from sim.analyses.agreement.courses import Followed, Progress, follow, price_parameter
-from sim.analyses.agreement.payment import Payments, Places, groups, payments
-from sim.economics.estimates import Array, Estimate, exact_sum
+from sim.analyses.agreement.payment import (
+    Followed,
+    Payments,
+    Places,
+    Progress,
+    follow,
+    groups,
+    payments,
+    price_parameter,
+)
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, exact_sum
 from sim.economics.ledger import Account
 from sim.errors import UserError
+from sim.limits import LARGEST_AMOUNT
 from sim.scenario.agreement import Agreement
 from sim.simulation.question import Question, with_numbers
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, DISCOUNTED
@@ -63,6 +77,10 @@ class Moments(NamedTuple):
     qalys_variance: Any
     covariance: Any
     paid_variance: Any
+
+    def estimate(self, name: str) -> Estimate:
+        """Return a mean of one draw with its error."""
+        return Estimate(getattr(self, name), math.sqrt(getattr(self, f"{name}_variance")))
 
     def inmb(self, threshold: float) -> Any:  # noqa: ANN401
         """Return the incremental net monetary benefit."""
@@ -163,8 +181,7 @@ class Sample:
 
     def mean(self, deal: Deal, values: Array) -> Estimate:
         """Return the mean of an amount per patient, with its error under an agreement."""
-        found = moments(values, values, values, self._groups(deal))
-        return Estimate(found.paid, math.sqrt(found.paid_variance))
+        return moments(values, values, values, self._groups(deal)).estimate("paid")
 
     def _groups(self, deal: Deal) -> Places:
         terms = None if deal.agreement is None else deal.agreement.budget_cap
@@ -180,13 +197,12 @@ def moments(cost: Array, qalys: Array, paid: Array, group: Places) -> Moments:
 
     Source: Cochran WG, Sampling Techniques, 3rd edition, 1977, section 9.
     """
-    sizes = np.bincount(group)
-    means: list[Any] = []
-    around = []
-    for values in (cost, qalys, paid):
-        mean = exact_sum(values) / len(values)
-        means.append(mean)
-        around.append(np.bincount(group, values) - sizes * mean)
+    sizes, columns = np.bincount(group), (cost, qalys, paid)
+    means = [exact_sum(values) / len(values) for values in columns]
+    around = [
+        np.bincount(group, values) - sizes * mean
+        for values, mean in zip(columns, means, strict=True)
+    ]
     scale = len(sizes) / (len(sizes) - 1.0) / len(cost) ** 2 if len(sizes) > 1 else math.nan
 
     def shared(one: int, other: int) -> float:
@@ -204,48 +220,33 @@ def deals_of(question: Question) -> dict[str, list[Deal]]:
     UserError
         When there is none, nothing to compare with, or a drug has no price of its own.
     """
-    scenario, place = question.scenario, question.loaded.place
+    scenario, asked = question.scenario, question.loaded
     if len(scenario.strategies) == 1:
-        raise UserError(
-            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
-        )
+        raise UserError("needs a strategy to compare with", file=asked.file, key="strategies")
     found: dict[str, list[Deal]] = {}
     for s, strategy in enumerate(scenario.strategies):
         for name, agreement in strategy.agreement.items():
-            path = ("strategies", s, "agreement", name)
-            file, line = place(*path)
-            where: dict[str, Any] = {"file": file, "line": line or None}
-            where["key"] = f"strategies[{s}].agreement.{name}"
+            file, line = asked.place("strategies", s, "agreement", name)
+            key = f"strategies[{s}].agreement.{name}"
+            where: dict[str, Any] = {"file": file, "line": line or None, "key": key}
             if strategy.name == scenario.comparator_name:
-                raise UserError(
-                    "is of the comparator, which all others are compared with; make another "
-                    "strategy the comparator",
-                    **where,
-                )
+                problem = "is of the comparator, which all others are compared with"
+                raise UserError(f"{problem}; make another strategy the comparator", **where)
             regimen = strategy.agreed_regimen(name)
             parameter = price_parameter(question, regimen)
             if parameter is None:
-                raise UserError(
-                    "is on a mixture of generic drugs, which has no company and no price",
-                    **where,
-                    value=regimen,
-                )
+                problem = "is on a mixture of generic drugs, which has no company and no price"
+                raise UserError(problem, **where, value=regimen)
             at = strategy.sequence.index(regimen)
             listed = Deal(strategy.name, LIST_PRICE, None, at, parameter)
             known = found.setdefault(strategy.name, [listed])
             known.append(replace(listed, name=name, agreement=agreement, line=at))
             if known[0].line != at:
-                raise UserError(
-                    "must be on the same regimen as the strategy's other agreements",
-                    **where,
-                    value=regimen,
-                )
+                problem = "must be on the same regimen as the strategy's other agreements"
+                raise UserError(problem, **where, value=regimen)
     if not found:
-        raise UserError(
-            "no strategy has an agreement; see docs/agreements.md",
-            file=question.loaded.file,
-            key="strategies",
-        )
+        problem = "no strategy has an agreement; see docs/agreements.md"
+        raise UserError(problem, file=asked.file, key="strategies")
     return found
 
 
@@ -313,3 +314,126 @@ class Simulator:
         for k, numbers in enumerate(sets):
             asked = with_numbers(self.question, numbers)
             yield self.sample(asked, first=k * self.question.patients, progress=progress)
+
+
+PRECISION: Final = 1e-10
+STEP: Final = 1e-3
+"""Of the value, for the slope by which an error of net benefit becomes one of the value."""
+DEAREST: Final = 1e3
+"""A price is looked for up to so many times that of the scenario."""
+
+Met = Literal["at most", "at least", "always", "never", "no such term"]
+TERM_WORDS: Final = {
+    "refund.percent": "money back, %",
+    "cap_spend": "cap on spend per patient",
+    "cap_cycles": "cap on cycles",
+    "budget_cap.amount": "budget of a group",
+    "discount_percent": "discount, %",
+}
+"""The terms that are varied, in the order in which one is chosen where several are given."""
+PERCENTS: Final = frozenset({"refund.percent", "discount_percent"})
+
+
+class BreakEven(NamedTuple):
+    """A value at which the net benefit over the comparator is 0, or why there is none.
+
+    Attributes
+    ----------
+    met
+        Whether the threshold is met at most or at least at the value, or at every value, or none.
+    value
+        With its Monte Carlo error; a whole number of cycles has none.
+    """
+
+    met: Met
+    value: Estimate
+
+
+def varied_term(agreement: Agreement | None) -> str | None:
+    """Return the term of an agreement that is varied; None where it has none of `TERM_WORDS`."""
+    given = () if agreement is None else agreement.terms
+    return next((term for term in TERM_WORDS if term.partition(".")[0] in given), None)
+
+
+def with_term(agreement: Agreement, term: str, value: float) -> Agreement:
+    """Return the agreement with another value of a term."""
+    name, _, inner = term.partition(".")
+    content: object = int(value) if term == "cap_cycles" else value
+    if inner:
+        content = getattr(agreement, name).model_copy(update={inner: value})
+    return agreement.model_copy(update={name: content})
+
+
+def break_even(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
+    """Return the value of the agreement's own term at which it meets the threshold."""
+    agreement = deal.agreement
+    term = varied_term(agreement)
+    if agreement is None or term is None:
+        return BreakEven("no such term", NOT_ESTIMABLE)
+
+    def benefit(value: float) -> Estimate:
+        changed = replace(deal, agreement=with_term(agreement, term, value))
+        found = sample.moments(changed)
+        return Estimate(found.inmb(threshold), found.inmb_se(threshold))
+
+    if term == "cap_cycles":
+        return _cycles(sample, deal, benefit)
+    return _root(benefit, 0.0, _most(sample, deal, term))
+
+
+def break_even_price(sample: Sample, deal: Deal, threshold: float) -> BreakEven:
+    """Return the price of a unit of the drug at which the agreement meets the threshold."""
+    price = sample.question.numbers[deal.parameter]
+
+    def benefit(at: float) -> Estimate:
+        found = sample.moments(deal, at)
+        return Estimate(found.inmb(threshold), found.inmb_se(threshold))
+
+    most, limit = (price, DEAREST * price) if price > 0.0 else (1.0, LARGEST_AMOUNT)
+    free = benefit(0.0).mean
+    while benefit(most).mean * free > 0.0 and most < limit:
+        most *= 2.0
+    return _root(benefit, 0.0, most)
+
+
+def _most(sample: Sample, deal: Deal, term: str) -> float:
+    """Return a value of the term beyond which a larger one changes nothing."""
+    if term in PERCENTS:
+        return PERCENT
+    bought = sample.payments(replace(deal, agreement=None))
+    total = bought.totals(sample.patients)[0]
+    if term == "cap_spend":
+        return float(total.max(initial=0.0))
+    budget = deal.agreement.budget_cap if deal.agreement else None
+    assert budget is not None
+    group = np.arange(sample.patients) // budget.patients
+    # The last group may be a part, with a part of the budget.
+    return float((np.bincount(group, total) / np.bincount(group)).max()) * budget.patients
+
+
+def _root(benefit: Callable[[float], Estimate], low: float, high: float) -> BreakEven:
+    from scipy.optimize import brentq
+
+    met = [benefit(end).mean >= 0.0 for end in (low, high)]
+    if met[0] == met[1]:
+        return BreakEven("always" if met[0] else "never", NOT_ESTIMABLE)
+    value = float(
+        brentq(lambda at: benefit(at).mean, low, high, xtol=PRECISION * high, rtol=PRECISION)
+    )
+    step = STEP * max(abs(value), PRECISION * high)
+    ends = (max(value - step, low), min(value + step, high))
+    slope = (benefit(ends[1]).mean - benefit(ends[0]).mean) / (ends[1] - ends[0])
+    error = benefit(value).se / abs(slope) if slope else math.nan
+    return BreakEven("at most" if met[0] else "at least", Estimate(value, error))
+
+
+def _cycles(sample: Sample, deal: Deal, benefit: Callable[[float], Estimate]) -> BreakEven:
+    """Return the most cycles that can be paid for."""
+    cycles = sample.followed[deal.strategy].bought(deal.line).cycle
+    most = int(cycles.max(initial=-1)) + 1
+    met = [number for number in range(most + 1) if benefit(number).mean >= 0.0]
+    if not met:
+        return BreakEven("never", NOT_ESTIMABLE)
+    if met[-1] == most:
+        return BreakEven("always", NOT_ESTIMABLE)
+    return BreakEven("at most", Estimate(float(met[-1]), math.nan))

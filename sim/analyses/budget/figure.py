@@ -19,17 +19,9 @@ BAR: Final = 0.6
 DARK: Final = "#000000"
 
 
-def budget_figure(found: Budget, width_mm: float = WIDTH_MM) -> Figure:
-    """Draw a bar for each year, in which costs stand above zero and savings below it.
-
-    Parameters
-    ----------
-    found
-        The analysis.
-    width_mm
-        Of the figure.
-    """
-    figure, (axes,) = new_figure(width_mm, HEIGHT_MM)
+def budget_figure(found: Budget) -> Figure:
+    """Draw a bar for each year, in which costs stand above zero and savings below it."""
+    figure, (axes,) = new_figure(WIDTH_MM, HEIGHT_MM)
     years = np.array(found.years)
     above, below = np.zeros(len(years)), np.zeros(len(years))
     shown = []
@@ -54,5 +46,5 @@ def budget_figure(found: Budget, width_mm: float = WIDTH_MM) -> Figure:
     axes.set_ylabel("Net budget impact")
     axes.grid(axis="y")
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=legend_columns(names, width_mm))
+    figure.legend(handles, names, loc="outside lower center", ncols=legend_columns(names, WIDTH_MM))
     return figure

@@ -1,13 +1,11 @@
-"""``budget``: the budget impact by calendar year.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``budget``: the budget impact by calendar year."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -23,8 +21,8 @@ from sim.analyses.budget.analysis import (
     Budget,
     budget_impact,
     plan_of,
+    yearly_means,
 )
-from sim.analyses.budget.yearly import base_means, drawn_means
 from sim.analyses.psa.analysis import Work
 from sim.analyses.psa.noise import Split
 from sim.analyses.psa.result import chosen_size
@@ -38,15 +36,14 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.arguments import Draws as DrawsAsked
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, add_up, estimate_of, finite, known
 from sim.layout.progress import patients_progress
 from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -54,15 +51,13 @@ from sim.layout.text import cost_name, print_question
 from sim.simulation.parameter_draws import draw_parameters
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.simulation.question import Question
 
 ANALYSIS: Final = "budget"
-MORE: Final = ("budget_patients", "budget_since_entry", "budget_draws")
-NAMES: Final = (*names_of(ANALYSIS), *(f"{name}.csv" for name in MORE))
+TABLES: Final = (TABLE, PATIENTS, SINCE_ENTRY, DRAWS)
+NAMES: Final = (*names_of(ANALYSIS), *(schema.file for schema in TABLES[1:]))
 THOUSAND: Final = 1000.0
 METHOD: Final = (
     "Costs are undiscounted. Patients of a calendar year enter {place}; those who entered "
@@ -73,62 +68,49 @@ PLACES: Final = {False: "at its beginning", True: "in its middle"}
 """Of entry within the calendar year, by the `mid_year` of the plan."""
 
 
-def _spread(found: Split) -> dict[str, float | None]:
-    return {name: finite(value) for name, value in found._asdict().items()}
-
-
 def budget_summary(found: Budget) -> dict[str, Any]:
     """Return the content of budget.json after its heading."""
     return {
         "comparator": found.question.scenario.comparator_name,
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "budget": found.plan.model_dump(mode="json"),
         "total": {"mean": found.total.mean, "se": finite(found.total.se)},
-        "net_over_draws": [_spread(each) for each in found.spread],
+        "net_over_draws": [
+            {name: finite(value) for name, value in each._asdict().items()} for each in found.spread
+        ],
         "costs": records(found.table),
         "patients_by_year": records(found.patients),
     }
 
 
 def read_budget(stored: Stored) -> Budget:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, plan = stored.summary, plan_of(stored.question)
     strategies = len(stored.question.scenario.strategies)
-    tables = {
-        TABLE: plan.years * len(SITUATIONS) * len(CATEGORIES),
-        PATIENTS: plan.years * len(SITUATIONS) * strategies,
-        SINCE_ENTRY: strategies * (plan.years + 1) * len(CATEGORIES),
-        DRAWS: told["draws"] * plan.years,
-    }
-    for schema, rows in tables.items():
-        if len(stored.table(schema)) != rows:
+    lengths = (
+        plan.years * len(SITUATIONS) * len(CATEGORIES),
+        plan.years * len(SITUATIONS) * strategies,
+        strategies * (plan.years + 1) * len(CATEGORIES),
+        told["draws"] * plan.years,
+    )
+    tables = [stored.table(schema) for schema in TABLES]
+    for schema, table, rows in zip(TABLES, tables, lengths, strict=True):
+        if len(table) != rows:
             raise UserError(f"must have {rows:,} rows", file=stored.folder / schema.file)
     if len(told["net_over_draws"]) != plan.years + 1:
         problem = "must be of each year, and of all"
         raise UserError(problem, file=stored.folder / stored.file, key="net_over_draws")
-    costs, patients, since_entry, drawn = map(stored.table, tables)
+    costs, patients, since_entry, drawn = tables
     return Budget(
-        question=stored.question,
+        **stored_size(stored),
         table=costs,
         patients=patients,
         since_entry=since_entry,
         drawn=drawn,
         total=estimate_of(told["total"]),
         spread=tuple(
-            Split(*(math.nan if each[name] is None else each[name] for name in Split._fields))
-            for each in told["net_over_draws"]
+            Split(*(known(each[name]) for name in Split._fields)) for each in told["net_over_draws"]
         ),
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
     )
 
 
@@ -144,12 +126,6 @@ def drawn_budget(found: Budget) -> Figure:
 def print_budget(console: Console, found: Budget) -> None:
     """Print patients, costs and net budget impact by calendar year."""
     question = found.question
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     uptake = "; ".join(
         f"{strategy_label(question, name)} in {', '.join(f'{share:.0%}' for share in shares)} of "
         "new patients"
@@ -158,8 +134,7 @@ def print_budget(console: Console, found: Budget) -> None:
     print_question(
         console,
         question,
-        ("Simulated", simulated),
-        ("Base case", base),
+        *found.simulated,
         ("Analysis", f"Budget impact of {found.years[0]} to {found.years[-1]}, by calendar year"),
         ("Uptake", uptake or "none"),
     )
@@ -240,12 +215,8 @@ def _interval(found: Split) -> Cell:
     return Cell(f"{round(found.low / THOUSAND):,d} to {round(found.high / THOUSAND):,d}")
 
 
-def _table(found: Budget) -> pd.DataFrame:
-    return found.table
-
-
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, _table, budget_summary, drawn_budget, print_budget, read_budget
+    ANALYSIS, lambda found: found.table, budget_summary, drawn_budget, print_budget, read_budget
 )
 
 
@@ -260,8 +231,8 @@ class BudgetResult(LaidOutResult[Budget]):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        more = (self.patients, self.since_entry, self.draws)
-        return {ANALYSIS: self.costs, **dict(zip(MORE, more, strict=True))}
+        shown = (self.costs, self.patients, self.since_entry, self.draws)
+        return {each.stem: table for each, table in zip(TABLES, shown, strict=True)}
 
     @property
     def costs(self) -> pd.DataFrame:
@@ -345,20 +316,14 @@ def _simulated(sized: Question, whole: Question, draws: int, work: Work) -> Budg
     parameters = draw_parameters(sized, draws, sized.seed)
     lives = (draws * sized.patients + whole.patients) * len(sized.scenario.strategies)
     with work.bar(lives) as progress:
-        base = base_means(
-            whole, plan.years, mid_year=plan.mid_year, threads=work.threads, progress=progress
+        simulated = partial(
+            yearly_means, mid_year=plan.mid_year, threads=work.threads, progress=progress
         )
+        (base,) = simulated(whole, plan.years)
         return budget_impact(
             sized,
             base,
-            drawn_means(
-                sized,
-                parameters,
-                plan.years,
-                mid_year=plan.mid_year,
-                threads=work.threads,
-                progress=progress,
-            ),
+            simulated(sized, plan.years, parameters),
             parameters=len(parameters.columns),
             base_patients=whole.patients,
         )

@@ -48,6 +48,8 @@ from sim.engine.waiting import (
     simulate_hospital,
 )
 from sim.errors import UserError
+from sim.layout.cells import estimate_row, row_estimate
+from sim.layout.schema import Schema, estimated, some, strategy_name, text
 from sim.scenario.binding import ARRIVALS, BEDS, BRIDGING_COST, BRIDGING_RATIO, SLOTS
 from sim.scenario.schema import Capacity
 from sim.simulation.question import Question
@@ -111,28 +113,57 @@ class Counted(NamedTuple):
 
 
 class Level(NamedTuple):
-    """The estimates under a strategy and a number of beds; `beds` is None without limit.
+    """The estimates under a number of beds, by the names of `MEANINGS`; `beds` is None without limit."""
 
-    `estimates` are by the names of `ESTIMATES`, of which those of the last number of beds, and of
-    no limit, have no next bed.
-    """
-
-    strategy: str
     beds: int | None
     estimates: Mapping[str, Estimate]
 
 
 PER_YEAR: Final = ("needed", "transplants", *LEFT, "cell_therapies")
 LOST: Final = ("transplants", "cell_therapies", QALYS, LIFE_YEARS)
-ESTIMATES: Final = (
-    *("wait_days", "wait_days_90", "waited_percent", "beds_in_use", "utilisation_percent"),
-    *(f"{name}_per_year" for name in PER_YEAR),
-    *("slot_wait_days", "slots_in_use"),
-    *(f"{name}_lost_per_year" for name in LOST),
-    *("extra_cost_per_year", "bridging_cost_per_year"),
-    *(f"{name}_per_patient" for name in AMOUNTS),
-    *(f"next_bed_{name}_per_year" for name in (QALYS, LIFE_YEARS, COST, NMB)),
+MEANINGS: Final = {
+    "wait_days": "days from the planned transplant to the bed, mean of those transplanted",
+    "wait_days_90": "nine of ten of those transplanted waited no longer, days",
+    "waited_percent": "of the transplants for which a bed was needed, those for which none was free",
+    "beds_in_use": "beds in use, mean over the window; without limit the offered load",
+    "utilisation_percent": "`beds_in_use` in per cent of the beds",
+    "needed_per_year": "transplants for which a bed was needed, a year",
+    "transplants_per_year": "transplants given, a year",
+    "left_by_relapse_per_year": "waits that ended in relapse, a year",
+    "left_by_death_per_year": "waits that ended in death, a year",
+    "left_after_longest_wait_per_year": "waits that ended after `longest_wait_days`, a year",
+    "cell_therapies_per_year": "lines of cell therapy begun, a year",
+    "slot_wait_days": "days from the planned line of cell therapy to the slot, mean of those begun",
+    "slots_in_use": "slots for cell therapy in use, mean over the window",
+    "transplants_lost_per_year": "transplants fewer than without limit, a year",
+    "cell_therapies_lost_per_year": "lines of cell therapy fewer than without limit, a year",
+    "qalys_lost_per_year": "QALYs fewer than without limit, of the patients of a year",
+    "life_years_lost_per_year": "life-years fewer than without limit, of the patients of a year",
+    "extra_cost_per_year": "cost beyond that without limit, of the patients of a year",
+    "bridging_cost_per_year": "bridging therapy, which is part of the cost, of the patients of a year",
+    "cost_per_patient": "cost, mean per patient",
+    "qalys_per_patient": "QALYs, mean per patient",
+    "life_years_per_patient": "life-years, mean per patient",
+    "next_bed_qalys_per_year": "QALYs more with one more bed, of the patients of a year",
+    "next_bed_life_years_per_year": "life-years more with one more bed, of the patients of a year",
+    "next_bed_cost_per_year": "cost more with one more bed, of the patients of a year",
+    "next_bed_nmb_per_year": "net monetary benefit of one more bed, of the patients of a year",
+}
+"""What is estimated under a strategy and a number of beds."""
+TABLE: Final = Schema(
+    "capacity.csv",
+    (
+        strategy_name(),
+        some("beds", "beds for allo-HCT; empty without limit"),
+        *(column for each in MEANINGS.items() for column in estimated(*each)),
+        text("currency", "of all amounts"),
+    ),
 )
+"""One row per strategy and number of beds, and one without limit; `_se` is the error over replications.
+
+Amounts are discounted to the entry of each patient. Under the last number of beds, and without limit,
+there is no next bed.
+"""
 
 
 @dataclass(frozen=True)
@@ -145,29 +176,36 @@ class CapacityAnalysis:
         In currency per QALY, of net benefits.
     replications, patients
         Calendars, each with patients of its own, and the patients counted in all of them.
-    levels
-        By strategy in their order, then by beds, rising; no limit is last.
+    table
+        The table `TABLE`, by strategy in their order, then by beds, rising; no limit is last.
     """
 
     question: Question
     threshold: float
     replications: int
     patients: int
-    levels: tuple[Level, ...]
+    table: pd.DataFrame
 
     @property
     def strategies(self) -> list[str]:
         """The names of the strategies."""
-        return list(dict.fromkeys(level.strategy for level in self.levels))
+        return [str(name) for name in self.table["strategy"].unique()]
 
     @property
     def beds(self) -> list[int]:
         """The numbers of beds, rising."""
-        return [level.beds for level in self.of(self.strategies[0]) if level.beds is not None]
+        return [int(number) for number in self.table["beds"].dropna().unique()]
 
     def of(self, strategy: str) -> list[Level]:
         """Return the levels of a strategy; the last one is without limit."""
-        return [level for level in self.levels if level.strategy == strategy]
+        rows = self.table[self.table["strategy"] == strategy].to_dict("records")
+        return [
+            Level(
+                None if pd.isna(row["beds"]) else int(row["beds"]),
+                {name: row_estimate(row, name) for name in MEANINGS},
+            )
+            for row in rows
+        ]
 
 
 def limits_of(question: Question) -> Capacity:
@@ -180,13 +218,11 @@ def limits_of(question: Question) -> Capacity:
     """
     found = question.scenario.capacity
     if found is None:
-        file = question.loaded.file
         problem = "is missing: say there how many beds there are, 'capacity: {transplant_beds: 12}'"
-        raise UserError(problem, file=file, key="capacity")
+        raise UserError(problem, file=question.loaded.file, key="capacity")
     if not question.scenario.switches.transplant:
-        line = question.loaded.place("switches", "transplant")[1]
+        file, line = question.loaded.file, question.loaded.place("switches", "transplant")[1]
         problem = "must be true: without transplants nobody needs a bed"
-        file = question.loaded.file
         raise UserError(problem, file=file, line=line, key="switches.transplant", value=False)
     return found
 
@@ -195,14 +231,10 @@ def hospital_of(question: Question, beds: int) -> Hospital:
     """Return the hospital of a scenario with this number of beds, or `UNLIMITED`."""
     asked, values = limits_of(question), question.values()
     slots = asked.cell_therapy_slots if beds != UNLIMITED else None
-    stays = [(values[f"{BEDS}.median_days"], values[f"{BEDS}.shape"])]
-    stays.append(
-        stays[0]
-        if asked.cell_therapy_slots is None
-        else (values[f"{SLOTS}.median_days"], values[f"{SLOTS}.shape"])
-    )
+    kinds = (BEDS, BEDS if asked.cell_therapy_slots is None else SLOTS)
+    bed, slot = ((values[f"{kind}.median_days"], values[f"{kind}.shape"]) for kind in kinds)
     return Hospital(
-        limits=(Limit(beds or NO_LIMIT, *stays[0]), Limit(slots or NO_LIMIT, *stays[1])),
+        limits=(Limit(beds or NO_LIMIT, *bed), Limit(slots or NO_LIMIT, *slot)),
         order=Order(asked.queue),
         longest_wait_days=asked.longest_wait_days or NEVER,
         relapse_time_ratio=values[BRIDGING_RATIO],
@@ -211,12 +243,12 @@ def hospital_of(question: Question, beds: int) -> Hospital:
 
 def replications(question: Question) -> int:
     """Return how many replications count about the number of patients of the question."""
-    each = question.numbers[ARRIVALS] * limits_of(question).window_years
-    years = limits_of(question).window_years + 2.0 * limits_of(question).warm_up_years
-    most = PER_REPLICATION / 2
+    limits, most = limits_of(question), PER_REPLICATION / 2
+    years = limits.window_years + 2.0 * limits.warm_up_years
     if question.numbers[ARRIVALS] * years > most:
         problem = f"times {years:g} years is more than {most:,.0f} patients of a replication"
         raise UserError(problem, key=ARRIVALS, value=question.numbers[ARRIVALS])
+    each = question.numbers[ARRIVALS] * limits.window_years
     return max(FEWEST_REPLICATIONS, round(question.patients / each))
 
 
@@ -267,7 +299,7 @@ def capacity_analysis(
         tables.append(pd.DataFrame(rows, columns=list(Counted._fields)))
         if store is not None:
             store.keep(replication, tables[-1])
-    return estimated(question, beds, threshold, tables)
+    return over_replications(question, beds, threshold, tables)
 
 
 def replicate(question: Question, beds: Sequence[int], replication: int) -> Iterator[Counted]:
@@ -391,21 +423,22 @@ def _mean(days: Sequence[float]) -> float:
     return float(np.mean(days)) if days else math.nan
 
 
-def estimated(
+def over_replications(
     question: Question, beds: Sequence[int], threshold: float, tables: Sequence[pd.DataFrame]
 ) -> CapacityAnalysis:
     """Return the estimates over the replications."""
-    levels = []
+    rows: list[tuple[object, ...]] = []
     for place, strategy in enumerate(strategy_names(question)):
         counted = {number: _column_wise(tables, place, number) for number in (UNLIMITED, *beds)}
         for number in (*beds, UNLIMITED):
             above = counted.get(number + 1) if number != UNLIMITED else None
             here = _measures(question, counted[number], counted[UNLIMITED], number)
             here |= _next_bed(question, counted[number], above, threshold)
-            estimates = {name: _estimate(here[name]) for name in ESTIMATES}
-            levels.append(Level(strategy, number or None, estimates))
+            estimates = estimate_row(*(_estimate(here[name]) for name in MEANINGS))
+            currency = question.perspective.currency
+            rows.append((strategy, number or None, *estimates, currency))
     patients = sum(int(table["patients"].iloc[0]) for table in tables)
-    return CapacityAnalysis(question, threshold, len(tables), patients, tuple(levels))
+    return CapacityAnalysis(question, threshold, len(tables), patients, TABLE.table(rows))
 
 
 def _column_wise(tables: Sequence[pd.DataFrame], place: int, beds: int) -> pd.DataFrame:

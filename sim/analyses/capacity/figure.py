@@ -28,6 +28,7 @@ LOST: Final = "qalys_lost_per_year"
 WAIT: Final = "wait_days"
 WAIT_90: Final = "wait_days_90"
 NEXT: Final = "next_bed_nmb_per_year"
+BARS: Final[dict[str, Any]] = {"markersize": 3.8, "linewidth": 1.1, "elinewidth": 0.8}
 LOOKS: Final[dict[str, dict[str, Any]]] = {
     LOST: {"marker": "o"},
     WAIT: {"marker": "o"},
@@ -59,10 +60,8 @@ def capacity_figure(result: CapacityAnalysis) -> Figure:
     worth = f"{symbol}{result.threshold:,.0f} per QALY"
     axes[-1].set_xlabel(f"Beds for allo-HCT; net benefit at {worth}")
     handles = _legend(result)
-    labels = [str(handle.get_label()) for handle in handles]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=legend_columns(labels, WIDTH_MM)
-    )
+    columns = legend_columns([str(handle.get_label()) for handle in handles], WIDTH_MM)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -70,10 +69,9 @@ def _draw(axes: Axes, result: CapacityAnalysis, names: Sequence[str]) -> None:
     from scipy.special import stdtrit
 
     width = float(stdtrit(result.replications - 1, UPPER))
-    strategies = [strategy.name for strategy in result.question.scenario.strategies]
-    for place, (strategy, colour) in enumerate(colour_of(strategies).items()):
-        levels = [level for level in result.of(strategy) if level.beds is not None]
-        shift = APART * (place - 0.5 * (len(strategies) - 1))
+    for place, (strategy, colour) in enumerate(colour_of(result.strategies).items()):
+        levels = result.of(strategy)
+        shift = APART * (place - 0.5 * (len(result.strategies) - 1))
         for name in names:
             known = [
                 (level.beds + shift, level.estimates[name].mean, width * level.estimates[name].se)
@@ -87,18 +85,8 @@ def _draw(axes: Axes, result: CapacityAnalysis, names: Sequence[str]) -> None:
 def _line(axes: Axes, known: Sequence[tuple[float, float, float]], name: str, colour: str) -> None:
     beds, values, widths = zip(*known, strict=True)
     spans = [each if math.isfinite(each) else 0.0 for each in widths]
-    axes.errorbar(
-        beds,
-        values,
-        yerr=spans,
-        color=colour,
-        markersize=3.8,
-        linewidth=1.1,
-        elinewidth=0.8,
-        capsize=1.8,
-        zorder=3,
-        **LOOKS[name],
-    )
+    look = {**BARS, **LOOKS[name]}
+    axes.errorbar(beds, values, yerr=spans, color=colour, capsize=1.8, zorder=3, **look)
 
 
 def _frame(axes: Axes, result: CapacityAnalysis, label: str) -> None:
@@ -114,10 +102,9 @@ def _frame(axes: Axes, result: CapacityAnalysis, label: str) -> None:
 
 
 def _legend(result: CapacityAnalysis) -> list[Line2D]:
-    strategies = [strategy.name for strategy in result.question.scenario.strategies]
     handles = [
         Line2D([], [], color=colour, label=strategy_label(result.question, name))
-        for name, colour in colour_of(strategies).items()
+        for name, colour in colour_of(result.strategies).items()
     ]
     plain: dict[str, Any] = {"color": "black", "linewidth": 1.1, "markersize": 3.8}
     handles.append(Line2D([], [], label="mean, with its 95 % interval", **plain, **LOOKS[WAIT]))

@@ -1,37 +1,31 @@
-"""``capacity``: let patients wait for beds that are scarce, and value one more.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``capacity``: let patients wait for beds that are scarce, and value one more."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import pandas as pd
 from rich.console import Console
 
 from sim.analyses.capacity import analysis
-from sim.analyses.capacity.analysis import ESTIMATES, CapacityAnalysis, Level, limits_of
+from sim.analyses.capacity.analysis import TABLE, CapacityAnalysis, Level, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
-from sim.analyses.shared.content_parts import strategies_of
-from sim.analyses.shared.layout import Layout
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.contents import strategies_of
+from sim.analyses.shared.paired_runs import middle_threshold
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST, analysis_manifest
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import money, print_notes, strategy_label
-from sim.analyses.shared.work import place_of_work
-from sim.analyses.tornado.analysis import middle_threshold
-from sim.economics.estimates import Estimate
+from sim.analyses.shared.work import Resumable, ResumableResult, place_of_work
 from sim.errors import UserError
-from sim.layout.cells import SYMBOLS, amount, estimate_row, number, number_text
+from sim.layout.cells import SYMBOLS, amount, number, number_text
 from sim.layout.progress import steps_progress
-from sim.layout.schema import Schema, records, some, strategy_name, text
-from sim.layout.schema import number as number_column
+from sim.layout.schema import records
 from sim.layout.table import Row, Table, print_table
 from sim.layout.text import CAPACITY, print_question
 from sim.scenario.binding import ARRIVALS
@@ -39,9 +33,8 @@ from sim.scenario.schema import MOST_PLACES
 from sim.simulation.question import Question, with_capacity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    import pandas as pd
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "capacity"
@@ -49,64 +42,6 @@ NAMES: Final = names_of(ANALYSIS)
 ENGINE: Final = "reference"
 AROUND: Final = 4
 """Beds fewer and more than in the scenario that are tried by default."""
-MEANINGS: Final[Mapping[str, str]] = {
-    "wait_days": "days from the planned transplant to the bed, mean of those transplanted",
-    "wait_days_90": "nine of ten of those transplanted waited no longer, days",
-    "waited_percent": "of the transplants for which a bed was needed, those for which none was free",
-    "beds_in_use": "beds in use, mean over the window; without limit the offered load",
-    "utilisation_percent": "`beds_in_use` in per cent of the beds",
-    "needed_per_year": "transplants for which a bed was needed, a year",
-    "transplants_per_year": "transplants given, a year",
-    "left_by_relapse_per_year": "waits that ended in relapse, a year",
-    "left_by_death_per_year": "waits that ended in death, a year",
-    "left_after_longest_wait_per_year": "waits that ended after `longest_wait_days`, a year",
-    "cell_therapies_per_year": "lines of cell therapy begun, a year",
-    "slot_wait_days": "days from the planned line of cell therapy to the slot, mean of those begun",
-    "slots_in_use": "slots for cell therapy in use, mean over the window",
-    "cell_therapies_lost_per_year": "lines of cell therapy fewer than without limit, a year",
-    "transplants_lost_per_year": "transplants fewer than without limit, a year",
-    "qalys_lost_per_year": "QALYs fewer than without limit, of the patients of a year",
-    "life_years_lost_per_year": "life-years fewer than without limit, of the patients of a year",
-    "extra_cost_per_year": "cost beyond that without limit, of the patients of a year",
-    "bridging_cost_per_year": "bridging therapy, which is part of the cost, of the patients of a year",
-    "cost_per_patient": "cost, mean per patient",
-    "qalys_per_patient": "QALYs, mean per patient",
-    "life_years_per_patient": "life-years, mean per patient",
-    "next_bed_qalys_per_year": "QALYs more with one more bed, of the patients of a year",
-    "next_bed_life_years_per_year": "life-years more with one more bed, of the patients of a year",
-    "next_bed_cost_per_year": "cost more with one more bed, of the patients of a year",
-    "next_bed_nmb_per_year": "net monetary benefit of one more bed, of the patients of a year",
-}
-TABLE: Final = Schema(
-    f"{ANALYSIS}.csv",
-    (
-        strategy_name(),
-        some("beds", "beds for allo-HCT; empty without limit"),
-        *(
-            number_column(*each)
-            for name in ESTIMATES
-            for each in ((name, MEANINGS[name]), (f"{name}_se",))
-        ),
-        text("currency", "of all amounts"),
-    ),
-)
-"""One row per strategy and number of beds, and one without limit; `_se` is the error over replications.
-
-Amounts are discounted to the entry of each patient."""
-
-
-def capacity_table(result: CapacityAnalysis) -> pd.DataFrame:
-    """Return the levels as `TABLE`."""
-    currency = result.question.perspective.currency
-    return TABLE.table(
-        (
-            level.strategy,
-            level.beds,
-            *(value for name in ESTIMATES for value in estimate_row(level.estimates[name])),
-            currency,
-        )
-        for level in result.levels
-    )
 
 
 def capacity_summary(result: CapacityAnalysis) -> dict[str, Any]:
@@ -117,42 +52,24 @@ def capacity_summary(result: CapacityAnalysis) -> dict[str, Any]:
         "replications": result.replications,
         "patients_counted": result.patients,
         "arrivals_per_year": result.question.numbers[ARRIVALS],
-        "levels": records(capacity_table(result)),
+        "levels": records(result.table),
     }
 
 
 def read_capacity(stored: Stored) -> CapacityAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken, or rows of the table are.
-    """
-    told = stored.summary
-    levels = tuple(
-        Level(
-            row["strategy"],
-            None if math.isnan(row["beds"]) else int(row["beds"]),
-            {name: Estimate(row[name], row[f"{name}_se"]) for name in ESTIMATES},
-        )
-        for row in stored.table(TABLE).astype({"beds": "float64"}).to_dict("records")
-    )
-    beds = [level.beds for level in levels if level.strategy == levels[0].strategy]
-    names = strategies_of(stored.question)
-    known = [number for number in beds if number is not None]
-    whole = [*known, None] == beds and known == sorted(set(known)) and known
-    if not whole or [(each.strategy, each.beds) for each in levels] != [
-        (name, number) for name in names for number in beds
-    ]:
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
+    told, table, names = stored.summary, stored.table(TABLE), strategies_of(stored.question)
+    beds = [None if pd.isna(number) else int(number) for number in table["beds"]]
+    known = [number for number in beds[: len(beds) // len(names)] if number is not None]
+    wanted = [(name, number) for name in names for number in (*known, None)]
+    rows = list(zip(table["strategy"], beds, strict=True))
+    if not known or known != sorted(set(known)) or rows != wanted:
         problem = "must have a row for each strategy and number of beds, and one without limit"
         raise UserError(f"{problem}, in their order; run it again", file=stored.folder / TABLE.file)
     return CapacityAnalysis(
         with_capacity(stored.question),
-        told["threshold"],
-        told["replications"],
-        told["patients_counted"],
-        levels,
+        *(told["threshold"], told["replications"], told["patients_counted"]),
+        table,
     )
 
 
@@ -195,19 +112,12 @@ def _columns(question: Question) -> tuple[tuple[str, str, int | None], ...]:
 def print_capacity(console: Console, result: CapacityAnalysis) -> None:
     """Print a table of the numbers of beds for each strategy."""
     question = result.question
-    print_question(
-        console,
-        question,
-        (
-            "Simulated",
-            (
-                f"{result.patients:,} patients counted, in {result.replications} calendars of their own, "
-                f"the same under each strategy and number of beds; seed {question.seed}; {ENGINE} engine"
-            ),
-        ),
-        ("Analysis", _how(question)),
-        (CAPACITY, _order(question)),
+    simulated = (
+        f"{result.patients:,} patients counted, in {result.replications} calendars of their own, "
+        f"the same under each strategy and number of beds; seed {question.seed}; {ENGINE} engine"
     )
+    how, order = ("Analysis", _how(question)), (CAPACITY, _order(question))
+    print_question(console, question, ("Simulated", simulated), how, order)
     for strategy in result.strategies:
         label = strategy_label(question, strategy)
         rows = [_row(result, level) for level in result.of(strategy)]
@@ -246,15 +156,10 @@ def _years(number: float) -> str:
 
 def _order(question: Question) -> str:
     limits = limits_of(question)
-    longest = limits.longest_wait_days
-    slots = limits.cell_therapy_slots
-    return "; ".join(
-        [
-            f"Beds for allo-HCT, {limits.queue.replace('_', ' ')}",
-            "no longest wait" if longest is None else f"longest wait {longest:g} days",
-            *([] if slots is None else [f"{slots} slots for cell therapy"]),
-        ]
-    )
+    longest, slots = limits.longest_wait_days, limits.cell_therapy_slots
+    said = [f"Beds for allo-HCT, {limits.queue.replace('_', ' ')}"]
+    said.append("no longest wait" if longest is None else f"longest wait {longest:g} days")
+    return "; ".join(said if slots is None else [*said, f"{slots} slots for cell therapy"])
 
 
 def _notes(result: CapacityAnalysis) -> Iterator[str]:
@@ -280,7 +185,12 @@ def _notes(result: CapacityAnalysis) -> Iterator[str]:
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, capacity_table, capacity_summary, drawn_capacity, print_capacity, read_capacity
+    ANALYSIS,
+    lambda found: found.table,
+    capacity_summary,
+    drawn_capacity,
+    print_capacity,
+    read_capacity,
 )
 
 
@@ -294,8 +204,8 @@ class CapacityResult(ResumableResult[CapacityAnalysis]):
 
     @property
     def levels(self) -> pd.DataFrame:
-        """A row per strategy and number of beds: `sim.analyses.capacity.result.TABLE`."""
-        return capacity_table(self._found)
+        """A row per strategy and number of beds: `sim.analyses.capacity.analysis.TABLE`."""
+        return self._found.table
 
 
 @checked

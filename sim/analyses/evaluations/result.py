@@ -8,6 +8,7 @@ it, take over what the publication did otherwise: they divide the difference.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,10 +26,10 @@ from sim.errors import UserError
 from sim.evidence.register import find_folder
 from sim.files.documents import read_yaml
 from sim.files.schema import Part, validated
-from sim.layout.cells import NOTHING, SYMBOLS, money
+from sim.layout.cells import SYMBOLS, amount, known, row_estimate
 from sim.layout.cells import number as number_cell
-from sim.layout.schema import Schema, in_csv, number, records, text
-from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.schema import Schema, estimated, in_csv, number, records, text
+from sim.layout.table import Row, Table, print_table
 from sim.layout.text import DISCLAIMER, print_paragraph
 from sim.simulation.question import Question, ask
 
@@ -40,6 +41,7 @@ FOLDER: Final = "evaluations"
 USUAL_PATIENTS: Final = 100_000
 PUBLISHED: Final = "published"
 OUTCOMES: Final = ("life_years", "qalys", "cost")
+CITED: Final = ("citation", "address", "place", "model")
 TABLE: Final = Schema(
     f"{FOLDER}.csv",
     (
@@ -47,12 +49,9 @@ TABLE: Final = Schema(
         text("row", "``published``, ``base`` for this model, or a step of its scenario"),
         text("label"),
         text("currency"),
-        number("life_years", "increments over the comparator, and their standard errors"),
-        number("life_years_se"),
-        number("qalys"),
-        number("qalys_se"),
-        number("cost"),
-        number("cost_se"),
+        *estimated("life_years", "increments over the comparator, and their standard errors"),
+        *estimated("qalys"),
+        *estimated("cost"),
         number("icer", "per QALY"),
     ),
 )
@@ -111,56 +110,32 @@ def load_evaluations(folder: Path | None = None) -> dict[str, tuple[Evaluation, 
 
 
 def beside(
-    name: str,
-    evaluation: Evaluation,
-    scenario: Path,
-    patients: int | None,
-    threads: int | None,
+    name: str, evaluation: Evaluation, scenario: Path, patients: int | None, threads: int | None
 ) -> Beside:
     """Simulate the scenario of an evaluation, and its steps."""
     question = ask(scenario, patients=patients or USUAL_PATIENTS)
     missing = [step for step in evaluation.steps if step not in question.scenario.what_ifs]
     if missing:
-        known = question.scenario.what_ifs
-        raise UserError(
-            "is no what-if of the scenario", file=scenario, value=missing[0], choices=known
-        )
+        problem, what_ifs = "is no what-if of the scenario", question.scenario.what_ifs
+        raise UserError(problem, file=scenario, value=missing[0], choices=what_ifs)
     kept = {step: question.scenario.what_ifs[step] for step in evaluation.steps}
     asked = question.scenario.model_copy(update={"what_ifs": kept})
     loaded = replace(question.loaded, scenario=asked)
-    matrix = scenario_matrix(replace(question, loaded=loaded), threads=threads)
+    matrix = scenario_matrix(replace(question, loaded=loaded)).run(threads=threads)
     return Beside(name, evaluation, question, matrix.columns)
 
 
 def _rows(found: Beside) -> Iterator[tuple[Any, ...]]:
     printed, currency = found.evaluation.published, found.columns[0].currency
-    values = [getattr(printed, name) for name in OUTCOMES]
-    nothing = float("nan")
-    yield (
-        found.name,
-        PUBLISHED,
-        "Published",
-        currency,
-        *(each for value in values for each in (nothing if value is None else value, nothing)),
-        nothing if printed.icer is None else printed.icer,
-    )
+    values = [known(getattr(printed, name)) for name in OUTCOMES]
+    estimates = [each for value in values for each in (value, math.nan)]
+    yield (found.name, PUBLISHED, "Published", currency, *estimates, known(printed.icer))
     for column in found.columns:
-        gain = next(
-            gain.increment
-            for gain in column.gains
-            if gain.increment.strategy == found.evaluation.strategy
-        )
-        estimates = (gain.life_years, gain.qalys, gain.cost)
+        increments = (each.increment for each in column.gains)
+        gain = next(each for each in increments if each.strategy == found.evaluation.strategy)
         label = "This model" if column is found.columns[0] else column.label
-        ratio = nothing if gain.icer is None else gain.icer
-        yield (
-            found.name,
-            column.name,
-            label,
-            column.currency,
-            *(each for estimate in estimates for each in estimate),
-            ratio,
-        )
+        estimates = [each for part in (gain.life_years, gain.qalys, gain.cost) for each in part]
+        yield (found.name, column.name, label, column.currency, *estimates, known(gain.icer))
 
 
 class EvaluationsResult(Result):
@@ -196,13 +171,7 @@ class EvaluationsResult(Result):
         content = {
             "evaluations": records(self.evaluations),
             "sources": {
-                found.name: {
-                    "citation": found.evaluation.citation,
-                    "address": found.evaluation.address,
-                    "place": found.evaluation.place,
-                    "model": found.evaluation.model,
-                }
-                for found in self._found
+                each.name: each.evaluation.model_dump(include={*CITED}) for each in self._found
             },
         }
         return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
@@ -228,41 +197,16 @@ NOTE: Final = (
 
 def _table(found: Beside) -> Table:
     rows = []
-    for row in TABLE.table(_rows(found)).itertuples(index=False):
-        symbol = SYMBOLS[str(row.currency)]
-        is_published = str(row.row) == PUBLISHED
-        rows.append(
-            Row(
-                str(row.label),
-                [
-                    _cell(row.life_years, row.life_years_se),
-                    _cell(row.qalys, row.qalys_se),
-                    _money(row.cost, row.cost_se, symbol),
-                    _money(row.icer, float("nan"), symbol),
-                ],
-                strong=is_published,
-            )
-        )
+    for row in TABLE.table(_rows(found)).to_dict("records"):
+        symbol = SYMBOLS[row["currency"]]
+        cells = [
+            *(number_cell(row_estimate(row, name), 2) for name in ("life_years", "qalys")),
+            amount(row_estimate(row, "cost"), symbol),
+            amount(Estimate(row["icer"], math.nan), symbol),
+        ]
+        rows.append(Row(row["label"], cells, strong=row["row"] == PUBLISHED))
     headings = ("Life-years", "QALYs", "Cost", "ICER")
     return Table(found.name.replace("_", " "), headings, [rows])
-
-
-def _cell(value: Any, error: Any) -> Cell:  # noqa: ANN401 - a number of a row
-    if pd.isna(value):
-        return Cell(NOTHING)
-    return (
-        Cell(f"{value:.2f}")
-        if pd.isna(error)
-        else number_cell(Estimate(float(value), float(error)), 2)
-    )
-
-
-def _money(value: Any, error: Any, symbol: str) -> Cell:  # noqa: ANN401 - a number of a row
-    if pd.isna(value):
-        return Cell(NOTHING)
-    if pd.isna(error):
-        return Cell(f"{'-' if value < 0 else ''}{symbol}{abs(value):,.0f}")
-    return money(float(value), float(error), symbol)
 
 
 @checked
@@ -295,9 +239,10 @@ def evaluations(
     'published'
     """
     folder = folder_of(EvaluationsResult, out)
-    known = load_evaluations()
+    printed = load_evaluations()
     for name in names:
-        if name not in known:
-            raise UserError("there is no such publication", key="name", value=name, choices=known)
-    found = tuple(beside(name, *known[name], patients, threads) for name in names or known)
+        if name not in printed:
+            problem = "there is no such publication"
+            raise UserError(problem, key="name", value=name, choices=printed)
+    found = tuple(beside(name, *printed[name], patients, threads) for name in names or printed)
     return written(EvaluationsResult(found), folder)

@@ -15,22 +15,30 @@ Source: O'Hagan A, Stevenson M, Madan J, Health Econ 2007;16:1009-23.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import shlex
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+from rich.console import Console
 
 from sim.analyses.psa.acceptability import expected_loss, switching_thresholds, threshold_grid
 from sim.analyses.psa.allocation import NOISE_SHARE, middle_threshold, rounded_up
 from sim.analyses.psa.analysis import Answer
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.text import NOISY
+from sim.analyses.shared.text import money, print_notes, strategy_label
 from sim.analyses.voi.analysis import perfect
+from sim.clinic.units import PERCENT
 from sim.errors import UserError
+from sim.layout.cells import NOTHING, patients_in_words
 from sim.layout.schema import Schema, count, number, text
+from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.text import DISCLAIMER, print_question
 from sim.limits import MOST_PATIENTS
 
 FEWEST_VALUES: Final = 5
@@ -107,13 +115,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class DrawTables:
-    """The draws of an analysis as tables.
-
-    Attributes
-    ----------
-    answer
-        The analysis; it has two strategies or more.
-    """
+    """The draws of an analysis of two strategies or more as tables."""
 
     answer: Answer
 
@@ -149,18 +151,11 @@ class DrawTables:
         question = self.psa.question
         perspective = question.perspective
         money = f"{perspective.currency} of {perspective.price_year}, discounted, per patient"
-        rows = [
-            (
-                "parameters.csv",
-                name,
-                harmless(parameter.label),
-                harmless(parameter.unit),
-                harmless(str(parameter.distribution)),
-                parameter.status,
-            )
-            for name in map(str, self.parameters)
-            for parameter in (question.parameters[name],)
-        ]
+        rows = []
+        for name in map(str, self.parameters):
+            parameter = question.parameters[name]
+            words = (parameter.label, parameter.unit, str(parameter.distribution))
+            rows.append(("parameters.csv", name, *map(harmless, words), parameter.status))
         for file, unit in (("costs.csv", money), ("effects.csv", "QALYs, discounted, per patient")):
             rows += [
                 (file, self.names[each.name], harmless(each.shown_name), unit, "", "")
@@ -290,3 +285,133 @@ def draw_tables(answer: Answer) -> DrawTables:
         problem = f"other programs need {FEWEST_VALUES} draws or more"
         raise UserError(problem, key="--draws", value=answer.psa.draws)
     return DrawTables(answer)
+
+
+WIDTH: Final = 100
+USES: Final = {
+    "savi": "Upload parameters.csv, costs.csv and effects.csv at https://savi.shef.ac.uk/SAVI as "
+    "they are, with names of columns in the first row. Rscript r.R draws the same on your own "
+    "machine.",
+    "bcea": "In this folder: Rscript bcea.R, with the package BCEA. It gives the package matrices, "
+    "and a grid of thresholds, because its own ends at 50,000.",
+    "dampack": "In this folder: Rscript dampack.R, with the package dampack, which changes names by "
+    "make.names.",
+    "voi": "In this folder: Rscript voi.R, with the package voi.",
+    "hesim": "In this folder: Rscript hesim.R, with the package hesim. hesim.csv is the long table "
+    "that its cea() and cea_pw() take.",
+    "r": "In this folder: Rscript r.R. It needs no package but mgcv, which comes with R.",
+    "excel": "Open export.xlsx. Yellow cells may be changed, and everything that follows from them "
+    "changes.",
+    "word": "Open export.docx. What no model knows is left to the authors and marked.",
+}
+"""How each export is used."""
+TABLES: Final = (
+    "parameters.csv, costs.csv and effects.csv hold one row a draw, in the same order. Costs and "
+    "effects (QALYs) are absolute, discounted, per patient, with one column a strategy by its name. "
+    "Numbers have all their digits. columns.csv explains every column, settings.csv holds the "
+    "comparator and the thresholds for the scripts."
+)
+RAW: Final = (
+    "Other programs cannot tell the noise from uncertainty: acceptability curves nearer to the "
+    "middle and a higher EVPI are what they make of it."
+)
+CITE: Final = (
+    "Cite the program and the sources of its inputs: citations.txt. Version, commit and settings: "
+    "provenance.json."
+)
+
+
+def again(tables: DrawTables, to: str) -> str | None:
+    """Return the command that exports draws with about `NOISE_SHARE` of noise; None without one."""
+    patients = tables.quiet_patients
+    if patients is None:
+        return None
+    psa = tables.psa
+    words = ["python", "-m", "sim", "export", psa.question.loaded.file, "--to", to]
+    words += ["--draws", f"{psa.draws}", "--patients", f"{patients}", "--out", "DIR"]
+    return shlex.join(words)
+
+
+def noise_note(tables: DrawTables, to: str) -> str | None:
+    """Return the warning where more than a tenth of a variance is noise."""
+    if not tables.is_noisy:
+        return None
+    said = (
+        f"up to {tables.noise_share:.0%} of the variance between draws is Monte Carlo noise, more "
+        f"than {NOISY:.0%}. {RAW}"
+    )
+    command = again(tables, to)
+    return f"{said} About {NOISE_SHARE:.0%} with: {command}" if command else said
+
+
+def print_export(console: Console, tables: DrawTables, to: str) -> None:
+    """Print what the export holds and how noisy the draws are."""
+    psa = tables.psa
+    exported = (
+        f"{psa.draws:,} draws of {len(tables.parameters.columns)} uncertain parameters; each draw in "
+        f"{patients_in_words(psa.question.patients)} of its own; seed {psa.question.seed}"
+    )
+    print_question(console, psa.question, ("Exported", exported), ("For", to), ("Use", USES[to]))
+    print_table(console, _noise(tables))
+    print_table(console, _information(tables))
+    print_notes(console, *_notes(tables))
+
+
+def _noise(tables: DrawTables) -> Table:
+    gains, question = tables.answer.gains, tables.psa.question
+
+    def cell(share: float) -> Cell:
+        return Cell(f"{PERCENT * share:.1f}" if math.isfinite(share) else NOTHING)
+
+    rows = [
+        Row(words, [cell(gain.splits[name].noise_share) for gain in gains])
+        for name, words in (("cost", "Cost"), ("qalys", "QALYs"))
+    ]
+    for threshold in gains[0].nmb if gains else ():
+        label = f"Net monetary benefit at {money(question, threshold)} per QALY"
+        rows.append(Row(label, [cell(gain.nmb[threshold].noise_share) for gain in gains]))
+    headings = [strategy_label(question, gain.increment.strategy) for gain in gains]
+    corner = "Monte Carlo noise in the variance of a difference between draws, %"
+    return Table(corner, headings, [rows])
+
+
+def _information(tables: DrawTables) -> Table:
+    found = tables.noise[tables.noise["quantity"] == "evpi"]
+    columns = found[["threshold", "from_draws", "without_noise"]].itertuples(index=False)
+    amounts = [[money(tables.psa.question, amount) for amount in row] for row in columns]
+    rows = [Row(f"At {at} per QALY", list(map(Cell, values))) for at, *values in amounts]
+    return Table("EVPI per patient", ["From the draws as they are", "Without noise"], [rows])
+
+
+def _notes(tables: DrawTables) -> Iterator[str]:
+    yield f"Every draw is a mean over its patients and carries their Monte Carlo noise. {RAW}"
+    if tables.left_out:
+        names = ", ".join(f"{each.name} ({each.values})" for each in tables.left_out)
+        yield (
+            f"Left out, with fewer than {FEWEST_VALUES} distinct values, which SAVI refuses and no "
+            f"regression can use: {names}."
+        )
+
+
+def readme(tables: DrawTables, to: str) -> str:
+    """Return the text of README.txt."""
+    psa = tables.psa
+    scenario, perspective = psa.question.scenario, psa.question.perspective
+    warning = noise_note(tables, to)
+    parts = [
+        scenario.title,
+        USES[to],
+        *([] if to in ("excel", "word") else [TABLES]),
+        (
+            f"{psa.draws:,} draws, each in {patients_in_words(psa.question.patients)} of its own, the "
+            f"same under each strategy; seed {psa.question.seed}. Money is in {perspective.currency} "
+            f"at the prices of {perspective.price_year}."
+        ),
+        *_notes(tables),
+        "How much of each variance is noise, and the EVPI with and without it: noise.csv.",
+        *([f"{warning[0].upper()}{warning[1:]}"] if warning else []),
+        CITE,
+        DISCLAIMER,
+    ]
+    filled = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hyphens=False)
+    return "\n\n".join(filled(on_one_line(part)) for part in parts) + "\n"

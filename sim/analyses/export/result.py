@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from importlib import import_module
 from importlib.resources import files as package_files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
-from sim.analyses.export.draws import LONG, DrawTables, draw_tables
-from sim.analyses.export.text import noise_note, print_export, readme
+from sim.analyses.export.document import Material, document_of
+from sim.analyses.export.draws import (
+    LONG,
+    DrawTables,
+    draw_tables,
+    noise_note,
+    print_export,
+    readme,
+)
+from sim.analyses.export.unit_costs import cost_parts
+from sim.analyses.export.workbook import workbook
 from sim.analyses.psa.analysis import Answer, Work, answer, results
-from sim.analyses.psa.result import SUMMARY, chosen_size, psa, read_answer
+from sim.analyses.psa.result import SUMMARY, PsaResult, chosen_size, psa, read_answer
+from sim.analyses.run.result import RunResult, run
 from sim.analyses.shared.arguments import (
     Cached,
     Draws,
@@ -26,18 +37,20 @@ from sim.analyses.shared.arguments import (
     named,
     rename_options,
 )
-from sim.analyses.shared.result import ScenarioResult, written
+from sim.analyses.shared.result import Result, ScenarioResult, StoredResult, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import SHARED, Stored, analysis_files, summary_json
 from sim.errors import UserError
 from sim.files.documents import exists
-from sim.files.results_folder import check_folder, write_analysis
+from sim.files.results_folder import OF_A_RUN, check_folder, write_analysis
 from sim.layout.progress import patients_progress
 from sim.layout.schema import in_csv, records
+from sim.registry import COMMANDS
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+
 
 To = Literal["savi", "bcea", "dampack", "voi", "hesim", "excel", "r", "word"]
 ANALYSIS: Final = "export"
@@ -201,26 +214,23 @@ def export(
         check_folder(Path(out), names_of(to))
     chosen = asked(scenario, seed=seed)
     work = Work(threads, cached=cached, bar=patients_progress)
-    if from_ is None:
-        found = _drawn(chosen, work, draws, patients)
+    folder = None if from_ is None else Path(from_)
+    if folder is None:
+        size = chosen_size(chosen.question, work, draws=draws, patients=patients)
+        sized = replace(chosen.question, patients=size.patients)
+        found = answer(results(sized, size.draws, work), size.planned)
+    elif (draws, patients, seed) != (None, None, None):
+        raise UserError(
+            "reads results that are there; --draws, --patients and --seed are for a new analysis",
+            key=FROM,
+            value=str(from_),
+        )
     else:
-        _refuse_sizes(from_, draws, patients, seed)
-        found = _stored(chosen, Path(from_), work)
-    exported = _exported(to, chosen, draw_tables(found), from_, work)
+        found = _stored(chosen, folder, work)
+    tables = draw_tables(found)
+    document = partial(office_file, to, chosen, tables, folder, work) if to in OFFICE else None
+    exported = ExportResult(chosen, to, tables, document)
     return written(exported, None if out is None else Path(out))
-
-
-def _exported(
-    to: To, scenario: Scenario, draws: DrawTables, folder: str | Path | None, work: Work
-) -> ExportResult:
-    """Return the export, with what makes its document where it is one."""
-    if to not in OFFICE:
-        return ExportResult(scenario, to, draws)
-    # Imported here, because the others need no package of these.
-    from sim.analyses.export.office import office_file
-
-    place = None if folder is None else Path(folder)
-    return ExportResult(scenario, to, draws, partial(office_file, to, scenario, draws, place, work))
 
 
 def check_package(to: str) -> None:
@@ -237,22 +247,6 @@ def check_package(to: str) -> None:
         raise UserError(problem, key="--to", value=to)
 
 
-def _drawn(scenario: Scenario, work: Work, draws: int | None, patients: int | None) -> Answer:
-    """Return a probabilistic analysis, its size chosen where it is not given."""
-    size = chosen_size(scenario.question, work, draws=draws, patients=patients)
-    sized = replace(scenario.question, patients=size.patients)
-    return answer(results(sized, size.draws, work), size.planned)
-
-
-def _refuse_sizes(folder: str | Path, *sizes: int | None) -> None:
-    if any(size is not None for size in sizes):
-        raise UserError(
-            "reads results that are there; --draws, --patients and --seed are for a new analysis",
-            key=FROM,
-            value=str(folder),
-        )
-
-
 def _stored(scenario: Scenario, folder: Path, work: Work) -> Answer:
     """Return the analysis in a folder of results; where there is none, run it into the folder."""
     if not exists(folder) or not folder.is_dir():
@@ -262,3 +256,75 @@ def _stored(scenario: Scenario, folder: Path, work: Work) -> Answer:
     stored = Stored(folder, SUMMARY, scenario.question)
     stored.check()
     return read_answer(stored)
+
+
+TITLES: Final = {
+    "price": "Price that meets each threshold",
+    "agreement": "Managed entry agreements",
+    "trial": "Value of a trial",
+    "severity": "Severity of the condition",
+    "budget": "Budget impact",
+    "voi": "Value of information",
+    "tornado": "One-way sensitivity analysis",
+    "twoway": "Two-way sensitivity analysis",
+    "threshold": "Threshold analysis",
+    "sobol": "Variance-based sensitivity analysis",
+    "morris": "Screening of the inputs",
+    "what-if": "What if",
+}
+"""Titles of the analyses that the document shows where they lie in the folder of results."""
+
+
+def office_file(
+    to: str, scenario: Scenario, draws: DrawTables, folder: Path | None, work: Work
+) -> bytes:
+    """Return the bytes of the document of an export to ``excel`` or ``word``.
+
+    A run that the folder of results lacks, if there is one, is written into it.
+
+    Raises
+    ------
+    UserError
+        When the run in the folder is of other patients than the base case of the draws, or a file is
+        broken.
+    """
+    ran = _run(scenario, draws, folder, work.threads)
+    if to == "word":
+        more = [] if folder is None else list(_others(scenario, folder))
+        return document_of(Material(draws, ran, PsaResult(scenario, draws.answer), more))
+    psa = draws.psa
+    again = partial(results, draws=psa.draws, work=work, base_patients=psa.base_patients)
+    return workbook(draws, cost_parts(scenario, psa, again), ran.tables)
+
+
+def _run(
+    scenario: Scenario, draws: DrawTables, folder: Path | None, threads: int | None
+) -> RunResult:
+    """Return the run in a folder of results, or run the patients of the base case."""
+    patients, seed = draws.psa.base_patients, draws.psa.question.seed
+    same = scenario.with_(patients=patients, seed=seed)
+    if folder is None:
+        return run(same, threads=threads)
+    if not exists(folder / OF_A_RUN):
+        return run(same, out=folder, threads=threads)
+    found = RunResult.read(same, folder)
+    if (found.summary["patients"], found.summary["seed"]) != (patients, seed):
+        raise UserError(
+            f"is a run of other patients than the base case of {SUMMARY}, {patients:,} with seed "
+            f"{seed}; write one of them again",
+            file=folder / OF_A_RUN,
+        )
+    return found
+
+
+def _others(scenario: Scenario, folder: Path) -> Iterator[tuple[str, Result]]:
+    """Yield the other analyses of the question in a folder of results, each with its title."""
+    for command in COMMANDS:
+        if command.name not in TITLES:
+            continue
+        kind: type[StoredResult] = getattr(
+            import_module(f"sim.{command.module}"), str(command.result)
+        )
+        file = kind.STORED or f"{kind.ANALYSIS or kind.COMMAND}.json"
+        if exists(folder / file) and Stored(folder, file, scenario.question).is_current:
+            yield TITLES[command.name], kind.read(scenario, folder)

@@ -14,25 +14,18 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sim.analyses.export.book import (
-    MIDDLE,
-    NARROW,
-    WIDE,
-    Book,
-    Page,
-    check_rows,
-)
-from sim.analyses.export.draws import DrawTables
-from sim.analyses.export.live import (
+from sim.analyses.export.book import MIDDLE, NARROW, WIDE, Book, Page, check_rows
+from sim.analyses.export.draws import CITE, DrawTables, noise_note
+from sim.analyses.export.sheets import (
     Model,
     acceptability_sheet,
+    base_cells,
     draw_sheet,
     frontier_sheet,
     part_sheet,
+    results_sheet,
     unit_cost_sheet,
 )
-from sim.analyses.export.results_sheet import base_cells, results_sheet
-from sim.analyses.export.text import CITE, noise_note
 from sim.analyses.export.unit_costs import CostParts
 from sim.analyses.psa.allocation import middle_threshold
 from sim.layout.text import DISCLAIMER, question_lines

@@ -18,13 +18,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.global_sensitivity import RESAMPLES, Model, problem, salib_seed
+from sim.analyses.shared.cube import RESAMPLES, Cube, Design, Ranking, problem, salib_seed
 from sim.analyses.shared.outcomes import is_constant
-from sim.analyses.shared.paired_runs import Progress
-from sim.analyses.shared.points import VALUE, CubeTarget, Target, outcomes_at
+from sim.analyses.shared.paired_runs import PairedRuns
+from sim.analyses.shared.target import Target
 from sim.economics.estimates import Array
-from sim.simulation.question import Question
 
 LEVELS: Final = 4
 """Values of each coordinate: 0, 1/3, 2/3 and 1 of its range."""
@@ -104,97 +102,35 @@ def morris_effects(
 
 
 @dataclass(frozen=True)
-class Screening:
-    """Elementary effects of the model.
+class Screening(Ranking):
+    """Elementary effects of the model, the largest mu* first, in the columns of `EFFECTS`.
 
-    Attributes
-    ----------
-    trajectories
-        The model was run ``trajectories (inputs + 1)`` times.
-    table
-        One row per input, the largest mu* first, with the columns of `EFFECTS`.
+    The model was run ``trajectories (inputs + 1)`` times.
     """
 
-    target: Target
+    LACKS = "no effects and no ranks"
+
     trajectories: int
     runs: int
-    table: pd.DataFrame
-
-    @property
-    def question(self) -> Question:
-        """The question."""
-        return self.target.question
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the outcome is the same in all runs."""
-        return bool(self.table["mu_star"].isna().all())
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The points at which to run the model, and the inputs."""
-
-    target: CubeTarget
-    groups: list[str] | None
-    trajectories: int
-    points: Array
-
-
-def plan(looked_at: CubeTarget, *, grouped: bool, trajectories: int) -> Plan:
-    """Lay out the runs for the effects of groups, or of every parameter."""
-    space = looked_at.cube
+def design(target: Target, space: Cube, *, grouped: bool, trajectories: int) -> Design:
+    """Lay out the trajectories for the effects of groups, or of every parameter."""
     groups = space.groups if grouped else None
-    seed = looked_at.question.seed
+    seed = target.question.seed
     points = morris_points(space.coordinates, groups, trajectories=trajectories, seed=seed)
-    return Plan(looked_at, groups, trajectories, points)
+    return Design(target, space, groups, points)
 
 
-def screen(
-    planned: Plan,
-    *,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> Screening:
-    """Run the model as planned and return the elementary effects.
+def screen(planned: Design) -> PairedRuns[Screening]:
+    """Return the runs of the model, and the elementary effects that follow from them."""
+    target, points = planned.target, planned.points
+    trajectories = len(points) // (len(planned.inputs) + 1)
 
-    Parameters
-    ----------
-    planned
-        From `plan`.
-    threads
-        Runs at the same time; results do not depend on it.
-    progress
-        Called with 1 for each run that is finished.
-    store
-        Stores chunks of runs as they are finished.
+    def answer(outcomes: Array) -> Screening:
+        table = morris_effects(
+            planned.cube.coordinates, planned.groups, points, outcomes, seed=target.question.seed
+        ).sort_values("mu_star", ascending=False, kind="stable")
+        return Screening(**vars(target), table=table, trajectories=trajectories, runs=len(points))
 
-    Raises
-    ------
-    UserError
-        When the outcome is not defined at a point.
-    """
-    points = quantiles_of(planned.points)
-    found = outcomes_at(planned.target, points, threads=threads, progress=progress, store=store)
-    table = morris_effects(
-        planned.target.cube.coordinates,
-        planned.groups,
-        planned.points,
-        found[VALUE].to_numpy(),
-        seed=planned.target.question.seed,
-    ).sort_values("mu_star", ascending=False, kind="stable")
-    return Screening(planned.target, planned.trajectories, len(points), table)
-
-
-def morris_of(
-    model: Model,
-    coordinates: Sequence[str],
-    groups: Sequence[str] | None = None,
-    *,
-    trajectories: int,
-    seed: int,
-) -> pd.DataFrame:
-    """Return the elementary effects of a model over the unit cube; see `morris_effects`."""
-    points = morris_points(coordinates, groups, trajectories=trajectories, seed=seed)
-    return morris_effects(coordinates, groups, points, model(points), seed=seed)
+    return planned.runs(quantiles_of(points), answer)

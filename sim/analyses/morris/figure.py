@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
+from matplotlib.ticker import MaxNLocator
 
-from sim.analyses.shared.figure import axis_label, balanced, in_unit
-from sim.analyses.shared.points import Target
-from sim.analyses.shared.text import against
+from sim.analyses.morris.analysis import Screening
+from sim.analyses.shared.figure import axis_label, balanced, in_unit, words_figure
+from sim.analyses.shared.target import Target
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH
 
 WIDTH_MM: Final = 190.0
@@ -35,6 +36,7 @@ TICK: Final[dict[str, Any]] = {
     "capsize": 1.5,
     "capthick": 0.7,
 }
+TICKS: Final = 4
 SIGMA: Final = "sigma"
 HEADINGS: Final = {
     SIGMA: "σ, standard deviation of the effects",
@@ -42,28 +44,21 @@ HEADINGS: Final = {
 }
 
 
-def morris_figure(table: pd.DataFrame, target: Target, *, top: int) -> Figure:
+def morris_figure(result: Screening, table: pd.DataFrame, top: int) -> Figure:
     """Draw the `top` inputs by mu*, with 95 % intervals, next to the plane of all.
 
-    Parameters
-    ----------
-    table
-        In the columns of morris.csv, the largest mu* first.
-    target
-        The outcome analysed.
-    top
-        Number of inputs named.
+    The table is in the columns of morris.csv.
     """
+    if result.is_constant:
+        return words_figure(result.is_of, result.lacking)
     named = table.head(top)
     height = max(PLANE_MM, ROW_MM * len(named)) + FRAME_MM
     figure = Figure(figsize=(WIDTH_MM / MM_PER_INCH, height / MM_PER_INCH))
     sizes, plane = figure.subplots(1, 2, width_ratios=WIDTHS)
-    figure.suptitle(
-        against(target.question, target.strategy), x=0.01, ha="left", fontsize=9, weight="bold"
-    )
-    figure.supxlabel(f"Effects on: {axis_label(target.outcome, target.question)}", fontsize=8.0)
-    _sizes(sizes, named, target)
-    _plane(plane, table, len(named), target)
+    figure.suptitle(result.is_of, x=0.01, ha="left", fontsize=9, weight="bold")
+    figure.supxlabel(f"Effects on: {axis_label(result.outcome, result.question)}", fontsize=8.0)
+    _sizes(sizes, named, result)
+    _plane(plane, table, len(named), result)
     figure.draw_without_rendering()
     _number(plane, table, len(named))
     return figure
@@ -84,7 +79,7 @@ def _sizes(axes: Axes, named: pd.DataFrame, target: Target) -> None:
     axes.grid(axis="x")
     axes.set_xlabel("μ*, mean size of the effects")
     in_unit(axes.xaxis, target.outcome)
-    axes.xaxis.set_major_locator(_few())
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
 
 
 def _plane(axes: Axes, table: pd.DataFrame, named: int, target: Target) -> None:
@@ -101,13 +96,7 @@ def _plane(axes: Axes, table: pd.DataFrame, named: int, target: Target) -> None:
     axes.set_ylabel(HEADINGS[heights])
     for axis in (axes.xaxis, axes.yaxis):
         in_unit(axis, target.outcome)
-    axes.xaxis.set_major_locator(_few())
-
-
-def _few() -> Any:  # noqa: ANN401 - matplotlib's own kind
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(4)
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS))
 
 
 def _heights(table: pd.DataFrame) -> str:

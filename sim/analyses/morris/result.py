@@ -1,18 +1,13 @@
-"""``morris``: screen the uncertain parameters for the influential ones.
-
-The screening as files and as it is printed, and the function that answers with it.
-"""
+"""``morris``: the effects as files and as they are printed, and the function that answers with them."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.morris import analysis
-from sim.analyses.morris.analysis import EFFECTS, Screening
+from sim.analyses.morris.analysis import EFFECTS, Screening, design, screen
 from sim.analyses.shared.arguments import (
     TOP,
     Cluster,
@@ -28,35 +23,21 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.global_sensitivity import (
-    fixed,
-    heading,
-    nothing,
-    read_target,
-    target_summary,
-)
-from sim.analyses.shared.layout import Layout
-from sim.analyses.shared.points import (
-    Target,
-    chunks_of,
-    fitted_target,
-    manifest,
-    points_to_simulate,
-)
+from sim.analyses.shared.cube import cube
 from sim.analyses.shared.ranges import shown_label
-from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
-from sim.analyses.shared.text import SAME_PATIENTS, against, amount, folded, print_notes
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.target import Target, aimed, stored_target
+from sim.analyses.shared.text import SAME_PATIENTS, amount, folded, print_notes
+from sim.analyses.shared.work import RankedResult, place_of_work
 from sim.layout.schema import Schema, number, records, text
 from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_TRAJECTORIES, MOST_TRAJECTORIES
-from sim.simulation.parameter_draws import REST, wholes
+from sim.simulation.parameter_draws import REST, fitted_draws, wholes
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "morris"
@@ -71,21 +52,30 @@ TABLE: Final = Schema(
     ),
 )
 """One row per input, the largest `mu_star` first."""
-NO_EFFECTS: Final = "no effects and no ranks"
 
 
 def morris_table(result: Screening) -> pd.DataFrame:
     """Return the effects as `TABLE`."""
     table = result.table.rename_axis("input").reset_index()
-    table.insert(1, "label", [_label(result.target, str(name)) for name in table["input"]])
-    table["unit"] = result.target.outcome.file_unit
+    table.insert(1, "label", [_label(result, str(name)) for name in table["input"]])
+    table["unit"] = result.outcome.file_unit
     return table[list(TABLE.names)]
+
+
+def _label(target: Target, name: str) -> str:
+    if name in target.question.parameters:
+        return shown_label(target.question, name)
+    for whole in wholes(target.question.parameters):
+        if name == f"{whole.name}.{REST}":
+            members = (shown_label(target.question, member) for member in whole.counts)
+            return f"Rest beside: {'; '.join(members)}"
+    return name
 
 
 def morris_summary(result: Screening) -> dict[str, Any]:
     """Return the content of morris.json after its heading."""
     return {
-        **target_summary(result.target),
+        **result.summary(),
         "varies": not result.is_constant,
         "trajectories": result.trajectories,
         "runs": result.runs,
@@ -94,41 +84,28 @@ def morris_summary(result: Screening) -> dict[str, Any]:
 
 
 def read_morris(stored: Stored) -> Screening:
-    """Return the effects that are stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
-    told, table = stored.summary, stored.table(TABLE).set_index("input")
-    return Screening(read_target(stored), told["trajectories"], told["runs"], table[list(EFFECTS)])
+    """Return the effects that are stored in a folder; raise `UserError` where a file is broken."""
+    told, table = stored.summary, stored.table(TABLE).set_index("input")[list(EFFECTS)]
+    sizes = {"trajectories": told["trajectories"], "runs": told["runs"]}
+    return Screening(**stored_target(stored), table=table, **sizes)
 
 
-def drawn_morris(result: Screening, top: int) -> Figure:
-    """Return the figure of the analysis; it names the `top` inputs."""
+def _figure(result: Screening, top: int) -> Figure:
     from sim.analyses.morris.figure import morris_figure
-    from sim.analyses.shared.figure import words_figure
-    from sim.layout.style import styled
 
-    looked_at = result.target
-    with styled():
-        if result.is_constant:
-            title = against(looked_at.question, looked_at.strategy)
-            return words_figure(title, nothing(looked_at, NO_EFFECTS))
-        return morris_figure(morris_table(result), looked_at, top=top)
+    return morris_figure(result, morris_table(result), top)
 
 
 def print_morris(console: Console, result: Screening, top: int) -> None:
     """Print the inputs with the largest effects, or that there are none."""
-    heading(console, result.target)
+    result.print_heading(console)
     if result.is_constant:
-        print_notes(console, nothing(result.target, NO_EFFECTS), *fixed(result.target))
+        print_notes(console, result.lacking, *result.fixed())
         return
-    outcome = result.target.outcome
+    outcome = result.outcome
     rows = [
         Row(
-            folded(_label(result.target, str(name))),
+            folded(_label(result, str(name))),
             [
                 amount(outcome, row["mu_star"], row["mu_star_ci"]),
                 amount(outcome, row["mu"]),
@@ -147,22 +124,12 @@ def print_morris(console: Console, result: Screening, top: int) -> None:
         "interaction.",
         f"{result.trajectories} trajectories, {result.runs:,} runs. {SAME_PATIENTS} {without} "
         "inputs change nothing for any patient.",
-        *fixed(result.target),
+        *result.fixed(),
     )
 
 
-def _label(target: Target, name: str) -> str:
-    if name in target.question.parameters:
-        return shown_label(target.question, name)
-    for whole in wholes(target.question.parameters):
-        if name == f"{whole.name}.{REST}":
-            members = (shown_label(target.question, member) for member in whole.counts)
-            return f"Rest beside: {'; '.join(members)}"
-    return name
-
-
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, morris_table, morris_summary, drawn_morris, print_morris, read_morris
+    ANALYSIS, morris_table, morris_summary, _figure, print_morris, read_morris
 )
 
 
@@ -229,28 +196,8 @@ def morris(
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
-    looked_at = fitted_target(
-        chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
-    )
-    planned = analysis.plan(looked_at, grouped=groups == "default", trajectories=trajectories)
-    screening = _planned(planned, groups, top, threads)
-    return MorrisResult(chosen, screening, screening.run(place), top)
-
-
-def _planned(
-    planned: analysis.Plan, groups: Groups, top: int, threads: int | None
-) -> Resumable[Screening]:
-    """Return the screening with these settings, ready to run."""
-    runs = len(planned.points)
-    return Resumable(
-        planned.target.question,
-        FILE_LAYOUT,
-        manifest=partial(
-            manifest,
-            *(planned.target, ANALYSIS, planned.trajectories, chunks_of(runs)),
-            {"groups": groups, "top": top},
-        ),
-        left=partial(points_to_simulate, runs),
-        simulate=partial(analysis.screen, planned, threads=threads),
-        shown=(top,),
-    )
+    target, _ = aimed(chosen.question, outcome, threshold, strategy)
+    space = cube(chosen.question, fitted_draws(chosen.question))
+    planned = design(target, space, grouped=groups == "default", trajectories=trajectories)
+    settings = planned.settings(trajectories, groups=groups, top=top)
+    return MorrisResult.of(chosen, screen(planned), settings, place, threads, top)

@@ -14,7 +14,7 @@ benefit ``threshold * E - C - price * V`` is 0, and the ICER the threshold, at t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal, NamedTuple
@@ -25,12 +25,13 @@ import pandas as pd
 from sim.analyses.psa.acceptability import best_shares, quiet_shares, share_errors
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, Psa
 from sim.analyses.psa.noise import split
+from sim.analyses.shared.result import OverDraws
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.prices import InfusionDrug, InjectedDrug
 from sim.errors import UserError
-from sim.layout.schema import Schema, number, strategy_name, text
+from sim.layout.schema import Schema, estimated, number, strategy_name, text
 from sim.simulation.question import Question, with_numbers
 
 PRICES: Final = 101
@@ -40,6 +41,7 @@ BEYOND: Final = 1.2
 DRUG: Final = "cost.drug"
 DRUG_UNDISCOUNTED: Final = "cost_undiscounted.drug"
 CYCLES: Final = "cycles_mean"
+ERROR: Final = "its Monte Carlo error"
 
 Direction = Literal["at most", "at least", "does not matter"]
 
@@ -94,17 +96,15 @@ CURVE: Final = Schema(
     ("strategy", "threshold", "price"),
 )
 """By price how likely each strategy with the drug is the most cost-effective."""
-
-
 LINE: Final = Schema(
     "price_line.csv",
     (
         strategy_name("strategy", "with the drug, or without it where the comparator has it"),
         number("price", "in `currency` per vial: none, that of the scenario, twice that"),
-        number("cost", "of the strategy minus that of the comparator, discounted, in `currency`"),
-        number("cost_se", "its Monte Carlo error"),
-        number("qalys", "of the strategy minus those of the comparator, discounted"),
-        number("qalys_se", "its Monte Carlo error"),
+        *estimated(
+            "cost", "of the strategy minus that of the comparator, discounted, in `currency`", ERROR
+        ),
+        *estimated("qalys", "of the strategy minus those of the comparator, discounted", ERROR),
         number("covariance", "of the errors of the two, in `currency` times QALYs"),
         text("currency"),
     ),
@@ -114,17 +114,13 @@ LINE: Final = Schema(
 
 
 @dataclass(frozen=True)
-class PriceAnalysis:
+class PriceAnalysis(OverDraws):
     """The prices at which strategies meet each threshold.
 
     Attributes
     ----------
-    question
-        Its patients are those of one draw.
     regimen, parameter, price
         As in `PricedResults`.
-    draws, parameters_drawn, base_patients
-        The number of draws, of uncertain parameters, and of patients of the deterministic run.
     limits
         Of every strategy at every threshold.
     vials_per_cycle
@@ -132,19 +128,13 @@ class PriceAnalysis:
     chances
         By strategy and threshold, how likely the strategy is the best of all at the price of the
         scenario and at that of the base case; None at a price that cannot be.
-    curve
-        The table `CURVE`.
-    line
-        The table `LINE`.
+    curve, line
+        The tables `CURVE` and `LINE`.
     """
 
-    question: Question
     regimen: str
     parameter: str
     price: float
-    draws: int
-    parameters_drawn: int
-    base_patients: int
     limits: tuple[PriceLimit, ...]
     vials_per_cycle: Mapping[str, float]
     chances: Mapping[tuple[str, float], tuple[Chance | None, ...]]
@@ -227,7 +217,8 @@ class PricedResults:
 
     def inmb_noise(self, threshold: float, price: float) -> Array:
         """Return their Monte Carlo variances; shape (draws, strategies)."""
-        return self._parabola([psa.inmb_noise(threshold) for psa in self.results], price)
+        noise = (psa.inmb_noise(threshold) for psa in self.results)
+        return parabola(price / self.step, *noise)
 
     def base(self, strategy: str, price: float) -> Increment:
         """Return the strategy against the comparator at a price, in the deterministic run."""
@@ -241,8 +232,8 @@ class PricedResults:
         def error(table: pd.DataFrame, name: str) -> float:
             return float(table[f"{INCREMENT_SE}{name}"].iloc[s])
 
-        squares = [np.array(error(each, "cost") ** 2) for each in (none, one, two)]
-        cost_error = math.sqrt(float(self._parabola(squares, price)))
+        squares = (np.array(error(each, "cost") ** 2) for each in (none, one, two))
+        cost_error = math.sqrt(float(parabola(price / self.step, *squares)))
         covariances = [float(each[COVARIANCE].iloc[s]) for each in (none, one)]
         return Increment(
             strategy=strategy,
@@ -300,24 +291,19 @@ class PricedResults:
             "at most" if vials > 0.0 else "at least",
         )
 
-    def limits(self) -> Iterator[PriceLimit]:
-        """Yield the limits of every strategy at every threshold."""
-        for strategy in self.compared:
-            for threshold in self.psa.question.thresholds:
-                yield self.limit(strategy, threshold)
+    @cached_property
+    def limits(self) -> tuple[PriceLimit, ...]:
+        """The limits of every strategy at every threshold."""
+        thresholds = self.psa.question.thresholds
+        return tuple(self.limit(each, at) for each in self.compared for at in thresholds)
 
     def chances(self, threshold: float, price: float) -> dict[str, Chance]:
         """Return the probability that each strategy has the most net benefit at a price."""
         names = self.psa.strategies
         benefit, noise = self.inmb(threshold, price), self.inmb_noise(threshold, price)
         shares, silent = best_shares(benefit), quiet_shares(benefit, noise)
-        found = zip(
-            shares.tolist(),
-            share_errors(shares, len(benefit)).tolist(),
-            silent.value.tolist(),
-            silent.se.tolist(),
-            strict=True,
-        )
+        errors = share_errors(shares, len(benefit))
+        found = np.column_stack([shares, errors, silent.value, silent.se]).tolist()
         return {name: Chance(*each) for name, each in zip(names, found, strict=True)}
 
     def curve(self) -> pd.DataFrame:
@@ -344,7 +330,6 @@ class PricedResults:
 
     def analysis(self) -> PriceAnalysis:
         """Return the answer for every strategy at every threshold."""
-        limits = tuple(self.limits())
         return PriceAnalysis(
             question=self.psa.question,
             regimen=self.regimen,
@@ -353,14 +338,14 @@ class PricedResults:
             draws=self.psa.draws,
             parameters_drawn=len(self.psa.parameters.columns),
             base_patients=self.psa.base_patients,
-            limits=limits,
+            limits=self.limits,
             vials_per_cycle={name: self.vials_per_cycle(name) for name in self.compared},
             chances={
-                (limit.strategy, limit.threshold): (
-                    self._chance(limit, self.price),
-                    self._chance(limit, limit.base.mean),
+                (each.strategy, each.threshold): (
+                    self._chance(each, self.price),
+                    self._chance(each, each.base.mean),
                 )
-                for limit in limits
+                for each in self.limits
             },
             curve=self.curve(),
             line=self.line(),
@@ -372,21 +357,16 @@ class PricedResults:
         return self.chances(limit.threshold, price)[limit.strategy]
 
     def _grid(self) -> list[float]:
-        found = [
-            number
-            for limit in self.limits()
-            for number in (limit.base.mean, limit.mean.mean)
-            if math.isfinite(number)
-        ]
-        top = BEYOND * max(self.price, *found, self.step)
-        return [float(price) for price in np.linspace(0.0, top, PRICES)]
+        found = (each.mean for limit in self.limits for each in (limit.base, limit.mean))
+        top = BEYOND * max(self.price, *filter(math.isfinite, found), self.step)
+        grid: list[float] = np.linspace(0.0, top, PRICES).tolist()
+        return grid
 
-    def _parabola(self, values: list[Array], price: float) -> Array:
-        """Interpolate a quadratic known at 0, 1 and 2 steps."""
-        t = price / self.step
-        none, one, two = values
-        found = (1 - t) * (2 - t) / 2.0 * none + t * (2 - t) * one + t * (t - 1) / 2.0 * two
-        return np.asarray(np.maximum(found, 0.0), dtype=np.float64)
+
+def parabola(t: float, none: Array, one: Array, two: Array) -> Array:
+    """Return the square at t of those known at 0, 1 and 2; at least 0, whatever the rounding."""
+    found = (1 - t) * (2 - t) / 2.0 * none + t * (2 - t) * one + t * (t - 1) / 2.0 * two
+    return np.asarray(np.maximum(found, 0.0), dtype=np.float64)
 
 
 def priced_results(
@@ -434,25 +414,16 @@ def price_parameter(question: Question, regimen: str) -> str:
         When no strategy holds the regimen, its drug does not come in vials, or there is nothing
         to compare it with.
     """
+    file, regimens = question.loaded.file, question.scenario.regimens
     if len(question.scenario.strategies) == 1:
-        raise UserError(
-            "needs a strategy to compare with", file=question.loaded.file, key="strategies"
-        )
-    if regimen not in question.scenario.regimens:
-        raise UserError(
-            "no strategy of the scenario holds this regimen",
-            file=question.loaded.file,
-            key="--regimen",
-            value=regimen,
-            choices=question.scenario.regimens,
-        )
+        raise UserError("needs a strategy to compare with", file=file, key="strategies")
+    if regimen not in regimens:
+        problem = "no strategy of the scenario holds this regimen"
+        raise UserError(problem, file=file, key="--regimen", value=regimen, choices=regimens)
     drug = question.accounts.price_list.regimens[regimen].drug
     if not isinstance(drug, InfusionDrug | InjectedDrug):
-        raise UserError(
-            "is a mixture of generic drugs, priced by the cycle and not by the vial",
-            key="--regimen",
-            value=regimen,
-        )
+        problem = "is a mixture of generic drugs, priced by the cycle and not by the vial"
+        raise UserError(problem, key="--regimen", value=regimen)
     return f"cost.{drug_of(question, regimen)}.vial"
 
 

@@ -1,7 +1,4 @@
-"""``price``: the price of a drug at which a threshold is met.
-
-The price as files and as it is printed, and the function that answers with it.
-"""
+"""``price``: the price of a drug at which a threshold is met."""
 
 from __future__ import annotations
 
@@ -35,33 +32,37 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, analysis_files, names_of
-from sim.analyses.shared.text import print_notes, strategy_label
+from sim.analyses.shared.text import against, print_notes
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, estimate_row, finite, money, patients_in_words
+from sim.layout.cells import NOTHING, SYMBOLS, amount, estimate_row, finite
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Entries, Schema, in_csv, number, records, strategy_name, text
+from sim.layout.schema import (
+    Entries,
+    Schema,
+    estimated,
+    in_csv,
+    number,
+    records,
+    strategy_name,
+    text,
+)
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
 ANALYSIS: Final = "price"
 CURVE: Final = "price_curve"
 NAMES: Final = (
-    *names_of(ANALYSIS, figure=False),
-    f"{CURVE}.csv",
-    LINE.file,
+    *(*names_of(ANALYSIS, figure=False), CURVE_TABLE.file, LINE.file),
     *figure_names([CURVE]),
 )
 TABLE: Final = Schema(
@@ -78,8 +79,7 @@ TABLE: Final = Schema(
         text("direction", "whether the threshold is met at most or at least at this price"),
         number("change_percent", "from the price of the scenario; empty below a price of 0"),
         number("vials_per_cycle", "mean of started cycles; empty unless in the first line alone"),
-        number("price_per_cycle"),
-        number("price_per_cycle_se"),
+        *estimated("price_per_cycle"),
         text("currency", "of the prices and of `threshold`"),
     ),
     ("strategy", "threshold", "basis"),
@@ -128,10 +128,7 @@ def price_summary(found: PriceAnalysis) -> dict[str, Any]:
         "regimen": found.regimen,
         "parameter": found.parameter,
         "price": found.price,
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        **found.size,
         "prices": records(price_table(found)),
         "probability_most_cost_effective": [
             {
@@ -148,24 +145,15 @@ def price_summary(found: PriceAnalysis) -> dict[str, Any]:
 
 
 def read_price(stored: Stored) -> PriceAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, table = stored.summary, stored.table(TABLE)
     if sorted(table["basis"].unique()) != sorted(BASES):
         problem = f"must be {' and '.join(BASES)}"
         raise UserError(problem, file=stored.folder / TABLE.file, key="basis")
     bases, means = (table[table["basis"] == basis].to_dict("records") for basis in BASES)
-    chances = told["probability_most_cost_effective"]
     return PriceAnalysis(
-        question=stored.question,
-        **{key: told[key] for key in ("regimen", "parameter", "price", "draws")},
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
+        **stored_size(stored),
+        **{key: told[key] for key in ("regimen", "parameter", "price")},
         limits=tuple(
             PriceLimit(
                 base["strategy"],
@@ -181,28 +169,15 @@ def read_price(stored: Stored) -> PriceAnalysis:
             (
                 (
                     (each["strategy"], each["threshold"]),
-                    tuple(_read_chance(each[at]) for at in CHANCES),
+                    tuple(None if each[at] is None else Chance(**each[at]) for at in CHANCES),
                 )
-                for each in chances
+                for each in told["probability_most_cost_effective"]
             ),
             stored.folder / stored.file,
         ),
         curve=stored.table(CURVE_TABLE),
         line=stored.table(LINE),
     )
-
-
-def _read_chance(told: Mapping[str, float] | None) -> Chance | None:
-    return None if told is None else Chance(**told)
-
-
-def price_files(found: PriceAnalysis) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name."""
-    question = found.question
-    files = analysis_files(question, ANALYSIS, price_table(found), price_summary(found))
-    files[f"{CURVE}.csv"] = in_csv(found.curve)
-    files[LINE.file] = in_csv(found.line)
-    return files | figure_files({CURVE: drawn_price(found)})
 
 
 def drawn_price(found: PriceAnalysis) -> Figure:
@@ -226,17 +201,9 @@ def print_price(console: Console, found: PriceAnalysis) -> None:
     """Print the prices at every threshold."""
     question = found.question
     symbol = SYMBOLS[question.perspective.currency]
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
     label = question.parameters[found.parameter].label
     price = f"{label}: {symbol}{found.price:,.2f} in the scenario"
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
-    print_question(
-        console, question, ("Simulated", simulated), ("Base case", base), ("Price", price)
-    )
+    print_question(console, question, *found.simulated, ("Price", price))
     for strategy in found.vials_per_cycle:
         chosen = [limit for limit in found.limits if limit.strategy == strategy]
         print_table(console, _table(found, strategy, chosen, symbol))
@@ -246,7 +213,6 @@ def print_price(console: Console, found: PriceAnalysis) -> None:
 
 def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], symbol: str) -> Table:
     question = found.question
-    comparator = strategy_label(question, question.scenario.comparator_name)
     vials = found.vials_per_cycle[strategy]
     sections = []
     for name, prices in (
@@ -254,31 +220,21 @@ def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], sy
         ("Mean over draws", [limit.mean for limit in limits]),
     ):
         rows = [
-            Row(f"{name}, per vial", [_money(price, symbol) for price in prices]),
-            Row(
-                "  change from the scenario, %",
-                [_percent(found.change_percent(price.mean)) for price in prices],
-            ),
+            Row(f"{name}, per vial", [amount(price, symbol) for price in prices]),
+            Row("  change from the scenario, %", [_change(found, price.mean) for price in prices]),
         ]
         if math.isfinite(vials):
-            cycles = [_money(_per_cycle(price, vials), symbol) for price in prices]
+            cycles = [amount(_per_cycle(price, vials), symbol) for price in prices]
             rows.append(Row(f"  per cycle of {vials:.1f} vials", cells=cycles))
         sections.append(rows)
     chances = [found.chances[limit.strategy, limit.threshold] for limit in limits]
-    sections.append(
-        [
-            Row("Probability most cost-effective, %"),
-            *(
-                Row(f"  at the price of the {place}", [_chance(each[at]) for each in chances])
-                for at, place in enumerate(("scenario", "base case"))
-            ),
-        ]
-    )
-    words = sorted({limit.direction for limit in limits})
-    corner = (
-        f"{strategy_label(question, strategy)} against {comparator}: price, "
-        f"{' or '.join(words)} (standard error)"
-    )
+    places = [
+        Row(f"  at the price of the {place}", [_chance(each[at]) for each in chances])
+        for at, place in enumerate(("scenario", "base case"))
+    ]
+    sections.append([Row("Probability most cost-effective, %"), *places])
+    words = " or ".join(sorted({limit.direction for limit in limits}))
+    corner = f"{against(question, strategy)}: price, {words} (standard error)"
     headings = [f"{symbol}{limit.threshold:,.0f} per QALY" for limit in limits]
     return Table(corner, headings, sections)
 
@@ -286,16 +242,12 @@ def _table(found: PriceAnalysis, strategy: str, limits: Sequence[PriceLimit], sy
 def _chance(chance: Chance | None) -> Cell:
     if chance is None:
         return Cell(NOTHING)
-    return Cell(
-        f"{PERCENT * chance.without_noise:.1f}", f" ({PERCENT * chance.without_noise_se:.1f})"
-    )
+    share, error = PERCENT * chance.without_noise, PERCENT * chance.without_noise_se
+    return Cell(f"{share:.1f}", f" ({error:.1f})")
 
 
-def _money(price: Estimate, symbol: str) -> Cell:
-    return money(*price, symbol) if math.isfinite(price.mean) else Cell(NOTHING)
-
-
-def _percent(change: float) -> Cell:
+def _change(found: PriceAnalysis, price: float) -> Cell:
+    change = found.change_percent(price)
     return Cell(f"{change:+.1f}") if math.isfinite(change) else Cell(NOTHING)
 
 
@@ -319,7 +271,7 @@ class PriceResult(LaidOutResult[PriceAnalysis]):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {ANALYSIS: self.prices, CURVE: self.curve, LINE.file.removesuffix(".csv"): self.line}
+        return {ANALYSIS: self.prices, CURVE: self.curve, LINE.stem: self.line}
 
     @property
     def prices(self) -> pd.DataFrame:
@@ -338,7 +290,10 @@ class PriceResult(LaidOutResult[PriceAnalysis]):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return price_files(self._found)
+        found = self._found
+        files = analysis_files(found.question, ANALYSIS, self.prices, price_summary(found))
+        tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
+        return files | tables | figure_files({CURVE: drawn_price(found)})
 
 
 @checked

@@ -38,15 +38,15 @@ from sim.analyses.psa.draws_run import (
 )
 from sim.analyses.psa.noise import Split, split
 from sim.analyses.psa.variance import variance_by_status
-from sim.analyses.shared.results import (
+from sim.analyses.shared.store import (
     MANIFEST,
+    Chunks,
     content_key,
     manifest,
     manifest_text,
     read_results,
     result_files,
 )
-from sim.analyses.shared.store import Chunks
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError

@@ -53,17 +53,19 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.result import StoredResult
-from sim.analyses.shared.results import (
+from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.store import (
     DETERMINISTIC,
     MANIFEST,
     TABLE,
+    Chunks,
+    check_unfinished,
     draws_table,
     manifest,
     manifest_text,
+    opened,
     result_files,
 )
-from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.store import Chunks, check_unfinished, opened
 from sim.analyses.shared.stored import Stored, in_bytes
 from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment

@@ -8,8 +8,8 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, PARAMETER, SE, Psa
-from sim.analyses.shared.content_parts import strategies_of
-from sim.analyses.shared.results import DETERMINISTIC, TABLE, psa_of, read_table
+from sim.analyses.shared.contents import strategies_of
+from sim.analyses.shared.store import DETERMINISTIC, TABLE, psa_of, read_table
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
 from sim.layout.schema import LARGEST

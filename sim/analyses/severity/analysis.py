@@ -10,15 +10,24 @@ The weight is that of the highest level of which either reaches the cut-off. It 
 gained, so that a weight w divides the ICER by w, and the net benefit ``w threshold E - C`` is that at
 w times the threshold.
 
-Source: NICE health technology evaluations: the manual (PMG36), section 6.2.
+For a person of age a with the hazard h of the life table and the utility norm u at the attained age,
+which changes at birthdays, P over T years at a discount rate r is::
+
+    P(a) = integral from 0 to T of exp(-H(a, a + t)) u(floor(a + t)) (1 + r)^-t dt
+
+with H the integral of h. Between birthdays and ages of the life table the integrand is smooth, and
+Gauss-Legendre quadrature is exact to rounding.
+
+Source: NICE health technology evaluations: the manual (PMG36), section 6.2; McNamara S et al., Value
+Health 2023;26:163-9 (life table and population norms).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import nan, sqrt
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,16 +35,19 @@ import pandas as pd
 from sim.analyses.psa.acceptability import Places, left_out, quiet_shares, share_errors
 from sim.analyses.psa.analysis import deterministic_increment
 from sim.analyses.psa.draws_run import SE, Psa
-from sim.analyses.psa.noise import Split, split, without_noise
-from sim.analyses.severity.population import General
+from sim.analyses.psa.noise import split, without_noise
+from sim.analyses.shared.result import OverDraws
+from sim.clinic.mortality import FLAT_SLOPE, LifeTable
 from sim.clinic.patient import Given
 from sim.clinic.units import DAYS_PER_YEAR
+from sim.economics.discounting import Discounting
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.economics.ledger import Account
 from sim.economics.utilities import population_norms
 from sim.errors import UserError
-from sim.layout.schema import Schema, count, number
+from sim.layout.cells import estimate_row, finite
+from sim.layout.schema import Schema, count, estimated, number, strategy_name, text
 from sim.scenario.severity import PREFIX, UNWEIGHTED, Level, levels_of, names_of, weights
 from sim.scenario.subgroups import Partition, partitions_of
 from sim.simulation.arms import comparator_place
@@ -49,17 +61,58 @@ MALE: Final = Given._fields.index("male")
 IS_QALY: Final = ACCOUNTS.index(Account.QALY) == ACCOUNT_OF
 POPULATION: Final = ("population.", "norm.", "perspective.discount_rate_effects")
 """Beginnings of the names of parameters that change what the general population may expect."""
+BASE_COLUMNS: Final = 11
+"""Of `RESULTS`, which hold the base case."""
 SAMPLE: Final = 500
 """Patients in whom the effect of such a parameter's draw is found."""
-Weighting = Literal["none", "base_case", "each_draw"]
-WEIGHTINGS: Final[tuple[Weighting, ...]] = ("none", "base_case", "each_draw")
+WEIGHTINGS: Final = ("none", "base_case", "each_draw")
+SHORTFALLS: Final = Schema(
+    "severity.csv",
+    (
+        text("characteristic", "that divides the patients; empty for all"),
+        text("subgroup"),
+        count("patients"),
+        *estimated(
+            "population_qalys", "discounted, of the general population of the same patients"
+        ),
+        *estimated("qalys", "discounted, under the comparator"),
+        *estimated("absolute", "shortfall, QALYs"),
+        *estimated("proportional", "shortfall, 0 to 1"),
+        number("weight", "of the QALYs gained by such patients"),
+    ),
+)
+"""The base case, all patients first."""
+RESULTS: Final = Schema(
+    "severity_results.csv",
+    (
+        strategy_name(),
+        strategy_name("comparator"),
+        number("threshold", "in `currency` per QALY"),
+        text(
+            "weighting",
+            "``none``, by the weight of the ``base_case``, or by that of ``each_draw``",
+            WEIGHTINGS,
+        ),
+        number("weight", "of the QALYs gained; of each draw, the mean over draws"),
+        *estimated("cost", "base case, strategy minus comparator, in `currency`"),
+        *estimated("qalys", "base case, weighted"),
+        *estimated("life_years", "base case, never weighted"),
+        number("covariance", "of the errors of `cost` and `qalys`"),
+        *estimated("icer", "base case, per weighted QALY"),
+        *estimated("nmb", "base case, incremental net monetary benefit in `currency`"),
+        *estimated("mean_nmb", "over draws", "that of draws and patients"),
+        *estimated("probability", "of being the most cost-effective, without Monte Carlo noise"),
+        text("currency"),
+    ),
+    ("strategy", "threshold", "weighting"),
+)
+"""The base case has no results with the weight of each draw."""
 DRAWS: Final = Schema(
     "severity_draws.csv",
     (
         count("draw"),
         number("population_qalys", "expected by the general population of the same ages and sexes"),
-        number("qalys", "under the comparator, discounted"),
-        number("qalys_se", "its Monte Carlo error"),
+        *estimated("qalys", "under the comparator, discounted", "its Monte Carlo error"),
         number("absolute", "shortfall, QALYs, without the Monte Carlo noise of the draw"),
         number("proportional", "shortfall, 0 to 1, likewise"),
         number("weight", "of these shortfalls"),
@@ -109,68 +162,28 @@ class Share(NamedTuple):
     without_noise_se: float
 
 
-class Weighted(NamedTuple):
-    """A strategy against the comparator at a threshold, with QALYs weighted in one way.
-
-    Attributes
-    ----------
-    increment
-        Of the base case, its QALYs weighted; with the weight of each draw there is none.
-    weight
-        That of the base case, or the mean over draws; 1 without weighting.
-    nmb
-        Incremental net monetary benefit over draws.
-    probability
-        That the strategy is the most cost-effective, without Monte Carlo noise.
-    """
-
-    strategy: str
-    threshold: float
-    weighting: Weighting
-    weight: float
-    increment: Increment | None
-    nmb: Estimate
-    probability: Estimate
-
-
 @dataclass(frozen=True)
-class Severity:
+class Severity(OverDraws):
     """The severity of the condition and what it changes.
 
     Attributes
     ----------
-    question
-        Its patients are those of one draw.
-    levels
-        Of the perspective.
-    groups
-        All patients of the base case, then the subgroups of the scenario.
-    drawn
-        The table `DRAWS`.
-    shares, results
-        By weight, and by strategy, threshold and weighting.
-    draws, parameters_drawn, base_patients
-        Numbers of draws, of uncertain parameters, and of patients of the base case.
+    levels, shares
+        Of the perspective, and how often each weight was drawn.
+    shortfalls, results, drawn
+        The tables `SHORTFALLS`, `RESULTS` and `DRAWS`.
     """
 
-    question: Question
     levels: tuple[Level, ...]
-    groups: tuple[Group, ...]
-    drawn: pd.DataFrame
     shares: tuple[Share, ...]
-    results: tuple[Weighted, ...]
-    parameters_drawn: int
-    base_patients: int
+    shortfalls: pd.DataFrame
+    results: pd.DataFrame
+    drawn: pd.DataFrame
 
     @property
-    def draws(self) -> int:
-        """The number of draws."""
-        return len(self.drawn)
-
-    @property
-    def shortfall(self) -> Shortfall:
-        """Of all patients in the base case."""
-        return self.groups[0].shortfall
+    def weight(self) -> float:
+        """That of all patients in the base case."""
+        return float(self.shortfalls["weight"].iloc[0])
 
 
 def levels_for(question: Question) -> tuple[Level, ...]:
@@ -206,7 +219,12 @@ def general_population(question: Question) -> General:
     norms = population_norms(question.values(), capped=True)
     assert norms is not None
     horizon_years = question.settings.horizon_days / DAYS_PER_YEAR
-    return General(question.life_tables, norms, question.accounts.effects, horizon_years)
+    return General(
+        *(
+            Expected(table, norm, question.accounts.effects, horizon_years)
+            for table, norm in zip(question.life_tables, norms, strict=True)
+        )
+    )
 
 
 class Sums:
@@ -301,14 +319,7 @@ def drawn_population(question: Question, parameters: pd.DataFrame, base: float) 
 def severity_analysis(psa: Psa, groups: tuple[Group, ...], levels: tuple[Level, ...]) -> Severity:
     """Return the severity of the condition, from the draws of a probabilistic analysis.
 
-    Parameters
-    ----------
-    psa
-        The draws.
-    groups
-        All patients of the base case first.
-    levels
-        Of the perspective.
+    Of the groups all patients of the base case are the first.
     """
     base = groups[0].shortfall
     population = drawn_population(psa.question, psa.parameters, base.population.mean)
@@ -334,44 +345,138 @@ def severity_analysis(psa: Psa, groups: tuple[Group, ...], levels: tuple[Level, 
     columns = (every, population, care, errors, lost, lost / population, quiet, as_simulated)
     return Severity(
         question=psa.question,
+        draws=psa.draws,
+        parameters_drawn=len(psa.parameters.columns),
+        base_patients=psa.base_patients,
         levels=levels,
-        groups=groups,
-        drawn=DRAWS.table(zip(*columns, strict=True)),
         shares=tuple(
             Share(*(float(value) for value in row)) for row in zip(known, *rows, strict=True)
         ),
-        results=tuple(
-            _results(psa, {"none": UNWEIGHTED, "base_case": base.weight, "each_draw": quiet})
+        shortfalls=SHORTFALLS.table(
+            (*each[:-1], *estimate_row(*each.shortfall[:-1]), each.shortfall.weight)
+            for each in groups
         ),
-        parameters_drawn=len(psa.parameters.columns),
-        base_patients=psa.base_patients,
+        results=RESULTS.table(_results(psa, (UNWEIGHTED, base.weight, quiet))),
+        drawn=DRAWS.table(zip(*columns, strict=True)),
     )
 
 
-def _results(psa: Psa, weightings: Mapping[Weighting, float | Array]) -> Iterator[Weighted]:
-    """Yield the results of each strategy but the comparator, by threshold and weighting."""
-    names = [name for name in psa.strategies if name != psa.strategies[psa.comparator]]
-    for threshold in psa.question.thresholds if names else ():
-        for weighting, weight in weightings.items():
+def _results(psa: Psa, given: Sequence[float | Array]) -> list[tuple[Any, ...]]:
+    """Return the rows of `RESULTS`, with the weights of each of `WEIGHTINGS`."""
+    question, comparator = psa.question, psa.strategies[psa.comparator]
+    others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
+    rows: list[tuple[Any, ...]] = []
+    for threshold in sorted(question.thresholds) if others else ():
+        for weighting, weight in zip(WEIGHTINGS, given, strict=True):
             at = threshold * np.reshape(weight, (-1, 1))
             benefit, noise = psa.inmb(at), psa.inmb_noise(at)
             chance = quiet_shares(benefit, noise)
-            for name in names:
-                s = psa.strategies.index(name)
-                fixed = isinstance(weight, float)
-                found: Split = split(benefit[:, s], noise[:, s])
-                yield Weighted(
-                    name,
-                    threshold,
-                    weighting,
-                    float(np.mean(weight)),
-                    weighted(deterministic_increment(psa, s), float(weight)) if fixed else None,
-                    Estimate(found.mean, found.se),
+            for s in others:
+                drawn = split(benefit[:, s], noise[:, s])
+                base: tuple[float | None, ...] = (None,) * BASE_COLUMNS
+                if isinstance(weight, float):
+                    base = _base_case(weighted(deterministic_increment(psa, s), weight), threshold)
+                over_draws = (
+                    Estimate(drawn.mean, drawn.se),
                     Estimate(float(chance.value[s]), float(chance.se[s])),
                 )
+                rows.append(
+                    (
+                        *(psa.strategies[s], comparator, threshold, weighting),
+                        *(float(np.mean(weight)), *base, *estimate_row(*over_draws)),
+                        question.perspective.currency,
+                    )
+                )
+    return sorted(rows, key=lambda row: psa.strategies.index(row[0]))
+
+
+def _base_case(gain: Increment, threshold: float) -> tuple[float | None, ...]:
+    """Return the columns of `RESULTS` from `cost` to `nmb_se`."""
+    amounts = estimate_row(gain.cost, gain.qalys, gain.life_years)
+    return (*amounts, finite(gain.covariance), *estimate_row(gain.ratio, gain.nmb(threshold)))
 
 
 def weighted(increment: Increment, weight: float) -> Increment:
     """Return an increment with its QALYs weighted."""
     qalys = Estimate(weight * increment.qalys.mean, weight * increment.qalys.se)
     return replace(increment, qalys=qalys, covariance=weight * increment.covariance)
+
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
+OLDEST: Final = 250.0
+"""An age beyond which nobody is alive, whatever the horizon."""
+
+
+class Expected:
+    """The expected QALYs of one sex by age.
+
+    Parameters
+    ----------
+    table
+        The hazard per person-year.
+    norm
+        Utility by attained age in whole years; the last applies beyond.
+    discounting
+        Of effects.
+    horizon_years
+        T.
+    """
+
+    def __init__(
+        self,
+        table: LifeTable,
+        norm: tuple[float, ...],
+        discounting: Discounting,
+        horizon_years: float,
+    ) -> None:
+        ages, hazards, slopes, cumulative = (np.asarray(each, dtype=np.float64) for each in table)
+        self._ages, self._hazards = ages, hazards
+        self._slopes, self._cumulative = slopes, cumulative
+        self._norm = np.asarray(norm, dtype=np.float64)
+        self._force_per_year = discounting.force_per_day * DAYS_PER_YEAR
+        self._horizon_years = horizon_years
+        whole = np.arange(0.0, OLDEST + 1.0)
+        self._edges = np.union1d(whole, ages[(ages > 0.0) & (ages < OLDEST)])
+        parts = self._between(self._edges[:-1], self._edges[1:])
+        self._beyond = np.append(np.cumsum(parts[::-1])[::-1], 0.0)
+
+    def __call__(self, ages: Array) -> Array:
+        """Return the expected QALYs at these ages in years, 0 to 150; of their shape."""
+        alive = np.exp(-self._log_loss(ages))
+        later = np.minimum(ages + self._horizon_years, OLDEST)
+        return np.asarray((self._after(ages) - self._after(later)) / alive, dtype=np.float64)
+
+    def _after(self, ages: Array) -> Array:
+        """Return the integral from these ages on, in QALYs at birth of those alive then."""
+        place = np.minimum(np.searchsorted(self._edges, ages, side="right"), len(self._edges) - 1)
+        found: Array = self._between(ages, self._edges[place]) + self._beyond[place]
+        return found
+
+    def _between(self, low: Array, high: Array) -> Array:
+        """Integrate from `low` to `high`, within a year of age and an interval of the table."""
+        half = 0.5 * (high - low)
+        at = (low + half)[..., None] + half[..., None] * NODES
+        year = np.minimum(np.floor(low), len(self._norm) - 1).astype(np.int64)
+        alive = np.exp(-self._log_loss(at)) @ WEIGHTS
+        return np.asarray(half * self._norm[year] * alive, dtype=np.float64)
+
+    def _log_loss(self, ages: Array) -> Array:
+        """Return the cumulative hazard and discounting from age 0, or from the table's first, on."""
+        i = np.maximum(np.searchsorted(self._ages, ages, side="right") - 1, 0)
+        years, slope = ages - self._ages[i], self._slopes[i]
+        flat = np.abs(slope) < FLAT_SLOPE
+        steep = np.where(flat, 1.0, slope)
+        lived = np.where(flat, years, np.expm1(steep * years) / steep)
+        hazard: Array = self._cumulative[i] + self._hazards[i] * lived
+        return hazard + self._force_per_year * ages
+
+
+class General(NamedTuple):
+    """The expected QALYs of the general population, of men and of women."""
+
+    men: Expected
+    women: Expected
+
+    def qalys(self, ages: Array, male: Array) -> Array:
+        """Return the expected QALYs of persons of these ages and sexes; all of one shape."""
+        return np.where(male > 0.0, self.men(ages), self.women(ages))

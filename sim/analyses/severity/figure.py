@@ -23,29 +23,21 @@ ROOM: Final = 0.08
 """Beside the outermost draw or cut-off, as a share of the axis."""
 
 
-def severity_figure(found: Severity, width_mm: float = WIDTH_MM) -> Figure:
-    """Draw the distribution of each shortfall over draws, with the base case and the cut-offs.
-
-    Parameters
-    ----------
-    found
-        The analysis.
-    width_mm
-        Of the figure.
-    """
-    figure, (upper, lower) = new_figure(width_mm, HEIGHT_MM, rows=2)
-    base, levels = found.shortfall, found.levels
+def severity_figure(found: Severity) -> Figure:
+    """Draw the distribution of each shortfall over draws, with the base case and the cut-offs."""
+    figure, (upper, lower) = new_figure(WIDTH_MM, HEIGHT_MM, rows=2)
+    base, levels = found.shortfalls.iloc[0], found.levels
     _panel(
         upper,
         found.drawn["absolute"].to_numpy(),
-        base.absolute.mean,
+        base["absolute"],
         [(level.absolute_qalys, level.weight) for level in levels],
     )
     upper.set_xlabel("Absolute QALY shortfall")
     _panel(
         lower,
         PERCENT * found.drawn["proportional"].to_numpy(),
-        PERCENT * base.proportional.mean,
+        PERCENT * base["proportional"],
         [(PERCENT * level.proportional, level.weight) for level in levels],
     )
     lower.set_xlabel("Proportional QALY shortfall, %")

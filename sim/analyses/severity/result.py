@@ -1,13 +1,12 @@
-"""``severity``: the QALY shortfall, the weight of QALYs, and the results with it.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``severity``: the QALY shortfall, the weight of QALYs, and the results with it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -16,14 +15,13 @@ from rich.console import Console
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.noise import FEWEST_DRAWS, INTERVAL
 from sim.analyses.psa.result import chosen_size
-from sim.analyses.severity.analysis import DRAWS as DRAWS_TABLE
 from sim.analyses.severity.analysis import (
+    DRAWS,
+    RESULTS,
+    SHORTFALLS,
     WEIGHTINGS,
-    Group,
     Severity,
     Share,
-    Shortfall,
-    Weighted,
     groups_of,
     levels_for,
     severity_analysis,
@@ -38,93 +36,30 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, stored_size, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import spread
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate, mean
-from sim.economics.incremental import Increment
+from sim.economics.estimates import Estimate, mean
+from sim.economics.incremental import quadrant
 from sim.errors import UserError
-from sim.layout.cells import (
-    NOTHING,
-    SYMBOLS,
-    amount,
-    estimate_row,
-    finite,
-    icer,
-    patients_in_words,
-)
-from sim.layout.cells import (
-    number as shown,
-)
+from sim.layout.cells import NOTHING, SYMBOLS, amount, finite, icer, known, row_estimate
+from sim.layout.cells import number as shown
 from sim.layout.progress import patients_progress
-from sim.layout.schema import Schema, count, number, records, strategy_name, text
+from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import print_question
 from sim.scenario.schema import LIFETIME
 from sim.scenario.severity import UNWEIGHTED, Level
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
 ANALYSIS: Final = "severity"
-RESULTS: Final = "severity_results"
-DRAWN: Final = "severity_draws"
-NAMES: Final = (*names_of(ANALYSIS), f"{RESULTS}.csv", f"{DRAWN}.csv")
-TABLE: Final = Schema(
-    f"{ANALYSIS}.csv",
-    (
-        text("characteristic", "that divides the patients; empty for all"),
-        text("subgroup"),
-        count("patients"),
-        number("population_qalys", "discounted, of the general population of the same patients"),
-        number("population_qalys_se"),
-        number("qalys", "discounted, under the comparator"),
-        number("qalys_se"),
-        number("absolute", "shortfall, QALYs"),
-        number("absolute_se"),
-        number("proportional", "shortfall, 0 to 1"),
-        number("proportional_se"),
-        number("weight", "of the QALYs gained by such patients"),
-    ),
-)
-"""The base case, all patients first."""
-RESULTS_TABLE: Final = Schema(
-    f"{RESULTS}.csv",
-    (
-        strategy_name(),
-        strategy_name("comparator"),
-        number("threshold", "in `currency` per QALY"),
-        text(
-            "weighting",
-            "``none``, by the weight of the ``base_case``, or by that of ``each_draw``",
-            WEIGHTINGS,
-        ),
-        number("weight", "of the QALYs gained; of each draw, the mean over draws"),
-        number("cost", "base case, strategy minus comparator, in `currency`"),
-        number("cost_se"),
-        number("qalys", "base case, weighted"),
-        number("qalys_se"),
-        number("life_years", "base case, never weighted"),
-        number("life_years_se"),
-        number("covariance", "of the errors of `cost` and `qalys`"),
-        number("icer", "base case, per weighted QALY"),
-        number("icer_se"),
-        number("nmb", "base case, incremental net monetary benefit in `currency`"),
-        number("nmb_se"),
-        number("mean_nmb", "over draws"),
-        number("mean_nmb_se", "that of draws and patients"),
-        number("probability", "of being the most cost-effective, without Monte Carlo noise"),
-        number("probability_se"),
-        text("currency"),
-    ),
-    ("strategy", "threshold", "weighting"),
-)
+NAMES: Final = (*names_of(ANALYSIS), RESULTS.file, DRAWS.file)
+PARTS: Final = ("population_qalys", "qalys", "absolute", "proportional")
 METHOD: Final = (
     "Expected QALYs of the general population come from the life table and the utility norms of the "
     "perspective, for the age and sex of each simulated patient. Shortfalls are differences of means, "
@@ -136,133 +71,40 @@ QUIET: Final = (
 )
 
 
-def severity_table(found: Severity) -> pd.DataFrame:
-    """Return the shortfalls as `TABLE`."""
-    return TABLE.table(
-        (
-            group.characteristic,
-            group.label,
-            group.patients,
-            *(value for part in group.shortfall[:-1] for value in estimate_row(part)),
-            group.shortfall.weight,
-        )
-        for group in found.groups
-    )
-
-
-def results_table(found: Severity) -> pd.DataFrame:
-    """Return the weighted results as `RESULTS_TABLE`, strategy by strategy."""
-    rows = sorted(found.results, key=lambda each: _order(found, each))
-    return RESULTS_TABLE.table(_row(found, each) for each in rows)
-
-
-def _order(found: Severity, each: Weighted) -> tuple[int, float, int]:
-    names = [strategy.name for strategy in found.question.scenario.strategies]
-    return names.index(each.strategy), each.threshold, WEIGHTINGS.index(each.weighting)
-
-
-def _row(found: Severity, each: Weighted) -> tuple[Any, ...]:
-    gain = each.increment
-    parts = [NOT_ESTIMABLE] * 3 if gain is None else [gain.cost, gain.qalys, gain.life_years]
-    derived = [NOT_ESTIMABLE] * 2 if gain is None else [gain.ratio, gain.nmb(each.threshold)]
-    return (
-        each.strategy,
-        found.question.scenario.comparator_name,
-        each.threshold,
-        each.weighting,
-        each.weight,
-        *(value for part in parts for value in estimate_row(part)),
-        None if gain is None else finite(gain.covariance),
-        *(value for part in derived for value in estimate_row(part)),
-        *estimate_row(each.nmb),
-        *estimate_row(each.probability),
-        found.question.perspective.currency,
-    )
-
-
 def severity_summary(found: Severity) -> dict[str, Any]:
     """Return the content of severity.json after its heading."""
     return {
         "comparator": found.question.scenario.comparator_name,
-        "weight": found.shortfall.weight,
-        "draws": found.draws,
-        "patients_of": "one draw",
-        "parameters_drawn": found.parameters_drawn,
-        "base_case_patients": found.base_patients,
+        "weight": found.weight,
+        **found.size,
         "levels": [level._asdict() for level in found.levels],
-        "shortfalls": records(severity_table(found)),
+        "shortfalls": records(found.shortfalls),
         "weights": [
             {name: finite(value) for name, value in share._asdict().items()}
             for share in found.shares
         ],
-        "results": records(results_table(found)),
+        "results": records(found.results),
     }
 
 
 def read_severity(stored: Stored) -> Severity:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
-    told = stored.summary
-    groups = tuple(_read_group(row) for row in stored.table(TABLE).to_dict("records"))
-    if not groups or groups[0].characteristic:
-        raise UserError("must begin with all patients", file=stored.folder / TABLE.file)
-    gains = stored.table(RESULTS_TABLE)
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
+    told, shortfalls, gains = stored.summary, stored.table(SHORTFALLS), stored.table(RESULTS)
+    if not len(shortfalls) or shortfalls["characteristic"][0]:
+        raise UserError("must begin with all patients", file=stored.folder / SHORTFALLS.file)
     compared = len(stored.question.scenario.strategies) - 1
     if len(gains) != compared * len(stored.question.thresholds) * len(WEIGHTINGS):
         problem = "must have one row for each strategy, threshold and weighting"
-        raise UserError(problem, file=stored.folder / RESULTS_TABLE.file)
+        raise UserError(problem, file=stored.folder / RESULTS.file)
     return Severity(
-        question=stored.question,
+        **stored_size(stored),
         levels=tuple(Level(**{key: each[key] for key in Level._fields}) for each in told["levels"]),
-        groups=groups,
-        drawn=stored.table(DRAWS_TABLE),
         shares=tuple(
-            Share(*(math.nan if each[key] is None else each[key] for key in Share._fields))
-            for each in told["weights"]
+            Share(*(known(each[key]) for key in Share._fields)) for each in told["weights"]
         ),
-        results=tuple(_read_result(row) for row in gains.to_dict("records")),
-        parameters_drawn=told["parameters_drawn"],
-        base_patients=told["base_case_patients"],
-    )
-
-
-def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:
-    return Estimate(row[name], row[f"{name}_se"])
-
-
-def _read_group(row: Mapping[Any, Any]) -> Group:
-    shortfall = Shortfall(
-        _estimate(row, "population_qalys"),
-        _estimate(row, "qalys"),
-        _estimate(row, "absolute"),
-        _estimate(row, "proportional"),
-        row["weight"],
-    )
-    return Group(row["characteristic"], row["subgroup"], row["patients"], shortfall)
-
-
-def _read_result(row: Mapping[Any, Any]) -> Weighted:
-    gain = Increment(
-        row["strategy"],
-        row["comparator"],
-        _estimate(row, "cost"),
-        _estimate(row, "qalys"),
-        _estimate(row, "life_years"),
-        row["covariance"],
-    )
-    return Weighted(
-        row["strategy"],
-        row["threshold"],
-        row["weighting"],
-        row["weight"],
-        None if math.isnan(gain.cost.mean) else gain,
-        _estimate(row, "mean_nmb"),
-        _estimate(row, "probability"),
+        shortfalls=shortfalls,
+        results=gains,
+        drawn=stored.table(DRAWS),
     )
 
 
@@ -279,19 +121,11 @@ def print_severity(console: Console, found: Severity) -> None:
     """Print the shortfall, the weight, and the results side by side."""
     question = found.question
     comparator = strategy_label(question, question.scenario.comparator_name)
-    simulated = (
-        f"{found.draws:,} draws of {found.parameters_drawn} uncertain parameters; each draw in "
-        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
-        f"seed {question.seed}"
-    )
-    base = f"{patients_in_words(found.base_patients)}, every input at its base value"
     analysis = f"QALY shortfall under {comparator} against the general population"
-    print_question(
-        console, question, ("Simulated", simulated), ("Base case", base), ("Analysis", analysis)
-    )
+    print_question(console, question, *found.simulated, ("Analysis", analysis))
     print_table(console, _shortfalls(found, comparator))
     print_table(console, _weights(found))
-    for strategy in dict.fromkeys(each.strategy for each in found.results):
+    for strategy in found.results["strategy"].unique():
         print_table(console, _compared(found, strategy, comparator))
     years = question.scenario.horizon_years
     short = (
@@ -303,36 +137,34 @@ def print_severity(console: Console, found: Severity) -> None:
 
 
 def _shortfalls(found: Severity, comparator: str) -> Table:
-    rows = [_shortfall_row("Base case, all patients", found.shortfall)]
-    names = ("population_qalys", "qalys", "absolute", "proportional")
+    everyone, *subgroups = found.shortfalls.to_dict("records")
     weight = Cell(f"{found.drawn['weight'].mean():.2f}")
-    rows.append(Row("Mean over draws", [*_qalys(*(mean(found.drawn[n]) for n in names)), weight]))
-    ends = [found.drawn[name].quantile(INTERVAL).tolist() for name in names[2:]]
+    ends = [found.drawn[name].quantile(INTERVAL).tolist() for name in PARTS[2:]]
     intervals = [
         Cell(f"{low:.2f} to {high:.2f}" if found.draws >= FEWEST_DRAWS else NOTHING)
         for low, high in (ends[0], [PERCENT * end for end in ends[1]])
     ]
-    rows.append(Row("95 % of draws", [*[Cell("")] * 2, *intervals, Cell("")]))
-    sections = [rows]
-    for name in dict.fromkeys(group.characteristic for group in found.groups[1:]):
-        chosen = [group for group in found.groups if group.characteristic == name]
-        sections.append(
-            [
-                Row(f"Base case by {name.replace('_', ' ')}"),
-                *(_shortfall_row(f"  {each.label}", each.shortfall) for each in chosen),
-            ]
-        )
+    sections = [
+        [
+            _shortfall_row("Base case, all patients", everyone),
+            Row("Mean over draws", [*_qalys(*(mean(found.drawn[n]) for n in PARTS)), weight]),
+            Row("95 % of draws", [*[Cell("")] * 2, *intervals, Cell("")]),
+        ]
+    ]
+    for name, rows in groupby(subgroups, key=itemgetter("characteristic")):
+        parts = [_shortfall_row(f"  {row['subgroup']}", row) for row in rows]
+        sections.append([Row(f"Base case by {name.replace('_', ' ')}"), *parts])
     headings = ["General population", comparator, "Absolute", "Proportional, %", "Weight"]
     return Table("QALYs and shortfall (standard error)", headings, sections)
 
 
-def _shortfall_row(label: str, shortfall: Shortfall) -> Row:
-    return Row(label, [*_qalys(*shortfall[:-1]), Cell(f"{shortfall.weight:g}")])
+def _shortfall_row(label: str, row: Mapping[Any, Any]) -> Row:
+    estimates = [row_estimate(row, name) for name in PARTS]
+    return Row(label, [*_qalys(*estimates), Cell(f"{row['weight']:g}")])
 
 
 def _qalys(population: Estimate, care: Estimate, absolute: Estimate, share: Estimate) -> list[Cell]:
-    in_percent = Estimate(PERCENT * share.mean, PERCENT * share.se)
-    return [*(shown(each, 2) for each in (population, care, absolute)), shown(in_percent, 1)]
+    return [*(shown(each, 2) for each in (population, care, absolute)), _percent(share)]
 
 
 def _weights(found: Severity) -> Table:
@@ -345,54 +177,75 @@ def _weights(found: Severity) -> Table:
             if level is None
             else [Cell(f"{level.absolute_qalys:g}"), Cell(f"{PERCENT * level.proportional:g}")]
         )
-        drawn = Estimate(PERCENT * share.without_noise, PERCENT * share.without_noise_se)
-        rows.append(Row(f"Weight {share.weight:g}", [*reached, shown(drawn, 1)]))
+        drawn = _percent(Estimate(share.without_noise, share.without_noise_se))
+        rows.append(Row(f"Weight {share.weight:g}", [*reached, drawn]))
     headings = ["Absolute from", "or proportional from, %", "Share of draws, %"]
     return Table("Level of severity (standard error)", headings, [rows])
 
 
 def _compared(found: Severity, strategy: str, comparator: str) -> Table:
     symbol = SYMBOLS[found.question.perspective.currency]
-    chosen = [each for each in found.results if each.strategy == strategy]
-    columns = [[each for each in chosen if each.weighting == kind] for kind in WEIGHTINGS]
-    gains = [of_kind[0].increment for of_kind in columns]
+    rows = found.results[found.results["strategy"] == strategy].to_dict("records")
+    at = {(row["threshold"], row["weighting"]): row for row in rows}
     thresholds = found.question.thresholds
-    base = [
-        Row("Base case"),
-        Row("  QALYs gained", [_of(gain, lambda each: shown(each.qalys, 3)) for gain in gains]),
-        Row(
-            "  ICER",
-            [_of(gain, lambda each: icer(each.quadrant, each.ratio, symbol)) for gain in gains],
-        ),
-        *(
-            Row(
-                f"  Net benefit at {symbol}{at:,.0f}",
-                [_of(gain, lambda each, at=at: amount(each.nmb(at), symbol)) for gain in gains],
+
+    def shown_row(label: str, threshold: float, cell: Callable[[Mapping[Any, Any]], Cell]) -> Row:
+        return Row(f"  {label}", [cell(at[threshold, kind]) for kind in WEIGHTINGS])
+
+    def worth(name: str) -> list[Row]:
+        return [
+            shown_row(
+                f"Net benefit at {symbol}{threshold:,.0f}",
+                threshold,
+                lambda row: amount(row_estimate(row, name), symbol),
             )
-            for at in thresholds
-        ),
-    ]
-    sections = [base, [Row("Mean over draws")], [Row("Probability most cost-effective, %")]]
-    for place, at in enumerate(thresholds):
-        row = [of_kind[place] for of_kind in columns]
-        benefit = [amount(each.nmb, symbol) for each in row]
-        chance = [
-            shown(Estimate(*(PERCENT * value for value in each.probability)), 1) for each in row
+            for threshold in thresholds
         ]
-        sections[1].append(Row(f"  Net benefit at {symbol}{at:,.0f}", benefit))
-        sections[2].append(Row(f"  at {symbol}{at:,.0f}", chance))
-    weight = found.shortfall.weight
-    headings = [f"Weight {UNWEIGHTED:g}", f"Weight {weight:g}", "Weight of each draw"]
+
+    sections = [
+        [
+            Row("Base case"),
+            shown_row(
+                "QALYs gained", thresholds[0], lambda row: shown(row_estimate(row, "qalys"), 3)
+            ),
+            shown_row("ICER", thresholds[0], lambda row: _icer(row, symbol)),
+            *worth("nmb"),
+        ],
+        [Row("Mean over draws"), *worth("mean_nmb")],
+        [
+            Row("Probability most cost-effective, %"),
+            *(
+                shown_row(
+                    f"at {symbol}{threshold:,.0f}",
+                    threshold,
+                    lambda row: _percent(row_estimate(row, "probability")),
+                )
+                for threshold in thresholds
+            ),
+        ],
+    ]
+    headings = [f"Weight {UNWEIGHTED:g}", f"Weight {found.weight:g}", "Weight of each draw"]
     corner = f"{strategy_label(found.question, strategy)} against {comparator} (standard error)"
     return Table(corner, headings, sections)
 
 
-def _of(gain: Increment | None, cell: Any) -> Cell:  # noqa: ANN401 - a function
-    return Cell(NOTHING) if gain is None else cell(gain)
+def _icer(row: Mapping[Any, Any], symbol: str) -> Cell:
+    if math.isnan(row["cost"]):
+        return Cell(NOTHING)
+    return icer(quadrant(row["cost"], row["qalys"]), row_estimate(row, "icer"), symbol)
+
+
+def _percent(share: Estimate) -> Cell:
+    return shown(Estimate(PERCENT * share.mean, PERCENT * share.se), 1)
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, severity_table, severity_summary, drawn_severity, print_severity, read_severity
+    ANALYSIS,
+    lambda found: found.shortfalls,
+    severity_summary,
+    drawn_severity,
+    print_severity,
+    read_severity,
 )
 
 
@@ -407,17 +260,18 @@ class SeverityResult(LaidOutResult[Severity]):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {ANALYSIS: self.shortfalls, RESULTS: self.results, DRAWN: self.draws}
+        shown = {SHORTFALLS: self.shortfalls, RESULTS: self.results, DRAWS: self.draws}
+        return {schema.stem: table for schema, table in shown.items()}
 
     @property
     def shortfalls(self) -> pd.DataFrame:
-        """A row for all patients and for each subgroup: `sim.analyses.severity.result.TABLE`."""
-        return severity_table(self._found)
+        """A row for all patients and for each subgroup: `sim.analyses.severity.analysis.SHORTFALLS`."""
+        return self._found.shortfalls
 
     @property
     def results(self) -> pd.DataFrame:
-        """A row per strategy, threshold and weighting: `sim.analyses.severity.result.RESULTS_TABLE`."""
-        return results_table(self._found)
+        """A row per strategy, threshold and weighting: `sim.analyses.severity.analysis.RESULTS`."""
+        return self._found.results
 
     @property
     def draws(self) -> pd.DataFrame:

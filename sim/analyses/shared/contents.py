@@ -7,27 +7,72 @@ parameters are checked against those of the question, which pydantic passes on a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Final
+from functools import partial
+from typing import Annotated, Final, cast
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo
 
-from sim.analyses.explain.contents import Explain
-from sim.analyses.shared.content_parts import (
-    Content,
-    Heading,
-    Mean,
-    Number,
-    Parameter,
-    Reported,
-    Size,
-    Strategy,
-    strategies_of,
-)
-from sim.errors import NOT_GIVEN, UserError
-from sim.files.documents import dotted
-from sim.files.schema import mistakes_in
+from sim.files.schema import Part, broken_rule
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.simulation.question import Question
+
+
+def _known(kind: str, value: str, info: ValidationInfo) -> str:
+    question = cast("Question", info.context)
+    names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
+    if value not in names:
+        raise broken_rule((), f"no such {kind} in this scenario", value, names)
+    return value
+
+
+def _reported(value: str) -> str:
+    if value not in TRIAL_OUTCOMES:
+        problem = "no such outcome of a trial in this scenario"
+        raise broken_rule((), problem, value, tuple(TRIAL_OUTCOMES))
+    return value
+
+
+def strategies_of(question: Question) -> tuple[str, ...]:
+    """Return the names of the strategies of a question."""
+    return tuple(each.name for each in question.scenario.strategies)
+
+
+Strategy = Annotated[str, AfterValidator(partial(_known, "strategy"))]
+Parameter = Annotated[str, AfterValidator(partial(_known, "parameter"))]
+Reported = Annotated[str, AfterValidator(_reported)]
+Number = float | None
+"""A number; null where it cannot be estimated."""
+Size = Annotated[int, Field(ge=1)]
+
+
+class Content(Part):
+    """A part of a file, in which further keys are allowed."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Mean(Content):
+    """A value and its error."""
+
+    mean: Number
+    se: Number
+
+
+class Amounts(Content):
+    """An amount of a life."""
+
+    undiscounted: float
+    discounted: float
+
+
+class Heading(Content):
+    """The beginning of every file."""
+
+    title: str
+    currency: str
+    price_year: int
+    patients: Size
+    seed: int
 
 
 class Arm(Content):
@@ -73,6 +118,14 @@ class Run(Heading):
     inputs: dict[str, int]
 
 
+class DrawsHeading(Heading):
+    """The beginning of a file of an analysis over draws of the parameters."""
+
+    draws: Size
+    parameters_drawn: int
+    base_case_patients: Size
+
+
 class Needs(Content):
     """The draws and patients with which an interval could be given."""
 
@@ -80,8 +133,8 @@ class Needs(Content):
     patients: int | None
 
 
-class Spread(Mean):
-    """A mean over draws, and what its spread is made of."""
+class Interval(Mean):
+    """A mean over draws, its interval, and what its spread is made of."""
 
     between_sd: Number
     noise_sd: Number
@@ -90,6 +143,11 @@ class Spread(Mean):
     low_se: Number
     high: Number
     high_se: Number
+
+
+class Spread(Interval):
+    """The same, and what an interval needs where there is none."""
+
     interval_needs: Needs | None
 
 
@@ -161,13 +219,10 @@ class Pilot(Content):
     customary_expected_se: float
 
 
-class Psa(Heading):
+class Psa(DrawsHeading):
     """psa.json."""
 
     thresholds: list[float]
-    draws: Size
-    base_case_patients: Size
-    parameters_drawn: int
     chosen: Pilot | None
     strategies: list[DrawnArm]
     increments: list[DrawnGain]
@@ -192,24 +247,17 @@ class Chances(Content):
     at_price_of_base_case: Chance | None
 
 
-class Price(Heading):
+class Price(DrawsHeading):
     """price.json."""
 
     regimen: str
     parameter: Parameter
     price: float
-    draws: Size
-    parameters_drawn: int
-    base_case_patients: Size
     probability_most_cost_effective: list[Chances]
 
 
-class Agreement(Heading):
+class Agreement(DrawsHeading):
     """agreement.json."""
-
-    draws: Size
-    parameters_drawn: int
-    base_case_patients: Size
 
 
 class Cutoffs(Content):
@@ -230,36 +278,23 @@ class DrawnWeight(Content):
     without_noise_se: Number
 
 
-class Severity(Heading):
+class Severity(DrawsHeading):
     """severity.json."""
 
-    draws: Size
-    parameters_drawn: int
-    base_case_patients: Size
     levels: Annotated[list[Cutoffs], Field(min_length=1)]
     weights: list[DrawnWeight]
 
 
-class Impact(Mean):
+class Impact(Interval):
     """The net budget impact over draws, in a year or in all."""
 
-    between_sd: Number
-    noise_sd: Number
-    noise_share: Number
-    low: Number
-    low_se: Number
-    high: Number
-    high_se: Number
     more_draws: Number
     more_patients: Number
 
 
-class Budget(Heading):
+class Budget(DrawsHeading):
     """budget.json."""
 
-    draws: Size
-    parameters_drawn: int
-    base_case_patients: Size
     total: Mean
     net_over_draws: Annotated[list[Impact], Field(min_length=2)]
 
@@ -340,7 +375,7 @@ class Tornado(Target):
     state: str | None
 
 
-class Interval(Content):
+class Varied(Content):
     """A parameter and its interval, as in a `Range`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -358,8 +393,8 @@ class TwoWay(Content):
     outcome: str
     strategy: Strategy
     threshold: float
-    x: Interval
-    y: Interval
+    x: Varied
+    y: Varied
 
 
 class Choice(Content):
@@ -432,6 +467,85 @@ class Morris(Target):
     runs: int
 
 
+class Search(Content):
+    """How the patient was found."""
+
+    search: str
+
+
+class Person(Content):
+    """The patient at entry, as in a `Patient`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: Annotated[int, Field(ge=0)]
+    age_years: float
+    male: bool
+    weight_kg: float
+    height_cm: float
+    salvage_line: int
+    prior_hct: bool
+    ph_positive: bool
+    kmt2a: bool
+    high_blasts: bool
+    cns: bool
+    extramedullary: bool
+    primary_refractory: bool
+    first_remission_months: Number
+    mrd_only: bool
+
+
+class Reason(Content):
+    """Why two lives part."""
+
+    about: str
+    text: str
+
+
+class Parting(Content):
+    """Where the life of a strategy parts from that of the comparator."""
+
+    strategy: Strategy
+    comparator: Strategy
+    told: list[Reason]
+
+
+class Event(Content):
+    """An event of a life."""
+
+    day: float
+    words: str
+
+
+class Totals(Content):
+    """The amounts of a life by account."""
+
+    cost: Amounts
+    qaly: Amounts
+    life_years: Amounts
+
+
+class Life(Content):
+    """A patient's life under a strategy."""
+
+    name: Strategy
+    label: str
+    totals: Totals
+    categories: dict[str, Amounts]
+    events: Annotated[list[Event], Field(min_length=1)]
+
+
+class Explain(Content):
+    """explain.json."""
+
+    patients: Size
+    seed: int
+    found: Search | None
+    patient: Person
+    partings: list[Parting]
+    strategies: list[Life]
+
+
 CONTENTS: Final[Mapping[str, type[Content]]] = {
     "summary.json": Run,
     "psa.json": Psa,
@@ -451,41 +565,3 @@ CONTENTS: Final[Mapping[str, type[Content]]] = {
     "explain.json": Explain,
 }
 """By the name of the file."""
-OF_ALL: Final = {"strategies", "increments"}
-"""Lists with one item for each strategy, or for each but the comparator."""
-
-
-def check_content(path: Path, content: Mapping[str, Any], question: Question) -> None:
-    """Refuse the content of a JSON file that is not what an analysis of the question writes.
-
-    Raises
-    ------
-    UserError
-        At the first key that is missing, or whose value is of another type or an unknown name.
-    """
-    kind = CONTENTS.get(path.name)
-    if kind is None:
-        return
-    try:
-        kind.model_validate(dict(content), context=question)
-    except ValidationError as error:
-        first = mistakes_in(error, kind)[0]
-        value = NOT_GIVEN if first.value is None else first.value
-        raise UserError(
-            first.problem,
-            file=path,
-            key=dotted(first.path) or None,
-            value=value,
-            choices=first.choices,
-        ) from None
-    names = strategies_of(question)
-    for key in sorted(OF_ALL & kind.model_fields.keys()):
-        found = [each.get("name", each.get("strategy")) for each in content[key]]
-        wanted = [
-            name
-            for name in names
-            if key == "strategies" or name != question.scenario.comparator_name
-        ]
-        if found != wanted:
-            problem = f"must be of the strategies {', '.join(wanted)}, in this order"
-            raise UserError(problem, file=path, key=key, value=", ".join(found))

@@ -21,6 +21,7 @@ import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import Pair, known_columns
+from sim.analyses.shared.work import enough_memory
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
@@ -79,6 +80,12 @@ def strategy_names(question: Question) -> list[str]:
     return [strategy.name for strategy in question.model.strategies]
 
 
+def middle_threshold(question: Question) -> float:
+    """Return the middle threshold, the upper of two."""
+    ordered = sorted(question.thresholds)
+    return ordered[len(ordered) // 2]
+
+
 def with_values(
     question: Question, values: Mapping[str, float], loaded: Loaded | None = None
 ) -> Question:
@@ -101,7 +108,8 @@ def with_values(
 
 def sample(question: Question, columns: Sequence[str]) -> Sample:
     """Simulate the patients of a question on one thread and store their `columns`."""
-    (found,) = Samples(columns, together=1)([question])
+    with enough_memory(question):
+        (found,) = Samples(columns, together=1)([question])
     return found
 
 
@@ -244,9 +252,13 @@ CHUNK_SETS: Final = 16
 Row = Sequence[float | str | None]
 
 
-@dataclass(frozen=True)
+def _once(_place: int) -> int:
+    return 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sets:
-    """The sets to simulate, and the values read off each sample.
+    """The parameter sets to simulate, and the values read off each sample.
 
     Attributes
     ----------
@@ -262,6 +274,8 @@ class Sets:
         Of the values of a row.
     chunk
         Sets stored together.
+    weight
+        From the place of a set to its share of the progress.
     """
 
     count: int
@@ -270,72 +284,86 @@ class Sets:
     measure: Callable[[Sample], Row]
     names: tuple[str, ...]
     chunk: int = CHUNK_SETS
+    weight: Callable[[int], int] = _once
 
     @property
     def chunks(self) -> int:
         """The number of chunks of the sets."""
-        return chunks_of(self.count, self.chunk)
+        return -(-self.count // self.chunk)
 
-    def members(self, chunk: int) -> range:
-        """Return the places of the sets of a chunk."""
+    def left(self, kept: set[int]) -> int:
+        """Return the progress that is left without the stored chunks."""
+        missing = (i for i in range(self.chunks) if i not in kept)
+        return sum(self.weight(place) for i in missing for place in self._members(i))
+
+    def _members(self, chunk: int) -> range:
         return range(chunk * self.chunk, min((chunk + 1) * self.chunk, self.count))
 
+    def rows(
+        self,
+        *,
+        threads: int | None = None,
+        progress: Progress = lambda _: None,
+        store: Store | None = None,
+    ) -> pd.DataFrame:
+        """Simulate the sets and return a row for each, in their order.
 
-def chunks_of(count: int, chunk: int = CHUNK_SETS) -> int:
-    """Return the number of chunks of so many sets."""
-    return -(-count // chunk)
+        Parameters
+        ----------
+        threads
+            Sets simulated at the same time; results do not depend on it.
+        progress
+            Called with the weight of each set that is finished.
+        store
+            Stores chunks as they are finished; those that it has are not simulated again.
+
+        Returns
+        -------
+        DataFrame
+            One row per set, with the columns `names`.
+        """
+        kept = store.done() if store is not None else set()
+        missing = [i for i in range(self.chunks) if i not in kept]
+        places = (place for i in missing for place in self._members(i))
+        job = QuestionsJob(self.ask, self.columns, self.measure)
+        found = each_question(places, job, threads=threads)
+        tables = {}
+        for i in missing:
+            rows = []
+            for place in self._members(i):
+                rows.append(next(found))
+                progress(self.weight(place))
+            tables[i] = pd.DataFrame(rows, columns=list(self.names))
+            if store is not None:
+                store.keep(i, tables[i])
+        if store is not None:
+            tables = {i: store.read(i) for i in range(self.chunks)}
+        if not tables:
+            return pd.DataFrame(columns=list(self.names))
+        return pd.concat(tables.values(), ignore_index=True)
 
 
-def sets_to_simulate(
-    count: int, kept: set[int], *, chunk: int = CHUNK_SETS, first_chunk: int = 0
-) -> int:
-    """Return how many of so many sets `rows_of` would simulate."""
-    missing = (i for i in range(chunks_of(count, chunk)) if first_chunk + i not in kept)
-    return sum(min(chunk, count - i * chunk) for i in missing)
+@dataclass(frozen=True, kw_only=True)
+class PairedRuns(Sets, Generic[Result]):
+    """An analysis that follows from its parameter sets, each simulated in the same patients.
 
-
-def rows_of(
-    sets: Sets,
-    *,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-    first_chunk: int = 0,
-) -> pd.DataFrame:
-    """Simulate the sets and return a row for each, in their order.
-
-    Parameters
+    Attributes
     ----------
-    sets
-        The sets to simulate.
-    threads
-        Sets simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each set that is finished.
-    store
-        Stores chunks as they are finished; those that it has are not simulated again.
-    first_chunk
-        The number in the store of the first chunk of these sets.
-
-    Returns
-    -------
-    DataFrame
-        One row per set, with the columns of `Sets.names`.
+    question
+        The question.
+    answer
+        From the rows of the sets to the results.
     """
-    kept = store.done() if store is not None else set()
-    missing = [i for i in range(sets.chunks) if first_chunk + i not in kept]
-    places = (place for i in missing for place in sets.members(i))
-    job = QuestionsJob(sets.ask, sets.columns, sets.measure)
-    found = each_question(places, job, threads=threads, progress=progress)
-    tables: dict[int, pd.DataFrame] = {}
-    for i in missing:
-        table = pd.DataFrame([next(found) for _ in sets.members(i)], columns=list(sets.names))
-        if store is None:
-            tables[i] = table
-        else:
-            store.keep(first_chunk + i, table)
-    if store is not None:
-        tables = {i: store.read(first_chunk + i) for i in range(sets.chunks)}
-    if not tables:
-        return pd.DataFrame(columns=list(sets.names))
-    return pd.concat([tables[i] for i in range(sets.chunks)], ignore_index=True)
+
+    question: Question
+    answer: Callable[[pd.DataFrame], Result]
+
+    def run(
+        self,
+        *,
+        threads: int | None = None,
+        progress: Progress = lambda _: None,
+        store: Store | None = None,
+    ) -> Result:
+        """Simulate the sets and return the results; parameters as for `rows`."""
+        return self.answer(self.rows(threads=threads, progress=progress, store=store))

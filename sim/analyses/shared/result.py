@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
+
+from rich.console import Console
 
 from sim.analyses.shared.arguments import rename_options
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import Stored, analysis_files, summary_json
+from sim.analyses.shared.text import draws_in_words
 from sim.errors import UserError
+from sim.layout.cells import patients_in_words
+from sim.layout.schema import in_csv
+from sim.layout.table import Sheet, encodable
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-    from rich.console import Console
 
     from sim.files.atomic import Content
+    from sim.simulation.question import Question
 
 PIXELS_PER_INCH: Final = 96.0
 """Of a browser, in which a figure has the size that it has in print."""
@@ -37,6 +45,17 @@ SYNONYMS: Final = {
     "elc": "expected_loss",
 }
 """Usual names of figures."""
+NEXT: Final = {
+    "run": ("psa SCENARIO", "tornado SCENARIO"),
+    "psa": ("voi SCENARIO",),
+    "voi": ("tornado SCENARIO", "trial SCENARIO"),
+    "price": ("report SCENARIO --with all",),
+    "severity": ("price SCENARIO",),
+    "tornado": ("threshold SCENARIO --parameter WIDEST",),
+    "morris": ("sobol SCENARIO",),
+    "sobol": ("voi SCENARIO",),
+}
+"""The commands that go on where an answer ends; words in capitals stand for what it is of."""
 
 
 class Picture:
@@ -189,8 +208,6 @@ class Result(ABC):
         return f"<{type(self).__name__} of {self._subject}>"
 
     def __str__(self) -> str:
-        from rich.console import Console
-
         from sim.layout.text import WIDTH_IN_A_PIPE
 
         stream = io.StringIO()
@@ -236,11 +253,15 @@ class ScenarioResult(Result):
 
     def print_to(self, console: Console) -> None:
         """Print the answer as the command does, and the commands that may follow."""
-        from sim.analyses.shared.next_steps import print_next
-
         self._print(console)
-        if len(self.scenario.strategies) > 1:
-            print_next(console, self.COMMAND, {"SCENARIO": self.scenario.file, **self._next_words})
+        steps = [step.split() for step in NEXT.get(self.COMMAND, ())]
+        words = {"SCENARIO": self.scenario.file, **self._next_words}
+        known = [each for each in steps if all(not w.isupper() or w in words for w in each)]
+        if len(self.scenario.strategies) > 1 and known and not isinstance(console, Sheet):
+            lines = [["python", "-m", "sim", *(words.get(w, w) for w in each)] for each in known]
+            # In one line, however long: it is to be copied.
+            text = f"Next: {'; '.join(map(shlex.join, lines))}"
+            console.print(encodable(text, console.encoding), soft_wrap=True)
 
     @abstractmethod
     def _print(self, console: Console) -> None:
@@ -248,7 +269,7 @@ class ScenarioResult(Result):
 
     @property
     def _next_words(self) -> Mapping[str, str]:
-        """The words of the commands that follow, see `sim.analyses.shared.next_steps`."""
+        """The words of the commands that follow, in place of those in capitals in `NEXT`."""
         return {}
 
 
@@ -312,3 +333,141 @@ def written(found: _Found, folder: Path | None) -> _Found:
     if folder is not None:
         found.write(folder)
     return found
+
+
+class Answered(Protocol):
+    """Results that know their question."""
+
+    @property
+    def question(self) -> Question:
+        """The question."""
+
+
+Found = TypeVar("Found", bound=Answered)
+
+
+@dataclass(frozen=True)
+class OverDraws:
+    """What the analyses over draws of the uncertain parameters have in common.
+
+    Attributes
+    ----------
+    question
+        Its patients are those of one draw.
+    draws, parameters_drawn, base_patients
+        Numbers of draws, of uncertain parameters, and of patients of the base case.
+    """
+
+    question: Question
+    draws: int
+    parameters_drawn: int
+    base_patients: int
+
+    @property
+    def size(self) -> dict[str, Any]:
+        """The numbers as the JSON file of an analysis holds them."""
+        return {
+            "draws": self.draws,
+            "patients_of": "one draw",
+            "parameters_drawn": self.parameters_drawn,
+            "base_case_patients": self.base_patients,
+        }
+
+    @property
+    def simulated(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """The lines of a heading that name draws and base case."""
+        drawn = draws_in_words(self.question, self.draws, self.parameters_drawn)
+        base = f"{patients_in_words(self.base_patients)}, every input at its base value"
+        return ("Simulated", drawn), ("Base case", base)
+
+
+def stored_size(stored: Stored) -> dict[str, Any]:
+    """Return the question and the numbers of stored results, as `OverDraws` has them."""
+    told = stored.summary
+    return {
+        "question": stored.question,
+        "draws": told["draws"],
+        "parameters_drawn": told["parameters_drawn"],
+        "base_patients": told["base_case_patients"],
+    }
+
+
+@dataclass(frozen=True)
+class Layout(Generic[Found]):
+    """The ways from the results of an analysis to its files and its words, and back.
+
+    Attributes
+    ----------
+    analysis
+        The name of the analysis, also that of its files.
+    table, summary
+        Return the rows of the CSV file, and the content of the JSON file after its heading.
+    figure, print_to
+        Draw the figure and print the answer; called, where both show only the first rows of the
+        table, also with their number.
+    read
+        Returns the results that are stored in a folder.
+    """
+
+    analysis: str
+    table: Callable[[Found], pd.DataFrame]
+    summary: Callable[[Found], Mapping[str, Any]]
+    figure: Callable[..., Figure]
+    print_to: Callable[..., None]
+    read: Callable[[Stored], Found]
+
+    def json(self, found: Found) -> str:
+        """Return the whole analysis as JSON text."""
+        return summary_json(found.question, self.analysis, self.summary(found))
+
+    def files(self, found: Found, *shown: int) -> dict[str, str | bytes]:
+        """Return the files of the analysis by name, without the manifest."""
+        table, summary = self.table(found), self.summary(found)
+        figure = self.draw(found, *shown)
+        return analysis_files(found.question, self.analysis, table, summary, figure)
+
+    def draw(self, found: Found, *shown: int) -> Figure:
+        """Return the figure in the style of all figures."""
+        from sim.layout.style import styled
+
+        with styled():
+            return self.figure(found, *shown)
+
+
+class LaidOutResult(StoredResult, Generic[Found]):
+    """The results of an analysis that has a layout.
+
+    An analysis with several tables overrides `tables`; each is a file of its name.
+    """
+
+    LAYOUT: ClassVar[Layout[Any]]
+
+    def __init__(self, scenario: Scenario, found: Found, *shown: int) -> None:
+        super().__init__(scenario)
+        self._found = found
+        self._shown = shown
+
+    @classmethod
+    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
+        return cls(scenario, cls.LAYOUT.read(stored))
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """The tables by the name of their file, without its suffix."""
+        return {self.LAYOUT.analysis: self.LAYOUT.table(self._found)}
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name."""
+        tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
+        return self.LAYOUT.files(self._found, *self._shown) | tables
+
+    def json(self) -> str:
+        """Return the summary as JSON text."""
+        return self.LAYOUT.json(self._found)
+
+    def _print(self, console: Console) -> None:
+        """Print the answer alone."""
+        self.LAYOUT.print_to(console, self._found, *self._shown)
+
+    def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
+        return self.LAYOUT.draw(self._found, *self._shown)

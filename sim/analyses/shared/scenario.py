@@ -217,7 +217,7 @@ class Scenario:
 
     def __str__(self) -> str:
         """Return the scenario as YAML, with the origin of every value: the output of ``show``."""
-        from sim.scenario.listing import listing, perspective_values
+        from sim.scenario.authoring import listing, perspective_values
 
         perspective = self._catalogue.perspectives[self._loaded.scenario.perspective]
         return listing(self._loaded, perspective_values(self._loaded, perspective))

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
+from pydantic import ValidationError
 
-from sim.analyses.shared.content_parts import strategies_of
-from sim.analyses.shared.contents import check_content
-from sim.errors import UserError
+from sim.analyses.shared.contents import CONTENTS, strategies_of
+from sim.errors import NOT_GIVEN, UserError
 from sim.files.atomic import Content, encoded
+from sim.files.documents import dotted
+from sim.files.schema import mistakes_in
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.schema import Schema, in_csv, read_json
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 INDENT: Final = 2
 SHARED: Final = ("provenance.json", "citations.txt")
+OF_ALL: Final = {"strategies", "increments"}
+"""Lists with one item for each strategy, or for each but the comparator."""
 
 
 def names_of(analysis: str, *, figure: bool = True) -> tuple[str, ...]:
@@ -190,3 +194,39 @@ def belongs(content: Mapping[str, Any], question: Question) -> bool:
         return False
     asked = replace(question, patients=patients, seed=seed)
     return bool(content.get("scenario_sha256") == fingerprint(asked))
+
+
+def check_content(path: Path, content: Mapping[str, Any], question: Question) -> None:
+    """Refuse the content of a JSON file that is not what an analysis of the question writes.
+
+    Raises
+    ------
+    UserError
+        At the first key that is missing, or whose value is of another type or an unknown name.
+    """
+    kind = CONTENTS.get(path.name)
+    if kind is None:
+        return
+    try:
+        kind.model_validate(dict(content), context=question)
+    except ValidationError as error:
+        first = mistakes_in(error, kind)[0]
+        value = NOT_GIVEN if first.value is None else first.value
+        raise UserError(
+            first.problem,
+            file=path,
+            key=dotted(first.path) or None,
+            value=value,
+            choices=first.choices,
+        ) from None
+    names = strategies_of(question)
+    for key in sorted(OF_ALL & kind.model_fields.keys()):
+        found = [each.get("name", each.get("strategy")) for each in content[key]]
+        wanted = [
+            name
+            for name in names
+            if key == "strategies" or name != question.scenario.comparator_name
+        ]
+        if found != wanted:
+            problem = f"must be of the strategies {', '.join(wanted)}, in this order"
+            raise UserError(problem, file=path, key=key, value=", ".join(found))

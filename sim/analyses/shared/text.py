@@ -35,6 +35,15 @@ def print_heading(
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis), *more)
 
 
+def draws_in_words(question: Question, draws: int, parameters: int) -> str:
+    """Return how draws of the uncertain parameters were simulated."""
+    return (
+        f"{draws:,} draws of {parameters} uncertain parameters; each draw in "
+        f"{patients_in_words(question.patients)} of its own, the same under each strategy; "
+        f"seed {question.seed}"
+    )
+
+
 def print_notes(console: Console, *notes: str) -> None:
     """Print notes for the reader, and that this is no advice."""
     for note in (*notes, DISCLAIMER):

@@ -1,5 +1,10 @@
 """Sobol indices of the model: the uncertainty of an outcome, by groups of parameters.
 
+The first-order index is the variance removed by learning the group, ``V(E(Y | X_g)) / V(Y)``; the
+total index is the variance left when everything else is known, ``E(V(Y | X_~g)) / V(Y)``. With
+independent inputs the first-order indices of all groups add up to at most 1, and the rest is due to
+interactions between groups.
+
 Groups are independent of each other, but for the parameters that were fitted together, which are
 one group. What that group explains is divided among its topics by Shapley effects, which need no more
 runs.
@@ -19,7 +24,8 @@ outcome, with coefficients b, and the covariance C of the joint posterior, taken
 The coefficients are those of least squares; what their errors add to v on average is taken out.
 What the linear part does not explain remains for the whole group only.
 
-Source: Owen AB, Prieur C, SIAM/ASA J Uncertain Quantif 2017;5:986-1002 (dependent inputs); Iooss B,
+Source: Saltelli A et al., Comput Phys Commun 2010;181:259-70 (indices, computed by SALib: Herman J,
+Usher W, J Open Source Softw 2017;2:97); Owen AB, Prieur C, SIAM/ASA J Uncertain Quantif 2017;5:986-1002 (dependent inputs); Iooss B,
 Prieur C, Int J Uncertain Quantif 2019;9:493-514 (linear model of normal inputs).
 """
 
@@ -27,31 +33,96 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.arguments import PartDone
-from sim.analyses.shared.global_sensitivity import INDICES, sobol_indices, sobol_points
-from sim.analyses.shared.outcomes import is_constant
-from sim.analyses.shared.paired_runs import Progress
-from sim.analyses.shared.points import (
+from sim.analyses.shared.cube import (
     FITTED,
-    VALUE,
-    CubeTarget,
-    Target,
-    chunks_of,
+    RESAMPLES,
+    Cube,
+    Design,
+    Ranking,
     group_of,
-    outcomes_at,
-    points_to_simulate,
-    with_twice_the_patients,
+    problem,
+    salib_seed,
 )
+from sim.analyses.shared.outcomes import is_constant
+from sim.analyses.shared.paired_runs import PairedRuns
+from sim.analyses.shared.target import Target
 from sim.economics.estimates import NORMAL_97_5, Array
-from sim.simulation.question import Question
+from sim.errors import UserError
+
+INDICES: Final = ("first_order", "first_order_ci", "total", "total_ci")
+
+
+def sobol_points(
+    coordinates: Sequence[str], groups: Sequence[str] | None, *, draws: int, seed: int
+) -> Array:
+    """Return Saltelli's design over a scrambled Sobol sequence.
+
+    Parameters
+    ----------
+    coordinates
+        Their names.
+    groups
+        The group of each; None for an index of each coordinate.
+    draws
+        Points of the sequence, a power of 2.
+    seed
+        Of the scrambling.
+
+    Returns
+    -------
+    Array
+        Shape (draws (groups + 2), coordinates).
+
+    Raises
+    ------
+    UserError
+        When `draws` is not a power of 2.
+    """
+    from SALib.sample import sobol  # type: ignore[import-untyped]
+
+    if draws <= 1 or draws & (draws - 1):
+        raise UserError("must be a power of 2, at least 2", key="--draws", value=draws)
+    points: Array = sobol.sample(
+        problem(coordinates, groups), draws, calc_second_order=False, seed=salib_seed(seed)
+    )
+    return points
+
+
+def sobol_indices(
+    coordinates: Sequence[str], groups: Sequence[str] | None, outcomes: Array, *, seed: int
+) -> pd.DataFrame:
+    """Return the indices of each group from the outcomes at `sobol_points`.
+
+    Confidence intervals are 95 % intervals, given as their half-width, from 1,000 bootstrap
+    samples of the points. An outcome that does not vary has no indices: all are ``nan``.
+
+    Returns
+    -------
+    DataFrame
+        One row per group in order of first mention, with the columns of `INDICES`.
+    """
+    from SALib.analyze import sobol  # type: ignore[import-untyped]
+
+    names = list(dict.fromkeys(coordinates if groups is None else groups))
+    if is_constant(outcomes):
+        return pd.DataFrame(math.nan, index=names, columns=list(INDICES))
+    found = sobol.analyze(
+        problem(coordinates, groups),
+        outcomes,
+        calc_second_order=False,
+        num_resamples=RESAMPLES,
+        seed=salib_seed(seed),
+    )
+    columns = [found[key] for key in ("S1", "S1_conf", "ST", "ST_conf")]
+    return pd.DataFrame(dict(zip(INDICES, columns, strict=True)), index=names)
+
 
 Places = np.ndarray[Any, np.dtype[np.intp]]
 COLUMNS: Final = ("parameters", "share", "share_ci")
@@ -174,8 +245,8 @@ class Check(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sobol:
-    """Sobol indices.
+class Sobol(Ranking):
+    """Sobol indices, the largest total index first, with the columns of `INDICES`.
 
     Attributes
     ----------
@@ -183,63 +254,28 @@ class Sobol:
         Points of the sequence; the model was run ``draws (groups + 2)`` times.
     members
         Parameters of each group.
-    table
-        One row per group, the largest total index first, with the columns of `INDICES`.
     mean, sd
         Of the outcome over the independent points.
     fitted
-        Shares explained by the fitted parameters, by topic: `sim.analyses.sobol.analysis.shapley_effects`.
+        Shares explained by the fitted parameters, by topic: `shapley_effects`.
     """
 
-    target: Target
+    LACKS = "no indices"
+
     draws: int
     members: dict[str, int]
-    table: pd.DataFrame
     mean: float
     sd: float
     fitted: pd.DataFrame
     check: Check | None = None
 
     @property
-    def question(self) -> Question:
-        """The question."""
-        return self.target.question
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the outcome is the same at all points, so that there are no indices."""
-        return bool(self.table["total"].isna().all())
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The points at which to run the model, and the indices."""
-
-    target: CubeTarget
-    groups: list[str] | None
-    draws: int
-    points: Array
-    check: bool
-
-    @property
     def runs(self) -> int:
-        """Runs of the model, those of the check counted twice for their patients."""
-        return len(self.points) * (3 if self.check else 1)
-
-    @property
-    def chunks(self) -> int:
-        """Chunks in which they are stored."""
-        return chunks_of(len(self.points)) * (2 if self.check else 1)
-
-    def work(self, kept: set[int]) -> int:
-        """Return the runs that are left to do, those of the check counted twice."""
-        runs = points_to_simulate(len(self.points), kept)
-        if self.check:
-            runs += 2 * points_to_simulate(len(self.points), kept, chunks_of(len(self.points)))
-        return runs
+        """Runs of the model, without those of the check."""
+        return self.draws * (len(self.table) + 2)
 
 
-def plan(looked_at: CubeTarget, *, grouped: bool, draws: int, check: bool) -> Plan:
+def design(target: Target, space: Cube, *, grouped: bool, draws: int) -> Design:
     """Lay out the runs for the indices of groups, or of every parameter.
 
     Raises
@@ -247,91 +283,46 @@ def plan(looked_at: CubeTarget, *, grouped: bool, draws: int, check: bool) -> Pl
     UserError
         When `draws` is not a power of 2.
     """
-    space = looked_at.cube
     groups = space.groups if grouped else None
-    seed = looked_at.question.seed
-    points = sobol_points(space.coordinates, groups, draws=draws, seed=seed)
-    return Plan(looked_at, groups, draws, points, check)
+    points = sobol_points(space.coordinates, groups, draws=draws, seed=target.question.seed)
+    return Design(target, space, groups, points)
 
 
-def sobol(
-    planned: Plan,
-    *,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> Sobol:
-    """Run the model as planned and return the indices.
+def sobol(planned: Design, *, check: bool) -> PairedRuns[Sobol]:
+    """Return the runs of the model, with `check` also in twice the patients, and their indices."""
 
-    Parameters
-    ----------
-    planned
-        From `plan`.
-    threads
-        Runs at the same time; results do not depend on it.
-    progress
-        Called with the number of runs finished, those of the check counted twice.
-    store
-        Stores chunks of runs as they are finished.
+    def answer(outcomes: Array) -> Sobol:
+        values, again = np.split(outcomes, [len(planned.points)])
+        table = _table(planned, values)
+        independent = _independent(values, len(table))
+        return Sobol(
+            **vars(planned.target),
+            table=table,
+            draws=len(planned.points) // (len(table) + 2),
+            members=planned.inputs,
+            mean=float(independent.mean()),
+            sd=float(independent.std(ddof=1)),
+            fitted=_by_topic(planned, independent),
+            check=_checked(planned, values, again, table) if check else None,
+        )
 
-    Raises
-    ------
-    UserError
-        When the outcome is not defined at a point.
-    """
-    looked_at, points = planned.target, planned.points
-    try:
-        found = outcomes_at(looked_at, points, threads=threads, progress=progress, store=store)
-    except PartDone:
-        if planned.check:
-            _twice(planned, threads, progress, store)
-        raise
-    values = found[VALUE].to_numpy()
-    table = _table(planned, values)
-    independent = _independent(values, len(table))
-    result = Sobol(
-        target=looked_at,
-        draws=planned.draws,
-        members=_members(planned),
-        table=table,
-        mean=float(independent.mean()),
-        sd=float(independent.std(ddof=1)),
-        fitted=_by_topic(planned, independent),
-    )
-    if not planned.check:
-        return result
-    again = _twice(planned, threads, progress, store)
-    return replace(result, check=_checked(planned, values, again[VALUE].to_numpy(), table))
+    return planned.runs(planned.points, answer, check=check)
 
 
-def _twice(
-    planned: Plan, threads: int | None, progress: Progress, store: Store | None
-) -> pd.DataFrame:
-    """Return the outcomes at the points in twice the patients."""
-    return outcomes_at(
-        with_twice_the_patients(planned.target),
-        planned.points,
-        threads=threads,
-        progress=lambda runs: progress(2 * runs),
-        store=store,
-        first_chunk=chunks_of(len(planned.points)),
-    )
-
-
-def _table(planned: Plan, values: Array) -> pd.DataFrame:
-    names = planned.target.cube.coordinates
+def _table(planned: Design, values: Array) -> pd.DataFrame:
+    names = planned.cube.coordinates
     table = sobol_indices(names, planned.groups, values, seed=planned.target.question.seed)
     return table.sort_values("total", ascending=False, kind="stable")
 
 
-def _by_topic(planned: Plan, outcomes: Array) -> pd.DataFrame:
+def _by_topic(planned: Design, outcomes: Array) -> pd.DataFrame:
     """Divide among topics what the fitted parameters explain; empty where there are none."""
-    space = planned.target.cube
+    space = planned.cube
     places = [i for i, name in enumerate(space.coordinates) if name == FITTED]
     if not places or is_constant(outcomes):
         return pd.DataFrame(columns=list(COLUMNS))
     (part,) = (part for part in space.parts if part.group == FITTED)
-    groups = len(_members(planned))
+    groups = len(planned.inputs)
     blocks = planned.points[:, places].reshape(-1, groups + 2)
     values = pd.DataFrame(part.values(blocks[:, [0, -1]].reshape(-1, 1)))
     posterior = pd.DataFrame(part.values((np.arange(POSTERIOR) + 0.5)[:, None] / POSTERIOR))
@@ -345,13 +336,7 @@ def _independent(values: Array, groups: int) -> Array:
     return blocks[:, [0, -1]].ravel()
 
 
-def _members(planned: Plan) -> dict[str, int]:
-    names = planned.target.cube.coordinates
-    groups = names if planned.groups is None else planned.groups
-    return {group: groups.count(group) for group in dict.fromkeys(groups)}
-
-
-def _checked(planned: Plan, values: Array, again: Array, table: pd.DataFrame) -> Check:
+def _checked(planned: Design, values: Array, again: Array, table: pd.DataFrame) -> Check:
     """Compare with twice the patients.
 
     With noises of equal variance s² in both halves of them, ``V(Y_n - Y_2n) = s² / 2``.

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sim.analyses.shared.global_sensitivity import INDICES
-from sim.analyses.shared.points import FITTED
-from sim.analyses.shared.text import against
-from sim.analyses.sobol.analysis import Sobol
+from sim.analyses.shared.cube import FITTED
+from sim.analyses.shared.figure import words_figure
+from sim.analyses.sobol.analysis import INDICES, Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.style import COLOURS, new_figure
 
@@ -31,6 +30,8 @@ def sobol_figure(result: Sobol) -> Figure:
 
     Below the fitted parameters are their topics, each with its part of the first-order index.
     """
+    if result.is_constant:
+        return words_figure(result.is_of, result.lacking)
     table = _rows(result)
     figure, (axes,) = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * len(table))
     places = np.arange(len(table), dtype=np.float64)
@@ -54,8 +55,7 @@ def sobol_figure(result: Sobol) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_xlabel(
-        f"Share of the variance, % (95 % interval)\n{result.target.outcome.label}\n"
-        f"{against(result.target.question, result.target.strategy)}"
+        f"Share of the variance, % (95 % interval)\n{result.outcome.label}\n{result.is_of}"
     )
     axes.set_title("Share of the variance by group of inputs")
     figure.legend(loc="outside lower center", ncols=2)

@@ -5,7 +5,6 @@ The indices as files and as they are printed, and the function that answers with
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
@@ -25,36 +24,28 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.global_sensitivity import (
-    INDICES,
-    fixed,
-    heading,
-    nothing,
-    read_target,
-    target_summary,
-)
-from sim.analyses.shared.layout import Layout
-from sim.analyses.shared.points import FITTED, fitted_target, manifest
-from sim.analyses.shared.results import MANIFEST
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.cube import FITTED, cube
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.target import aimed, stored_target
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
-    against,
     amount,
     estimate_cell,
     folded,
     print_notes,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import ResumableResult, place_of_work
 from sim.analyses.sobol import analysis
-from sim.analyses.sobol.analysis import COLUMNS, Check, Sobol
+from sim.analyses.sobol.analysis import COLUMNS, INDICES, Check, Sobol
 from sim.clinic.units import PERCENT
 from sim.layout.cells import finite, known
 from sim.layout.schema import Schema, count, number, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.limits import FEWEST_DRAWS, MOST_SOBOL_DRAWS
+from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +68,6 @@ TABLE: Final = Schema(
     ),
 )
 """One row per group, the largest total index first."""
-NO_INDICES: Final = "no indices"
 
 
 def sobol_table(result: Sobol) -> pd.DataFrame:
@@ -93,9 +83,9 @@ def sobol_table(result: Sobol) -> pd.DataFrame:
 def sobol_summary(result: Sobol) -> dict[str, Any]:
     """Return the content of sobol.json after its heading."""
     return {
-        **target_summary(result.target),
+        **result.summary(),
         "draws": result.draws,
-        "runs": result.draws * (len(result.table) + 2),
+        "runs": result.runs,
         "mean": result.mean,
         "sd": result.sd,
         "varies": not result.is_constant,
@@ -108,17 +98,11 @@ def sobol_summary(result: Sobol) -> dict[str, Any]:
 
 
 def read_sobol(stored: Stored) -> Sobol:
-    """Return the indices that are stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the indices that are stored in a folder; raise `UserError` where a file is broken."""
     told, everything = stored.summary, stored.table(TABLE).set_index("group")
     checked = everything[[f"{name}_check" for name in INDICES]].set_axis(INDICES, axis=1)
     return Sobol(
-        target=read_target(stored),
+        **stored_target(stored),
         draws=told["draws"],
         members={str(name): count for name, count in everything["parameters"].items()},
         table=everything[list(INDICES)],
@@ -129,25 +113,17 @@ def read_sobol(stored: Stored) -> Sobol:
     )
 
 
-def drawn_sobol(result: Sobol) -> Figure:
-    """Return the figure of the analysis."""
-    from sim.analyses.shared.figure import words_figure
+def _figure(result: Sobol) -> Figure:
     from sim.analyses.sobol.figure import sobol_figure
-    from sim.layout.style import styled
 
-    looked_at = result.target
-    with styled():
-        if result.is_constant:
-            title = against(looked_at.question, looked_at.strategy)
-            return words_figure(title, nothing(looked_at, NO_INDICES))
-        return sobol_figure(result)
+    return sobol_figure(result)
 
 
 def print_sobol(console: Console, result: Sobol) -> None:
     """Print the indices of every group, or that there are none."""
-    heading(console, result.target)
+    result.print_heading(console)
     if result.is_constant:
-        print_notes(console, nothing(result.target, NO_INDICES), *fixed(result.target))
+        print_notes(console, result.lacking, *result.fixed())
         return
     headings = ["First order, % (95 % +/-)", "Total, % (95 % +/-)"]
     if result.check is not None:
@@ -158,14 +134,14 @@ def print_sobol(console: Console, result: Sobol) -> None:
         if name == FITTED:
             rows += [_topic(result, str(topic)) for topic in result.fitted.index]
     print_table(console, Table("Share of the variance", headings, [rows]))
-    outcome = result.target.outcome
+    outcome = result.outcome
     spread = [
-        Row("With every parameter at its own value", [estimate_cell(outcome, result.target.base)]),
+        Row("With every parameter at its own value", [estimate_cell(outcome, result.base)]),
         Row("Mean over the parameters", [amount(outcome, result.mean)]),
         Row("Standard deviation over the parameters", [amount(outcome, result.sd)]),
     ]
     print_table(console, Table("Outcome", [""], [spread]))
-    print_notes(console, *_notes(result), *fixed(result.target))
+    print_notes(console, *_notes(result), *result.fixed())
 
 
 def _indices(result: Sobol, name: str) -> Row:
@@ -197,7 +173,7 @@ def _notes(result: Sobol) -> list[str]:
             "is interaction between groups and the error of the estimates."
         ),
         (
-            f"{result.draws:,} points of a Sobol sequence, {result.draws * (len(result.table) + 2):,} "
+            f"{result.draws:,} points of a Sobol sequence, {result.runs:,} "
             f"runs. {SAME_PATIENTS} Luck common to all runs does not vary and is in no index."
         ),
     ]
@@ -224,9 +200,7 @@ def _notes(result: Sobol) -> list[str]:
     return notes
 
 
-FILE_LAYOUT: Final = Layout(
-    ANALYSIS, sobol_table, sobol_summary, drawn_sobol, print_sobol, read_sobol
-)
+FILE_LAYOUT: Final = Layout(ANALYSIS, sobol_table, sobol_summary, _figure, print_sobol, read_sobol)
 
 
 class SobolResult(ResumableResult[Sobol]):
@@ -306,23 +280,9 @@ def sobol(
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
-    looked_at = fitted_target(
-        chosen.question, outcome=outcome, threshold=threshold, strategy=strategy
-    )
-    planned = analysis.plan(looked_at, grouped=groups == "default", draws=draws, check=check)
-    divided = _planned(planned, {"groups": groups, "check": check}, threads)
-    return SobolResult(chosen, divided, divided.run(place))
-
-
-def _planned(
-    planned: analysis.Plan, settings: dict[str, object], threads: int | None
-) -> Resumable[Sobol]:
-    """Return the analysis with these settings, ready to run."""
-    looked_at = planned.target
-    return Resumable(
-        looked_at.question,
-        FILE_LAYOUT,
-        manifest=partial(manifest, looked_at, ANALYSIS, planned.draws, planned.chunks, settings),
-        left=planned.work,
-        simulate=partial(analysis.sobol, planned, threads=threads),
-    )
+    target, _ = aimed(chosen.question, outcome, threshold, strategy)
+    space = cube(chosen.question, fitted_draws(chosen.question))
+    planned = analysis.design(target, space, grouped=groups == "default", draws=draws)
+    settings = planned.settings(draws, groups=groups, check=check)
+    runs = analysis.sobol(planned, check=check)
+    return SobolResult.of(chosen, runs, settings, place, threads)

@@ -11,7 +11,7 @@ which has no slope, and no place between the two that could have an error.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -24,12 +24,8 @@ from sim.analyses.shared.outcomes import COST, QALYS, is_constant
 from sim.analyses.shared.paired_runs import (
     AHEAD,
     Progress,
-    Sample,
     Sets,
-    chunks_of,
-    rows_of,
     sample,
-    sets_to_simulate,
     strategy_names,
     with_values,
 )
@@ -137,99 +133,135 @@ class ThresholdAnalysis:
         return [flip for flip in self.flips if flip.threshold == threshold]
 
 
-def threshold_analysis(
-    question: Question,
-    varied: Range,
-    *,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> ThresholdAnalysis:
-    """Find every value in the interval at which another strategy becomes optimal.
+@dataclass(frozen=True)
+class Search:
+    """The search for every value in the interval at which another strategy becomes optimal.
 
     The decision is computed at `GRID` values; between two that differ, the root of the difference
     in net benefit of their strategies is found by the secant and by halving. Two flips between two
     neighbouring values of the grid are missed. Of a count only whole numbers are used: all of them
     where there are `GRID` or fewer.
 
-    Parameters
+    Attributes
     ----------
     question
         The question; all its thresholds are analysed.
     varied
         The parameter and its interval.
-    threads
-        Sets simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each of the `GRID` sets that is finished, and with `SEARCH` for each
-        threshold at which the flips have been found.
-    store
-        Stores chunks of the grid and then the flips at each threshold as they are finished; those
-        that it has are not simulated again.
     """
-    base = means_at(question, question.numbers[varied.name], varied.name)
-    grid = _grid(question, varied, threads, progress, store)
-    linear = _is_linear(grid)
-    search = Search(question, varied, linear)
-    kept = store.done() if store is not None else set()
-    first = chunks_of(len(grid))
-
-    thresholds = dict(enumerate(question.thresholds, start=first))
-    missing = [threshold for chunk, threshold in thresholds.items() if chunk not in kept]
-    job = SearchJob(search, grid)
-    searched = in_order(job, missing, size=1, threads=threads, ahead=AHEAD)
-    flips: list[Flip] = []
-    for chunk in thresholds:
-        if store is not None and chunk in kept:
-            flips += [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
-            continue
-        found = next(searched)
-        flips += found
-        if store is not None:
-            store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
-        progress(SEARCH)
-    decisions = _decisions(question, (grid[0], base, grid[-1]))
-    return ThresholdAnalysis(question, varied, linear, decisions, tuple(grid), tuple(flips))
-
-
-def _decisions(question: Question, at: tuple[Means, Means, Means]) -> dict[float, Decision]:
-    """Return the optimal strategies at the low end, the base and the high end, by threshold."""
-    names = strategy_names(question)
-    return {
-        threshold: Decision(*(names[_best(means, threshold)] for means in at))
-        for threshold in question.thresholds
-    }
-
-
-def work(question: Question, varied: Range, kept: set[int]) -> int:
-    """Return the work left for `threshold_analysis`, in sets, without the stored chunks."""
-    sets = len(varied.values(GRID))
-    searches = (chunks_of(sets) + place for place in range(len(question.thresholds)))
-    return sets_to_simulate(sets, kept) + SEARCH * sum(chunk not in kept for chunk in searches)
-
-
-def chunks(question: Question, varied: Range) -> int:
-    """Return the number of chunks of the work."""
-    return chunks_of(len(varied.values(GRID))) + len(question.thresholds)
-
-
-def means_at(question: Question, value: float, name: str) -> Means:
-    """Simulate the question with the parameter at a value."""
-    return Means(value, *_means(sample(_asking(question, name, value), ())))
-
-
-@dataclass(frozen=True)
-class Search:
-    """The search for flips in one parameter."""
 
     question: Question
     varied: Range
-    linear: bool
 
-    def flips(self, grid: list[Means], threshold: float) -> Iterator[Flip]:
-        """Yield the flips between neighbouring values of the grid."""
-        between = self._between_counts if self.varied.is_whole else self._between
-        for low, high in pairwise(grid):
+    @property
+    def grid(self) -> Sets:
+        """The parameter sets of the grid."""
+        values = self.varied.values(GRID)
+        names = strategy_names(self.question)
+        return Sets(
+            count=len(values),
+            ask=lambda place: self.asking(values[place]),
+            columns=(),
+            measure=lambda found: [*found.cost.tolist(), *found.qalys.tolist()],
+            names=tuple(f"{kind}:{name}" for kind in (COST, QALYS) for name in names),
+        )
+
+    @property
+    def chunk(self) -> int:
+        """Values of the grid stored together; the flips at each threshold are a chunk more."""
+        return self.grid.chunk
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks."""
+        return self.grid.chunks + len(self.question.thresholds)
+
+    def left(self, kept: set[int]) -> int:
+        """Return the work left without the stored chunks, in sets."""
+        searches = range(self.grid.chunks, self.chunks)
+        return self.grid.left(kept) + SEARCH * sum(chunk not in kept for chunk in searches)
+
+    def run(
+        self,
+        *,
+        threads: int | None = None,
+        progress: Progress = lambda _: None,
+        store: Store | None = None,
+    ) -> ThresholdAnalysis:
+        """Find the flips.
+
+        Parameters
+        ----------
+        threads
+            Sets simulated at the same time; results do not depend on it.
+        progress
+            Called with 1 for each of the `GRID` sets that is finished, and with `SEARCH` for each
+            threshold at which the flips have been found.
+        store
+            Stores chunks of the grid and then the flips at each threshold as they are finished;
+            those that it has are not simulated again.
+        """
+        question, varied = self.question, self.varied
+        base = self.means_at(question.numbers[varied.name])
+        amounts = self.grid.rows(threads=threads, progress=progress, store=store).to_numpy()
+        grid = tuple(
+            Means(value, *np.split(row, 2))
+            for value, row in zip(varied.values(GRID), amounts, strict=True)
+        )
+        linear = _is_linear(grid)
+        kept = store.done() if store is not None else set()
+        thresholds = dict(enumerate(question.thresholds, start=self.grid.chunks))
+        missing = [threshold for chunk, threshold in thresholds.items() if chunk not in kept]
+        job = SearchJob(self, linear, grid)
+        searched = in_order(job, missing, size=1, threads=threads, ahead=AHEAD)
+        flips: list[Flip] = []
+        for chunk in thresholds:
+            if store is not None and chunk in kept:
+                flips += [Flip(*row) for row in store.read(chunk).itertuples(index=False)]
+                continue
+            found = next(searched)
+            flips += found
+            if store is not None:
+                store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
+            progress(SEARCH)
+        names = strategy_names(question)
+        ends = (grid[0], base, grid[-1])
+        decisions = {
+            threshold: Decision(*(names[_best(means, threshold)] for means in ends))
+            for threshold in question.thresholds
+        }
+        return ThresholdAnalysis(question, varied, linear, decisions, grid, tuple(flips))
+
+    def asking(self, value: float) -> Question:
+        """Return the question with the parameter at a value."""
+        return with_values(self.question, {self.varied.name: value})
+
+    def means_at(self, value: float) -> Means:
+        """Simulate the question with the parameter at a value."""
+        found = sample(self.asking(value), ())
+        return Means(value, found.cost, found.qalys)
+
+
+@dataclass(frozen=True)
+class SearchJob:
+    """The job of finding the flips at thresholds from the values of the grid."""
+
+    search: Search
+    linear: bool
+    grid: Sequence[Means]
+
+    def __call__(self) -> Callable[[list[float]], list[Flip]]:
+        """Return a worker, from thresholds to their flips."""
+        return self._found
+
+    def _found(self, thresholds: list[float]) -> list[Flip]:
+        return [flip for each in thresholds for flip in self.flips(each)]
+
+    def flips(self, threshold: float) -> Iterator[Flip]:
+        """Yield the flips at a threshold, rising."""
+        is_whole = self.search.varied.is_whole
+        between = self._between_counts if is_whole else self._between
+        for low, high in pairwise(self.grid):
             yield from between(low, high, threshold)
 
     def _between_counts(self, low: Means, high: Means, threshold: float) -> Iterator[Flip]:
@@ -238,11 +270,11 @@ class Search:
         if before == after:
             return
         if high.value - low.value <= 1.0:
-            names = strategy_names(self.question)
+            names = strategy_names(self.search.question)
             sides = (names[before], names[after])
             yield Flip(threshold, high.value, math.nan, *sides, last_below=low.value)
             return
-        middle = self._simulated(math.floor(0.5 * (low.value + high.value)))
+        middle = self.search.means_at(math.floor(0.5 * (low.value + high.value)))
         yield from self._between_counts(low, middle, threshold)
         yield from self._between_counts(middle, high, threshold)
 
@@ -257,7 +289,7 @@ class Search:
             yield from self._between(low, where, threshold)
             yield from self._between(where, high, threshold)
             return
-        names = strategy_names(self.question)
+        names = strategy_names(self.search.question)
         error = self._error(where.value, threshold, before, after)
         yield Flip(threshold, where.value, error, names[before], names[after])
 
@@ -266,15 +298,15 @@ class Search:
         if self.linear:
             gaps = [_gap(means, threshold, after, before) for means in (low, high)]
             share = -gaps[0] / (gaps[1] - gaps[0])
-            return self._simulated(low.value + share * (high.value - low.value))
-        width = PRECISION * (self.varied.high - self.varied.low)
+            return self.search.means_at(low.value + share * (high.value - low.value))
+        width = PRECISION * (self.search.varied.high - self.search.varied.low)
         for halvings in range(MOST_HALVINGS):
             if high.value - low.value <= width:
                 break
             at = 0.5 * (low.value + high.value)
             if halvings % 2 == 0:
                 at = _secant(low, high, threshold, before, after) or at
-            middle = self._simulated(at)
+            middle = self.search.means_at(at)
             if _gap(middle, threshold, after, before) > 0.0:
                 high = middle
             else:
@@ -283,66 +315,19 @@ class Search:
 
     def _error(self, value: float, threshold: float, before: int, after: int) -> float:
         """Return the error of the net benefit's difference at a flip, divided by its slope."""
-        step = SLOPE_WIDTH * (self.varied.high - self.varied.low)
-        low, high = max(value - step, self.varied.low), min(value + step, self.varied.high)
-        rise = _gap(self._simulated(high), threshold, after, before)
-        rise -= _gap(self._simulated(low), threshold, after, before)
-        found = sample(_asking(self.question, self.varied.name, value), (COST, QALYS))
+        step = SLOPE_WIDTH * (self.search.varied.high - self.search.varied.low)
+        low, high = (
+            max(value - step, self.search.varied.low),
+            min(value + step, self.search.varied.high),
+        )
+        rise = _gap(self.search.means_at(high), threshold, after, before)
+        rise -= _gap(self.search.means_at(low), threshold, after, before)
+        found = sample(self.search.asking(value), (COST, QALYS))
         cost, qalys = found.columns[COST], found.columns[QALYS]
         gain = threshold * (qalys[:, after] - qalys[:, before])
         gain -= cost[:, after] - cost[:, before]
         slope = rise / (high - low)
         return mean(gain).se / abs(slope) if slope else math.nan
-
-    def _simulated(self, value: float) -> Means:
-        return means_at(self.question, value, self.varied.name)
-
-
-@dataclass(frozen=True)
-class SearchJob:
-    """The job of finding the flips at thresholds."""
-
-    search: Search
-    grid: list[Means]
-
-    def __call__(self) -> Callable[[list[float]], list[Flip]]:
-        """Return a worker, from thresholds to their flips."""
-        return self._found
-
-    def _found(self, thresholds: list[float]) -> list[Flip]:
-        return [flip for each in thresholds for flip in self.search.flips(self.grid, each)]
-
-
-def _grid(
-    question: Question,
-    varied: Range,
-    threads: int | None,
-    progress: Progress,
-    store: Store | None,
-) -> list[Means]:
-    values = varied.values(GRID)
-    strategies = strategy_names(question)
-    costs, qalys = ([f"{kind}:{name}" for name in strategies] for kind in (COST, QALYS))
-    sets = Sets(
-        count=len(values),
-        ask=lambda place: _asking(question, varied.name, values[place]),
-        columns=(),
-        measure=lambda found: [*found.cost.tolist(), *found.qalys.tolist()],
-        names=(*costs, *qalys),
-    )
-    rows = rows_of(sets, threads=threads, progress=progress, store=store)
-    return [
-        Means(*row)
-        for row in zip(values, rows[costs].to_numpy(), rows[qalys].to_numpy(), strict=True)
-    ]
-
-
-def _asking(question: Question, name: str, value: float) -> Question:
-    return with_values(question, {name: value})
-
-
-def _means(found: Sample) -> tuple[Array, Array]:
-    return found.cost, found.qalys
 
 
 def _best(means: Means, threshold: float) -> int:
@@ -364,16 +349,14 @@ def _secant(low: Means, high: Means, threshold: float, before: int, after: int) 
     return at if low.value + margin < at < high.value - margin else None
 
 
-def _is_linear(grid: list[Means]) -> bool:
+def _is_linear(grid: Sequence[Means]) -> bool:
     """Whether costs and QALYs are on the straight lines through the ends."""
     values = np.array([means.value for means in grid])
     if values[0] == values[-1]:
         return True
     share = ((values - values[0]) / (values[-1] - values[0]))[:, None]
-    for amounts in (
-        np.array([means.cost for means in grid]),
-        np.array([means.qalys for means in grid]),
-    ):
+    for kind in ("cost", "qalys"):
+        amounts = np.array([getattr(means, kind) for means in grid])
         line = amounts[0] + share * (amounts[-1] - amounts[0])
         if np.abs(amounts - line).max() > LINEAR * np.abs(amounts).max():
             return False

@@ -6,7 +6,6 @@ The analysis as files and as it is printed, and the function that answers with i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,13 +21,11 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import DOES_NOT_VARY
-from sim.analyses.shared.paired_runs import CHUNK_SETS
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -36,10 +33,10 @@ from sim.analyses.shared.text import (
     print_heading,
     print_notes,
     strategy_label,
+    with_unit,
 )
-from sim.analyses.shared.work import place_of_work
-from sim.analyses.threshold import analysis
-from sim.analyses.threshold.analysis import Decision, Flip, Means, ThresholdAnalysis
+from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.threshold.analysis import Decision, Flip, Means, Search, ThresholdAnalysis
 from sim.layout.cells import finite, number_text
 from sim.layout.schema import Schema, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
@@ -49,7 +46,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from sim.simulation.question import Question
 
 ANALYSIS: Final = "threshold"
 NAMES: Final = names_of(ANALYSIS)
@@ -115,13 +111,7 @@ def threshold_summary(result: ThresholdAnalysis) -> dict[str, Any]:
 
 
 def read_threshold(stored: Stored) -> ThresholdAnalysis:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis that is stored in a folder; raise `UserError` where a file is broken."""
     told = stored.summary
     flips = stored.table(TABLE).dropna(subset="value")
     ends = ["threshold", "value", "se", "optimal_below", "optimal_above", "last_below"]
@@ -141,22 +131,20 @@ def read_threshold(stored: Stored) -> ThresholdAnalysis:
     )
 
 
-def drawn_threshold(result: ThresholdAnalysis) -> Figure:
-    """Return the figure of the analysis."""
+def _figure(result: ThresholdAnalysis) -> Figure:
     from sim.analyses.threshold.figure import threshold_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return threshold_figure(result)
+    return threshold_figure(result)
 
 
 def print_threshold(console: Console, result: ThresholdAnalysis) -> None:
     """Print where the decision flips at each threshold."""
     question, varied = result.question, result.varied
-    unit = "" if varied.unit in varied.label else f", {varied.unit}"
     base = number_text(question.numbers[varied.name])
     interval = f"{number_text(varied.low)} to {number_text(varied.high)}"
-    print_heading(console, question, f"{varied.label}{unit}: {base}, varied from {interval}")
+    print_heading(
+        console, question, f"{with_unit(varied.label, varied.unit)}: {base}, varied from {interval}"
+    )
     rows = [row for threshold in result.decisions for row in _rows(result, threshold)]
     headings = ["Flips at (error)", "Optimal below", "Optimal above"]
     print_table(console, Table("Threshold per QALY", headings, [rows]))
@@ -207,7 +195,7 @@ def _place(flip: Flip) -> str:
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, threshold_table, threshold_summary, drawn_threshold, print_threshold, read_threshold
+    ANALYSIS, threshold_table, threshold_summary, _figure, print_threshold, read_threshold
 )
 
 
@@ -273,23 +261,4 @@ def threshold(
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     question = chosen.question
     varied = asked_range(question, parameter, range, fitted_draws(question), "--parameter")
-    search = _planned(question, varied, threads)
-    return ThresholdResult(chosen, search, search.run(place))
-
-
-def _planned(
-    question: Question, varied: Range, threads: int | None
-) -> Resumable[ThresholdAnalysis]:
-    """Return the search over this interval, ready to run."""
-    return Resumable(
-        question,
-        FILE_LAYOUT,
-        manifest=partial(
-            analysis_manifest,
-            *(question, ANALYSIS, {"varied": varied}),
-            chunks=analysis.chunks(question, varied),
-            chunk=CHUNK_SETS,
-        ),
-        left=partial(analysis.work, question, varied),
-        simulate=partial(analysis.threshold_analysis, question, varied, threads=threads),
-    )
+    return ThresholdResult.of(chosen, Search(question, varied), {"varied": varied}, place, threads)

@@ -18,18 +18,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.outcomes import ICER, Outcome, Reading, change, is_constant, outcome_named
-from sim.analyses.shared.paired_runs import (
-    Progress,
-    Row,
-    Sample,
-    Sets,
-    rows_of,
-    sample,
-    strategy_names,
-    with_values,
-)
+from sim.analyses.shared.outcomes import ICER, NMB, Reading, change, is_constant
+from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, strategy_names, with_values
 from sim.analyses.shared.ranges import (
     NORMAL_97_5,
     Component,
@@ -39,11 +29,11 @@ from sim.analyses.shared.ranges import (
     shown_label,
     uncertain_ranges,
 )
+from sim.analyses.shared.target import Target, aimed
 from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
-from sim.errors import UserError
 from sim.layout.cells import NOTHING, THOUSAND, short_texts
 from sim.simulation.parameter_draws import allowed
 from sim.simulation.question import Question
@@ -145,7 +135,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Tornado:
+class Tornado(Target):
     """A one-way analysis: the base, then the bars by group.
 
     Bars with an end at which the outcome has no value come first, those at which net benefit
@@ -153,19 +143,12 @@ class Tornado:
 
     Attributes
     ----------
-    base
-        The outcome at the base, with its Monte Carlo error.
     optimal
         The strategy with the most net benefit at `threshold` at the base.
     state
         The state at the base, in words, where the outcome has no value there.
     """
 
-    question: Question
-    outcome: Outcome
-    strategy: str
-    threshold: float
-    base: Estimate
     optimal: str
     bars: tuple[Bar, ...]
     state: str = ""
@@ -194,73 +177,48 @@ class Tornado:
 def tornado(
     question: Question,
     *,
-    outcome: str = "nmb",
+    outcome: str = NMB,
     threshold: float | None = None,
     strategy: str | None = None,
     posterior: pd.DataFrame | None = None,
-    varied: Sequence[Factor] | None = None,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> Tornado:
+) -> PairedRuns[Tornado]:
     """Vary every uncertain parameter of the question and every structural choice, one by one.
 
     Parameters
     ----------
     question
         The question.
-    outcome
-        A name of `sim.analyses.shared.outcomes`, of `strategy` minus the comparator.
-    threshold
-        In currency per QALY, of the net benefit; by default the middle one of the perspective.
-    strategy
-        By default the one with the most net benefit, the comparator left out.
+    outcome, threshold, strategy
+        As for `sim.analyses.shared.target.aimed`.
     posterior
         Draws of the parameters that were fitted together.
-    varied
-        Where they are known already, what `factors` returns for the question and the draws.
-    threads
-        Sets simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each set that is finished; there is one for each end of `factors`.
-    store
-        Stores chunks of sets as they are finished; those that it has are not simulated again.
 
     Raises
     ------
     UserError
         When there is no such outcome or strategy, or nothing but the comparator.
     """
-    worth = middle_threshold(question) if threshold is None else threshold
-    chosen = outcome_named(outcome, threshold=worth, currency=question.perspective.currency)
-    base = sample(question, chosen.columns)
-    name = chosen_strategy(base, worth, strategy)
-    reading = chosen.read(base.pair(name))
-    listed = factors(question, posterior) if varied is None else varied
-    measure = partial(_measured, chosen, name, worth, (reading, benefit_of(base, name, worth)))
-    sets = _sets(listed, chosen, measure)
-    rows = rows_of(sets, threads=threads, progress=progress, store=store)
-    return Tornado(
-        question=question,
-        outcome=chosen,
-        strategy=name,
-        threshold=worth,
-        base=Estimate(reading.value, reading.se),
-        optimal=base.optimal(worth),
-        bars=tuple(sorted(_bars(listed, rows), key=order)),
-        state=state_of(chosen, base, name, reading.value),
-    )
-
-
-def _sets(listed: Sequence[Factor], outcome: Outcome, measure: Callable[[Sample], Row]) -> Sets:
-    """Return the parameter sets at the ends of the factors."""
+    target, sample = aimed(question, outcome, threshold, strategy)
+    base = _read(target, sample)
+    listed = factors(question, posterior)
     ends = [end for factor in listed for end in factor.ends]
-    return Sets(
+
+    def answer(rows: pd.DataFrame) -> Tornado:
+        return Tornado(
+            **vars(target),
+            optimal=base.optimal,
+            bars=tuple(sorted(_bars(listed, rows), key=order)),
+            state=base.state,
+        )
+
+    return PairedRuns(
+        question=question,
         count=len(ends),
         ask=lambda place: ends[place].ask(),
-        columns=outcome.columns,
-        measure=measure,
+        columns=target.outcome.columns,
+        measure=partial(_row, target, base),
         names=ROW,
+        answer=answer,
     )
 
 
@@ -283,38 +241,6 @@ def factors(question: Question, posterior: pd.DataFrame | None) -> list[Factor]:
         *_components(question, posterior),
         *_structure(question),
     ]
-
-
-def middle_threshold(question: Question) -> float:
-    """Return the middle threshold, the upper of two."""
-    ordered = sorted(question.thresholds)
-    return ordered[len(ordered) // 2]
-
-
-def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str:
-    """Return the strategy that is compared: the one named, else the best but the comparator.
-
-    Raises
-    ------
-    UserError
-        When it is not among the strategies, or is the comparator.
-    """
-    comparator = base.question.scenario.comparator_name
-    names = strategy_names(base.question)
-    others = [name for name in names if name != comparator]
-    if not others:
-        raise UserError(
-            "needs a strategy beside the comparator",
-            file=base.question.loaded.file,
-            key="strategies",
-        )
-    if strategy is None:
-        benefits = dict(zip(names, base.net_benefits(threshold).tolist(), strict=True))
-        return max(others, key=lambda name: benefits[name])
-    if strategy not in others:
-        problem = "is the comparator" if strategy == comparator else "no such strategy"
-        raise UserError(problem, key="--strategy", value=strategy, choices=others)
-    return strategy
 
 
 def _parameters(question: Question, posterior: pd.DataFrame | None) -> Iterator[Factor]:
@@ -360,60 +286,51 @@ def _same(question: Question) -> Question:
     return question
 
 
-def _measured(
-    outcome: Outcome, strategy: str, threshold: float, base: tuple[Reading, float], found: Sample
-) -> Row:
-    reading = outcome.read(found.pair(strategy))
-    there, benefit_there = base
-    return (
-        reading.value,
-        *change(reading, there),
-        found.optimal(threshold),
-        benefit_of(found, strategy, threshold) - benefit_there,
-        state_of(outcome, found, strategy, reading.value),
-        _icer(*_increment(found, strategy)),
-    )
-
-
 def order(bar: Bar) -> tuple[int, bool, float, str]:
     """Return the sort key of bars: group, without a value first, then how far they move."""
     by = -bar.benefit_moved if bar.is_undefined else -bar.swing
     return GROUPS.index(bar.group), not bar.is_undefined, by, bar.name
 
 
-def benefit_of(found: Sample, strategy: str, threshold: float) -> float:
-    """Return the incremental net monetary benefit of a strategy, in currency."""
-    benefits = dict(
-        zip(strategy_names(found.question), found.net_benefits(threshold).tolist(), strict=True)
-    )
-    return float(benefits[strategy] - benefits[found.question.scenario.comparator_name])
+class _Read(NamedTuple):
+    """A sample as read for the target; benefit, cost and QALYs are those against the comparator."""
+
+    reading: Reading
+    benefit: float
+    cost: float
+    qalys: float
+    optimal: str
+    state: str
 
 
-def state_of(outcome: Outcome, found: Sample, strategy: str, value: float) -> str:
-    """Describe a state in which an outcome has no value: of an ICER, its quadrant of the plane."""
-    if math.isfinite(value):
-        return ""
-    if outcome.name != ICER:
-        return NO_VALUE
-    cost, qalys = (Estimate(each, math.nan) for each in _increment(found, strategy))
+def _read(target: Target, found: Sample) -> _Read:
     comparator = found.question.scenario.comparator_name
-    return Increment(strategy, comparator, cost, qalys, NOT_ESTIMABLE, math.nan).quadrant
-
-
-def _increment(found: Sample, strategy: str) -> tuple[float, float]:
-    """Return how much more a strategy costs than the comparator, and its QALYs gained."""
     names = strategy_names(found.question)
-    ours, theirs = (
-        names.index(name) for name in (strategy, found.question.scenario.comparator_name)
+    ours, theirs = (names.index(name) for name in (target.strategy, comparator))
+    benefit, cost, qalys = (
+        float(values[ours] - values[theirs])
+        for values in (found.net_benefits(target.threshold), found.cost, found.qalys)
     )
+    reading = target.outcome.read(found.pair(target.strategy))
+    state = ""
+    if not math.isfinite(reading.value):
+        # Of an ICER, the quadrant of the plane.
+        amounts = (Estimate(cost, math.nan), Estimate(qalys, math.nan), NOT_ESTIMABLE, math.nan)
+        is_icer = target.outcome.name == ICER
+        state = Increment(target.strategy, comparator, *amounts).quadrant if is_icer else NO_VALUE
+    return _Read(reading, benefit, cost, qalys, found.optimal(target.threshold), state)
+
+
+def _row(target: Target, base: _Read, sample: Sample) -> Row:
+    found = _read(target, sample)
     return (
-        float(found.cost[ours] - found.cost[theirs]),
-        float(found.qalys[ours] - found.qalys[theirs]),
+        found.reading.value,
+        *change(found.reading, base.reading),
+        found.optimal,
+        found.benefit - base.benefit,
+        found.state,
+        found.cost / found.qalys if found.cost > 0.0 and found.qalys > 0.0 else math.nan,
     )
-
-
-def _icer(cost: float, qalys: float) -> float:
-    return cost / qalys if cost > 0.0 and qalys > 0.0 else math.nan
 
 
 class Section(NamedTuple):

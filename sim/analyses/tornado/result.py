@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -25,25 +24,22 @@ from sim.analyses.shared.arguments import (
     Top,
     checked,
 )
-from sim.analyses.shared.layout import Layout
-from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB, outcome_named
-from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import RankedResult, Resumable
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
+from sim.analyses.shared.target import stored_target
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
-    against,
     amount,
     estimate_cell,
     folded,
     money,
-    print_heading,
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import place_of_work
+from sim.analyses.shared.work import RankedResult, place_of_work
 from sim.analyses.tornado import analysis
 from sim.analyses.tornado.analysis import (
     COMPONENT,
@@ -57,7 +53,7 @@ from sim.analyses.tornado.analysis import (
     shown_sections,
 )
 from sim.economics.estimates import Estimate
-from sim.layout.cells import estimate_json, estimate_of, finite, number_text
+from sim.layout.cells import finite, number_text
 from sim.layout.schema import Schema, flag, number, records, strategy_name, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.simulation.parameter_draws import fitted_draws
@@ -66,7 +62,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from sim.simulation.question import Question
 
 ANALYSIS: Final = "tornado"
 NAMES: Final = names_of(ANALYSIS)
@@ -153,35 +148,18 @@ def _pair(bar: Bar, read: Any) -> tuple[Any, Any]:  # noqa: ANN401
 def tornado_summary(result: Tornado) -> dict[str, Any]:
     """Return the content of tornado.json after its heading."""
     return {
-        "outcome": result.outcome.name,
-        "strategy": result.strategy,
-        "comparator": result.question.scenario.comparator_name,
-        "threshold": result.threshold,
-        "optimal": result.optimal,
-        "base": estimate_json(result.base),
+        **result.summary(optimal=result.optimal),
         "state": result.state or None,
         "bars": records(tornado_table(result)),
     }
 
 
 def read_tornado(stored: Stored) -> Tornado:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
-    told, question = stored.summary, stored.question
-    currency = question.perspective.currency
+    """Return the analysis that is stored in a folder; raise `UserError` where a file is broken."""
     return Tornado(
-        question=question,
-        outcome=outcome_named(told["outcome"], threshold=told["threshold"], currency=currency),
-        strategy=told["strategy"],
-        threshold=told["threshold"],
-        base=estimate_of(told["base"]),
-        state=told["state"] or "",
-        optimal=told["optimal"],
+        **stored_target(stored),
+        state=stored.summary["state"] or "",
+        optimal=stored.summary["optimal"],
         bars=tuple(_read_bar(row) for row in stored.table(TABLE).to_dict("records")),
     )
 
@@ -204,25 +182,20 @@ def _read_bar(row: Mapping[Any, Any]) -> Bar:
     return Bar(row["group"], row["parameter"], row["label"], row["unit"], tuple(ends))
 
 
-def drawn_tornado(result: Tornado, top: int, components: bool = False) -> Figure:
-    """Return the figure of the analysis."""
+def _figure(result: Tornado, top: int, components: bool = False) -> Figure:
     from sim.analyses.tornado.figure import tornado_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return tornado_figure(result, top=top, components=components)
+    return tornado_figure(result, top=top, components=components)
 
 
 def print_tornado(console: Console, result: Tornado, top: int, components: bool = False) -> None:
     """Print the `top` widest bars and structural choices."""
     question = result.question
-    print_heading(
+    result.print_heading(
         console,
-        question,
-        f"{result.outcome.label}: {against(question, result.strategy)}; "
-        f"optimal at {money(question, result.threshold)} per QALY: "
-        f"{strategy_label(question, result.optimal)}",
         ("Base", result.state or "".join(estimate_cell(result.outcome, result.base))),
+        said=f"; optimal at {money(question, result.threshold)} per QALY: "
+        f"{strategy_label(question, result.optimal)}",
     )
     if result.is_constant:
         print_notes(console, f"{NOTHING_CHANGES} {SAME_PATIENTS}")
@@ -332,12 +305,8 @@ def _flip(result: Tornado, bar: Bar) -> str:
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, tornado_table, tornado_summary, drawn_tornado, print_tornado, read_tornado
+    ANALYSIS, tornado_table, tornado_summary, _figure, print_tornado, read_tornado
 )
-
-
-SHOWN: Final = ("top", "components")
-"""Settings of what is printed and drawn."""
 
 
 class TornadoResult(RankedResult[Tornado]):
@@ -419,29 +388,7 @@ def tornado(
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
-    settings = {"outcome": outcome, "threshold": threshold, "strategy": strategy}
-    settings |= {"top": top, "components": components}
-    varied = _planned(chosen.question, settings, threads)
-    return TornadoResult(chosen, varied, varied.run(place), top, components)
-
-
-def _planned(
-    question: Question, settings: dict[str, Any], threads: int | None
-) -> Resumable[Tornado]:
-    """Return the analysis with these settings, ready to run."""
-    varied = analysis.factors(question, fitted_draws(question))
-    sets = sum(len(factor.ends) for factor in varied)
-    options = {name: value for name, value in settings.items() if name not in SHOWN}
-    return Resumable(
-        question,
-        FILE_LAYOUT,
-        manifest=partial(
-            analysis_manifest,
-            *(question, ANALYSIS, settings),
-            chunks=chunks_of(sets),
-            chunk=CHUNK_SETS,
-        ),
-        left=partial(sets_to_simulate, sets),
-        simulate=partial(analysis.tornado, question, **options, varied=varied, threads=threads),
-        shown=tuple(settings[name] for name in SHOWN),
-    )
+    settings: dict[str, Any] = {"outcome": outcome, "threshold": threshold, "strategy": strategy}
+    runs = analysis.tornado(chosen.question, **settings, posterior=fitted_draws(chosen.question))
+    shown = {"top": top, "components": components}
+    return TornadoResult.of(chosen, runs, settings | shown, place, threads, *shown.values())

@@ -19,7 +19,7 @@ simulated data); Conti S, Claxton K, Med Decis Making 2009;29:643-56; Rothery C 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -118,20 +118,10 @@ def trial_analysis(
     *,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Trial:
-    """Value a trial.
+    """Value a trial from draws of two strategies or more, and what it reports under each of them.
 
-    Parameters
-    ----------
-    psa
-        Draws of two strategies or more.
-    design
-        Of the trial.
-    reported
-        What it reports under each draw, from `sim.analyses.trial.patients.reports`.
-    thresholds
-        In currency per QALY.
-    progress
-        Called with 1 after each size, and after the parameters.
+    That is from `sim.analyses.trial.design.reports`. Progress is called with 1 after each size, and after
+    the parameters.
 
     Raises
     ------
@@ -156,63 +146,45 @@ def trial_analysis(
         evpi={threshold: perfect(psa, threshold) for threshold in thresholds},
         evppi=dict(zip(thresholds, known, strict=True)),
         informed=len(informed),
-        table=_table(design, sizes, thresholds, psa.question.perspective.currency),
+        table=TABLE.table(_rows(design, sizes, thresholds, psa.question.perspective.currency)),
     )
 
 
-def _table(
+def _rows(
     design: Design,
     sizes: Sequence[Sequence[tuple[PartialInformation, Array]]],
     thresholds: Sequence[float],
     currency: str,
-) -> pd.DataFrame:
+) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of `TABLE`, from the value of information of each size by threshold."""
     facing = [design.informed_patients(size) for size in design.sizes]
-    best, below = _best(design, facing, sizes)
-    rows = [
-        (
-            size,
-            threshold,
-            *found,
-            found.exceeds_bias,
-            design.patients(size),
-            design.used_from_years(size),
-            facing[place],
-            design.cost(size),
-            facing[place] * found.value - design.cost(size),
-            facing[place] * found.se,
-            best[t] == place,
-            *below[t][place],
-            currency,
-        )
-        for place, size in enumerate(design.sizes)
-        for t, threshold in enumerate(thresholds)
-        for found in (sizes[place][t][0],)
-    ]
-    return TABLE.table(rows)
-
-
-def _best(
-    design: Design,
-    facing: Sequence[float],
-    sizes: Sequence[Sequence[tuple[PartialInformation, Array]]],
-) -> tuple[list[int], list[list[Estimate]]]:
-    """Return by threshold the place of the best size, and how far each is below it."""
-    places, below = [], []
-    for t in range(len(sizes[0])):
-        benefits = [
-            many * found[t][0].value - design.cost(size)
-            for many, found, size in zip(facing, sizes, design.sizes, strict=True)
+    enbs = np.array(
+        [
+            [facing[place] * found.value - design.cost(size) for found, _ in sizes[place]]
+            for place, size in enumerate(design.sizes)
         ]
-        best = int(np.argmax(benefits))
-        top = facing[best] * sizes[best][t][1]
-        places.append(best)
-        below.append(
-            [
-                Estimate(benefits[best] - benefit, _error(top - many * found[t][1]))
-                for many, found, benefit in zip(facing, sizes, benefits, strict=True)
-            ]
-        )
-    return places, below
+    )
+    best = enbs.argmax(axis=0).tolist()
+    for place, size in enumerate(design.sizes):
+        for t, threshold in enumerate(thresholds):
+            found, by_draw = sizes[place][t]
+            top = best[t]
+            yield (
+                size,
+                threshold,
+                *found,
+                found.exceeds_bias,
+                design.patients(size),
+                design.used_from_years(size),
+                facing[place],
+                design.cost(size),
+                enbs[place, t],
+                facing[place] * found.se,
+                top == place,
+                enbs[top, t] - enbs[place, t],
+                _error(facing[top] * sizes[top][t][1] - facing[place] * by_draw),
+                currency,
+            )
 
 
 def _error(differences: Array) -> float:

@@ -1,12 +1,10 @@
-"""``trial``: the value of a trial to come, and how large it should be.
-
-The value as files and as it is printed, and the function that answers with it.
-"""
+"""``trial``: the value of a trial to come, and how large it should be."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
@@ -25,8 +23,7 @@ from sim.analyses.shared.arguments import (
     Threads,
     checked,
 )
-from sim.analyses.shared.layout import LaidOutResult, Layout
-from sim.analyses.shared.result import folder_of, written
+from sim.analyses.shared.result import LaidOutResult, Layout, folder_of, written
 from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
@@ -34,20 +31,21 @@ from sim.analyses.shared.work import sets_progress, spread
 from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
 from sim.analyses.trial.design import (
     OPTIONS,
-    OUTCOMES,
     SETTINGS,
     Design,
     Setting,
     design_of,
+    question_of,
+    reports,
     sizes_of,
 )
-from sim.analyses.trial.patients import question_of, reports
 from sim.analyses.voi.analysis import refuse_one_strategy
 from sim.analyses.voi.information import PartialInformation
 from sim.catalog.parameter import INTERNAL
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, estimate_json, estimate_of, money, money_text, number_text
 from sim.layout.citations import citations
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.layout.progress import patients_progress, steps_progress
 from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
@@ -109,26 +107,16 @@ def trial_summary(found: Trial) -> dict[str, Any]:
 
 
 def read_trial(stored: Stored) -> Trial:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
     told, table = stored.summary, stored.table(TABLE)
     bounds = {each["threshold"]: each for each in told["bounds"]}
     for key, values in (("threshold", list(bounds)), ("n", told["sizes"])):
         if list(dict.fromkeys(table[key].tolist())) != values:
             problem = f"must be those of {stored.file}, in this order"
             raise UserError(problem, file=stored.folder / TABLE.file, key=key)
-    best = table.groupby("threshold")["best"].sum()
-    if (best != 1).any():
-        raise UserError(
-            "must be true of one size at each threshold",
-            file=stored.folder / TABLE.file,
-            key="best",
-        )
+    if (table.groupby("threshold")["best"].sum() != 1).any():
+        problem = "must be true of one size at each threshold"
+        raise UserError(problem, file=stored.folder / TABLE.file, key="best")
     return Trial(
         question=stored.question,
         draws=told["draws"],
@@ -141,9 +129,7 @@ def read_trial(stored: Stored) -> Trial:
         ),
         evpi={threshold: estimate_of(each["evpi"]) for threshold, each in bounds.items()},
         evppi={
-            threshold: PartialInformation(
-                *(each["evppi"][name] for name in PartialInformation._fields)
-            )
+            threshold: PartialInformation(*itemgetter(*PartialInformation._fields)(each["evppi"]))
             for threshold, each in bounds.items()
         },
         informed=told["informed_parameters"],
@@ -190,31 +176,30 @@ def print_trial(console: Console, found: Trial) -> None:
     )
     analysis = (
         f"A trial of {', '.join(labels)}, {sizes} patients in each arm, that "
-        f"reports {', '.join(OUTCOMES[name] for name in design.outcomes)}"
+        f"reports {', '.join(TRIAL_OUTCOMES[name] for name in design.outcomes)}"
     )
     print_question(console, question, ("Simulated", simulated), ("Analysis", analysis))
     headings = [f"{symbol}{threshold:,.0f} per QALY" for threshold in found.evpi]
     print_table(console, _information_table(found, headings, symbol))
     print_table(console, _benefit_table(found, headings, symbol))
     print_table(console, _settings_table(found))
-    print_notes(console, *_answers(found, symbol), EXPLAINED, METHOD)
+    answers = [
+        f"At {money_text(threshold, symbol)} per QALY {_answer(found, threshold, symbol)}."
+        for threshold in found.evpi
+    ]
+    print_notes(console, *answers, EXPLAINED, METHOD)
 
 
 def _information_table(found: Trial, headings: Sequence[str], symbol: str) -> Table:
+    informed = f"EVPPI: {found.informed:,} inputs that a trial informs"
     bounds = [
         Row("EVPI: everything known", [money(*each, symbol) for each in found.evpi.values()]),
-        Row(
-            f"EVPPI: {found.informed:,} inputs that a trial informs",
-            [_cell(each, symbol) for each in found.evppi.values()],
-        ),
+        Row(informed, [_cell(each, symbol) for each in found.evppi.values()]),
     ]
-    trials = [
-        Row(
-            f"EVSI: {size:,} in each arm",
-            [_cell(PartialInformation(*each), symbol) for each in _rows(found, size, *WORTH)],
-        )
-        for size in found.design.sizes
-    ]
+    trials = []
+    for size in found.design.sizes:
+        worth = [PartialInformation(*each) for each in _rows(found, size, *WORTH)]
+        trials.append(Row(f"EVSI: {size:,} in each arm", [_cell(each, symbol) for each in worth]))
     return Table("Value per patient (standard error)", headings, [bounds, trials])
 
 
@@ -260,15 +245,8 @@ def _millions(amount: float, symbol: str) -> str:
     return f"{'-' if amount < 0.0 else ''}{symbol}{abs(amount) / MILLION:,.1f}M"
 
 
-def _answers(found: Trial, symbol: str) -> list[str]:
-    """Say at each threshold which size is the best, and which cannot be told from it."""
-    return [
-        f"At {money_text(threshold, symbol)} per QALY {_answer(found, threshold, symbol)}."
-        for threshold in found.evpi
-    ]
-
-
 def _answer(found: Trial, threshold: float, symbol: str) -> str:
+    """Say which size is the best at a threshold, and which cannot be told from it."""
     best, rows = found.best(threshold), found.table[found.table["threshold"] == threshold]
     if found.is_too_much(threshold):
         return (

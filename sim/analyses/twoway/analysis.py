@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -11,20 +11,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.outcomes import COST, NMB, QALYS, Outcome, is_constant, outcome_named
-from sim.analyses.shared.paired_runs import (
-    Progress,
-    Row,
-    Sample,
-    Sets,
-    rows_of,
-    sample,
-    strategy_names,
-    with_values,
-)
+from sim.analyses.shared.outcomes import NMB, Outcome, is_constant
+from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, strategy_names, with_values
 from sim.analyses.shared.ranges import Range
-from sim.analyses.tornado.analysis import chosen_strategy, middle_threshold
+from sim.analyses.shared.target import aimed
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.simulation.question import Question
@@ -113,11 +103,8 @@ def two_way(
     steps: int,
     threshold: float | None = None,
     strategy: str | None = None,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> TwoWay:
-    """Simulate the question at every pair of `steps` values of x and y.
+) -> PairedRuns[TwoWay]:
+    """Return the runs of the question at every pair of `steps` values of x and y.
 
     Parameters
     ----------
@@ -131,12 +118,6 @@ def two_way(
         In currency per QALY; by default the middle one of the perspective.
     strategy
         The strategy whose gain over the comparator is reported; by default the best at the base.
-    threads
-        Sets simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each set that is finished.
-    store
-        Stores chunks of sets as they are finished; those that it has are not simulated again.
 
     Raises
     ------
@@ -145,47 +126,36 @@ def two_way(
     """
     if x.name == y.name:
         raise UserError("must be another parameter than --x", key="--y", value=y.name)
-    worth = middle_threshold(question) if threshold is None else threshold
-    outcome = outcome_named(NMB, threshold=worth, currency=question.perspective.currency)
-    name = chosen_strategy(sample(question, ()), worth, strategy)
-    values = list(_values(x, y, steps))
+    target, _ = aimed(question, NMB, threshold, strategy)
+    outcome, name, worth = target.outcome, target.strategy, target.threshold
+    values = [(at_x, at_y) for at_y, at_x in product(y.values(steps), x.values(steps))]
+    benefits = [f"{BENEFIT}{each}" for each in strategy_names(question)]
 
     def ask(place: int) -> Question:
         at_x, at_y = values[place]
         return with_values(question, {x.name: at_x, y.name: at_y})
 
-    benefits = [f"{BENEFIT}{each}" for each in strategy_names(question)]
-    sets = Sets(
+    def answer(rows: pd.DataFrame) -> TwoWay:
+        amounts, gains = rows[benefits].to_numpy(), rows[list(GAIN)].itertuples(index=False)
+        found = zip(values, amounts, gains, rows[OPTIMAL], strict=True)
+        points = (Point(*at, each, Estimate(*gain), optimal) for at, each, gain, optimal in found)
+        return TwoWay(question, outcome, name, worth, x, y, tuple(points))
+
+    return PairedRuns(
+        question=question,
         count=len(values),
         ask=ask,
-        columns=(COST, QALYS),
+        columns=outcome.columns,
         measure=partial(_measured, outcome, name, worth),
         names=(*benefits, *GAIN, OPTIMAL),
-    )
-    rows = rows_of(sets, threads=threads, progress=progress, store=store)
-    points = _points(values, rows, benefits)
-    return TwoWay(question, outcome, name, worth, x, y, points)
-
-
-def _points(
-    values: Sequence[tuple[float, float]], rows: pd.DataFrame, benefits: list[str]
-) -> tuple[Point, ...]:
-    """Return the points of the grid from their rows; `benefits` are the columns of strategies."""
-    return tuple(
-        Point(at_x, at_y, each, Estimate(*gain), optimal)
-        for (at_x, at_y), each, gain, optimal in zip(
-            values,
-            rows[benefits].to_numpy(),
-            rows[list(GAIN)].to_numpy().tolist(),
-            rows[OPTIMAL],
-            strict=True,
-        )
+        answer=answer,
     )
 
 
-def grid_points(x: Range, y: Range, steps: int) -> int:
-    """Return how many points the grid of `two_way` has."""
-    return len(x.values(steps)) * len(y.values(steps))
+def _measured(outcome: Outcome, strategy: str, threshold: float, found: Sample) -> Row:
+    reading = outcome.read(found.pair(strategy))
+    benefits = found.net_benefits(threshold).tolist()
+    return *benefits, reading.value, reading.se, found.optimal(threshold)
 
 
 class _Refined(NamedTuple):
@@ -203,14 +173,3 @@ def _refined(varied: Range, looked_at: Array, most: int) -> _Refined:
     places = np.linspace(0.0, len(looked_at) - 1.0, (len(looked_at) - 1) * parts + 1)
     fine = np.interp(places, np.arange(len(looked_at)), looked_at)
     return _Refined(fine, lambda row: np.interp(fine, looked_at, row))
-
-
-def _values(x: Range, y: Range, steps: int) -> Iterator[tuple[float, float]]:
-    for at_y, at_x in product(y.values(steps), x.values(steps)):
-        yield at_x, at_y
-
-
-def _measured(outcome: Outcome, strategy: str, threshold: float, found: Sample) -> Row:
-    reading = outcome.read(found.pair(strategy))
-    benefits = found.net_benefits(threshold).tolist()
-    return *benefits, reading.value, reading.se, found.optimal(threshold)

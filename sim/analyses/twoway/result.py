@@ -1,12 +1,8 @@
-"""``twoway``: vary two parameters over a grid.
-
-The analysis as files and as it is printed, and the function that answers with it.
-"""
+"""``twoway``: the grid as files and as it is printed, and the function that answers with it."""
 
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
@@ -24,14 +20,12 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.content_parts import strategies_of
-from sim.analyses.shared.layout import Layout
+from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
-from sim.analyses.shared.paired_runs import CHUNK_SETS, chunks_of, sets_to_simulate
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -41,23 +35,20 @@ from sim.analyses.shared.text import (
     print_heading,
     print_notes,
     strategy_label,
+    with_unit,
 )
-from sim.analyses.shared.work import place_of_work
-from sim.analyses.twoway import analysis
-from sim.analyses.twoway.analysis import Point, TwoWay
+from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.twoway.analysis import Point, TwoWay, two_way
 from sim.economics.estimates import Estimate
 from sim.errors import UserError
 from sim.layout.cells import number_text
 from sim.layout.schema import Schema, flag, number, records, strategy_name, text
-from sim.layout.table import Cell, Row, Table, print_table
+from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_STEPS, MOST_STEPS
 from sim.simulation.parameter_draws import fitted_draws
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-
-    from sim.simulation.question import Question
 
 ANALYSIS: Final = "twoway"
 NAMES: Final = names_of(ANALYSIS)
@@ -119,13 +110,7 @@ def two_way_summary(result: TwoWay) -> dict[str, Any]:
 
 
 def read_two_way(stored: Stored) -> TwoWay:
-    """Return the analysis that is stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the analysis that is stored in a folder; raise `UserError` where a file is broken."""
     told, question = stored.summary, stored.question
     table, names = stored.table(TABLE), strategies_of(question)
     if tuple(table["strategy"].unique()) != names:
@@ -157,33 +142,31 @@ def read_two_way(stored: Stored) -> TwoWay:
     )
 
 
-def drawn_two_way(result: TwoWay) -> Figure:
-    """Return the figure of the analysis."""
+def _figure(result: TwoWay) -> Figure:
     from sim.analyses.twoway.figure import two_way_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return two_way_figure(result)
+    return two_way_figure(result)
 
 
 def print_two_way(console: Console, result: TwoWay) -> None:
     """Print the gain over the grid, the largest y first."""
     question = result.question
     print_heading(
-        console,
-        question,
-        f"{result.outcome.label}: {against(question, result.strategy)}",
+        console, question, f"{result.outcome.label}: {against(question, result.strategy)}"
     )
     ys = result.ys[::-1].tolist()
     rows = [
-        Row(number_text(y), [_cell(result, point) for point in result.points if point.y == y])
+        Row(
+            number_text(y),
+            [amount(result.outcome, point.gain.mean) for point in result.points if point.y == y],
+        )
         for y in ys
     ]
     headings = [number_text(x) for x in result.xs.tolist()]
     print_table(console, Table("", headings, [rows]))
     print_notes(
         console,
-        f"Down: {_named(result.y)}. Across: {_named(result.x)}. {_areas(result)}",
+        f"Down: {with_unit(result.y.label, result.y.unit)}. Across: {with_unit(result.x.label, result.x.unit)}. {_areas(result)}",
         *([f"{DOES_NOT_VARY.capitalize()} over this grid."] if result.is_constant else []),
         f"{SAME_PATIENTS}{_largest_error(result)}",
     )
@@ -196,37 +179,26 @@ def _largest_error(result: TwoWay) -> str:
     return f" None of the gains shown has an error above {money(result.question, largest)}."
 
 
-def _cell(result: TwoWay, point: Point) -> Cell:
-    return amount(result.outcome, point.gain.mean)
-
-
-def _named(varied: Range) -> str:
-    return varied.label if varied.unit in varied.label else f"{varied.label}, {varied.unit}"
-
-
 def _areas(result: TwoWay) -> str:
-    counts = {name: 0 for name in result.strategies}
-    for point in result.points:
-        counts[point.optimal] += 1
-    total = len(result.points)
+    optimal = [point.optimal for point in result.points]
     shares = [
-        f"{strategy_label(result.question, name)} at {count} of {total} points"
-        for name, count in counts.items()
-        if count
+        f"{strategy_label(result.question, name)} at {optimal.count(name)} of {len(optimal)} points"
+        for name in result.strategies
+        if name in optimal
     ]
     worth = money(result.question, result.threshold)
     return f"Optimal at {worth} per QALY: {', '.join(shares)}."
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, two_way_table, two_way_summary, drawn_two_way, print_two_way, read_two_way
+    ANALYSIS, two_way_table, two_way_summary, _figure, print_two_way, read_two_way
 )
 
 
 class TwowayResult(ResumableResult[TwoWay]):
     """Net benefits of every strategy over a grid of values of two parameters."""
 
-    COMMAND = "twoway"
+    COMMAND = ANALYSIS
     FILES = (*NAMES, MANIFEST)
     FIGURES = (ANALYSIS,)
     LAYOUT = FILE_LAYOUT
@@ -289,31 +261,12 @@ def twoway(
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     question = chosen.question
     posterior = fitted_draws(question)
-    settings = {
+    settings: dict[str, Any] = {
         "x": asked_range(question, x, x_range, posterior, "--x"),
         "y": asked_range(question, y, y_range, posterior, "--y"),
         "steps": steps,
         "threshold": threshold,
         "strategy": strategy,
     }
-    varied = _planned(question, settings, threads)
-    return TwowayResult(chosen, varied, varied.run(place))
-
-
-def _planned(
-    question: Question, settings: dict[str, Any], threads: int | None
-) -> Resumable[TwoWay]:
-    """Return the analysis with these settings, ready to run."""
-    points = analysis.grid_points(settings["x"], settings["y"], settings["steps"])
-    return Resumable(
-        question,
-        FILE_LAYOUT,
-        manifest=partial(
-            analysis_manifest,
-            *(question, ANALYSIS, settings),
-            chunks=chunks_of(points),
-            chunk=CHUNK_SETS,
-        ),
-        left=partial(sets_to_simulate, points),
-        simulate=partial(analysis.two_way, question, **settings, threads=threads),
-    )
+    runs = two_way(question, **settings)
+    return TwowayResult.of(chosen, runs, settings, place, threads)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -72,12 +72,8 @@ PANELS: Final = (
 def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
     """Draw every endpoint of a labelled validation, by study, in a panel for each kind of number.
 
-    Parameters
-    ----------
-    table
-        Columns of `sim.analyses.validate.result.TABLE` and `sim.layout.endpoint_words.LABELS`.
-    counts
-        Text above the legend: how many values are inside.
+    The table has the columns of `sim.analyses.validate.result.TABLE` and of
+    `sim.layout.endpoint_words.LABELS`; the counts are text above the legend.
     """
     panels = [panel for panel in PANELS if (table["kind"] == panel.kind).any()]
     rows = {panel.kind: _rows(table[table["kind"] == panel.kind]) for panel in panels}
@@ -95,12 +91,7 @@ def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
             left = EDGE_MM + place * (COLUMN_MM + 2 * EDGE_MM) + LABEL_MM
             size = (COLUMN_MM - LABEL_MM - EDGE_MM, heights[panel.kind])
             axes = figure.add_axes(
-                (
-                    left / width,
-                    1.0 - (top + size[1]) / height,
-                    size[0] / width,
-                    size[1] / height,
-                )
+                (left / width, 1.0 - (top + size[1]) / height, size[0] / width, size[1] / height)
             )
             _draw(axes, panel, rows[panel.kind])
             top += size[1] + BETWEEN_MM
@@ -109,8 +100,7 @@ def forest_figure(table: pd.DataFrame, counts: str = "") -> Figure:
     return figure
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     """A heading, or an endpoint at its place in rows from the top."""
 
     place: float
@@ -119,21 +109,17 @@ class _Row:
 
 
 def _rows(table: pd.DataFrame) -> list[_Row]:
-    return list(_placed(table))
-
-
-def _placed(table: pd.DataFrame) -> Iterator[_Row]:
-    place = 0.0
-    last = ""
+    rows: list[_Row] = []
+    place, last = 0.0, ""
     for endpoint in table.itertuples():
         heading = str(endpoint.heading)
         if heading != last:
             place += HEADING_GAP if last else 0.0
-            yield _Row(place, heading, None)
-            place += 1.0
-            last = heading
-        yield _Row(place, None, endpoint)
+            rows.append(_Row(place, heading, None))
+            place, last = place + 1.0, heading
+        rows.append(_Row(place, None, endpoint))
         place += 1.0
+    return rows
 
 
 def _length(rows: Sequence[_Row]) -> float:
@@ -211,16 +197,9 @@ def _endpoint(axes: Axes, panel: Panel, row: _Row, width: float) -> None:
     one, place = row.endpoint, row.place
     if not one.inside:
         # From the label to the end of the axis.
-        axes.axhspan(
-            place - 0.5,
-            place + 0.5,
-            xmin=-_points(LABEL_MM) / width,
-            xmax=1.0,
-            color=MISSED,
-            linewidth=0.0,
-            zorder=0,
-            clip_on=False,
-        )
+        across = {"xmin": -_points(LABEL_MM) / width, "xmax": 1.0}
+        look: dict[str, Any] = {"color": MISSED, "linewidth": 0.0, "zorder": 0, "clip_on": False}
+        axes.axhspan(place - 0.5, place + 0.5, **across, **look)
     _text(axes, one.label, place, -_points(LABEL_MM - INDENT_MM))
     if not pd.isna(one.n):
         _text(axes, f"{one.n}", place, -_points(N_MM), colour=GREY, right=True)
@@ -297,12 +276,7 @@ CORNER: Final = (0.97, 0.95)
 def curves_figure(validation: Validation, table: pd.DataFrame) -> Figure:
     """Draw OS and RFS of the fitted cohorts and of the largest held out, a panel for each.
 
-    Parameters
-    ----------
-    validation
-        Its curves are drawn.
-    table
-        Its labelled table, with the index of its targets.
+    The table is that of the validation, labelled, with the index of its targets.
     """
     names = _main(validation)
     rows = -(-len(names) // COLUMNS)
@@ -410,17 +384,10 @@ def _curves_legend() -> list[Any]:
         Line2D([], [], color=colour, linestyle=dashes, label=f"{words}, predicted")
         for words, colour, dashes in STYLES.values()
     ]
-    published = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            markeredgecolor="black",
-            linewidth=1.1,
-            label=f"{words}: published median or landmark, 95 % interval",
-            **MARKS[endpoint],
-        )
-        for endpoint, (words, colour, _) in STYLES.items()
-    ]
+    published = []
+    for endpoint, (words, colour, _) in STYLES.items():
+        marks: dict[str, Any] = {"markeredgecolor": "black", "linewidth": 1.1, **MARKS[endpoint]}
+        label = f"{words}: published median or landmark, 95 % interval"
+        published.append(Line2D([], [], color=colour, label=label, **marks))
     band = Patch(color=GREY, alpha=0.3, linewidth=0.0, label="95 % interval of the predicted curve")
     return [*predicted, band, *published]

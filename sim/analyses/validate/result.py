@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 import pandas as pd
 from rich.console import Console
 
-from sim.analyses.psa.variance import (
-    PriorEffect,
-    prior_effects,
-    variance_by_status,
-    variance_words,
-)
+from sim.analyses.psa.variance import PriorEffect, prior_effects, variance_by_status, variance_words
 from sim.analyses.shared.arguments import (
     Cluster,
     Option,
@@ -40,25 +35,13 @@ from sim.layout.cells import number as number_cell
 from sim.layout.endpoint_words import labelled
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
-from sim.layout.schema import (
-    Schema,
-    count,
-    flag,
-    in_csv,
-    number,
-    read_json,
-    records,
-    text,
-)
+from sim.layout.schema import Schema, count, flag, in_csv, number, read_json, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import DISCLAIMER, print_paragraph
 from sim.limits import FEWEST_PREDICTIONS, MOST_PREDICTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from rich.console import Console
-
-    from sim.evidence.validation import Prediction
 
 INDENT: Final = 2
 PRIORS_SHOWN: Final = 8
@@ -106,13 +89,7 @@ SUMMARY: Final = f"{VALIDATION}.json"
 FOREST: Final = "validation_forest"
 CURVES: Final = "validation_curves"
 PROVENANCE: Final = "provenance.json"
-NAMES: Final = (
-    TABLE.file,
-    SURVIVAL.file,
-    SUMMARY,
-    *figure_names((FOREST, CURVES)),
-    PROVENANCE,
-)
+NAMES: Final = (TABLE.file, SURVIVAL.file, SUMMARY, *figure_names((FOREST, CURVES)), PROVENANCE)
 ROLE_WORDS: Final = {"fit": "used in the fit", "held_out": "held out"}
 
 
@@ -142,17 +119,6 @@ class RestsOn:
             told["variance_of_qalys"],
             tuple(PriorEffect(name, estimate_of(each)) for name, each in priors),
         )
-
-
-def validation_files(found: Prediction, rests: RestsOn | None) -> dict[str, str | bytes]:
-    """Return the files of a validation by name."""
-    return {
-        TABLE.file: in_csv(found.validation.table),
-        SURVIVAL.file: in_csv(survival_table(found)),
-        SUMMARY: validation_json(found, rests),
-        **figure_files(drawn_validation(found)),
-        PROVENANCE: json.dumps(found.provenance, indent=INDENT) + "\n",
-    }
 
 
 def drawn_validation(found: Prediction) -> dict[str, Figure]:
@@ -187,19 +153,6 @@ def survival_table(found: Prediction) -> pd.DataFrame:
     )
 
 
-def validation_json(found: Prediction, rests: RestsOn | None) -> str:
-    """Return summary and endpoints as JSON; values that are not finite are null."""
-    content = {
-        "draws": found.validation.draws,
-        "provenance": found.provenance,
-        "decision": None if rests is None else rests.as_json(),
-        "summary": records(found.summary),
-        "bias": records(bias(found.validation.table)),
-        "endpoints": records(found.validation.table),
-    }
-    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
-
-
 def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
     """Return the prediction that is stored in a folder.
 
@@ -214,14 +167,7 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
     from sim.evidence.register import load_register
     from sim.evidence.results import evidence_hash
     from sim.evidence.targets import targets
-    from sim.evidence.validation import (
-        PredictedCurve,
-        Prediction,
-        Validation,
-        is_stale,
-        summary,
-        usual_protocol,
-    )
+    from sim.evidence.validation import PredictedCurve, Validation, is_stale, summary
 
     told = read_json(folder / SUMMARY)
     path = usual_protocol() if protocol is None else protocol
@@ -244,11 +190,7 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
         draws=told["draws"],
     )
     return Prediction(
-        register,
-        validation,
-        summary(table, register),
-        is_stale(path, evidence),
-        told["provenance"],
+        register, validation, summary(table, register), is_stale(path, evidence), told["provenance"]
     )
 
 
@@ -279,16 +221,8 @@ MEANS: Final = (
 def print_validation(console: Console, found: Prediction, rests: RestsOn | None) -> None:
     """Print the table by study, the summary, and what the decision's uncertainty rests on."""
     table = labelled(found.validation, found.register)
-    headings = (
-        "n",
-        "Role",
-        "Published",
-        "95 % interval",
-        "Predicted",
-        "95 % interval",
-        "Width",
-        "Inside",
-    )
+    interval = "95 % interval"
+    headings = ("n", "Role", "Published", interval, "Predicted", interval, "Width", "Inside")
     print_table(console, Table("Study and endpoint", headings, [_rows(table)]))
     print_table(console, _summary(found.summary))
     print_table(console, _bias(bias(found.validation.table)))
@@ -300,19 +234,12 @@ def print_validation(console: Console, found: Prediction, rests: RestsOn | None)
 
 
 def _bias(table: pd.DataFrame) -> Table:
-    rows = [
-        Row(
-            str(one["topic"]).capitalize(),
-            [
-                Cell(str(one["endpoints"])),
-                *(
-                    Cell(f"{one[name]:+.2f}" if math.isfinite(one[name]) else NOTHING)
-                    for name in ("mean_z", "mean_z_fit", "mean_z_held_out")
-                ),
-            ],
-        )
-        for one in table.to_dict("records")
-    ]
+    rows = []
+    for one in table.to_dict("records"):
+        means = [one[name] for name in ("mean_z", "mean_z_fit", "mean_z_held_out")]
+        cells = [f"{value:+.2f}" if math.isfinite(value) else NOTHING for value in means]
+        shown = [Cell(text) for text in (str(one["endpoints"]), *cells)]
+        rows.append(Row(str(one["topic"]).capitalize(), shown))
     headings = ("Endpoints", "All", "Fitted", "Held out")
     return Table("Mean standardized difference, published less predicted", headings, [rows])
 
@@ -358,19 +285,11 @@ def _number(value: float, kind: str) -> str:
 
 
 def _summary(summary: pd.DataFrame) -> Table:
-    rows = [
-        Row(
-            GROUPS[str(one.group)],
-            [
-                Cell(str(one.studies)),
-                Cell(str(one.endpoints)),
-                Cell(str(one.inside)),
-                Cell(f"{one.inside_percent:.0f} %"),
-                Cell(f"{one.median_width_ratio:.2f}"),
-            ],
-        )
-        for one in summary.itertuples()
-    ]
+    rows = []
+    for one in summary.itertuples():
+        shares = (f"{one.inside_percent:.0f} %", f"{one.median_width_ratio:.2f}")
+        texts = (str(one.studies), str(one.endpoints), str(one.inside), *shares)
+        rows.append(Row(GROUPS[str(one.group)], [Cell(text) for text in texts]))
     headings = ("Studies", "Endpoints", "Inside", "Inside, %", "Median width")
     return Table("95 % predictive intervals", headings, [rows])
 
@@ -395,10 +314,7 @@ class ValidateResult(Result):
     FIGURES = (FOREST, CURVES)
 
     def __init__(
-        self,
-        studies: tuple[str, ...],
-        found: Prediction,
-        rests_on: RestsOn | None = None,
+        self, studies: tuple[str, ...], found: Prediction, rests_on: RestsOn | None = None
     ) -> None:
         self.studies = studies
         self.rests_on = rests_on
@@ -443,7 +359,7 @@ class ValidateResult(Result):
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """The tables by the name of their file, without its suffix."""
-        return {VALIDATION: self.endpoints, CURVES: self.curves}
+        return {TABLE.stem: self.endpoints, SURVIVAL.stem: self.curves}
 
     @property
     def endpoints(self) -> pd.DataFrame:
@@ -462,11 +378,23 @@ class ValidateResult(Result):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return validation_files(self._found, self.rests_on)
+        tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
+        provenance = json.dumps(self._found.provenance, indent=INDENT) + "\n"
+        figures = figure_files(drawn_validation(self._found))
+        return {**tables, SUMMARY: self.json(), **figures, PROVENANCE: provenance}
 
     def json(self) -> str:
-        """Return the summary as JSON text."""
-        return validation_json(self._found, self.rests_on)
+        """Return summary and endpoints as JSON text; values that are not finite are null."""
+        found, table = self._found, self._found.validation.table
+        content = {
+            "draws": found.validation.draws,
+            "provenance": found.provenance,
+            "decision": None if self.rests_on is None else self.rests_on.as_json(),
+            "summary": records(found.summary),
+            "bias": records(bias(table)),
+            "endpoints": records(table),
+        }
+        return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
     def print_to(self, console: Console) -> None:
         """Print the endpoints by study, and the number inside."""

@@ -1,37 +1,41 @@
-"""Checks against routes that share no code with the engines: frozen lives, hand, another kind of model."""
+"""Checks against routes that share no code with the engines: frozen lives, hand, another kind of model.
+
+`frozen/README.md` says what was frozen, and of how many lives two other engines are the witness.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Final
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
 
-from sim.analyses.verify.by_hand import PATIENTS
-from sim.analyses.verify.by_hand.scripted import HandPatient, Lived, wrong_entries, wrong_events
-from sim.analyses.verify.changes import none_of_these
-from sim.analyses.verify.check import Finding, Group, does_not_apply
-from sim.analyses.verify.frozen import (
-    Simulate,
-    first_difference,
-    frozen_events,
-    scenarios,
-    simulated,
-)
-from sim.analyses.verify.partition import compared, event_free_price, half_a_cycle_years
+import pandas as pd
+
+from sim.analyses.verify.by_hand import PATIENTS, wrong_entries, wrong_events
+from sim.analyses.verify.check import Finding, none_of_these, only_where
+from sim.analyses.verify.partition import HALF_A_CYCLE_YEARS, compared
 from sim.analyses.verify.subject import Subject
-from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
+from sim.clinic.events import Event
+from sim.clinic.mortality import LifeTable
+from sim.clinic.patient import Patient
+from sim.clinic.units import MONTHS_PER_YEAR
 from sim.economics.ledger import Category
 from sim.engine import reference
 from sim.engine.compiled import core
+from sim.engine.model import Care, Model, RegimenPlan, Settings, StrategyPlan, build
 from sim.simulation.tally import CATEGORIES, DISCOUNTED
 
-INDEPENDENT: Final = Group("independent")
-ENGINES: Final[Mapping[str, Simulate]] = {
-    "reference": reference.simulate,
-    "core": core.simulate,
-}
-MONTHS_PER_YEAR: Final = DAYS_PER_YEAR / DAYS_PER_MONTH
+Simulate = Callable[..., Iterator[tuple[Patient, list[Event]]]]
+"""Of an engine: from a model, a strategy, a seed and a number of patients to their logs."""
+ENGINES: Final[Mapping[str, Simulate]] = {"reference": reference.simulate, "core": core.simulate}
+FROZEN: Final = Path(str(resources.files(__package__) / "frozen"))
+LIVES: Final = FROZEN / "lives.parquet"
+EVENT: Final = ("time_days", "kind", "line", "cycle", "detail", "grade", "value")
+COLUMNS: Final = ("strategy", "patient", *EVENT)
 NO_REGIMEN: Final = "no strategy begins with a regimen, after which lines are counted"
 NO_PRICE: Final = "no care has a price by the month"
 
@@ -39,25 +43,92 @@ NO_PRICE: Final = "no care has a price by the month"
 # ------------------------------------------------------------------------------ frozen lives
 
 
-@INDEPENDENT.check(
-    "Both engines give the frozen lives of 200 patients of each of eight scenarios, every event to "
-    "the bit; the scenario under examination does not matter.",
-    standard="TECH-VER; AdViSHE C3; ISPOR-SMDM 7",
-    advice="A clinical rule or a random draw changed; sim/analyses/verify/frozen says what was frozen.",
-)
-def lives_are_those_frozen(subject: Subject) -> Finding:
+@cache
+def models() -> Mapping[str, Any]:
+    """Return the contents of `models.json`."""
+    found: Mapping[str, Any] = json.loads((FROZEN / "models.json").read_text(encoding="utf-8"))
+    return found
+
+
+def scenarios() -> list[str]:
+    """Return the names of the scenarios, in alphabetical order."""
+    return sorted(models()["models"])
+
+
+def model_of(scenario: str) -> Model:
+    """Build the model of a scenario from the numbers that its frozen lives were made with."""
+    made_with = models()["models"][scenario]
+    male, female = (
+        LifeTable(*(tuple(column) for column in sex))
+        for sex in models()["life_tables"][made_with["life_table"]]
+    )
+    strategies = tuple(_plan(strategy) for strategy in made_with["strategies"])
+    return build(
+        made_with["numbers"], Settings(**made_with["settings"]), strategies, (male, female)
+    )
+
+
+def _plan(strategy: Mapping[str, Any]) -> StrategyPlan:
+    regimens = tuple(
+        RegimenPlan(**{**regimen, "reference_chain": tuple(regimen["reference_chain"])})
+        for regimen in strategy["regimens"]
+    )
+    return StrategyPlan(strategy["name"], regimens, Care(strategy["then"]), strategy["maintenance"])
+
+
+def simulated(simulate: Simulate, scenario: str) -> pd.DataFrame:
+    """Return the events that an engine gives, a row each: `COLUMNS`."""
+    model = model_of(scenario)
+    rows = [
+        (strategy.name, patient.number, *map(float, event))
+        for strategy in model.strategies
+        for patient, log in simulate(
+            model, strategy, seed=models()["seed"], patients=models()["patients"]
+        )
+        for event in log
+    ]
+    return _typed(pd.DataFrame(rows, columns=list(COLUMNS)))
+
+
+@cache
+def frozen_events() -> Mapping[str, pd.DataFrame]:
+    """Return the frozen events by scenario, a row each: `COLUMNS`."""
+    whole = pd.read_parquet(LIVES)
+    return {
+        name: _typed(whole[whole["scenario"] == name].drop(columns="scenario"))
+        for name in scenarios()
+    }
+
+
+def _typed(events: pd.DataFrame) -> pd.DataFrame:
+    kinds = {"strategy": "str", "patient": "int64"} | dict.fromkeys(EVENT, "float64")
+    return events.reset_index(drop=True).astype(kinds)
+
+
+def first_difference(found: pd.DataFrame, expected: pd.DataFrame) -> tuple[int, str]:
+    """Return how many events differ in any value, and where the first is; 0 where none does."""
+    both = min(len(found), len(expected))
+    ours, theirs = found.head(both), expected.head(both)
+    differs = ((ours != theirs) & ~(ours.isna() & theirs.isna())).any(axis=1).to_numpy()
+    count = int(differs.sum()) + abs(len(found) - len(expected))
+    if not count:
+        return 0, ""
+    place = int(differs.argmax()) if differs.any() else both
+    longer = found if len(found) > both else expected
+    row = (expected if place < len(expected) else longer).iloc[place]
+    return count, f"patient {row['patient']} under {row['strategy']}, day {row['time_days']:g}"
+
+
+def lives_are_those_frozen(_: Subject) -> Finding:
     """Simulate the frozen patients again under the numbers that they were frozen with."""
-    del subject
-    wrong, events = [], 0
-    differing = 0
+    wrong, differing, events = [], 0, 0
     for scenario in scenarios():
         expected = frozen_events()[scenario]
         for name, simulate in ENGINES.items():
             count, where = first_difference(simulated(simulate, scenario), expected)
             events += len(expected)
             differing += count
-            if count:
-                wrong.append(f"{scenario}, {name} engine: {where}")
+            wrong += [f"{scenario}, {name} engine: {where}"] * (count > 0)
     found = none_of_these(wrong, events, "events")
     return replace(found, observed=f"{differing:,} of {events:,} events")
 
@@ -65,52 +136,26 @@ def lives_are_those_frozen(subject: Subject) -> Finding:
 # ------------------------------------------------------------------------------------ by hand
 
 
-@cache
-def _lived(name: str) -> Lived:
-    """Return the life of one of the patients by hand, as the program has it."""
-    return next(each for each in PATIENTS if each.name == name).live()
-
-
-def _by_hand(
-    differences: Callable[[HandPatient, Lived], Sequence[str]], rows: int, what: str
-) -> Finding:
+def histories_are_those_by_hand(_: Subject) -> Finding:
+    """Compare the logs of the reference engine with those written by hand."""
     wrong = [
         f"{patient.name}: {text}"
         for patient in PATIENTS
-        for text in differences(patient, _lived(patient.name))
+        for text in wrong_events(patient.live().log, patient.log)
     ]
-    return none_of_these(wrong, rows, what)
+    return none_of_these(wrong, sum(len(patient.log) for patient in PATIENTS), "events")
 
 
-@INDEPENDENT.check(
-    "Three patients have the history that was worked out by hand, event by event: a transplant, "
-    "refractory disease, and CRS with relapse; the scenario under examination does not matter.",
-    standard="TECH-VER; AdViSHE C2; ISPOR-SMDM 7",
-    advice="The day and its arithmetic are in sim/analyses/verify/by_hand.",
-)
-def histories_are_those_by_hand(subject: Subject) -> Finding:
-    """Compare the logs of the reference engine with those written by hand."""
-    del subject
-    events = sum(len(patient.log) for patient in PATIENTS)
-    return _by_hand(lambda by_hand, life: wrong_events(life.log, by_hand.log), events, "events")
-
-
-@INDEPENDENT.check(
-    "The same three patients have the costs, QALYs and life-years worked out by hand, every vial, "
-    "day in hospital and stay, undiscounted and discounted; the scenario does not matter.",
-    standard="TECH-VER; AdViSHE C2; ISPOR-SMDM 7",
-    advice="The amount and its arithmetic are in sim/analyses/verify/by_hand.",
-)
-def amounts_are_those_by_hand(subject: Subject) -> Finding:
+def amounts_are_those_by_hand(_: Subject) -> Finding:
     """Compare every entry of the ledgers with those written by hand."""
-    del subject
-
-    def differences(by_hand: HandPatient, life: Lived) -> list[str]:
-        rates = {"costs": by_hand.costs, "effects": by_hand.effects}
-        return wrong_entries(life.ledger, by_hand.ledger, **rates)
-
-    entries = sum(len(patient.ledger) for patient in PATIENTS)
-    return _by_hand(differences, entries, "entries")
+    wrong = [
+        f"{by_hand.name}: {text}"
+        for by_hand in PATIENTS
+        for text in wrong_entries(
+            by_hand.live().ledger, by_hand.ledger, costs=by_hand.costs, effects=by_hand.effects
+        )
+    ]
+    return none_of_these(wrong, sum(len(patient.ledger) for patient in PATIENTS), "entries")
 
 
 # ---------------------------------------------------------------------- partitioned survival
@@ -123,24 +168,12 @@ def _within(apart: Sequence[float], most: float, what: str, unit: str) -> Findin
     return Finding(text, f"at most {most:.2g} {unit}", largest <= most)
 
 
-@INDEPENDENT.check(
-    "Life-years are the area under overall survival, as in a partitioned survival model of the same "
-    "patients.",
-    standard="NICE TSD 19; TECH-VER; ISPOR-SMDM 7",
-    advice="Look at stay in sim/economics/clerk.py, and at the times of death.",
-)
 def life_years_are_the_area_under_survival(subject: Subject) -> Finding:
     """Compare discounted life-years of the ledgers with the area under the curve of each strategy."""
     apart = [each.life_years.mean - each.partition.life_years for each in compared(subject)]
-    return _within(apart, half_a_cycle_years(), "strategies", "years")
+    return _within(apart, HALF_A_CYCLE_YEARS, "strategies", "years")
 
 
-@INDEPENDENT.check(
-    "Time in first remission, with the wait for it, is the area under event-free survival, so that "
-    "the states of the ledger are those of a partition.",
-    standard="NICE TSD 19; TECH-VER",
-    advice="Look at the states that are entered in sim/economics/clerk.py, and at efs_days.",
-)
 def first_remission_is_the_area_under_event_free_survival(subject: Subject) -> Finding:
     """Compare the time in the states before an event with the area under the curve."""
     apart = [
@@ -148,18 +181,10 @@ def first_remission_is_the_area_under_event_free_survival(subject: Subject) -> F
         for each in compared(subject)
         if each.first_remission_years is not None
     ]
-    if not apart:
-        return does_not_apply(NO_REGIMEN)
-    return _within(apart, 2.0 * half_a_cycle_years(), "strategies", "years")
+    only_where(apart, NO_REGIMEN)
+    return _within(apart, 2.0 * HALF_A_CYCLE_YEARS, "strategies", "years")
 
 
-@INDEPENDENT.check(
-    "QALYs differ from those of a partitioned survival model only by what two curves cannot show: "
-    "time on treatment, depth of remission, transplant, later lines, complications and age.",
-    standard="NICE TSD 19; AdViSHE C4",
-    advice="The parts of the difference are in the table of partitioned survival; see "
-    "sim/analyses/verify/partition.py.",
-)
 def qalys_differ_by_structure_alone(subject: Subject) -> Finding:
     """Compare the difference in QALYs with the sum of its parts."""
     found = compared(subject)
@@ -167,34 +192,21 @@ def qalys_differ_by_structure_alone(subject: Subject) -> Finding:
     return _within([each.unexplained for each in found], most, "strategies", "QALYs")
 
 
-@INDEPENDENT.check(
-    "Care that is paid by the month, after failure and under follow-up of the first remission, costs "
-    "no more than a partitioned survival model charges for the time in its two states.",
-    standard="NICE TSD 19; TECH-VER",
-    advice="Care is paid before an event, or twice; see remit and care_after_failure in "
-    "sim/economics/clerk.py.",
-)
 def care_by_the_month_is_within_its_state(subject: Subject) -> Finding:
     """Compare costs by the month with the price times the area."""
     prices = subject.question.accounts.prices
-    after = prices.after_failure_per_month
-    if not (after > 0.0 or prices.follow_up_per_month > 0.0):
-        return does_not_apply(NO_PRICE)
-    half = half_a_cycle_years() * MONTHS_PER_YEAR
+    only_where(prices.after_failure_per_month > 0.0 or prices.follow_up_per_month > 0.0, NO_PRICE)
+    half, tally = HALF_A_CYCLE_YEARS * MONTHS_PER_YEAR, subject.lives.tally
+    follow_up = tally.sums.cells[:, CATEGORIES.index(Category.FOLLOW_UP), 0, :, DISCOUNTED]
     excess = []
     for place, each in enumerate(compared(subject)):
-        charged = each.partition.after_event_cost + each.waiting_cost + 3.0 * half * after
+        charged = each.partition.after_event_cost + each.waiting_cost
+        charged += 3.0 * half * each.tariff.cost_per_month_after_event
         excess.append(each.after_failure.mean - charged)
         if each.first_remission_years is not None:
-            charged = each.partition.event_free_cost + half * event_free_price(subject, place)
-            excess.append(_follow_up_of_first_line(subject, place) - charged)
-    largest = max(excess)
-    text = f"largest excess of {len(excess)} costs: {largest:,.0f} {subject.question.perspective.currency}"
+            charged = each.partition.event_free_cost
+            charged += half * each.tariff.cost_per_month_event_free
+            excess.append(float(follow_up[place].sum()) / tally.patients - charged)
+    largest, currency = max(excess), subject.question.perspective.currency
+    text = f"largest excess of {len(excess)} costs: {largest:,.0f} {currency}"
     return Finding(text, "at most 0", largest <= 0.0)
-
-
-def _follow_up_of_first_line(subject: Subject, place: int) -> float:
-    """Return the mean discounted cost of follow-up in the first line's remission."""
-    tally = subject.lives.tally
-    cells = tally.sums.cells[place, CATEGORIES.index(Category.FOLLOW_UP), 0, :, DISCOUNTED]
-    return float(cells.sum()) / tally.patients

@@ -1,36 +1,50 @@
-"""Checks of the inputs: each number has its origin and its limits, and acts in its direction."""
+"""Checks of the inputs: each number has its origin and its limits, acts in its direction, and is fitted."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
-from sim.analyses.verify.changes import none_of_these, times
-from sim.analyses.verify.check import Finding, Group, does_not_apply, equal, never_above
+import pandas as pd
+
+from sim.analyses.verify.check import (
+    MOST_STANDARD_ERRORS,
+    ROUNDING,
+    DoesNotApply,
+    Finding,
+    equal,
+    never_above,
+    none_of,
+    none_of_these,
+    only_where,
+)
 from sim.analyses.verify.subject import Subject
 from sim.catalog import Parameter
-from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL
-from sim.catalog.parameter import INTERNAL
+from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL, Posterior
+from sim.catalog.parameter import CALIBRATED, INTERNAL, PRIOR, PRIOR_FROM
+from sim.catalog.posterior import POSTERIOR, load_identification, load_posterior
 from sim.catalog.values import UNITS
-from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR
+from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, PERCENT
 from sim.economics.ledger import Category
 from sim.economics.prices import Delivery
 from sim.errors import UserError
+from sim.evidence.results import DIAGNOSTICS, evidence_hash, read_fit, read_provenance
+from sim.evidence.sampler import worst
+from sim.evidence.validation import RESULTS, usual_protocol
 from sim.layout.citations import sources_used
 from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question
 
-INPUTS: Final = Group("inputs")
 ASSUMPTION: Final = "assumption"
 FIXED: Final = "fixed"
-ONE_SD_BELOW: Final = 0.158655
-ONE_SD_ABOVE: Final = 0.841345
+ONE_SD: Final = (0.158655, 0.841345)
 """Probabilities of a normal one standard deviation to either side of its centre."""
-ROUNDING_OF_SUMS: Final = 1e-9
 DAYS_OF_FOUR_YEARS: Final = 1461
 SHARES_OF_ONE_WHOLE: Final = (
     re.compile(r"(.+)\.(?:mild|severe)_probability(?:\.\w+)?"),
@@ -50,6 +64,13 @@ WEIGHTS: Final = ("population.weight_male_mean_kg", "population.weight_female_me
 STUDY_HAZARD: Final = "disease.study_hazard_ratio"
 RESPONSE_LOGIT: Final = "response.baseline_logit"
 VIALS: Final = (Delivery.CONTINUOUS_INFUSION, Delivery.INJECTIONS)
+LARGEST_R_HAT: Final = 1.01
+FEWEST_DRAWS: Final = 400.0
+NOMINAL: Final = 0.95
+"""The share of endpoints that a model without fault has inside its predictive intervals."""
+VALIDATION: Final = "validation.csv"
+NO_RESULTS: Final = "the results of the fit are not beside the protocol"
+NONE_FITTED: Final = "the scenario uses no fitted input"
 
 
 def _entries(subject: Subject) -> list[Parameter]:
@@ -57,34 +78,26 @@ def _entries(subject: Subject) -> list[Parameter]:
     return [subject.question.parameters[name] for name in sorted(subject.question.used)]
 
 
-def _uncertain(subject: Subject) -> list[Parameter]:
-    """Return the entries that have a distribution."""
-    return [entry for entry in _entries(subject) if entry.distribution.family != FIXED]
+def _none_uncertain(subject: Subject, wrong: Callable[[Parameter], bool]) -> Finding:
+    """Return a finding that names the entries with a distribution that are wrong."""
+    entries = [entry for entry in _entries(subject) if entry.distribution.family != FIXED]
+    return none_of_these(
+        [entry.name for entry in entries if wrong(entry)], len(entries), "uncertain numbers"
+    )
 
 
-def _has_origin(entry: Parameter) -> bool:
-    """Whether an entry has a unit and a place in a source, and an assumption its reason."""
-    reason = entry.status != ASSUMPTION or bool(entry.derivation or entry.note)
-    return entry.unit in UNITS and bool(entry.sources) and bool(entry.place.strip()) and reason
-
-
-@INPUTS.check(
-    "Each number used has a unit and its place in a source, and each assumption its reason.",
-    standard="CHEERS 22; AdViSHE B1; Philips D1",
-    advice="Complete the entry in sim/catalog/data; python -m sim parameters lists it.",
-)
 def numbers_have_an_origin(subject: Subject) -> Finding:
     """Look for entries without unit, source, place, or the reason of an assumption."""
+
+    def has_origin(entry: Parameter) -> bool:
+        reason = entry.status != ASSUMPTION or bool(entry.derivation or entry.note)
+        return entry.unit in UNITS and bool(entry.sources) and bool(entry.place.strip()) and reason
+
     entries = _entries(subject)
-    wrong = [entry.name for entry in entries if not _has_origin(entry)]
+    wrong = [entry.name for entry in entries if not has_origin(entry)]
     return none_of_these(wrong, len(entries), "numbers used")
 
 
-@INPUTS.check(
-    "Each published source can be found: it has its year of print or an address.",
-    standard="CHEERS 22; Philips D1",
-    advice="Complete the entry of the source in sim/catalog/data/sources.yaml.",
-)
 def sources_can_be_found(subject: Subject) -> Finding:
     """Look for sources with neither year nor address."""
     sources = subject.question.catalogue.sources
@@ -93,65 +106,34 @@ def sources_can_be_found(subject: Subject) -> Finding:
     return none_of_these(wrong, len(cited), "sources cited")
 
 
-@INPUTS.check(
-    "Each source of the catalogue is that of a number.",
-    standard="Philips D1",
-    advice="Remove the source from sim/catalog/data/sources.yaml, or name it where it belongs.",
-)
 def no_source_is_idle(subject: Subject) -> Finding:
     """Look for sources that no parameter, life table or price index names."""
     catalogue = subject.question.catalogue
-    holders: Sequence[Any] = (
-        *catalogue.parameters(),
-        *catalogue.life_tables.values(),
-        *catalogue.indices.values(),
-    )
+    tables, indices = catalogue.life_tables.values(), catalogue.indices.values()
+    holders: Sequence[Any] = (*catalogue.parameters(), *tables, *indices)
     cited = {key for holder in holders for key in holder.sources}
-    return none_of_these(
-        sorted(catalogue.sources.keys() - cited), len(catalogue.sources), "sources"
-    )
+    idle = sorted(catalogue.sources.keys() - cited)
+    return none_of_these(idle, len(catalogue.sources), "sources")
 
 
-@INPUTS.check(
-    "Each number used is within the limits of its unit: probabilities from 0 to 1, utilities at "
-    "most 1, costs and ratios not negative.",
-    standard="TECH-VER; Philips C1",
-    advice="Correct the value in the scenario or in the catalogue; python -m sim show SCENARIO "
-    "says where it was written.",
-)
 def numbers_are_within_their_units(subject: Subject) -> Finding:
     """Look for values that their units do not allow."""
-    numbers, entries = subject.question.numbers, _entries(subject)
-    wrong = [
-        f"{entry.name} is {numbers[entry.name]:g}"
-        for entry in entries
-        if entry.check(numbers[entry.name])
-    ]
+    entries = [(entry, subject.question.numbers[entry.name]) for entry in _entries(subject)]
+    wrong = [f"{entry.name} is {value:g}" for entry, value in entries if entry.check(value)]
     return none_of_these(wrong, len(entries), "numbers used")
 
 
-@INPUTS.check(
-    "Shares that exclude each other, such as the grades of a toxicity, add up to at most 1.",
-    standard="TECH-VER; Philips C1",
-    advice="Lower one of the shares in the scenario or in the catalogue.",
-)
 def shares_of_one_whole_fit_in_it(subject: Subject) -> Finding:
     """Add the shares up by what they are shares of."""
     totals: dict[str, float] = defaultdict(float)
-    for place, pattern in enumerate(SHARES_OF_ONE_WHOLE):
+    for place, pattern in enumerate(SHARES_OF_ONE_WHOLE, start=1):
         for name in subject.question.used:
             if found := pattern.fullmatch(name):
-                totals[f"{found[1]} ({place + 1})"] += subject.question.numbers[name]
-    wrong = [f"{key}: {total:g}" for key, total in totals.items() if total > 1 + ROUNDING_OF_SUMS]
+                totals[f"{found[1]} ({place})"] += subject.question.numbers[name]
+    wrong = [f"{key}: {total:g}" for key, total in totals.items() if total > 1 + ROUNDING]
     return none_of_these(wrong, len(totals), "sums of shares")
 
 
-@INPUTS.check(
-    "Numbers that limit each other fit together: a minimum is not above its maximum, a stay in "
-    "hospital not longer than its cycle.",
-    standard="TECH-VER; ISPOR-SMDM 7",
-    advice="Correct one of the numbers that the finding names.",
-)
 def numbers_fit_together(subject: Subject) -> Finding:
     """Look for rules between the parameters that their values break."""
     rules = subject.question.rules
@@ -159,90 +141,50 @@ def numbers_fit_together(subject: Subject) -> Finding:
     return none_of_these([each for each in problems if each], len(rules), "rules")
 
 
-@INPUTS.check(
-    "Each value of the catalogue lies in its own range.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="Correct value or range of the entry in sim/catalog/data.",
-)
 def values_lie_in_their_ranges(subject: Subject) -> Finding:
     """Look for values outside of their stated range, or of the middle 95 % of the distribution."""
-    entries = _uncertain(subject)
-    wrong = [entry.name for entry in entries if not entry.low <= entry.value <= entry.high]
-    return none_of_these(wrong, len(entries), "uncertain numbers")
+    return _none_uncertain(subject, lambda entry: not entry.low <= entry.value <= entry.high)
 
 
-@INPUTS.check(
-    "Each value of the catalogue is near the centre of its distribution.",
-    standard="ISPOR-SMDM 6; Dasbach and Elbasha",
-    advice="Value and distribution of the entry in sim/catalog/data were read from two places.",
-)
 def values_are_near_their_centres(subject: Subject) -> Finding:
     """Look for values more than a standard deviation away from the median."""
-    entries = _uncertain(subject)
-    wrong = [
-        entry.name
-        for entry in entries
-        if not entry.distribution.quantile(ONE_SD_BELOW)
-        <= entry.value
-        <= entry.distribution.quantile(ONE_SD_ABOVE)
-    ]
-    return none_of_these(wrong, len(entries), "uncertain numbers")
+
+    def is_far(entry: Parameter) -> bool:
+        low, high = (entry.distribution.quantile(p) for p in ONE_SD)
+        return not low <= entry.value <= high
+
+    return _none_uncertain(subject, is_far)
 
 
-@INPUTS.check(
-    "Each distribution stays within the limits of its unit.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="Choose another family, such as a beta for a probability, or a smaller spread.",
-)
 def distributions_stay_within_their_units(subject: Subject) -> Finding:
     """Look for distributions whose middle 95 % reach beyond what the unit allows."""
-    entries = _uncertain(subject)
-    wrong = [
-        entry.name
-        for entry in entries
-        if any(entry.check(entry.distribution.quantile(p)) for p in (LOWER_TAIL, UPPER_TAIL))
-    ]
-    return none_of_these(wrong, len(entries), "uncertain numbers")
+
+    def reaches_beyond(entry: Parameter) -> bool:
+        ends = (entry.distribution.quantile(p) for p in (LOWER_TAIL, UPPER_TAIL))
+        return any(entry.check(end) is not None for end in ends)
+
+    return _none_uncertain(subject, reaches_beyond)
 
 
-@INPUTS.check(
-    "Money that was converted is the amount of its source times the rise of the price index.",
-    standard="CHEERS 15; TECH-VER",
-    advice="Look at sim/catalog/data/price_indices.yaml and at the price year of the entry.",
-)
 def money_follows_the_price_index(subject: Subject) -> Finding:
     """Convert the amounts again."""
-    question = subject.question
-    converted = [
-        entry
-        for entry in _entries(subject)
-        if entry.currency is not None and entry.value != entry.amount
-    ]
-    if not converted or question.perspective.price_index is None:
-        return does_not_apply("no amount of money was converted")
-    levels = question.catalogue.indices[question.perspective.price_index].values
-    level = levels[question.perspective.price_year]
+    money = [entry for entry in _entries(subject) if entry.currency is not None]
+    converted = [entry for entry in money if entry.value != entry.amount]
+    perspective = subject.question.perspective
+    if not converted or perspective.price_index is None:
+        raise DoesNotApply("no amount of money was converted")
+    levels = subject.question.catalogue.indices[perspective.price_index].values
+    level = levels[perspective.price_year]
     expected = [entry.amount * level / levels[entry.price_year or 0] for entry in converted]
     return equal([entry.value for entry in converted], expected, "converted amounts")
 
 
-@INPUTS.check(
-    "Four years are 1,461 days, and a year is 12 months.",
-    standard="TECH-VER",
-    advice="Look at sim/clinic/units.py.",
-)
-def calendars_agree(subject: Subject) -> Finding:
+def calendars_agree(_: Subject) -> Finding:
     """Compare the lengths of months and years; the scenario does not matter."""
-    del subject
     years = [4 * DAYS_PER_YEAR, 4 * MONTHS_PER_YEAR * DAYS_PER_MONTH]
     return equal(years, DAYS_OF_FOUR_YEARS, "conversions of time")
 
 
-@INPUTS.check(
-    "A misspelt key is refused, and the nearest one is named.",
-    standard="Philips C1; STRESS-DES 6",
-    advice="Look at sim/files/schema.py: an unknown key must not pass in silence.",
-)
 def misspelt_keys_are_refused(subject: Subject) -> Finding:
     """Misspell a key."""
     said = _refusal(subject, MISSPELT)
@@ -250,18 +192,13 @@ def misspelt_keys_are_refused(subject: Subject) -> Finding:
     return Finding("accepted" if said is None else "refused", "refused", passed, said or "")
 
 
-@INPUTS.check(
-    "A number outside the limits of its unit is refused when a scenario is read.",
-    standard="Philips C1; TECH-VER",
-    advice="Look at sim/scenario/loading.py and at the limits in sim/catalog/values.py.",
-)
 def impossible_numbers_are_refused(subject: Subject) -> Finding:
     """Try a number above the limit of each unit that the scenario uses."""
     of_unit = {entry.unit: entry for entry in _entries(subject)}
     accepted = [
         entry.name
-        for entry in of_unit.values()
-        if _refusal(subject, {"parameters": {entry.name: UNITS[entry.unit].high + 1.0}}) is None
+        for unit, entry in of_unit.items()
+        if _refusal(subject, {"parameters": {entry.name: UNITS[unit].high + 1.0}}) is None
     ]
     return none_of_these(accepted, len(of_unit), "impossible numbers accepted")
 
@@ -275,72 +212,44 @@ def _refusal(subject: Subject, changes: dict[str, Any]) -> str | None:
     return None
 
 
-@INPUTS.check(
-    "Heavier patients never need less of a drug that is dosed by body surface.",
-    standard="TECH-VER",
-    advice="Look at bsa_m2 in sim/clinic/patient.py and at inject in sim/economics/clerk.py.",
-)
+# ---------------------------------------------------------------- numbers act in their direction
+
+
 def heavier_patients_need_no_less(subject: Subject) -> Finding:
     """Compare drug costs with those of heavier patients."""
-    if all(each.delivery != Delivery.INJECTIONS for each in subject.question.deliveries):
-        return does_not_apply("no drug is dosed by body surface")
-    heavier = subject.under(times(subject, filter(subject.uses, WEIGHTS), HEAVIER))
+    injected = any(each.delivery == Delivery.INJECTIONS for each in subject.question.deliveries)
+    only_where(injected, "no drug is dosed by body surface")
+    heavier = subject.under(subject.times(subject.named(*WEIGHTS), HEAVIER))
     drug = Category.DRUG
     return never_above(subject.lives.amount(drug), heavier.amount(drug), "drug costs")
 
 
-@INPUTS.check(
-    "Shared vials are never dearer than whole ones.",
-    standard="TECH-VER",
-    advice="Look at vials in sim/economics/posting.py.",
-)
 def shared_vials_are_never_dearer(subject: Subject) -> Finding:
     """Compare drug costs with and without sharing of vials."""
-    if all(each.delivery not in VIALS for each in subject.question.deliveries):
-        return does_not_apply("no drug comes in vials")
+    in_vials = any(each.delivery in VIALS for each in subject.question.deliveries)
+    only_where(in_vials, "no drug comes in vials")
     shared, whole = (
-        subject.under({}, {"switches": {"vial_sharing": sharing}}) for sharing in (True, False)
+        subject.under(changes={"switches": {"vial_sharing": sharing}}).amount(Category.DRUG)
+        for sharing in (True, False)
     )
-    return never_above(shared.amount(Category.DRUG), whole.amount(Category.DRUG), "drug costs")
+    return never_above(shared, whole, "drug costs")
 
 
-@INPUTS.check(
-    "Higher log odds of response cost nobody the response.",
-    standard="TECH-VER",
-    advice="An odds ratio is applied the wrong way round; see sim/clinic/response.py.",
-)
 def higher_odds_keep_every_response(subject: Subject) -> Finding:
     """Compare the responses of the first line."""
-    if not subject.uses(RESPONSE_LOGIT):
-        return does_not_apply("nobody's response is drawn")
-    more = subject.under({RESPONSE_LOGIT: subject.question.numbers[RESPONSE_LOGIT] + MORE_RESPONSE})
-    return never_above(
-        subject.lives.outcome("response"), more.outcome("response"), "responses lost"
-    )
+    only_where(RESPONSE_LOGIT in subject.question.used, "nobody's response is drawn")
+    logit = subject.question.numbers[RESPONSE_LOGIT] + MORE_RESPONSE
+    more, before = subject.under({RESPONSE_LOGIT: logit}), subject.lives
+    return never_above(before.outcome("response"), more.outcome("response"), "responses lost")
 
 
-@INPUTS.check(
-    "A higher hazard ratio of active leukaemia lengthens nobody's life.",
-    standard="TECH-VER",
-    advice="A hazard ratio is applied the wrong way round; see sim/clinic/disease.py.",
-)
 def higher_hazards_lengthen_no_life(subject: Subject) -> Finding:
     """Compare the lives under a higher hazard ratio."""
-    if not subject.uses(STUDY_HAZARD):
-        return does_not_apply("no leukaemia is active")
-    worse = subject.under(times(subject, [STUDY_HAZARD], MORE_HAZARD))
-    return never_above(
-        worse.outcome("horizon_days"), subject.lives.outcome("horizon_days"), "lives"
-    )
+    only_where(STUDY_HAZARD in subject.question.used, "no leukaemia is active")
+    worse, before = subject.under(subject.times([STUDY_HAZARD], MORE_HAZARD)), subject.lives
+    return never_above(worse.outcome("horizon_days"), before.outcome("horizon_days"), "lives")
 
 
-@INPUTS.check(
-    "Each number may be as small or as large as it is allowed to be, and every result stays "
-    "possible.",
-    standard="AdViSHE C2; ISPOR-SMDM 7; Philips C1",
-    advice="Narrow the limits of the unit in sim/catalog/values.py, or add a rule to "
-    "sim/scenario/domain.py.",
-)
 def extreme_values_give_possible_results(subject: Subject) -> Finding:
     """Put each number at both ends of what it may be; look for amounts that cannot be."""
     question = replace(subject.question, patients=EXTREME_PATIENTS)
@@ -371,3 +280,91 @@ def _impossible(question: Question, sets: list[dict[str, float]]) -> list[dict[s
         half = len(sets) // 2
         return _impossible(question, sets[:half]) + _impossible(question, sets[half:])
     return []
+
+
+# ------------------------------------------------------- the fit behind the calibrated inputs
+
+
+def results() -> Path:
+    """Return the folder of the results of the fit."""
+    folder = usual_protocol().parent / RESULTS
+    only_where(folder.is_dir(), NO_RESULTS)
+    return folder
+
+
+def _fitted(subject: Subject) -> list[Parameter]:
+    """Return the inputs that the scenario uses and that were fitted."""
+    fitted = [each for each in _entries(subject) if isinstance(each.distribution, Posterior)]
+    only_where(fitted, NONE_FITTED)
+    return fitted
+
+
+def fit_belongs_to_its_evidence(_: Subject) -> Finding:
+    """Compare the hashes that the fit left with those of the files."""
+    folder = results()
+    try:
+        read_fit(folder, POSTERIOR)
+    except UserError as error:
+        return Finding(str(error), "one whole fit", False)
+    same = read_provenance(folder).get("evidence") == evidence_hash(usual_protocol())
+    observed = "the fit is of this evidence" if same else "the fit is of other evidence"
+    return Finding(observed, "the fit is of this evidence", same)
+
+
+def chains_converged(_: Subject) -> Finding:
+    """Look at the largest R-hat and the fewest effective draws."""
+    r_hat, effective = worst(pd.read_csv(results() / DIAGNOSTICS))
+    text = f"largest R-hat {r_hat:.3f}, fewest effective draws {effective:,.0f}"
+    allowed = f"at most {LARGEST_R_HAT:g}; at least {FEWEST_DRAWS:g}"
+    return Finding(text, allowed, r_hat <= LARGEST_R_HAT and effective >= FEWEST_DRAWS)
+
+
+def base_values_are_medians(subject: Subject) -> Finding:
+    """Compare each fitted input with its column of the installed draws."""
+    draws, fitted = load_posterior(), _fitted(subject)
+    if draws is None:
+        raise DoesNotApply(NONE_FITTED)
+    wrong = [
+        each.name not in draws
+        or not math.isclose(each.value, float(draws[each.name].median()))
+        or not isinstance(each.distribution, Posterior)
+        or each.distribution.draws != tuple(sorted(draws[each.name].tolist()))
+        for each in fitted
+    ]
+    return none_of(wrong, "fitted inputs")
+
+
+def named_by_what_informs_them(subject: Subject) -> Finding:
+    """Compare the status of each fitted input with the spread that the fit has left of its prior."""
+    table = load_identification()
+    only_where(not table.empty, NONE_FITTED)
+    left = table["spread_left"].astype(float).to_dict()
+    wrong = [
+        each.name not in left
+        or each.status != (PRIOR if left[each.name] >= PRIOR_FROM else CALIBRATED)
+        for each in _fitted(subject)
+    ]
+    return none_of(wrong, "fitted inputs")
+
+
+def fitted_endpoints(_: Subject) -> Finding:
+    """Count the fitted endpoints of the stored validation."""
+    return _coverage("fit")
+
+
+def held_out_endpoints(_: Subject) -> Finding:
+    """Count the endpoints of the stored validation that no fit has seen."""
+    return _coverage("held_out")
+
+
+def _coverage(role: str) -> Finding:
+    """Compare the share of endpoints inside their predictive interval with the nominal one."""
+    path = results() / VALIDATION
+    only_where(path.is_file(), NO_RESULTS)
+    table = pd.read_csv(path)
+    mine = table.loc[table["role"] == role, "inside"].astype(bool)
+    only_where(len(mine), f"no endpoint has the role '{role}'")
+    least = NOMINAL - MOST_STANDARD_ERRORS * math.sqrt(NOMINAL * (1.0 - NOMINAL) / len(mine))
+    share = float(mine.mean())
+    text = f"{int(mine.sum()):,} of {len(mine):,} endpoints ({PERCENT * share:.0f} %)"
+    return Finding(text, f"at least {PERCENT * least:.0f} %", share >= least)

@@ -36,9 +36,9 @@ class Tariff(NamedTuple):
     utility_event_free: float
     utility_after_event: float
     cost_per_month_event_free: float
-    event_free_cost_ends_days: float
     cost_per_month_after_event: float
     rate: float
+    event_free_cost_ends_days: float = np.inf
 
 
 class Totals(NamedTuple):
@@ -47,7 +47,6 @@ class Totals(NamedTuple):
     life_years: float
     undiscounted_life_years: float
     event_free_years: float
-    after_event_years: float
     qalys: float
     event_free_cost: float
     after_event_cost: float
@@ -78,20 +77,14 @@ def partitioned(curves: Curves, tariff: Tariff) -> Totals:
     present = (1.0 + tariff.rate) ** (-middles / DAYS_PER_YEAR)
     alive = areas(days, curves.overall)
     event_free = areas(days, curves.event_free)
-    after_event = alive - event_free
+    free, after = (event_free * present).sum(), ((alive - event_free) * present).sum()
     paid = event_free * (middles < tariff.event_free_cost_ends_days)
     months = DAYS_PER_YEAR / DAYS_PER_MONTH
     return Totals(
         life_years=float((alive * present).sum()),
         undiscounted_life_years=float(alive.sum()),
-        event_free_years=float((event_free * present).sum()),
-        after_event_years=float((after_event * present).sum()),
-        qalys=float(
-            (event_free * present).sum() * tariff.utility_event_free
-            + (after_event * present).sum() * tariff.utility_after_event
-        ),
+        event_free_years=float(free),
+        qalys=float(free * tariff.utility_event_free + after * tariff.utility_after_event),
         event_free_cost=float((paid * present).sum() * months * tariff.cost_per_month_event_free),
-        after_event_cost=float(
-            (after_event * present).sum() * months * tariff.cost_per_month_after_event
-        ),
+        after_event_cost=float(after * months * tariff.cost_per_month_after_event),
     )

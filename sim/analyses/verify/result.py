@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from itertools import groupby
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import pandas as pd
 from rich.console import Console
@@ -20,13 +20,14 @@ from sim.analyses.shared.arguments import Option, Out, Seed, Threads, checked
 from sim.analyses.shared.result import Result, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import summary_json
-from sim.analyses.verify import partition_table
-from sim.analyses.verify.check import Check, Finding
+from sim.analyses.verify import partition
+from sim.analyses.verify.check import Check, Finding, checks_of
 from sim.analyses.verify.subject import Subject
 from sim.layout.progress import steps_progress
 from sim.layout.schema import Schema, in_csv, records, text
 from sim.layout.table import Cell, Row, Table, print_table
 from sim.layout.text import DISCLAIMER, print_paragraph
+from sim.simulation.question import Question
 
 VERIFY: Final = "verify"
 PASSED: Final = "passed"
@@ -54,44 +55,7 @@ TABLE: Final = Schema(
 SUMMARY: Final = f"{VERIFY}.json"
 INDEPENDENT: Final = "independent"
 """The group that compares with partitioned survival."""
-PARTITION: Final = partition_table.TABLE.file.removesuffix(".csv")
-
-
-@dataclass(frozen=True)
-class Examined:
-    """A check with its finding."""
-
-    check: Check
-    finding: Finding
-
-    @property
-    def verdict(self) -> str:
-        """The verdict in words."""
-        return VERDICTS[self.finding.passed]
-
-    @property
-    def problem(self) -> str:
-        """The reason of a failure, where the finding gives one, and the advice."""
-        why = f" {self.finding.why.rstrip('.')}." if self.finding.why else ""
-        return f"{self.check.identifier}:{why} {self.check.advice}"
-
-    @property
-    def row(self) -> tuple[str, ...]:
-        """The row of `TABLE`."""
-        check, found = self.check, self.finding
-        return (
-            *(check.identifier, check.group, check.claim, check.standard),
-            *(found.observed, found.allowed, self.verdict, found.why, check.advice),
-        )
-
-
-def examined(check: Check, subject: Subject) -> Examined:
-    """Return what a check finds; an error on the way is its finding."""
-    try:
-        return Examined(check, check.examine(subject))
-    except Exception as error:  # noqa: BLE001 - whatever a scenario provokes is reported by name
-        why = f"{type(error).__name__}: {error}"
-        return Examined(check, Finding(ENDED, "a result", passed=False, why=why))
+PARTITION: Final = partition.TABLE.file.removesuffix(".csv")
 
 
 class VerifyResult(Result):
@@ -104,19 +68,14 @@ class VerifyResult(Result):
     """
 
     COMMAND = VERIFY
-    FILES = (TABLE.file, partition_table.TABLE.file, SUMMARY)
+    FILES = (TABLE.file, partition.TABLE.file, SUMMARY)
 
     def __init__(
-        self,
-        scenario: Scenario,
-        subject: Subject,
-        found: Sequence[Examined],
-        partition: pd.DataFrame | None = None,
+        self, scenario: Scenario, question: Question, tables: Mapping[str, pd.DataFrame]
     ) -> None:
         self.scenario = scenario
-        self._subject_examined = subject
-        self._found = tuple(found)
-        self._partition = partition
+        self._tables = tables
+        self._question = question
 
     @property
     def _subject(self) -> str:
@@ -124,21 +83,18 @@ class VerifyResult(Result):
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The table by the name of its file, without its suffix."""
-        found = {VERIFY: self.verify}
-        if self._partition is not None:
-            found[PARTITION] = self._partition
-        return found
+        """The tables by the name of their file, without its suffix."""
+        return self._tables
 
     @property
     def verify(self) -> pd.DataFrame:
         """A row for each check: `TABLE`."""
-        return TABLE.table(each.row for each in self._found)
+        return self.tables[VERIFY]
 
     @property
     def counts(self) -> dict[str, int]:
         """Checks by verdict."""
-        counted = Counter(each.verdict for each in self._found)
+        counted = Counter(self.verify["verdict"])
         return {verdict: counted[verdict] for verdict in (PASSED, NOT_APPLICABLE, FAILED)}
 
     @property
@@ -153,54 +109,44 @@ class VerifyResult(Result):
 
     def json(self) -> str:
         """Return the counts and the table as JSON text."""
-        summary: dict[str, Any] = {
-            verdict.replace(" ", "_"): count for verdict, count in self.counts.items()
-        }
-        summary["checks"] = records(self.verify)
-        if self._partition is not None:
-            summary[PARTITION] = records(self._partition)
-        return summary_json(self._subject_examined.question, VERIFY, summary)
+        counts = {verdict.replace(" ", "_"): count for verdict, count in self.counts.items()}
+        tables = {name: records(table) for name, table in self.tables.items()}
+        summary = {**counts, "checks": tables.pop(VERIFY), **tables}
+        return summary_json(self._question, VERIFY, summary)
 
     def print_to(self, console: Console) -> None:
         """Print a table for each group, the advice of what failed, and the count of verdicts."""
         print_paragraph(console, self.scenario.title, style="bold")
-        for group, found in groupby(self._found, key=lambda each: each.check.group):
-            print_table(console, _table(group, found))
-        if self._partition is not None:
-            print_table(console, partition_table.screen_table(self._partition))
-            for sentence in partition_table.sentences(self._partition):
+        checks = self.verify.to_dict("records")
+        for group, members in groupby(checks, key=lambda check: str(check["group"])):
+            rows = [
+                Row(_label(each), [Cell(each["verdict"])], strong=each["verdict"] == FAILED)
+                for each in members
+            ]
+            print_table(console, Table(group.capitalize(), ("Verdict",), [rows]))
+        if PARTITION in self.tables:
+            print_table(console, partition.screen_table(self.tables[PARTITION]))
+            for sentence in partition.sentences(self.tables[PARTITION]):
                 print_paragraph(console, sentence)
-        for each in self._found:
-            if each.finding.passed is False:
-                print_paragraph(console, each.problem)
-        counts = self.counts
+        for each in checks:
+            if each["verdict"] == FAILED:
+                why = f" {each['why'].rstrip('.')}." if each["why"] else ""
+                print_paragraph(console, f"{each['identifier']}:{why} {each['advice']}")
         print_paragraph(console, DISCLAIMER)
-        print_paragraph(
-            console,
-            f"{len(self._found)} checks: {counts[PASSED]} passed, "
-            f"{counts[NOT_APPLICABLE]} do{'es' * (counts[NOT_APPLICABLE] == 1)} not apply, "
-            f"{counts[FAILED]} failed",
-        )
+        passed, idle, failed = self.counts.values()
+        words = f"{passed} passed, {idle} do{'es' * (idle == 1)} not apply, {failed} failed"
+        print_paragraph(console, f"{len(checks)} checks: {words}")
 
 
-def _table(group: str, found: Iterable[Examined]) -> Table:
-    """Return the table of a group."""
-    rows = [
-        Row(_label(each), [Cell(each.verdict)], strong=each.finding.passed is False)
-        for each in found
-    ]
-    return Table(group.capitalize(), ("Verdict",), [rows])
-
-
-def _label(each: Examined) -> str:
+def _label(check: Mapping[Hashable, str]) -> str:
     """Return the claim of a check, and below it what was observed and what is allowed."""
-    check, found = each.check, each.finding
-    words = found.why if found.passed is None else f"{found.observed} (allowed: {found.allowed})"
-    start = f"{check.identifier}  "
+    idle = check["verdict"] == NOT_APPLICABLE
+    words = check["why"] if idle else f"{check['observed']} (allowed: {check['allowed']})"
+    start = f"{check['identifier']}  "
     indent = " " * len(start)
-    claim = textwrap.wrap(check.claim, CLAIM_WIDTH, initial_indent=start, subsequent_indent=indent)
-    below = textwrap.wrap(words, CLAIM_WIDTH, initial_indent=indent, subsequent_indent=indent)
-    return "\n".join([*claim, *below])
+    wrapped = partial(textwrap.wrap, width=CLAIM_WIDTH, subsequent_indent=indent)
+    claim = wrapped(check["claim"], initial_indent=start)
+    return "\n".join([*claim, *wrapped(words, initial_indent=indent)])
 
 
 @checked
@@ -243,26 +189,31 @@ def verify(
     >>> answer.counts["failed"]
     0
     """
-    # Imported here: reading results does not need the compiler.
-    from sim.analyses.verify.registry import checks_of
-
     folder = folder_of(VerifyResult, out)
     chosen = asked(scenario, seed=seed)
     subject = Subject(chosen.question, threads)
+    # Imports the compiler, which reading results does not need.
     checks = checks_of(groups)
-    found = []
+    rows = []
     with steps_progress(len(checks), "checks") as advance:
         for check in checks:
-            found.append(examined(check, subject))
+            rows.append(_examined(check, subject))
             advance(1)
-    return written(VerifyResult(chosen, subject, found, _partition(subject, found)), folder)
+    tables = {VERIFY: TABLE.table(rows)}
+    observed = tables[VERIFY].loc[tables[VERIFY]["group"] == INDEPENDENT, "observed"]
+    if len(observed) and ENDED not in set(observed):
+        tables[PARTITION] = partition.table_of(subject)
+    return written(VerifyResult(chosen, subject.question, tables), folder)
 
 
-def _partition(subject: Subject, found: Iterable[Examined]) -> pd.DataFrame | None:
-    """Return the table of partitioned survival, where its checks were examined to their end."""
-    of_group = [each.finding for each in found if each.check.group == INDEPENDENT]
-    if not of_group or any(finding.observed == ENDED for finding in of_group):
-        return None
-    from sim.analyses.verify.partition import table_of
-
-    return table_of(subject)
+def _examined(check: Check, subject: Subject) -> tuple[str, ...]:
+    """Return the row of `TABLE` of a check; an error on the way is its finding."""
+    try:
+        found = check.examine(subject)
+    except Exception as error:  # noqa: BLE001 - whatever a scenario provokes is reported by name
+        why = f"{type(error).__name__}: {error}"
+        found = Finding(ENDED, "a result", passed=False, why=why)
+    return (
+        *(check.identifier, check.group, check.claim, check.standard),
+        *(found.observed, found.allowed, VERDICTS[found.passed], found.why, check.advice),
+    )

@@ -6,19 +6,22 @@ numbers, so that lives under a change can be compared patient by patient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Final
+from functools import cached_property, wraps
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from sim.analyses.shared.paired_runs import with_values
 from sim.analyses.shared.ranges import given_values
+from sim.clinic.patient import Patient
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category
+from sim.engine.reference import enrol
+from sim.engine.streams import Streams
 from sim.scenario.loading import changed_scenario
-from sim.simulation.baseline import baselines_of
 from sim.simulation.question import Question, with_numbers
 from sim.simulation.run import Trace, run, traces
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, CATEGORIES, ROW, Tally
@@ -27,6 +30,7 @@ PATIENTS: Final = 2_000
 """Of each set of lives."""
 LOGS: Final = 200
 """Patients whose event logs and ledgers are examined."""
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class Lives:
         found: Array = self.rows[:, :, ROW.index(name)]
         return found
 
-    def amount(self, category: Category, *, discounted: bool = True) -> Array:
-        """Return the amounts of a category; shape (patients, strategies)."""
-        found: Array = self.amounts[:, :, int(discounted), CATEGORIES.index(category)]
+    def amount(self, category: Category) -> Array:
+        """Return the discounted amounts of a category; shape (patients, strategies)."""
+        found: Array = self.amounts[:, :, 1, CATEGORIES.index(category)]
         return found
 
     def total(self, account: Account, *, discounted: bool = True) -> Array:
@@ -84,10 +88,17 @@ class Subject:
         """Names of the strategies."""
         return [strategy.name for strategy in self.question.scenario.strategies]
 
+    @property
+    def comparator(self) -> int:
+        """The place of the comparator among the strategies."""
+        return self.strategies.index(self.question.scenario.comparator_name)
+
     @cached_property
-    def baseline(self) -> Array:
-        """The baseline of the patients; the columns are the fields of `sim.clinic.patient.Given`."""
-        return baselines_of(self.question)(0, self.question.patients)
+    def patients(self) -> list[Patient]:
+        """The patients as they enter."""
+        count = self.question.patients
+        luck = Streams(self.question.seed, 0, count)
+        return [enrol(number, self.question.model, luck) for number in range(count)]
 
     @cached_property
     def lives(self) -> Lives:
@@ -99,9 +110,17 @@ class Subject:
         """Event logs and ledgers of the first patients under each strategy (reference engine)."""
         return traces(self.question, LOGS)
 
-    def uses(self, name: str) -> bool:
-        """Whether the scenario uses a parameter."""
-        return name in self.question.used
+    def used(self, numbers: Mapping[str, float]) -> dict[str, float]:
+        """Return those numbers whose parameters the scenario uses."""
+        return {name: value for name, value in numbers.items() if name in self.question.used}
+
+    def named(self, *prefixes: str) -> list[str]:
+        """Return the names of the parameters used that begin with one of the prefixes."""
+        return sorted(name for name in self.question.used if name.startswith(prefixes))
+
+    def times(self, names: Iterable[str], factor: float) -> dict[str, float]:
+        """Return the values of parameters multiplied by a factor."""
+        return {name: factor * self.question.numbers[name] for name in names}
 
     def under(
         self,
@@ -136,10 +155,22 @@ class Subject:
         rows: list[Array] = []
         amounts: list[Array] = []
 
-        def keep(first: int, some: np.ndarray[Any, Any], paid: np.ndarray[Any, Any]) -> None:
-            del first
+        def keep(_first: int, some: Array, paid: Array) -> None:
             rows.append(some)
             amounts.append(paid)
 
         done = run(question, keep_patients=False, threads=self._threads, sink=keep)
         return Lives(question, np.concatenate(rows), np.concatenate(amounts), done.tally)
+
+
+def once(make: Callable[[Subject], _Made]) -> Callable[[Subject], _Made]:
+    """Call `make` once for each subject, when a check first asks for the result."""
+    kept: WeakKeyDictionary[Subject, _Made] = WeakKeyDictionary()
+
+    @wraps(make)
+    def found(subject: Subject) -> _Made:
+        if subject not in kept:
+            kept[subject] = make(subject)
+        return kept[subject]
+
+    return found

@@ -6,51 +6,50 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.acceptability import ceac, ceaf, switching_thresholds
-from sim.analyses.psa.draws_run import Psa
+from sim.analyses.psa.draws_run import Psa, run_psa
 from sim.analyses.shared.paired_runs import Samples, with_values
 from sim.analyses.shared.ranges import uncertain_ranges
 from sim.analyses.verify.check import (
     MOST_STANDARD_ERRORS,
     ROUNDING,
     Finding,
-    Group,
-    does_not_apply,
     never_above,
     none_of,
+    only_where,
 )
-from sim.analyses.verify.draws import NOTHING_UNCERTAIN, drawn, psa
-from sim.analyses.verify.engines import different_bits
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.engines import different_bits, flat
+from sim.analyses.verify.subject import Subject, once
 from sim.analyses.voi.information import evpi, evppi
-from sim.catalog.distribution import (
-    Beta,
-    Distribution,
-    Gamma,
-    Lognormal,
-    Normal,
-    Posterior,
-    Uniform,
-)
+from sim.catalog import distribution as families
 from sim.catalog.parameter import SCENARIO, Parameter
 from sim.catalog.posterior import STUDY
 from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account
 from sim.scenario.domain import allowed_interval
-from sim.simulation.parameter_draws import FIXED, PARTS, fitted_draws
+from sim.simulation.parameter_draws import (
+    FIXED,
+    PARTS,
+    draw_parameters,
+    fitted_draws,
+    uncertain,
+)
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question
 from sim.simulation.tally import COST, DISCOUNTED, EFS_LANDMARK_MONTHS, QALY
 from sim.simulation.tally_estimates import outcomes
 
-UNCERTAINTY: Final = Group("uncertainty")
+DRAWS: Final = 1_000
+"""Of the inputs alone."""
+PSA_DRAWS: Final = 200
+PSA_PATIENTS: Final = 100
+NOTHING_UNCERTAIN: Final = "no input that the scenario uses is uncertain"
 MOVED: Final = 0.01
 """An input that a rule moves in more draws than that has no longer the moments of its distribution."""
 FAR_IN_SD: Final = 6.0
@@ -71,7 +70,7 @@ SLOPE: Final = -0.5
 LIGHT_TAILS: Final = 2.0
 """A kurtosis below it is taken for as much, since it is estimated itself."""
 WHOLE: Final = 1.0
-PAIR: Final = 2
+ALMOST_ONE: Final = 1.0 - ROUNDING
 MIX: Final = ".mix."
 OF_SPREAD: Final = ("sigma", "shape")
 """Units of what says how patients vary around a median."""
@@ -85,16 +84,43 @@ def most_standard_errors(numbers: int) -> float:
     return float(norm.isf(norm.sf(MOST_STANDARD_ERRORS) / max(numbers, 1)))
 
 
-def columns_of(table: pd.DataFrame) -> list[str]:
-    """Name the inputs that were drawn."""
-    return [str(name) for name in table.columns]
+@once
+def drawn(subject: Subject) -> pd.DataFrame:
+    """Draw the inputs: a row a draw, a column an input; no columns where nothing is uncertain."""
+    question = subject.question
+    if not uncertain(question, fitted_draws(question)):
+        return pd.DataFrame(index=range(DRAWS))
+    return draw_parameters(question, DRAWS, question.seed)
+
+
+@once
+def psa(subject: Subject) -> Psa:
+    """Run a small probabilistic analysis."""
+    question = replace(subject.question, patients=PSA_PATIENTS)
+    only_where(uncertain(question, fitted_draws(question)), NOTHING_UNCERTAIN)
+    return run_psa(question, PSA_DRAWS, patients=PSA_PATIENTS)
 
 
 def rows_of(table: pd.DataFrame, draws: int) -> list[dict[str, float]]:
     """Return the first draws, by input; none where nothing was drawn."""
-    names = columns_of(table)
     values = table.head(draws).to_numpy(dtype=np.float64).tolist()
-    return [dict(zip(names, each, strict=True)) for each in values] if names else []
+    return [dict(zip(table.columns, row, strict=True)) for row in values if row]
+
+
+def fitted_inputs(subject: Subject) -> pd.DataFrame:
+    """Return the joint posterior of the inputs that were fitted together and are drawn."""
+    question, fitted = subject.question, fitted_draws(subject.question)
+    if fitted is None:
+        return pd.DataFrame()
+    names = [
+        name
+        for name in drawn(subject).columns
+        if name in fitted
+        and (
+            isinstance(question.parameters[name].distribution, families.Posterior) or STUDY in name
+        )
+    ]
+    return fitted[names]
 
 
 def drawn_names(question: Question) -> set[str]:
@@ -111,40 +137,38 @@ def drawn_names(question: Question) -> set[str]:
     }
 
 
-@UNCERTAINTY.check(
-    "Every uncertain input is drawn, and none that is fixed or set by the scenario.",
-    standard="ISPOR-SMDM 6; TECH-VER",
-    advice="Look at the distribution of the input: python -m sim parameters.",
-)
+def _within(text: str, off: float, numbers: int) -> Finding:
+    """Return a finding on the farthest of many numbers; more may be farther off by chance."""
+    most = most_standard_errors(numbers)
+    return Finding(text, f"within {most:.1f} standard errors", off <= most)
+
+
+# ---------------------------------------------------------------------------------- the draws
+
+
 def right_inputs_are_drawn(subject: Subject) -> Finding:
     """Compare the inputs drawn with those whose catalogue entry says so."""
-    question, columns = subject.question, set(drawn(subject).columns)
-    wrong = columns ^ drawn_names(question)
+    question, table = subject.question, drawn(subject)
+    wrong = set(table.columns) ^ drawn_names(question)
     # Of no variation: drawn in name only.
-    wrong |= {name for name in columns if np.ptp(drawn(subject)[name].to_numpy()) == 0.0}
-    return none_of(len(wrong), len(question.used), "inputs")
+    wrong |= {name for name in table.columns if np.ptp(table[name].to_numpy()) == 0.0}
+    return none_of(len(wrong), "inputs", len(question.used))
 
 
-@UNCERTAINTY.check(
-    "Every draw of every input is within the limits of its unit and of the rules between inputs.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="Look at the distribution of the input and at sim.scenario.domain.",
-)
 def draws_within_limits(subject: Subject) -> Finding:
     """Look at the smallest and largest draw, and at each rule in the first draws."""
     table, question = drawn(subject), subject.question
-    if table.empty:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    wrong = sum(
+    only_where(not table.empty, NOTHING_UNCERTAIN)
+    wrong = [
         question.parameters[name].check(float(end)) is not None
-        for name in columns_of(table)
+        for name in table.columns
         for end in (table[name].min(), table[name].max())
-    )
+    ]
     rules = [rule for rule in question.rules if any(name in table for name in rule.names)]
     for row in rows_of(table, FEW):
         numbers = {**question.numbers, **row}
-        wrong += sum(rule.problem(numbers) is not None for rule in rules)
-    return none_of(wrong, 2 * len(table.columns) + FEW * len(rules), "limits and rules")
+        wrong += [rule.problem(numbers) is not None for rule in rules]
+    return none_of(wrong, "limits and rules")
 
 
 def reference(parameter: Parameter) -> Any:  # noqa: ANN401 - a distribution of scipy
@@ -152,15 +176,15 @@ def reference(parameter: Parameter) -> Any:  # noqa: ANN401 - a distribution of 
     from scipy import stats
 
     match parameter.distribution:
-        case Beta(alpha, beta):
+        case families.Beta(alpha, beta):
             return stats.beta(alpha, beta)
-        case Gamma(shape, scale):
+        case families.Gamma(shape, scale):
             return stats.gamma(shape, scale=scale)
-        case Lognormal(median, sigma):
+        case families.Lognormal(median, sigma):
             return stats.norm(math.log(median), sigma)
-        case Normal(mean, sd):
+        case families.Normal(mean, sd):
             return stats.norm(mean, sd)
-        case Uniform(low, high):
+        case families.Uniform(low, high):
             return stats.uniform(low, high - low)
     return None
 
@@ -171,29 +195,26 @@ def moments(subject: Subject) -> Iterator[tuple[str, float, float]]:
     The error of an SD is ``sd sqrt((kurtosis - 1) / (4 n))``.
     """
     table, question = drawn(subject), subject.question
-    fitted = fitted_draws(question)
-    for name in columns_of(table):
+    fitted = fitted_inputs(subject)
+    for name in table.columns:
         parameter = question.parameters[name]
         values = table[name].to_numpy(dtype=np.float64)
         if UNITS[parameter.unit].whole or _is_moved(question, parameter):
             continue
-        if fitted is not None and name in fitted and (_is_fitted(parameter) or STUDY in name):
+        if name in fitted:
             draws = fitted[name].to_numpy(dtype=np.float64)
             mean, sd = float(draws.mean()), float(draws.std())
             kurtosis = float(np.mean((draws - mean) ** 4)) / sd**4
         else:
-            wanted = reference(parameter)
-            mean, variance, excess = (float(each) for each in wanted.stats(moments="mvk"))
+            mean, variance, excess = map(float, reference(parameter).stats(moments="mvk"))
             sd, kurtosis = math.sqrt(variance), excess + 3.0
-            values = np.log(values) if isinstance(parameter.distribution, Lognormal) else values
+            values = (
+                np.log(values) if isinstance(parameter.distribution, families.Lognormal) else values
+            )
         n = len(values)
         off_mean = (float(values.mean()) - mean) / (sd / math.sqrt(n))
         sd_error = sd * math.sqrt((kurtosis - 1.0) / (4.0 * n))
         yield name, off_mean, (float(values.std(ddof=1)) - sd) / sd_error
-
-
-def _is_fitted(parameter: Parameter) -> bool:
-    return isinstance(parameter.distribution, Posterior)
 
 
 def _is_moved(question: Question, parameter: Parameter) -> bool:
@@ -203,58 +224,38 @@ def _is_moved(question: Question, parameter: Parameter) -> bool:
     return not all(low <= end <= high for end in ends)
 
 
-@UNCERTAINTY.check(
-    "Mean and standard deviation of the draws of each input are those of its distribution.",
-    standard="TECH-VER; Dasbach and Elbasha; ISPOR-SMDM 6",
-    advice="Look for a standard deviation taken for a standard error, or a distribution on another "
-    "scale.",
-)
 def moments_of_draws(subject: Subject) -> Finding:
-    """Compare with scipy's moments; more numbers may be farther off by chance."""
+    """Compare with scipy's moments."""
     found = {name: max(abs(mean), abs(sd)) for name, mean, sd in moments(subject)}
-    if not found:
-        return does_not_apply(NOTHING_UNCERTAIN)
+    only_where(found, NOTHING_UNCERTAIN)
     worst = max(found, key=lambda name: found[name])
-    most = most_standard_errors(2 * len(found))
     text = f"farthest of {len(found):,} inputs: {worst}, {found[worst]:.1f} standard errors"
-    return Finding(text, f"within {most:.1f} standard errors", found[worst] <= most)
+    return _within(text, found[worst], 2 * len(found))
 
 
-@UNCERTAINTY.check(
-    "The family of each distribution fits the kind of quantity: shares between 0 and 1, ratios and "
-    "costs above 0.",
-    standard="ISPOR-SMDM 6; TECH-VER",
-    advice="Choose a beta for shares, a gamma or lognormal for costs and times, a lognormal for ratios.",
-)
 def families_fit(subject: Subject) -> Finding:
     """Look whether the support of each family holds only values that the quantity can have."""
+
+    def fits(parameter: Parameter) -> bool:
+        unit = UNITS[parameter.unit]
+        low, high = _support(parameter.distribution)
+        # The upper limits of other units are there against slips of the pen.
+        return (unit.low < 0.0 or low >= 0.0) and (unit.high > WHOLE or high <= WHOLE)
+
     question = subject.question
-    names = drawn_names(question)
-    wrong = sum(not _fits(question.parameters[name]) for name in names)
-    return none_of(wrong, len(names), "distributions")
+    wrong = [not fits(question.parameters[name]) for name in drawn_names(question)]
+    return none_of(wrong, "distributions")
 
 
-def _fits(parameter: Parameter) -> bool:
-    unit = UNITS[parameter.unit]
-    low, high = _support(parameter.distribution)
-    # The upper limits of other units are there against slips of the pen.
-    return (unit.low < 0.0 or low >= 0.0) and (unit.high > WHOLE or high <= WHOLE)
-
-
-def _support(distribution: Distribution) -> tuple[float, float]:
+def _support(distribution: families.Distribution) -> tuple[float, float]:
     match distribution:
-        case Gamma() | Lognormal():
+        case families.Gamma() | families.Lognormal():
             return 0.0, math.inf
-        case Normal(mean, sd):
+        case families.Normal(mean, sd):
             return mean - FAR_IN_SD * sd, mean + FAR_IN_SD * sd
     return distribution.quantile(0.0), distribution.quantile(1.0)
 
 
-@UNCERTAINTY.check(
-    "Shares of one whole never add up to more than the whole, in any draw.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="Shares counted in the same patients are drawn together: look at Whole.",
-)
 def shares_of_a_whole(subject: Subject) -> Finding:
     """Add up the shares of each whole, draw by draw; those that are fixed have their value."""
     table, question = drawn(subject), subject.question
@@ -266,74 +267,50 @@ def shares_of_a_whole(subject: Subject) -> Finding:
             shares = table[name].to_numpy() if name in table else question.numbers[name]
             of_one["".join(group or "" for group in found.groups())].append(shares)
     totals = [np.broadcast_to(sum(shares), len(table)) for shares in of_one.values()]
-    wrong = sum(int(np.count_nonzero(total > WHOLE + ROUNDING)) for total in totals)
-    return none_of(wrong, sum(total.size for total in totals), "sums of shares")
+    return none_of(np.array(totals) > WHOLE + ROUNDING, "sums of shares")
 
 
-@UNCERTAINTY.check(
-    "Inputs that were fitted together are drawn together: their correlations are those of the joint "
-    "posterior.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="A draw is one row of the posterior: look for columns that are drawn one by one.",
-)
 def correlations_are_kept(subject: Subject) -> Finding:
     """Compare correlations by rank, on the scale of Fisher."""
-    from scipy.stats import spearmanr
-
-    table, fitted = drawn(subject), fitted_draws(subject.question)
-    together = (
-        []
-        if fitted is None
-        else [
-            name
-            for name in columns_of(table)
-            if name in fitted and (_is_fitted(subject.question.parameters[name]) or STUDY in name)
-            if np.ptp(table[name].to_numpy()) > 0.0
-        ]
-    )
-    if fitted is None or len(together) < PAIR:
-        return does_not_apply("no two inputs were fitted together")
-    ours, theirs = (
-        np.atleast_2d(spearmanr(each[together].to_numpy()[:, :]).statistic)
-        for each in (table, fitted)
-    )
-    if len(together) == PAIR:
-        ours, theirs = (np.array([[1.0, each[0, 0]], [each[0, 0], 1.0]]) for each in (ours, theirs))
-    off = [
-        abs(math.atanh(_inside(ours[i, j])) - math.atanh(_inside(theirs[i, j])))
-        * math.sqrt((len(table) - 3.0) / (1.0 + 0.5 * theirs[i, j] ** 2))
-        for i, j in combinations(range(len(together)), PAIR)
-    ]
-    most = most_standard_errors(len(off))
-    text = f"farthest of {len(off):,} correlations: {max(off):.1f} standard errors"
-    return Finding(text, f"within {most:.1f} standard errors", max(off) <= most)
+    table, fitted = drawn(subject), fitted_inputs(subject)
+    varied = [name for name in fitted if np.ptp(table[name].to_numpy()) > 0.0]
+    only_where(len(varied) > 1, "no two inputs were fitted together")
+    ours, theirs = (_rank_correlations(each[varied]) for each in (table, fitted))
+    # Within limits of which Fisher's transform is finite.
+    mine, wanted = (np.arctanh(np.clip(each, -ALMOST_ONE, ALMOST_ONE)) for each in (ours, theirs))
+    off = np.abs(mine - wanted) * np.sqrt((len(table) - 3.0) / (1.0 + 0.5 * theirs**2))
+    text = f"farthest of {len(off):,} correlations: {off.max():.1f} standard errors"
+    return _within(text, float(off.max()), len(off))
 
 
-def _inside(correlation: float) -> float:
-    """Return a correlation of which Fisher's transform is finite."""
-    return min(max(float(correlation), ROUNDING - 1.0), 1.0 - ROUNDING)
+def _rank_correlations(table: pd.DataFrame) -> Array:
+    """Return the correlations by rank of all pairs of columns."""
+    from scipy.stats import rankdata
+
+    correlations: Array = np.corrcoef(rankdata(table.to_numpy(), axis=0), rowvar=False)
+    return correlations[np.triu_indices_from(correlations, k=1)]
 
 
-@UNCERTAINTY.check(
-    "Without variance the answer is the deterministic one, exactly.",
-    standard="TECH-VER",
-    advice="Parameter sets are written over one another: look at Rebinder for one that is not restored.",
-)
 def no_variance(subject: Subject) -> Finding:
     """Simulate the base values as a parameter set, after sets that were drawn."""
     table, question = drawn(subject), replace(subject.question, patients=FEW)
     # On one thread, so that the base values follow drawn ones in the same place.
     *_, last = run_sets(question, [*rows_of(table, SETS), {}], threads=1)
-    base = subject.simulated(question).tally
-    ours, theirs = (
-        np.concatenate([each.ravel() for each in tally.sums]) for tally in (last.tally, base)
-    )
-    return none_of(different_bits(ours, theirs), ours.size, "sums")
+    ours, theirs = flat(last.tally.sums), flat(subject.simulated(question).tally.sums)
+    return none_of(different_bits(ours, theirs), "sums", ours.size)
+
+
+# ------------------------------------------------------------------------------- decisions
+
+
+def _costs_and_qalys(found: Psa) -> tuple[Array, Array]:
+    """Return cost and QALYs of each draw: (draw, strategy)."""
+    return found.values("cost"), found.values("qalys")
 
 
 def changes(found: Psa) -> list[float]:
     """Return the thresholds at which the strategy of the most expected net benefit changes."""
-    means = (found.values(name).mean(axis=0) for name in ("cost", "qalys"))
+    means = (values.mean(axis=0) for values in _costs_and_qalys(found))
     return [change.threshold for change in switching_thresholds(*means)]
 
 
@@ -342,103 +319,67 @@ def grid(found: Psa) -> Array:
     return np.linspace(0.0, FARTHEST * max([*found.question.thresholds, *changes(found)]), STEPS)
 
 
-@UNCERTAINTY.check(
-    "Acceptability is a share: between 0 and 1, of all strategies 1 at each threshold, and that of "
-    "the draws in which each has the most net benefit.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="Look at sim.analyses.psa.acceptability.ceac.",
-)
 def acceptability_is_a_share(subject: Subject) -> Finding:
     """Count the best strategy of each draw anew."""
     found = psa(subject)
-    if found is None:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(found)
+    (costs, qalys), thresholds = _costs_and_qalys(found), grid(found)
     shares = ceac(costs, qalys, thresholds)
-    wrong = int(np.count_nonzero((shares < 0.0) | (shares > WHOLE)))
-    wrong += int(np.count_nonzero(np.abs(shares.sum(axis=1) - WHOLE) > ROUNDING))
-    for row, threshold in zip(shares, thresholds, strict=True):
-        benefits = threshold * qalys - costs
-        best = benefits >= benefits.max(axis=1, keepdims=True)
-        mine = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
-        wrong += int(np.count_nonzero(np.abs(mine - row) > ROUNDING))
-    return none_of(wrong, 2 * shares.size + len(shares), "shares and sums")
+    benefits = thresholds[:, None, None] * qalys - costs
+    best = benefits >= benefits.max(axis=2, keepdims=True)
+    mine = (best / best.sum(axis=2, keepdims=True)).mean(axis=1)
+    wrong = np.count_nonzero((shares < 0.0) | (shares > WHOLE))
+    wrong += np.count_nonzero(np.abs(shares.sum(axis=1) - WHOLE) > ROUNDING)
+    wrong += np.count_nonzero(np.abs(mine - shares) > ROUNDING)
+    return none_of(wrong, "shares and sums", 2 * shares.size + len(shares))
 
 
-@UNCERTAINTY.check(
-    "Perfect information is never worth less than nothing, and nothing where one strategy is always "
-    "the best.",
-    standard="TECH-VER; ISPOR-SMDM 6; Strong",
-    advice="Look at sim.analyses.voi.information.evpi.",
-)
 def information_is_worth_something(subject: Subject) -> Finding:
     """Compute the value from the draws anew, then where the dearest strategy costs far more."""
     found = psa(subject)
-    if found is None:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    costs, qalys = found.values("cost"), found.values("qalys")
+    costs, qalys = _costs_and_qalys(found)
     # Each strategy as the first, and dearer than the one before it by more than anything is worth.
     dearer = costs[:, [0]] + 2.0 * float(costs.max()) * np.arange(costs.shape[1])
-    wrong = 0
+    alike = np.broadcast_to(qalys[:, [0]], qalys.shape)
+    wrong = []
     for threshold in grid(found).tolist():
         benefits = threshold * qalys - costs
         wanted = float(benefits.max(axis=1).mean() - benefits.mean(axis=0).max())
         value = evpi(costs, qalys, threshold).mean
         scale = max(float(np.abs(benefits).max()), 1.0)
-        wrong += value < 0.0 or abs(value - wanted) > ROUNDING * scale
-        wrong += evpi(dearer, np.broadcast_to(qalys[:, [0]], qalys.shape), threshold).mean != 0.0
-    return none_of(wrong, 2 * STEPS, "values of information")
+        wrong.append(value < 0.0 or abs(value - wanted) > ROUNDING * scale)
+        wrong.append(evpi(dearer, alike, threshold).mean != 0.0)
+    return none_of(wrong, "values of information")
 
 
-@UNCERTAINTY.check(
-    "The acceptability frontier follows the strategy with the most expected net benefit.",
-    standard="ISPOR-SMDM 6; TECH-VER",
-    advice="Look at sim.analyses.psa.acceptability.ceaf.",
-)
 def frontier_has_the_most_expected_benefit(subject: Subject) -> Finding:
     """Compare it with the largest mean over the draws, and its share with that of the curve."""
     found = psa(subject)
-    if found is None:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    costs, qalys, thresholds = found.values("cost"), found.values("qalys"), grid(found)
+    (costs, qalys), thresholds = _costs_and_qalys(found), grid(found)
     best = ceaf(costs, qalys, thresholds)
     shares = ceac(costs, qalys, thresholds)
-    wrong = 0
+    wrong = []
     for k, threshold in enumerate(thresholds.tolist()):
         means = (threshold * qalys - costs).mean(axis=0).tolist()
         chosen = int(best.strategy[k])
-        wrong += means[chosen] < max(means) - ROUNDING * max(*map(abs, means), 1.0)
-        wrong += abs(float(best.probability[k] - shares[k, chosen])) > ROUNDING
-    return none_of(wrong, 2 * len(thresholds), "choices and shares")
+        wrong.append(means[chosen] < max(means) - ROUNDING * max(*map(abs, means), 1.0))
+        wrong.append(abs(float(best.probability[k] - shares[k, chosen])) > ROUNDING)
+    return none_of(wrong, "choices and shares")
 
 
-@UNCERTAINTY.check(
-    "Information on some inputs is worth no more than on all, and on none of them nothing.",
-    standard="ISPOR-SMDM 6; Strong",
-    advice="Look at sim.analyses.voi.information.evppi; more draws make the regression more certain.",
-)
 def some_information_is_worth_less(subject: Subject) -> Finding:
     """Regress net benefit on the inputs that go most with it, and on one that does not vary."""
     found = psa(subject)
-    if found is None:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    costs, qalys = found.values("cost"), found.values("qalys")
+    costs, qalys = _costs_and_qalys(found)
     thresholds = [*found.question.thresholds, *changes(found)]
     group = found.parameters.to_numpy(dtype=np.float64)[:, _strongest(found, thresholds[-1])]
-    nothing = np.zeros((len(costs), 1))
-    excess = -math.inf
-    wrong = 0
-    for threshold, some, none in zip(
-        thresholds,
-        evppi(group, costs, qalys, thresholds),
-        evppi(nothing, costs, qalys, thresholds),
-        strict=True,
-    ):
+    on_some = evppi(group, costs, qalys, thresholds)
+    on_none = evppi(np.zeros((len(costs), 1)), costs, qalys, thresholds)
+    excess, wrong = -math.inf, 0
+    for threshold, some, none in zip(thresholds, on_some, on_none, strict=True):
         everything = evpi(costs, qalys, threshold)
-        above = some.value - everything.mean
         # Never of no error where it is above at all, but by a fault.
         error = max(math.hypot(some.se, everything.se), ROUNDING)
-        excess = max(excess, above / error)
+        excess = max(excess, (some.value - everything.mean) / error)
         wrong += some.value < 0.0 or none.value != 0.0
     text = f"{excess:+.1f} standard errors from that of all; {wrong} below 0, or of nothing"
     allowed = f"at most {MOST_STANDARD_ERRORS:g}; none"
@@ -455,36 +396,28 @@ def _strongest(found: Psa, threshold: float) -> list[int]:
     return [int(column) for column in varied[np.argsort(-strength, kind="stable")[:GROUP_SIZE]]]
 
 
-@UNCERTAINTY.check(
-    "In every draw, not only on average, EFS is no more than OS, and QALYs no more than life-years.",
-    standard="NICE TSD 19; TECH-VER",
-    advice="Look at the outcomes of the draw: python -m sim psa writes them.",
-)
 def possible_in_every_draw(subject: Subject) -> Finding:
     """Compare the outcomes of each draw."""
-    found = psa(subject)
-    if found is None:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    pairs = [
-        (f"efs_{EFS_LANDMARK_MONTHS}_months_percent", f"os_{EFS_LANDMARK_MONTHS}_months_percent"),
-        ("qalys", "life_years"),
-        ("qalys_undiscounted", "life_years_undiscounted"),
-        ("complete_remission_percent", "response_percent"),
-        ("hct_in_remission_percent", "hct_ever_percent"),
-    ]
+    found, landmark = psa(subject), f"{EFS_LANDMARK_MONTHS}_months_percent"
+    pairs = {
+        f"efs_{landmark}": f"os_{landmark}",
+        "qalys": "life_years",
+        "qalys_undiscounted": "life_years_undiscounted",
+        "complete_remission_percent": "response_percent",
+        "hct_in_remission_percent": "hct_ever_percent",
+    }
     lower, upper = (
-        np.concatenate([found.values(pair[side]) for pair in pairs]) for side in range(PAIR)
+        np.concatenate([found.values(name) for name in names])
+        for names in (pairs.keys(), pairs.values())
     )
     # OS after the horizon is not known.
     known = ~np.isnan(upper)
     return never_above(lower[known], upper[known], "outcomes")
 
 
-@UNCERTAINTY.check(
-    "Monte Carlo errors fall with the square root of the number of patients.",
-    standard="ISPOR-SMDM 4; NICE TSD 15",
-    advice="Look at the errors in sim.simulation.tally_estimates.",
-)
+# ------------------------------------------------------------------------- errors and inputs
+
+
 def errors_fall(subject: Subject) -> Finding:
     """Compare the errors of a short and of a long run; long tails make the comparison uncertain.
 
@@ -501,58 +434,44 @@ def errors_fall(subject: Subject) -> Finding:
     found: list[tuple[float, float]] = []
     for name, account in (("qalys", Account.QALY), ("cost", Account.COST)):
         short, long = (each[name].se for each in errors)
-        varied = (short > 0.0) & (long > 0.0)
         tails = np.maximum(kurtosis(many.total(account), axis=0, fisher=False), LIGHT_TAILS)
-        uncertain = np.sqrt((tails - 1.0) / 4.0 * sum(1.0 / each for each in LADDER)) / steps
-        for s in np.flatnonzero(varied):
+        blur = np.sqrt((tails - 1.0) / 4.0 * sum(1.0 / each for each in LADDER)) / steps
+        for s in np.flatnonzero((short > 0.0) & (long > 0.0)):
             exponent = math.log(long[s] / short[s]) / steps
-            found.append((exponent, abs(exponent - SLOPE) / float(uncertain[s])))
-    if not found:
-        return does_not_apply("costs and QALYs do not vary between patients")
-    exponent, off = max(found, key=lambda each: each[1])
-    most = most_standard_errors(len(found))
+            found.append((abs(exponent - SLOPE) / float(blur[s]), exponent))
+    only_where(found, "costs and QALYs do not vary between patients")
+    off, exponent = max(found)
     text = f"exponent {exponent:.3f}, {off:.1f} standard errors from {SLOPE:g}"
-    return Finding(text, f"within {most:.1f} standard errors", off <= most)
+    return _within(text, off, len(found))
 
 
-@UNCERTAINTY.check(
-    "An input moved to its base value changes exactly nothing.",
-    standard="TECH-VER; ISPOR-SMDM 6",
-    advice="A one-way analysis does not restore an input, or its base is not the scenario's value.",
-)
 def base_value_changes_nothing(subject: Subject) -> Finding:
     """Move each input of the one-way analysis to its upper end, then to its base value."""
     question = replace(subject.question, patients=FEW)
     ends = {each.name: each.high for each in uncertain_ranges(question, fitted_draws(question))}
-    if not ends:
-        return does_not_apply(NOTHING_UNCERTAIN)
-    values = [
-        {name: value} for name, end in ends.items() for value in (end, question.numbers[name])
+    only_where(ends, NOTHING_UNCERTAIN)
+    moved = [
+        with_values(question, {name: value})
+        for name, end in ends.items()
+        for value in (end, question.numbers[name])
     ]
-    moved = [with_values(question, each) for each in values]
     samples = list(Samples((), together=1)(moved))
     base = subject.simulated(question).tally
     wanted = (base.sums.values[:, DISCOUNTED] / FEW)[:, [COST, QALY]].T
-    wrong = sum(
+    wrong = [
         different_bits(np.stack([each.cost, each.qalys]), wanted) > 0 for each in samples[1::2]
-    )
-    return none_of(wrong, len(ends), "inputs")
+    ]
+    return none_of(wrong, "inputs")
 
 
-@UNCERTAINTY.check(
-    "How much patients vary is uncertain itself: the spreads and shapes of their times are drawn.",
-    standard="ISPOR-SMDM 6; Degeling",
-    advice="Give the sigma or the shape a distribution; those that describe the cohort may be fixed.",
-)
 def spread_is_uncertain(subject: Subject) -> Finding:
     """Look for fixed sigmas and shapes, but for those of the population and of the scenario."""
-    question = subject.question
-    names = [
-        name
-        for name in question.used
-        if question.parameters[name].unit in OF_SPREAD
-        and not name.startswith(POPULATION)
-        and question.parameters[name].status != SCENARIO
+    used = [subject.question.parameters[name] for name in subject.question.used]
+    spreads = [
+        each
+        for each in used
+        if each.unit in OF_SPREAD
+        and not each.name.startswith(POPULATION)
+        and each.status != SCENARIO
     ]
-    fixed = sum(question.parameters[name].distribution.family == FIXED for name in names)
-    return none_of(fixed, len(names), "spreads and shapes")
+    return none_of([each.distribution.family == FIXED for each in spreads], "spreads and shapes")

@@ -8,30 +8,30 @@ than those of the two answers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from sim.analyses.psa.draws_run import Store
+import numpy as np
+import pandas as pd
+
 from sim.analyses.shared.outcomes import COST, NMB, QALYS, change, outcome_named
 from sim.analyses.shared.paired_runs import (
-    Progress,
+    PairedRuns,
     Row,
     Sample,
-    Sets,
-    rows_of,
+    middle_threshold,
     sample,
     strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import given_values
-from sim.analyses.tornado.analysis import middle_threshold
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
-from sim.scenario.loading import what_if
+from sim.scenario import loading
 from sim.simulation.comparison import same_money
 from sim.simulation.provenance import fingerprint
 from sim.simulation.question import Question
@@ -105,14 +105,9 @@ class ScenarioMatrix:
 
 
 def scenario_matrix(
-    question: Question,
-    *,
-    threshold: float | None = None,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> ScenarioMatrix:
-    """Simulate the scenario and each of its what-ifs.
+    question: Question, *, threshold: float | None = None
+) -> PairedRuns[ScenarioMatrix]:
+    """Return the runs of the what-ifs, beside the scenario as it stands.
 
     Parameters
     ----------
@@ -121,61 +116,47 @@ def scenario_matrix(
     threshold
         In currency per QALY, for what-ifs of the scenario's perspective too; by default the
         middle one of each perspective.
-    threads
-        What-ifs simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each what-if that is finished.
-    store
-        Stores each what-if as it is finished; those that it has are not simulated again.
 
     Raises
     ------
     UserError
         When the scenario has no what-ifs or no strategy but the comparator.
     """
-    _check(question)
-    scenario = question.scenario
-    first = sample(question, COLUMNS)
-    others = _others(question)
-    what_ifs = list(scenario.what_ifs)
-    sets = Sets(
-        count=len(what_ifs),
-        ask=lambda place: _asked(question, what_ifs[place]),
-        columns=COLUMNS,
-        # Each thread compares its sample with the first.
-        measure=partial(_row, threshold, first),
-        names=_names(others),
-        chunk=1,
-    )
-    rows = rows_of(sets, threads=threads, progress=progress, store=store)
-    columns = [_column(AS_IT_STANDS, "As it stands", question, _row(threshold, None, first))]
-    for name, row in zip(what_ifs, rows.itertuples(index=False), strict=True):
-        column = _column(name, _label(question, name), question, row)
-        columns.append(replace(column, notes=tuple(_notes(question, column))))
-    return ScenarioMatrix(question, tuple(columns))
-
-
-def fingerprints(question: Question) -> dict[str, tuple[str, str]]:
-    """Return the label and the fingerprint of each what-if: a hash of its inputs.
-
-    Raises
-    ------
-    UserError
-        As for `scenario_matrix`.
-    """
-    _check(question)
-    return {
-        name: (_label(question, name), fingerprint(_asked(question, name)))
-        for name in question.scenario.what_ifs
-    }
-
-
-def _check(question: Question) -> None:
     scenario, file = question.scenario, question.loaded.file
     if not scenario.what_ifs:
         raise UserError("has no what-ifs", file=file, key="what_ifs")
     if len(scenario.strategies) == 1:
         raise UserError("needs a strategy beside the comparator", file=file, key="strategies")
+    first = sample(question, COLUMNS)
+    what_ifs = list(scenario.what_ifs)
+
+    def answer(rows: pd.DataFrame) -> ScenarioMatrix:
+        columns = [_column(AS_IT_STANDS, "As it stands", question, _row(threshold, None, first))]
+        for name, row in zip(what_ifs, rows.itertuples(index=False), strict=True):
+            column = _column(name, _label(question, name), question, row)
+            columns.append(replace(column, notes=tuple(_notes(question, column))))
+        return ScenarioMatrix(question, tuple(columns))
+
+    return PairedRuns(
+        question=question,
+        count=len(what_ifs),
+        ask=lambda place: _asked(question, what_ifs[place]),
+        columns=COLUMNS,
+        # Each thread compares its sample with the first.
+        measure=partial(_row, threshold, first),
+        # Those of `_row`.
+        names=(*HEADING, *(f"{name}:{value}" for name in _others(question) for value in GAIN)),
+        chunk=1,
+        answer=answer,
+    )
+
+
+def fingerprints(question: Question) -> dict[str, tuple[str, str]]:
+    """Return the label and the fingerprint of each what-if: a hash of its inputs."""
+    return {
+        name: (_label(question, name), fingerprint(_asked(question, name)))
+        for name in question.scenario.what_ifs
+    }
 
 
 def _label(question: Question, name: str) -> str:
@@ -186,12 +167,12 @@ def _asked(question: Question, name: str) -> Question:
     changes = question.scenario.what_ifs[name]
     own = {*(changes.parameters or {}), *changes.factors, *changes.shifts}
     kept = {key: value for key, value in given_values(question).items() if key not in own}
-    return with_values(question, kept, what_if(question.loaded, name, question.catalogue))
+    return with_values(question, kept, loading.what_if(question.loaded, name, question.catalogue))
 
 
 def _notes(question: Question, column: Column) -> Iterator[str]:
     """Yield the values that a what-if lacks, and whether it changes nothing, in words."""
-    for left_out in what_if(question.loaded, column.name, question.catalogue).left_out:
+    for left_out in loading.what_if(question.loaded, column.name, question.catalogue).left_out:
         yield f"without {left_out}"
     changes = [gain.changes.get(name) for gain in column.gains for name in CHANGES]
     if all(change == Estimate(0.0, 0.0) for change in changes):
@@ -202,12 +183,6 @@ def _others(question: Question) -> list[str]:
     """Name the strategies but the comparator."""
     comparator = question.scenario.comparator_name
     return [name for name in strategy_names(question) if name != comparator]
-
-
-def _names(others: Sequence[str]) -> tuple[str, ...]:
-    """Name the stored columns of a what-if, those of `_row`."""
-    gains = (f"{name}:{value}" for name in others for value in GAIN)
-    return (*HEADING, *gains)
 
 
 def _row(threshold: float | None, base: Sample | None, found: Sample) -> Row:
@@ -247,31 +222,18 @@ def _gain(
 
 
 def _column(name: str, label: str, question: Question, row: Iterable[Any]) -> Column:
-    values = iter(row)
-    currency, price_year, worth, optimal = (next(values) for _ in HEADING)
+    currency, price_year, worth, optimal, *numbers = row
+    comparator = question.scenario.comparator_name
     gains = []
-    for strategy in _others(question):
-        covariance, *numbers = (float(next(values)) for _ in GAIN)
-        cost, qalys, life_years, nmb, *changes = (
-            Estimate(*each) for each in zip(numbers[::2], numbers[1::2], strict=True)
-        )
+    for strategy, values in zip(
+        _others(question), np.reshape(numbers, (-1, len(GAIN))), strict=True
+    ):
+        covariance, *rest = map(float, values)
+        cost, qalys, life_years, nmb, *changes = map(Estimate, rest[::2], rest[1::2])
+        found = Increment(strategy, comparator, cost, qalys, life_years, covariance)
+        known = zip(CHANGES, changes, strict=True)
         gains.append(
-            Gain(
-                Increment(
-                    strategy=strategy,
-                    comparator=question.scenario.comparator_name,
-                    cost=cost,
-                    qalys=qalys,
-                    life_years=life_years,
-                    covariance=covariance,
-                ),
-                nmb,
-                {
-                    changed: found
-                    for changed, found in zip(CHANGES, changes, strict=True)
-                    if not math.isnan(found.mean)
-                },
-            )
+            Gain(found, nmb, {at: each for at, each in known if not math.isnan(each.mean)})
         )
     return Column(
         name, label, str(currency), int(price_year), float(worth), str(optimal), tuple(gains)

@@ -1,14 +1,10 @@
-"""``what-if``: answer the what-ifs of a scenario side by side.
-
-Their answers as files and as they are printed, and the function that gives them.
-"""
+"""``what-if``: the what-ifs as files and as they are printed, and the function that answers them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -24,12 +20,10 @@ from sim.analyses.shared.arguments import (
     Threshold,
     checked,
 )
-from sim.analyses.shared.layout import Layout
 from sim.analyses.shared.outcomes import NMB, outcome_named
-from sim.analyses.shared.paired_runs import sets_to_simulate
-from sim.analyses.shared.results import MANIFEST, analysis_manifest
-from sim.analyses.shared.resumable import Resumable, ResumableResult
+from sim.analyses.shared.result import Layout
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import (
     SAME_PATIENTS,
@@ -39,9 +33,15 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import place_of_work
-from sim.analyses.what_if import analysis
-from sim.analyses.what_if.analysis import CHANGES, Column, Gain, ScenarioMatrix
+from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.what_if.analysis import (
+    CHANGES,
+    Column,
+    Gain,
+    ScenarioMatrix,
+    fingerprints,
+    scenario_matrix,
+)
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
@@ -50,10 +50,7 @@ from sim.layout.schema import Schema, count, number, records, strategy_name, tex
 from sim.layout.table import Cell, Row, Table, print_table
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
-
-    from sim.simulation.question import Question
 
 FILES_OF: Final = "scenarios"
 NAMES: Final = names_of(FILES_OF)
@@ -87,10 +84,12 @@ TABLE: Final = Schema(
 
 def matrix_table(result: ScenarioMatrix) -> pd.DataFrame:
     """Return the what-ifs as `TABLE`."""
-    return TABLE.table(_row(column, gain) for column in result.columns for gain in column.gains)
+    return TABLE.table(
+        _table_row(column, gain) for column in result.columns for gain in column.gains
+    )
 
 
-def _row(column: Column, gain: Gain) -> tuple[Any, ...]:
+def _table_row(column: Column, gain: Gain) -> tuple[Any, ...]:
     found = gain.increment
     icer = Estimate(*(math.nan if each is None else each for each in (found.icer, found.icer_se)))
     values = (found.cost, found.qalys, found.life_years, icer, gain.nmb)
@@ -122,13 +121,7 @@ def matrix_summary(result: ScenarioMatrix) -> dict[str, Any]:
 
 
 def read_matrix(stored: Stored) -> ScenarioMatrix:
-    """Return the what-ifs that are stored in a folder.
-
-    Raises
-    ------
-    UserError
-        When a file is missing or broken.
-    """
+    """Return the what-ifs that are stored in a folder; raise `UserError` where a file is broken."""
     columns: dict[str, Column] = {}
     for row in stored.table(TABLE).to_dict("records"):
         name = row["what_if"]
@@ -164,13 +157,10 @@ def _read_gain(row: Mapping[Any, Any]) -> Gain:
     )
 
 
-def drawn_matrix(result: ScenarioMatrix) -> Figure:
-    """Return the figure of the analysis."""
+def _figure(result: ScenarioMatrix) -> Figure:
     from sim.analyses.what_if.figure import what_ifs_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return what_ifs_figure(result)
+    return what_ifs_figure(result)
 
 
 def print_matrix(console: Console, result: ScenarioMatrix) -> None:
@@ -213,7 +203,7 @@ def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
 
 
 FILE_LAYOUT: Final = Layout(
-    FILES_OF, matrix_table, matrix_summary, drawn_matrix, print_matrix, read_matrix
+    FILES_OF, matrix_table, matrix_summary, _figure, print_matrix, read_matrix
 )
 
 
@@ -276,24 +266,6 @@ def what_if(
     """
     chosen = asked(scenario, patients=patients, seed=seed, at_most=SOME_SETS_PATIENTS)
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
-    matrix = _planned(chosen.question, threshold, threads)
-    return WhatIfResult(chosen, matrix, matrix.run(place))
-
-
-def _planned(
-    question: Question, threshold: float | None, threads: int | None
-) -> Resumable[ScenarioMatrix]:
-    """Return the analysis at this threshold, ready to run."""
-    what_ifs = analysis.fingerprints(question)
-    return Resumable(
-        question,
-        FILE_LAYOUT,
-        manifest=partial(
-            analysis_manifest,
-            *(question, FILES_OF, {"threshold": threshold, "what_ifs": what_ifs}),
-            chunks=len(what_ifs),
-            chunk=1,
-        ),
-        left=partial(sets_to_simulate, len(what_ifs), chunk=1),
-        simulate=partial(analysis.scenario_matrix, question, threshold=threshold, threads=threads),
-    )
+    runs = scenario_matrix(chosen.question, threshold=threshold)
+    settings = {"threshold": threshold, "what_ifs": fingerprints(chosen.question)}
+    return WhatIfResult.of(chosen, runs, settings, place, threads)

@@ -19,10 +19,15 @@ from sim.analyses.agreement.analysis import (
     agreement_analysis,
     discounted,
     drawn_values,
+    in_words,
 )
-from sim.analyses.agreement.break_even import break_even, break_even_price, with_term
-from sim.analyses.agreement.sample import Simulator, deals_of
-from sim.analyses.agreement.words import in_words
+from sim.analyses.agreement.sample import (
+    Simulator,
+    break_even,
+    break_even_price,
+    deals_of,
+    with_term,
+)
 from sim.cli import commands
 from sim.economics.estimates import exact_sum
 from sim.errors import UserError

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.analyses.agreement.courses import course, follow, price_parameter, unit_accounts
+from sim.analyses.agreement.payment import course, follow, price_parameter, unit_accounts
 from sim.analyses.agreement.sample import Deal, Simulator, deals_of, moments
 from sim.clinic.events import Event, EventKind
 from sim.economics.estimates import mean

@@ -12,20 +12,17 @@ from hypothesis import strategies as st
 
 import sim
 from sim.analyses.budget.analysis import (
-    LATER,
-    budget_impact,
-    entering,
-    linear,
-    weights,
-)
-from sim.analyses.budget.yearly import (
     ALIVE,
+    LATER,
     MEASURES,
     TOTAL,
     YEARS,
     Means,
-    base_means,
-    drawn_means,
+    budget_impact,
+    entering,
+    linear,
+    weights,
+    yearly_means,
 )
 from sim.analyses.psa.draws_run import run_psa
 from sim.cli import commands
@@ -57,7 +54,7 @@ def question(ask):
 
 @pytest.fixture(scope="module")
 def means(question):
-    return base_means(question, 3, progress=nothing)
+    return next(yearly_means(question, 3, progress=nothing))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +100,7 @@ def by_year_of_the_ledger(question, years, first=1.0):
 def test_years_since_entry_are_those_of_the_ledger(ask, name):
     """Another engine and no horizon: each entry of 60 lives split at its anniversaries."""
     question = ask(name, patients=60, seed=2)
-    found = base_means(question, 4, progress=nothing)
+    found = next(yearly_means(question, 4, progress=nothing))
     single = by_year_of_the_ledger(question, 4)
     np.testing.assert_allclose(found.mean, single.mean(axis=0), rtol=1e-9, atol=1e-7)
     flat = single.reshape(60, -1, len(MEASURES))
@@ -115,10 +112,10 @@ def test_years_since_entry_are_those_of_the_ledger(ask, name):
 def test_patients_who_enter_in_the_middle_have_half_a_year_first(ask):
     """Each entry of 60 lives split half a year after entry, and at the anniversaries of that."""
     question = ask("nhs_first_salvage", patients=60, seed=2)
-    found = base_means(question, 3, mid_year=True, progress=nothing)
+    found = next(yearly_means(question, 3, mid_year=True, progress=nothing))
     expected = by_year_of_the_ledger(question, 3, first=0.5).mean(axis=0)
     np.testing.assert_allclose(found.mean, expected, rtol=1e-9, atol=1e-7)
-    whole = base_means(question, 3, progress=nothing)
+    whole = next(yearly_means(question, 3, progress=nothing))
     assert found.mean[..., TOTAL].sum() == pytest.approx(whole.mean[..., TOTAL].sum(), rel=1e-12)
     assert found.mean[:, 0, YEARS].max() < 0.5 < whole.mean[:, 0, YEARS].max()
 
@@ -196,7 +193,7 @@ def test_error_of_the_net_impact_is_that_of_the_patients_own_impacts(question, i
 def test_an_uptake_of_nothing_is_an_impact_of_nothing(ask):
     plan = {**PLAN, "uptake": {"blinatumomab": 0.0}}
     question = ask("nhs_first_salvage", patients=50, budget=plan)
-    means = base_means(question, 3, progress=nothing)
+    means = next(yearly_means(question, 3, progress=nothing))
     found = budget_impact(question, means, [means, means], parameters=0, base_patients=50)
     net = found.table[found.table["situation"] == "net"]
     assert net["cost"].tolist() == [0.0] * len(net)
@@ -230,14 +227,14 @@ def test_draws_are_those_of_the_probabilistic_analysis(question):
     parameters = draw_parameters(asked, 5, asked.seed)
     psa = run_psa(asked, 5, patients=20, base_patients=20)
     expected = psa.values("cost_undiscounted")
-    for draw, found in enumerate(drawn_means(asked, parameters, 2, threads=2, progress=nothing)):
+    for draw, found in enumerate(yearly_means(asked, 2, parameters, threads=2, progress=nothing)):
         total = found.mean[..., TOTAL].sum(axis=1)
         np.testing.assert_allclose(total, expected[draw], rtol=1e-9)
 
 
 def test_a_horizon_within_the_budget_ends_all_costs(ask):
     question = ask("nhs_first_salvage", patients=50, horizon_years=1.5, budget=PLAN)
-    means = base_means(question, 3, progress=nothing)
+    means = next(yearly_means(question, 3, progress=nothing))
     assert means.mean[:, 1, TOTAL].min() > 0.0
     assert means.mean[:, 2:, :ALIVE].max() == 0.0
 

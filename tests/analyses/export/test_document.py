@@ -9,7 +9,7 @@ import docx
 import pytest
 
 import sim
-from sim.analyses.export.chapters import ITEMS, TO_ADD
+from sim.analyses.export.document import ITEMS, TO_ADD
 from tests.support.figures import drawn
 from tests.support.places import SMALLER
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import sim
-from sim.analyses.export.live import Model
+from sim.analyses.export.sheets import Model
 from sim.analyses.psa.acceptability import ceac
 from sim.analyses.psa.analysis import Work, results
 from sim.analyses.psa.result import PsaResult

@@ -8,11 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from sim.analyses.severity.analysis import general_population
-from sim.analyses.severity.population import Expected, General
+from sim.analyses.severity.analysis import Expected, General, general_population
 from sim.clinic.mortality import constant_between, cumulative_hazard, gompertz, stepwise
 from sim.economics.discounting import Discounting
-from sim.economics.utilities import Norms
 from sim.simulation.question import life_expectancy
 
 # McNamara S, Schneider PP, Love-Koh J, Doran T, Gutacker N, Value Health 2023;26:163-9, and the files
@@ -119,7 +117,12 @@ def test_england_is_met_by_adaptive_quadrature_year_by_year(ask, age, male):
 
 def test_men_and_women_have_their_own_table_and_norm():
     tables = tuple(constant_between((18.0,), (hazard,)) for hazard in (0.1, 0.05))
-    general = General(tables, Norms((0.8,), (0.6,)), Discounting(0.0), 1000.0)
+    general = General(
+        *(
+            Expected(table, norm, Discounting(0.0), 1000.0)
+            for table, norm in zip(tables, ((0.8,), (0.6,)), strict=True)
+        )
+    )
     found = general.qalys(np.array([40.0, 40.0]), np.array([1.0, 0.0]))
     # Beyond age 250 nobody is counted: e^-21 of the men and e^-10.5 of the women would be left.
     assert found == pytest.approx([0.8 / 0.1, 0.6 / 0.05], rel=1e-4)

@@ -190,17 +190,17 @@ def drawn(ask):
 def test_draws_with_the_weight_of_the_base_case_are_those_at_a_higher_threshold(drawn):
     psa, groups = drawn
     found = severity_analysis(psa, groups, NICE)
-    weight = found.shortfall.weight
+    weight = found.weight
     assert weight == 1.2
-    for each in found.results:
+    for each in found.results.itertuples():
         if each.weighting == "each_draw":
             continue
         at = each.threshold * each.weight
         assert each.weight == (1.0 if each.weighting == "none" else weight)
         benefit = psa.inmb(at)
-        assert each.nmb.mean == pytest.approx(benefit[:, 1].mean())
+        assert each.mean_nmb == pytest.approx(benefit[:, 1].mean())
         chance = quiet_shares(benefit, psa.inmb_noise(at))
-        assert each.probability.mean == pytest.approx(chance.value[1])
+        assert each.probability == pytest.approx(chance.value[1])
 
 
 def test_each_draw_has_the_weight_of_its_own_shortfall(drawn):
@@ -221,12 +221,12 @@ def test_each_draw_has_the_weight_of_its_own_shortfall(drawn):
     assert found.shares[1].share == (with_noise == 1.5).mean()
     assert sum(each.without_noise for each in found.shares) == pytest.approx(1.0)
     gains, costs = psa.increments("qalys")[:, 1], psa.increments("cost")[:, 1]
-    for each in found.results:
+    for each in found.results.itertuples():
         if each.weighting == "each_draw":
-            assert each.increment is None
+            assert math.isnan(each.cost)
             assert each.weight == silent.mean()
             expected = each.threshold * silent * gains - costs
-            assert each.nmb.mean == pytest.approx(expected.mean())
+            assert each.mean_nmb == pytest.approx(expected.mean())
 
 
 def test_population_of_a_draw_is_that_of_its_own_ages(drawn, ask):

@@ -12,23 +12,21 @@ from scipy.optimize import minimize_scalar
 from sim import Scenario, UserError
 from sim.analyses.psa.draws_run import run_psa
 from sim.analyses.trial.design import (
-    MOST_PATIENTS,
-    OUTCOMES,
-    design_of,
-    sizes_of,
-)
-from sim.analyses.trial.patients import (
     FIRST_PATIENT,
+    MOST_PATIENTS,
     PATIENTS_OF_A_DRAW,
+    design_of,
     first_patient,
     question_of,
     report_of,
     reports,
+    sizes_of,
 )
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.engine.outcomes import outcome
 from sim.engine.reference import enrol, lived, new_life, simpy
 from sim.engine.streams import Streams
+from sim.layout.endpoint_words import TRIAL_OUTCOMES
 from sim.limits import MOST_DRAWS
 from sim.limits import MOST_PATIENTS as MOST_OF_THE_MODEL
 from sim.scenario.schema import MOST_STRATEGIES
@@ -46,7 +44,7 @@ def psa(question):
     return run_psa(question, 8, patients=2, base_patients=2, threads=1)
 
 
-def design(question, n="5,10", outcomes=tuple(OUTCOMES), arms=None, **given):
+def design(question, n="5,10", outcomes=tuple(TRIAL_OUTCOMES), arms=None, **given):
     return design_of(question, sizes_of(n), arms, outcomes, given)
 
 

@@ -6,12 +6,14 @@ import shutil
 import pandas as pd
 import pytest
 
-from sim.analyses.verify import calibration
-from sim.analyses.verify.calibration import CALIBRATION
+from sim.analyses.verify import inputs
+from sim.analyses.verify.check import checks_of
 from sim.analyses.verify.subject import Subject
 from sim.simulation.question import ask
 from tests.support.faulty_lives import examined, names_of
 from tests.support.places import ROOT, SCENARIOS
+
+CALIBRATION = checks_of(["calibration"])
 
 RESULTS = ROOT / "calibration" / "results"
 
@@ -29,7 +31,7 @@ def with_table(name, change):
         table = pd.read_csv(folder / name)
         change(table)
         table.to_csv(folder / name, index=False)
-        patch.setattr(calibration, "results", lambda: folder)
+        patch.setattr(inputs, "results", lambda: folder)
 
     return fault
 
@@ -53,18 +55,18 @@ def misses(role, count):
 
 
 def other_evidence(patch, folder):
-    patch.setattr(calibration, "evidence_hash", lambda _: "0" * 64)
+    patch.setattr(inputs, "evidence_hash", lambda _: "0" * 64)
 
 
 def other_draws(patch, folder):
-    right = calibration.load_posterior
-    patch.setattr(calibration, "load_posterior", lambda: right() * 1.001)
+    right = inputs.load_posterior
+    patch.setattr(inputs, "load_posterior", lambda: right() * 1.001)
 
 
 def little_informed(patch, folder):
-    table = calibration.load_identification()
+    table = inputs.load_identification()
     table.loc["response.baseline_logit", "spread_left"] = 0.85
-    patch.setattr(calibration, "load_identification", lambda: table)
+    patch.setattr(inputs, "load_identification", lambda: table)
 
 
 FAULTS = {
@@ -101,15 +103,15 @@ def test_draws_of_another_fit_are_found(subject, monkeypatch, tmp_path):
     provenance = json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
     provenance["draws_sha256"] = "0" * 64
     (tmp_path / "provenance.json").write_text(json.dumps(provenance), encoding="utf-8")
-    monkeypatch.setattr(calibration, "results", lambda: tmp_path)
+    monkeypatch.setattr(inputs, "results", lambda: tmp_path)
     finding = examined(CALIBRATION, "fit_belongs_to_its_evidence", subject)
     assert finding.passed is False
     assert "another fit" in finding.observed
 
 
 def test_where_there_are_no_results_of_a_fit_they_are_not_examined(subject, monkeypatch, tmp_path):
-    monkeypatch.setattr(calibration, "usual_protocol", lambda: tmp_path / "adult_rr.yaml")
-    found = {check.examine.__name__: check.examine(subject) for check in CALIBRATION}
+    monkeypatch.setattr(inputs, "usual_protocol", lambda: tmp_path / "adult_rr.yaml")
+    found = {check.name: check.examine(subject) for check in CALIBRATION}
     idle = {name for name, finding in found.items() if finding.passed is None}
     assert idle == {
         "fit_belongs_to_its_evidence",

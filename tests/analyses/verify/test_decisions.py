@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.analyses.verify import decisions
-from sim.analyses.verify.decisions import DECISIONS
+from sim.analyses.verify import economics
+from sim.analyses.verify.check import checks_of
 from sim.analyses.verify.subject import Subject
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
 from sim.simulation.question import ask
 from tests.support.faulty_lives import examined, names_of
 from tests.support.places import SCENARIOS
+
+DECISIONS = checks_of(["decisions"])
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def subject():
 
 
 def comparator_minus_strategy(patch, subject):
-    right = decisions.comparisons
+    right = economics.comparisons
 
     def turned(lives):
         found = []
@@ -30,7 +32,7 @@ def comparator_minus_strategy(patch, subject):
             found.append(replace(each, increment=replace(each.increment, cost=cost)))
         return found
 
-    patch.setattr(decisions, "comparisons", turned)
+    patch.setattr(economics, "comparisons", turned)
 
 
 def cost_per_life_year(patch, subject):
@@ -54,22 +56,22 @@ def benefit_of_the_comparator(patch, subject):
 
 
 def frontier_in_the_order_given(patch, subject):
-    right = decisions.frontier
+    right = economics.frontier
 
     def frontier(strategies):
         names = [strategy.name for strategy in strategies]
         return sorted(right(strategies), key=lambda row: names.index(row.name))
 
-    patch.setattr(decisions, "frontier", frontier)
+    patch.setattr(economics, "frontier", frontier)
 
 
 def with_rows(change):
     """Return a fault in the rows of the frontier."""
 
     def fault(patch, subject):
-        right = decisions.frontier
+        right = economics.frontier
         patch.setattr(
-            decisions, "frontier", lambda strategies: [change(row) for row in right(strategies)]
+            economics, "frontier", lambda strategies: [change(row) for row in right(strategies)]
         )
 
     return fault
@@ -139,12 +141,12 @@ def test_an_icer_that_is_left_out_is_found(subject, monkeypatch):
 )
 def test_a_strategy_is_worth_it_by_its_quadrant(icer, quadrant, worth_it):
     """At 50 a QALY; 2 units of money and of QALYs stand for those behind the ratio."""
-    assert decisions._is_worth_it(icer, quadrant, 50.0) == worth_it
+    assert economics.is_worth_it(icer, quadrant, 50.0) == worth_it
 
 
 def test_several_strategies_pass_in_any_order():
     several = Subject(ask(SCENARIOS / "blinatumomab_then_inotuzumab.yaml"))
-    found = {check.examine.__name__: check.examine(several) for check in DECISIONS}
+    found = {check.name: check.examine(several) for check in DECISIONS}
     assert all(finding.passed for finding in found.values())
     assert "4 ICERs" in found["icer_is_a_ratio_of_means"].observed
-    assert np.isfinite([point.cost for point in decisions.points(several)]).all()
+    assert np.isfinite([point.cost for point in economics.points(several)]).all()

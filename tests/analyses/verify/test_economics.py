@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sim.analyses.verify.economics import ECONOMICS
+from sim.analyses.verify.check import checks_of
 from sim.economics.ledger import IN_HOSPITAL, Category
 from tests.support.faulty_subjects import (
     DISCOUNTED,
@@ -21,6 +21,8 @@ from tests.support.faulty_subjects import (
     small_subject,
     tallied,
 )
+
+ECONOMICS = checks_of(["economics"])
 
 N = 200
 LOGS = 20
@@ -134,7 +136,7 @@ WITHOUT_EFFECT = ("dearer_drugs_move_drug_costs_alone", "higher_rates_lower_the_
 """Checks of what must move: they fail where nothing does."""
 
 
-@pytest.mark.parametrize("check", [*ECONOMICS], ids=lambda check: check.examine.__name__)
+@pytest.mark.parametrize("check", [*ECONOMICS], ids=lambda check: check.name)
 def test_a_sound_scenario_passes(check, subject):
     assert check.examine(subject).passed
 
@@ -152,7 +154,7 @@ def test_a_change_without_effect_is_found(name, subject):
 
 def test_every_check_has_a_fault():
     named = {name for name, _ in FAULTS} | set(WITHOUT_EFFECT)
-    assert named == {check.examine.__name__ for check in ECONOMICS}
+    assert named == {check.name for check in ECONOMICS}
 
 
 def test_shared_vials_are_bought_in_parts(ask):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import engines
-from sim.analyses.verify.engines import ENGINES
+from sim.analyses.verify.check import checks_of
 from sim.analyses.verify.subject import Subject
 from sim.economics.ledger import Category
 from sim.simulation.question import ask
@@ -20,6 +20,8 @@ from tests.support.faulty_lives import (
     with_sums,
 )
 from tests.support.places import SCENARIOS
+
+ENGINES = checks_of(["engines"])
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from sim.analyses.verify.flow import FLOW
+from sim.analyses.verify.check import checks_of
 from sim.clinic.events import Cause, Event, EventKind
 from sim.economics.ledger import Category
 from sim.engine.outcomes import ALIVE
@@ -24,6 +24,8 @@ from tests.support.faulty_subjects import (
     small_subject,
     tallied,
 )
+
+FLOW = checks_of(["flow"])
 
 N = 200
 LOGS = 20
@@ -117,7 +119,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("check", [*FLOW], ids=lambda check: check.examine.__name__)
+@pytest.mark.parametrize("check", [*FLOW], ids=lambda check: check.name)
 def test_a_sound_scenario_passes(check, subject):
     assert check.examine(subject).passed
 
@@ -128,7 +130,7 @@ def test_a_fault_is_found(name, fault, subject):
 
 
 def test_every_check_has_a_fault():
-    assert {name for name, _ in FAULTS} == {check.examine.__name__ for check in FLOW}
+    assert {name for name, _ in FAULTS} == {check.name for check in FLOW}
 
 
 def test_a_horizon_of_some_years_says_how_many_are_alive_then(ask):
@@ -160,7 +162,7 @@ def test_what_is_switched_off_is_not_examined(ask):
         },
     )
     subject = small_subject(question, patients=N, logs=LOGS)
-    found = {check.examine.__name__: check.examine(subject).passed for check in FLOW}
+    found = {check.name: check.examine(subject).passed for check in FLOW}
     assert {name for name, passed in found.items() if passed is None} == {
         "a_lifetime_is_long_enough",
         "more_deaths_never_lengthen_a_life",

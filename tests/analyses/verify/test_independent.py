@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import independent, partitioned_survival
-from sim.analyses.verify.independent import INDEPENDENT
-from sim.analyses.verify.partition import compared, table_of
-from sim.analyses.verify.partition_table import screen_table, sentences
+from sim.analyses.verify.check import checks_of
+from sim.analyses.verify.partition import compared, screen_table, sentences, table_of
 from sim.analyses.verify.subject import Subject
 from sim.economics.ledger import Category
 from sim.simulation.question import ask
@@ -18,6 +17,8 @@ from sim.simulation.tally import CATEGORIES
 from tests.support.faulty_lives import examined, names_of, with_sums
 from tests.support.faulty_subjects import amounts, faulty, multiplied, numbers, rows
 from tests.support.places import SCENARIOS
+
+INDEPENDENT = checks_of(["independent"])
 
 WEEK_LATER = 7.0
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sim.analyses.verify import inputs
-from sim.analyses.verify.inputs import INPUTS
+from sim.analyses.verify.check import checks_of
 from sim.catalog.distribution import Normal
 from sim.catalog.values import UNITS
 from sim.economics.ledger import Category
@@ -22,6 +22,8 @@ from tests.support.faulty_subjects import (
     small_subject,
     sources_with,
 )
+
+INPUTS = checks_of(["inputs"])
 
 N = 200
 LOGS = 5
@@ -131,7 +133,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("check", [*INPUTS], ids=lambda check: check.examine.__name__)
+@pytest.mark.parametrize("check", [*INPUTS], ids=lambda check: check.name)
 def test_a_sound_scenario_passes(check, subject):
     assert check.examine(subject).passed
 
@@ -149,7 +151,7 @@ def test_a_wrong_calendar_is_found(subject, monkeypatch):
 def test_every_check_has_a_fault():
     named = {name for name, _ in FAULTS}
     named |= {"calendars_agree", "extreme_values_give_possible_results"}
-    assert named == {check.examine.__name__ for check in INPUTS}
+    assert named == {check.name for check in INPUTS}
 
 
 def test_a_number_outside_of_its_unit_is_named(subject):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.analyses.verify import randomness
-from sim.analyses.verify.randomness import RANDOMNESS
+from sim.analyses.verify import engines
+from sim.analyses.verify.check import checks_of
 from sim.analyses.verify.subject import Subject
 from sim.economics.ledger import Category
 from sim.simulation.question import ask
@@ -18,6 +18,8 @@ from tests.support.faulty_lives import (
     with_sums,
 )
 from tests.support.places import SCENARIOS
+
+RANDOMNESS = checks_of(["randomness"])
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +44,14 @@ def zero_is_no_seed(patch, subject):
 
 
 def threads_matter(patch, subject):
-    right = randomness.run
+    right = engines.run
 
     def run(question, *, threads, **named):
         done = right(question, threads=threads, **named)
         done.tally.sums.values[0, 0, 0] += threads * 1e-6
         return done
 
-    patch.setattr(randomness, "run", run)
+    patch.setattr(engines, "run", run)
 
 
 def under_a_change(change):
@@ -87,7 +89,7 @@ def patients_in_pairs(patch, subject):
 
 
 def another_generator(patch, subject):
-    patch.setattr(randomness, "philox4x32", lambda counter, key: counter)
+    patch.setattr(engines, "philox4x32", lambda counter, key: counter)
 
 
 FAULTS = {
@@ -130,9 +132,9 @@ def test_a_seed_of_0_that_changes_each_time_is_found(subject, monkeypatch):
 def test_patients_who_only_differ_in_a_number_that_is_none_are_the_same():
     """RFS of a patient without remission is no number, which is not equal to itself."""
     rows = np.array([[1.0, np.nan], [2.0, 3.0]])
-    assert randomness.different(rows, rows.copy()) == 0
-    assert randomness.different(rows, rows[::-1]) == 2
-    assert randomness.different(rows, rows[:1]) == 2
+    assert engines.different(rows, rows.copy()) == 0
+    assert engines.different(rows, rows[::-1]) == 2
+    assert engines.different(rows, rows[:1]) == 2
 
 
 def test_a_single_strategy_has_nothing_to_be_compared_with_but_itself(tmp_path):
@@ -143,7 +145,7 @@ def test_a_single_strategy_has_nothing_to_be_compared_with_but_itself(tmp_path):
         encoding="utf-8",
     )
     single = Subject(ask(path))
-    found = {check.examine.__name__: check.examine(single).passed for check in RANDOMNESS}
+    found = {check.name: check.examine(single).passed for check in RANDOMNESS}
     assert {name for name, passed in found.items() if passed is None} == {
         "exchanged",
         "any_order",

@@ -1,20 +1,21 @@
 """The command: tables, files, exit code; whatever a check meets is its finding."""
 
 import json
+from itertools import groupby
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from sim import Scenario, UserError, verify
-from sim.analyses.verify import registry
-from sim.analyses.verify.check import Finding, Group, does_not_apply
-from sim.analyses.verify.partition_table import TABLE
-from sim.analyses.verify.registry import CHECKS, GROUPS, checks_of
+from sim.analyses.verify import result
+from sim.analyses.verify.check import Check, DoesNotApply, Finding, checks_of
+from sim.analyses.verify.partition import TABLE
 from sim.cli import commands
 from sim.simulation.question import with_numbers
 from tests.support.places import SCENARIOS
 
+CHECKS = checks_of()
 MAIN = SCENARIOS / "first_salvage.yaml"
 GROUP_NAMES = [
     "inputs",
@@ -41,17 +42,17 @@ def planted(**numbers):
 
 def made_up(*findings):
     """Return checks with these findings; an error is raised."""
-    group = Group("inputs")
-    for number, finding in enumerate(findings):
 
-        def examine(subject, finding=finding):
-            del subject
+    def made_up_check(number, finding):
+        def examine(subject):
             if isinstance(finding, Exception):
                 raise finding
             return finding
 
-        group.check(f"Claim {number}.", standard="TECH-VER", advice=f"Advice {number}.")(examine)
-    return tuple(group)
+        words = {"claim": f"Claim {number}.", "standard": "TECH-VER", "advice": f"Advice {number}."}
+        return Check(f"inputs.{number + 1}", examine, **words)
+
+    return tuple(made_up_check(number, finding) for number, finding in enumerate(findings))
 
 
 @pytest.fixture
@@ -59,10 +60,10 @@ def one_of_each(monkeypatch):
     checks = made_up(
         Finding("1", "1", passed=True),
         Finding("2 apples", "1 apple", passed=False),
-        does_not_apply("there are no pears"),
+        DoesNotApply("there are no pears"),
         ZeroDivisionError("too small"),
     )
-    monkeypatch.setattr(registry, "checks_of", lambda names: checks)
+    monkeypatch.setattr(result, "checks_of", lambda names: checks)
 
 
 def invoked(*arguments):
@@ -73,10 +74,7 @@ def invoked(*arguments):
 
 
 def test_groups_come_in_the_order_of_the_report():
-    assert [group.name for group in GROUPS] == GROUP_NAMES
-    assert [check.group for check in CHECKS] == sorted(
-        (check.group for check in CHECKS), key=GROUP_NAMES.index
-    )
+    assert [name for name, _ in groupby(CHECKS, key=lambda check: check.group)] == GROUP_NAMES
 
 
 def test_every_check_says_what_it_claims_who_asks_for_it_and_what_to_look_at():
@@ -87,7 +85,7 @@ def test_every_check_says_what_it_claims_who_asks_for_it_and_what_to_look_at():
         assert check.claim[0].isupper()
         assert check.standard.strip()
         assert check.advice.strip().endswith(".")
-        assert check.examine.__doc__
+        assert check.function.__doc__
 
 
 def test_groups_can_be_chosen():
@@ -140,9 +138,7 @@ def test_the_command_ends_with_1_where_a_check_failed(one_of_each, tmp_path):
 
 
 def test_the_command_ends_with_0_where_none_failed(monkeypatch):
-    monkeypatch.setattr(
-        registry, "checks_of", lambda names: made_up(Finding("1", "1", passed=True))
-    )
+    monkeypatch.setattr(result, "checks_of", lambda names: made_up(Finding("1", "1", passed=True)))
     ended = invoked()
     assert ended.exit_code == 0
     assert ended.stdout.splitlines()[-1] == "1 checks: 1 passed, 0 do not apply, 0 failed"

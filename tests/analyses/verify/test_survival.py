@@ -3,13 +3,16 @@
 import pytest
 
 from sim.analyses.verify import survival
+from sim.analyses.verify.check import checks_of
 from sim.analyses.verify.subject import Subject
-from sim.analyses.verify.survival import SURVIVAL, Shares
+from sim.analyses.verify.survival import Shares
 from sim.clinic import disease, distributions, mortality, remission, transplant
 from sim.economics.ledger import Category
 from sim.simulation.question import ask, with_numbers
 from tests.support.faulty_lives import examined, names_of, with_amount, with_counts, with_outcome
 from tests.support.places import SCENARIOS
+
+SURVIVAL = checks_of(["survival"])
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def test_checks_of_what_is_switched_off_do_not_apply(tmp_path):
         encoding="utf-8",
     )
     off = Subject(ask(path))
-    found = {check.examine.__name__: check.examine(off) for check in SURVIVAL}
+    found = {check.name: check.examine(off) for check in SURVIVAL}
     idle = {name for name, finding in found.items() if finding.passed is None}
     assert idle == {
         "times_after_transplant",
@@ -154,5 +157,5 @@ def test_probabilities_are_those_of_each_patient(subject):
     _, own = survival.without_deaths(subject)
     oldest = subject.question.model.rules.candidacy.maximum_age_years
     assert isinstance(own[0], Shares)
-    for patient, chance in zip(survival.patients(subject), own[0].most_transplanted, strict=True):
+    for patient, chance in zip(subject.patients, own[0].most_transplanted, strict=True):
         assert (chance == 0.0) == (patient.age_years > oldest)

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import uncertainty
-from sim.analyses.verify.draws import drawn, psa
+from sim.analyses.verify.check import checks_of
 from sim.analyses.verify.subject import Subject
-from sim.analyses.verify.uncertainty import UNCERTAINTY, drawn_names
+from sim.analyses.verify.uncertainty import drawn, drawn_names, psa
 from sim.catalog.distribution import Fixed, Lognormal, Normal
 from sim.economics.estimates import Estimate
 from sim.simulation.question import ask, with_numbers
 from tests.support.faulty_lives import examined, names_of
 from tests.support.places import SCENARIOS
+
+UNCERTAINTY = checks_of(["uncertainty"])
 
 SHARE = "blinatumomab.response.complete_share"
 COST = "cost.inpatient_day"
@@ -215,7 +217,7 @@ def test_a_scenario_whose_every_input_is_its_own_has_nothing_to_draw():
     question = ask(SCENARIOS / "first_salvage.yaml")
     own = {name: question.numbers[name] + 1e-7 for name in drawn_names(question)}
     certain = Subject(with_numbers(question, own))
-    found = {check.examine.__name__: check.examine(certain).passed for check in UNCERTAINTY}
+    found = {check.name: check.examine(certain).passed for check in UNCERTAINTY}
     assert drawn_names(certain.question) == set()
     assert False not in found.values()
     assert {name for name, passed in found.items() if passed is None} >= {

@@ -17,37 +17,28 @@ that more patients reduce.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared import paired_runs
-from sim.analyses.shared.outcomes import Outcome, outcome_named
-from sim.analyses.shared.paired_runs import (
-    Progress,
-    Sample,
-    Sets,
-    rows_of,
-    sample,
-    sets_to_simulate,
-    with_values,
-)
-from sim.analyses.shared.ranges import components
-from sim.analyses.shared.results import analysis_manifest
-from sim.analyses.shared.work import enough_memory
-from sim.analyses.tornado.analysis import chosen_strategy, middle_threshold
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, Outcome
+from sim.analyses.shared.paired_runs import PairedRuns, Sample, with_values
+from sim.analyses.shared.ranges import components, decided, shown_label
+from sim.analyses.shared.target import Target
+from sim.analyses.shared.text import estimate_cell
 from sim.clinic.toxicity import Toxicity
-from sim.economics.estimates import Array, Estimate
+from sim.economics.estimates import Array
 from sim.errors import UserError
 from sim.scenario.domain import Rule, settle
-from sim.simulation.parameter_draws import REST, allowed, fitted_draws, quantile, uncertain, wholes
+from sim.simulation.parameter_draws import REST, allowed, quantile, uncertain, wholes
 from sim.simulation.question import Question
 
+Found = TypeVar("Found")
 TOXICITIES: Final = "|".join(kind.name.lower() for kind in Toxicity)
 GROUPS: Final = tuple(
     (re.compile(pattern), group)
@@ -211,187 +202,147 @@ VALUE, SE = "value", "se"
 
 
 @dataclass(frozen=True)
-class Target:
-    """The outcome analysed.
+class Design:
+    """The points of the cube at which an outcome is computed, for its inputs one by one or in groups.
 
     Attributes
     ----------
-    base
-        The outcome with every parameter at its own value.
-    """
-
-    question: Question
-    outcome: Outcome
-    strategy: str
-    threshold: float
-    base: Estimate
-
-
-@dataclass(frozen=True)
-class CubeTarget(Target):
-    """The outcome analysed, over the cube of the uncertain parameters."""
-
-    cube: Cube
-
-
-def target(
-    question: Question,
-    *,
-    outcome: str,
-    threshold: float | None,
-    strategy: str | None,
-    posterior: pd.DataFrame | None,
-) -> CubeTarget:
-    """Return the target of the analysis of a question.
-
-    Parameters
-    ----------
-    question
-        The question.
-    outcome, threshold, strategy
-        As for `sim.analyses.tornado.analysis.tornado`.
-    posterior
-        Draws of the parameters that were fitted together.
-
-    Raises
-    ------
-    UserError
-        When there is no such outcome or strategy, or nothing is uncertain.
-    """
-    worth = middle_threshold(question) if threshold is None else threshold
-    chosen = outcome_named(outcome, threshold=worth, currency=question.perspective.currency)
-    base = sample(question, chosen.columns)
-    name = chosen_strategy(base, worth, strategy)
-    reading = chosen.read(base.pair(name))
-    found = Estimate(reading.value, reading.se)
-    return CubeTarget(question, chosen, name, worth, found, cube(question, posterior))
-
-
-def fitted_target(
-    question: Question, *, outcome: str, threshold: float | None, strategy: str | None
-) -> CubeTarget:
-    """Return the target of a question with the posterior of the catalogue; see `target`.
-
-    Raises
-    ------
-    UserError
-        As for `target`, and when the patients do not fit into memory.
-    """
-    with enough_memory(question):
-        return target(
-            question,
-            outcome=outcome,
-            threshold=threshold,
-            strategy=strategy,
-            posterior=fitted_draws(question),
-        )
-
-
-def with_twice_the_patients(looked_at: CubeTarget) -> CubeTarget:
-    """Return the same target in twice as many patients, the first half of them the same."""
-    question = looked_at.question
-    return replace(looked_at, question=replace(question, patients=2 * question.patients))
-
-
-def outcomes_at(
-    looked_at: CubeTarget,
-    points: Array,
-    *,
-    threads: int | None = None,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-    first_chunk: int = 0,
-) -> pd.DataFrame:
-    """Simulate the question at each point.
-
-    Parameters
-    ----------
-    looked_at
-        The question, its outcome and its cube.
+    groups
+        The group of each coordinate; None where each is an input of its own.
     points
         Shape (points, coordinates).
-    threads
-        Points simulated at the same time; results do not depend on it.
-    progress
-        Called with 1 for each point that is finished.
-    store
-        Stores chunks of points as they are finished; those that it has are not simulated again.
-    first_chunk
-        The number in the store of the first chunk of these points.
-
-    Returns
-    -------
-    DataFrame
-        One row per point: the outcome, ``value``, and its Monte Carlo error, ``se``.
-
-    Raises
-    ------
-    UserError
-        When the outcome is not defined at a point.
     """
-    everything = rows_of(
-        _sets(looked_at, points),
-        threads=threads,
-        progress=progress,
-        store=store,
-        first_chunk=first_chunk,
-    )
-    undefined = int(everything[VALUE].isna().sum())
-    if undefined:
-        raise UserError(
-            f"is not defined at {undefined:,} of {len(points):,} points; net benefit (nmb) always is",
-            key="--outcome",
-            value=looked_at.outcome.name,
+
+    target: Target
+    cube: Cube
+    groups: list[str] | None
+    points: Array
+
+    @property
+    def inputs(self) -> dict[str, int]:
+        """The number of coordinates of each input, in order of first mention."""
+        return dict(Counter(self.cube.coordinates if self.groups is None else self.groups))
+
+    def runs(
+        self,
+        points: Array,
+        answer: Callable[[Array], Found],
+        *,
+        check: bool = False,
+    ) -> PairedRuns[Found]:
+        """Return the runs of the model.
+
+        Parameters
+        ----------
+        points
+            As `self.points`, as probabilities.
+        answer
+            From the outcome at each point to the results. With `check` the outcomes
+            in twice as many patients, the first half of them the same, come after these.
+        check
+            Whether to run the model also in twice the patients, which is twice the work.
+        """
+        question, outcome = self.target.question, self.target.outcome
+        values = self.cube.values(points)
+        names, rows = [str(name) for name in values.columns], values.to_numpy()
+        twice = replace(question, patients=2 * question.patients)
+
+        def ask(place: int) -> Question:
+            numbers = dict(zip(names, rows[place % len(rows)].tolist(), strict=True))
+            return with_values(question if place < len(rows) else twice, numbers)
+
+        def answered(found: pd.DataFrame) -> Found:
+            undefined = int(found[VALUE].iloc[: len(rows)].isna().sum())
+            if undefined:
+                raise UserError(
+                    f"is not defined at {undefined:,} of {len(rows):,} points; net benefit (nmb) "
+                    "always is",
+                    key="--outcome",
+                    value=outcome.name,
+                )
+            return answer(found[VALUE].to_numpy())
+
+        return PairedRuns(
+            question=question,
+            count=len(points) * (2 if check else 1),
+            ask=ask,
+            columns=outcome.columns,
+            measure=partial(_measured, outcome, self.target.strategy),
+            names=(VALUE, SE),
+            chunk=CHUNK_POINTS,
+            weight=lambda place: 1 if place < len(rows) else 2,
+            answer=answered,
         )
-    return everything
 
-
-def points_to_simulate(points: int, kept: set[int], first_chunk: int = 0) -> int:
-    """Return how many of the points `outcomes_at` would simulate."""
-    return sets_to_simulate(points, kept, chunk=CHUNK_POINTS, first_chunk=first_chunk)
-
-
-def chunks_of(points: int) -> int:
-    """Return the number of chunks of so many points."""
-    return paired_runs.chunks_of(points, CHUNK_POINTS)
-
-
-def manifest(
-    looked_at: Target, analysis: str, draws: int, chunks: int, settings: Mapping[str, object]
-) -> dict[str, Any]:
-    """Return the manifest that identifies a folder of finished chunks.
-
-    The key hashes all inputs of the results: the question, the program, the analysis
-    and its settings.
-    """
-    asked = {
-        "outcome": looked_at.outcome.name,
-        "strategy": looked_at.strategy,
-        "threshold": looked_at.threshold,
-        "draws": draws,
-        **settings,
-    }
-    return analysis_manifest(looked_at.question, analysis, asked, chunks=chunks, chunk=CHUNK_POINTS)
-
-
-def _sets(looked_at: CubeTarget, points: Array) -> Sets:
-    values = looked_at.cube.values(points)
-    names, rows = [str(name) for name in values.columns], values.to_numpy()
-
-    def ask(place: int) -> Question:
-        numbers = dict(zip(names, rows[place].tolist(), strict=True))
-        return with_values(looked_at.question, numbers)
-
-    return Sets(
-        count=len(points),
-        ask=ask,
-        columns=looked_at.outcome.columns,
-        measure=partial(_measured, looked_at.outcome, looked_at.strategy),
-        names=(VALUE, SE),
-        chunk=CHUNK_POINTS,
-    )
+    def settings(self, draws: int, **more: object) -> dict[str, object]:
+        """Return all that decides the results beside the question, for the manifest."""
+        target = self.target
+        return {
+            "outcome": target.outcome.name,
+            "strategy": target.strategy,
+            "threshold": target.threshold,
+            "draws": draws,
+            **more,
+        }
 
 
 def _measured(outcome: Outcome, strategy: str, found: Sample) -> tuple[float, float]:
     reading = outcome.read(found.pair(strategy))
     return reading.value, reading.se
+
+
+RESAMPLES: Final = 1000
+"""Bootstrap samples of an interval."""
+
+
+def salib_seed(seed: int) -> int:
+    """Return a seed that SALib accepts: it reads 0 as no seed."""
+    return seed % (2**32 - 1) + 1
+
+
+def problem(coordinates: Sequence[str], groups: Sequence[str] | None) -> dict[str, Any]:
+    """Describe the unit cube to SALib."""
+    described: dict[str, Any] = {
+        "num_vars": len(coordinates),
+        "names": list(coordinates),
+        "bounds": [[0.0, 1.0]] * len(coordinates),
+    }
+    if groups is not None:
+        described["groups"] = list(groups)
+    return described
+
+
+@dataclass(frozen=True)
+class Ranking(Target):
+    """The results of an analysis over the cube.
+
+    Attributes
+    ----------
+    table
+        One row per input, the first of which matters most; of an outcome that does not vary
+        all numbers are ``nan``.
+    """
+
+    LACKS: ClassVar[str]
+    """The results that there are not of an outcome that does not vary."""
+
+    table: pd.DataFrame
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the outcome is the same at all points."""
+        return bool(self.table.iloc[:, 0].isna().all())
+
+    @property
+    def lacking(self) -> str:
+        """The sentence that the outcome is the same at all points, and therefore lacks results."""
+        value = "".join(estimate_cell(self.outcome, self.base))
+        return f"{DOES_NOT_VARY.capitalize()}: {self.LACKS}. It is {value} at every point."
+
+    def fixed(self) -> list[str]:
+        """Say which inputs of a tornado are not among these."""
+        labels = [shown_label(self.question, name) for name in decided(self.question)]
+        if not labels:
+            return []
+        said = "is fixed and has" if len(labels) == 1 else "are fixed and have"
+        return [f"{'; '.join(labels)} {said} a stated range: varied by tornado, not here."]

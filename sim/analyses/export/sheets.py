@@ -1,4 +1,4 @@
-"""The sheets of the workbook that calculate: unit costs, draws, results, frontier, acceptability.
+"""The sheets of the workbook that calculate: results, unit costs, draws, frontier, acceptability.
 
 Formulas use functions that every spreadsheet has, and names for the columns of the draws: ``QALYS_1``,
 ``COSTS_1``, ``BENEFITS_1`` of the first strategy, and so on, and ``THRESHOLD``. Names and numbers only
@@ -7,24 +7,19 @@ go into formulas, never a label.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from sim.analyses.export.book import (
-    MONEY,
-    PLAIN,
-    PRICE,
-    SHARE,
-    Page,
-)
+from sim.analyses.export.book import MONEY, NUMBER, PLAIN, PRICE, SHARE, Page
 from sim.analyses.export.draws import DrawTables
 from sim.analyses.export.unit_costs import CostParts
 from sim.analyses.psa.acceptability import ceac
 from sim.economics.estimates import Array
-from sim.economics.incremental import FrontierRow, Strategy, frontier
+from sim.economics.incremental import FrontierRow, Strategy, frontier, quadrant
 
 THRESHOLD: Final = "THRESHOLD"
 TOP, MATRIX = 3, 3
@@ -165,8 +160,8 @@ def part_sheet(page: Page, model: Model, factors: list[str]) -> list[list[str]]:
     return formulas
 
 
-def draw_sheet(page: Page, model: Model, costs: list[list[str]]) -> dict[int, tuple[str, str]]:
-    """Write the draws; return the cells of each strategy's differences, by its place."""
+def draw_sheet(page: Page, model: Model, costs: list[list[str]]) -> None:
+    """Write the draws, with the formula of each cost."""
     count, draws, labels = len(model.labels), model.draws.psa.draws, model.labels
     page.text(0, 0, "One row a draw; discounted, per patient. Costs follow the unit costs.")
     heads = [f"{label}: QALYs" for label in labels]
@@ -199,13 +194,6 @@ def draw_sheet(page: Page, model: Model, costs: list[list[str]]) -> dict[int, tu
                 ours, theirs = (page.at(row, offset + each) for each in (s, model.comparator))
                 gain = float(values[k, s] - values[k, model.comparator])
                 page.live(row, best + 1 + 2 * place + step, f"={ours}-{theirs}", gain, PLAIN)
-    return {
-        s: (
-            page.span(first, best + 1 + 2 * place, last, best + 1 + 2 * place),
-            page.span(first, best + 2 + 2 * place, last, best + 2 + 2 * place),
-        )
-        for place, s in enumerate(model.others)
-    }
 
 
 def share_formula(model: Model, s: int, threshold: str) -> str:
@@ -244,14 +232,10 @@ def acceptability_sheet(page: Page, model: Model) -> None:
             formula = share_formula(model, s, page.at(row, 0))
             page.live(row, 1 + s, formula, float(shares[step, s]), SHARE)
     chart = page.book.chart("scatter", subtype="straight")
+    thresholds = f"={page.span(first, 0, last, 0)}"
     for s in model.strategies:
-        chart.add_series(
-            {
-                "name": f"={page.at(3, 1 + s)}",
-                "categories": f"={page.span(first, 0, last, 0)}",
-                "values": f"={page.span(first, 1 + s, last, 1 + s)}",
-            }
-        )
+        name, values = page.at(3, 1 + s), page.span(first, 1 + s, last, 1 + s)
+        chart.add_series({"name": f"={name}", "categories": thresholds, "values": f"={values}"})
     chart.set_title({"name": "Acceptability"})
     chart.set_x_axis({"name": f"Threshold, {model.currency} per QALY", "num_format": MONEY})
     chart.set_y_axis({"name": "Probability of the most net benefit", "min": 0, "max": 1})
@@ -318,3 +302,141 @@ def _dominating(effects: Array, costs: Array, i: int) -> int:
     """Return how many strategies dominate one."""
     at_least = (costs <= costs[i]) & (effects >= effects[i])
     return int((at_least & ((costs < costs[i]) | (effects > effects[i]))).sum())
+
+
+BASE_HEADS = (
+    "QALYs",
+    "Life-years",
+    "Cost",
+    "QALYs gained",
+    "Additional cost",
+    "ICER against the comparator",
+    "Quadrant",
+    "Incremental net benefit",
+    "Status",
+    "ICER on the frontier",
+)
+DRAWN_HEADS = (
+    "QALYs, mean",
+    "Cost, mean",
+    "QALYs gained",
+    "Additional cost",
+    "ICER against the comparator",
+    "Incremental net benefit",
+    "Probability of the most net benefit",
+    "Expected loss",
+)
+FIRST = 6
+"""The first row of the base case."""
+
+
+def base_cells(page: Page, model: Model) -> list[tuple[str, str]]:
+    """Return the cells of QALYs and cost of each strategy in the base case."""
+    return [(page.at(FIRST + s, 1), page.at(FIRST + s, 3)) for s in model.strategies]
+
+
+def results_sheet(
+    page: Page, model: Model, totals: list[str], steps: list[tuple[str, str]]
+) -> None:
+    """Write base case, draws, and other thresholds.
+
+    `totals` are the cells of the cost of each strategy, `steps` those of its status and its ICER in the
+    full incremental analysis.
+    """
+    page.text(0, 0, model.draws.psa.question.scenario.title, bold=True)
+    page.text(1, 0, "Change the yellow cells, here and on the sheet of unit costs.")
+    page.text(2, 0, f"Threshold, {model.currency} per QALY")
+    page.entry(2, 1, model.threshold, MONEY)
+    page.book.define(THRESHOLD, page.at(2, 1))
+    page.text(4, 0, f"Base case, {model.draws.psa.base_patients:,} patients", bold=True)
+    page.heading(5, ["Strategy", *BASE_HEADS])
+    for s in model.strategies:
+        _base_row(page, model, s, totals[s], steps[s])
+    last = _drawn_rows(page, model, FIRST + len(model.labels) + 2)
+    _other_thresholds(page, model, last + 2)
+
+
+def _base_row(page: Page, model: Model, s: int, total: str, step: tuple[str, str]) -> None:
+    row, (qalys, costs) = FIRST + s, (model.base(name) for name in ("qalys", "cost"))
+    page.text(row, 0, model.labels[s])
+    page.number(row, 1, float(qalys[s]), NUMBER)
+    page.number(row, 2, float(model.base("life_years")[s]), NUMBER)
+    page.live(row, 3, f"={total}", float(costs[s]), MONEY)
+    if s != model.comparator:
+        gained, more = _gains(page, model, s, FIRST, (qalys, costs), (1, 3, 4, 5, 6, 8))
+        place = PLACES.format(more=page.at(row, 5), gained=page.at(row, 4))
+        page.live(row, 7, f"={place}", quadrant(more, gained))
+    status, icer = step
+    known = page.book.values
+    page.live(row, 9, f"={status}", known[status])
+    page.live(row, 10, f"={icer}", known[icer], MONEY)
+
+
+def _gains(
+    page: Page, model: Model, s: int, first: int, means: tuple[Array, Array], columns: Sequence[int]
+) -> tuple[float, float]:
+    """Write the increments of a strategy over the comparator, its ICER and its net benefit.
+
+    From the columns of QALYs and cost into those of their increments, the ICER and the net benefit, on a
+    sheet whose strategies begin in the row `first`. Return the increments.
+    """
+    row, reference = first + s, first + model.comparator
+    gained, more = (float(each[s] - each[model.comparator]) for each in means)
+    effect, cost, gain_at, extra_at, ratio_at, worth_at = columns
+    page.live(row, gain_at, f"={page.at(row, effect)}-{page.at(reference, effect)}", gained)
+    page.live(row, extra_at, f"={page.at(row, cost)}-{page.at(reference, cost)}", more, MONEY)
+    gain, extra = page.at(row, gain_at), page.at(row, extra_at)
+    ratio = more / gained if gained else ""
+    page.live(row, ratio_at, f'=IF({gain}=0,"",{extra}/{gain})', ratio, MONEY)
+    worth = model.threshold * gained - more
+    page.live(row, worth_at, f"={THRESHOLD}*{gain}-{extra}", worth, MONEY)
+    return gained, more
+
+
+def _drawn_rows(page: Page, model: Model, top: int) -> int:
+    """Write the means over draws from a row on, and return the last row."""
+    psa, first = model.draws.psa, top + 2
+    page.text(top, 0, f"Over {psa.draws:,} draws of the uncertain inputs", bold=True)
+    page.heading(top + 1, ["Strategy", *DRAWN_HEADS])
+    qalys, costs = (model.drawn(name).mean(axis=0) for name in ("qalys", "cost"))
+    shares = model.shares([model.threshold])[0]
+    best = float(model.benefits.max(axis=1).mean())
+    for s in model.strategies:
+        row = first + s
+        page.text(row, 0, model.labels[s])
+        page.live(row, 1, f"=AVERAGE(QALYS_{s + 1})", float(qalys[s]))
+        page.live(row, 2, f"=AVERAGE(COSTS_{s + 1})", float(costs[s]), MONEY)
+        if s != model.comparator:
+            _gains(page, model, s, first, (qalys, costs), (1, 2, 3, 4, 5, 6))
+        page.live(row, 7, share_formula(model, s, THRESHOLD), float(shares[s]), SHARE)
+        loss = max(best - float(model.benefits[:, s].mean()), 0.0)
+        page.live(row, 8, f"=MAX(AVERAGE(BEST)-AVERAGE(BENEFITS_{s + 1}),0)", loss, MONEY)
+    last = first + len(model.labels)
+    page.text(last, 0, "EVPI, with the Monte Carlo noise of the draws")
+    losses = page.span(first, 8, last - 1, 8)
+    evpi = max(best - float(model.benefits.mean(axis=0).max()), 0.0)
+    page.live(last, 8, f"=MIN({losses})", evpi, MONEY)
+    return last
+
+
+def _other_thresholds(page: Page, model: Model, top: int) -> None:
+    """Write the incremental net benefit and the probability at the scenario's thresholds."""
+    page.text(top, 0, "At other thresholds", bold=True)
+    heads = [f"{model.labels[s]}: incremental net benefit" for s in model.others]
+    heads += [f"{label}: probability of the most net benefit" for label in model.labels]
+    page.heading(top + 1, [f"Threshold, {model.currency} per QALY", *heads])
+    thresholds = sorted(model.draws.psa.question.thresholds)
+    shares = model.shares(thresholds)
+    qalys, costs = model.base("qalys"), model.base("cost")
+    for number, threshold in enumerate(thresholds):
+        row = top + 2 + number
+        page.entry(row, 0, threshold, MONEY)
+        for place, s in enumerate(model.others, start=1):
+            gained, more = (float(each[s] - each[model.comparator]) for each in (qalys, costs))
+            cells = (page.at(FIRST + s, 4), page.at(FIRST + s, 5))
+            formula = f"={page.at(row, 0)}*{cells[0]}-{cells[1]}"
+            page.live(row, place, formula, threshold * gained - more, MONEY)
+        for s in model.strategies:
+            place = 1 + len(model.others) + s
+            formula = share_formula(model, s, page.at(row, 0))
+            page.live(row, place, formula, float(shares[number, s]), SHARE)
