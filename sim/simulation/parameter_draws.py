@@ -25,6 +25,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -217,11 +218,9 @@ def draw_parameters(
 
     ``value = F^-1(u)`` with F the parameter's distribution and
     ``u = uniform(seed, draw, PARAMETER, hash of the name)``; shares of one whole are drawn
-    together (`sim.simulation.parameter_draws`). Parameters of the joint posterior take the values of
-    one of its R rows, ``floor(u R)`` with one u per draw, so that their correlation is preserved.
-    A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
-    the limit (`sim.scenario.domain`).
-    Counts are drawn as whole numbers (`sim.simulation.parameter_draws`).
+    together, counts as whole numbers. Parameters of the joint posterior take the values of one of
+    its R rows, ``floor(u R)`` with one u per draw, so that their correlation is preserved. A draw
+    that breaks a rule between parameters, such as a stay longer than its cycle, is moved to the limit.
 
     Parameters
     ----------
@@ -251,14 +250,8 @@ def draw_parameters(
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
 
-    def numbers(name: str) -> Array:
-        return _numbers(seed, first, draws, key_of_draws(question, name))
-
-    together: dict[str, Array] = {}
-    # A share that the scenario sets leaves the draws of the others as they are.
-    known = {name: each.replaces or each for name, each in question.parameters.items()}
-    for whole in wholes(known):
-        together |= whole.draw(numbers)
+    numbers = partial(_numbers, question, seed, first, draws)
+    together = _of_wholes(question, numbers)
     if fitted is not None:
         joint = [n for n in names if n in fitted and _is_fitted(question, n)]
         together |= allowed(question.parameters, _fitted(fitted[joint], seed, first, draws))
@@ -272,6 +265,15 @@ def draw_parameters(
     for name, values in columns.items():
         _check(question, name, values)
     return pd.DataFrame(columns, index=pd.RangeIndex(first, first + draws, name="draw"))
+
+
+def _of_wholes(question: Question, numbers: Callable[[str], Array]) -> dict[str, Array]:
+    """Draw the shares of wholes; one that the scenario sets leaves the others as they are."""
+    known = {name: each.replaces or each for name, each in question.parameters.items()}
+    found: dict[str, Array] = {}
+    for whole in wholes(known):
+        found |= whole.draw(numbers)
+    return found
 
 
 def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
@@ -327,8 +329,9 @@ def stable_hash(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:HASH_BYTES], "big")
 
 
-def _numbers(seed: int, first: int, draws: int, name: str) -> Array:
-    return uniforms(seed, first, draws, Draw.PARAMETER, stable_hash(name))
+def _numbers(question: Question, seed: int, first: int, draws: int, name: str) -> Array:
+    key = stable_hash(key_of_draws(question, name))
+    return uniforms(seed, first, draws, Draw.PARAMETER, key)
 
 
 def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -> Array:
