@@ -9,6 +9,7 @@ from pyarrow import ArrowException
 
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, PARAMETER, SE, Psa
 from sim.analyses.shared.contents import strategies_of
+from sim.analyses.shared.large_table import Table
 from sim.analyses.shared.store import DETERMINISTIC, TABLE, psa_of, read_table
 from sim.analyses.shared.stored import Stored
 from sim.errors import UserError
@@ -29,31 +30,32 @@ def read_psa(stored: Stored) -> Psa:
         try:
             with path.open("rb") as file:
                 found.append(read_table(file))
-        except (OSError, ArrowException) as error:
+        except (OSError, ValueError, ArrowException) as error:
             raise UserError(f"cannot be read ({error})", file=path) from None
     table, deterministic = found
     _check_strategies(stored, table.frame, deterministic.frame)
-    _check_columns(stored, table.frame, deterministic.frame)
-    table.forget()
+    _check_columns(stored, table, deterministic)
     patients = stored.summary["base_case_patients"]
     return psa_of(stored.question, table, deterministic.frame, patients)
 
 
-def _check_columns(stored: Stored, table: pd.DataFrame, deterministic: pd.DataFrame) -> None:
+def _check_columns(stored: Stored, table: Table, deterministic: Table) -> None:
     """Refuse draws that lack a column of numbers, or hold unknown parameters."""
     outcomes = list(stored.summary["strategies"][0]["outcomes"])
     gains = [*(f"{INCREMENT_SE}{name}" for name in ("cost", "qalys", "life_years")), COVARIANCE]
     wanted = [*outcomes, *(f"{SE}{name}" for name in outcomes), *gains]
-    drawn = [name for name in table.columns if name.startswith(PARAMETER)]
+    drawn = [name for name in table.frame.columns if name.startswith(PARAMETER)]
     for name_of_file, each, names in (
         (TABLE, table, [*wanted, *drawn]),
         (DETERMINISTIC, deterministic, wanted),
     ):
         for name in names:
-            if name not in each or not pd.api.types.is_numeric_dtype(each[name]):
+            frame = each.frame
+            if name not in frame or not pd.api.types.is_numeric_dtype(frame[name]):
                 problem = "is no column of numbers; run the analysis again"
                 raise UserError(problem, file=stored.folder / name_of_file, key=name)
-            values = each[name].abs()
+            values = frame[name].abs()
+            each.forget()
             # A median that is not reached is infinite.
             if ((values > LARGEST) & (values < math.inf)).any():
                 problem = f"must hold numbers of at most {LARGEST:g}"
