@@ -1,26 +1,15 @@
 """Every output that the README shows is what its command prints, byte for byte."""
 
 import re
-import subprocess
-import sys
 
 import pytest
+from click.testing import CliRunner
 
+from sim.cli import commands
 from tests.support.places import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHOWN = dict(re.findall(r"<!-- output: (\S+) -->\n```text\n(.*?)```", README, flags=re.DOTALL))
-
-
-def printed(scenario):
-    done = subprocess.run(
-        [sys.executable, "-m", "sim", "run", scenario],
-        cwd=ROOT,
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    return done.stdout
 
 
 def test_readme_shows_the_main_answer():
@@ -28,8 +17,9 @@ def test_readme_shows_the_main_answer():
 
 
 @pytest.mark.parametrize("scenario", sorted(SHOWN))
-def test_output_in_the_readme_is_what_the_command_prints(scenario):
-    assert SHOWN[scenario] == printed(scenario)
+def test_output_in_the_readme_is_what_the_command_prints(scenario, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert SHOWN[scenario] == CliRunner().invoke(commands, ["run", scenario]).stdout
 
 
 def test_headline_figures_are_those_of_the_output():

@@ -397,7 +397,7 @@ def test_wheel_holds_every_module_the_catalogue_and_what_checks_compare_with(
         *files("sim/catalog/data/**/*.*"),
         *files("sim/analyses/verify/checks.yaml"),
         *files("sim/analyses/verify/frozen/*.*"),
-        *files("sim/analyses/verify/by_hand/three_patients*"),
+        *files("sim/analyses/verify/by_hand/*.*"),
     ]
     beside = [*files("scenarios/*.yaml"), *files("calibration/**/*.yaml")]
     wanted = {path.relative_to(ROOT).as_posix() for path in inside}

@@ -31,13 +31,7 @@ from pydantic import (
     model_validator,
 )
 
-from sim.catalog.distribution import (
-    FORMS,
-    Distribution,
-    Fixed,
-    Posterior,
-    distribution_around,
-)
+from sim.catalog.distribution import FORMS, Distribution, Fixed, Posterior, distribution_around
 from sim.catalog.posterior import NO_FIT, Fit, Informed
 from sim.catalog.values import UNITS, Number, Pair, Positive, Text, number, one_of, sum_behind
 from sim.files.documents import Document, Steps

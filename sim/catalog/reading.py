@@ -381,13 +381,6 @@ def _refuse_shared_names(
 def _refuse_seen(seen: Mapping[str, Parameter], parameters: Mapping[str, Parameter]) -> None:
     for name in parameters:
         if name in seen:
-            raise _written_twice(parameters[name], seen[name])
-
-
-def _written_twice(parameter: Parameter, first: Parameter) -> UserError:
-    return UserError(
-        f"the parameter is written twice, first in {first.file}:{first.line}",
-        file=parameter.file,
-        line=parameter.line,
-        key=parameter.name,
-    )
+            first, again = seen[name], parameters[name]
+            problem = f"the parameter is written twice, first in {first.file}:{first.line}"
+            raise UserError(problem, file=again.file, line=again.line, key=name)

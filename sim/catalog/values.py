@@ -73,12 +73,6 @@ def _not_negative(name: str, high: float) -> Unit:
     return Unit(name, low=0.0, high=high)
 
 
-def _money() -> list[Unit]:
-    names = [(code, code) for code in CURRENCIES]
-    names += [(f"{code} per {basis}", code) for code in CURRENCIES for basis in _MONEY_PER]
-    return [Unit(name, low=0.0, high=LARGEST_AMOUNT, currency=code) for name, code in names]
-
-
 UNITS: Final[dict[str, Unit]] = {
     unit.name: unit
     for unit in [
@@ -109,7 +103,11 @@ UNITS: Final[dict[str, Unit]] = {
         Unit("kg", low=1e-3, high=1000.0),
         Unit("cm", low=1e-3, high=1000.0),
         Unit("count", low=0.0, high=20.0, whole=True),
-        *_money(),
+        *(
+            Unit(f"{code}{per}", low=0.0, high=LARGEST_AMOUNT, currency=code)
+            for code in CURRENCIES
+            for per in ("", *(f" per {basis}" for basis in _MONEY_PER))
+        ),
     ]
 }
 """Every unit by its name; a catalogue entry in any other unit is an error.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from sim.analyses.shared.arguments import Cluster, Out, Threads
+from sim.clinic.units import PERCENT
 from sim.commands.derived import told_when_interrupted
 from sim.errors import UserError
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from sim.evidence.calibration import Fit
 
 RESULTS: Final = "results"
+NUMBER: Final = "{:.3g}"
+MEANS: Final = (
+    "Medians with 95 % intervals, in the parameter's own unit. Spread left is the standard "
+    "deviation of the posterior against that of the prior, on the prior's scale: near 100 % the "
+    "endpoints say little of a parameter."
+)
 
 
 def calibrate(
@@ -67,10 +75,9 @@ def calibrate(
     if install:
         check_installation(plan)
     again = "finished simulations are cached; start again to go on"
+    say, place = partial(click.echo, err=True), protocol.parent
     with told_when_interrupted(again), spread(cluster):
-        fit = fit_protocol(
-            plan, register, protocol.parent, quick=quick, threads=threads, say=_say, bar=bar
-        )
+        fit = fit_protocol(plan, register, place, quick=quick, threads=threads, say=say, bar=bar)
     texts = result_texts(fit, protocol)
     write_folder(folder, texts, NAMES)
     if install:
@@ -79,13 +86,49 @@ def calibrate(
 
 
 def _show(fit: Fit, more: list[str]) -> None:
-    from sim.layout.calibration_text import print_fit
-    from sim.layout.text import console_for, print_lines
+    """Print a summary, and the posterior next to the prior."""
+    import numpy as np
 
+    from sim.evidence.results import ENDS, prior_interval
+    from sim.evidence.sampler import worst
+    from sim.layout.table import Cell, Row, Table, print_table
+    from sim.layout.text import DISCLAIMER, console_for, print_lines, print_paragraph
+
+    def spread(quantiles: list[float]) -> list[Cell]:
+        low, middle, high = (NUMBER.format(value) for value in quantiles)
+        return [Cell(middle), Cell(f"{low} to {high}")]
+
+    r_hat, effective = worst(fit.posterior.diagnostics)
+    summary = [
+        fit.protocol.title,
+        f"{len(fit.targets)} endpoints of {len({target.study for target in fit.targets})} studies",
+        f"{len(fit.protocol.priors)} parameters, {len(fit.posterior.scores):,} draws",
+        f"Largest R-hat {r_hat:.3f}, fewest effective draws {effective:,.0f}",
+        "",
+    ]
+    draws, left = fit.parameters(), fit.posterior.scores.std(ddof=1)
+    parameters = [
+        Row(
+            name,
+            [
+                *spread(prior_interval(prior)),
+                *spread(np.percentile(draws[name], ENDS).tolist()),
+                Cell(f"{PERCENT * left[name]:.0f} %"),
+            ],
+        )
+        for name, prior in fit.protocol.priors.items()
+    ]
+    between = fit.posterior.spread
+    spreads = [
+        Row(kind, spread(np.percentile(between[f"spread.{kind}"], ENDS).tolist()))
+        for kind in fit.protocol.heterogeneity
+    ]
     console = console_for(sys.stdout.isatty())
-    print_fit(console, fit)
+    print_lines(console, summary)
+    headings = ("Prior", "95 % interval", "Posterior", "95 % interval", "Spread left")
+    print_table(console, Table("Parameter", headings, [parameters]))
+    corner = "Standard deviation between studies"
+    print_table(console, Table(corner, headings[2:4], [spreads]))
+    for text in (MEANS, DISCLAIMER):
+        print_paragraph(console, text)
     print_lines(console, more)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

@@ -350,15 +350,12 @@ def _told(function: Function) -> dict[str, str]:
     for names, text in _ENTRY.findall(_sections(function).get("Parameters", "")):
         said = " ".join(text.split())
         elsewhere = _ELSEWHERE.fullmatch(said)
-        others = _told(_function(elsewhere[1])) if elsewhere else {}
+        others: dict[str, str] = {}
+        if elsewhere:
+            (command,) = (each for each in registry.COMMANDS if each.function == elsewhere[1])
+            others = _told(command.imported())
         told |= {name: others.get(name, said) for name in re.findall(r"\w+", names)}
     return told
-
-
-def _function(name: str) -> Function:
-    (command,) = (each for each in registry.COMMANDS if each.function == name)
-    found: Function = command.imported()
-    return found
 
 
 def _plain(text: str, arguments: list[Argument]) -> str:

@@ -52,7 +52,7 @@ def explore(
     no_browser
         Print the address, and leave it to you to open it.
     """
-    check_server()
+    _check_server()
     from sim.analyses.shared.scenario import asked
     from sim.explore.answer import Desk
     from sim.explore.controls import controls, screened
@@ -78,14 +78,8 @@ def explore(
             session.close()
 
 
-def check_server() -> None:
-    """Refuse to start without the packages that serve the page.
-
-    Raises
-    ------
-    UserError
-        When one is not installed, with the command that installs them.
-    """
+def _check_server() -> None:
+    """Refuse to start without the packages that serve the page; say how they are installed."""
     if any(find_spec(name) is None for name in NEEDED):
         raise UserError(
             "needs starlette and uvicorn: python -m pip install 'starlette>=1.0' 'uvicorn>=0.40'",
@@ -94,13 +88,7 @@ def check_server() -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at an address.
-
-    Raises
-    ------
-    UserError
-        When it cannot.
-    """
+    """Return a socket that listens at an address; a `UserError` where none can."""
     listening = socket.socket()
     try:
         listening.bind((host, port))
@@ -118,11 +106,7 @@ def _server(application: ASGIApp) -> uvicorn.Server:
     import uvicorn
 
     settings = uvicorn.Config(
-        application,
-        log_level="error",
-        lifespan="on",
-        access_log=False,
-        timeout_graceful_shutdown=1,
+        application, log_level="error", lifespan="on", access_log=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(settings)
     if hasattr(signal, "SIGHUP"):

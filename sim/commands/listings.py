@@ -38,8 +38,7 @@ def check(scenario: Path) -> None:
 
 def _check(scenario: Path) -> None:
     from sim.layout.cells import patients_in_words
-    from sim.layout.own_patients import own_patients_lines
-    from sim.layout.parameter_table import life_table_lines, own_inputs_lines
+    from sim.layout.own_inputs import life_table_lines, own_inputs_lines, own_patients_lines
     from sim.scenario.loading import what_if
     from sim.simulation.question import ask, prepare
 
@@ -82,7 +81,7 @@ def parameters(
     csv
         Print comma-separated values.
     """
-    from sim.layout.parameter_table import show_parameters
+    from sim.layout.listings import show_parameters
 
     show_parameters(filter, scenario, csv)
 
@@ -99,7 +98,7 @@ def evidence(study: str | None = None, *, role: Role | None = None, csv: bool = 
     csv
         Print comma-separated values.
     """
-    from sim.layout.evidence_table import show_evidence
+    from sim.layout.listings import show_evidence
 
     show_evidence(study, role, csv)
 

@@ -105,21 +105,23 @@ def _wanted(kinds: str) -> tuple[str, ...]:
 
 def _check_kinds(scenario: Scenario, kinds: Sequence[str]) -> None:
     """Refuse analyses that the scenario or its perspective has no numbers for, before any work."""
-    from sim.analyses.budget.analysis import plan_of
-    from sim.analyses.capacity.result import beds_asked
-    from sim.analyses.severity.analysis import levels_for
-
     if "severity" in kinds:
+        from sim.analyses.severity.analysis import levels_for
+
         levels_for(scenario.question)
     if "budget" in kinds:
+        from sim.analyses.budget.analysis import plan_of
+
         plan_of(scenario.question)
     if "capacity" in kinds:
+        from sim.analyses.capacity.result import beds_asked
+
         beds_asked(scenario.question, None)
 
 
 def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
     """Return the options that were given, for the command lines in the report."""
-    from sim.report.words import place
+    from sim.report.results import place
 
     return tuple(
         part
@@ -154,7 +156,7 @@ def _results(
 
 
 def _is_there(results: Any, kind: str) -> bool:  # noqa: ANN401
-    from sim.analyses.what_if.result import FILES_OF
+    from sim.analyses.what_if.analysis import FILES_OF
     from sim.layout.schema import read_json
 
     path = results.folder / f"{FILES_OF if kind == 'what-if' else kind}.json"
@@ -169,7 +171,7 @@ def _write_analyses(
     Numbers of draws and patients are chosen by a pilot; analyses of draws share them.
     """
     import sim
-    from sim.report.pricing import regimens_with_vials
+    from sim.report.prices import regimens_with_vials
 
     question = scenario.question
     drugs = regimens_with_vials(question)[:1]
@@ -214,9 +216,9 @@ def _widest(scenario: Scenario, folder: Path, threads: int | None) -> Iterator[t
 def _write_patient(scenario: Scenario, folder: Path, threads: int | None) -> None:
     """Write the lives of the patient whose differences are nearest to the mean ones."""
     from sim import ExplainResult
+    from sim.analyses.explain.result import typical_patient
     from sim.replay.replay import replay
     from sim.replay.search import Found
-    from sim.report.patient import typical_patient
     from sim.simulation.run import KEPT_AT_MOST, run
 
     question = scenario.with_(patients=min(scenario.patients, KEPT_AT_MOST)).question
@@ -239,9 +241,8 @@ def write_report(
     `options` are for the command lines in it, as for `sim.report.page.page`.
     """
     from sim.files.results_folder import write_file, write_folder
-    from sim.report.analyses import read_analyses
     from sim.report.page import figure_files, page
-    from sim.report.results import read_results
+    from sim.report.results import read_analyses, read_results
 
     results = read_results(folder, question)
     analyses = read_analyses(results)

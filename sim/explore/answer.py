@@ -8,7 +8,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,11 +22,17 @@ from sim.errors import UserError
 from sim.explore.controls import SHOWN_FIRST, Controls, Slider, State, changed, in_words, key_of
 from sim.explore.pictures import pictures
 from sim.layout.text import DISCLAIMER
-from sim.report import answer as verdicts
-from sim.report import economics, flow, page, probabilistic, survival
-from sim.report.analyses import Analyses, Probabilistic
+from sim.report import page
+from sim.report.answer import answer
 from sim.report.drawing import Drawing
-from sim.report.results import Results
+from sim.report.outcomes import (
+    flow_drawings,
+    outcome_drawings,
+    outcomes,
+    survival_drawings,
+)
+from sim.report.results import Analyses, Probabilistic, Results
+from sim.report.uncertainty import probabilistic_drawings
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -45,14 +51,14 @@ class Superseded(Exception):
     """A later request of the same kind has come: this one is no longer wanted."""
 
 
+@dataclass(frozen=True)
 class Answer:
     """The answer of a state in some number of patients."""
 
-    def __init__(self, scenario: Scenario, result: RunResult, folder: Path, *, exact: bool) -> None:
-        self.scenario = scenario
-        self.result = result
-        self.folder = folder
-        self.exact = exact
+    scenario: Scenario
+    result: RunResult
+    folder: Path
+    exact: bool
 
     @cached_property
     def results(self) -> Results:
@@ -79,9 +85,9 @@ class Answer:
         if found.probabilistic is not None:
             # The cloud of the draws is the plane, then.
             known = [each for each in known if each.name != "plane"]
-            known = [*probabilistic.drawings(results, found.probabilistic), *known]
-        for part in (survival, flow, economics):
-            known += part.drawings(results, found)
+            known = [*probabilistic_drawings(results, found.probabilistic), *known]
+        known += survival_drawings(results, found)
+        known += [*flow_drawings(results), *outcome_drawings(results)]
         return {each.name: each for each in known if each.name not in HIDDEN_FIGURES}
 
 
@@ -95,7 +101,8 @@ class Desk:
         self.scenario = scenario
         self.controls = controls
         self.folder = folder
-        self._busy = threading.Lock()
+        # Figures are drawn under it too: their settings are the process's.
+        self.busy = threading.Lock()
         self._latest: dict[str, int] = {}
         self._answers: OrderedDict[tuple[str, int], Answer] = OrderedDict()
 
@@ -129,21 +136,17 @@ class Desk:
         scenario = changed(self.scenario, state)
         patients = scenario.patients if exact else min(QUICK_PATIENTS, scenario.patients)
         key = key_of(state), patients
-        with self._busy:
+        with self.busy:
             check()
             if key not in self._answers:
                 sized = scenario.with_(patients=patients)
                 result = simulated(sized, progress=lambda _: check())
                 is_exact = patients == scenario.patients
-                self._answers[key] = Answer(sized, result, self.folder_of(state), exact=is_exact)
+                self._answers[key] = Answer(sized, result, self.folder_of(state), is_exact)
                 while len(self._answers) > REMEMBERED:
                     self._answers.popitem(last=False)
             self._answers.move_to_end(key)
             return self._answers[key]
-
-    def alone(self) -> AbstractContextManager[bool]:
-        """Return the lock under which figures are drawn: their settings are the process's."""
-        return self._busy
 
     def best(self, state: State, check: Callable[[], None]) -> Answer:
         """Return the answer of a state in all patients where it is there, else in few."""
@@ -154,7 +157,7 @@ class Desk:
     def drawing(self, state: State, name: str, check: Callable[[], None]) -> str:
         """Return a figure as SVG; a `UserError` where there is none of this name."""
         found = self.best(state, check)
-        with self._busy:
+        with self.busy:
             check()
             known = found.drawings()
             if name not in known:
@@ -166,8 +169,8 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
     """Return an answer as the page shows it: HTML, and the figures that belong to it."""
     results, analyses = found.results, found.analyses()
     context = {
-        **verdicts.context(results, analyses),
-        "results": economics.context(results, analyses),
+        **answer(results, analyses),
+        "results": outcomes(results),
     }
     html = environment().get_template("answer_now.html.j2").render(context)
     return {
@@ -180,12 +183,12 @@ def fragment(desk: Desk, state: State, found: Answer) -> dict[str, Any]:
 def patient_fragment(desk: Desk, state: State, number: int) -> str:
     """Return one patient under every strategy: timelines, each event with its draws and costs."""
     from sim.analyses.explain.result import explain
-    from sim.layout.hypertext import Hypertext
     from sim.layout.style import rendered
+    from sim.layout.table import Hypertext
     from sim.report.drawing import embedded
 
     found = explain(changed(desk.scenario, state), patient=number)
-    with desk.alone():
+    with desk.busy:
         picture = rendered(found.figure(), "svg").decode()
     told = "Each strategy as a bar over time; the events are in the tables below."
     lives = embedded(picture, "lives", f"The lives of patient {number}", told)

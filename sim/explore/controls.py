@@ -15,7 +15,7 @@ import yaml
 
 from sim.analyses.shared.ranges import alternatives, uncertain_ranges
 from sim.errors import UserError
-from sim.report.first_screen import middle_of
+from sim.report.results import middle_of
 from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import fitted_draws, is_whole
 
@@ -165,12 +165,10 @@ def _threshold(scenario: Scenario) -> Slider:
 def _choices(scenario: Scenario) -> Iterator[Choice]:
     """Yield the choices that the scenario allows."""
     question = scenario.question
-    populations = {
-        name: each.label for name, each in sorted(question.catalogue.populations.items())
-    }
-    own = question.scenario
+    known, own = question.catalogue.populations, question.scenario
     if own.own_patients is None:
-        yield from _allowed(scenario, "population", populations, own.population)
+        labels = {name: known[name].label for name in sorted(known)}
+        yield from _allowed(scenario, "population", labels, own.population)
     yield from _allowed(scenario, "setting", SETTINGS, own.setting)
     grouped: dict[str, list[Option]] = {}
     for choice, _ in alternatives(question):
@@ -245,33 +243,34 @@ def _number(value: Any, slider: Slider) -> float:  # noqa: ANN401 - parsed JSON
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise UserError("must be a number", key=slider.name, value=str(value))
     if not slider.low <= value <= slider.high:
-        raise UserError(
-            f"must be from {slider.low:g} to {slider.high:g} here", key=slider.name, value=value
-        )
+        problem = f"must be from {slider.low:g} to {slider.high:g} here"
+        raise UserError(problem, key=slider.name, value=value)
     return float(value)
 
 
-def _check_choices(state: Mapping[str, Any], controls: Controls) -> None:
-    """Refuse what no list of the page offers.
-
-    The keys of several options come together in ``switches``, each of which some option must give.
-    """
+def _check_choices(state: State, controls: Controls) -> None:
+    """Refuse what no list of the page offers."""
     offered = [
-        (key, name, value)
+        each
         for choice in controls.choices
         for option in choice.options
-        for key, content in option.changes.items()
-        for name, value in (content.items() if isinstance(content, Mapping) else ((None, content),))
+        for each in _flat(option.changes).items()
     ]
+    for key, value in _flat(state).items():
+        # True is no 1 here.
+        if not any((key, value) == each and type(value) is type(each[1]) for each in offered):
+            raise UserError("is not offered here", key=key, value=str(value))
+
+
+def _flat(state: State) -> dict[str, Any]:
+    """Return the values by their keys: several options have each a key of its own in ``switches``."""
+    found: dict[str, Any] = {}
     for key, content in state.items():
-        parts = content.items() if isinstance(content, dict) else ((None, content),)
-        for name, value in parts:
-            # True is no 1 here.
-            if not any(
-                (key, name, value) == each and type(value) is type(each[2]) for each in offered
-            ):
-                named = key if name is None else f"{key}.{name}"
-                raise UserError("is not offered here", key=named, value=str(value))
+        if isinstance(content, Mapping):
+            found |= {f"{key}.{name}": value for name, value in content.items()}
+        else:
+            found[key] = content
+    return found
 
 
 def changed(scenario: Scenario, state: State) -> Scenario:
@@ -295,23 +294,13 @@ def in_words(state: State, controls: Controls) -> list[str]:
         lines.append(
             f"{controls.threshold.label}: {state[THRESHOLDS][0]:,g} {controls.threshold.unit}"
         )
-    for choice in controls.choices:
-        for option in choice.options:
-            if option.changes and _is_made(option.changes, state):
-                lines.append(f"{choice.label}: {option.label}")
-    return lines
-
-
-def _is_made(changes: Mapping[str, Any], state: State) -> bool:
-    return all(
-        key in state
-        and (
-            changes[key].items() <= state[key].items()
-            if isinstance(changes[key], Mapping)
-            else changes[key] == state[key]
-        )
-        for key in changes
-    )
+    made = _flat(state).items()
+    return lines + [
+        f"{choice.label}: {option.label}"
+        for choice in controls.choices
+        for option in choice.options
+        if option.changes and _flat(option.changes).items() <= made
+    ]
 
 
 def as_scenario(path: str, title: str, state: State) -> str:

@@ -222,13 +222,7 @@ def _name(path: Path) -> str:
 
 
 def _make(folder: Path) -> None:
-    """Make a folder for the user alone; see that it is one.
-
-    Raises
-    ------
-    OSError
-        When it cannot be made, read or trusted.
-    """
+    """Make a folder for the user alone; an `OSError` where it cannot be made, read or trusted."""
     # A link to a folder elsewhere is the user's own choice.
     with suppress(FileNotFoundError):
         status = folder.stat()

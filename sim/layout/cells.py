@@ -1,6 +1,7 @@
-"""Numbers and money in words, and estimates as cells of a table: a number and its standard error.
+"""Numbers, money and names as text, and estimates as cells of a table: a number and its error.
 
-Printed parts add up to the printed total.
+Printed parts add up to the printed total. A minus is a hyphen, which can be copied and searched;
+`typeset` makes it the true sign, for figures and for the page of a report.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sim.catalog.values import CURRENCIES
+from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Quadrant
 from sim.layout.table import Cell
@@ -77,24 +79,100 @@ SYMBOLS: Final = {code: f"{code} " for code in CURRENCIES} | {"USD": "$", "GBP":
 """The prefix of an amount by currency: its sign for the dollar, pound and euro, else its code."""
 NOTHING: Final = "–"
 MINUS: Final = "−"
-"""In figures; on a screen a hyphen, which can be copied and searched."""
+NARROW: Final = "\u00a0"
+"""A space at which a line does not break."""
+NOT_REACHED: Final = "not reached"
+INTERVAL: Final = f"95{NARROW}% interval"
+"""The level of every interval."""
 THOUSAND: Final = 1000.0
+ROUNDED: Final = 0.0005
+THREE: Final = 3
+"""Digits of a rounded number."""
 MOST_DIGITS: Final = 6
-_HYPHEN: Final = re.compile(r"(?<!\w)-(?=[\d$£€])")
+_HYPHEN: Final = re.compile(r"(?<!\w)-(?=[\d$£€]|[A-Z]{3} \d)")
 GAINING: Final[Quadrant] = "more effective and costlier"
 SAVING: Final[Quadrant] = "less effective and cheaper"
 
 
-def number_text(value: float | None) -> str:
-    """Return a number with three digits, or all of a large one; empty for none."""
+def number_text(value: float | None, digits: int = THREE) -> str:
+    """Return a number with so many digits, or all of a large one; empty for none."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"
+    if not math.isfinite(value):
+        return NOTHING
+    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.{digits}g}"
+
+
+def fixed_text(value: float, digits: int) -> str:
+    """Return a number with so many digits after the point."""
+    return f"{value:z,.{digits}f}" if math.isfinite(value) else NOTHING
 
 
 def money_text(amount: float, symbol: str) -> str:
     """Return an amount in whole units of the currency: ``-$1,234``."""
+    if not math.isfinite(amount):
+        return NOTHING
     return f"{'-' if round(amount) < 0 else ''}{symbol}{abs(amount):,.0f}"
+
+
+def rounded_money(amount: float, symbol: str) -> str:
+    """Return an amount for a sentence: with three digits, and none after the point."""
+    if not amount or not math.isfinite(amount):
+        return money_text(amount, symbol)
+    digits = THREE - 1 - math.floor(math.log10(abs(amount)))
+    return money_text(round(amount, min(digits, 0)), symbol)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share of 1 as a percentage."""
+    return f"{fixed_text(PERCENT * share, digits)}{NARROW}%"
+
+
+def probability(share: float) -> str:
+    """Return a probability as a percentage; one that is only nearly certain is not rounded to it."""
+    if 0.0 < share < ROUNDED:
+        return f"<{percent(2.0 * ROUNDED, 1)}"
+    if 1.0 - ROUNDED < share < 1.0:
+        return f">{percent(1.0 - 2.0 * ROUNDED, 1)}"
+    return percent(share, 1)
+
+
+def rate(share: float) -> str:
+    """Return a share of 1 as a percentage with as many digits as it has."""
+    return f"{PERCENT * share:.3g}{NARROW}%"
+
+
+def with_error(estimate: Estimate, digits: int) -> str:
+    """Return a number and its standard error."""
+    error = "" if math.isnan(estimate.se) else f" (SE{NARROW}{error_text(estimate.se, digits)})"
+    return f"{fixed_text(estimate.mean, digits)}{error}"
+
+
+def money_with_error(estimate: Estimate, symbol: str) -> str:
+    """Return an amount and its standard error."""
+    error = "" if math.isnan(estimate.se) else f" (SE{NARROW}{money_text(estimate.se, symbol)})"
+    return f"{money_text(estimate.mean, symbol)}{error}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Return a list in words: ``a, b and c``."""
+    items = list(parts)
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def capital(text: str) -> str:
+    """Return the text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def small(label: str) -> str:
+    """Return a label within a sentence: its first letter small, unless it is of an abbreviation."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
+def spaced(name: str) -> str:
+    """Return a name of the program as words."""
+    return name.replace("_", " ")
 
 
 def short_texts(values: Sequence[float]) -> list[str]:
@@ -110,14 +188,14 @@ def short_texts(values: Sequence[float]) -> list[str]:
 
 
 def typeset(text: str) -> str:
-    """Return text with true minus signs before its numbers, for figures."""
+    """Return text with true minus signs before its numbers."""
     return _HYPHEN.sub(MINUS, text)
 
 
 def number(estimate: Estimate, digits: int) -> Cell:
     """Show an estimate with so many digits after the point."""
     if not math.isfinite(estimate.mean):
-        return Cell("not reached" if math.isinf(estimate.mean) else NOTHING)
+        return Cell(NOT_REACHED if math.isinf(estimate.mean) else NOTHING)
     error = "" if math.isnan(estimate.se) else f" ({error_text(estimate.se, digits)})"
     return Cell(f"{estimate.mean:z.{digits}f}", error)
 

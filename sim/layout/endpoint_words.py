@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -11,7 +11,6 @@ import pandas as pd
 from sim.evidence.study import Endpoint, Study
 
 if TYPE_CHECKING:
-    from sim.evidence.targets import Target
     from sim.evidence.validation import Validation
 
 TRIAL_OUTCOMES: Final = {
@@ -84,26 +83,22 @@ LABELS: Final = ("heading", "label", "n", "kind")
 
 def labelled(validation: Validation, register: Mapping[str, Study]) -> pd.DataFrame:
     """Return the table of a validation with the columns `LABELS`, by study and arm."""
-    arms: dict[str, set[str]] = {}
-    for target in validation.targets:
-        arms.setdefault(target.study, set()).add(_endpoint(register, target).arm)
-    words = [
-        (
-            heading(target, register, several=len(arms[target.study]) > 1),
-            label(target, _endpoint(register, target)),
-            target.n,
-            _endpoint(register, target).kind,
-        )
-        for target in validation.targets
-    ]
-    beside = pd.DataFrame(words, columns=list(LABELS)).astype({"n": "Int64"})
-    table = pd.concat([validation.table, beside], axis=1)
-    order = {name: place for place, name in enumerate(dict.fromkeys(table["study"]))}
-    arms_of = {name: place for place, name in enumerate(dict.fromkeys(table["heading"]))}
-    places = pd.DataFrame(
-        {"study": table["study"].map(order), "arm": table["heading"].map(arms_of)}
-    ).sort_values(["study", "arm"], kind="stable")
-    return table.loc[places.index]
+    known = [register[each.study].endpoints[each.endpoint] for each in validation.targets]
+    arms = _arms((each.study for each in validation.targets), known)
+    rows = []
+    for target, endpoint in zip(validation.targets, known, strict=True):
+        parts = [_study_name(register[target.study])]
+        if len(arms[target.study]) > 1:
+            parts.append(_arm_words(endpoint.arm))
+        if target.treatment != USUAL_STRATEGY and target.treatment not in parts:
+            parts.append(target.treatment.replace("_", " "))
+        words = _named(endpoint, target.at_months, target.treatment)
+        rows.append((", ".join(parts), words, target.n, endpoint.kind))
+    table = _with_labels(validation.table, rows)
+    by_arm = table.groupby(["study", "heading"], sort=False).ngroup()
+    by_study = table.groupby("study", sort=False).ngroup()
+    places = pd.DataFrame({"study": by_study, "arm": by_arm})
+    return table.loc[places.sort_values(["study", "arm"], kind="stable").index]
 
 
 def labelled_rows(table: pd.DataFrame, register: Mapping[str, Study]) -> pd.DataFrame:
@@ -115,73 +110,50 @@ def labelled_rows(table: pd.DataFrame, register: Mapping[str, Study]) -> pd.Data
         register[study].endpoints.get(endpoint) if study in register else None
         for study, endpoint in zip(table["study"], table["endpoint"], strict=True)
     ]
+    arms = _arms(table["study"], known)
+    rows: list[tuple[str, str, int | None, str]] = []
+    for study, name, endpoint in zip(table["study"], table["endpoint"], known, strict=True):
+        if endpoint is None:
+            words = name.split(".")
+            ends = tuple(end for end in KINDS if any(word.endswith(end) for word in words))
+            kind = KINDS[ends[0]] if ends else "percent"
+            rows.append((study.replace("_", " "), ", ".join(words).replace("_", " "), None, kind))
+            continue
+        parts = [_study_name(register[study])]
+        if len(arms[study]) > 1 or endpoint.arm in NAMED_ARMS:
+            parts.append(_arm_words(endpoint.arm))
+        words = _named(endpoint, endpoint.at_months)
+        rows.append((", ".join(parts), words, endpoint.n, endpoint.kind))
+    return _with_labels(table, rows)
+
+
+def _arms(studies: Iterable[str], known: Sequence[Endpoint | None]) -> dict[str, set[str]]:
+    """Return the arms of each study that have an endpoint here."""
     arms: dict[str, set[str]] = {}
-    for study, endpoint in zip(table["study"], known, strict=True):
+    for study, endpoint in zip(studies, known, strict=True):
         if endpoint is not None:
             arms.setdefault(study, set()).add(endpoint.arm)
-    rows = [
-        _unknown(study, name)
-        if endpoint is None
-        else (
-            _of_arm(register[study], endpoint, several=len(arms[study]) > 1),
-            _named(endpoint),
-            endpoint.n,
-            endpoint.kind,
-        )
-        for study, name, endpoint in zip(table["study"], table["endpoint"], known, strict=True)
-    ]
+    return arms
+
+
+def _with_labels(
+    table: pd.DataFrame, rows: Sequence[tuple[str, str, int | None, str]]
+) -> pd.DataFrame:
     beside = pd.DataFrame(rows, columns=list(LABELS), index=table.index).astype({"n": "Int64"})
     return pd.concat([table, beside], axis=1)
 
 
-def _unknown(study: str, name: str) -> tuple[str, str, None, str]:
-    words = name.split(".")
-    kind = next(
-        (kind for end, kind in KINDS.items() if any(word.endswith(end) for word in words)),
-        "percent",
-    )
-    return study.replace("_", " "), ", ".join(words).replace("_", " "), None, kind
-
-
-def _of_arm(study: Study, endpoint: Endpoint, *, several: bool) -> str:
-    arm = _arm_words(endpoint.arm)
-    named = several or endpoint.arm in NAMED_ARMS
-    return ", ".join([study_name(study), *([arm] if named else [])])
-
-
-def _named(endpoint: Endpoint) -> str:
-    months = 0.0 if endpoint.at_months is None else endpoint.at_months
-    text = WORDS[endpoint.endpoint].format(months=f"{months:g}")
-    return text if endpoint.subset is None else f"{text}, {endpoint.subset}"
-
-
-def heading(target: Target, register: Mapping[str, Study], *, several: bool) -> str:
-    """Name the study and, where it has `several`, the arm."""
-    study = register[target.study]
-    parts = [study_name(study)]
-    if several:
-        parts.append(_arm_words(_endpoint(register, target).arm))
-    if target.treatment != USUAL_STRATEGY and target.treatment not in parts:
-        parts.append(target.treatment.replace("_", " "))
-    return ", ".join(parts)
-
-
-def study_name(study: Study) -> str:
+def _study_name(study: Study) -> str:
     """Return the beginning of a study's title, such as ``Topp 2021``."""
     return study.study[: next(TITLE_END.finditer(study.study)).start()]
 
 
-def label(target: Target, endpoint: Endpoint) -> str:
+def _named(endpoint: Endpoint, at_months: float | None, treatment: str = "") -> str:
     """Name the endpoint and its patients, where not the whole arm."""
-    months = 0.0 if target.at_months is None else target.at_months
-    text = WORDS[target.word].format(months=f"{months:g}")
+    text = WORDS[endpoint.endpoint].format(months=f"{at_months or 0.0:g}")
     if endpoint.subset is None:
         return text
-    return f"{text}, {endpoint.subset.removeprefix(f'{target.treatment} as ')}"
-
-
-def _endpoint(register: Mapping[str, Study], target: Target) -> Endpoint:
-    return register[target.study].endpoints[target.endpoint]
+    return f"{text}, {endpoint.subset.removeprefix(f'{treatment} as ')}"
 
 
 def _arm_words(arm: str) -> str:

@@ -35,47 +35,36 @@ class _Rate(ProgressColumn):
 @contextmanager
 def patients_progress(total: int) -> Iterator[Callable[[int], None]]:
     """Show patients finished out of `total`; yields a function to call with each batch."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    bar = Progress(
-        TextColumn("simulating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("simulating", total=total)
-        pending = 0
-
-        def advance(count: int) -> None:
-            nonlocal pending
-            pending += count
-            if pending >= STEP:
-                bar.update(task, advance=pending)
-                pending = 0
-
+    with _progress(total, "simulating", STEP, _Rate()) as advance:
         yield advance
-        bar.update(task, advance=pending)
 
 
 @contextmanager
 def steps_progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """Show steps of work finished out of `total`; yields a function to call with each batch."""
+    with _progress(total, what, 1) as advance:
+        yield advance
+
+
+@contextmanager
+def _progress(
+    total: int, what: str, step: int, *rate: ProgressColumn
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar that moves by `step` or more at a time."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    bar = Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), *rate, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda count: bar.update(task, advance=count)
+        pending = 0
+
+        def advance(count: int) -> None:
+            nonlocal pending
+            pending += count
+            if pending >= step:
+                bar.update(task, advance=pending)
+                pending = 0
+
+        yield advance
+        bar.update(task, advance=pending)

@@ -1,4 +1,6 @@
-"""Tables of numbers for a screen: aligned columns, split where the screen is too narrow.
+"""Tables of numbers for a screen and for the cell of a notebook.
+
+On a screen columns are aligned, and split where it is too narrow.
 
 The numbers of a column end at one place, so that units are below units; their standard
 errors follow in parentheses. A table that is too wide puts its headings on several lines, and
@@ -7,11 +9,13 @@ if that is not enough becomes several tables, so that no number is ever broken o
 
 from __future__ import annotations
 
+import html
+import io
 import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -31,6 +35,14 @@ SUBSTITUTES: Final = {
     "█": "#",
 }
 """Substitutes for signs that the encoding of the output lacks."""
+
+
+LEFT: Final = "text-align:left;"
+RIGHT: Final = "text-align:right;white-space:nowrap;"
+STRONG: Final = "font-weight:bold;"
+FAINT: Final = "opacity:0.65;"
+NEW_SECTION: Final = "border-top:1px solid currentColor;"
+INDENT: Final = "&emsp;"
 
 
 class Cell(NamedTuple):
@@ -61,6 +73,9 @@ class Table(NamedTuple):
 
 class Sheet(Console):
     """An output that receives whole tables and paragraphs, and lays them out itself."""
+
+    def __init__(self) -> None:
+        super().__init__(file=io.StringIO(), highlight=False, markup=False, emoji=False)
 
     def add_table(self, table: Table) -> None:
         """Add a table."""
@@ -239,3 +254,75 @@ def _left(text: str, width: int) -> str:
 
 def _right(text: str, width: int) -> str:
     return " " * (width - cell_len(text)) + text
+
+
+class Hypertext(Sheet):
+    """A console that becomes HTML, so that the cell of a notebook shows the same as a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[str] = []
+        self._lines: list[str] = []
+
+    def add_table(self, table: Table) -> None:
+        """Add a table."""
+        self._close_lines()
+        heads = [_element("th", f"{LEFT}vertical-align:bottom;", html.escape(table.corner))]
+        heads += [_element("th", RIGHT, html.escape(heading)) for heading in table.headings]
+        rows = [
+            _html_row(row, len(table.headings), begins=number > 0 and place == 0)
+            for number, section in enumerate(table.sections)
+            for place, row in enumerate(section)
+        ]
+        body = "".join(rows)
+        self._parts.append(
+            '<table style="margin:0.6em 0"><thead>'
+            f"<tr>{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def add_paragraph(self, text: str, name: str, style: str) -> None:
+        """Add text, after its name where it has one."""
+        self._close_lines()
+        shown = html.escape(text)
+        if style == BOLD:
+            shown = f"<strong>{shown}</strong>"
+        if name:
+            shown = f'<span style="{FAINT}">{html.escape(name)}:</span> {shown}'
+        self._parts.append(f'<div style="max-width:60em">{shown}</div>')
+
+    def print(self, *objects: Any, **settings: Any) -> None:  # noqa: ARG002, ANN401
+        """Add a line as it is; without one, a gap."""
+        if objects:
+            self._lines += [html.escape(str(each)) for each in objects]
+        else:
+            self._close_lines()
+            self._parts.append('<div style="height:0.8em"></div>')
+
+    def text(self) -> str:
+        """Return the HTML."""
+        self._close_lines()
+        return f'<div class="blinsim">{"".join(self._parts)}</div>'
+
+    def _close_lines(self) -> None:
+        if self._lines:
+            self._parts.append(f"<pre>{chr(10).join(self._lines)}</pre>")
+            self._lines = []
+
+
+def _html_row(row: Row, columns: int, *, begins: bool) -> str:
+    style = (STRONG if row.strong else "") + (NEW_SECTION if begins else "")
+    label = row.label.lstrip()
+    indent = INDENT if label != row.label else ""
+    cells: Sequence[Cell] = [*row.cells, *[Cell("")] * (columns - len(row.cells))]
+    shown = [_element("td", LEFT + style, indent + html.escape(label))]
+    shown += [_element("td", RIGHT + style, _html_number(cell)) for cell in cells]
+    return f"<tr>{''.join(shown)}</tr>"
+
+
+def _html_number(cell: Cell) -> str:
+    error = f'<span style="{FAINT}">{html.escape(cell.error)}</span>' if cell.error else ""
+    return html.escape(cell.value) + error
+
+
+def _element(tag: str, style: str, content: str) -> str:
+    return f'<{tag} style="{style}">{content}</{tag}>'

@@ -26,9 +26,8 @@ from sim.layout.cells import (
     saved,
 )
 from sim.layout.citations import own_values, published_sources
-from sim.layout.own_patients import own_patients_lines
-from sim.layout.parameter_table import life_table_lines, own_lines
-from sim.layout.subgroups import shown_subgroups, subgroup_lines
+from sim.layout.own_inputs import life_table_lines, own_lines, own_patients_lines
+from sim.layout.run_tables import shown_subgroups, subgroup_lines
 from sim.layout.table import Cell, Row, Sheet, Table, encodable, print_table
 from sim.scenario.schema import LIFETIME
 from sim.simulation.comparison import in_words

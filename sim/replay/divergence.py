@@ -15,13 +15,7 @@ from typing import Final
 
 from sim.clinic.draws import DRAWS, Once, RandomDraw
 from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind, Role, events_with
-from sim.clinic.toxicity import (
-    DURATION_DECISION,
-    FATAL,
-    GRADE_DECISION,
-    ONSET_DECISION,
-    Toxicity,
-)
+from sim.clinic.toxicity import DURATION_DECISION, FATAL, GRADE_DECISION, ONSET_DECISION, Toxicity
 from sim.replay.recorder import Draw
 from sim.replay.replay import ReplayedLife
 

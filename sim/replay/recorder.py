@@ -28,7 +28,6 @@ from sim.engine.streams import Luck
 CLINIC: Final = "sim.clinic."
 FORMULAS: Final = frozenset({arithmetic.__name__, distributions.__name__})
 """Modules of formulas, in which a comparison decides nothing about a patient."""
-HIT: Final = distributions.hit.__code__
 PROPORTIONAL_HAZARDS: Final = distributions.proportional_hazards.__code__
 STEPS: Final = frozenset(
     {
@@ -57,12 +56,10 @@ NUMBER_DRAWN: Final = ("u", "z", "e", "p")
 class Role(Enum):
     """The role of a function for a recorder.
 
-    A rule of the clinic, a comparison with a probability, a step towards a value, the distribution
-    family of the value, or nothing.
+    A rule of the clinic, a step towards a value, the distribution family of the value, or nothing.
     """
 
     RULE = auto()
-    HIT = auto()
     STEP = auto()
     FAMILY = auto()
     NONE = auto()
@@ -194,19 +191,11 @@ class DrawRecorder(Luck):
 
     def uniform(self, patient: int, decision: int, occurrence: int = 0) -> float:
         """Return the number of the source, as one that can be traced."""
-        number = _Drawn(self.luck.uniform(patient, decision, occurrence))
+        number = self.luck.uniform(patient, decision, occurrence)
         line, cycle = divmod(occurrence, CYCLES_PER_LINE)
-        number.draw = Draw(
-            RandomDraw(decision),
-            line,
-            cycle,
-            float(number),
-            0.0 if self.life is None else self.life.now,
-            0 if self.life is None else len(self.life.log),
-        )
-        number.recorder = self
-        self.draws.append(number.draw)
-        return number
+        day, position = (0.0, 0) if self.life is None else (self.life.now, len(self.life.log))
+        self.draws.append(Draw(RandomDraw(decision), line, cycle, number, day, position))
+        return self._traced(number)
 
     def exponential(self, patient: int, decision: int, occurrence: int = 0) -> float:
         """Return the number as a standard exponential that can be traced."""
@@ -217,7 +206,7 @@ class DrawRecorder(Luck):
         return self._traced(super().normal(patient, decision, occurrence))
 
     def _traced(self, value: float) -> float:
-        """Return a transform of the number just drawn, as one that can be traced like it."""
+        """Return the number just drawn, or a transform of it, as one that can be traced."""
         number = _Drawn(value)
         number.draw = self.draws[-1]
         number.recorder = self
@@ -236,7 +225,7 @@ class DrawRecorder(Luck):
     def compared(self, draw: Draw, limit: float, *, below: bool) -> None:
         """Record a comparison, unless it is part of a formula."""
         call = self._calls[-1] if self._calls else None
-        if call is None or call.role in (Role.RULE, Role.HIT):
+        if call is None or call.role == Role.RULE:
             draw.comparisons.append(Comparison(float(limit), below))
             self._last = draw
 
@@ -312,23 +301,18 @@ def _parameters(call: _Call) -> dict[str, float]:
     }
 
 
-_ROLES: dict[CodeType, Role] = {}
+_ROLES: dict[CodeType, Role] = {
+    distributions.hit.__code__: Role.RULE,
+    **dict.fromkeys(STEPS, Role.STEP),
+    **dict.fromkeys(FAMILIES, Role.FAMILY),
+}
 
 
 def _role(frame: FrameType) -> Role:
     """Return the role of a frame's function for a recorder."""
-    code = frame.f_code
-    role = _ROLES.get(code)
+    role = _ROLES.get(frame.f_code)
     if role is None:
         module = frame.f_globals.get("__name__", "")
-        if code is HIT:
-            role = Role.HIT
-        elif code in FAMILIES:
-            role = Role.FAMILY
-        elif code in STEPS:
-            role = Role.STEP
-        else:
-            is_rule = module.startswith(CLINIC) and module not in FORMULAS
-            role = Role.RULE if is_rule else Role.NONE
-        _ROLES[code] = role
+        is_rule = module.startswith(CLINIC) and module not in FORMULAS
+        role = _ROLES[frame.f_code] = Role.RULE if is_rule else Role.NONE
     return role

@@ -2,7 +2,8 @@
 
 The lives are those of any other run: the reference engine simulates the patient with a recorder,
 and the clerk posts the costs. Only links are added here: the event of a posting, the day on which a
-sampled time would end, and whether the event happened then.
+sampled time would end, and whether the event happened then. `check_core` compares events and amounts
+with those of the core engine.
 
 `timeline` is a life as data for a figure: stays in health states, drug given, marks, and cost over
 time.
@@ -10,10 +11,14 @@ time.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from math import isclose
 from typing import Final
 
+import numpy as np
 import simpy
 
 from sim.clinic.draws import DRAWS, Time
@@ -22,6 +27,7 @@ from sim.clinic.patient import Patient
 from sim.clinic.toxicity import SEVERE
 from sim.clinic.units import added
 from sim.economics.clerk import open_book, post_event
+from sim.economics.estimates import Array
 from sim.economics.ledger import Account, Category, Entry, State
 from sim.economics.posting import Accounts, Book
 from sim.engine.model import Strategy
@@ -32,6 +38,13 @@ from sim.replay.recorder import Draw, DrawRecorder
 from sim.simulation.question import Question
 
 ENDS: Final = events_with(Role.ENDS_A_TIME)
+ENDS_A_CYCLE: Final = events_with(Role.ENDS_A_CYCLE)
+CLOSE: Final = 1e-9
+"""Largest relative difference of an amount by the core engine; events and times have none."""
+ROUNDING: Final = 1e-12
+"""Tolerance for an amount that is almost 0."""
+BETWEEN_DAYS: Final = 15.0
+"""Days between two points of a cost that runs over time, for scales that are not linear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +218,7 @@ def replay_life(
     labels = {plan.name: plan.shown_name for plan in question.scenario.strategies}
     postings, categories = book(question.accounts, strategy, patient, life.log)
     return ReplayedLife(
-        strategy,
-        labels[strategy.name],
-        patient,
-        life.log,
-        recorder.draws,
-        postings,
-        categories,
+        strategy, labels[strategy.name], patient, life.log, recorder.draws, postings, categories
     )
 
 
@@ -233,9 +240,55 @@ def book(
     return postings, categories
 
 
-ENDS_A_CYCLE: Final = events_with(Role.ENDS_A_CYCLE)
-BETWEEN_DAYS: Final = 15.0
-"""Days between two points of a cost that runs over time, for scales that are not linear."""
+def check_core(replayed: Replay) -> Replay:
+    """Compare a replayed patient with the same patient of the core engine.
+
+    The core engine starts from patient 0, so the time that this takes grows with the number.
+
+    Returns
+    -------
+    Replay
+        The same, with the core engine as its engine.
+
+    Raises
+    ------
+    ArithmeticError
+        When an event differs in anything, or an amount by more than `CLOSE`.
+    """
+    # Imported here: a replay does not need the compiler.
+    from sim.engine.compiled import core
+
+    question = replace(replayed.question, patients=replayed.patient.number + 1)
+    for life, amounts in zip(replayed.lives, core_amounts(question), strict=True):
+        simulated = core.simulate(
+            question.model, life.strategy, seed=question.seed, patients=question.patients
+        )
+        ((patient, log),) = deque(simulated, maxlen=1)
+        differs = [] if patient == life.patient and log == list(life.log) else ["events"]
+        for category, found in zip(Category, amounts.T.tolist(), strict=True):
+            booked = life.categories[category]
+            close = partial(isclose, rel_tol=CLOSE, abs_tol=ROUNDING)
+            if not all(map(close, found, (booked.undiscounted, booked.discounted))):
+                differs.append(category.label)
+        if differs:
+            raise ArithmeticError(
+                f"the engines differ in the {differs[0]} of patient {life.patient.number} "
+                f"under {life.strategy.name}"
+            )
+    return replace(replayed, engine="core")
+
+
+def core_amounts(question: Question) -> Array:
+    """Return the amounts of the last patient by the core engine: (strategy, kind, category)."""
+    from sim.simulation.run import run
+
+    rows: list[Array] = []
+
+    def keep_last(_: int, __: Array, amounts: Array) -> None:
+        rows[:] = [np.array(amounts[-1])]
+
+    run(question, keep_patients=False, sink=keep_last)
+    return rows[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ letters; ``-`` and ``_`` count as spaces. `ALIASES` are other ways to say the sa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from sim.clinic.events import EVENTS, Cause, Event, EventKind
+from sim.clinic.events import Cause, Event, EventKind
 from sim.clinic.patient import Patient
 from sim.clinic.toxicity import SEVERE, Toxicity
 from sim.engine import reference
@@ -50,24 +50,8 @@ class Lived(NamedTuple):
 Claim = Callable[[Lived], bool]
 
 
-class Word(NamedTuple):
-    """The meaning of a word, in a sentence and as a test."""
-
-    meaning: str
-    holds: Claim
-
-
 def _happened(kind: EventKind, detail: int | None = None) -> Claim:
     return lambda life: life.has(kind, detail)
-
-
-def _word_named(kind: EventKind) -> Word:
-    """Return the word for an event with the same name in the log."""
-    return Word(EVENTS[kind].word, _happened(kind))
-
-
-def _dies(cause: Cause) -> Claim:
-    return _happened(EventKind.DEATH, cause)
 
 
 def _toxic(kind: Toxicity, grade: int) -> Claim:
@@ -77,8 +61,8 @@ def _toxic(kind: Toxicity, grade: int) -> Claim:
     )
 
 
-def _responded(life: Lived, *, mrd_negative: bool) -> bool:
-    return any(
+def _assessed(*, mrd_negative: bool) -> Claim:
+    return lambda life: any(
         event.kind in (EventKind.RESPONSE, EventKind.MRD_ASSESSED)
         and bool(event.value) == mrd_negative
         for event in life.log
@@ -87,13 +71,9 @@ def _responded(life: Lived, *, mrd_negative: bool) -> bool:
 
 def _died_in_first_cycle(life: Lived) -> bool:
     kinds = [event.kind for event in life.log]
-    return (
-        kinds[-1] == EventKind.DEATH
-        and kinds.count(EventKind.CYCLE_STARTED) == 1
-        and EventKind.RESPONSE not in kinds
-        and EventKind.MRD_ASSESSED not in kinds
-        and EventKind.NO_RESPONSE not in kinds
-    )
+    assessed = {EventKind.RESPONSE, EventKind.MRD_ASSESSED, EventKind.NO_RESPONSE}
+    one_cycle = kinds.count(EventKind.CYCLE_STARTED) == 1
+    return kinds[-1] == EventKind.DEATH and one_cycle and assessed.isdisjoint(kinds)
 
 
 def _relapsed_without_transplant(life: Lived) -> bool:
@@ -101,9 +81,8 @@ def _relapsed_without_transplant(life: Lived) -> bool:
 
 
 def _cured(life: Lived) -> bool:
-    return life.has(EventKind.LONG_TERM_SURVIVOR) and not life.after(
-        EventKind.LONG_TERM_SURVIVOR, EventKind.RELAPSE
-    )
+    relapsed = life.after(EventKind.LONG_TERM_SURVIVOR, EventKind.RELAPSE)
+    return life.has(EventKind.LONG_TERM_SURVIVOR) and not relapsed
 
 
 def _treated_again(life: Lived) -> bool:
@@ -112,65 +91,46 @@ def _treated_again(life: Lived) -> bool:
 
 FIRST: Final = 1
 """Any grade: the lowest that the model distinguishes is 1-2."""
-WORDS: Final[dict[str, Word]] = {
-    "responded": Word("CR/CRh/CRi in any line", _happened(EventKind.RESPONSE)),
-    "refractory": Word("a line brought no remission", _happened(EventKind.NO_RESPONSE)),
-    "mrd negative": Word(
-        "a remission without MRD", lambda life: _responded(life, mrd_negative=True)
-    ),
-    "mrd positive": Word("a remission with MRD", lambda life: _responded(life, mrd_negative=False)),
-    "transplanted": Word("allo-HCT in the remission of any line", _happened(EventKind.TRANSPLANT)),
-    "bridged to hct": Word("allo-HCT in continuous remission", _happened(EventKind.TRANSPLANT, 1)),
-    "rescued": Word("allo-HCT in a remission of later lines", _happened(EventKind.TRANSPLANT, 0)),
-    "relapsed": Word("a relapse", _happened(EventKind.RELAPSE)),
-    "relapsed after transplant": Word(
-        "a relapse after allo-HCT",
-        lambda life: life.after(EventKind.TRANSPLANT, EventKind.RELAPSE),
-    ),
-    "relapsed without transplant": Word(
-        "a relapse, and no allo-HCT at any time", _relapsed_without_transplant
-    ),
-    "lost cd19": Word("the leukaemia lost CD19", _happened(EventKind.CD19_LOSS)),
-    "treated again": Word("a second regimen of the strategy was begun", _treated_again),
-    "usual care": Word("usual care was begun", _happened(EventKind.USUAL_CARE_STARTED)),
-    "supportive care": Word(
-        "supportive care was begun", _happened(EventKind.SUPPORTIVE_CARE_STARTED)
-    ),
-    "cured": Word("became a long-term survivor and never relapsed after that", _cured),
-    "lived longest": Word(
-        "lived longer than under any other strategy", lambda life: life.is_longest
-    ),
-    "died": Word("died before the horizon", _happened(EventKind.DEATH)),
-    "died in first cycle": Word(
-        "died with one cycle begun, before response was assessed", _died_in_first_cycle
-    ),
-    "died of leukaemia": Word("death of leukaemia", _dies(Cause.LEUKAEMIA)),
-    "died of treatment": Word("death of toxicity", _dies(Cause.TOXICITY)),
-    "died of transplant": Word("death of the transplant", _dies(Cause.TRANSPLANT)),
-    "died in remission": Word("death in remission, not transplanted", _dies(Cause.IN_REMISSION)),
-    "died of another cause": Word("death in the background", _dies(Cause.BACKGROUND)),
-    "crs": Word("CRS of any grade", _toxic(Toxicity.CRS, FIRST)),
-    "severe crs": Word("CRS of grade 3 or more", _toxic(Toxicity.CRS, SEVERE)),
-    "neurotoxicity": Word("neurotoxicity of any grade", _toxic(Toxicity.NEUROTOXICITY, FIRST)),
-    "severe neurotoxicity": Word(
-        "neurotoxicity of grade 3 or more", _toxic(Toxicity.NEUROTOXICITY, SEVERE)
-    ),
-    "seizure": Word("a seizure", _happened(EventKind.SEIZURE)),
-    "stopped for toxicity": Word(
-        "toxicity ended a regimen for good", _happened(EventKind.TREATMENT_STOPPED)
-    ),
-    "vod": Word("VOD after allo-HCT", _happened(EventKind.TRANSPLANT_VOD)),
-    "acute gvhd": _word_named(EventKind.ACUTE_GVHD),
-    "chronic gvhd": _word_named(EventKind.CHRONIC_GVHD),
-    "woman": Word("a woman", lambda life: not life.patient.male),
-    "man": Word("a man", lambda life: life.patient.male),
-    "earlier hct": Word("allo-HCT before entry", lambda life: life.patient.prior_hct),
-    "primary refractory": Word(
-        "never in remission before entry", lambda life: life.patient.primary_refractory
-    ),
-    "mrd only": Word("entered in remission with MRD", lambda life: life.patient.mrd_only),
-    "kmt2a": Word("KMT2A-rearranged", lambda life: life.patient.kmt2a),
-    "ph positive": Word("Ph-positive", lambda life: life.patient.ph_positive),
+WORDS: Final[dict[str, Claim]] = {
+    "responded": _happened(EventKind.RESPONSE),  # CR/CRh/CRi in any line
+    "refractory": _happened(EventKind.NO_RESPONSE),  # a line brought no remission
+    "mrd negative": _assessed(mrd_negative=True),
+    "mrd positive": _assessed(mrd_negative=False),
+    "transplanted": _happened(EventKind.TRANSPLANT),  # in the remission of any line
+    "bridged to hct": _happened(EventKind.TRANSPLANT, 1),  # in continuous remission
+    "rescued": _happened(EventKind.TRANSPLANT, 0),  # in a remission of later lines
+    "relapsed": _happened(EventKind.RELAPSE),
+    "relapsed after transplant": lambda life: life.after(EventKind.TRANSPLANT, EventKind.RELAPSE),
+    "relapsed without transplant": _relapsed_without_transplant,  # no allo-HCT at any time
+    "lost cd19": _happened(EventKind.CD19_LOSS),
+    "treated again": _treated_again,  # a second regimen of the strategy was begun
+    "usual care": _happened(EventKind.USUAL_CARE_STARTED),
+    "supportive care": _happened(EventKind.SUPPORTIVE_CARE_STARTED),
+    "cured": _cured,  # became a long-term survivor and never relapsed after that
+    "lived longest": lambda life: life.is_longest,  # longer than under any other strategy
+    "died": _happened(EventKind.DEATH),  # before the horizon
+    "died in first cycle": _died_in_first_cycle,  # before response was assessed
+    "died of leukaemia": _happened(EventKind.DEATH, Cause.LEUKAEMIA),
+    "died of treatment": _happened(EventKind.DEATH, Cause.TOXICITY),
+    "died of transplant": _happened(EventKind.DEATH, Cause.TRANSPLANT),
+    "died in remission": _happened(EventKind.DEATH, Cause.IN_REMISSION),  # not transplanted
+    "died of another cause": _happened(EventKind.DEATH, Cause.BACKGROUND),
+    "crs": _toxic(Toxicity.CRS, FIRST),
+    "severe crs": _toxic(Toxicity.CRS, SEVERE),
+    "neurotoxicity": _toxic(Toxicity.NEUROTOXICITY, FIRST),
+    "severe neurotoxicity": _toxic(Toxicity.NEUROTOXICITY, SEVERE),
+    "seizure": _happened(EventKind.SEIZURE),
+    "stopped for toxicity": _happened(EventKind.TREATMENT_STOPPED),  # a regimen, for good
+    "vod": _happened(EventKind.TRANSPLANT_VOD),
+    "acute gvhd": _happened(EventKind.ACUTE_GVHD),
+    "chronic gvhd": _happened(EventKind.CHRONIC_GVHD),
+    "woman": lambda life: not life.patient.male,
+    "man": lambda life: life.patient.male,
+    "earlier hct": lambda life: life.patient.prior_hct,  # before entry
+    "primary refractory": lambda life: life.patient.primary_refractory,
+    "mrd only": lambda life: life.patient.mrd_only,  # entered in remission with MRD
+    "kmt2a": lambda life: life.patient.kmt2a,
+    "ph positive": lambda life: life.patient.ph_positive,
 }
 RESPONDED_TO: Final = "responded to "
 """Followed by a regimen: CR/CRh/CRi in a line of it."""
@@ -255,15 +215,14 @@ class Clause:
         """Whether a claim that names its lives is true of a patient."""
         if self.strategy is None:
             others = {name for life in lives.values() for name in life.regimens} - {self.regimen}
-            found = any(map(self.holds, lives.values())) and not any(
-                responded_to(name)(life) for name in others for life in lives.values()
-            )
+            holds = any(map(self.holds, lives.values()))
+            elsewhere = any(responded_to(name)(life) for name in others for life in lives.values())
         else:
-            found = self.holds(lives[self.strategy]) and not (
-                self.only
-                and any(self.holds(life) for name, life in lives.items() if name != self.strategy)
+            holds = self.holds(lives[self.strategy])
+            elsewhere = self.only and any(
+                self.holds(life) for name, life in lives.items() if name != self.strategy
             )
-        return found == self.wanted
+        return (holds and not elsewhere) == self.wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +309,7 @@ def _claim(text: str, question: Question) -> tuple[str, Claim, str | None]:
     name = ALIASES.get(plain, plain)
     if name not in WORDS:
         raise _unknown("is no word of the search", text, [*WORDS, "responded to REGIMEN"])
-    return name, WORDS[name].holds, None
+    return name, WORDS[name], None
 
 
 def _strategy(text: str, question: Question) -> str:
@@ -378,26 +337,21 @@ def find(
     question: Question, search: Search, *, first: int, progress: Progress = lambda _: None
 ) -> Found:
     """Search the patients of the question, until the `first` few are found."""
-    found: list[int] = []
-    searched = 0
-    for number, lives in _patients(question):
-        searched = number + 1
-        progress(1)
-        if search.matches(lives):
-            found.append(number)
-            if len(found) == first:
-                break
-    return Found(str(search), tuple(found), searched)
-
-
-def _patients(question: Question) -> Iterator[tuple[int, Lives]]:
     strategies = question.model.strategies
     simulated = [
         reference.simulate(question.model, strategy, seed=question.seed, patients=question.patients)
         for strategy in strategies
     ]
+    found: list[int] = []
+    searched = 0
     for number, lived in enumerate(zip(*simulated, strict=True)):
-        yield number, lives_of(strategies, lived)
+        searched = number + 1
+        progress(1)
+        if search.matches(lives_of(strategies, lived)):
+            found.append(number)
+            if len(found) == first:
+                break
+    return Found(str(search), tuple(found), searched)
 
 
 def lives_of(

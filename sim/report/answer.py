@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sim.analyses.tornado.analysis import STRUCTURE, Bar, Tornado
 from sim.analyses.voi.result import EVERYTHING
 from sim.economics.estimates import NORMAL_97_5, Estimate
-from sim.layout.cells import patients_in_words
-from sim.report import first_screen
-from sim.report.analyses import Analyses
-from sim.report.probabilistic import probability_with_error
-from sim.report.results import Results
-from sim.report.words import (
+from sim.layout.cells import (
     INTERVAL,
     listed,
-    money,
+    money_text,
     money_with_error,
+    number_text,
+    patients_in_words,
     percent,
-    plain,
     with_error,
 )
+from sim.report.first_screen import beside_thresholds, first_screen
+from sim.report.results import Analyses, Results
+from sim.report.uncertainty import probability_with_error
 
 DIGITS: Final = 2
 MOST_FLIPS: Final = 12
@@ -30,30 +29,16 @@ BOUNDS: Final = {"at most": " or less", "at least": " or more", "does not matter
 """Words after a price that meets a threshold, by the direction in which it is met."""
 
 
-class Verdict(NamedTuple):
-    """The choice at a threshold."""
-
-    threshold: str
-    best: str
-    gain: str
-    probability: str
-
-
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def answer(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section of the answer."""
     return {
-        "first": first_screen.context(results, analyses),
+        "first": first_screen(results, analyses),
         "verdicts": [_verdict(results, analyses, t) for t in results.thresholds],
         "gains": [gain_sentence(results, name) for name in results.others],
         "sure": list(sure_sentences(results, analyses)),
         "flips": list(flip_sentences(results, analyses)),
         "has_probability": analyses.probabilistic is not None,
     }
-
-
-def best_at(results: Results, threshold: float) -> str:
-    """Return the strategy of the most net monetary benefit; of equals the first."""
-    return max(results.strategies, key=lambda name: results.benefit(name, threshold).mean)
 
 
 def gain_sentence(results: Results, strategy: str) -> str:
@@ -69,9 +54,9 @@ def gain_sentence(results: Results, strategy: str) -> str:
     )
     ratio = money_with_error(icer, symbol)
     if qalys.mean > 0.0 and cost.mean > 0.0:
-        return f"{start}: {ratio} per QALY gained, {first_screen.beside_thresholds(results, icer.mean)}."
+        return f"{start}: {ratio} per QALY gained, {beside_thresholds(results, icer.mean)}."
     if qalys.mean < 0.0 and cost.mean < 0.0:
-        return f"{start}: {ratio} saved per QALY given up, {first_screen.beside_thresholds(results, icer.mean)}."
+        return f"{start}: {ratio} saved per QALY given up, {beside_thresholds(results, icer.mean)}."
     if qalys.mean == 0.0 and cost.mean == 0.0:
         return f"{start}: nothing differs."
     word = "dominates" if qalys.mean >= 0.0 else "is dominated by"
@@ -90,41 +75,37 @@ def _more(estimate: Estimate, less: str) -> str:
     return less if estimate.mean < 0.0 else "more"
 
 
-def _verdict(results: Results, analyses: Analyses, threshold: float) -> Verdict:
-    best = best_at(results, threshold)
+def _verdict(results: Results, analyses: Analyses, threshold: float) -> dict[str, str]:
+    """Return the choice at a threshold, its lead over the second best, and its probability."""
+
+    def benefit(strategy: str) -> float:
+        return results.benefit(strategy, threshold).mean
+
+    best = max(results.strategies, key=benefit)
     rivals = [name for name in results.strategies if name != best]
     gain = ""
     if rivals:
-        second = max(rivals, key=lambda name: results.benefit(name, threshold).mean)
-        lead = results.benefit(best, threshold).mean - results.benefit(second, threshold).mean
-        gain = f"{money(lead, results.symbol)} over {results.labels[second]}"
-        if _close(results, best, second, threshold):
-            gain += ", within the Monte Carlo error"
-    return Verdict(
-        money(threshold, results.symbol),
-        results.labels[best],
-        gain,
-        _probability(analyses, best, threshold),
-    )
-
-
-def _close(results: Results, best: str, second: str, threshold: float) -> bool:
-    """Whether the lead is smaller than its error, where one of both is the comparator."""
-    pair = {best, second}
-    if results.comparator not in pair:
-        return False
-    (other,) = pair - {results.comparator}
-    benefit = results.benefit(other, threshold)
-    return abs(benefit.mean) <= NORMAL_97_5 * benefit.se
+        second = max(rivals, key=benefit)
+        lead = money_text(benefit(best) - benefit(second), results.symbol)
+        gain = f"{lead} over {results.labels[second]}"
+        if results.comparator in (best, second):
+            other = second if best == results.comparator else best
+            paired = results.benefit(other, threshold)
+            if abs(paired.mean) <= NORMAL_97_5 * paired.se:
+                gain += ", within the Monte Carlo error"
+    return {
+        "threshold": money_text(threshold, results.symbol),
+        "best": results.labels[best],
+        "gain": gain,
+        "probability": _probability(analyses, best, threshold),
+    }
 
 
 def _probability(analyses: Analyses, strategy: str, threshold: float) -> str:
     found = analyses.probabilistic
-    if found is None:
-        return ""
-    for choice in found.content["decision"]:
+    for choice in () if found is None else found.content["decision"]:
         if choice["threshold"] == threshold:
-            share = next(s for s in choice["strategies"] if s["name"] == strategy)
+            share = next(each for each in choice["strategies"] if each["name"] == strategy)
             return probability_with_error(share["probability"])
     return ""
 
@@ -158,7 +139,7 @@ def ratios_sentence(results: Results, analyses: Analyses) -> Iterator[str]:
         ratios = (results.gain(gain["strategy"], "icer").mean, gain["deterministic"]["icer"])
         if gain["icer"] is None or None in ratios:
             continue
-        of_run, of_base, of_draws = (money(each, symbol) for each in (*ratios, gain["icer"]))
+        of_run, of_base, of_draws = (money_text(each, symbol) for each in (*ratios, gain["icer"]))
         base = (
             ""
             if same
@@ -186,7 +167,7 @@ def flip_sentences(results: Results, analyses: Analyses) -> Iterator[str]:
     if analyses.information is not None:
         worth = analyses.information.table
         known = [
-            f"{money(row['value'], results.symbol)} at {money(row['threshold'], results.symbol)}"
+            f"{money_text(row['value'], results.symbol)} at {money_text(row['threshold'], results.symbol)}"
             for row in worth[worth["kind"] == EVERYTHING].to_dict("records")
         ]
         yield (
@@ -204,12 +185,12 @@ def _threshold_flips(results: Results) -> Iterator[str]:
         limits = row.get("icer_interval")
         interval = ""
         if limits is not None:
-            low, high = (money(end, results.symbol) for end in limits)
+            low, high = (money_text(end, results.symbol) for end in limits)
             interval = f" ({INTERVAL} of the simulation {low} to {high})"
         against = row.get("against")
         instead = "" if against is None else f" instead of {results.labels[against]}"
         yield (
-            f"The threshold: from {money(row['icer'], results.symbol)} per QALY upwards{interval}, "
+            f"The threshold: from {money_text(row['icer'], results.symbol)} per QALY upwards{interval}, "
             f"{results.labels[row['name']]} gives the most net benefit{instead}."
         )
 
@@ -225,23 +206,23 @@ def _price_flips(results: Results, analyses: Analyses) -> Iterator[str]:
         for limit in analyses.priced.limits:
             if limit.strategy != strategy:
                 continue
-            threshold = money(limit.threshold, symbol)
+            threshold = money_text(limit.threshold, symbol)
             change = f", {percent(limit.base.mean / price - 1.0)}" if price > 0.0 else ""
             parts.append(
-                f"{threshold} at {money(limit.base.mean, symbol)}{BOUNDS[limit.direction]} "
-                f"(SE\u00a0{money(limit.base.se, symbol)}{change})"
+                f"{threshold} at {money_text(limit.base.mean, symbol)}{BOUNDS[limit.direction]} "
+                f"(SE\u00a0{money_text(limit.base.se, symbol)}{change})"
                 if limit.base.mean > 0.0
                 else f"{threshold} at no price"
             )
         yield (
-            f"The price of {drug}, {money(price, symbol)} a vial here: against "
+            f"The price of {drug}, {money_text(price, symbol)} a vial here: against "
             f"{results.labels[results.comparator]}, {results.labels[strategy]} meets a threshold of "
             f"{listed(parts)}."
         )
 
 
 def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
-    at = f"at {money(tornado.threshold, results.symbol)} per QALY"
+    at = f"at {money_text(tornado.threshold, results.symbol)} per QALY"
     flips = [bar for bar in tornado.bars if tornado.flips(bar)]
     varied = sum(len(bar.ends) > 1 for bar in tornado.bars)
     structural = sum(bar.group == STRUCTURE for bar in tornado.bars)
@@ -270,9 +251,9 @@ def _one_way_flips(results: Results, tornado: Tornado) -> Iterator[str]:
         widest = max(told, key=lambda bar: bar.swing)
         swing = widest.swing
         amount = (
-            money(swing, results.symbol)
+            money_text(swing, results.symbol)
             if tornado.outcome.unit == results.summary["currency"]
-            else f"{plain(swing)} {tornado.outcome.unit}"
+            else f"{number_text(swing)} {tornado.outcome.unit}"
         )
         yield f"What moves the answer most is {_named(widest)}: by {amount} over its range."
 
@@ -283,7 +264,7 @@ def _named(bar: Bar) -> str:
     if len(ends) < len(("low", "high")):
         return f"“{label}”"
     unit = "" if bar.unit.lower() in label.lower() else f" {bar.unit}"
-    return f"“{label}” ({plain(ends[0])} to {plain(ends[1])}{unit})"
+    return f"“{label}” ({number_text(ends[0])} to {number_text(ends[1])}{unit})"
 
 
 def _flip(results: Results, tornado: Tornado, bar: Bar) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
+from sim.layout.cells import typeset
 from sim.layout.figure_file import figure_files
 from sim.layout.style import rendered, styled
 
@@ -91,7 +92,7 @@ class Drawing:
     title, description
         The alternative text.
     make
-        Draws it at a width in mm.
+        Draws it; takes `width_mm`.
     least_mm
         The least width at which it can be read.
     """
@@ -99,13 +100,13 @@ class Drawing:
     name: str
     title: str
     description: str
-    make: Callable[[float], Figure]
+    make: Callable[..., Figure]
     least_mm: float = 0.0
 
     def files(self, width_mm: float) -> dict[str, bytes]:
         """Return the figure in every format by file name."""
         with styled():
-            figure = self.make(width_mm)
+            figure = self.make(width_mm=width_mm)
         return figure_files({self.name: figure})
 
     def svg(self, width_mm: float) -> Markup:
@@ -115,7 +116,7 @@ class Drawing:
         settings for the whole page, and its notes about itself, are left out.
         """
         with styled():
-            figure = self.make(max(width_mm, self.least_mm))
+            figure = self.make(width_mm=max(width_mm, self.least_mm))
         return embedded(rendered(figure, "svg").decode(), self.name, self.title, self.description)
 
 
@@ -132,8 +133,8 @@ def embedded(text: str, name: str, title: str, description: str) -> Markup:
             f'<svg class="drawing" role="img" viewBox="{found[1]}" '
             f'xmlns:xlink="http://www.w3.org/1999/xlink" '
             f'aria-labelledby="{name}-title {name}-description">'
-            f'<title id="{name}-title">{escape(title)}</title>'
-            f'<desc id="{name}-description">{escape(description)}</desc>'
+            f'<title id="{name}-title">{escape(typeset(title))}</title>'
+            f'<desc id="{name}-description">{escape(typeset(description))}</desc>'
         )
 
     return Markup(_ROOT.sub(root, text, count=1))

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.economics.incremental import Strategy, frontier, quadrant
-from sim.layout.cells import GAINING, SAVING, patients_in_words
-from sim.layout.style import colour_of
-from sim.report.analyses import Analyses, Probabilistic
-from sim.report.drawing import PERCENT, Scale
-from sim.report.results import Results
-from sim.report.words import (
+from sim.layout.cells import (
+    GAINING,
     INTERVAL,
+    SAVING,
     capital,
-    fixed,
+    fixed_text,
     listed,
-    money,
+    money_text,
+    patients_in_words,
     percent,
     probability,
-    rounded,
+    rounded_money,
     small,
 )
+from sim.layout.style import colour_of
+from sim.report.drawing import PERCENT, Scale
+from sim.report.results import Analyses, Probabilistic, Results, middle_of
 
 DIGITS: Final = 2
 TAIL: Final = 0.025
@@ -64,7 +64,7 @@ class Gains(NamedTuple):
         return quadrant(self.cost.mean, self.qalys.mean)
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def first_screen(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the first screen."""
     found = analyses.probabilistic
     gains = compared(results, analyses)
@@ -89,7 +89,7 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
     """
     if not results.others:
         return None
-    middle = middle_threshold(results)
+    middle = middle_of(results.thresholds)
     steps = {row["name"] for row in results.summary["frontier"] if row["status"] == "frontier"}
     candidates = [name for name in results.others if name in steps] or results.others
     best = max(candidates, key=lambda name: results.benefit(name, middle).mean)
@@ -102,16 +102,6 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
         best,
         *(each._replace(mean=own.mean, se=own.se) for own, each in zip(of_run, drawn, strict=True)),
     )
-
-
-def middle_threshold(results: Results) -> float:
-    """Return the threshold in the middle, of an even number the lower one."""
-    return middle_of(results.thresholds)
-
-
-def middle_of(thresholds: Sequence[float]) -> float:
-    """Return the value in the middle, of an even number the lower one."""
-    return sorted(thresholds)[(len(thresholds) - 1) // 2]
 
 
 def _of_run(found: Estimate) -> Amount:
@@ -170,7 +160,10 @@ def _label(results: Results, strategy: str) -> str:
 
 def _of_two(results: Results, analyses: Analyses, gains: Gains) -> str:
     new, old = (_label(results, name) for name in (gains.strategy, results.comparator))
-    more, cost = fixed(abs(gains.qalys.mean), DIGITS), rounded(abs(gains.cost.mean), results.symbol)
+    more, cost = (
+        fixed_text(abs(gains.qalys.mean), DIGITS),
+        rounded_money(abs(gains.cost.mean), results.symbol),
+    )
     dearer = "more" if gains.cost.mean > 0.0 else "less"
     better = "more" if gains.qalys.mean > 0.0 else "fewer"
     is_same = gains.qalys.mean == gains.qalys.se == 0.0
@@ -191,7 +184,7 @@ def _of_two(results: Results, analyses: Analyses, gains: Gains) -> str:
             "more or less is within the noise of the simulation."
         )
     if gains.quadrant == SAVING:
-        ratio = rounded(gains.ratio.mean, results.symbol)
+        ratio = rounded_money(gains.ratio.mean, results.symbol)
         return f"{capital(new)} saves {ratio} for each {YEAR} given up, compared with {old}."
     if gains.quadrant != GAINING:
         word = "better and cheaper" if gains.quadrant == "dominant" else "worse and dearer"
@@ -199,7 +192,7 @@ def _of_two(results: Results, analyses: Analyses, gains: Gains) -> str:
             f"{capital(new)} is {word} than {old}: it gives {more} {better} {HEALTH} and costs "
             f"{cost} {dearer} per patient."
         )
-    ratio = rounded(gains.ratio.mean, results.symbol)
+    ratio = rounded_money(gains.ratio.mean, results.symbol)
     fair = _fair_price(results, analyses, gains) or (
         f", compared with {old}: {beside_thresholds(results, gains.ratio.mean)}"
     )
@@ -211,10 +204,10 @@ def beside_thresholds(results: Results, ratio: float) -> str:
     below = [t for t in results.thresholds if t < ratio]
     above = [t for t in results.thresholds if t >= ratio]
     if not below:
-        return f"below the lowest threshold, {money(above[0], results.symbol)}"
+        return f"below the lowest threshold, {money_text(above[0], results.symbol)}"
     if not above:
-        return f"above the highest threshold, {money(below[-1], results.symbol)}"
-    low, high = (money(amount, results.symbol) for amount in (below[-1], above[0]))
+        return f"above the highest threshold, {money_text(below[-1], results.symbol)}"
+    low, high = (money_text(amount, results.symbol) for amount in (below[-1], above[0]))
     return f"between the thresholds {low} and {high}"
 
 
@@ -243,13 +236,13 @@ def _fair_price(results: Results, analyses: Analyses, gains: Gains) -> str:
         if (limit.strategy, limit.threshold) != (gains.strategy, threshold) or price <= 0.0:
             continue
         fair = limit.base.mean
-        at = f"at {money(threshold, results.symbol)}"
+        at = f"at {money_text(threshold, results.symbol)}"
         if fair < 0.0:
             return f"; {at} no price of its drug would be low enough"
         change = fair / price - 1.0
         word = "less" if change < 0.0 else "more"
         return (
-            f"; a fair price {at} would be {money(fair, results.symbol)} a vial, "
+            f"; a fair price {at} would be {money_text(fair, results.symbol)} a vial, "
             f"{percent(abs(change))} {word}"
         )
     return ""
@@ -263,7 +256,7 @@ def _of_several(results: Results, analyses: Analyses) -> str:
     )
     steps = [row for row in rows if row.status == "frontier"]
     labels = [_label(results, row.name) for row in steps]
-    turns = [rounded(row.icer, results.symbol) for row in steps if row.icer is not None]
+    turns = [rounded_money(row.icer, results.symbol) for row in steps if row.icer is not None]
     never = [_label(results, row.name) for row in rows if row.status != "frontier"]
     if not turns:
         best = f"{capital(labels[0])} is the best value whatever a {YEAR} is worth"
@@ -292,12 +285,12 @@ def _numbers(results: Results, gains: Gains) -> list[dict[str, str]]:
     symbol = results.symbol
 
     def in_money(value: float) -> str:
-        return rounded(value, symbol)
+        return rounded_money(value, symbol)
 
     def in_years(value: float) -> str:
-        return fixed(value, DIGITS)
+        return fixed_text(value, DIGITS)
 
-    third = (f"Net benefit at {in_money(middle_threshold(results))} per QALY", gains.benefit)
+    third = (f"Net benefit at {in_money(middle_of(results.thresholds))} per QALY", gains.benefit)
     if gains.quadrant == GAINING and math.isfinite(gains.ratio.high):
         third = ("Cost per QALY gained", gains.ratio)
     return [
@@ -338,7 +331,7 @@ def _curve(results: Results, found: Probabilistic) -> dict[str, Any]:
     scale = Scale(0.0, float(curves["threshold"].max()))
     return {
         "told": "; ".join(
-            f"{money(choice['threshold'], results.symbol)} per QALY: "
+            f"{money_text(choice['threshold'], results.symbol)} per QALY: "
             + ", ".join(
                 f"{results.labels[each['name']]} "
                 f"{probability(each['probability']['without_noise'])}"
@@ -351,7 +344,7 @@ def _curve(results: Results, found: Probabilistic) -> dict[str, Any]:
                 "label": results.labels[name],
                 "colour": colours[name],
                 "points": " ".join(
-                    f"{scale.at(x):g},{PERCENT * (1.0 - y):.2f}"
+                    f"{scale.at(x):g},{PERCENT * (1.0 - y):z.2f}"
                     for x, y in zip(rows["threshold"], rows["without_noise"], strict=True)
                 ),
             }
@@ -359,7 +352,7 @@ def _curve(results: Results, found: Probabilistic) -> dict[str, Any]:
             for rows in (curves[curves["strategy"] == name],)
         ],
         "thresholds": [scale.at(threshold) for threshold in results.thresholds],
-        "ticks": scale.ticks(lambda value: rounded(value, results.symbol)),
+        "ticks": scale.ticks(lambda value: rounded_money(value, results.symbol)),
         "levels": [(PERCENT * (1.0 - share), percent(share)) for share in (0.0, 0.5, 1.0)],
     }
 

@@ -5,36 +5,35 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sim.layout.glossary import GLOSSARY, SPELLINGS, WORD
+from sim.layout.cells import typeset
 from sim.layout.text import DISCLAIMER
-from sim.report import (
-    answer,
-    assumptions,
-    cheers,
-    economics,
-    flow,
-    information,
-    inputs,
-    one_way,
-    origin,
-    patient,
-    pricing,
-    probabilistic,
-    question,
-    sliders,
-    stored,
-    survival,
-    validation,
-    verification,
-)
-from sim.report.analyses import Analyses
+from sim.report.answer import answer
+from sim.report.checks import validation, validation_drawings, verification
 from sim.report.drawing import Drawing
-from sim.report.results import Results
-from sim.report.words import command, signed
+from sim.report.outcomes import (
+    flow,
+    flow_drawings,
+    outcome_drawings,
+    outcomes,
+    survival,
+    survival_drawings,
+)
+from sim.report.patient import NAME, TITLE, patient, patient_drawings
+from sim.report.prices import price, price_drawings, regimens_with_vials, sliders
+from sim.report.question import STANDARD, assumptions, checklist, inputs, origin, question
+from sim.report.results import KINDS, Analyses, Kind, Results, command
+from sim.report.uncertainty import (
+    information,
+    information_drawings,
+    one_way,
+    one_way_drawings,
+    probabilistic,
+    probabilistic_drawings,
+)
 from sim.version import __version__
 
 if TYPE_CHECKING:
@@ -46,12 +45,50 @@ SCREEN_MM: Final = 80.0
 PRINT_MM: Final = 160.0
 WITH: Final = "--with"
 VALIDATE: Final = "validate"
+GLOSSARY: Final = {
+    "ALL": "acute lymphoblastic leukaemia",
+    "Allo-HCT": "allogeneic haematopoietic cell transplantation, from a donor",
+    "CEAC": "cost-effectiveness acceptability curve: by threshold, the probability that a strategy "
+    "is the most cost-effective",
+    "CEAF": "cost-effectiveness acceptability frontier: the probability of the strategy that has "
+    "the most expected net benefit",
+    "CHEERS": "Consolidated Health Economic Evaluation Reporting Standards",
+    "CR": "complete remission",
+    "CRh": "complete remission with partial recovery of the blood counts",
+    "CRi": "complete remission with incomplete recovery of the blood counts",
+    "CRS": "cytokine release syndrome",
+    "ENBS": "expected net benefit of sampling: the value of a trial to all patients, less its cost",
+    "EVPI": "expected value of perfect information, per patient",
+    "EVPPI": "expected value of perfect information about a part of the inputs, per patient",
+    "EVSI": "expected value of sample information: that of the results of a trial, per patient",
+    "GVHD": "graft-versus-host disease, after a transplant from a donor",
+    "HCT": "haematopoietic cell transplantation",
+    "ICER": "incremental cost-effectiveness ratio: the extra cost of each QALY gained",
+    "MRD": "measurable residual disease: leukaemia below what a microscope shows",
+    "NMB": "net monetary benefit: QALYs at the threshold, less the cost",
+    "OS": "overall survival",
+    "PSA": "probabilistic sensitivity analysis: all uncertain inputs drawn at once, many times",
+    "QALY": "quality-adjusted life-year: a year of life in full health, or as much in longer time "
+    "of less than full health",
+    "RFS": "relapse-free survival, of patients in remission",
+    "SD": "standard deviation",
+    "SE": "standard error, of the simulation unless another is named",
+}
+SPELLINGS: Final = GLOSSARY | {"allo-HCT": GLOSSARY["Allo-HCT"]}
+"""The meaning of each abbreviation, also as spelt within a sentence."""
+WORD: Final = re.compile(
+    rf"(?<![\w-])(?P<word>{'|'.join(sorted(SPELLINGS, key=len, reverse=True))})(?P<plural>s?)(?!\w)"
+)
+"""An abbreviation in a text, and the ``s`` of its plural."""
 _TOKEN: Final = re.compile(
     r"(?P<skipped><(?P<tag>script|style|svg|pre|code|title|nav|button|label|summary)\b.*?</(?P=tag)>|<[^>]*>)"
     rf"|{WORD.pattern}",
     re.DOTALL,
 )
 """A part of a page in which nothing is explained (a tag, an element without prose), or a word."""
+
+
+ALL: Final = "all"
 
 
 class Section(NamedTuple):
@@ -61,67 +98,92 @@ class Section(NamedTuple):
     ----------
     id, title
         The id also names its template, unless it shows a stored analysis.
-    part
-        Its module, or the kind of stored analysis: with ``context`` and, if it has figures,
-        ``drawings``, both of the results and what the section shows; None where its template
-        holds all.
-    analysis
-        The attribute of `Analyses` that it shows; it shows all of them where this is empty.
+    shows
+        The run alone where it is empty, else also the attribute of `Analyses` of this name, `ALL`
+        of them, or a kind of stored analysis.
+    context, drawings
+        What its template shows and its figures, of the results and what it shows beside them; None
+        where the template holds all, and where there is no figure.
     command
         The name of the analysis for ``--with``, where it may be missing.
     """
 
     id: str
     title: str
-    part: Any
-    analysis: str = ""
+    shows: str | Kind = ""
+    context: Callable[..., dict[str, Any]] | None = None
+    drawings: Callable[..., Iterable[Drawing]] | None = None
     command: str = ""
 
-    def read(self, results: Results, analyses: Analyses) -> Any:  # noqa: ANN401
+    def read(self, results: Results, analyses: Analyses) -> tuple[Any, ...] | None:
         """Return what the section shows; None for an analysis that was not run."""
-        if isinstance(self.part, stored.Kind):
-            return self.part.read(results)
-        return getattr(analyses, self.analysis) if self.analysis else analyses
+        if not self.shows:
+            return (results,)
+        if isinstance(self.shows, Kind):
+            found = self.shows.read(results)
+        else:
+            found = analyses if self.shows == ALL else getattr(analyses, self.shows)
+        return None if found is None else (results, found)
 
     @property
     def template(self) -> str:
         """The name of its template."""
-        return f"{'stored' if isinstance(self.part, stored.Kind) else self.id}.html.j2"
+        return f"{'stored' if isinstance(self.shows, Kind) else self.id}.html.j2"
 
 
 SECTIONS: Final = (
-    Section("answer", "The answer", answer),
-    Section("question", "The question", question),
-    Section("flow", "Where patients go", flow),
-    Section("survival", "Survival", survival),
-    Section("results", "Outcomes and costs", economics),
-    Section("probabilistic", "Uncertainty of the decision", probabilistic, "probabilistic", "psa"),
-    Section("price", "The price that meets a threshold", pricing, "priced", "price"),
-    Section("sliders", "Other prices and thresholds", sliders, "lines"),
-    Section("one_way", "What moves the answer", one_way, "one_way", "tornado"),
-    *(Section(kind.command, kind.title, kind, "", kind.command) for kind in stored.KINDS),
-    Section("information", "Value of knowing more", information, "information", "voi"),
-    Section(patient.NAME, patient.TITLE, patient, "followed", "explain"),
-    Section("validation", "Against published results", validation, "validation", VALIDATE),
-    Section("verification", "Checks of the program", verification, "verified", "verify"),
-    Section("assumptions", "Assumptions and limits", assumptions),
-    Section("checklist", f"Reporting checklist, {cheers.STANDARD}", cheers),
-    Section("origin", "Provenance and citations", origin),
-    Section("glossary", "Abbreviations", None),
-    Section("inputs", "Appendix: every input", inputs),
+    Section("answer", "The answer", ALL, answer),
+    Section("question", "The question", "", question),
+    Section("flow", "Where patients go", "", flow, flow_drawings),
+    Section("survival", "Survival", ALL, survival, survival_drawings),
+    Section("results", "Outcomes and costs", "", outcomes, outcome_drawings),
+    Section(
+        "probabilistic",
+        "Uncertainty of the decision",
+        *("probabilistic", probabilistic, probabilistic_drawings, "psa"),
+    ),
+    Section(
+        "price",
+        "The price that meets a threshold",
+        *("priced", price, price_drawings, "price"),
+    ),
+    Section("sliders", "Other prices and thresholds", "lines", sliders),
+    Section("one_way", "What moves the answer", "one_way", one_way, one_way_drawings, "tornado"),
+    *(
+        Section(kind.command, kind.title, kind, kind.context, command=kind.command)
+        for kind in KINDS
+    ),
+    Section(
+        "information",
+        "Value of knowing more",
+        *("information", information, information_drawings, "voi"),
+    ),
+    Section(NAME, TITLE, "followed", patient, patient_drawings, "explain"),
+    Section(
+        "validation",
+        "Against published results",
+        *("validation", validation, validation_drawings, VALIDATE),
+    ),
+    Section("verification", "Checks of the program", "verified", verification, command="verify"),
+    Section("assumptions", "Assumptions and limits", "", assumptions),
+    Section("checklist", f"Reporting checklist, {STANDARD}", ALL, checklist),
+    Section("origin", "Provenance and citations", ALL, origin),
+    Section("glossary", "Abbreviations"),
+    Section("inputs", "Appendix: every input", "", inputs),
 )
 UNEXPECTED: Final = (
     "sliders",
-    *(kind.command for kind in stored.KINDS if kind.command != "what-if"),
+    *(kind.command for kind in KINDS if kind.command != "what-if"),
 )
 """Analyses that nobody misses in a report; the sliders are part of one."""
 
 
 class Found(NamedTuple):
-    """A section that is shown, with the analysis that it shows; None where that was not run."""
+    """A section of a report, what it shows, and its figures; None for an analysis that was not run."""
 
     section: Section
-    analysis: Any
+    shown: tuple[Any, ...] | None
+    drawings: Sequence[Drawing]
 
 
 def sections(results: Results, analyses: Analyses) -> list[Found]:
@@ -131,22 +193,15 @@ def sections(results: Results, analyses: Analyses) -> list[Found]:
         absent.add("what-if")
     if results.question.loaded.scenario.capacity is None:
         absent.add("capacity")
-    found = [Found(each, each.read(results, analyses)) for each in SECTIONS]
-    return [
-        each
-        for each in found
-        if each.analysis is not None or absent.isdisjoint({each.section.id, each.section.command})
-    ]
-
-
-def drawings(results: Results, shown: Sequence[Found]) -> dict[str, Drawing]:
-    """Return every figure that can be drawn from the results, by name."""
-    return {
-        drawing.name: drawing
-        for section, found in shown
-        if found is not None and hasattr(section.part, "drawings")
-        for drawing in section.part.drawings(results, found)
-    }
+    found = []
+    for section in SECTIONS:
+        shown = section.read(results, analyses)
+        if shown is not None:
+            drawings = [] if section.drawings is None else list(section.drawings(*shown))
+            found.append(Found(section, shown, drawings))
+        elif absent.isdisjoint({section.id, section.command}):
+            found.append(Found(section, None, ()))
+    return found
 
 
 def page(results: Results, analyses: Analyses, options: Sequence[str] = ()) -> str:
@@ -157,25 +212,26 @@ def page(results: Results, analyses: Analyses, options: Sequence[str] = ()) -> s
     """
     from markupsafe import Markup
 
-    shown = sections(results, analyses)
-    known = drawings(results, shown)
+    found = sections(results, analyses)
+    drawings = {drawing.name: drawing for each in found for drawing in each.drawings}
     environment = templates()
     script = source(environment, "script.js")
     text = environment.get_template("page.html.j2").render(
         title=results.summary["title"],
-        titles={section.id: section.title for section, _ in shown},
+        titles={each.section.id: each.section.title for each in found},
         sections=[
-            {
-                "id": section.id,
-                "title": section.title,
-                "template": section.template,
-                **(section.part.context(results, found) if section.part else {}),
+            _missing(results, analyses, found, each.section, options)
+            if each.shown is None
+            else {
+                "id": each.section.id,
+                "title": each.section.title,
+                "template": each.section.template,
+                "drawings": [drawing.name for drawing in each.drawings],
+                **(each.section.context(*each.shown) if each.section.context else {}),
             }
-            if found is not None
-            else _missing(results, analyses, shown, section, options)
-            for section, found in shown
+            for each in found
         ],
-        draw=lambda name: known[name].svg(SCREEN_MM),
+        draw=lambda name: drawings[name].svg(SCREEN_MM),
         glossary=GLOSSARY,
         disclaimer=DISCLAIMER,
         version=__version__,
@@ -190,15 +246,15 @@ def page(results: Results, analyses: Analyses, options: Sequence[str] = ()) -> s
 def _missing(
     results: Results,
     analyses: Analyses,
-    shown: Sequence[Found],
+    found: Sequence[Found],
     section: Section,
     options: Sequence[str],
 ) -> dict[str, Any]:
     """Return the context of a section whose analysis was not run: how to have it."""
     there = [
-        each.command
-        for each, found in shown
-        if each.command not in ("", VALIDATE) and found is not None
+        each.section.command
+        for each in found
+        if each.section.command not in ("", VALIDATE) and each.shown is not None
     ]
     runs = partial(command, results.question)
     refused = analyses.refused.values()
@@ -211,7 +267,7 @@ def _missing(
         ]
         if "--from" not in options:
             lines = [runs("run", "--out", folder), *lines]
-    elif section.command != "price" or pricing.regimens_with_vials(results.question):
+    elif section.command != "price" or regimens_with_vials(results.question):
         wanted = [section.command] if "--from" in options else [*there, section.command]
         lines = [runs("report", *options, WITH, ",".join(wanted))]
     return {
@@ -246,12 +302,11 @@ def explained(text: str) -> str:
 def figure_files(results: Results, analyses: Analyses) -> Mapping[str, bytes]:
     """Return every figure of the report as files for print, by file name."""
     files: dict[str, bytes] = {}
-    shown = sections(results, analyses)
-    for drawing in drawings(results, shown).values():
-        files |= drawing.files(PRINT_MM)
-    for section, found in shown:
-        if found is not None and isinstance(section.part, stored.Kind):
-            files |= section.part.figure_files(results)
+    for section, shown, drawings in sections(results, analyses):
+        for drawing in drawings:
+            files |= drawing.files(PRINT_MM)
+        if shown is not None and isinstance(section.shows, Kind):
+            files |= section.shows.figure_files(results)
     return files
 
 
@@ -282,13 +337,12 @@ def templates(*packages: str) -> Environment:
     """Return the templates of the report, after those of other packages."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=ChoiceLoader([PackageLoader(each, FOLDER) for each in (*packages, "sim.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda shown: typeset(shown) if type(shown) is str else shown,
     )
-    environment.filters["signed"] = signed
-    return environment

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
-
-import numpy as np
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.clinic.patient import Patient
 from sim.economics.estimates import Estimate
 from sim.economics.ledger import Account
-from sim.layout.cells import patients_in_words
-from sim.layout.own_patients import row_of
+from sim.layout.cells import fixed_text, money_text, patients_in_words
+from sim.layout.own_inputs import row_of
 from sim.layout.table import Row
 from sim.layout.text import VALUE, cost_rows, outcome_rows
 from sim.layout.trace import describe_patient
-from sim.report.analyses import Followed
 from sim.report.drawing import Drawing, embedded
-from sim.report.economics import CATEGORIES
-from sim.report.results import Results
-from sim.report.words import command, fixed, money, signed
-from sim.simulation.arms import Arm
+from sim.report.outcomes import CATEGORIES
+from sim.report.results import Followed, Results, command
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NAME: Final = "patient"
 TITLE: Final = "The lives of one patient"
 DIGITS: Final = 3
 
 
-def context(results: Results, found: Followed) -> dict[str, Any]:
+def patient(results: Results, found: Followed) -> dict[str, Any]:
     """Return the context of the section of the patient."""
     content = found.content
     number = content["patient"]["number"]
@@ -46,7 +44,7 @@ def context(results: Results, found: Followed) -> dict[str, Any]:
             {
                 "label": results.labels[divergence["strategy"]],
                 "comparator": results.labels[divergence["comparator"]],
-                "told": [(each["about"], signed_text(each["text"])) for each in divergence["told"]],
+                "told": [(each["about"], each["text"]) for each in divergence["told"]],
             }
             for divergence in content["partings"]
         ],
@@ -58,35 +56,16 @@ def context(results: Results, found: Followed) -> dict[str, Any]:
     }
 
 
-def drawings(results: Results, found: Followed) -> list[Drawing]:
-    """Return the lives for print; in the page they are the figure in the folder."""
+def patient_drawings(results: Results, found: Followed) -> Iterator[Drawing]:
+    """Yield the lives for print; in the page they are the figure in the folder."""
 
-    def make(_: float) -> Any:  # noqa: ANN401
-        from sim.analyses.explain.tables import drawn_lives
+    def make(**_: float) -> Figure:
+        from sim.analyses.explain.result import drawn_lives
         from sim.replay.replay import replay
 
         return drawn_lives(replay(results.question, found.content["patient"]["number"]))
 
-    return [Drawing(NAME, TITLE, _alternative_text(found), make)]
-
-
-def typical_patient(arms: Sequence[Arm], comparator: str) -> int:
-    """Return the number of the patient whose differences are nearest to the mean differences.
-
-    Nearness counts cost and QALYs of every strategy against the comparator, each in its standard
-    deviations between patients.
-    """
-    totals = {
-        arm.strategy.name: np.column_stack(
-            [arm.total(each) for each in (Account.COST, Account.QALY)]
-        )
-        for arm in arms
-    }
-    base = totals.pop(comparator)
-    differences = np.hstack([each - base for each in totals.values()] or [base])
-    spread = differences.std(axis=0)
-    scaled = (differences - differences.mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
-    return int((scaled**2).sum(axis=1).argmin())
+    yield Drawing(NAME, TITLE, _alternative_text(found), make)
 
 
 def _differences(results: Results, found: Followed) -> Iterator[str]:
@@ -101,15 +80,10 @@ def _differences(results: Results, found: Followed) -> Iterator[str]:
         qalys, cost = (results.gain(name, outcome).mean for outcome in ("qalys", "cost"))
         yield (
             f"{results.labels[name]} gives this patient "
-            f"{fixed(gained(name, Account.QALY), DIGITS)} more QALYs at "
-            f"{money(gained(name, Account.COST), results.symbol)} more cost; the mean of all "
-            f"patients is {fixed(qalys, DIGITS)} and {money(cost, results.symbol)}."
+            f"{fixed_text(gained(name, Account.QALY), DIGITS)} more QALYs at "
+            f"{money_text(gained(name, Account.COST), results.symbol)} more cost; the mean of all "
+            f"patients is {fixed_text(qalys, DIGITS)} and {money_text(cost, results.symbol)}."
         )
-
-
-def signed_text(text: str) -> str:
-    """Return a sentence with true minus signs before its numbers."""
-    return text.replace(" -", f" {signed('-')}")
 
 
 def _alternative_text(found: Followed) -> str:
@@ -149,7 +123,7 @@ def _events(found: Followed) -> list[tuple[str, list[list[str]]]]:
     days = sorted({event["day"] for life in lives for event in life["events"]})
     return [
         (
-            fixed(day, 1),
+            fixed_text(day, 1),
             [[e["words"] for e in life["events"] if e["day"] == day] for life in lives],
         )
         for day in days

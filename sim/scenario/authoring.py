@@ -47,7 +47,7 @@ def listing(loaded: Loaded, inherited: Mapping[Steps, Row] | None = None) -> str
         rows += _entry(loaded, left_open, (key,), value)
     width = min(WIDEST_VALUE, max(len(text) for text, _ in rows))
     lines = [f"{text:<{width}}  # {origin}" if origin else text for text, origin in rows]
-    return "\n".join([*_heading(loaded), *lines]) + "\n"
+    return "\n".join([f"# {', which extends '.join(loaded.files)}", *lines]) + "\n"
 
 
 def perspective_values(loaded: Loaded, perspective: Perspective) -> dict[Steps, Row]:
@@ -90,11 +90,6 @@ def _quoted(text: str) -> str:
     # JSON leaves some separators and controls as they are that YAML would fold or refuse.
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
-
-
-def _heading(loaded: Loaded) -> Iterator[str]:
-    own, *ancestors = loaded.lineage.files
-    yield f"# {own}" + "".join(f", which extends {file}" for file in ancestors)
 
 
 def _entry(
@@ -283,10 +278,7 @@ def _schema_of(found: Json) -> Json:
     """Return the schema of an entry: its name may be that of its key, and one may extend another."""
     properties = {k: v for k, v in found["properties"].items() if k not in OF_THE_PROGRAM}
     if "parameters" in properties:
-        properties["parameters"] = {
-            "type": "object",
-            "additionalProperties": {"$ref": _ref(Entry)},
-        }
+        properties["parameters"] = {"type": "object", "additionalProperties": {"$ref": _ref(Entry)}}
     return {
         **found,
         "properties": properties,

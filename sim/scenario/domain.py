@@ -25,7 +25,7 @@ from sim.economics.ledger import State
 from sim.economics.prices import Delivery, Mix, Stay
 from sim.economics.utilities import Decrements, population_norms
 from sim.engine.values import Values
-from sim.scenario.patient_columns import LIGHTEST_KG, OLDEST, YOUNGEST
+from sim.scenario.patient_columns import LIGHTEST_KG, OLDEST, TOO_LIGHT, YOUNGEST
 from sim.scenario.schema import Scenario
 
 Array = np.ndarray[Any, Any]
@@ -208,6 +208,10 @@ def _order(lesser: str, greater: str, times: float = 1.0) -> AtMost:
     return AtMost({lesser: times, greater: -1.0}, 0.0, f"{shown} must be at most {greater}")
 
 
+def _at_least(name: str, least: float, why: str) -> AtMost:
+    return AtMost({name: -1.0}, -least, f"{name} must be at least {least:g}{why}")
+
+
 def _shares(*names: str) -> AtMost:
     return AtMost(dict.fromkeys(names, 1.0), 1.0, f"{' + '.join(names)} must be at most 1")
 
@@ -239,20 +243,10 @@ def _rules_of_the_population() -> Iterator[Rule]:
     yield _shares(f"{of}prior_hct_probability", f"{of}primary_refractory_probability")
     for sex in ("male", "female"):
         yield _order(f"{of}height_{sex}_sd_cm", f"{of}height_{sex}_mean_cm", SPREAD_OF_HEIGHTS)
-    yield AtMost(
-        {f"{of}age_minimum_years": -1.0},
-        -YOUNGEST,
-        f"{of}age_minimum_years must be at least {YOUNGEST:g}: the model is of adults",
-    )
-    yield AtMost(
-        {f"{of}weight_minimum_kg": -1.0},
-        -LIGHTEST_KG,
-        f"{of}weight_minimum_kg must be at least {LIGHTEST_KG:g}: lighter patients are dosed by "
-        "body surface, which the model does not do",
-    )
-    yield AtMost(
-        {f"{of}age_maximum_years": 1.0}, OLDEST, f"{of}age_maximum_years must be at most {OLDEST}"
-    )
+    yield _at_least(f"{of}age_minimum_years", YOUNGEST, ": the model is of adults")
+    yield _at_least(f"{of}weight_minimum_kg", LIGHTEST_KG, f": {TOO_LIGHT}")
+    oldest = f"{of}age_maximum_years"
+    yield AtMost({oldest: 1.0}, OLDEST, f"{oldest} must be at most {OLDEST}")
 
 
 def _rules_of_complications() -> Iterator[Rule]:

@@ -86,16 +86,10 @@ class Node:
         return node.origin
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """A scenario file merged with its ancestors; `files` lists them, the child first."""
+def read_merged(path: Path) -> tuple[Node, tuple[str, ...]]:
+    """Read the scenario at `path`, or of this name, merged with everything it extends.
 
-    top: Node
-    files: tuple[str, ...]
-
-
-def read_lineage(path: Path) -> Lineage:
-    """Read the scenario at `path`, or of this name, and everything it extends, and merge them.
+    Returns its top, and the files, the child first.
 
     Raises
     ------
@@ -119,7 +113,7 @@ def read_lineage(path: Path) -> Lineage:
         layer = _layer(document, rank, perspectives)
         top = layer if top is None else _extended(top, layer)
     assert top is not None
-    return Lineage(top, tuple(files))
+    return top, tuple(files)
 
 
 def _note_perspectives(document: Document, perspectives: dict[str | None, object]) -> None:

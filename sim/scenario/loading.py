@@ -25,11 +25,10 @@ from sim.scenario.inheritance import (
     EXTENDS,
     PARAMETERS,
     PERSPECTIVE,
-    Lineage,
     Node,
     Origin,
     laid_over,
-    read_lineage,
+    read_merged,
     without,
     written,
 )
@@ -91,7 +90,9 @@ class Loaded:
     """A valid scenario, the file it came from, and where each of its values was written."""
 
     scenario: Scenario
-    lineage: Lineage
+    top: Node
+    files: tuple[str, ...]
+    """The scenario's own, and those that it extends."""
     catalogue: Catalogue
     """The catalogue of the program, with that of the scenario on top."""
     left_out: tuple[str, ...] = ()
@@ -100,22 +101,22 @@ class Loaded:
     @property
     def file(self) -> str:
         """The scenario's own file, as the user named it."""
-        return self.lineage.files[0]
+        return self.files[0]
 
     def origin(self, *path: str | int) -> str:
         """Return ``file:line`` of the value at `path`, or ``default`` when it was not written."""
-        node = self.lineage.top.find(path)
+        node = self.top.find(path)
         return DEFAULT if node is None else str(node.origin)
 
     def place(self, *path: str | int) -> tuple[str, int]:
         """Return file and line of the value at `path`; line 0 where it was not written in a file."""
-        origin = self.lineage.top.nearest_origin(path)
+        origin = self.top.nearest_origin(path)
         return origin.file, origin.line
 
     @property
     def life_table_file(self) -> Path | None:
         """The CSV file of the life table, when the scenario brings its own."""
-        return _life_table_file(self.scenario, self.lineage.top)
+        return _life_table_file(self.scenario, self.top)
 
 
 def load_scenario(path: Path, catalogue: Catalogue | Inputs | None = None) -> Loaded:
@@ -129,8 +130,7 @@ def load_scenario(path: Path, catalogue: Catalogue | Inputs | None = None) -> Lo
         When a file cannot be read or anything in it is wrong: the first mistake, with its
         file, line, key and value, and how many more there are.
     """
-    lineage = read_lineage(path)
-    top = lineage.top
+    top, files = read_merged(path)
     _refuse_catalogue(top)
     if not isinstance(catalogue, Inputs):
         catalogue = Inputs(_with_own(catalogue or load_catalogue(), top))
@@ -138,7 +138,7 @@ def load_scenario(path: Path, catalogue: Catalogue | Inputs | None = None) -> Lo
     mistakes = list(_mistakes_in_what_ifs(scenario, top, catalogue))
     if mistakes:
         raise _error_of(mistakes, top)
-    return Loaded(scenario, lineage, catalogue.catalogue)
+    return Loaded(scenario, top, files, catalogue.catalogue)
 
 
 def _refuse_catalogue(top: Node) -> None:
@@ -190,8 +190,8 @@ def changed_scenario(
     UserError
         When the changed scenario is not a valid one.
     """
-    inputs = Inputs(catalogue or load_catalogue())
-    top = loaded.lineage.top if keep_what_ifs else without(loaded.lineage.top, (WHAT_IFS,))
+    inputs = Inputs(catalogue or loaded.catalogue)
+    top = loaded.top if keep_what_ifs else without(loaded.top, (WHAT_IFS,))
     perspective = changes.get(PERSPECTIVE, loaded.scenario.perspective)
     here = replace(origin or top.origin, perspective=perspective)
     changed = laid_over(top, written(dict(changes), here))
@@ -199,8 +199,7 @@ def changed_scenario(
         for mistake in _check(changed, inputs)[1]:
             if mistake.belongs_elsewhere:
                 changed = without(changed, mistake.path)
-    scenario = _checked(changed, inputs)
-    return replace(loaded, scenario=scenario, lineage=replace(loaded.lineage, top=changed))
+    return replace(loaded, scenario=_checked(changed, inputs), top=changed)
 
 
 # The checks
@@ -226,13 +225,7 @@ def _check(top: Node, inputs: Inputs) -> tuple[Scenario | None, list[Mistake]]:
 
 
 def _own_patients(scenario: Scenario, top: Node) -> Iterator[Mistake]:
-    """Read the user's own patients, where there are any.
-
-    Raises
-    ------
-    UserError
-        When the file holds mistakes.
-    """
+    """Read the user's own patients, where there are any; mistakes in the file are a `UserError`."""
     if not isinstance(scenario.patients, PatientsFile):
         return
     path, name = ("patients", "file"), scenario.patients.file
@@ -375,14 +368,14 @@ MOVES: Final[Mapping[str, Callable[[float, float], float]]] = {
 }
 
 
-def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Inputs) -> Loaded:
+def what_if(loaded: Loaded, name: str, catalogue: Catalogue | Inputs | None = None) -> Loaded:
     """Return the scenario as its what-if of this name changes it; it has none of its own."""
-    inputs = Inputs(catalogue) if isinstance(catalogue, Catalogue) else catalogue
-    changed = _changed_by(loaded.scenario, loaded.lineage.top, name, inputs)
-    if changed.scenario is None or changed.mistakes:
-        raise _error_of(changed.mistakes, loaded.lineage.top)
-    lineage = replace(loaded.lineage, top=changed.top)
-    return replace(loaded, scenario=changed.scenario, lineage=lineage, left_out=changed.left_out)
+    known = catalogue or loaded.catalogue
+    inputs = Inputs(known) if isinstance(known, Catalogue) else known
+    found = _changed_by(loaded.scenario, loaded.top, name, inputs)
+    if found.scenario is None or found.mistakes:
+        raise _error_of(found.mistakes, loaded.top)
+    return replace(loaded, scenario=found.scenario, top=found.top, left_out=found.left_out)
 
 
 def _mistakes_in_what_ifs(scenario: Scenario, top: Node, inputs: Inputs) -> Iterator[Mistake]:
@@ -424,7 +417,13 @@ def _changed_by(scenario: Scenario, top: Node, name: str, inputs: Inputs) -> _Ch
     changes = {key: given.content[key] for key in scenario.what_ifs[name].changes}
     changed = laid_over(without(top, (WHAT_IFS,)), replace(given, content=changes))
     asked, mistakes = _check(changed, inputs)
-    foreign = [each for each in mistakes if each.belongs_elsewhere and _may_go(given, each.path)]
+    foreign = [
+        each
+        for each in mistakes
+        # Of the scenario that is changed, or of an inherited what-if.
+        if each.belongs_elsewhere
+        and ((own := given.find(each.path)) is None or own.origin.rank > 0)
+    ]
     left_out = [_in_words(each) for each in foreign]
     if foreign:
         for mistake in foreign:
@@ -489,12 +488,6 @@ def _moved(changed: Node, moves: Mapping[str, _Move]) -> Node:
     nodes = {parameter: move.node for parameter, move in moves.items()}
     origin = changed.origin
     return laid_over(changed, Node({PARAMETERS: Node(nodes, origin)}, origin))
-
-
-def _may_go(given: Node, path: Steps) -> bool:
-    """Whether a value comes from the scenario that is changed, or from an inherited what-if."""
-    own = given.find(path)
-    return own is None or own.origin.rank > 0
 
 
 def _in_words(mistake: Mistake) -> str:

@@ -200,11 +200,13 @@ def _read(path: Path, _where: Path, _modified: int, _size: int) -> OwnPatients:
         else file.iter_batches(BATCH_ROWS, columns=asked)
     )
     store, empty, sums = _stored(path, columns, batches)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     traits = columns.traits
     weighed = store.rows - empty.get(WEIGHT, store.rows)
     return OwnPatients(
         file=path.name,
-        sha256=_digest(path),
+        sha256=digest,
         given={name: empty[column.trait] for name, column in columns.given.items()},
         derived=columns.derived,
         not_read=columns.not_read,
@@ -238,11 +240,6 @@ def _stored(
             "holds no patients: there is no row below the names of the columns", file=path
         )
     return store, empty, sums
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _parquet_file(path: Path) -> Any:  # noqa: ANN401 - of pyarrow

@@ -47,25 +47,34 @@ class Column:
 
     Attributes
     ----------
-    trait
-        The field of `sim.clinic.patient.Given`.
     low, high
         The range of an amount.
+    other_names
+        Names that others use for the column, often with another unit or meaning.
+    words
+        In the longer names that others use, as in ``blasts_pct`` or ``earlier_salvage_lines``.
     slips
         Ranges of numbers that seem to be in another unit: from, to, and the unit with its remedy.
     """
 
-    trait: str
+    name: str
     kind: Kind
     unit: str
     meaning: str
+    other_names: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     low: float = 0.0
     high: float = 1.0
     slips: tuple[tuple[float, float, str], ...] = ()
 
+    @property
+    def trait(self) -> str:
+        """The field of `sim.clinic.patient.Given`."""
+        return "male" if self.kind == "sex" else self.name
 
-def _yes_or_no(trait: str, meaning: str) -> Column:
-    return Column(trait, "yes or no", "yes or no", meaning)
+
+def _yes_or_no(name: str, meaning: str, *other_names: str, words: tuple[str, ...] = ()) -> Column:
+    return Column(name, "yes or no", "yes or no", meaning, other_names, words)
 
 
 YOUNGEST: Final = 18.0
@@ -77,109 +86,94 @@ LEAST_CM, MOST_CM = 100.0, 250.0
 MOST_MONTHS: Final = 600.0
 FIRST_LINE: Final = 1.0
 INFINITE: Final = float("inf")
+TOO_LIGHT: Final = "lighter patients are dosed by body surface, which the model does not do"
 
-COLUMNS: Final[Mapping[str, Column]] = {
-    "age_years": Column(
+_COLUMNS: Final = (
+    Column(
         "age_years",
         "amount",
         "years",
         "Age at the first dose",
-        YOUNGEST,
-        OLDEST,
-        (
+        ("age",),
+        low=YOUNGEST,
+        high=OLDEST,
+        slips=(
             (-INFINITE, YOUNGEST, "the model is of adults"),
             (OLDEST, 12.0 * OLDEST, "this looks like months: divide by 12"),
             (12.0 * OLDEST, 366.0 * OLDEST, "this looks like days: divide by 365.25"),
         ),
     ),
-    "sex": Column("male", "sex", "male or female", "Sex, for weight, height and life table"),
-    "weight_kg": Column(
+    Column(
+        "sex",
+        "sex",
+        "male or female",
+        "Sex, for weight, height and life table",
+        ("gender", "male", "female"),
+    ),
+    Column(
         "weight_kg",
         "amount",
         "kg",
         "Body weight",
-        LIGHTEST_KG,
-        MOST_KG,
-        (
-            (
-                -INFINITE,
-                LIGHTEST_KG,
-                "lighter patients are dosed by body surface, which the model does not do",
-            ),
+        ("weight", "weight_g", "weight_lb"),
+        low=LIGHTEST_KG,
+        high=MOST_KG,
+        slips=(
+            (-INFINITE, LIGHTEST_KG, TOO_LIGHT),
             (1000.0 * LIGHTEST_KG, 1000.0 * MOST_KG, "this looks like grams: divide by 1000"),
         ),
     ),
-    "height_cm": Column(
+    Column(
         "height_cm",
         "amount",
         "cm",
         "Body height",
-        LEAST_CM,
-        MOST_CM,
-        (
+        ("height", "height_m"),
+        low=LEAST_CM,
+        high=MOST_CM,
+        slips=(
             (LEAST_CM / 100.0, MOST_CM / 100.0, "this looks like metres: multiply by 100"),
             (LEAST_CM / 2.54, LEAST_CM, "this looks like inches: multiply by 2.54"),
             (10.0 * LEAST_CM, 10.0 * MOST_CM, "this looks like millimetres: divide by 10"),
         ),
     ),
-    "salvage_line": Column(
+    Column(
         "salvage_line",
         "line",
         "0 to 3",
         "Salvage line at entry, not the number of earlier ones: 1 first, 2 second, 3 third or later; "
         "0 in first remission, treated for MRD only. With mrd_only: yes it is the line in which a relapse would be treated",
+        ("line",),
+        ("salvage", "salvages", "lines"),
     ),
-    "prior_hct": _yes_or_no("prior_hct", "Allo-HCT before entry"),
-    "ph_positive": _yes_or_no("ph_positive", "Philadelphia chromosome"),
-    "kmt2a": _yes_or_no("kmt2a", "KMT2A rearrangement"),
-    "high_blasts": _yes_or_no("high_blasts", "Marrow blasts of 50 % or more"),
-    "cns": _yes_or_no("cns", "CNS disease"),
-    "extramedullary": _yes_or_no("extramedullary", "Extramedullary disease"),
-    "primary_refractory": _yes_or_no(
-        "primary_refractory", "No remission after the first treatment of the leukaemia"
+    _yes_or_no("prior_hct", "Allo-HCT before entry", "prior_allo_hct"),
+    _yes_or_no("ph_positive", "Philadelphia chromosome", "philadelphia"),
+    _yes_or_no("kmt2a", "KMT2A rearrangement"),
+    _yes_or_no(
+        "high_blasts",
+        "Marrow blasts of 50 % or more",
+        *("blasts", "blasts_percent"),
+        words=("blast", "blasts"),
     ),
-    "first_remission_months": Column(
+    _yes_or_no("cns", "CNS disease", "cns_disease"),
+    _yes_or_no("extramedullary", "Extramedullary disease", "extramedullary_disease"),
+    _yes_or_no(
+        "primary_refractory",
+        "No remission after the first treatment of the leukaemia",
+        "refractory",
+    ),
+    Column(
         "first_remission_months",
         "amount",
         "months",
         "Length of the first remission; 0 where there was none",
-        0.0,
-        MOST_MONTHS,
-        ((MOST_MONTHS, 31.0 * MOST_MONTHS, "this looks like days: divide by 30.4375"),),
+        ("first_remission",),
+        high=MOST_MONTHS,
+        slips=((MOST_MONTHS, 31.0 * MOST_MONTHS, "this looks like days: divide by 30.4375"),),
     ),
-    "mrd_only": _yes_or_no("mrd_only", "In remission, and treated for MRD"),
-}
-
-OTHER_NAMES: Final = {
-    "age": "age_years",
-    "gender": "sex",
-    "male": "sex",
-    "female": "sex",
-    "weight": "weight_kg",
-    "weight_g": "weight_kg",
-    "weight_lb": "weight_kg",
-    "height": "height_cm",
-    "height_m": "height_cm",
-    "line": "salvage_line",
-    "prior_allo_hct": "prior_hct",
-    "philadelphia": "ph_positive",
-    "blasts": "high_blasts",
-    "blasts_percent": "high_blasts",
-    "cns_disease": "cns",
-    "extramedullary_disease": "extramedullary",
-    "refractory": "primary_refractory",
-    "first_remission": "first_remission_months",
-    "mrd": "mrd_only",
-}
-"""Names that others use for a column, often with another unit or meaning."""
-TELLING_WORDS: Final = {
-    "blast": "high_blasts",
-    "blasts": "high_blasts",
-    "salvage": "salvage_line",
-    "salvages": "salvage_line",
-    "lines": "salvage_line",
-}
-"""Words in the longer names that others use, as in ``blasts_pct`` or ``earlier_salvage_lines``."""
+    _yes_or_no("mrd_only", "In remission, and treated for MRD", "mrd"),
+)
+COLUMNS: Final[Mapping[str, Column]] = {column.name: column for column in _COLUMNS}
 ALIKE: Final = 0.8
 """How alike a misspelt name is to the right one; see `difflib`."""
 DERIVED: Final = {"mrd_only": "salvage_line", "primary_refractory": "first_remission_months"}
@@ -237,11 +231,11 @@ def _meant(name: str) -> str | None:
         return None
     if plain in COLUMNS:
         return plain
-    if plain in OTHER_NAMES:
-        return OTHER_NAMES[plain]
+    words = re.split("[^a-z]+", plain)
+    named = [each.name for each in _COLUMNS if plain in each.other_names]
     close = get_close_matches(plain, COLUMNS, n=1, cutoff=ALIKE)
-    told = (TELLING_WORDS[word] for word in re.split("[^a-z]+", plain) if word in TELLING_WORDS)
-    return close[0] if close else next(told, None)
+    told = (each.name for word in words for each in _COLUMNS if word in each.words)
+    return next(iter((*named, *close, *told)), None)
 
 
 def _question(meant: str) -> str:

@@ -98,10 +98,6 @@ def _patients(value: Any) -> int | PatientsFile:  # noqa: ANN401
     return _NUMBER.validate_python(value)
 
 
-def _plain_patients(value: int | PatientsFile) -> Any:  # noqa: ANN401
-    return value if isinstance(value, int) else value.model_dump()
-
-
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -109,7 +105,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, le=LARGEST_AMOUNT)]
 Patients = Annotated[
     int | PatientsFile,
-    PlainSerializer(_plain_patients, return_type=Any),
+    PlainSerializer(lambda given: given if isinstance(given, int) else given.model_dump()),
     PlainValidator(_patients, json_schema_input_type=_Number | PatientsFile),
 ]
 Bounds = Annotated[
@@ -123,13 +119,9 @@ def _bands(value: Any) -> Literal[True] | tuple[float, ...]:  # noqa: ANN401
     return True if value is True else _BOUNDS.validate_python(value)
 
 
-def _plain_bands(value: Literal[True] | tuple[float, ...]) -> Any:  # noqa: ANN401
-    return value if value is True else list(value)
-
-
 Bands = Annotated[
     Literal[True] | tuple[float, ...],
-    PlainSerializer(_plain_bands, return_type=Any),
+    PlainSerializer(lambda bounds: bounds if bounds is True else list(bounds)),
     PlainValidator(_bands, json_schema_input_type=Literal[True] | Bounds),
 ]
 _Years = Annotated[float, Field(gt=0, le=LONGEST_HORIZON_YEARS)]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.analyses.morris import analysis as screening
+from sim.analyses.morris import result as screening
 from sim.analyses.morris.result import TABLE as MORRIS
 from sim.analyses.morris.result import morris_table
 from sim.analyses.shared.cube import FITTED, Cube, Design, Part, cube, group_of, salib_seed

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
-from sklearn.linear_model import BayesianRidge
 
 from sim.analyses.psa.acceptability import expected_loss
 from sim.analyses.voi.information import (
@@ -240,6 +239,8 @@ def test_the_regression_is_that_of_scikit_learn(signal):
     target = signal * np.sin(z[:, 0]) + np.random.default_rng(19).standard_normal(400)
     (design,) = designs(z[:, [0]], target[:, None])
     columns = design.left * design.sizes @ design.right
+    from sklearn.linear_model import BayesianRidge  # loaded late, for it is heavy
+
     model = BayesianRidge(tol=1e-9, max_iter=5000).fit(columns, target)
     found = fit([design], target[:, None], seed=0)
     scale = np.std(model.predict(columns))

@@ -16,7 +16,6 @@ from sim.analyses.shared.outcomes import change, known_columns, outcome_named, o
 from sim.analyses.shared.paired_runs import sample, with_values
 from sim.analyses.shared.ranges import (
     CHOICES,
-    NORMAL_97_5,
     asked_range,
     components,
     moved_along,
@@ -34,7 +33,7 @@ from sim.analyses.tornado.analysis import (
     tornado,
 )
 from sim.analyses.tornado.result import FILE_LAYOUT, TABLE, print_tornado, tornado_table
-from sim.economics.estimates import Estimate
+from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.economics.ledger import Account
 from sim.errors import UserError
 from sim.scenario.schema import Switches

@@ -21,7 +21,8 @@ from sim.files.atomic import DRAFT
 from sim.simulation import parameter_sets
 from sim.simulation.provenance import source_hash
 from tests.support.places import SMALLER
-from tests.support.programs import contents, ended, started
+from tests.support.programs import contents, ended, started, written
+from tests.support.unfinished import ending_after
 
 MAIN = SMALLER / "first_salvage.yaml"
 SMALL = ("--draws", "60", "--patients", "20", "--seed", "4")
@@ -90,18 +91,17 @@ def test_every_file_is_written_and_nothing_else(whole):
     assert set(whole) == set(NAMES)
 
 
-def test_table_has_a_row_per_draw_and_strategy_and_the_parameters_beside(tmp_path, whole):
-    done("--out", tmp_path)
-    table = pd.read_parquet(tmp_path / "psa.parquet")
+def test_table_has_a_row_per_draw_and_strategy_and_the_parameters_beside(finished):
+    table = pd.read_parquet(finished / "psa.parquet")
     assert list(table["draw"]) == [k for k in range(60) for _ in range(2)]
     assert list(table["strategy"].unique()) == ["salvage_chemotherapy", "blinatumomab"]
-    summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
+    summary = json.loads((finished / SUMMARY).read_text(encoding="utf-8"))
     outcomes = list(summary["strategies"][0]["outcomes"])
     assert list(table.columns[2 : 2 + len(outcomes)]) == outcomes
     drawn = [name for name in table.columns if name.startswith("parameter:")]
     assert len(drawn) == summary["parameters_drawn"]
     assert (table.groupby("draw")[drawn].nunique() == 1).all().all()
-    inputs = pd.read_csv(tmp_path / "psa_inputs.csv")
+    inputs = pd.read_csv(finished / "psa_inputs.csv")
     assert tuple(inputs.columns) == DRAWN.names
     assert set(inputs["name"]) == {name.removeprefix("parameter:") for name in drawn}
     first = table.drop_duplicates("draw")
@@ -109,10 +109,9 @@ def test_table_has_a_row_per_draw_and_strategy_and_the_parameters_beside(tmp_pat
         assert row.mean == pytest.approx(first[f"parameter:{row.name}"].mean(), rel=1e-9)
 
 
-def test_summary_says_what_the_table_does(tmp_path):
-    done("--out", tmp_path)
-    table = pd.read_parquet(tmp_path / "psa.parquet")
-    summary = json.loads((tmp_path / SUMMARY).read_text(encoding="utf-8"))
+def test_summary_says_what_the_table_does(finished):
+    table = pd.read_parquet(finished / "psa.parquet")
+    summary = json.loads((finished / SUMMARY).read_text(encoding="utf-8"))
     for strategy in summary["strategies"]:
         rows = table[table["strategy"] == strategy["name"]]
         for name in ("cost", "qalys", "response_percent", "cost.drug"):
@@ -161,27 +160,39 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path, whole):
 # After an interruption
 
 
-def interrupted(folder, monkeypatch, *, chunks=1, error=KeyboardInterrupt):
+def interrupted(folder, chunks):
     """Begin an analysis that ends after so many chunks."""
-    original = store.Chunks.keep
-    kept = []
-
-    def keep(self, chunk, outcomes):
-        if len(kept) == chunks:
-            raise error
-        kept.append(chunk)
-        original(self, chunk, outcomes)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store.Chunks, "keep", keep)
+    with ending_after(chunks):
         result = command("--out", folder)
     assert len(list((folder / "chunks").glob("*.parquet"))) == chunks
     return result
 
 
+@pytest.fixture(scope="module")
+def first_chunk(tmp_path_factory):
+    """The files of an analysis that was interrupted after its first chunk."""
+    folder = tmp_path_factory.mktemp("first")
+    interrupted(folder, 1)
+    return contents(folder)
+
+
+@pytest.fixture
+def unfinished(first_chunk, tmp_path):
+    """The test's folder, with the first chunk of the analysis."""
+    written(first_chunk, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def finished(whole, tmp_path):
+    """The test's folder, with the finished analysis."""
+    written(whole, tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("chunks", [0, 1, 2])
-def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, monkeypatch, whole, chunks):
-    result = interrupted(tmp_path, monkeypatch, chunks=chunks)
+def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, whole, chunks):
+    result = interrupted(tmp_path, chunks)
     assert result.exit_code == 130
     assert "continue with --resume" in result.stderr
     done("--out", tmp_path, "--resume")
@@ -189,7 +200,7 @@ def test_resumed_analysis_ends_with_the_same_bytes(tmp_path, monkeypatch, whole,
 
 
 def test_finished_draws_are_not_simulated_again(tmp_path, monkeypatch):
-    interrupted(tmp_path, monkeypatch, chunks=2)
+    interrupted(tmp_path, 2)
     asked = []
     original = parameter_sets.read_sets
 
@@ -203,25 +214,23 @@ def test_finished_draws_are_not_simulated_again(tmp_path, monkeypatch):
     assert asked == [10]
 
 
-def test_unfinished_folder_is_not_used_without_being_told(tmp_path, monkeypatch):
-    interrupted(tmp_path, monkeypatch)
-    before = contents(tmp_path)
-    result = command("--out", tmp_path)
+def test_unfinished_folder_is_not_used_without_being_told(unfinished):
+    before = contents(unfinished)
+    result = command("--out", unfinished)
     assert result.exit_code == 2
     assert (
         "holds an unfinished analysis: 1 of 3 chunks of first_salvage.yaml, 60 draws of 20 "
         "patients, seed 4; continue it with --resume, or remove its folder 'chunks'"
     ) in result.stderr
-    assert contents(tmp_path) == before
+    assert contents(unfinished) == before
 
 
-def test_unfinished_analysis_of_another_question_is_not_continued(tmp_path, monkeypatch):
-    interrupted(tmp_path, monkeypatch)
-    before = contents(tmp_path)
-    result = command("--out", tmp_path, "--resume", "--seed", 5)
+def test_unfinished_analysis_of_another_question_is_not_continued(unfinished):
+    before = contents(unfinished)
+    result = command("--out", unfinished, "--resume", "--seed", 5)
     assert result.exit_code == 2
     assert "holds an unfinished analysis that is not this one" in result.stderr
-    assert contents(tmp_path) == before
+    assert contents(unfinished) == before
 
 
 def test_resume_begins_where_there_is_nothing(tmp_path, whole):
@@ -229,64 +238,56 @@ def test_resume_begins_where_there_is_nothing(tmp_path, whole):
     assert contents(tmp_path / "new") == whole
 
 
-def test_resume_of_finished_results_simulates_nothing(tmp_path, monkeypatch, whole):
-    done("--out", tmp_path)
+def test_resume_of_finished_results_simulates_nothing(finished, monkeypatch, whole):
     monkeypatch.setattr(analysis, "run_psa", lambda *_, **__: pytest.fail("simulated"))
-    done("--out", tmp_path, "--resume")
-    assert contents(tmp_path) == whole
+    done("--out", finished, "--resume")
+    assert contents(finished) == whole
 
 
-def test_damaged_results_are_made_again(tmp_path, whole):
-    done("--out", tmp_path)
-    (tmp_path / "psa.parquet").write_bytes(b"PAR1 but no more")
-    done("--out", tmp_path, "--resume")
-    assert contents(tmp_path) == whole
+def test_damaged_results_are_made_again(finished, whole):
+    (finished / "psa.parquet").write_bytes(b"PAR1 but no more")
+    done("--out", finished, "--resume")
+    assert contents(finished) == whole
 
 
-def test_damaged_chunk_is_named(tmp_path, monkeypatch, whole):
-    interrupted(tmp_path, monkeypatch)
-    (tmp_path / "chunks" / "00000.parquet").write_bytes(b"PAR1 but no more")
-    result = command("--out", tmp_path, "--resume")
+def test_damaged_chunk_is_named(unfinished, whole):
+    (unfinished / "chunks" / "00000.parquet").write_bytes(b"PAR1 but no more")
+    result = command("--out", unfinished, "--resume")
     assert result.exit_code == 2
     assert "00000.parquet: is damaged; remove it" in result.stderr
-    (tmp_path / "chunks" / "00000.parquet").unlink()
-    done("--out", tmp_path, "--resume")
-    assert contents(tmp_path) == whole
+    (unfinished / "chunks" / "00000.parquet").unlink()
+    done("--out", unfinished, "--resume")
+    assert contents(unfinished) == whole
 
 
-def test_chunk_with_one_wrong_byte_is_damaged(tmp_path, monkeypatch):
+def test_chunk_with_one_wrong_byte_is_damaged(unfinished):
     """In the middle of the file, where it is a number and not a name."""
-    interrupted(tmp_path, monkeypatch)
-    chunk = tmp_path / "chunks" / "00000.parquet"
+    chunk = unfinished / "chunks" / "00000.parquet"
     content = bytearray(chunk.read_bytes())
     content[len(content) // 4] ^= 1
     chunk.write_bytes(bytes(content))
-    result = command("--out", tmp_path, "--resume")
+    result = command("--out", unfinished, "--resume")
     assert result.exit_code == 2
     assert "00000.parquet: is damaged; remove it" in result.stderr
 
 
 @pytest.mark.parametrize("resume", [(), ("--resume",)])
 @pytest.mark.parametrize("content", ["", "[]", '{"key": 1, "asked": 3, "chunks": {}}'])
-def test_manifest_of_chunks_that_is_none_is_told_in_one_message(
-    tmp_path, monkeypatch, content, resume
-):
-    interrupted(tmp_path, monkeypatch)
-    (tmp_path / "chunks" / "manifest.json").write_text(content, encoding="utf-8")
-    before = contents(tmp_path)
-    result = command("--out", tmp_path, *resume)
+def test_manifest_of_chunks_that_is_none_is_told_in_one_message(unfinished, content, resume):
+    (unfinished / "chunks" / "manifest.json").write_text(content, encoding="utf-8")
+    before = contents(unfinished)
+    result = command("--out", unfinished, *resume)
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1
     assert "is in the way of unfinished results" in result.stderr
-    assert contents(tmp_path) == before
+    assert contents(unfinished) == before
 
 
 @pytest.mark.parametrize("content", ["", '{"key": 1}'])
-def test_manifest_of_results_that_is_none_is_written_anew(tmp_path, whole, content):
-    done("--out", tmp_path)
-    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
-    done("--out", tmp_path, "--resume")
-    assert contents(tmp_path) == whole
+def test_manifest_of_results_that_is_none_is_written_anew(finished, whole, content):
+    (finished / "manifest.json").write_text(content, encoding="utf-8")
+    done("--out", finished, "--resume")
+    assert contents(finished) == whole
 
 
 def test_chunks_that_outlived_their_results_are_swept_up(tmp_path, monkeypatch, whole):
@@ -309,10 +310,9 @@ def test_folder_of_the_users_own_is_not_touched(tmp_path):
     assert contents(tmp_path) == {"chunks/notes.txt": b"mine"}
 
 
-def test_two_analyses_do_not_write_into_one_folder(tmp_path, monkeypatch):
-    interrupted(tmp_path, monkeypatch)
-    with FileLock(tmp_path / "chunks" / ".lock"):
-        result = command("--out", tmp_path, "--resume")
+def test_two_analyses_do_not_write_into_one_folder(unfinished):
+    with FileLock(unfinished / "chunks" / ".lock"):
+        result = command("--out", unfinished, "--resume")
     assert result.exit_code == 2
     assert "is in use" in result.stderr
 

@@ -15,6 +15,7 @@ from sim.analyses.threshold import analysis as threshold
 from sim.cli import commands
 from tests.support.places import ROOT
 from tests.support.programs import contents, ended, started
+from tests.support.unfinished import ending_after
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 FEW = ("--patients", "20", "--seed", "4")
@@ -50,19 +51,9 @@ def undisturbed(tmp_path_factory):
     return found
 
 
-def interrupted(name, folder, monkeypatch, chunks):
+def interrupted(name, folder, chunks):
     """Begin an analysis that ends after so many chunks."""
-    original = store.Chunks.keep
-    kept = []
-
-    def keep(self, chunk, outcomes):
-        if len(kept) == chunks:
-            raise KeyboardInterrupt
-        kept.append(chunk)
-        original(self, chunk, outcomes)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store.Chunks, "keep", keep)
+    with ending_after(chunks):
         result = command(name, folder)
     assert len(list((folder / "chunks").glob("*.parquet"))) == chunks
     return result
@@ -72,11 +63,9 @@ def interrupted(name, folder, monkeypatch, chunks):
     ("name", "chunks"),
     [("tornado", 0), ("tornado", 3), ("twoway", 1), ("threshold", 0), ("scenarios", 1)],
 )
-def test_resumed_analysis_ends_with_the_same_bytes(
-    name, chunks, tmp_path, monkeypatch, undisturbed
-):
+def test_resumed_analysis_ends_with_the_same_bytes(name, chunks, tmp_path, undisturbed):
     """One program keeps the chunks of all; what is simulated for them is each command's own."""
-    result = interrupted(name, tmp_path, monkeypatch, chunks)
+    result = interrupted(name, tmp_path, chunks)
     assert result.exit_code == 130
     assert "continue with --resume" in result.stderr
     done(name, tmp_path, "--resume", "--threads", chunks + 1)
@@ -107,8 +96,8 @@ def test_what_is_finished_is_not_simulated_again(name, tmp_path, monkeypatch, un
 
 
 @every_command
-def test_unfinished_folder_is_not_used_without_being_told(name, tmp_path, monkeypatch):
-    interrupted(name, tmp_path, monkeypatch, 1)
+def test_unfinished_folder_is_not_used_without_being_told(name, tmp_path):
+    interrupted(name, tmp_path, 1)
     before = contents(tmp_path)
     result = command(name, tmp_path)
     assert result.exit_code == 2
@@ -122,8 +111,8 @@ def test_unfinished_folder_is_not_used_without_being_told(name, tmp_path, monkey
     assert contents(tmp_path) == before
 
 
-def test_one_analysis_does_not_continue_another(tmp_path, monkeypatch):
-    interrupted("tornado", tmp_path, monkeypatch, 1)
+def test_one_analysis_does_not_continue_another(tmp_path):
+    interrupted("tornado", tmp_path, 1)
     result = command("scenarios", tmp_path, "--resume")
     assert result.exit_code == 2
     assert "holds an unfinished analysis that is not this one" in result.stderr

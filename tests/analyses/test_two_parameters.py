@@ -10,8 +10,7 @@ import pytest
 from sim.analyses.shared.ranges import asked_range
 from sim.analyses.threshold.analysis import GRID, PRECISION, SEARCH, Search
 from sim.analyses.threshold.result import threshold_table
-from sim.analyses.twoway.analysis import two_way
-from sim.analyses.twoway.result import TABLE, two_way_table
+from sim.analyses.twoway.analysis import TABLE, two_way
 from sim.errors import UserError
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run
@@ -46,23 +45,24 @@ def grid():
 
 
 def test_the_grid_has_every_pair_of_values_ends_included(grid):
-    pairs = [(point.x, point.y) for point in grid.points]
+    pairs = [(point.x, point.y) for point in grid.compared.itertuples()]
     xs = np.linspace(0.0, 6000.0, 5)
     ys = np.linspace(grid.y.low, grid.y.high, 5)
     assert pairs == [(x, y) for y in ys.tolist() for x in xs.tolist()]
 
 
 def test_a_point_is_what_a_run_of_its_own_gives(grid):
-    for point in grid.points[::6]:
+    best = grid.table["strategy"][grid.table["optimal"]]
+    for point, optimal in zip(grid.compared[::6].itertuples(), best[::6], strict=True):
         gain = gains(grid.question, {VIAL: point.x, DAY: point.y}).nmb(1e5)
         # The same sums in another order.
-        assert tuple(point.gain) == pytest.approx(tuple(gain), rel=1e-9)
-        assert point.optimal == ("blinatumomab" if gain.mean > 0.0 else "salvage_chemotherapy")
+        assert (point.inmb, point.inmb_se) == pytest.approx(tuple(gain), rel=1e-9)
+        assert optimal == ("blinatumomab" if gain.mean > 0.0 else "salvage_chemotherapy")
 
 
 def test_two_prices_give_a_plane(grid):
     """Costs are bilinear in two prices that never multiply: mixed differences vanish."""
-    benefits = np.array([point.gain.mean for point in grid.points]).reshape(5, 5)
+    benefits = grid.compared["inmb"].to_numpy().reshape(5, 5)
     mixed = np.diff(np.diff(benefits, axis=0), axis=1)
     assert np.abs(mixed).max() < 1e-9 * np.abs(benefits).max()
 
@@ -76,7 +76,7 @@ def test_refinement_keeps_the_points_and_the_plane(grid):
 
 
 def test_the_table_names_the_optimal_strategy_once_per_point(grid):
-    table = two_way_table(grid)
+    table = grid.table
     assert tuple(table.columns) == TABLE.names
     assert (table.groupby(["x", "y"])["optimal"].sum() == 1).all()
     comparator = table[table["strategy"] == "salvage_chemotherapy"]
@@ -85,7 +85,7 @@ def test_the_table_names_the_optimal_strategy_once_per_point(grid):
 
 def test_threads_do_not_matter(grid):
     again = two_way(grid.question, grid.x, grid.y, steps=5).run(threads=1)
-    assert two_way_table(again).to_csv() == two_way_table(grid).to_csv()
+    assert again.table.to_csv() == grid.table.to_csv()
 
 
 def test_the_same_parameter_twice_is_refused():

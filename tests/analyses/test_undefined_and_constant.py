@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -87,9 +88,25 @@ def test_severe_crs_without_toxicity_has_no_indices(tmp_path, command, size, wor
     assert "NaN" not in text
 
 
-def test_a_tornado_without_effects_shows_no_widest_bars(tmp_path):
-    path = asked(tmp_path, "switches: {toxicity: false}")
-    printed = invoke("tornado", path, "--outcome", "severe_crs_percent", "--patients", 20)
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """Return a function that varies each input alone, once: the scenario, the folder, the words."""
+
+    @cache
+    def found(text, patients, outcome):
+        folder = tmp_path_factory.mktemp("varied")
+        path, out = asked(folder, text), folder / "found"
+        options = ("--outcome", outcome, "--patients", patients, "--out", out)
+        return path, out, invoke("tornado", path, *options)
+
+    return found
+
+
+WITHOUT_EFFECTS = ("switches: {toxicity: false}", 20, "severe_crs_percent")
+
+
+def test_a_tornado_without_effects_shows_no_widest_bars(varied):
+    _, _, printed = varied(*WITHOUT_EFFECTS)
     assert "does not vary with any parameter" in printed
     assert "Widest" not in printed
 
@@ -114,8 +131,9 @@ def test_undefined_bars_come_first_by_net_benefit_then_others_by_swing(bars):
     assert ordered == ["much", "little", "wide", "thin", "zero"]
 
 
-def nearly_equal_costs(patients):
-    """Return prices at which blinatumomab costs $2,000 more than the comparator in these patients.
+@cache
+def nearly_equal_costs(patients=1000):
+    """Return a tornado's question: prices at which blinatumomab costs $2,000 more than the comparator in these patients.
 
     Costs are linear in the price of a day in hospital, of which the comparator needs more.
     """
@@ -128,13 +146,12 @@ def nearly_equal_costs(patients):
     slope = (costs[1] - costs[0]) / (prices[1] - prices[0])
     assert slope < 0.0
     price = prices[0] + (2000.0 - costs[0]) / slope
-    return f"parameters: {{cost.blinatumomab.vial: 300, cost.inpatient_day: {price:.2f}}}"
+    text = f"parameters: {{cost.blinatumomab.vial: 300, cost.inpatient_day: {price:.2f}}}"
+    return text, patients, "icer"
 
 
-def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
-    path, out = asked(tmp_path, nearly_equal_costs(1000)), tmp_path / "found"
-    options = ("--outcome", "icer", "--patients", 1000, "--out", out)
-    printed = invoke("tornado", path, *options)
+def test_bars_that_flip_dominance_are_named_and_first(varied):
+    _, out, printed = varied(*nearly_equal_costs())
     table = pd.read_csv(out / "tornado.csv")
     parameters = table[table["group"] == "parameter"]
     undefined = parameters["swing"].isna().to_numpy()
@@ -151,18 +168,18 @@ def test_bars_that_flip_dominance_are_named_and_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "patients", "outcome", "says"),
+    ("question", "says"),
     [
-        (None, 300, "icer", "to dominant"),
-        ("switches: {toxicity: false}", 20, "severe_crs_percent", "does not vary with any"),
+        (nearly_equal_costs, "to dominant"),
+        (lambda: WITHOUT_EFFECTS, "does not vary with any"),
     ],
 )
 def test_the_report_names_what_has_no_value_and_what_does_not_vary(
-    tmp_path, text, patients, outcome, says
+    varied, tmp_path, question, says
 ):
-    path, results = asked(tmp_path, text or nearly_equal_costs(300)), tmp_path / "results"
+    _, patients, _ = asks = question()
+    path, results, _ = varied(*asks)
     invoke("run", path, "--patients", patients, "--out", results)
-    invoke("tornado", path, "--patients", patients, "--outcome", outcome, "--out", results)
     page = tmp_path / "page.html"
     invoke("report", path, "--from", results, "--out", page)
     assert says in page.read_text()

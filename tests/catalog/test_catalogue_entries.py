@@ -5,21 +5,19 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sim.catalog import UNITS, load_catalogue
 from sim.catalog.parameter import INTERNAL, STATUSES
 from tests.support.each import for_each
 from tests.support.places import ROOT
+from tests.support.read_once import plain
 
 DATA = ROOT / "sim" / "catalog" / "data"
 FILES = sorted(DATA.rglob("*.y*ml"))
 CATALOGUE = load_catalogue()
 ENTRIES = list(CATALOGUE.parameters())
 
-# What parses in C, where PyYAML was built with it, takes a tenth of the time.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-WRITTEN = {path: yaml.load(path.read_text(encoding="utf-8"), LOADER) for path in FILES}
+WRITTEN = {path: plain(path) for path in FILES}
 
 
 def of(entries):

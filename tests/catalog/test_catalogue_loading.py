@@ -11,7 +11,7 @@ from sim.catalog import load_catalogue, read_catalogue
 from sim.catalog import reading as catalogue_loading
 from sim.catalog.distribution import Gamma, Normal
 from sim.errors import UserError
-from sim.layout import parameter_table
+from sim.layout import listings
 from tests.support.places import ROOT
 
 FILES = {
@@ -422,10 +422,10 @@ def test_two_populations_may_define_the_same_name(load):
 
 @pytest.fixture
 def show(load, monkeypatch, capsys):
-    monkeypatch.setattr(parameter_table, "load_catalogue", load)
+    monkeypatch.setattr(listings, "load_catalogue", load)
 
     def show(filter_text=None, as_csv=False, scenario=None):
-        parameter_table.show_parameters(filter_text, scenario, as_csv)
+        listings.show_parameters(filter_text, scenario, as_csv)
         return capsys.readouterr().out
 
     return show
@@ -494,7 +494,7 @@ def test_scenario_shows_what_it_uses_and_what_it_sets(show, tmp_path):
 
 def test_sources_with_the_same_author_and_year_are_told_apart(load):
     other = ("sources.yaml", "Consumer price index", "Topp MS. Another. 2021.")
-    names = parameter_table._short_names(load([other, ("sources.yaml", "2025", "2021")]))
+    names = listings._short_names(load([other, ("sources.yaml", "2025", "2021")]))
     assert names["topp_2021"] == "Topp 2021 (topp_2021)"
     assert names["us_cpi"] == "Topp 2021 (us_cpi)"
     assert names["price_list"] == "Average sales prices 2004"

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 from rich.console import Console
 
-from sim.analyses.explain import tables as explain_files
+from sim.analyses.explain import result as explain_files
 from sim.analyses.explain.divergences import ENTRY, held, shape, words
 from sim.analyses.explain.text import print_explanation
 from sim.cli import commands

@@ -11,7 +11,6 @@ from sim.clinic.units import DAYS_PER_MONTH
 from sim.evidence.cohorts import Cohort, effect_values, numbers
 from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import CohortPlan, Heterogeneity, load_protocol, wrong_names
-from sim.evidence.register import load_register
 from sim.evidence.targets import Target, targets
 from sim.simulation.observables import (
     BITS,
@@ -22,9 +21,9 @@ from sim.simulation.observables import (
     observed_bin,
 )
 from tests.support.places import ROOT
+from tests.support.read_once import REGISTER
 
 CALIBRATION = ROOT / "calibration"
-REGISTER = load_register(CALIBRATION / "evidence")
 PROTOCOL = load_protocol(CALIBRATION / "adult_rr.yaml", REGISTER)
 RESPONSE = Observable(0, 0, BITS["response"], Moment.START, 0, 0)
 SURVIVAL = Observable(0, 0, 0, Moment.START, 1 << Moment.DEATH, 0)

@@ -13,7 +13,7 @@ from sim.cli import commands
 from sim.commands import listings
 from sim.errors import UserError
 from sim.evidence.register import load_register
-from sim.layout import evidence_table
+from sim.layout.listings import ENDPOINT_CSV_COLUMNS, show_evidence
 
 GOOD = """\
 study: "Trial: antibody or chemotherapy"
@@ -426,7 +426,7 @@ def test_command_shows_only_a_role(load):
 def test_csv_holds_every_endpoint_as_printed(load):
     register = load()
     rows = list(csv.DictReader(io.StringIO(asked("--csv").stdout)))
-    assert tuple(rows[0]) == evidence_table.CSV_COLUMNS
+    assert tuple(rows[0]) == ENDPOINT_CSV_COLUMNS
     assert [(row["study"], row["endpoint_id"]) for row in rows] == [
         (name, key) for name, study in register.items() for key in study.endpoints
     ]
@@ -447,8 +447,8 @@ def test_tables_fit_a_terminal(load, monkeypatch, capsys):
     load()
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setitem(os.environ, "COLUMNS", "100")
-    evidence_table.show_evidence("trial", None, as_csv=False)
-    evidence_table.show_evidence(None, None, as_csv=False)
+    show_evidence("trial", None, as_csv=False)
+    show_evidence(None, None, as_csv=False)
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert max(map(len, shown.splitlines())) <= 100
     assert "Antibody" in shown

@@ -1,20 +1,16 @@
 """Every endpoint of the register adds up as printed, has a source, and a reason for its use."""
 
-import yaml
-
-from sim.evidence.register import FOLDER, SOURCES, load_register
+from sim.evidence.register import FOLDER, SOURCES
 from sim.evidence.study import BASELINE, ENDPOINTS, LANDMARKS
 from tests.support.each import for_each
 from tests.support.places import ROOT
+from tests.support.read_once import REGISTER, TYPED, plain
 
 FILES = sorted(path for path in (ROOT / FOLDER).glob("*.yaml") if path.name != SOURCES)
-REGISTER = load_register(ROOT / FOLDER)
-# What parses in C, where PyYAML was built with it, takes a tenth of the time.
-LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 # Read a second time with every number as the text that was typed, to know its decimals.
-TYPED = {path.stem: yaml.load(path.read_text(encoding="utf-8"), LOADER) for path in FILES}
+AS_TYPED = {path.stem: plain(path, TYPED) for path in FILES}
 ENDPOINTS_BY_ID = {
-    f"{name}:{key}": (endpoint, TYPED[name]["endpoints"][key])
+    f"{name}:{key}": (endpoint, AS_TYPED[name]["endpoints"][key])
     for name, study in REGISTER.items()
     for key, endpoint in study.endpoints.items()
 }
@@ -82,7 +78,7 @@ def test_register_holds_every_file_and_nothing_else():
 
 
 def test_every_typed_endpoint_is_loaded():
-    typed = {f"{name}:{key}" for name, study in TYPED.items() for key in study["endpoints"]}
+    typed = {f"{name}:{key}" for name, study in AS_TYPED.items() for key in study["endpoints"]}
     assert typed == set(ENDPOINTS_BY_ID)
 
 
@@ -103,7 +99,7 @@ def test_sources_are_declared(name):
 
 
 def test_every_source_of_the_register_is_used():
-    typed = yaml.safe_load((ROOT / FOLDER / SOURCES).read_text(encoding="utf-8"))
+    typed = plain(ROOT / FOLDER / SOURCES)
     used = {key for study in REGISTER.values() for key in study.sources}
     assert set(typed) <= used
 

@@ -29,7 +29,6 @@ from sim.evidence.observables import (
     observed,
     unknown_words,
 )
-from sim.evidence.register import load_register
 from sim.evidence.study import ENDPOINTS
 from sim.simulation.observables import (
     BINS_PER_MONTH,
@@ -49,9 +48,8 @@ from tests.support.counted_people import (
     of_times,
     tally_of,
 )
-from tests.support.places import ROOT
+from tests.support.read_once import REGISTER
 
-REGISTER = load_register(ROOT / "calibration" / "evidence")
 TIME_AND_RATIO = ("percent", "months", "ratio")
 NOT_SHOWN = {"cycles_median", "cytopenia_severe"}
 """Words of the register that no simulated cohort shows."""

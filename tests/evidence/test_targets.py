@@ -4,21 +4,19 @@ import math
 from pathlib import Path
 
 import pytest
-import yaml
 from scipy.special import expit, logit
 
 from sim.evidence.cohorts import cohorts
 from sim.evidence.protocol import CohortPlan, load_protocol
-from sim.evidence.register import load_register
 from sim.evidence.study import Study, exact_interval
 from sim.evidence.targets import NORMAL_97_5, targets
 from tests.support.each import for_each
 from tests.support.places import ROOT
+from tests.support.read_once import REGISTER, plain
 
-REGISTER = load_register(ROOT / "calibration" / "evidence")
 PROTOCOL = load_protocol(ROOT / "calibration" / "adult_rr.yaml")
 TARGETS = {target.name: target for target in targets(PROTOCOL, REGISTER)}
-ROLES = yaml.safe_load((Path(__file__).parent / "roles.yaml").read_text(encoding="utf-8"))
+ROLES = plain(Path(__file__).with_name("roles.yaml"))
 ENDPOINT = {"source": "s", "place": "p", "role": "held_out", "why": "w"}
 
 

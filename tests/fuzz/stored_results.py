@@ -15,7 +15,7 @@ from sim.analyses.agreement.analysis import DEALS
 from sim.analyses.agreement.result import MORE
 from sim.analyses.shared.store import parquet
 from sim.commands.report import write_report
-from sim.report import analyses, validation
+from sim.report import checks, results
 from tests.fuzz.mutation import VALUES, changed_bytes, changed_tree
 from tests.fuzz.watch import nothing_written_outside, refused_with_one_message, whole_or_nothing
 from tests.support.figures import sketched
@@ -105,9 +105,9 @@ class StoredResults:
         with sketched():
             write_results(self.folder)
         self.whole = {path.name: path.read_bytes() for path in self.folder.iterdir()}
-        published = analyses.published
+        published = results.published
         self.published = functools.cache(lambda: published(question().question))
-        self.register = functools.cache(validation.load_register)
+        self.register = functools.cache(checks.load_register)
 
     def draw(self, luck):
         """Return an input."""
@@ -160,8 +160,8 @@ class StoredResults:
             if reader == REPORT:
                 known = {"published": lambda asked: self.published()}
                 with (
-                    mock.patch.multiple(analyses, **known),
-                    mock.patch.object(validation, "load_register", self.register),
+                    mock.patch.multiple(results, **known),
+                    mock.patch.object(checks, "load_register", self.register),
                 ):
                     write_report(question().question, self.folder, self.out / "page.html", None)
                 return

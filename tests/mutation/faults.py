@@ -78,7 +78,8 @@ def _only(lines: list[str], wanted: str) -> int:
 
 def load_faults(path: Path = LIST) -> list[Fault]:
     """Read the list, in its order."""
-    listed = yaml.safe_load(path.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    listed = yaml.load(path.read_text(encoding="utf-8"), loader)
     return [
         Fault(
             **{

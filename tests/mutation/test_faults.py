@@ -3,15 +3,18 @@
 import ast
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from tests.mutation.__main__ import chosen, score
 from tests.mutation.faults import Fault, load_faults
 from tests.mutation.runner import HUNG, NEAREST, NOTICED, SURVIVED, Outcome, examined, is_compiled
+from tests.support.each import for_each
 from tests.support.places import ROOT
 
 FAULTS = load_faults()
+NAMED = {each.name: {"each": each} for each in FAULTS}
 FEWEST = 140
 AREAS = ("clinic", "economics", "engine", "analyses", "simulation", "catalog", "evidence")
 TEXT = "def f():\n    a = 1\n    b = a\n\n\ndef g():\n    b = a\n"
@@ -22,7 +25,12 @@ def fault(**changed):
     return replace(plain, **changed)
 
 
-@pytest.mark.parametrize("each", FAULTS, ids=lambda each: each.name)
+@cache
+def tree_of(text):
+    return ast.dump(ast.parse(text))
+
+
+@for_each(NAMED)
 def test_a_fault_applies_to_the_program_and_changes_it(each):
     """One line of valid Python becomes another: neither a comment nor the same code differently set."""
     text = (ROOT / each.file).read_text(encoding="utf-8")
@@ -33,10 +41,10 @@ def test_a_fault_applies_to_the_program_and_changes_it(each):
         if old != new
     ]
     assert [(old.strip(), new.strip()) for old, new in changed] == [(each.old, each.new)]
-    assert ast.dump(ast.parse(wrong)) != ast.dump(ast.parse(text))
+    assert ast.dump(ast.parse(wrong)) != tree_of(text)
 
 
-@pytest.mark.parametrize("each", FAULTS, ids=lambda each: each.name)
+@for_each(NAMED)
 def test_the_nearest_tests_of_a_fault_are_there(each):
     assert each.tests
     assert each.wrong

@@ -142,7 +142,7 @@ def test_every_word_is_true_of_someone_and_false_of_someone(logs, word):
         "treated again",  # one regimen a strategy
     }
     always = {"died"}  # the horizon is a lifetime
-    held = [WORDS[word].holds(life) for lives in logs for life in lives.values()]
+    held = [WORDS[word](life) for lives in logs for life in lives.values()]
     assert any(held) == (word not in never)
     assert all(held) == (word in always)
 
@@ -194,9 +194,9 @@ def test_claims_without_a_strategy_hold_in_one_and_the_same_life(numbers, logs):
     apart = [
         number
         for number, lives in enumerate(logs)
-        if any(WORDS["responded"].holds(life) for life in lives.values())
-        and any(WORDS["died of leukaemia"].holds(life) for life in lives.values())
-        and not all(WORDS["transplanted"].holds(life) for life in lives.values())
+        if any(WORDS["responded"](life) for life in lives.values())
+        and any(WORDS["died of leukaemia"](life) for life in lives.values())
+        and not all(WORDS["transplanted"](life) for life in lives.values())
     ]
     assert set(found) < set(apart)
 
@@ -275,7 +275,6 @@ def test_an_unknown_word_lists_every_word(question):
     assert "did you mean" not in str(refused.value)
 
 
-def test_every_word_has_a_meaning():
-    assert all(word.meaning for word in WORDS.values())
+def test_every_other_word_stands_for_a_word_and_is_none():
     assert set(ALIASES.values()) <= set(WORDS)
     assert not set(ALIASES) & set(WORDS)

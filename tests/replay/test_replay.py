@@ -14,9 +14,8 @@ from sim.clinic.events import Event, EventKind
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.economics.ledger import Account, Category
 from sim.engine import reference, streams
-from sim.replay import engine_check as second_opinion
 from sim.replay.recorder import DrawRecorder
-from sim.replay.replay import replay, replay_life
+from sim.replay.replay import check_core, core_amounts, replay, replay_life
 from sim.simulation.question import ask as ask_file
 from sim.simulation.run import run
 from tests.support.hand_ledger import SCENARIO, ScriptedStreams, assert_ledger, assert_log
@@ -118,7 +117,7 @@ def test_both_engines_give_the_same_explanation(ask):
         for number, (patient, told) in enumerate(simulated):
             found = replay(question, number)
             assert (found.patient, found.lives[place].log) == (patient, told)
-    asked = second_opinion.check_core(replay(question, 19))
+    asked = check_core(replay(question, 19))
     assert asked.lives == replay(question, 19).lives
 
 
@@ -148,14 +147,14 @@ def test_both_engines_explain_a_thousand_patients_alike(ask):
 def test_an_engine_that_differs_is_noticed(ask, monkeypatch):
     question = ask("first_salvage", patients=5, seed=1)
     replayed = replay(question, 4)
-    amounts = second_opinion._core_amounts(replayed)
-    monkeypatch.setattr(second_opinion, "_core_amounts", lambda _: amounts * (1 + 1e-8))
+    amounts = core_amounts(question)
+    monkeypatch.setattr("sim.replay.replay.core_amounts", lambda _: amounts * (1 + 1e-8))
     with pytest.raises(ArithmeticError, match="drug of patient 4 under salvage_chemotherapy"):
-        second_opinion.check_core(replayed)
+        check_core(replayed)
     del replayed.lives[1].log[-1]
-    monkeypatch.setattr(second_opinion, "_core_amounts", lambda _: amounts)
+    monkeypatch.setattr("sim.replay.replay.core_amounts", lambda _: amounts)
     with pytest.raises(ArithmeticError, match="events of patient 4 under blinatumomab"):
-        second_opinion.check_core(replayed)
+        check_core(replayed)
 
 
 # What was drawn.

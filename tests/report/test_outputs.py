@@ -19,7 +19,7 @@ import yaml
 
 import sim
 from sim.analyses.run.result import RunResult
-from sim.analyses.run.tables import NAMES, summary_json, write
+from sim.analyses.run.tables import NAMES, summary_json
 from sim.layout.citations import PROGRAM, citations, published_sources, sources_used
 from sim.layout.figure_file import figure_names
 from sim.layout.run_columns import OPTIONAL, TABLES
@@ -30,6 +30,7 @@ from sim.simulation.summary import summarise
 from tests.support.figures import drawn
 from tests.support.places import ROOT
 from tests.support.programs import contents
+from tests.support.run_folder import write
 
 MAIN = ROOT / "scenarios" / "first_salvage.yaml"
 SEVERAL = ROOT / "scenarios" / "blinatumomab_then_inotuzumab.yaml"

@@ -14,9 +14,8 @@ from click.testing import CliRunner
 import sim
 import sim.report
 from sim.cli import commands
-from sim.layout.glossary import GLOSSARY, SPELLINGS
-from sim.report.cheers import STANDARD
-from sim.report.page import SECTIONS, UNEXPECTED, explained
+from sim.report.page import GLOSSARY, SECTIONS, SPELLINGS, UNEXPECTED, explained
+from sim.report.question import STANDARD
 from tests.support.figures import sketched
 from tests.support.report_pages import SCENARIO, asked, page_of, read, section
 
@@ -283,6 +282,6 @@ def test_words_of_a_scenario_are_text_and_nothing_else(tmp_path):
     with sketched():
         sim.run(scenario, threads=1).write(tmp_path / "results")
         results = sim.report.results.read_results(tmp_path / "results", scenario.question)
-        tree = read(sim.report.page.page(results, sim.report.analyses.Analyses()))
+        tree = read(sim.report.page.page(results, sim.report.results.Analyses()))
     assert tree.all("h1")[0].text == title
     assert len(tree.all("script")) == 1

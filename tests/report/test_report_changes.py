@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sim.analyses.explain.result import typical_patient
 from sim.economics.ledger import Account
-from sim.report.analyses import Analyses
+from sim.layout.cells import MINUS
 from sim.report.first_screen import compared, sentence
-from sim.report.patient import typical_patient
-from sim.report.results import read_results
-from sim.report.words import MINUS
+from sim.report.results import Analyses, read_results
 from sim.simulation.run import run as simulated
 from tests.support import figures
 from tests.support.report_pages import asked, page_of, read, section

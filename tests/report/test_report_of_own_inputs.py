@@ -4,9 +4,8 @@ import pytest
 
 import sim
 from sim.analyses.run.figure import unit_of
-from sim.report.analyses import read_analyses
 from sim.report.page import page
-from sim.report.results import read_results
+from sim.report.results import read_analyses, read_results
 from tests.support.places import SCENARIOS
 from tests.support.report_pages import read, section
 

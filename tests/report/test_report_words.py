@@ -12,8 +12,16 @@ import pytest
 import sim
 import sim.report
 from sim.economics.estimates import Estimate
-from sim.layout.cells import number
-from sim.report.words import MINUS, fixed, money, percent, plain, probability
+from sim.layout.cells import (
+    MINUS,
+    fixed_text,
+    money_text,
+    number,
+    number_text,
+    percent,
+    probability,
+    typeset,
+)
 
 PACKAGE = Path(sim.report.__file__).parent
 TEMPLATES = sorted((PACKAGE / "templates").glob("*.j2"))
@@ -115,10 +123,11 @@ def is_shown(text):
 @pytest.mark.parametrize(
     ("shown", "text"),
     [
-        (money(-1234.4, "$"), f"{MINUS}$1,234"),
-        (money(-0.2, "$"), "$0"),
-        (plain(0.012345), "0.0123"),
-        (plain(-12345.6), f"{MINUS}12,346"),
+        (typeset(money_text(-1234.4, "$")), f"{MINUS}$1,234"),
+        (typeset(money_text(-1234.4, "CHF ")), f"{MINUS}CHF 1,234"),
+        (money_text(-0.2, "$"), "$0"),
+        (number_text(0.012345), "0.0123"),
+        (typeset(number_text(-12345.6)), f"{MINUS}12,346"),
         (percent(0.4567), "46\u00a0%"),
         (probability(0.0), "0.0\u00a0%"),
         (probability(0.0001), "<0.1\u00a0%"),
@@ -136,4 +145,4 @@ def test_a_number_is_shown_as_is_usual(shown, text):
 )
 def test_no_number_is_minus_nought(value, shown):
     assert number(Estimate(value, 0.01), 1).value == shown
-    assert fixed(value, 1).replace(MINUS, "-").replace(",", "") == shown
+    assert fixed_text(value, 1).replace(",", "") == shown

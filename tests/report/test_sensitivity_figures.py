@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from sim import run
-from sim.analyses.morris import analysis as screening
+from sim.analyses.morris import result as screening
 from sim.analyses.morris.figure import morris_figure
 from sim.analyses.morris.result import morris_table
 from sim.analyses.shared.cube import cube

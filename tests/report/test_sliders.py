@@ -7,10 +7,9 @@ import json
 import pytest
 
 from sim import Scenario, price, run, tornado
-from sim.report.analyses import read_analyses
 from sim.report.page import page
-from sim.report.results import read_results
-from sim.report.sliders import context
+from sim.report.prices import sliders
+from sim.report.results import read_analyses, read_results
 
 PATIENTS = 600
 DRAWS = 60
@@ -36,7 +35,7 @@ def found(scenario, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def numbers(found):
-    return json.loads(str(context(*found)["data"]))
+    return json.loads(str(sliders(*found)["data"]))
 
 
 def gains(scenario, **parameters):
@@ -72,7 +71,7 @@ def test_error_of_net_benefit_follows_from_the_line_at_any_price(scenario, numbe
 
 
 def test_a_unit_cost_moves_the_cost_as_in_run(scenario, found):
-    slopes = {each.label: each for each in context(*found)["slopes"]}
+    slopes = {each.label: each for each in sliders(*found)["slopes"]}
     day = slopes["Inpatient day, leukaemia or transplant"]
     moved = gains(scenario, **{DAY: 2 * day.base})["mean"]["cost"]
     assert moved - gains(scenario)["mean"]["cost"] == pytest.approx(
@@ -81,7 +80,7 @@ def test_a_unit_cost_moves_the_cost_as_in_run(scenario, found):
 
 
 def test_only_unit_costs_have_sliders_beside_price_and_threshold(scenario, found):
-    labels = {each.label for each in context(*found)["slopes"]}
+    labels = {each.label for each in sliders(*found)["slopes"]}
     money = {
         each.label for each in scenario.question.parameters.values() if each.currency is not None
     }

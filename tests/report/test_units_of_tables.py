@@ -6,7 +6,7 @@ from sim.analyses.agreement import analysis as agreement
 from sim.analyses.capacity.analysis import TABLE as CAPACITY
 from sim.analyses.compare import result as comparison_files
 from sim.analyses.compare.result import comparison_tables
-from sim.analyses.explain import tables as explain_files
+from sim.analyses.explain import result as explain_files
 from sim.analyses.morris.result import TABLE as MORRIS
 from sim.analyses.price import result as price
 from sim.analyses.psa.acceptability import CURVES
@@ -18,7 +18,6 @@ from sim.analyses.validate.result import TABLE as VALIDATION
 from sim.analyses.voi import result as voi
 from sim.analyses.what_if.analysis import scenario_matrix
 from sim.analyses.what_if.result import TABLE as WHAT_IFS
-from sim.analyses.what_if.result import matrix_table
 from sim.economics.ledger import Account
 from sim.layout import run_columns
 from sim.layout.run_tables import run_tables
@@ -165,7 +164,7 @@ def test_what_if_of_another_payer_is_in_its_money(ask):
         "england": {"perspective": "nhs_england"},
     }
     question = ask("later_salvage", patients=20, what_ifs=what_ifs)
-    table = matrix_table(scenario_matrix(question).run(threads=1))
+    table = scenario_matrix(question).run(threads=1).table
     found = dict(zip(table["what_if"], table["currency"], strict=True))
     assert found["base"] == found["half_the_horizon"] == "USD"
     assert found["england"] == "GBP"

@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import pytest
 
-from sim.analyses.run.tables import check_output, write
+from sim.analyses.run.tables import NAMES
 from sim.errors import UserError
-from sim.files.results_folder import write_folder
+from sim.files.results_folder import check_folder, write_folder
 from sim.simulation.question import ask
 from sim.simulation.run import Simulation, run
 from sim.simulation.summary import Summary, summarise
 from tests.support.places import SCENARIOS
 from tests.support.programs import contents
+from tests.support.run_folder import write
 
 
 class Small(NamedTuple):
@@ -162,13 +163,13 @@ def test_folder_that_cannot_be_written_is_refused_before_the_simulation(tmp_path
     make(tmp_path)
     before = entries(tmp_path)
     with pytest.raises(UserError) as caught:
-        check_output(tmp_path / out)
+        check_folder(tmp_path / out, NAMES)
     assert str(caught.value).startswith("--out: ")
     assert says in str(caught.value)
     assert entries(tmp_path) == before
 
 
 def test_check_of_a_good_folder_leaves_no_trace(tmp_path):
-    check_output(tmp_path / "new" / "folder")
-    check_output(tmp_path)
+    check_folder(tmp_path / "new" / "folder", NAMES)
+    check_folder(tmp_path, NAMES)
     assert entries(tmp_path) == {}

@@ -266,7 +266,7 @@ def test_every_value_knows_where_it_was_written():
     write("base.yaml", BASE)
     loaded = load(CHILD)
     assert loaded.file == "question.yaml"
-    assert loaded.lineage.files == ("question.yaml", "base.yaml")
+    assert loaded.files == ("question.yaml", "base.yaml")
     assert loaded.origin("patients") == "question.yaml:2"
     assert loaded.origin("seed") == "base.yaml:4"
     assert loaded.origin("thresholds", 0) == "question.yaml:4"

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sim.analyses.run.tables import write
 from sim.simulation.flow import COURSES, RESPONSES, STATES, TRANSPLANTS, Flow, counted, flow_of
 from sim.simulation.question import ask
 from sim.simulation.run import run
 from sim.simulation.summary import summarise
 from sim.simulation.tally import ROW
 from tests.support.places import ROOT
+from tests.support.run_folder import write
 
 SCENARIO = ROOT / "scenarios" / "first_salvage.yaml"
 DAYS_PER_MONTH = 30.4375

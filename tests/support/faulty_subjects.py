@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject
 from sim.simulation.question import with_numbers
 from sim.simulation.run import traces
 from sim.simulation.tally import CATEGORIES

@@ -1,6 +1,6 @@
 """Sobol indices and elementary effects of a function over the unit cube."""
 
-from sim.analyses.morris.analysis import morris_effects, morris_points
+from sim.analyses.morris.result import morris_effects, morris_points
 from sim.analyses.sobol.analysis import sobol_indices, sobol_points
 
 

@@ -31,6 +31,13 @@ def ended(process):
     return process.returncode, said
 
 
+def written(files, folder):
+    """Write files as `contents` returned them."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
 def contents(folder):
     """Return every file below a folder by its name."""
     return {

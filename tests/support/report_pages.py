@@ -7,9 +7,8 @@ from functools import cache
 from html.parser import HTMLParser
 
 import sim
-from sim.report.analyses import read_analyses
 from sim.report.page import page
-from sim.report.results import read_results
+from sim.report.results import read_analyses, read_results
 from tests.support.places import ROOT
 
 SCENARIO = ROOT / "scenarios" / "first_salvage.yaml"

@@ -4,11 +4,11 @@ import math
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sim.catalog import load_catalogue
 from tests.support.each import for_each
 from tests.support.places import ROOT
+from tests.support.read_once import indirections, plain
 
 BLIND = ROOT / "tests" / "blind"
 FILES = sorted(BLIND.glob("*.yaml"))
@@ -16,11 +16,7 @@ RELATIVE_TOLERANCE = 1e-5
 FEWEST = 100
 """There were 148 when this was written; far fewer would mean that the comparison lost them."""
 
-READINGS = [
-    (path.name, name, reading)
-    for path in FILES
-    for name, reading in yaml.safe_load(path.read_text(encoding="utf-8")).items()
-]
+READINGS = [(path.name, name, reading) for path in FILES for name, reading in plain(path).items()]
 BLIND_VALUES = {name: reading["value"] for _, name, reading in READINGS}
 
 
@@ -84,6 +80,4 @@ def test_readings_are_data_that_nothing_computes():
     files = {path.name for path in FILES}
     assert {path.name for path in BLIND.iterdir()} == {"README.md", "evidence", *files}
     for path in FILES:
-        tokens = yaml.scan(path.read_text(encoding="utf-8"))
-        indirect = (yaml.TagToken, yaml.AnchorToken, yaml.AliasToken)
-        assert [token for token in tokens if isinstance(token, indirect)] == []
+        assert indirections(path) == []

@@ -1,12 +1,11 @@
 """Every endpoint of the five main sources was read a second time, blind; see blind/README.md."""
 
 import pytest
-import yaml
 
-from sim.evidence.register import FOLDER, load_register
 from sim.files.documents import read_yaml
 from tests.support.each import for_each
 from tests.support.places import ROOT
+from tests.support.read_once import REGISTER, indirections, plain
 
 BLIND = ROOT / "tests" / "blind" / "evidence"
 READERS = ("reader_a.yaml", "reader_b.yaml")
@@ -25,16 +24,11 @@ def by_endpoint(studies):
     return {f"{study}:{key}": kept for study, keys in studies.items() for key, kept in keys.items()}
 
 
-READINGS_BY_READER = {
-    name: by_endpoint(yaml.safe_load((BLIND / name).read_text(encoding="utf-8")))
-    for name in READERS
-}
+READINGS_BY_READER = {name: by_endpoint(plain(BLIND / name)) for name in READERS}
 READINGS = {key: kept for keys in READINGS_BY_READER.values() for key, kept in keys.items()}
-SETTLEMENTS = by_endpoint(yaml.safe_load((BLIND / SETTLED).read_text(encoding="utf-8")))
-REGISTER = by_endpoint(
-    {name: study.endpoints for name, study in load_register(ROOT / FOLDER).items()}
-)
-MAIN = {key: kept for key, kept in REGISTER.items() if kept.source in MAIN_SOURCES}
+SETTLEMENTS = by_endpoint(plain(BLIND / SETTLED))
+ENDPOINTS = by_endpoint({name: study.endpoints for name, study in REGISTER.items()})
+MAIN = {key: kept for key, kept in ENDPOINTS.items() if kept.source in MAIN_SOURCES}
 
 
 def written(endpoint, name):
@@ -55,7 +49,7 @@ def agree(name, ours, theirs, computed):
 def differences(key):
     """Return what the register and the second reading of an endpoint do not share."""
     reading = READINGS[key]
-    pairs = {name: (written(REGISTER[key], name), reading.get(name)) for name in COMPARED}
+    pairs = {name: (written(ENDPOINTS[key], name), reading.get(name)) for name in COMPARED}
     computed = reading.get("computed", False)
     return {
         name: {"register": ours, "reading": theirs}
@@ -64,7 +58,7 @@ def differences(key):
     }
 
 
-DIFFERENCES = {key: differences(key) for key in READINGS if key in REGISTER and differences(key)}
+DIFFERENCES = {key: differences(key) for key in READINGS if key in ENDPOINTS and differences(key)}
 
 
 def test_every_endpoint_of_the_main_sources_has_a_second_reading():
@@ -104,9 +98,9 @@ def test_settlement_has_a_reason(key):
 
 @for_each({key: {"key": key} for key in DIFFERENCES})
 def test_register_itself_tells_what_is_odd_where_the_readers_differ(key):
-    assert REGISTER[key].contradiction
-    assert REGISTER[key].quote
-    assert REGISTER[key].chosen
+    assert ENDPOINTS[key].contradiction
+    assert ENDPOINTS[key].quote
+    assert ENDPOINTS[key].chosen
 
 
 def test_second_readings_hold_numbers_only():
@@ -122,9 +116,7 @@ def test_second_readings_hold_numbers_only():
 def test_second_readings_are_data_that_nothing_computes(name):
     """A key written twice, a tag, an anchor or an alias could hide or pull in a value."""
     assert read_yaml(BLIND / name, shown_as=name)
-    tokens = yaml.scan((BLIND / name).read_text(encoding="utf-8"))
-    indirect = (yaml.TagToken, yaml.AnchorToken, yaml.AliasToken)
-    assert [token for token in tokens if isinstance(token, indirect)] == []
+    assert indirections(BLIND / name) == []
 
 
 def test_folder_of_second_readings_holds_nothing_else():

@@ -59,7 +59,7 @@ def assert_same_books(question):
         assert arm.cells.keys() == expected.cells.keys()
 
 
-@pytest.mark.parametrize("draw", [0, 1, 2])
+@pytest.mark.parametrize("draw", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_engines_give_the_same_logs_and_books(path, draw):
     """100 patients a strategy, three parameter sets, a seed of its own each."""

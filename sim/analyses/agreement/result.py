@@ -122,10 +122,8 @@ def _whole(
 def drawn_agreement(found: AgreementAnalysis) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.agreement.figure import agreement_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return agreement_figure(found)
+    return agreement_figure(found)
 
 
 def print_agreement(console: Console, found: AgreementAnalysis) -> None:

@@ -145,20 +145,9 @@ def yearly_means(
 ) -> Iterator[Means]:
     """Yield the means of the question's patients, or those of each draw, in patients of its own.
 
-    The patients of draws are those of `sim.analyses.psa.draws_run`; results do not depend on threads.
-
-    Parameters
-    ----------
-    question
-        Its patients are those of one draw.
-    years
-        The number of years that are told apart.
-    parameters
-        A row per draw, a column per uncertain parameter.
-    mid_year
-        Whether the first year is half a year, since patients enter in its middle.
-    threads, progress
-        As for `sim.simulation.run.run`.
+    The parameters have a row per draw, the question its patients, which are those of
+    `sim.analyses.psa.draws_run`. So many years are told apart, the first of them half a year where
+    patients enter in its middle. Results do not depend on threads.
     """
     rows = [{}] if parameters is None else parameters.to_dict("records")
     sets: Iterator[Numbered] = (

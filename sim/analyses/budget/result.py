@@ -117,10 +117,8 @@ def read_budget(stored: Stored) -> Budget:
 def drawn_budget(found: Budget) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.budget.figure import budget_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return budget_figure(found)
+    return budget_figure(found)
 
 
 def print_budget(console: Console, found: Budget) -> None:

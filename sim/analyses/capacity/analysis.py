@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -29,6 +30,7 @@ import pandas as pd
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import COST, NMB, QALYS
 from sim.analyses.shared.paired_runs import Progress, strategy_names
+from sim.analyses.shared.work import Work
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR, NEVER, PERCENT
 from sim.economics.clerk import entries
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate, mean
@@ -49,6 +51,7 @@ from sim.engine.waiting import (
 )
 from sim.errors import UserError
 from sim.layout.cells import estimate_row, row_estimate
+from sim.layout.progress import steps_progress
 from sim.layout.schema import Schema, estimated, some, strategy_name, text
 from sim.scenario.binding import ARRIVALS, BEDS, BRIDGING_COST, BRIDGING_RATIO, SLOTS
 from sim.scenario.schema import Capacity
@@ -252,22 +255,11 @@ def replications(question: Question) -> int:
     return max(FEWEST_REPLICATIONS, round(question.patients / each))
 
 
-def steps(question: Question, beds: Sequence[int]) -> int:
-    """Return the steps of a replication: each strategy under each number of beds and no limit."""
-    return (len(beds) + 1) * len(question.model.strategies)
+@dataclass(frozen=True)
+class Replications(Work[CapacityAnalysis]):
+    """Every strategy under each number of beds, in the same patients; a chunk is a replication.
 
-
-def capacity_analysis(
-    question: Question,
-    beds: Sequence[int],
-    threshold: float,
-    *,
-    progress: Progress = lambda _: None,
-    store: Store | None = None,
-) -> CapacityAnalysis:
-    """Simulate every strategy under each number of beds, in the same patients.
-
-    Parameters
+    Attributes
     ----------
     question
         The question, with limits.
@@ -275,31 +267,55 @@ def capacity_analysis(
         Numbers of beds, rising.
     threshold
         In currency per QALY.
-    progress
-        Called with 1 for each number of beds, and no limit, under each strategy in a replication.
-    store
-        Stores each replication as it is finished; those that it has are not simulated again.
-
-    Raises
-    ------
-    UserError
-        When the scenario has no limits.
     """
-    count = replications(question)
-    kept = store.done() if store is not None else set()
-    tables = []
-    for replication in range(count):
-        if store is not None and replication in kept:
-            tables.append(store.read(replication))
-            continue
-        rows = []
-        for counted in replicate(question, beds, replication):
-            rows.append(counted)
-            progress(1)
-        tables.append(pd.DataFrame(rows, columns=list(Counted._fields)))
-        if store is not None:
-            store.keep(replication, tables[-1])
-    return over_replications(question, beds, threshold, tables)
+
+    question: Question
+    beds: Sequence[int]
+    threshold: float
+    chunk: int = 1
+
+    @property
+    def chunks(self) -> int:
+        """The number of replications."""
+        return replications(self.question)
+
+    def left(self, kept: set[int]) -> int:
+        """Return the steps left: each number of beds, and no limit, under each strategy."""
+        steps = (len(self.beds) + 1) * len(self.question.model.strategies)
+        return steps * (self.chunks - len(kept))
+
+    def counter(self, left: int) -> AbstractContextManager[Progress]:
+        """Show the steps done."""
+        return steps_progress(left, "numbers of beds")
+
+    def run(
+        self,
+        *,
+        threads: int | None = None,  # noqa: ARG002 - replications follow one another
+        progress: Progress = lambda _: None,
+        store: Store | None = None,
+    ) -> CapacityAnalysis:
+        """Simulate the replications; parameters as for `Work.run`.
+
+        Raises
+        ------
+        UserError
+            When the scenario has no limits.
+        """
+        kept = store.done() if store is not None else set()
+        tables = []
+        for replication in range(self.chunks):
+            if store is not None and replication in kept:
+                tables.append(store.read(replication))
+                continue
+            rows = []
+            for counted in replicate(self.question, self.beds, replication):
+                rows.append(counted)
+                progress(1)
+            tables.append(pd.DataFrame(rows, columns=list(Counted._fields)))
+            if store is not None:
+                store.keep(replication, tables[-1])
+        return over_replications(self.question, self.beds, self.threshold, tables)
 
 
 def replicate(question: Question, beds: Sequence[int], replication: int) -> Iterator[Counted]:

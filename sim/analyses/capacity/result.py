@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 from rich.console import Console
 
 from sim.analyses.capacity import analysis
-from sim.analyses.capacity.analysis import TABLE, CapacityAnalysis, Level, limits_of
+from sim.analyses.capacity.analysis import TABLE, CapacityAnalysis, Level, Replications, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
 from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.paired_runs import middle_threshold
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
-from sim.analyses.shared.store import MANIFEST, analysis_manifest
+from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import money, print_notes, strategy_label
-from sim.analyses.shared.work import Resumable, ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.errors import UserError
 from sim.layout.cells import SYMBOLS, amount, number, number_text
-from sim.layout.progress import steps_progress
 from sim.layout.schema import records
 from sim.layout.table import Row, Table, print_table
 from sim.layout.text import CAPACITY, print_question
@@ -33,8 +30,6 @@ from sim.scenario.schema import MOST_PLACES
 from sim.simulation.question import Question, with_capacity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.figure import Figure
 
 ANALYSIS: Final = "capacity"
@@ -76,10 +71,8 @@ def read_capacity(stored: Stored) -> CapacityAnalysis:
 def drawn_capacity(result: CapacityAnalysis) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.capacity.figure import capacity_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return capacity_figure(result)
+    return capacity_figure(result)
 
 
 COLUMNS: Final = (
@@ -257,8 +250,9 @@ def capacity(
     place = place_of_work(NAMES, out, resume=resume)
     question = with_capacity(chosen.question)
     worth = middle_threshold(question) if threshold is None else threshold
-    planned = _planned(question, beds_asked(question, beds), worth)
-    return CapacityResult(chosen, planned, planned.run(place))
+    work = Replications(question, beds_asked(question, beds), worth)
+    settings = {"beds": [*work.beds], "threshold": worth}
+    return CapacityResult.of(chosen, work, settings, place)
 
 
 _BEDS: Final = re.compile(r"(\d{1,6})(?::(\d{1,6}))?", re.ASCII)
@@ -288,27 +282,3 @@ def beds_asked(question: Question, text: str | None) -> range:
         )
         raise UserError(problem, key="--beds", value=text)
     return range(low, high + 1)
-
-
-def _counter(question: Question, steps: int) -> AbstractContextManager[Callable[[int], None]]:  # noqa: ARG001
-    return steps_progress(steps, "numbers of beds")
-
-
-def _planned(
-    question: Question, beds: Sequence[int], threshold: float
-) -> Resumable[CapacityAnalysis]:
-    """Return the analysis of these numbers of beds, ready to run."""
-    count, each = analysis.replications(question), analysis.steps(question, beds)
-    return Resumable(
-        question,
-        FILE_LAYOUT,
-        manifest=partial(
-            analysis_manifest,
-            *(question, ANALYSIS, {"beds": [*beds], "threshold": threshold}),
-            chunks=count,
-            chunk=1,
-        ),
-        left=lambda kept: each * (count - len(kept)),
-        simulate=partial(analysis.capacity_analysis, question, beds, threshold),
-        counter=_counter,
-    )

@@ -7,13 +7,14 @@ it is asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from sim.analyses.compare import text as comparison_table
+from sim.analyses.compare.text import print_comparison
+from sim.analyses.run.tables import arms_json
 from sim.analyses.shared.arguments import (
     Cluster,
     Out,
@@ -24,15 +25,17 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.result import ScenarioResult, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
+from sim.analyses.shared.stored import INDENT
 from sim.analyses.shared.work import enough_memory, spread
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.incremental import AnalysedStrategy, Increment
+from sim.economics.estimates import Estimate
+from sim.economics.incremental import AnalysedStrategy
 from sim.errors import UserError
 from sim.layout.cells import estimate_json, estimate_row, finite
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.progress import patients_progress
 from sim.layout.run_tables import survival_table
+from sim.layout.schema import in_csv
 from sim.simulation.comparison import (
     ALL,
     SCENARIO_SEPARATOR,
@@ -46,6 +49,7 @@ from sim.simulation.comparison import (
 from sim.simulation.comparison import compare as compared
 from sim.simulation.provenance import provenance
 from sim.simulation.run import Simulation
+from sim.simulation.summary import Comparison as Increments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,21 +60,6 @@ if TYPE_CHECKING:
 FRONTIER: Final = "frontier"
 SURVIVAL: Final = {"survival_os": "os", "survival_rfs": "rfs"}
 FIGURE_NAMES: Final = (FRONTIER, *SURVIVAL)
-
-
-def drawn_comparison(name: str, comparison: Comparison) -> Figure:
-    """Return a figure of `FIGURE_NAMES`."""
-    # The plotting library is slow to load and not needed to print.
-    from sim.analyses.run.figure import survival_figure
-    from sim.analyses.shared.figure import frontier_figure
-    from sim.layout.style import styled
-
-    with styled():
-        if name == FRONTIER:
-            return frontier_figure([_plane(each) for each in comparison.analyses])
-        endpoint = SURVIVAL[name]
-        curves, labels = _survival(comparison, endpoint)
-        return survival_figure(curves, (), labels, endpoint=endpoint)
 
 
 def _plane(analysis: Analysis) -> Plane:
@@ -104,45 +93,18 @@ def _survival(comparison: Comparison, endpoint: str) -> tuple[pd.DataFrame, dict
     return pd.concat(kept.values()).dropna(subset="survival_percent"), labels
 
 
-INDENT: Final = 2
 COLUMNS: Final = {
     "comparison.csv": ("scenario", "strategy", "comparator", "outcome", "mean", "se", "unit"),
     "differences.csv": (
-        "scenario",
-        "from_scenario",
-        "strategy",
-        "comparator",
-        "outcome",
-        "mean",
-        "se",
-        "unit",
+        *("scenario", "from_scenario", "strategy", "comparator", "outcome", "mean", "se", "unit"),
     ),
     "frontier.csv": (
-        "analysis",
-        "strategy",
-        "label",
-        "cost",
-        "cost_se",
-        "qalys",
-        "qalys_se",
-        "status",
-        "against",
-        "icer",
-        "icer_se",
-        "icer_low",
-        "icer_high",
-        "currency",
+        *("analysis", "strategy", "label", "cost", "cost_se", "qalys", "qalys_se", "status"),
+        *("against", "icer", "icer_se", "icer_low", "icer_high", "currency"),
     ),
     "net_benefit.csv": (
-        "analysis",
-        "strategy",
-        "reference",
-        "threshold",
-        "nmb",
-        "nmb_se",
-        "nhb",
-        "nhb_se",
-        "currency",
+        *("analysis", "strategy", "reference", "threshold"),
+        *("nmb", "nmb_se", "nhb", "nhb_se", "currency"),
     ),
     "changes.csv": ("kind", "name", "unit", "scenario", "value"),
 }
@@ -166,45 +128,6 @@ TEXTS: Final = ("comparison.json", "provenance.json", "citations.txt")
 NAMES: Final = (*TEXTS, *COLUMNS, *figure_names(FIGURE_NAMES))
 
 
-def comparison_json(comparison: Comparison) -> str:
-    """Return the comparison as JSON text; values that cannot be estimated are null."""
-    first = comparison.sides[0].question
-    content = {
-        "patients": first.patients,
-        "seed": first.seed,
-        "engine": "core",
-        "scenarios": [_scenario(side) for side in comparison.sides],
-        "changes": [
-            {
-                "kind": each.kind,
-                "name": each.name,
-                "unit": each.unit,
-                "values": dict(
-                    zip([side.name for side in comparison.sides], each.values, strict=True)
-                ),
-            }
-            for each in comparison.inputs
-        ],
-        "differences": [
-            {
-                "scenario": each.scenario,
-                "strategy": each.strategy,
-                "comparator": each.comparator,
-                "outcome": each.outcome,
-                **estimate_json(each.estimate),
-            }
-            for each in comparison.differences
-        ],
-        "frontier": [
-            _analysed(analysis, each)
-            for analysis in comparison.analyses
-            for each in analysis.strategies
-        ],
-        "no_frontier_because": list(comparison.separate_because),
-    }
-    return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
-
-
 def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     """Return the tables of the comparison by file name, in the columns `COLUMNS`."""
     tables = {
@@ -217,54 +140,24 @@ def comparison_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame(rows, columns=list(COLUMNS[name])) for name, rows in tables.items()}
 
 
-def comparison_files(comparison: Comparison) -> dict[str, str | bytes]:
-    """Return the files of the comparison by name."""
-    texts: dict[str, str | bytes] = {
-        name: table.to_csv(index=False, lineterminator="\n")
-        for name, table in comparison_tables(comparison).items()
-    }
-    texts["comparison.json"] = comparison_json(comparison)
-    origins = [
-        {"name": side.name, **provenance(Simulation(side.question, (), (), "core"))}
-        for side in comparison.sides
-    ]
-    texts["provenance.json"] = json.dumps({"scenarios": origins}, indent=INDENT) + "\n"
-    texts["citations.txt"] = citations(*(side.question for side in comparison.sides))
-    drawn = {name: drawn_comparison(name, comparison) for name in FIGURE_NAMES}
-    return texts | figure_files(drawn)
-
-
-def _outcomes(comparison: Comparison) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
+def _outcomes(comparison: Comparison) -> Iterator[tuple[object, ...]]:
     for side in comparison.sides:
-        currency = side.question.perspective.currency
-        for arm in side.summary.arms:
-            rows += [
-                (side.name, arm.name, None, name, *estimate_row(value))
-                + (outcome_unit(name, currency),)
-                for name, value in arm.outcomes.items()
-            ]
-        for each in side.summary.comparisons:
-            gain = each.increment
-            rows += [
-                (side.name, gain.strategy, gain.comparator, name, *estimate_row(value))
-                + (outcome_unit(name, currency),)
-                for name, value in _gain(gain, each.nmb).items()
-            ]
-    return rows
+        own = [(arm.name, None, arm.outcomes) for arm in side.summary.arms]
+        gains = [
+            (each.increment.strategy, each.increment.comparator, _gain(each))
+            for each in side.summary.comparisons
+        ]
+        for strategy, comparator, outcomes in (*own, *gains):
+            for name, value in outcomes.items():
+                unit = outcome_unit(name, side.question.perspective.currency)
+                yield side.name, strategy, comparator, name, *estimate_row(value), unit
 
 
-def _gain(gain: Increment, nmb: Any) -> dict[str, Estimate]:  # noqa: ANN401
-    ratio = NOT_ESTIMABLE
-    if gain.icer is not None and gain.icer_se is not None:
-        ratio = Estimate(gain.icer, gain.icer_se)
-    return {
-        "life_years": gain.life_years,
-        "qalys": gain.qalys,
-        "cost": gain.cost,
-        "icer": ratio,
-        **{f"nmb_at_{threshold:g}": value for threshold, value in nmb.items()},
-    }
+def _gain(comparison: Increments) -> dict[str, Estimate]:
+    """Return the differences but those of single costs."""
+    found = comparison.estimates
+    benefits = [name for name in found if name.startswith("nmb_at_")]
+    return {name: found[name] for name in ("life_years", "qalys", "cost", "icer", *benefits)}
 
 
 def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
@@ -285,28 +178,21 @@ def _differences(comparison: Comparison) -> list[tuple[object, ...]]:
     ]
 
 
-def _frontier(comparison: Comparison) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    found = [(analysis, each) for analysis in comparison.analyses for each in analysis.strategies]
-    for analysis, each in found:
-        step = each.step
-        limits = step.icer_interval if step is not None else None
-        rows.append(
-            (
-                analysis.scenario,
-                each.name,
-                analysis.labels[each.name],
+def _frontier(comparison: Comparison) -> Iterator[tuple[object, ...]]:
+    for analysis in comparison.analyses:
+        for each in analysis.strategies:
+            step: tuple[object, ...] = (None,) * 5
+            if each.step is not None:
+                limits = each.step.icer_interval or (None, None)
+                step = (each.step.comparator, each.step.icer, each.step.icer_se, *limits)
+            yield (
+                *(analysis.scenario, each.name, analysis.labels[each.name]),
                 *estimate_row(each.cost),
                 *estimate_row(each.qalys),
                 each.status,
-                step.comparator if step is not None else None,
-                step.icer if step is not None else None,
-                step.icer_se if step is not None else None,
-                *(limits or (None, None)),
+                *step,
                 analysis.side.question.perspective.currency,
             )
-        )
-    return rows
 
 
 def _net_benefit(comparison: Comparison) -> list[tuple[object, ...]]:
@@ -343,19 +229,12 @@ def _scenario(side: Side) -> dict[str, Any]:
         "currency": question.perspective.currency,
         "price_year": question.perspective.price_year,
         "thresholds": list(question.thresholds),
-        "strategies": [
-            {
-                "name": arm.name,
-                "label": arm.label,
-                "outcomes": {name: estimate_json(value) for name, value in arm.outcomes.items()},
-            }
-            for arm in side.summary.arms
-        ],
+        "strategies": arms_json(side.summary),
         "increments": [
             {
                 "strategy": each.increment.strategy,
                 "comparator": each.increment.comparator,
-                **{k: estimate_json(v) for k, v in _gain(each.increment, each.nmb).items()},
+                **{name: estimate_json(value) for name, value in _gain(each).items()},
                 "quadrant": each.increment.quadrant,
             }
             for each in side.summary.comparisons
@@ -450,18 +329,72 @@ class CompareResult(ScenarioResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return comparison_files(self._found)
+        sides = self._found.sides
+        origins = [
+            {"name": side.name, **provenance(Simulation(side.question, (), (), "core"))}
+            for side in sides
+        ]
+        drawn = {name: self._draw(name) for name in FIGURE_NAMES}
+        return {
+            **{name: in_csv(table) for name, table in comparison_tables(self._found).items()},
+            "comparison.json": self.json(),
+            "provenance.json": json.dumps({"scenarios": origins}, indent=INDENT) + "\n",
+            "citations.txt": citations(*(side.question for side in sides)),
+            **figure_files(drawn),
+        }
 
     def json(self) -> str:
-        """Return the summary as JSON text."""
-        return comparison_json(self._found)
+        """Return the comparison as JSON text; values that cannot be estimated are null."""
+        found, names = self._found, [side.name for side in self._found.sides]
+        content = {
+            "patients": self.scenario.patients,
+            "seed": self.scenario.seed,
+            "engine": "core",
+            "scenarios": [_scenario(side) for side in found.sides],
+            "changes": [
+                {
+                    "kind": each.kind,
+                    "name": each.name,
+                    "unit": each.unit,
+                    "values": dict(zip(names, each.values, strict=True)),
+                }
+                for each in found.inputs
+            ],
+            "differences": [
+                {
+                    "scenario": each.scenario,
+                    "strategy": each.strategy,
+                    "comparator": each.comparator,
+                    "outcome": each.outcome,
+                    **estimate_json(each.estimate),
+                }
+                for each in found.differences
+            ],
+            "frontier": [
+                _analysed(analysis, each)
+                for analysis in found.analyses
+                for each in analysis.strategies
+            ],
+            "no_frontier_because": list(found.separate_because),
+        }
+        return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
     def _print(self, console: Console) -> None:
         """Print the scenarios side by side."""
-        comparison_table.print_comparison(console, self._found)
+        print_comparison(console, self._found)
 
     def _draw(self, name: str) -> Figure:
-        return drawn_comparison(name, self._found)
+        # The plotting library is slow to load and not needed to print.
+        from sim.analyses.run.figure import survival_figure
+        from sim.analyses.shared.figure import frontier_figure
+        from sim.layout.style import styled
+
+        with styled():
+            if name == FRONTIER:
+                return frontier_figure([_plane(each) for each in self._found.analyses])
+            endpoint = SURVIVAL[name]
+            curves, labels = _survival(self._found, endpoint)
+            return survival_figure(curves, (), labels, endpoint=endpoint)
 
 
 @checked

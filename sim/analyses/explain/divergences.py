@@ -31,7 +31,7 @@ from sim.replay.divergence import (
     first_difference,
     first_drawn_difference,
 )
-from sim.replay.recorder import Distribution, Draw
+from sim.replay.recorder import Draw
 from sim.replay.replay import ReplayedLife
 
 DIGITS: Final = 4
@@ -129,63 +129,33 @@ def shape(draw: Draw) -> str:
         return ""
     facts = DRAWS[draw.decision]
     unit = facts.unit if isinstance(facts, Characteristic) else DAYS
-    return _DESCRIBED[found.family](found, unit)
-
-
-def _uniform(found: Distribution, unit: str) -> str:
-    return f"uniform, {_number(found, 'low')} to {_number(found, 'high')}{unit}"
-
-
-def _piecewise(found: Distribution, unit: str) -> str:
-    low, median, high = (_number(found, name) for name in ("minimum", "median", "maximum"))
-    return f"minimum {low}, median {median}, maximum {high}{unit}"
-
-
-def _normal(found: Distribution, unit: str) -> str:
-    return f"normal, mean {_number(found, 'mean')}, SD {_number(found, 'sd')}{unit}"
-
-
-def _lognormal(found: Distribution, unit: str) -> str:
-    sigma = found.parameters["sigma"]
-    return f"lognormal, median {_number(found, 'median')}{unit}, σ {sigma:.2f}{_ratio(found)}"
-
-
-def _exponential(found: Distribution, unit: str) -> str:
-    rate = found.parameters["rate"]
-    return f"exponential, mean {1.0 / rate:,.0f}{unit}" if rate > 0.0 else "no hazard"
-
-
-def _weibull(found: Distribution, unit: str) -> str:
-    form = found.parameters["shape"]
-    return f"Weibull, median {_number(found, 'median')}{unit}, shape {form:.2f}{_ratio(found)}"
-
-
-def _life_table(found: Distribution, _: str) -> str:
-    text = f"life table from age {found.parameters['age_years']:.1f}"
-    ratio, since = found.parameters["ratio"], found.parameters["ratio_from_days"]
-    if ratio == 1.0 or since == NEVER:
-        return text
-    return f"{text}, × {ratio:g} from day {since:,.1f}"
-
-
-def _ratio(found: Distribution) -> str:
-    ratio = found.parameters.get("hazard_ratio", 1.0)
-    return "" if ratio == 1.0 else f", HR {ratio:.2f}"
-
-
-def _number(found: Distribution, name: str) -> str:
-    return f"{found.parameters[name]:,.1f}".removesuffix(".0")
-
-
-_DESCRIBED: Final[Mapping[str, Callable[[Distribution, str], str]]] = {
-    "uniform": _uniform,
-    "piecewise uniform": _piecewise,
-    "normal": _normal,
-    "lognormal": _lognormal,
-    "exponential": _exponential,
-    "weibull": _weibull,
-    "life table": _life_table,
-}
+    known = found.parameters
+    shown = {name: f"{value:,.1f}".removesuffix(".0") for name, value in known.items()}
+    ratio = known.get("hazard_ratio", 1.0)
+    against = "" if ratio == 1.0 else f", HR {ratio:.2f}"
+    match found.family:
+        case "uniform":
+            return f"uniform, {shown['low']} to {shown['high']}{unit}"
+        case "piecewise uniform":
+            ends = f"minimum {shown['minimum']}, median {shown['median']}"
+            return f"{ends}, maximum {shown['maximum']}{unit}"
+        case "normal":
+            return f"normal, mean {shown['mean']}, SD {shown['sd']}{unit}"
+        case "lognormal":
+            return f"lognormal, median {shown['median']}{unit}, σ {known['sigma']:.2f}{against}"
+        case "exponential":
+            mean = f"{1.0 / known['rate']:,.0f}" if known["rate"] > 0.0 else ""
+            return f"exponential, mean {mean}{unit}" if mean else "no hazard"
+        case "weibull":
+            return f"Weibull, median {shown['median']}{unit}, shape {known['shape']:.2f}{against}"
+        case "life table":
+            text = f"life table from age {known['age_years']:.1f}"
+            since = known["ratio_from_days"]
+            changes = known["ratio"] != 1.0 and since != NEVER
+            return f"{text}, × {known['ratio']:g} from day {since:,.1f}" if changes else text
+        case family:
+            message = f"there are no words for the distribution {family}"
+            raise LookupError(message)
 
 
 SAME: Final = "The two lives are the same, event by event and day by day."

@@ -18,7 +18,7 @@ from sim.clinic.events import CAUSES, EVENTS, Cause, Event, EventKind
 from sim.clinic.toxicity import Toxicity
 from sim.clinic.units import DAYS_PER_MONTH, MONTHS_PER_YEAR
 from sim.economics.ledger import State
-from sim.layout.own_patients import row_of
+from sim.layout.own_inputs import row_of
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH, colour_of
 from sim.layout.trace import describe_patient
 from sim.replay.replay import Course, Replay, Timeline, timeline

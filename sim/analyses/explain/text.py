@@ -11,7 +11,7 @@ A patient explained: baseline, divergence of the lives, events side by side, res
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, zip_longest
 from typing import Final, NamedTuple
 
@@ -23,12 +23,12 @@ from sim.analyses.explain.divergences import ENTRY, held, sentences, shape, word
 from sim.clinic.events import Event
 from sim.economics.ledger import COST_CATEGORIES, Account, Category
 from sim.layout.cells import add_up
-from sim.layout.own_patients import row_of
+from sim.layout.own_inputs import row_of
 from sim.layout.table import BOLD, Cell, Row, Table, encodable, print_table
 from sim.layout.text import (
-    COST_NAMES,
     DISCLAIMER,
     WIDTH_IN_A_PIPE,
+    cost_name,
     print_lines,
     print_paragraph,
     print_question,
@@ -45,6 +45,8 @@ from sim.replay.recorder import Draw
 from sim.replay.replay import Posting, Replay, ReplayedLife
 from sim.replay.search import Found
 
+MARGIN: Final = 9
+"""Width of the labels of bands."""
 BETWEEN: Final = "   "
 APART: Final = 2
 """Spaces between words and numbers."""
@@ -66,63 +68,43 @@ class Band(NamedTuple):
     columns: Sequence[Sequence[Line]]
 
 
-class Shown(NamedTuple):
-    """A line as it is printed, and its style."""
-
-    text: str
-    style: str
-
-
-def column_width(console: Console, margin: int, columns: int) -> int:
-    """Return the width that is left for each column."""
-    return (console.width - margin - len(BETWEEN) * columns) // columns
-
-
-def print_bands(
-    console: Console, margin: int, headings: Sequence[str], bands: Sequence[Band]
-) -> None:
-    """Print the bands below their headings; `margin` is the width of the labels."""
-    width = column_width(console, margin, len(headings))
-    titles = [[Line(heading, style=BOLD)] for heading in headings]
-    _print(console, margin, width, Band("day", titles))
-    rule = encodable("─", console.encoding)
-    length = margin + len(headings) * (width + len(BETWEEN))
-    console.print(rule * length, soft_wrap=True)
+def _print_bands(console: Console, headings: Sequence[str], bands: Iterable[Band]) -> None:
+    """Print the bands below their headings."""
+    width = (console.width - MARGIN) // len(headings) - len(BETWEEN)
+    _print(console, width, Band("day", [[Line(heading, style=BOLD)] for heading in headings]))
+    length = MARGIN + len(headings) * (width + len(BETWEEN))
+    console.print(encodable("─", console.encoding) * length, soft_wrap=True)
     for band in bands:
-        _print(console, margin, width, band)
+        _print(console, width, band)
     console.print()
 
 
-def _print(console: Console, margin: int, width: int, band: Band) -> None:
+def _print(console: Console, width: int, band: Band) -> None:
     columns = [
-        [shown for line in column for shown in _wrapped(console, line, width)]
+        [(text, line.style) for line in column for text in _wrapped(console, line, width)]
         for column in band.columns
     ]
-    for number, cells in enumerate(zip_longest(*columns, fillvalue=Shown("", ""))):
-        line = Text(("" if number else band.label).rjust(margin))
-        for cell in cells:
+    for number, cells in enumerate(zip_longest(*columns, fillvalue=("", ""))):
+        line = Text(("" if number else band.label).rjust(MARGIN))
+        for text, style in cells:
             line.append(BETWEEN)
-            line.append(cell.text, style=cell.style)
-            line.append(" " * (width - cell_len(cell.text)))
+            line.append(text, style=style)
+            line.append(" " * (width - cell_len(text)))
         line.rstrip()
         console.print(line, soft_wrap=True)
 
 
-def _wrapped(console: Console, line: Line, width: int) -> Iterator[Shown]:
-    """Yield the line, or as many as it takes."""
+def _wrapped(console: Console, line: Line, width: int) -> list[str]:
+    """Return the line, or as many as it takes."""
     words = encodable(line.words, console.encoding)
     numbers = encodable(line.numbers, console.encoding)
     parts = textwrap.wrap(words, width, subsequent_indent=" " * line.indent) or [""]
-    yield from (Shown(part, line.style) for part in parts[:-1])
-    last = parts[-1]
-    free = width - cell_len(last) - cell_len(numbers)
-    if not numbers:
-        yield Shown(last, line.style)
-    elif free >= APART:
-        yield Shown(last + " " * free + numbers, line.style)
-    else:
-        yield Shown(last, line.style)
-        yield Shown(numbers.rjust(width), line.style)
+    free = width - cell_len(parts[-1]) - cell_len(numbers)
+    if numbers and free >= APART:
+        parts[-1] += " " * free + numbers
+    elif numbers:
+        parts.append(numbers.rjust(width))
+    return parts
 
 
 DAYS: Final = 17
@@ -140,16 +122,6 @@ SHORT: Final = {
 """Categories whose names are too long for their column."""
 WIDEST: Final = WIDTH_IN_A_PIPE
 """Amounts far from their words are hard to read."""
-
-
-def print_ledgers(
-    console: Console, lives: Sequence[ReplayedLife], currency: str, *, every_entry: bool
-) -> None:
-    """Print the ledger of each life: costs, QALYs, life-years."""
-    for life in lives:
-        for account in Account:
-            unit, digits = UNITS.get(account, (currency, MONEY_DIGITS))
-            _Sheet(console, life, unit, digits).write(account, every_entry=every_entry)
 
 
 class _Sheet:
@@ -237,7 +209,6 @@ def _runs(booked: Sequence[Posting]) -> list[list[Posting]]:
     return list(runs.values())
 
 
-MARGIN: Final = 9
 NARROWEST: Final = 42
 """Of a column of the side-by-side table."""
 DIM: Final = "dim"
@@ -277,7 +248,10 @@ def print_explanation(
             _print_parting(console, life, replayed.comparator)
     print_table(console, _came_to(replayed))
     _print_lives(console, replayed)
-    print_ledgers(console, replayed.lives, question.perspective.currency, every_entry=every_entry)
+    for life in replayed.lives:
+        for account in Account:
+            unit, digits = UNITS.get(account, (question.perspective.currency, MONEY_DIGITS))
+            _Sheet(console, life, unit, digits).write(account, every_entry=every_entry)
     for note in (NOTES, DISCLAIMER):
         print_paragraph(console, note)
 
@@ -322,8 +296,7 @@ def _print_lives(console: Console, replayed: Replay) -> None:
     """Print the lives in columns, as many side by side as there is room for."""
     room = max(1, (console.width - MARGIN) // (NARROWEST + len(BETWEEN)))
     for group in _groups(replayed, room):
-        headings = [life.label for life in group]
-        print_bands(console, MARGIN, headings, list(_bands(group)))
+        _print_bands(console, [life.label for life in group], _bands(group))
 
 
 def _groups(replayed: Replay, room: int) -> Iterator[Sequence[ReplayedLife]]:
@@ -379,8 +352,8 @@ def _came_to(replayed: Replay) -> Table:
     ]
     costs = [Row(f"Costs in {perspective.currency} of {perspective.price_year}")]
     for place, category in enumerate(COST_CATEGORIES):
-        name = COST_NAMES.get(category.label, category_name(category).capitalize())
-        costs.append(Row(f"  {name}", _amounts([parts[place] for parts in rounded])))
+        amounts = _amounts([parts[place] for parts in rounded])
+        costs.append(Row(f"  {cost_name(category.label)}", amounts))
     costs.append(Row("  Total", _amounts([sum(parts) for parts in rounded]), strong=True))
     headings = [life.label for life in lives]
     if len(lives) == PAIR:
@@ -389,8 +362,10 @@ def _came_to(replayed: Replay) -> Table:
 
 
 def _years(amounts: Sequence[float]) -> list[Cell]:
-    shown = [Cell(f"{amount:.3f}") for amount in amounts]
-    return [*shown, *(Cell(f"{gain:+.3f}") for gain in _gain(amounts))]
+    return [
+        *(Cell(f"{amount:.3f}") for amount in amounts),
+        *(Cell(f"{gain:+.3f}") for gain in _gain(amounts)),
+    ]
 
 
 def _amounts(amounts: Sequence[int]) -> list[Cell]:

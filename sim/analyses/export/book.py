@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.analyses.export.draws import on_one_line
-from sim.errors import UserError
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
@@ -154,17 +153,3 @@ class Page:
         from xlsxwriter.utility import xl_range_abs
 
         return f"'{self.name}'!{xl_range_abs(row, column, last_row, last_column)}"
-
-
-def check_rows(draws: int) -> None:
-    """Refuse more draws than a sheet has rows.
-
-    Raises
-    ------
-    UserError
-        When there are more.
-    """
-    most = MOST_ROWS // 2
-    if draws > most:
-        problem = f"a workbook takes at most {most:,} draws"
-        raise UserError(problem, key="--to", value=draws)

@@ -51,7 +51,7 @@ class Document(Sheet):
     def __init__(self, title: str) -> None:
         import docx
 
-        super().__init__(file=io.StringIO(), highlight=False, markup=False, emoji=False)
+        super().__init__()
         self._document: Any = docx.Document()
         properties = self._document.core_properties
         properties.title, properties.author = on_one_line(title)[:255], ""

@@ -216,17 +216,9 @@ def export(
     work = Work(threads, cached=cached, bar=patients_progress)
     folder = None if from_ is None else Path(from_)
     if folder is None:
-        size = chosen_size(chosen.question, work, draws=draws, patients=patients)
-        sized = replace(chosen.question, patients=size.patients)
-        found = answer(results(sized, size.draws, work), size.planned)
-    elif (draws, patients, seed) != (None, None, None):
-        raise UserError(
-            "reads results that are there; --draws, --patients and --seed are for a new analysis",
-            key=FROM,
-            value=str(from_),
-        )
+        found = _new(chosen, work, draws, patients)
     else:
-        found = _stored(chosen, folder, work)
+        found = _stored(chosen, folder, work, (draws, patients, seed))
     tables = draw_tables(found)
     document = partial(office_file, to, chosen, tables, folder, work) if to in OFFICE else None
     exported = ExportResult(chosen, to, tables, document)
@@ -247,8 +239,20 @@ def check_package(to: str) -> None:
         raise UserError(problem, key="--to", value=to)
 
 
-def _stored(scenario: Scenario, folder: Path, work: Work) -> Answer:
+def _new(scenario: Scenario, work: Work, draws: Draws, patients: PatientsPerDraw) -> Answer:
+    question = scenario.question
+    size = chosen_size(question, work, draws=draws, patients=patients)
+    sized = replace(question, patients=size.patients)
+    return answer(results(sized, size.draws, work), size.planned)
+
+
+def _stored(scenario: Scenario, folder: Path, work: Work, options: tuple[object, ...]) -> Answer:
     """Return the analysis in a folder of results; where there is none, run it into the folder."""
+    if any(option is not None for option in options):
+        problem = (
+            "reads results that are there; --draws, --patients and --seed are for a new analysis"
+        )
+        raise UserError(problem, key=FROM, value=str(folder))
     if not exists(folder) or not folder.is_dir():
         raise UserError("is not a folder of results", key=FROM, value=str(folder))
     if not exists(folder / SUMMARY):

@@ -71,16 +71,9 @@ class CostParts:
 
 
 def cost_parts(scenario: Scenario, psa: Psa, results: Callable[[Question], Psa]) -> CostParts:
-    """Divide the costs of a probabilistic analysis by unit cost.
+    """Divide the costs of a probabilistic analysis of the scenario by unit cost.
 
-    Parameters
-    ----------
-    scenario
-        The question of the analysis.
-    psa
-        The analysis.
-    results
-        Simulates the same draws in the same patients of a question.
+    `results` simulates the same draws in the same patients of a question.
 
     Raises
     ------

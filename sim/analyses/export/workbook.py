@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sim.analyses.export.book import MIDDLE, NARROW, WIDE, Book, Page, check_rows
+from sim.analyses.export.book import MIDDLE, MOST_ROWS, NARROW, WIDE, Book, Page
 from sim.analyses.export.draws import CITE, DrawTables, noise_note
 from sim.analyses.export.sheets import (
     Model,
@@ -28,6 +28,7 @@ from sim.analyses.export.sheets import (
 )
 from sim.analyses.export.unit_costs import CostParts
 from sim.analyses.psa.allocation import middle_threshold
+from sim.errors import UserError
 from sim.layout.text import DISCLAIMER, question_lines
 
 TEXTS: Final = 60
@@ -74,32 +75,28 @@ INPUT_HEADS: Final = {
 
 
 def workbook(draws: DrawTables, parts: CostParts, run_tables: Mapping[str, pd.DataFrame]) -> bytes:
-    """Return the workbook.
+    """Return the workbook of draws and their costs by unit cost.
 
-    Parameters
-    ----------
-    draws, parts
-        The draws, and their costs by unit cost.
-    run_tables
-        Of the run of the same patients: ``flow``, ``strategies`` and ``inputs``.
+    The tables are of the run of the same patients: ``flow``, ``strategies`` and ``inputs``.
 
     Raises
     ------
     UserError
         When there are more draws than a sheet takes.
     """
-    check_rows(draws.psa.draws)
+    most = MOST_ROWS // 2
+    if draws.psa.draws > most:
+        problem = f"a workbook takes at most {most:,} draws"
+        raise UserError(problem, key="--to", value=draws.psa.draws)
     question = draws.psa.question
     book = Book(question.scenario.title)
-    widths: dict[str, list[float]] = {
+    wide = [WIDE, *[MIDDLE] * 12]
+    widths = {
         "Read me": [MIDDLE, 2 * TEXTS],
-        "Results": [WIDE, *[MIDDLE] * 12],
         "Unit costs": [WIDE, WIDE, MIDDLE, *[MIDDLE] * 12],
         "Inputs": [TEXTS, WIDE, NARROW, MIDDLE, NARROW, NARROW, WIDE, MIDDLE, WIDE, WIDE, TEXTS],
-        "Acceptability": [WIDE, *[MIDDLE] * 12],
-        "Frontier": [WIDE, *[MIDDLE] * 12],
         "Flow": [WIDE, *[MIDDLE] * 6],
-        "Outcomes": [WIDE, *[MIDDLE] * 12],
+        **{name: wide for name in ("Results", "Acceptability", "Frontier", "Outcomes")},
     }
     pages = {
         name: book.sheet(name, widths.get(name, [MIDDLE] * 14), frozen=FROZEN.get(name, 0))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 
-from sim.analyses.morris.analysis import Screening
+from sim.analyses.shared.cube import Ranking
 from sim.analyses.shared.figure import axis_label, balanced, in_unit, words_figure
 from sim.analyses.shared.target import Target
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH
@@ -44,7 +44,7 @@ HEADINGS: Final = {
 }
 
 
-def morris_figure(result: Screening, table: pd.DataFrame, top: int) -> Figure:
+def morris_figure(result: Ranking, table: pd.DataFrame, top: int) -> Figure:
     """Draw the `top` inputs by mu*, with 95 % intervals, next to the plane of all.
 
     The table is in the columns of morris.csv.

@@ -374,14 +374,7 @@ def priced_results(
 ) -> PricedResults:
     """Simulate the question at three prices of a regimen's vial.
 
-    Parameters
-    ----------
-    question
-        The question.
-    regimen
-        A regimen of the drug.
-    results
-        Simulates draws of a question, always the same draws in the same patients.
+    `results` simulates draws of a question, always the same draws in the same patients.
 
     Raises
     ------

@@ -183,18 +183,16 @@ def read_price(stored: Stored) -> PriceAnalysis:
 def drawn_price(found: PriceAnalysis) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.price.figure import price_figure
-    from sim.layout.style import styled
 
     question = found.question
-    with styled():
-        return price_figure(
-            found.curve,
-            list(found.limits),
-            {each.name: each.shown_name for each in question.scenario.strategies},
-            drug=question.catalogue.regimens[found.regimen].label,
-            price=found.price,
-            symbol=SYMBOLS[question.perspective.currency],
-        )
+    return price_figure(
+        found.curve,
+        found.limits,
+        {each.name: each.shown_name for each in question.scenario.strategies},
+        drug=question.catalogue.regimens[found.regimen].label,
+        price=found.price,
+        symbol=SYMBOLS[question.perspective.currency],
+    )
 
 
 def print_price(console: Console, found: PriceAnalysis) -> None:
@@ -293,7 +291,7 @@ class PriceResult(LaidOutResult[PriceAnalysis]):
         found = self._found
         files = analysis_files(found.question, ANALYSIS, self.prices, price_summary(found))
         tables = {f"{name}.csv": in_csv(table) for name, table in self.tables.items()}
-        return files | tables | figure_files({CURVE: drawn_price(found)})
+        return files | tables | figure_files({CURVE: self._draw(CURVE)})
 
 
 @checked

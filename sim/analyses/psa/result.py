@@ -38,7 +38,6 @@ from sim.analyses.psa.analysis import (
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
 from sim.analyses.psa.stored_draws import read_psa
-from sim.analyses.run.tables import INDENT
 from sim.analyses.shared.arguments import (
     Cached,
     Cluster,
@@ -66,7 +65,7 @@ from sim.analyses.shared.store import (
     opened,
     result_files,
 )
-from sim.analyses.shared.stored import Stored, in_bytes
+from sim.analyses.shared.stored import INDENT, Stored, in_bytes
 from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError

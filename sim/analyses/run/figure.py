@@ -11,7 +11,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,9 @@ from sim.layout.style import (
     legend_columns,
     new_figure,
 )
+
+if TYPE_CHECKING:
+    from sim.evidence.register import Published
 
 WIDTH_MM: Final = 160.0
 CURVE_MM: Final = 66.0
@@ -60,33 +63,9 @@ NUMBER_SHARE: Final = 0.52
 """Where its numbers begin."""
 
 
-class Point(Protocol):
-    """A published value: months and per cent on a curve, with an interval along one of them."""
-
-    @property
-    def strategy(self) -> str:
-        """Name of the strategy of the scenario."""
-
-    @property
-    def months(self) -> float | None:
-        """Of a landmark; None for a median."""
-
-    @property
-    def value(self) -> float | None:
-        """Months of a median, per cent of a landmark; None where it was not reached."""
-
-    @property
-    def low(self) -> float | None:
-        """Lower end of the interval."""
-
-    @property
-    def high(self) -> float | None:
-        """Upper end of the interval."""
-
-
 def survival_figure(
     curves: pd.DataFrame,
-    published: Sequence[Point],
+    published: Sequence[Published],
     labels: Mapping[str, str],
     *,
     endpoint: str,
@@ -148,7 +127,7 @@ def _months(axes: Axes, last: int) -> None:
     axes.set_xlim(0.0, max(last, 1))
 
 
-def _point(axes: Axes, point: Point, colour: str, last: int) -> None:
+def _point(axes: Axes, point: Published, colour: str, last: int) -> None:
     if point.value is None:
         return
     centre = (point.value, HALF) if point.months is None else (point.months, point.value)

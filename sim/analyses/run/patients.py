@@ -156,15 +156,18 @@ def patients_table(
     )
     again = np.repeat(np.arange(count), len(strategies))
     data: dict[str, Any] = {
-        "strategy": _words(places, strategies),
+        "strategy": _typed(WORDS, places, strategies),
         "patient": first + again,
         "row": file_rows.take(pa.array(again)),
     }
     baseline = baselines(first, count)[again]
     for place, (name, column) in enumerate(COLUMNS.items()):
-        data[name] = _characteristic(column, baseline[:, place])
+        data[name] = _typed(_type_of(column), baseline[:, place], SEXES)
     for place, name in enumerate(ROW):
-        data[name] = _outcome(place, name, rows[:, :, place].ravel())
+        values = rows[:, :, place].ravel()
+        # Places of words begin at 0.
+        values = values - ALIVE if place == CAUSE else values
+        data[name] = _typed(_type_of_outcome(place, name), values, CAUSE_WORDS)
     for suffix, kind, _ in KINDS:
         for place, category in enumerate(CATEGORIES):
             data[_amount_name(category, suffix)] = amounts[:, :, kind, place].ravel()
@@ -176,24 +179,13 @@ def schema() -> pa.Schema:
     return pa.schema([(column.name, column.kind) for column in columns()])
 
 
-def _words(places: np.ndarray[Any, Any], words: Sequence[str]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), pa.array(words))
-
-
-def _characteristic(column: PatientColumn, values: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401
-    if column.kind == "sex":
-        return _words(values, SEXES)
-    if column.kind == "yes or no":
+def _typed(kind: pa.DataType, values: np.ndarray[Any, Any], words: Sequence[str]) -> Any:  # noqa: ANN401
+    """Return a column of a type; of words, where the values are their places."""
+    if kind == WORDS:
+        return pa.DictionaryArray.from_arrays(pa.array(values.astype(np.int32)), pa.array(words))
+    if kind == pa.bool_():
         return values > 0.0
-    return values.astype(np.int32) if column.kind == "line" else values
-
-
-def _outcome(place: int, name: str, values: np.ndarray[Any, Any]) -> Any:  # noqa: ANN401
-    if place < FLAGS:
-        return values.astype(bool)
-    if place == CAUSE:
-        return _words(values - ALIVE, CAUSE_WORDS)
-    return values.astype(np.int32) if name in WHOLE else values
+    return values.astype(np.int32) if kind == pa.int32() else values
 
 
 def dictionary_of(path: Path) -> Path:

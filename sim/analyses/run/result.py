@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 
-from sim.analyses.run import tables
 from sim.analyses.run import tables as files
 from sim.analyses.shared.arguments import (
     Cluster,
@@ -54,7 +53,7 @@ class RunResult(StoredResult):
     COMMAND = "run"
     FILES = files.NAMES
     STORED = files.SUMMARY
-    FIGURES = tables.FIGURE_NAMES
+    FIGURES = files.FIGURE_NAMES
 
     def __init__(
         self,
@@ -197,7 +196,7 @@ class RunResult(StoredResult):
 
     def _draw(self, name: str) -> Figure:
         question = self._simulation.question
-        return tables.drawn_run(name, question, self._summary, self._tables())
+        return files.drawn_run(name, question, self._summary, self._tables())
 
 
 @checked

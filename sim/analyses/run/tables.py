@@ -11,21 +11,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.analyses.shared.stored import Stored
+from sim.analyses.shared.stored import INDENT, Stored
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import FrontierRow, Increment
 from sim.economics.ledger import COST_CATEGORIES, Account
 from sim.errors import UserError
 from sim.files.documents import exists
-from sim.files.results_folder import check_folder, write_analysis
 from sim.layout.cells import SYMBOLS, estimate_json, finite, known
 from sim.layout.citations import citations
 from sim.layout.figure_file import figure_files, figure_names
-from sim.layout.parameter_table import life_table_json
+from sim.layout.own_inputs import life_table_json
 from sim.layout.run_columns import EVENTS, INCREMENTS, OPTIONAL, STRATEGIES, TABLES
 from sim.layout.schema import Entries, in_csv
-from sim.layout.text import COST_NAMES
-from sim.simulation.flow import Flow
+from sim.layout.text import cost_name
 from sim.simulation.provenance import fingerprint, own_patients_json, provenance
 from sim.simulation.run import Simulation, traces
 from sim.simulation.summary import ArmSummary, Comparison, Step, Summary
@@ -88,12 +86,7 @@ def drawn_run(
                     columns={"discounted": "amount"}
                 ),
                 labels,
-                {
-                    each.label: COST_NAMES.get(
-                        each.label, each.label.replace("_", " ").capitalize()
-                    )
-                    for each in COST_CATEGORIES
-                },
+                {each.label: cost_name(each.label) for each in COST_CATEGORIES},
                 symbol=symbol,
                 title=f"Cost per patient, discounted, {money.currency} of {money.price_year}",
             )
@@ -103,8 +96,6 @@ def drawn_run(
             return words_figure(TITLES[endpoint], NOBODY)
         return survival_figure(curves, (), labels, endpoint=endpoint)
 
-
-INDENT: Final = 2
 
 SUMMARY: Final = "summary.json"
 CATEGORY: Final = "cost."
@@ -136,19 +127,24 @@ def summary_json(simulation: Simulation, summary: Summary) -> str:
         "engine": simulation.engine,
         "scenario_sha256": fingerprint(question),
         **life_table_json(question),
-        "strategies": [
-            {
-                "name": arm.name,
-                "label": arm.label,
-                "outcomes": {name: estimate_json(value) for name, value in arm.outcomes.items()},
-            }
-            for arm in summary.arms
-        ],
+        "strategies": arms_json(summary),
         "increments": [_comparison(comparison) for comparison in summary.comparisons],
         "frontier": [{**row._asdict(), **_step(summary, row.name)} for row in summary.frontier],
         "inputs": dict(summary.inputs),
     }
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
+
+
+def arms_json(summary: Summary) -> list[dict[str, Any]]:
+    """Return the outcomes of each strategy."""
+    return [
+        {
+            "name": arm.name,
+            "label": arm.label,
+            "outcomes": {name: estimate_json(value) for name, value in arm.outcomes.items()},
+        }
+        for arm in summary.arms
+    ]
 
 
 def _comparison(comparison: Comparison) -> dict[str, Any]:
@@ -183,17 +179,6 @@ def _step(summary: Summary, name: str) -> dict[str, Any]:
     }
 
 
-def check_output(folder: Path) -> None:
-    """Refuse a folder that cannot take the files of a run.
-
-    Raises
-    ------
-    UserError
-        When it cannot.
-    """
-    check_folder(folder, NAMES)
-
-
 def run_files(
     simulation: Simulation,
     summary: Summary,
@@ -214,23 +199,6 @@ def run_files(
             for name in (FIGURE_NAMES if drawn else ())
         }
     )
-
-
-def write(simulation: Simulation, summary: Summary, folder: Path, flow: Flow | None = None) -> None:
-    """Write all files of the run into `folder`, whole or not at all.
-
-    Files of an earlier run in the folder are replaced; others are left alone. The `flow` as for
-    `run_tables`.
-
-    Raises
-    ------
-    UserError
-        When the folder cannot be written.
-    """
-    from sim.layout.run_tables import run_tables
-
-    tables = run_tables(simulation, summary, flow)
-    write_analysis(folder, "run", run_files(simulation, summary, tables), NAMES)
 
 
 def read_run(stored: Stored) -> tuple[Simulation, Summary, dict[str, pd.DataFrame]]:

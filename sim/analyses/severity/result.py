@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -111,10 +112,8 @@ def read_severity(stored: Stored) -> Severity:
 def drawn_severity(found: Severity) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.severity.figure import severity_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return severity_figure(found)
+    return severity_figure(found)
 
 
 def print_severity(console: Console, found: Severity) -> None:
@@ -188,41 +187,25 @@ def _compared(found: Severity, strategy: str, comparator: str) -> Table:
     rows = found.results[found.results["strategy"] == strategy].to_dict("records")
     at = {(row["threshold"], row["weighting"]): row for row in rows}
     thresholds = found.question.thresholds
+    worth = {each: f"Net benefit at {symbol}{each:,.0f}" for each in thresholds}
+    in_money, in_qalys = partial(amount, symbol=symbol), partial(shown, digits=3)
 
-    def shown_row(label: str, threshold: float, cell: Callable[[Mapping[Any, Any]], Cell]) -> Row:
-        return Row(f"  {label}", [cell(at[threshold, kind]) for kind in WEIGHTINGS])
+    def row(label: str, threshold: float, name: str, cell: Callable[[Estimate], Cell]) -> Row:
+        weighted = [at[threshold, weighting] for weighting in WEIGHTINGS]
+        return Row(f"  {label}", [cell(row_estimate(each, name)) for each in weighted])
 
-    def worth(name: str) -> list[Row]:
-        return [
-            shown_row(
-                f"Net benefit at {symbol}{threshold:,.0f}",
-                threshold,
-                lambda row: amount(row_estimate(row, name), symbol),
-            )
-            for threshold in thresholds
-        ]
-
+    base = [
+        Row("Base case"),
+        row("QALYs gained", thresholds[0], "qalys", in_qalys),
+        Row("  ICER", [_icer(at[thresholds[0], weighting], symbol) for weighting in WEIGHTINGS]),
+        *(row(label, each, "nmb", in_money) for each, label in worth.items()),
+    ]
+    drawn = [row(label, each, "mean_nmb", in_money) for each, label in worth.items()]
+    chances = [row(f"at {symbol}{each:,.0f}", each, "probability", _percent) for each in thresholds]
     sections = [
-        [
-            Row("Base case"),
-            shown_row(
-                "QALYs gained", thresholds[0], lambda row: shown(row_estimate(row, "qalys"), 3)
-            ),
-            shown_row("ICER", thresholds[0], lambda row: _icer(row, symbol)),
-            *worth("nmb"),
-        ],
-        [Row("Mean over draws"), *worth("mean_nmb")],
-        [
-            Row("Probability most cost-effective, %"),
-            *(
-                shown_row(
-                    f"at {symbol}{threshold:,.0f}",
-                    threshold,
-                    lambda row: _percent(row_estimate(row, "probability")),
-                )
-                for threshold in thresholds
-            ),
-        ],
+        base,
+        [Row("Mean over draws"), *drawn],
+        [Row("Probability most cost-effective, %"), *chances],
     ]
     headings = [f"Weight {UNWEIGHTED:g}", f"Weight {found.weight:g}", "Weight of each draw"]
     corner = f"{strategy_label(found.question, strategy)} against {comparator} (standard error)"

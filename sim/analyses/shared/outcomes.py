@@ -66,8 +66,16 @@ def is_constant(values: npt.ArrayLike) -> bool:
     return bool(found.max() - found.min() <= ROUNDING * np.abs(found).max())
 
 
-Column = Callable[[Array, Array, float], Array]
-"""From outcome rows, amounts and the horizon in days to (patient, strategy)."""
+class Lives(NamedTuple):
+    """The outcome rows and the amounts of simulated patients, as in a tally, and their horizon."""
+
+    rows: Array
+    amounts: Array
+    horizon_days: float
+
+
+Column = Callable[[Lives], Array]
+"""From simulated patients to a number of each: (patient, strategy)."""
 PER_ARM: Final = ("death_days", "rfs_days")
 """Times, whose medians are compared, not their means."""
 
@@ -102,37 +110,30 @@ def known_columns() -> dict[str, Column]:
     return columns
 
 
-def _amount(
-    kind: int, members: tuple[Category, ...], rows: Array, amounts: Array, horizon_days: float
-) -> Array:
-    del rows, horizon_days
+def _amount(kind: int, members: tuple[Category, ...], lives: Lives) -> Array:
     places = [CATEGORIES.index(category) for category in members]
-    total: Array = amounts[:, :, kind, places].sum(axis=-1)
+    total: Array = lives.amounts[:, :, kind, places].sum(axis=-1)
     return total
 
 
-def _value(place: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
-    del amounts, horizon_days
-    values: Array = rows[:, :, place].copy()
+def _value(place: int, lives: Lives) -> Array:
+    values: Array = lives.rows[:, :, place].copy()
     return values
 
 
-def _flag(place: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
-    del amounts, horizon_days
-    return _percent(rows[:, :, place] > 0.0)
+def _flag(place: int, lives: Lives) -> Array:
+    return _percent(lives.rows[:, :, place] > 0.0)
 
 
-def _survival(place: int, months: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
-    del amounts
+def _survival(place: int, months: int, lives: Lives) -> Array:
     at = months * DAYS_PER_MONTH
-    if at > horizon_days:
-        return np.full(rows.shape[:2], np.nan)
-    return _percent(rows[:, :, place] > at)
+    if at > lives.horizon_days:
+        return np.full(lives.rows.shape[:2], np.nan)
+    return _percent(lives.rows[:, :, place] > at)
 
 
-def _cause(cause: int, rows: Array, amounts: Array, horizon_days: float) -> Array:
-    del amounts, horizon_days
-    return _percent(rows[:, :, CAUSE] == cause)
+def _cause(cause: int, lives: Lives) -> Array:
+    return _percent(lives.rows[:, :, CAUSE] == cause)
 
 
 def _percent(hits: np.ndarray[Any, np.dtype[np.bool_]]) -> Array:

@@ -11,7 +11,7 @@ missing and ends with the same rows, bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
-from sim.analyses.shared.outcomes import Pair, known_columns
-from sim.analyses.shared.work import enough_memory
+from sim.analyses.shared.outcomes import Lives, Pair, known_columns
+from sim.analyses.shared.work import Work, enough_memory
 from sim.economics.estimates import Array
 from sim.scenario.loading import Loaded
 from sim.simulation.comparison import same_money
@@ -162,7 +162,7 @@ class Samples:
 
         def keep(place: int, rows: Rows, amounts: Rows) -> None:
             for name, read in self._readers.items():
-                parts[place][name].append(read(rows, amounts, horizon))
+                parts[place][name].append(read(Lives(rows, amounts, horizon)))
 
         batch = desk.simulate(questions, firsts, keep if self._readers else None)
         means = batch.tally.sums.values[:, :, DISCOUNTED] / desk.question.patients
@@ -180,10 +180,6 @@ def _alike(one: Question, other: Question) -> bool:
         and (one.patients, one.seed, one.observables)
         == (other.patients, other.seed, other.observables)
     )
-
-
-def _same_patients(_place: int) -> int:
-    return 0
 
 
 @dataclass(frozen=True)
@@ -205,7 +201,7 @@ class QuestionsJob(Generic[Result]):
     ask: Callable[[int], Question]
     columns: Sequence[str]
     measure: Callable[[Sample], Result]
-    first_patient: Callable[[int], int] = _same_patients
+    first_patient: Callable[[int], int] = field(default=lambda _place: 0)
 
     def __call__(self) -> Callable[[list[int]], list[Result]]:
         """Return a worker, from places to the results of their questions."""
@@ -252,10 +248,6 @@ CHUNK_SETS: Final = 16
 Row = Sequence[float | str | None]
 
 
-def _once(_place: int) -> int:
-    return 1
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sets:
     """The parameter sets to simulate, and the values read off each sample.
@@ -284,7 +276,7 @@ class Sets:
     measure: Callable[[Sample], Row]
     names: tuple[str, ...]
     chunk: int = CHUNK_SETS
-    weight: Callable[[int], int] = _once
+    weight: Callable[[int], int] = field(default=lambda _place: 1)
 
     @property
     def chunks(self) -> int:
@@ -344,7 +336,7 @@ class Sets:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairedRuns(Sets, Generic[Result]):
+class PairedRuns(Sets, Work[Result]):
     """An analysis that follows from its parameter sets, each simulated in the same patients.
 
     Attributes

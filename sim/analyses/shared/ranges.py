@@ -66,10 +66,9 @@ def uncertain_ranges(question: Question, posterior: pd.DataFrame | None) -> list
     """
     fitted = set() if posterior is None else set(posterior.columns)
     return [
-        range_of(question, name, posterior)
-        for name in sorted(question.used)
-        for parameter in (question.parameters[name],)
-        if (name in fitted and parameter.status != SCENARIO) or is_uncertain(parameter)
+        range_of(question, parameter.name, posterior)
+        for parameter in _used(question)
+        if (parameter.name in fitted and parameter.status != SCENARIO) or is_uncertain(parameter)
     ]
 
 
@@ -79,11 +78,14 @@ def decided(question: Question) -> list[str]:
     Such as a list price, which is not uncertain but might be another.
     """
     return [
-        name
-        for name in sorted(question.used)
-        for parameter in (question.parameters[name],)
+        parameter.name
+        for parameter in _used(question)
         if parameter.distribution.family == FIXED and parameter.stated_range is not None
     ]
+
+
+def _used(question: Question) -> list[Parameter]:
+    return [question.parameters[name] for name in sorted(question.used)]
 
 
 def is_uncertain(parameter: Parameter) -> bool:
@@ -160,13 +162,14 @@ def asked_range(
 
 def _speaking_of(question: Question, words: str) -> list[str]:
     """Name a few parameters with these words in the name, else the label, else why it is fixed."""
-    used = [question.parameters[name] for name in sorted(question.used)]
     texts: list[Callable[[Parameter], str]] = [
         lambda each: each.name,
         lambda each: each.label,
         lambda each: getattr(each.distribution, "why", ""),
     ]
-    found = ([each.name for each in used if words in text(each).lower()] for text in texts)
+    found = (
+        [each.name for each in _used(question) if words in text(each).lower()] for text in texts
+    )
     return next(filter(None, found), [])[:MOST_MEANT]
 
 
@@ -182,7 +185,6 @@ def _around(value: float, parameter: Parameter) -> tuple[float, float]:
 
 
 ENOUGH_VARIANCE: Final = 0.95
-NORMAL_97_5: Final = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -223,13 +225,8 @@ def components(posterior: pd.DataFrame) -> list[Component]:
     sd = varying.std(ddof=1).to_numpy()
     standardised = (varying.to_numpy() - varying.mean().to_numpy()) / sd
     variances, vectors = np.linalg.eigh(standardised.T @ standardised / (len(varying) - 1))
-    bounds = dict(
-        zip(
-            varying.columns,
-            zip(varying.min().tolist(), varying.max().tolist(), strict=True),
-            strict=True,
-        )
-    )
+    ends = zip(varying.min().tolist(), varying.max().tolist(), strict=True)
+    bounds = dict(zip(varying.columns, ends, strict=True))
     order = np.argsort(-variances, kind="stable")
     shares = variances[order] / variances.sum()
     needed = int(np.searchsorted(np.cumsum(shares), ENOUGH_VARIANCE)) + 1

@@ -8,16 +8,20 @@ import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
 
 from rich.console import Console
 
-from sim.analyses.shared.arguments import rename_options
+from sim.analyses.shared.arguments import TOP, Whole, rename_options
 from sim.analyses.shared.scenario import Asked, Scenario, asked
-from sim.analyses.shared.stored import Stored, analysis_files, summary_json
+from sim.analyses.shared.store import MANIFEST, analysis_manifest, manifest_text, opened
+from sim.analyses.shared.stored import Stored, analysis_files, in_bytes, names_of, summary_json
 from sim.analyses.shared.text import draws_in_words
+from sim.analyses.shared.work import Place, Work, spread
 from sim.errors import UserError
+from sim.files.results_folder import beside_others
 from sim.layout.cells import patients_in_words
 from sim.layout.schema import in_csv
 from sim.layout.table import Sheet, encodable
@@ -219,7 +223,7 @@ class Result(ABC):
 
     def _repr_html_(self) -> str:
         """Return the answer, for a notebook."""
-        from sim.layout.hypertext import Hypertext
+        from sim.layout.table import Hypertext
 
         page = Hypertext()
         self.print_to(page)
@@ -471,3 +475,78 @@ class LaidOutResult(StoredResult, Generic[Found]):
 
     def _draw(self, name: str) -> Figure:  # noqa: ARG002 - there is one
         return self.LAYOUT.draw(self._found, *self._shown)
+
+
+class ResumableResult(LaidOutResult[Found]):
+    """The results of such work; of those read back from files there is no manifest."""
+
+    _manifest: Callable[[], Mapping[str, Any]] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        scenario: Scenario,
+        work: Work[Found],
+        settings: Mapping[str, object],
+        place: Place,
+        threads: int | None = None,
+        *shown: int,
+    ) -> Self:
+        """Do the work at a place and return its results, with their files in the folder there.
+
+        Parameters
+        ----------
+        scenario
+            The question.
+        work, place, threads
+            The work, where it is done, and in how many threads.
+        settings
+            All that decides the results beside the question, for the manifest.
+        *shown
+            The number of rows shown, where the figure shows only the first.
+
+        Raises
+        ------
+        UserError
+            When the folder cannot be used, or the analysis finds a mistake in the question.
+        PartDone
+            When only a part was to be done, and other parts are not.
+        """
+        name = cls.LAYOUT.analysis
+        manifest = partial(
+            analysis_manifest,
+            *(work.question, name, settings),
+            chunks=work.chunks,
+            chunk=work.chunk,
+        )
+        resume, part = place.resume, place.part
+        with spread(place.cluster):
+            if place.folder is None:
+                found = cls(scenario, work.run_with_progress(threads, None), *shown)
+            else:
+                names = (*names_of(name), MANIFEST)
+                with opened(place.folder, manifest(), names, resume=resume, part=part) as store:
+                    found = cls(scenario, work.run_with_progress(threads, store), *shown)
+                    files = in_bytes(found.files())
+                    store.finish(beside_others(store.folder, name, files))
+        found._manifest = manifest
+        return found
+
+    def files(self) -> Mapping[str, str | bytes]:
+        """Return the contents of the files by name; the manifest only where it was computed here."""
+        found = in_bytes(super().files())
+        if self._manifest is None:
+            return found
+        return {**found, MANIFEST: manifest_text(self._manifest(), found)}
+
+
+class RankedResult(ResumableResult[Found]):
+    """The results of an analysis whose words and figure show only the first rows of its table."""
+
+    @classmethod
+    @rename_options
+    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
+        """Return the answer that is in a folder: `StoredResult.read`, with `top` rows shown."""
+        found = super().read(scenario, folder)
+        found._shown = (Whole(1)("top", top),)
+        return found

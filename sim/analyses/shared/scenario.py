@@ -193,7 +193,7 @@ class Scenario:
         """Every number that the scenario may use, with its distribution and its source.
 
         The columns are those of ``python -m sim parameters --csv``
-        (`sim.layout.parameter_table.CSV_COLUMNS`), among them ``name``, ``label``, ``value`` in
+        (`sim.layout.listings.CSV_COLUMNS`), among them ``name``, ``label``, ``value`` in
         ``unit``, ``scenario_value`` where the scenario overrides it,
         ``distribution``, ``status``, ``source`` and ``place``.
 
@@ -204,7 +204,7 @@ class Scenario:
         >>> parameters.set_index("name").loc["cost.blinatumomab.vial", "unit"]
         'USD'
         """
-        from sim.layout.parameter_table import parameters_frame
+        from sim.layout.listings import parameters_frame
 
         return parameters_frame(self.question)
 
@@ -224,7 +224,7 @@ class Scenario:
 
     def _repr_html_(self) -> str:
         """Return the question, for a notebook."""
-        from sim.layout.hypertext import Hypertext
+        from sim.layout.table import Hypertext
         from sim.layout.text import print_scenario
 
         page = Hypertext()

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from sim.analyses.shared.arguments import TOP, Whole, rename_options
-from sim.analyses.shared.result import Found, LaidOutResult, Layout
-from sim.analyses.shared.store import MANIFEST, analysis_manifest, manifest_text, opened
-from sim.analyses.shared.stored import Stored, in_bytes, names_of
 from sim.errors import UserError
-from sim.files.results_folder import beside_others
 from sim.spread.order import over
 
 if TYPE_CHECKING:
     from sim.analyses.psa.draws_run import Store
-    from sim.analyses.shared.scenario import Asked, Scenario
     from sim.analyses.shared.store import Chunks
     from sim.simulation.question import Question
 
 
-Results_co = TypeVar("Results_co", covariant=True)
+Results = TypeVar("Results")
 PROVEN_SCENARIO: Final = "first_salvage"
 """The scenario of the patients by whom a worker proves that it runs the same program."""
 
@@ -139,161 +133,49 @@ def place_of_work(
     return Place(None, resume, part, cluster)
 
 
-@dataclass(frozen=True)
-class Resumable(Generic[Found]):
-    """An analysis with all its settings, ready to run.
-
-    Attributes
-    ----------
-    question
-        The question.
-    layout
-        Of its results.
-    manifest
-        Returns the manifest, which identifies the folder of the results.
-    left
-        From the numbers of the stored chunks to the parameter sets that are left to simulate.
-    simulate
-        Runs the analysis; called with ``progress`` and ``store``.
-    shown
-        The number of rows shown, where the figure shows only the first.
-    counter
-        Shows the work done, of what is left; by default in the patients of parameter sets.
-    """
+class Work(ABC, Generic[Results]):
+    """The work of an analysis in chunks, each of which can be stored when it is finished."""
 
     question: Question
-    layout: Layout[Found]
-    manifest: Callable[[], Mapping[str, Any]]
-    left: Callable[[set[int]], int]
-    simulate: Callable[..., Found]
-    shown: tuple[int, ...] = ()
-    counter: Callable[[Question, int], AbstractContextManager[Callable[[int], None]]] = (
-        sets_progress
-    )
-
-    def run(self, place: Place) -> Found:
-        """Return the results, with their files in the folder if there is one.
-
-        Raises
-        ------
-        UserError
-            When the folder cannot be used, or the analysis finds a mistake in the question.
-        PartDone
-            When only a part was to be done, and other parts are not.
-        """
-        with spread(place.cluster):
-            if place.folder is None:
-                return self._simulated(None)
-            name = self.layout.analysis
-            names = (*names_of(name), MANIFEST)
-            with opened(
-                place.folder, self.manifest(), names, resume=place.resume, part=place.part
-            ) as store:
-                found = self._simulated(store)
-                files = in_bytes(self.layout.files(found, *self.shown))
-                store.finish(beside_others(store.folder, name, files))
-                return found
-
-    def _simulated(self, store: Chunks | None) -> Found:
-        kept = store.done() if store is not None else set()
-        with self.counter(self.question, self.left(kept)) as advance:
-            return self.simulate(progress=advance, store=store)
-
-
-class Work(Protocol[Results_co]):
-    """The work of an analysis in chunks of parameter sets, as a `PairedRuns`."""
+    """The question."""
+    chunk: int
+    """Parameter sets stored together."""
 
     @property
-    def question(self) -> Question:
-        """The question."""
-
-    @property
-    def chunk(self) -> int:
-        """Parameter sets stored together."""
-
-    @property
+    @abstractmethod
     def chunks(self) -> int:
         """The number of chunks."""
 
+    @abstractmethod
     def left(self, kept: set[int]) -> int:
         """Return the progress that is left without the stored chunks."""
 
+    @abstractmethod
     def run(
-        self, *, threads: int | None, progress: Callable[[int], None], store: Store | None
-    ) -> Results_co:
-        """Do the work and return the results."""
-
-
-class ResumableResult(LaidOutResult[Found]):
-    """The results of such an analysis; of those read back from files the analysis is None."""
-
-    def __init__(
-        self, scenario: Scenario, analysis: Resumable[Found] | None, found: Found, *shown: int
-    ) -> None:
-        super().__init__(scenario, found, *shown)
-        self._analysis = analysis
-
-    @classmethod
-    def of(
-        cls,
-        scenario: Scenario,
-        work: Work[Found],
-        settings: Mapping[str, object],
-        place: Place,
-        threads: int | None,
-        *shown: int,
-    ) -> Self:
-        """Do the work at a place and return its results.
+        self,
+        *,
+        threads: int | None = None,
+        progress: Callable[[int], None] = lambda _: None,
+        store: Store | None = None,
+    ) -> Results:
+        """Do the work and return the results.
 
         Parameters
         ----------
-        scenario
-            The question.
-        work
-            The parameter sets, and the results that follow from them.
-        settings
-            All that decides the results beside the question, for the manifest.
-        place
-            Of the work.
         threads
             Sets simulated at the same time; results do not depend on it.
-        *shown
-            The number of rows shown, where the figure shows only the first.
-
-        Raises
-        ------
-        UserError, PartDone
-            As for `Resumable.run`.
+        progress
+            Called with the work that is finished.
+        store
+            Stores chunks as they are finished; those that it has are not simulated again.
         """
-        manifest = partial(
-            analysis_manifest,
-            *(work.question, cls.LAYOUT.analysis, settings),
-            chunks=work.chunks,
-            chunk=work.chunk,
-        )
-        simulate = partial(work.run, threads=threads)
-        analysis = Resumable(work.question, cls.LAYOUT, manifest, work.left, simulate, shown)
-        return cls(scenario, analysis, analysis.run(place), *shown)
 
-    @classmethod
-    def _read(cls, scenario: Scenario, stored: Stored) -> Self:
-        return cls(scenario, None, cls.LAYOUT.read(stored))
+    def counter(self, left: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show the work done, of what is left: here in the patients of parameter sets."""
+        return sets_progress(self.question, left)
 
-    def files(self) -> Mapping[str, str | bytes]:
-        """Return the contents of the files by name; the manifest only where it was computed here."""
-        found = in_bytes(self.LAYOUT.files(self._found, *self._shown))
-        if self._analysis is None:
-            return found
-        return {**found, MANIFEST: manifest_text(self._analysis.manifest(), found)}
-
-
-class RankedResult(ResumableResult[Found]):
-    """The results of an analysis whose words and figure show only the first rows of its table."""
-
-    @classmethod
-    @rename_options
-    def read(cls, scenario: Asked, folder: str | Path, *, top: int = TOP) -> Self:
-        """Return the answer that is in a folder: `StoredResult.read`, with `top` rows shown."""
-        found = super().read(scenario, folder)
-        found._shown = (Whole(1)("top", top),)
-        return found
+    def run_with_progress(self, threads: int | None, store: Chunks | None) -> Results:
+        """Do the work that is not stored yet, shown on the terminal."""
+        left = self.left(set() if store is None else store.done())
+        with self.counter(left) as advance:
+            return self.run(threads=threads, progress=advance, store=store)

@@ -25,7 +25,7 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.cube import FITTED, cube
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -37,7 +37,7 @@ from sim.analyses.shared.text import (
     folded,
     print_notes,
 )
-from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.sobol import analysis
 from sim.analyses.sobol.analysis import COLUMNS, INDICES, Check, Sobol
 from sim.clinic.units import PERCENT

@@ -23,6 +23,7 @@ from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import COST, QALYS, is_constant
 from sim.analyses.shared.paired_runs import (
     AHEAD,
+    CHUNK_SETS,
     Progress,
     Sets,
     sample,
@@ -30,6 +31,7 @@ from sim.analyses.shared.paired_runs import (
     with_values,
 )
 from sim.analyses.shared.ranges import Range
+from sim.analyses.shared.work import Work
 from sim.economics.estimates import Array, mean
 from sim.simulation.question import Question
 from sim.spread.order import in_order
@@ -134,7 +136,7 @@ class ThresholdAnalysis:
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(Work[ThresholdAnalysis]):
     """The search for every value in the interval at which another strategy becomes optimal.
 
     The decision is computed at `GRID` values; between two that differ, the root of the difference
@@ -152,6 +154,7 @@ class Search:
 
     question: Question
     varied: Range
+    chunk: int = CHUNK_SETS
 
     @property
     def grid(self) -> Sets:
@@ -167,13 +170,8 @@ class Search:
         )
 
     @property
-    def chunk(self) -> int:
-        """Values of the grid stored together; the flips at each threshold are a chunk more."""
-        return self.grid.chunk
-
-    @property
     def chunks(self) -> int:
-        """The number of chunks."""
+        """The number of chunks: of the grid, and one for the flips at each threshold."""
         return self.grid.chunks + len(self.question.thresholds)
 
     def left(self, kept: set[int]) -> int:
@@ -188,18 +186,9 @@ class Search:
         progress: Progress = lambda _: None,
         store: Store | None = None,
     ) -> ThresholdAnalysis:
-        """Find the flips.
+        """Find the flips; parameters as for `Work.run`.
 
-        Parameters
-        ----------
-        threads
-            Sets simulated at the same time; results do not depend on it.
-        progress
-            Called with 1 for each of the `GRID` sets that is finished, and with `SEARCH` for each
-            threshold at which the flips have been found.
-        store
-            Stores chunks of the grid and then the flips at each threshold as they are finished;
-            those that it has are not simulated again.
+        Progress is 1 for each of the `GRID` sets, and `SEARCH` for the flips at each threshold.
         """
         question, varied = self.question, self.varied
         base = self.means_at(question.numbers[varied.name])

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.analyses.shared.figure import named, number, whole_ticks
-from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import strategy_label
 from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
+from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, in_currency, new_figure
 

@@ -23,7 +23,7 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.outcomes import DOES_NOT_VARY
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -35,7 +35,7 @@ from sim.analyses.shared.text import (
     strategy_label,
     with_unit,
 )
-from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.threshold.analysis import Decision, Flip, Means, Search, ThresholdAnalysis
 from sim.layout.cells import finite, number_text
 from sim.layout.schema import Schema, number, records, strategy_name, text

@@ -18,10 +18,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from sim.analyses.shared.outcomes import ICER, NMB, Reading, change, is_constant
+from sim.analyses.shared.outcomes import ICER, NHB, NMB, Reading, change, is_constant
 from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, strategy_names, with_values
 from sim.analyses.shared.ranges import (
-    NORMAL_97_5,
     Component,
     alternatives,
     components,
@@ -32,7 +31,7 @@ from sim.analyses.shared.ranges import (
 from sim.analyses.shared.target import Target, aimed
 from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.clinic.units import PERCENT
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
+from sim.economics.estimates import NORMAL_97_5, NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment
 from sim.layout.cells import NOTHING, THOUSAND, short_texts
 from sim.simulation.parameter_draws import allowed
@@ -158,6 +157,11 @@ class Tornado(Target):
         """Whether the outcome is the same at the base and at every end."""
         values = [self.base.mean, *(end.outcome for bar in self.bars for end in bar.ends)]
         return is_constant(values)
+
+    @property
+    def has_icers(self) -> bool:
+        """Whether the ICERs at the ends are shown: beside net benefit."""
+        return self.outcome.name in (NMB, NHB)
 
     @property
     def is_fixed(self) -> bool:

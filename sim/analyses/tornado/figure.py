@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator
 
 from sim.analyses.shared.figure import amount, axis_label, balanced, in_unit, words_figure
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB
-from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import against, money, strategy_label
 from sim.analyses.tornado.analysis import (
     MARKS,
@@ -24,6 +23,7 @@ from sim.analyses.tornado.analysis import (
     Tornado,
     shown_sections,
 )
+from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import typeset
 from sim.layout.style import COLOURS, GREY, WHITE_GROUND, new_figure
 
@@ -177,12 +177,8 @@ def _beside(axes: Axes, result: Tornado, bar: Bar, place: float) -> None:
         # What is assumed stands out, also without colour.
         ground, ink = (GREY, "white") if mark == "A" else ("white", "black")
         _text(axes, MARK_AT, place, mark, ha="center", color=ink, bbox={**BOX, "facecolor": ground})
-    if _has_icers(result):
+    if result.has_icers:
         _text(axes, COLUMN_AT, place, bar.icers)
-
-
-def _has_icers(result: Tornado) -> bool:
-    return result.outcome.name in (NMB, NHB)
 
 
 def _text(axes: Axes, x: float, place: float, text: str, **look: Any) -> None:  # noqa: ANN401
@@ -254,7 +250,7 @@ def _frame(axes: Axes, result: Tornado, rows: float) -> None:
         va="bottom",
         fontsize=SMALL,
     )
-    if _has_icers(result):
+    if result.has_icers:
         heading = f"ICER, 1,000 {result.question.perspective.currency},\nat low | high end"
         _text(axes, COLUMN_AT, -1.3, heading)
 

@@ -24,8 +24,8 @@ from sim.analyses.shared.arguments import (
     Top,
     checked,
 )
-from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER, NHB, NMB
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.outcomes import DOES_NOT_VARY, ICER
+from sim.analyses.shared.result import Layout, RankedResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -39,7 +39,7 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import RankedResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.tornado import analysis
 from sim.analyses.tornado.analysis import (
     COMPONENT,
@@ -208,7 +208,7 @@ def print_tornado(console: Console, result: Tornado, top: int, components: bool 
             most = max((bar.swing for bar in bars if not bar.is_undefined), default=0.0)
             rows = [_bar(result, bar, most) for bar in bars]
             headings = ["Outcome at low", "Outcome at high", "Swing"]
-            if _has_icers(result):
+            if result.has_icers:
                 headings.insert(2, f"ICER, 1,000 {result.question.perspective.currency}")
         first = "First" if any(bar.is_undefined for bar in bars) else "Widest"
         widest = f"{first} {len(bars)} of {_varied(result)} (error of the change)"
@@ -220,16 +220,12 @@ def _varied(result: Tornado) -> int:
     return sum(1 for bar in result.bars if bar.group in (PARAMETER, FITTED))
 
 
-def _has_icers(result: Tornado) -> bool:
-    return result.outcome.name in (NMB, NHB)
-
-
 def _bar(result: Tornado, bar: Bar, widest: float) -> Row:
     mark = WITHIN if bar.within_error else ""
     swing = amount(result.outcome, bar.swing, mark=mark)
     length = 0 if bar.is_undefined or not widest else math.ceil(BLOCKS * bar.swing / widest)
     cells = [*(_end(result, end) for end in bar.ends)]
-    cells += [Cell(bar.icers)] if _has_icers(result) else []
+    cells += [Cell(bar.icers)] if result.has_icers else []
     cells.append(swing._replace(error=f" {BLOCK * length}"))
     return Row(folded(f"{result.mark(bar):1} {bar.described}"), cells)
 

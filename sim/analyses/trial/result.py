@@ -28,17 +28,15 @@ from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.text import print_notes, strategy_label
 from sim.analyses.shared.work import sets_progress, spread
-from sim.analyses.trial.analysis import TABLE, TOLD_APART, Trial, trial_analysis
-from sim.analyses.trial.design import (
-    OPTIONS,
-    SETTINGS,
-    Design,
-    Setting,
-    design_of,
+from sim.analyses.trial.analysis import (
+    TABLE,
+    TOLD_APART,
+    Trial,
     question_of,
     reports,
-    sizes_of,
+    trial_analysis,
 )
+from sim.analyses.trial.design import OPTIONS, SETTINGS, Design, Setting, design_of, sizes_of
 from sim.analyses.voi.analysis import refuse_one_strategy
 from sim.analyses.voi.information import PartialInformation
 from sim.catalog.parameter import INTERNAL
@@ -158,10 +156,8 @@ def _read_settings(stored: Stored) -> tuple[Setting, ...]:
 def drawn_trial(found: Trial) -> Figure:
     """Return the figure of the analysis."""
     from sim.analyses.trial.figure import trial_figure
-    from sim.layout.style import styled
 
-    with styled():
-        return trial_figure(found)
+    return trial_figure(found)
 
 
 def print_trial(console: Console, found: Trial) -> None:

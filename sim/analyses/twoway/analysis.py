@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,25 +15,33 @@ import pandas as pd
 from sim.analyses.shared.outcomes import NMB, Outcome, is_constant
 from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, strategy_names, with_values
 from sim.analyses.shared.ranges import Range
-from sim.analyses.shared.target import aimed
-from sim.economics.estimates import Array, Estimate
+from sim.analyses.shared.target import Target, aimed
+from sim.economics.estimates import Array
 from sim.errors import UserError
+from sim.layout.schema import Schema, flag, number, strategy_name, text
 from sim.simulation.question import Question
 
-BENEFIT: Final = "net benefit:"
-GAIN: Final = ("gain", "se")
-OPTIMAL: Final = "optimal"
-"""Columns stored of each point; the first is the prefix of a strategy's name."""
+ANALYSIS: Final = "twoway"
+TABLE: Final = Schema(
+    f"{ANALYSIS}.csv",
+    (
+        number("x", "value of the first parameter, in `x_unit`; its name is in twoway.json"),
+        number("y", "value of the second, in `y_unit`"),
+        strategy_name(),
+        number("nmb", "mean net monetary benefit", is_given=True),
+        number("inmb", "that minus the comparator's"),
+        number("inmb_se", "its Monte Carlo error, of the compared strategy"),
+        flag("optimal", "whether the strategy has the most net benefit there"),
+        text("x_unit"),
+        text("y_unit"),
+        text("currency", "of net benefits"),
+    ),
+    ("y", "x", "strategy"),
+)
+"""One row per point of the grid and strategy."""
 
 
-class Point(NamedTuple):
-    """A point of the grid: the net benefit of each strategy, and of the compared one the gain."""
-
-    x: float
-    y: float
-    net_benefits: Array
-    gain: Estimate
-    optimal: str
+MEASURED: Final = ("nmb", "inmb", "inmb_se", "optimal")
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,8 @@ class TwoWay:
     x, y
         The parameters and their intervals; the grid has equal steps, but for counts, of which it
         has whole numbers only.
-    points
-        Row by row: all values of x at the first y, then at the next.
+    table
+        In the columns of `TABLE`: all values of x at the first y, then at the next.
     """
 
     question: Question
@@ -56,17 +65,17 @@ class TwoWay:
     threshold: float
     x: Range
     y: Range
-    points: tuple[Point, ...]
+    table: pd.DataFrame
 
     @property
     def xs(self) -> Array:
         """The values of x, rising."""
-        return np.unique([point.x for point in self.points])
+        return np.unique(self.table["x"])
 
     @property
     def ys(self) -> Array:
         """The values of y, rising."""
-        return np.unique([point.y for point in self.points])
+        return np.unique(self.table["y"])
 
     @property
     def strategies(self) -> list[str]:
@@ -76,12 +85,16 @@ class TwoWay:
     @property
     def is_constant(self) -> bool:
         """Whether the gain is the same over the whole grid."""
-        return is_constant([point.gain.mean for point in self.points])
+        return is_constant(self.compared["inmb"])
+
+    @property
+    def compared(self) -> pd.DataFrame:
+        """The rows of the compared strategy, one for each point."""
+        return self.table[self.table["strategy"] == self.strategy]
 
     def grid(self) -> Array:
         """Return net benefits; shape (y, x, strategy)."""
-        benefits = np.array([point.net_benefits for point in self.points])
-        return benefits.reshape(len(self.ys), len(self.xs), -1)
+        return self.table["nmb"].to_numpy().reshape(len(self.ys), len(self.xs), -1)
 
     def refined(self, most: int) -> tuple[Array, Array, Array]:
         """Return x, y and net benefits at about `most` values of each.
@@ -127,35 +140,48 @@ def two_way(
     if x.name == y.name:
         raise UserError("must be another parameter than --x", key="--y", value=y.name)
     target, _ = aimed(question, NMB, threshold, strategy)
-    outcome, name, worth = target.outcome, target.strategy, target.threshold
     values = [(at_x, at_y) for at_y, at_x in product(y.values(steps), x.values(steps))]
-    benefits = [f"{BENEFIT}{each}" for each in strategy_names(question)]
+    names = strategy_names(question)
 
     def ask(place: int) -> Question:
         at_x, at_y = values[place]
         return with_values(question, {x.name: at_x, y.name: at_y})
 
     def answer(rows: pd.DataFrame) -> TwoWay:
-        amounts, gains = rows[benefits].to_numpy(), rows[list(GAIN)].itertuples(index=False)
-        found = zip(values, amounts, gains, rows[OPTIMAL], strict=True)
-        points = (Point(*at, each, Estimate(*gain), optimal) for at, each, gain, optimal in found)
-        return TwoWay(question, outcome, name, worth, x, y, tuple(points))
+        units = (x.unit, y.unit, question.perspective.currency)
+        found = zip(values, rows.itertuples(index=False), strict=True)
+        table = TABLE.table(
+            (*at, name, *row[place :: len(names)], *units)
+            for at, row in found
+            for place, name in enumerate(names)
+        )
+        return TwoWay(question, target.outcome, target.strategy, target.threshold, x, y, table)
 
     return PairedRuns(
         question=question,
         count=len(values),
         ask=ask,
-        columns=outcome.columns,
-        measure=partial(_measured, outcome, name, worth),
-        names=(*benefits, *GAIN, OPTIMAL),
+        columns=target.outcome.columns,
+        measure=partial(_measured, target),
+        names=tuple(f"{kind}:{name}" for kind in MEASURED for name in names),
         answer=answer,
     )
 
 
-def _measured(outcome: Outcome, strategy: str, threshold: float, found: Sample) -> Row:
-    reading = outcome.read(found.pair(strategy))
-    benefits = found.net_benefits(threshold).tolist()
-    return *benefits, reading.value, reading.se, found.optimal(threshold)
+def _measured(target: Target, found: Sample) -> Row:
+    """Return the columns `MEASURED`, each by strategy."""
+    reading = target.outcome.read(found.pair(target.strategy))
+    names = strategy_names(found.question)
+    benefits = found.net_benefits(target.threshold)
+    gains = benefits - benefits[names.index(found.question.scenario.comparator_name)]
+    compared = [name == target.strategy for name in names]
+    optimal = found.optimal(target.threshold)
+    return [
+        *benefits.tolist(),
+        *np.where(compared, reading.value, gains).tolist(),
+        *np.where(compared, reading.se, math.nan).tolist(),
+        *(name == optimal for name in names),
+    ]
 
 
 class _Refined(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
@@ -23,7 +24,7 @@ from sim.analyses.shared.arguments import (
 from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.ranges import Range, asked_range
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -37,12 +38,11 @@ from sim.analyses.shared.text import (
     strategy_label,
     with_unit,
 )
-from sim.analyses.shared.work import ResumableResult, place_of_work
-from sim.analyses.twoway.analysis import Point, TwoWay, two_way
-from sim.economics.estimates import Estimate
+from sim.analyses.shared.work import place_of_work
+from sim.analyses.twoway.analysis import ANALYSIS, TABLE, TwoWay, two_way
 from sim.errors import UserError
 from sim.layout.cells import number_text
-from sim.layout.schema import Schema, flag, number, records, strategy_name, text
+from sim.layout.schema import records
 from sim.layout.table import Row, Table, print_table
 from sim.limits import FEWEST_STEPS, MOST_STEPS
 from sim.simulation.parameter_draws import fitted_draws
@@ -50,47 +50,7 @@ from sim.simulation.parameter_draws import fitted_draws
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ANALYSIS: Final = "twoway"
 NAMES: Final = names_of(ANALYSIS)
-TABLE: Final = Schema(
-    f"{ANALYSIS}.csv",
-    (
-        number("x", "value of the first parameter, in `x_unit`; its name is in twoway.json"),
-        number("y", "value of the second, in `y_unit`"),
-        strategy_name(),
-        number("nmb", "mean net monetary benefit", is_given=True),
-        number("inmb", "that minus the comparator's"),
-        number("inmb_se", "its Monte Carlo error, of the compared strategy"),
-        flag("optimal", "whether the strategy has the most net benefit there"),
-        text("x_unit"),
-        text("y_unit"),
-        text("currency", "of net benefits"),
-    ),
-    ("y", "x", "strategy"),
-)
-"""One row per point of the grid and strategy."""
-
-
-def two_way_table(result: TwoWay) -> pd.DataFrame:
-    """Return the grid as `TABLE`."""
-    names = result.strategies
-    comparator = names.index(result.question.scenario.comparator_name)
-    return TABLE.table(
-        (
-            point.x,
-            point.y,
-            name,
-            benefit,
-            *(point.gain if is_compared else (benefit - point.net_benefits[comparator], None)),
-            name == point.optimal,
-            result.x.unit,
-            result.y.unit,
-            result.question.perspective.currency,
-        )
-        for point in result.points
-        for name, benefit in zip(names, point.net_benefits.tolist(), strict=True)
-        for is_compared in (name == result.strategy,)
-    )
 
 
 def two_way_summary(result: TwoWay) -> dict[str, Any]:
@@ -105,7 +65,7 @@ def two_way_summary(result: TwoWay) -> dict[str, Any]:
         "y_values": result.ys.tolist(),
         "x": result.x._asdict(),
         "y": result.y._asdict(),
-        "grid": records(two_way_table(result)),
+        "grid": records(result.table),
     }
 
 
@@ -116,20 +76,6 @@ def read_two_way(stored: Stored) -> TwoWay:
     if tuple(table["strategy"].unique()) != names:
         problem = f"must be {', '.join(names)}, in this order"
         raise UserError(problem, file=stored.folder / TABLE.file, key="strategy")
-    count = len(names)
-    points = []
-    for start in range(0, len(table), count):
-        rows = table.iloc[start : start + count].set_index("strategy")
-        compared = rows.loc[told["strategy"]]
-        points.append(
-            Point(
-                compared["x"],
-                compared["y"],
-                rows["nmb"].to_numpy(),
-                Estimate(compared["inmb"], compared["inmb_se"]),
-                str(rows["optimal"].idxmax()),
-            )
-        )
     currency = question.perspective.currency
     return TwoWay(
         question=question,
@@ -138,7 +84,7 @@ def read_two_way(stored: Stored) -> TwoWay:
         threshold=told["threshold"],
         x=Range(**told["x"]),
         y=Range(**told["y"]),
-        points=tuple(points),
+        table=table,
     )
 
 
@@ -154,11 +100,11 @@ def print_two_way(console: Console, result: TwoWay) -> None:
     print_heading(
         console, question, f"{result.outcome.label}: {against(question, result.strategy)}"
     )
-    ys = result.ys[::-1].tolist()
+    ys, compared = result.ys[::-1].tolist(), result.compared
     rows = [
         Row(
             number_text(y),
-            [amount(result.outcome, point.gain.mean) for point in result.points if point.y == y],
+            [amount(result.outcome, gain) for gain in compared["inmb"][compared["y"] == y]],
         )
         for y in ys
     ]
@@ -173,14 +119,14 @@ def print_two_way(console: Console, result: TwoWay) -> None:
 
 
 def _largest_error(result: TwoWay) -> str:
-    largest = max(point.gain.se for point in result.points)
+    largest = float(result.compared["inmb_se"].max())
     if not math.isfinite(largest):
         return ""
     return f" None of the gains shown has an error above {money(result.question, largest)}."
 
 
 def _areas(result: TwoWay) -> str:
-    optimal = [point.optimal for point in result.points]
+    optimal = result.table["strategy"][result.table["optimal"]].to_list()
     shares = [
         f"{strategy_label(result.question, name)} at {optimal.count(name)} of {len(optimal)} points"
         for name in result.strategies
@@ -191,7 +137,7 @@ def _areas(result: TwoWay) -> str:
 
 
 FILE_LAYOUT: Final = Layout(
-    ANALYSIS, two_way_table, two_way_summary, _figure, print_two_way, read_two_way
+    ANALYSIS, attrgetter("table"), two_way_summary, _figure, print_two_way, read_two_way
 )
 
 
@@ -205,8 +151,8 @@ class TwowayResult(ResumableResult[TwoWay]):
 
     @property
     def grid(self) -> pd.DataFrame:
-        """A row per point and strategy, as in twoway.csv: `sim.analyses.twoway.result.TABLE`."""
-        return two_way_table(self._found)
+        """A row per point and strategy, as in twoway.csv: `sim.analyses.twoway.analysis.TABLE`."""
+        return self._found.table.copy()
 
 
 @checked

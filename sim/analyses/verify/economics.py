@@ -12,12 +12,13 @@ from sim.analyses.verify.check import (
     ROUNDING,
     DoesNotApply,
     Finding,
+    Lives,
+    Subject,
     equal,
     never_above,
     none_of,
     only_where,
 )
-from sim.analyses.verify.subject import Lives, Subject
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.estimates import Array
 from sim.economics.incremental import Strategy, frontier
@@ -53,9 +54,6 @@ NODES: Final = 40
 """Of the Gauss-Legendre quadrature of a stream: exact to rounding over a lifetime."""
 LAST_DAY: Final = 1e-6
 """A stay is in a year of age up to a moment before its end."""
-WITHOUT_CAP: Final = {"switches": {"utility_age_cap": False}}
-UNDISCOUNTED_RATES: Final = {"discounting": {"costs": 0.0, "effects": 0.0}}
-NO_TOXICITY: Final = {"switches": {"toxicity": False}}
 ONE_STRATEGY: Final = "there is a single strategy, and nothing to compare it with"
 GRID_STEPS: Final = 400
 BEYOND: Final = 2.0
@@ -130,7 +128,7 @@ def full_health_makes_qalys_life_years(subject: Subject) -> Finding:
     """Compare QALYs and life-years of each patient in full health."""
     ones = dict.fromkeys(subject.named("utility."), 1.0)
     nothing_lost = dict.fromkeys(subject.named("decrement."), 0.0)
-    lives = subject.under(ones | nothing_lost, WITHOUT_CAP)
+    lives = subject.under(ones | nothing_lost, {"switches": {"utility_age_cap": False}})
     return equal(_both(lives, Account.QALY), _both(lives, Account.LIFE_YEARS), "QALYs")
 
 
@@ -228,7 +226,7 @@ def costs_are_not_negative(subject: Subject) -> Finding:
 
 def without_toxicity_it_costs_nothing(subject: Subject) -> Finding:
     """Look for costs and decrements of toxicity where it is switched off."""
-    lives = subject.under(changes=NO_TOXICITY)
+    lives = subject.under(changes={"switches": {"toxicity": False}})
     costs, decrements = (
         lives.amount(category) for category in (Category.TOXICITY, Category.QALY_TOXICITY)
     )
@@ -295,7 +293,7 @@ def streams_are_discounted_by_the_integral(subject: Subject) -> Finding:
 
 def no_rate_discounts_nothing(subject: Subject) -> Finding:
     """Compare discounted and undiscounted amounts at rates of 0."""
-    amounts = subject.under(changes=UNDISCOUNTED_RATES).amounts
+    amounts = subject.under(changes={"discounting": {"costs": 0.0, "effects": 0.0}}).amounts
     return equal(amounts[:, :, DISCOUNTED], amounts[:, :, UNDISCOUNTED], "amounts")
 
 

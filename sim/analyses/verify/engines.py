@@ -10,14 +10,16 @@ from typing import Any, Final
 import numpy as np
 
 from sim.analyses.verify.check import (
+    LOGS,
     MOST_STANDARD_ERRORS,
     Finding,
+    Lives,
+    Subject,
     equal,
     none_of,
     only_where,
 )
 from sim.analyses.verify.economics import ONE_STRATEGY
-from sim.analyses.verify.subject import LOGS, Lives, Subject
 from sim.clinic.units import DAYS_PER_MONTH, NEVER
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account
@@ -248,17 +250,6 @@ def logged_rows(subject: Subject) -> Array:
     return rows.reshape(len(subject.strategies), -1, len(tally.ROW)).swapaxes(0, 1)
 
 
-def ledger_sums(subject: Subject) -> Array:
-    """Return the sums of the ledgers of the reference engine: as `Lives.amounts`."""
-    sums = np.zeros((len(subject.logs), 2, len(tally.CATEGORIES)))
-    for place, trace in enumerate(subject.logs):
-        for entry in trace.ledger:
-            column = tally.CATEGORIES.index(entry.category)
-            sums[place, tally.UNDISCOUNTED, column] += entry.undiscounted
-            sums[place, tally.DISCOUNTED, column] += entry.discounted
-    return sums.reshape(len(subject.strategies), -1, *sums.shape[1:]).swapaxes(0, 1)
-
-
 def different_bits(ours: Array, theirs: Array) -> int:
     """Count the numbers that are not the same to the bit."""
     if ours.shape != theirs.shape:
@@ -276,8 +267,14 @@ def same_outcomes(subject: Subject) -> Finding:
 
 
 def same_amounts(subject: Subject) -> Finding:
-    """Compare costs, QALYs and life-years of the first patients, discounted and not."""
-    theirs = ledger_sums(subject)
+    """Compare the sums of ledgers with costs, QALYs and life-years, discounted and not."""
+    sums = np.zeros((len(subject.logs), 2, len(tally.CATEGORIES)))
+    for place, trace in enumerate(subject.logs):
+        for entry in trace.ledger:
+            column = tally.CATEGORIES.index(entry.category)
+            sums[place, tally.UNDISCOUNTED, column] += entry.undiscounted
+            sums[place, tally.DISCOUNTED, column] += entry.discounted
+    theirs = sums.reshape(len(subject.strategies), -1, *sums.shape[1:]).swapaxes(0, 1)
     return equal(subject.lives.amounts[: len(theirs)], theirs, "amounts", MONEY)
 
 

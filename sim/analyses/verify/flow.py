@@ -14,12 +14,12 @@ from sim.analyses.verify.check import (
     MOST_STANDARD_ERRORS,
     DoesNotApply,
     Finding,
+    Subject,
     equal,
     never_above,
     none_of,
     only_where,
 )
-from sim.analyses.verify.subject import Subject
 from sim.clinic.events import Cause, EventKind
 from sim.economics.ledger import Account, Category
 from sim.engine.model import Care
@@ -79,12 +79,6 @@ DEADLY: Final = {
 }
 """Values at which leukaemia, remission and transplant all kill at once."""
 NO_TOXICITY: Final = {"switches": {"toxicity": False}}
-NO_TRANSPLANT: Final = {"switches": {"transplant": False}}
-CERTAINTY: Final = {"horizon_years": YEARS, **NO_TOXICITY}
-IMMORTAL: Final = {
-    "horizon_years": YEARS,
-    "switches": {"toxicity": False, "background_mortality": False},
-}
 AS_THE_POPULATION: Final = {
     "horizon_years": LIFETIME,
     "switches": {"toxicity": False, "transplant": False, "survivor_mortality_ratio": False},
@@ -194,8 +188,9 @@ def a_lifetime_is_long_enough(subject: Subject) -> Finding:
 def without_mortality_everybody_lives(subject: Subject) -> Finding:
     """Compare life-years without any mortality with the horizon."""
     numbers = subject.used(HARMLESS_DISEASE | HARMLESS_TRANSPLANT)
-    years = subject.under(numbers, IMMORTAL).total(Account.LIFE_YEARS, discounted=False)
-    return equal(years, YEARS, "life-years")
+    switches = {"toxicity": False, "background_mortality": False}
+    lives = subject.under(numbers, {"horizon_years": YEARS, "switches": switches})
+    return equal(lives.total(Account.LIFE_YEARS, discounted=False), YEARS, "life-years")
 
 
 def with_certain_death_nobody_lives(subject: Subject) -> Finding:
@@ -255,7 +250,8 @@ def with_certain_response_everybody_responds(subject: Subject) -> Finding:
     # A regimen of one cycle would leave those without a response who need a second.
     early = {name: 1.0 for name in subject.question.used if name.endswith(FIRST_CYCLE_SHARE)}
     early |= {name: 0.0 for name in subject.question.used if name.endswith(NOT_INFUSED)}
-    lives = subject.under(subject.used({RESPONSE_LOGIT: CERTAIN_LOGIT}) | early, CERTAINTY)
+    numbers = subject.used({RESPONSE_LOGIT: CERTAIN_LOGIT}) | early
+    lives = subject.under(numbers, {"horizon_years": YEARS, **NO_TOXICITY})
     missed = lives.outcome("response")[:, treated] == 0.0
     spared = lives.outcome("cause_of_death")[:, treated] != Cause.BACKGROUND
     return none_of(missed & spared, "lives")
@@ -263,7 +259,7 @@ def with_certain_response_everybody_responds(subject: Subject) -> Finding:
 
 def without_transplant_nothing_of_it_is_left(subject: Subject) -> Finding:
     """Look for traces of transplants where they are switched off."""
-    lives = subject.under(changes=NO_TRANSPLANT)
+    lives = subject.under(changes={"switches": {"transplant": False}})
     wrong = (
         (lives.outcome("hct_ever") > 0.0)
         | (lives.outcome("cause_of_death") == Cause.TRANSPLANT)

@@ -16,9 +16,8 @@ from typing import Any, Final
 import pandas as pd
 
 from sim.analyses.verify.by_hand import PATIENTS, wrong_entries, wrong_events
-from sim.analyses.verify.check import Finding, none_of_these, only_where
+from sim.analyses.verify.check import Finding, Subject, none_of_these, only_where
 from sim.analyses.verify.partition import HALF_A_CYCLE_YEARS, compared
-from sim.analyses.verify.subject import Subject
 from sim.clinic.events import Event
 from sim.clinic.mortality import LifeTable
 from sim.clinic.patient import Patient
@@ -59,21 +58,22 @@ def model_of(scenario: str) -> Model:
     """Build the model of a scenario from the numbers that its frozen lives were made with."""
     made_with = models()["models"][scenario]
     male, female = (
-        LifeTable(*(tuple(column) for column in sex))
-        for sex in models()["life_tables"][made_with["life_table"]]
+        LifeTable(*map(tuple, sex)) for sex in models()["life_tables"][made_with["life_table"]]
     )
-    strategies = tuple(_plan(strategy) for strategy in made_with["strategies"])
-    return build(
-        made_with["numbers"], Settings(**made_with["settings"]), strategies, (male, female)
-    )
-
-
-def _plan(strategy: Mapping[str, Any]) -> StrategyPlan:
-    regimens = tuple(
-        RegimenPlan(**{**regimen, "reference_chain": tuple(regimen["reference_chain"])})
-        for regimen in strategy["regimens"]
-    )
-    return StrategyPlan(strategy["name"], regimens, Care(strategy["then"]), strategy["maintenance"])
+    plans = [
+        StrategyPlan(
+            plan["name"],
+            tuple(
+                RegimenPlan(**{**regimen, "reference_chain": tuple(regimen["reference_chain"])})
+                for regimen in plan["regimens"]
+            ),
+            Care(plan["then"]),
+            plan["maintenance"],
+        )
+        for plan in made_with["strategies"]
+    ]
+    settings = Settings(**made_with["settings"])
+    return build(made_with["numbers"], settings, tuple(plans), (male, female))
 
 
 def simulated(simulate: Simulate, scenario: str) -> pd.DataFrame:

@@ -17,13 +17,13 @@ from sim.analyses.verify.check import (
     ROUNDING,
     DoesNotApply,
     Finding,
+    Subject,
     equal,
     never_above,
     none_of,
     none_of_these,
     only_where,
 )
-from sim.analyses.verify.subject import Subject
 from sim.catalog import Parameter
 from sim.catalog.distribution import LOWER_TAIL, UPPER_TAIL, Posterior
 from sim.catalog.parameter import CALIBRATED, INTERNAL, PRIOR, PRIOR_FROM

@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from sim.analyses.verify.check import Lives, Subject, once
 from sim.analyses.verify.partitioned_survival import Curves, Tariff, Totals, curves, partitioned
-from sim.analyses.verify.subject import Lives, Subject, once
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
 from sim.economics.estimates import Array, Estimate, mean
 from sim.economics.ledger import Account, Category, State

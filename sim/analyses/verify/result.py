@@ -21,8 +21,7 @@ from sim.analyses.shared.result import Result, folder_of, written
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.stored import summary_json
 from sim.analyses.verify import partition
-from sim.analyses.verify.check import Check, Finding, checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Check, Finding, Subject, checks_of
 from sim.layout.progress import steps_progress
 from sim.layout.schema import Schema, in_csv, records, text
 from sim.layout.table import Cell, Row, Table, print_table

@@ -18,12 +18,14 @@ from sim.analyses.verify.check import (
     MOST_STANDARD_ERRORS,
     ROUNDING,
     Finding,
+    Lives,
+    Subject,
     equal,
     never_above,
     none_of,
+    once,
     only_where,
 )
-from sim.analyses.verify.subject import Lives, Subject, once
 from sim.clinic import disease, distributions, mortality, remission, transplant
 from sim.clinic.cells import infused_probability
 from sim.clinic.draws import RandomDraw
@@ -59,9 +61,6 @@ WITHOUT_DEATHS: Final = {
 SURVIVOR_RATIO: Final = "survivor.mortality_ratio"
 NO_MORTALITY: Final = "background mortality is off"
 NO_TRANSPLANT: Final = "allo-HCT is off"
-
-
-# ------------------------------------------------------------------- times against formulas
 
 
 def _weibull(median_days: float, shape: float, hazard_ratio: float) -> Array:
@@ -227,9 +226,6 @@ def survival_falls(subject: Subject) -> Finding:
     return none_of(wrong, "times", days.size)
 
 
-# ------------------------------------------------------------------ lives against the life table
-
-
 def hazard_between(table: LifeTable, age: float, years: float) -> float:
     """Integrate the hazard of a life table from an age on, numerically between its knots."""
     from scipy.integrate import quad
@@ -315,9 +311,6 @@ def event_free_is_alive(subject: Subject) -> Finding:
     return none_of(np.concatenate(wrong), "patients and landmarks")
 
 
-# ---------------------------------------------------------------- shares against probabilities
-
-
 class Shares(NamedTuple):
     """Each patient's own probabilities in the first line."""
 
@@ -327,12 +320,8 @@ class Shares(NamedTuple):
     """Of a response and of being a candidate for allo-HCT, which may come too late."""
 
 
-def own_shares(model: Model, plan: Plan, people: list[Patient]) -> Shares:
-    """Return the probabilities of each patient under a strategy, by the formulas of the clinic."""
-    return Shares(*np.array([_own_shares(model, plan, patient) for patient in people]).T)
-
-
 def _own_shares(model: Model, plan: Plan, patient: Patient) -> tuple[float, float, float]:
+    """Return the `Shares` of a patient under a strategy, by the formulas of the clinic."""
     treated = bool(plan.lines or plan.usual_care)
     untreated = model.regimens[-1]
     regimen = model.regimens[plan.regimens[0]] if treated else untreated
@@ -380,7 +369,11 @@ def without_deaths(subject: Subject) -> tuple[Lives, list[Shares]]:
     """Return lives in which every response shows, and each patient's own probabilities of it."""
     lives = subject.under(changes=WITHOUT_DEATHS)
     model = lives.question.model
-    return lives, [own_shares(model, plan, subject.patients) for plan in model.plans]
+    own = [
+        np.array([_own_shares(model, plan, patient) for patient in subject.patients])
+        for plan in model.plans
+    ]
+    return lives, [Shares(*of_patients.T) for of_patients in own]
 
 
 def _off(hits: Array, p: Array) -> float:

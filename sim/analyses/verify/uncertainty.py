@@ -19,12 +19,13 @@ from sim.analyses.verify.check import (
     MOST_STANDARD_ERRORS,
     ROUNDING,
     Finding,
+    Subject,
     never_above,
     none_of,
+    once,
     only_where,
 )
 from sim.analyses.verify.engines import different_bits, flat
-from sim.analyses.verify.subject import Subject, once
 from sim.analyses.voi.information import evpi, evppi
 from sim.catalog import distribution as families
 from sim.catalog.parameter import SCENARIO, Parameter
@@ -33,13 +34,7 @@ from sim.catalog.values import UNITS
 from sim.economics.estimates import Array
 from sim.economics.ledger import Account
 from sim.scenario.domain import allowed_interval
-from sim.simulation.parameter_draws import (
-    FIXED,
-    PARTS,
-    draw_parameters,
-    fitted_draws,
-    uncertain,
-)
+from sim.simulation.parameter_draws import FIXED, PARTS, draw_parameters, fitted_draws, uncertain
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question
 from sim.simulation.tally import COST, DISCOUNTED, EFS_LANDMARK_MONTHS, QALY
@@ -141,9 +136,6 @@ def _within(text: str, off: float, numbers: int) -> Finding:
     """Return a finding on the farthest of many numbers; more may be farther off by chance."""
     most = most_standard_errors(numbers)
     return Finding(text, f"within {most:.1f} standard errors", off <= most)
-
-
-# ---------------------------------------------------------------------------------- the draws
 
 
 def right_inputs_are_drawn(subject: Subject) -> Finding:
@@ -300,9 +292,6 @@ def no_variance(subject: Subject) -> Finding:
     return none_of(different_bits(ours, theirs), "sums", ours.size)
 
 
-# ------------------------------------------------------------------------------- decisions
-
-
 def _costs_and_qalys(found: Psa) -> tuple[Array, Array]:
     """Return cost and QALYs of each draw: (draw, strategy)."""
     return found.values("cost"), found.values("qalys")
@@ -413,9 +402,6 @@ def possible_in_every_draw(subject: Subject) -> Finding:
     # OS after the horizon is not known.
     known = ~np.isnan(upper)
     return never_above(lower[known], upper[known], "outcomes")
-
-
-# ------------------------------------------------------------------------- errors and inputs
 
 
 def errors_fall(subject: Subject) -> Finding:

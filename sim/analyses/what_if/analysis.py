@@ -8,13 +8,12 @@ than those of the two answers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain, cycle
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from sim.analyses.shared.outcomes import COST, NMB, QALYS, change, outcome_named
@@ -31,6 +30,8 @@ from sim.analyses.shared.ranges import given_values
 from sim.economics.estimates import NOT_ESTIMABLE, Estimate
 from sim.economics.incremental import Increment, PatientTotals, increment
 from sim.errors import UserError
+from sim.layout.cells import known, row_estimate
+from sim.layout.schema import Schema, count, number, strategy_name, text
 from sim.scenario import loading
 from sim.simulation.comparison import same_money
 from sim.simulation.provenance import fingerprint
@@ -42,10 +43,37 @@ NOT_IN_MONEY: Final = (QALYS, LIFE_YEARS)
 CHANGES: Final = (COST, *NOT_IN_MONEY, NMB)
 """Outcomes whose changes are reported; those in money only where it is the same money."""
 AS_IT_STANDS: Final = "base"
-HEADING: Final = ("currency", "price_year", "threshold", "optimal")
-ESTIMATES: Final = (COST, QALYS, LIFE_YEARS, NMB, *(f"change_{name}" for name in CHANGES))
-GAIN: Final = ("covariance", *(f"{name}{end}" for name in ESTIMATES for end in ("", "_se")))
-"""Columns of a what-if: the heading, and for each strategy these numbers after its name."""
+FILES_OF: Final = "scenarios"
+VALUES: Final = (COST, QALYS, LIFE_YEARS, "icer", NMB)
+WITH_ERROR: Final = ("", "_se")
+TABLE: Final = Schema(
+    f"{FILES_OF}.csv",
+    (
+        text("what_if", "its key in the scenario; ``base`` is the scenario as it stands"),
+        text("label"),
+        strategy_name(),
+        strategy_name("comparator"),
+        text("currency"),
+        count("price_year"),
+        number("threshold", "of `nmb`, in currency per QALY"),
+        strategy_name(
+            "optimal", "strategy with the most net benefit at the threshold", is_given=False
+        ),
+        # Strategy minus comparator, discounted.
+        *(number(f"{name}{end}") for name in VALUES for end in WITH_ERROR),
+        number("covariance", "of the errors of `cost` and `qalys`"),
+        text("quadrant"),
+        # What-if minus scenario, paired; empty in money where that is other money.
+        *(number(f"change_{name}{end}") for name in CHANGES for end in WITH_ERROR),
+        text("notes", "values that a what-if lacks, and whether it changes nothing"),
+    ),
+    ("what_if", "strategy"),
+)
+"""One row per what-if and strategy."""
+HEADING: Final = ("label", "currency", "price_year", "threshold", "optimal")
+"""Columns that are the same for all strategies."""
+MEASURED: Final = TABLE.names[2:-1]
+"""Columns stored of a what-if and strategy, `strategy` first."""
 
 
 class Gain(NamedTuple):
@@ -88,15 +116,40 @@ class Column:
     threshold: float
     optimal: str
     gains: tuple[Gain, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ScenarioMatrix:
-    """The scenario as it stands, then its what-ifs in their order."""
+    """The scenario as it stands, then its what-ifs in their order.
+
+    Attributes
+    ----------
+    table
+        In the columns of `TABLE`.
+    notes
+        By name: values that the what-if lacks, or that it changes nothing here, in words.
+    """
 
     question: Question
-    columns: tuple[Column, ...]
+    table: pd.DataFrame
+    notes: Mapping[str, Sequence[str]]
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The scenario and its what-ifs, each with the gains of all strategies."""
+        found: dict[str, list[dict[Hashable, Any]]] = {}
+        for row in self.table.to_dict("records"):
+            found.setdefault(row["what_if"], []).append(row)
+        return tuple(
+            Column(
+                name=name,
+                **{key: rows[0][key] for key in HEADING},
+                gains=tuple(map(_gain_in, rows)),
+                notes=tuple(self.notes[name]),
+            )
+            for name, rows in found.items()
+        )
 
     @property
     def base(self) -> Column:
@@ -131,11 +184,16 @@ def scenario_matrix(
     what_ifs = list(scenario.what_ifs)
 
     def answer(rows: pd.DataFrame) -> ScenarioMatrix:
-        columns = [_column(AS_IT_STANDS, "As it stands", question, _row(threshold, None, first))]
-        for name, row in zip(what_ifs, rows.itertuples(index=False), strict=True):
-            column = _column(name, _label(question, name), question, row)
-            columns.append(replace(column, notes=tuple(_notes(question, column))))
-        return ScenarioMatrix(question, tuple(columns))
+        found = [(AS_IT_STANDS, "As it stands", _row(threshold, None, first))]
+        values = rows.itertuples(index=False)
+        found += [(name, _label(question, name), next(values)) for name in what_ifs]
+        notes = {name: list(_notes(question, name, row)) for name, _, row in found}
+        table = TABLE.table(
+            (name, label, *row[start : start + len(MEASURED)], "; ".join(notes[name]))
+            for name, label, row in found
+            for start in range(0, len(row), len(MEASURED))
+        )
+        return ScenarioMatrix(question, table, notes)
 
     return PairedRuns(
         question=question,
@@ -144,8 +202,7 @@ def scenario_matrix(
         columns=COLUMNS,
         # Each thread compares its sample with the first.
         measure=partial(_row, threshold, first),
-        # Those of `_row`.
-        names=(*HEADING, *(f"{name}:{value}" for name in _others(question) for value in GAIN)),
+        names=tuple(f"{name}:{value}" for name in _others(question) for value in MEASURED),
         chunk=1,
         answer=answer,
     )
@@ -170,12 +227,14 @@ def _asked(question: Question, name: str) -> Question:
     return with_values(question, kept, loading.what_if(question.loaded, name, question.catalogue))
 
 
-def _notes(question: Question, column: Column) -> Iterator[str]:
+def _notes(question: Question, name: str, row: Row) -> Iterator[str]:
     """Yield the values that a what-if lacks, and whether it changes nothing, in words."""
-    for left_out in loading.what_if(question.loaded, column.name, question.catalogue).left_out:
+    if name == AS_IT_STANDS:
+        return
+    for left_out in loading.what_if(question.loaded, name, question.catalogue).left_out:
         yield f"without {left_out}"
-    changes = [gain.changes.get(name) for gain in column.gains for name in CHANGES]
-    if all(change == Estimate(0.0, 0.0) for change in changes):
+    columns = zip(cycle(MEASURED), row, strict=False)
+    if all(value == 0.0 for column, value in columns if column.startswith("change_")):
         yield "changes nothing in this scenario"
 
 
@@ -186,20 +245,19 @@ def _others(question: Question) -> list[str]:
 
 
 def _row(threshold: float | None, base: Sample | None, found: Sample) -> Row:
+    """Return the columns `MEASURED`, one strategy after the other."""
     question = found.question
-    perspective = question.perspective
     worth = middle_threshold(question)
     if threshold is not None and (base is None or same_money(base.question, question)):
         worth = threshold
-    heading = (perspective.currency, perspective.price_year, worth, found.optimal(worth))
     gains = (_gain(found, base, name, worth, threshold) for name in _others(question))
-    return [*heading, *chain.from_iterable(gains)]
+    return list(chain.from_iterable(gains))
 
 
 def _gain(
     found: Sample, base: Sample | None, strategy: str, worth: float, threshold: float | None
-) -> list[float]:
-    """Return the numbers of a gain in the order of `GAIN`; no change is ``nan``."""
+) -> Row:
+    """Return the columns `MEASURED` of a strategy; no change is ``nan``."""
     comparator = found.question.scenario.comparator_name
     pair = found.pair(strategy)
     totals = [
@@ -217,24 +275,25 @@ def _gain(
                 for at in (worth, before)
             ]
             changes[name] = change(outcomes[0].read(pair), outcomes[1].read(there))
-    estimates = (gain.cost, gain.qalys, gain.life_years, gain.nmb(worth), *changes.values())
-    return [gain.covariance, *chain.from_iterable(estimates)]
+    money = found.question.perspective
+    icer = Estimate(known(gain.icer), known(gain.icer_se))
+    return [
+        *(strategy, comparator, money.currency, money.price_year, worth, found.optimal(worth)),
+        *chain(gain.cost, gain.qalys, gain.life_years, icer, gain.nmb(worth)),
+        *(gain.covariance, gain.quadrant),
+        *chain.from_iterable(changes.values()),
+    ]
 
 
-def _column(name: str, label: str, question: Question, row: Iterable[Any]) -> Column:
-    currency, price_year, worth, optimal, *numbers = row
-    comparator = question.scenario.comparator_name
-    gains = []
-    for strategy, values in zip(
-        _others(question), np.reshape(numbers, (-1, len(GAIN))), strict=True
-    ):
-        covariance, *rest = map(float, values)
-        cost, qalys, life_years, nmb, *changes = map(Estimate, rest[::2], rest[1::2])
-        found = Increment(strategy, comparator, cost, qalys, life_years, covariance)
-        known = zip(CHANGES, changes, strict=True)
-        gains.append(
-            Gain(found, nmb, {at: each for at, each in known if not math.isnan(each.mean)})
-        )
-    return Column(
-        name, label, str(currency), int(price_year), float(worth), str(optimal), tuple(gains)
+def _gain_in(row: Mapping[Any, Any]) -> Gain:
+    """Return the gain in a row of `TABLE`."""
+    cost, qalys, life_years, nmb = (
+        row_estimate(row, name) for name in (COST, QALYS, LIFE_YEARS, NMB)
+    )
+    changes = {name: row_estimate(row, f"change_{name}") for name in CHANGES}
+    names = (row["strategy"], row["comparator"])
+    return Gain(
+        Increment(*names, cost, qalys, life_years, row["covariance"]),
+        nmb,
+        {name: change for name, change in changes.items() if not math.isnan(change.mean)},
     )

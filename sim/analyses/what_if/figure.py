@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.analyses.shared.figure import balanced, number
-from sim.analyses.shared.ranges import NORMAL_97_5
 from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.what_if.analysis import Column, Gain, ScenarioMatrix
+from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import SYMBOLS
 from sim.layout.style import GREY, colour_of, legend_columns, new_figure
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -21,7 +19,7 @@ from sim.analyses.shared.arguments import (
     checked,
 )
 from sim.analyses.shared.outcomes import NMB, outcome_named
-from sim.analyses.shared.result import Layout
+from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import SOME_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
@@ -33,128 +31,44 @@ from sim.analyses.shared.text import (
     print_notes,
     strategy_label,
 )
-from sim.analyses.shared.work import ResumableResult, place_of_work
+from sim.analyses.shared.work import place_of_work
 from sim.analyses.what_if.analysis import (
-    CHANGES,
+    FILES_OF,
+    TABLE,
     Column,
     Gain,
     ScenarioMatrix,
     fingerprints,
     scenario_matrix,
 )
-from sim.economics.estimates import NOT_ESTIMABLE, Estimate
-from sim.economics.incremental import Increment
+from sim.economics.estimates import Estimate
 from sim.errors import UserError
-from sim.layout.cells import NOTHING, SYMBOLS, finite
-from sim.layout.schema import Schema, count, number, records, strategy_name, text
+from sim.layout.cells import NOTHING, SYMBOLS
+from sim.layout.schema import records
 from sim.layout.table import Cell, Row, Table, print_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FILES_OF: Final = "scenarios"
 NAMES: Final = names_of(FILES_OF)
-VALUES: Final = ("cost", "qalys", "life_years", "icer", "nmb")
-WITH_ERROR: Final = ("", "_se")
-TABLE: Final = Schema(
-    f"{FILES_OF}.csv",
-    (
-        text("what_if", "its key in the scenario; ``base`` is the scenario as it stands"),
-        text("label"),
-        strategy_name(),
-        strategy_name("comparator"),
-        text("currency"),
-        count("price_year"),
-        number("threshold", "of `nmb`, in currency per QALY"),
-        strategy_name(
-            "optimal", "strategy with the most net benefit at the threshold", is_given=False
-        ),
-        # Strategy minus comparator, discounted.
-        *(number(f"{name}{end}") for name in VALUES for end in WITH_ERROR),
-        number("covariance", "of the errors of `cost` and `qalys`"),
-        text("quadrant"),
-        # What-if minus scenario, paired; empty in money where that is other money.
-        *(number(f"change_{name}{end}") for name in CHANGES for end in WITH_ERROR),
-        text("notes", "values that a what-if lacks, and whether it changes nothing"),
-    ),
-    ("what_if", "strategy"),
-)
-"""One row per what-if and strategy."""
-
-
-def matrix_table(result: ScenarioMatrix) -> pd.DataFrame:
-    """Return the what-ifs as `TABLE`."""
-    return TABLE.table(
-        _table_row(column, gain) for column in result.columns for gain in column.gains
-    )
-
-
-def _table_row(column: Column, gain: Gain) -> tuple[Any, ...]:
-    found = gain.increment
-    icer = Estimate(*(math.nan if each is None else each for each in (found.icer, found.icer_se)))
-    values = (found.cost, found.qalys, found.life_years, icer, gain.nmb)
-    changes = [gain.changes.get(name, NOT_ESTIMABLE) for name in CHANGES]
-    return (
-        column.name,
-        column.label,
-        found.strategy,
-        found.comparator,
-        column.currency,
-        column.price_year,
-        column.threshold,
-        column.optimal,
-        *(finite(number) for value in values for number in value),
-        finite(found.covariance),
-        found.quadrant,
-        *(finite(number) for change in changes for number in change),
-        "; ".join(column.notes),
-    )
 
 
 def matrix_summary(result: ScenarioMatrix) -> dict[str, Any]:
     """Return the content of scenarios.json after its heading."""
     return {
         "comparator": result.question.scenario.comparator_name,
-        "notes": {column.name: list(column.notes) for column in result.columns},
-        "what_ifs": records(matrix_table(result)),
+        "notes": {name: list(notes) for name, notes in result.notes.items()},
+        "what_ifs": records(result.table),
     }
 
 
 def read_matrix(stored: Stored) -> ScenarioMatrix:
     """Return the what-ifs that are stored in a folder; raise `UserError` where a file is broken."""
-    columns: dict[str, Column] = {}
-    for row in stored.table(TABLE).to_dict("records"):
-        name = row["what_if"]
-        if name not in columns:
-            heading = {
-                key: row[key] for key in ("label", "currency", "price_year", "threshold", "optimal")
-            }
-            notes = tuple(stored.summary["notes"][name])
-            columns[name] = Column(name=name, **heading, gains=(), notes=notes)
-        gains = (*columns[name].gains, _read_gain(row))
-        columns[name] = replace(columns[name], gains=gains)
-    if not columns:
+    table = stored.table(TABLE)
+    if table.empty:
         raise UserError("has no what-ifs", file=stored.folder / TABLE.file)
-    return ScenarioMatrix(stored.question, tuple(columns.values()))
-
-
-def _read_gain(row: Mapping[Any, Any]) -> Gain:
-    def estimate(name: str) -> Estimate:
-        return Estimate(row[name], row[f"{name}_se"])
-
-    changes = {name: estimate(f"change_{name}") for name in CHANGES}
-    return Gain(
-        Increment(
-            row["strategy"],
-            row["comparator"],
-            estimate("cost"),
-            estimate("qalys"),
-            estimate("life_years"),
-            row["covariance"],
-        ),
-        estimate("nmb"),
-        {name: change for name, change in changes.items() if not math.isnan(change.mean)},
-    )
+    notes = {name: stored.summary["notes"][name] for name in table["what_if"].unique()}
+    return ScenarioMatrix(stored.question, table, notes)
 
 
 def _figure(result: ScenarioMatrix) -> Figure:
@@ -203,7 +117,7 @@ def _line(result: ScenarioMatrix, column: Column, gain: Gain) -> Row:
 
 
 FILE_LAYOUT: Final = Layout(
-    FILES_OF, matrix_table, matrix_summary, _figure, print_matrix, read_matrix
+    FILES_OF, attrgetter("table"), matrix_summary, _figure, print_matrix, read_matrix
 )
 
 
@@ -218,8 +132,8 @@ class WhatIfResult(ResumableResult[ScenarioMatrix]):
 
     @property
     def what_ifs(self) -> pd.DataFrame:
-        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_if.result.TABLE`."""
-        return matrix_table(self._found)
+        """A row per what-if and strategy, as in scenarios.csv: `sim.analyses.what_if.analysis.TABLE`."""
+        return self._found.table.copy()
 
 
 @checked

@@ -13,12 +13,11 @@ from sim import CapacityResult, Scenario, UserError, capacity, run
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import (
     UNLIMITED,
-    capacity_analysis,
+    Replications,
     hospital_of,
     replicate,
     replications,
 )
-from sim.analyses.shared.store import Chunks
 from sim.cli import commands
 from sim.clinic.events import EventKind
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR
@@ -32,6 +31,7 @@ from sim.simulation.question import ask as read_question
 from sim.simulation.run import run as simulate
 from tests.support.places import ROOT, SMALLER
 from tests.support.programs import contents
+from tests.support.unfinished import ending_after
 
 SHIPPED = ROOT / "scenarios" / "transplant_beds.yaml"
 SMALL = SMALLER / "transplant_beds.yaml"
@@ -55,7 +55,7 @@ def rows(question):
 
 @pytest.fixture(scope="module")
 def found(question):
-    return capacity_analysis(question, BEDS, 100_000.0)
+    return Replications(question, BEDS, 100_000.0).run()
 
 
 def invoke(*arguments):
@@ -288,16 +288,7 @@ def test_beds_around_those_of_the_scenario_are_tried_by_default():
 def test_an_interrupted_analysis_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     arguments = ("capacity", SMALL, "--beds", "1:2", "--patients", 180)
     assert invoke(*arguments, "--out", tmp_path / "whole").exit_code == 0
-    original, kept = Chunks.keep, []
-
-    def keep(self, chunk, outcomes):
-        if kept:
-            raise KeyboardInterrupt
-        kept.append(chunk)
-        original(self, chunk, outcomes)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Chunks, "keep", keep)
+    with ending_after(1):
         assert invoke(*arguments, "--out", tmp_path / "part").exit_code == 130
     simulated = []
     original_replicate = analysis.replicate

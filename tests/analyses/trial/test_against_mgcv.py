@@ -17,7 +17,8 @@ from sim.analyses.export.draws import draw_tables
 from sim.analyses.export.result import ExportResult
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
-from sim.analyses.trial.design import design_of, reports, sizes_of
+from sim.analyses.trial.analysis import reports
+from sim.analyses.trial.design import design_of, sizes_of
 from sim.analyses.voi.analysis import perfect
 from sim.analyses.voi.information import evppi
 from tests.support.places import SCENARIOS

@@ -11,17 +11,15 @@ from scipy.optimize import minimize_scalar
 
 from sim import Scenario, UserError
 from sim.analyses.psa.draws_run import run_psa
-from sim.analyses.trial.design import (
+from sim.analyses.trial.analysis import (
     FIRST_PATIENT,
-    MOST_PATIENTS,
     PATIENTS_OF_A_DRAW,
-    design_of,
     first_patient,
     question_of,
     report_of,
     reports,
-    sizes_of,
 )
+from sim.analyses.trial.design import MOST_PATIENTS, design_of, sizes_of
 from sim.clinic.units import DAYS_PER_MONTH
 from sim.engine.outcomes import outcome
 from sim.engine.reference import enrol, lived, new_life, simpy

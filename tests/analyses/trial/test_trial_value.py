@@ -12,8 +12,8 @@ from scipy.stats import norm
 
 from sim import Scenario, TrialResult, UserError, trial
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, SE, Psa, run_psa
-from sim.analyses.trial.analysis import of_the_course, trial_analysis
-from sim.analyses.trial.design import design_of, reports, sizes_of
+from sim.analyses.trial.analysis import of_the_course, reports, trial_analysis
+from sim.analyses.trial.design import design_of, sizes_of
 from sim.analyses.voi.information import shuffled
 from sim.cli import commands
 from tests.support.places import SCENARIOS

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from sim.analyses.verify import inputs
-from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject, checks_of
 from sim.simulation.question import ask
 from tests.support.faulty_lives import examined, names_of
 from tests.support.places import ROOT, SCENARIOS

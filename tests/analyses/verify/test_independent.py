@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import independent, partitioned_survival
-from sim.analyses.verify.check import checks_of
+from sim.analyses.verify.check import Subject, checks_of
 from sim.analyses.verify.partition import compared, screen_table, sentences, table_of
-from sim.analyses.verify.subject import Subject
 from sim.economics.ledger import Category
 from sim.simulation.question import ask
 from sim.simulation.tally import CATEGORIES

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import engines
-from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject, checks_of
 from sim.economics.ledger import Category
 from sim.simulation.question import ask
 from tests.support.faulty_lives import (

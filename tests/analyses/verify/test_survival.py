@@ -3,8 +3,7 @@
 import pytest
 
 from sim.analyses.verify import survival
-from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject, checks_of
 from sim.analyses.verify.survival import Shares
 from sim.clinic import disease, distributions, mortality, remission, transplant
 from sim.economics.ledger import Category

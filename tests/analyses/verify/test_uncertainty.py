@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import uncertainty
-from sim.analyses.verify.check import checks_of
-from sim.analyses.verify.subject import Subject
+from sim.analyses.verify.check import Subject, checks_of
 from sim.analyses.verify.uncertainty import drawn, drawn_names, psa
 from sim.catalog.distribution import Fixed, Lognormal, Normal
 from sim.economics.estimates import Estimate

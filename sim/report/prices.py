@@ -1,8 +1,9 @@
-"""Sliders on the page: other prices and thresholds, worked out in the browser without a server.
+"""The price that meets a threshold, and sliders for other prices and thresholds.
 
-A price changes no patient's course, so costs are a line of each price, and the price of the drug is exact
-for the patients of the base case. What other unit costs do is read off the one-way analysis, which
-is of fewer patients: its Monte Carlo error is added.
+The sliders work in the browser without a server. A price changes no patient's course, so costs are
+a line of each price, and the price of the drug is exact for the patients of the base case. What
+other unit costs do is read off the one-way analysis, which is of fewer patients: its Monte Carlo
+error is added.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
 
 from sim.analyses.price.analysis import PriceAnalysis
+from sim.analyses.price.result import LINEAR, NEVER
 from sim.analyses.shared.outcomes import NMB
 from sim.analyses.tornado.analysis import PARAMETER, Bar
 from sim.economics.estimates import NORMAL_97_5
-from sim.report.analyses import Analyses
-from sim.report.first_screen import middle_threshold
-from sim.report.results import Results
+from sim.layout.cells import money_text, money_with_error, percent
+from sim.report.drawing import LEAST_MM, Drawing
+from sim.report.results import Analyses, Results, middle_of
+from sim.simulation.question import Question
 
 MOST_UNIT_COSTS: Final = 6
 BEYOND: Final = 2.0
@@ -29,6 +33,60 @@ SHOWN_DIGITS: Final = 2
 """Of a unit cost where its slider begins: nobody reads more."""
 DAMP: Final = 1e-6
 """Relative difference of two slopes of a line that is rounding."""
+
+
+def price(results: Results, found: PriceAnalysis) -> dict[str, Any]:
+    """Return the context of the section of prices."""
+    symbol = results.symbol
+    rows = [
+        {
+            "strategy": results.labels[limit.strategy],
+            "threshold": money_text(limit.threshold, symbol),
+            "direction": limit.direction,
+            "base": money_with_error(limit.base, symbol),
+            "change": percent(limit.base.mean / found.price - 1.0)
+            if found.price > 0.0 and limit.base.mean >= 0.0
+            else "",
+            "mean": money_with_error(limit.mean, symbol),
+        }
+        for limit in found.limits
+    ]
+    return {
+        "drug": results.question.catalogue.regimens[found.regimen].label,
+        "price": money_text(found.price, symbol),
+        "comparator": results.labels[results.comparator],
+        "rows": rows,
+        "draws": f"{found.draws:,}",
+        "base_patients": f"{found.base_patients:,}",
+        "notes": [LINEAR, *([NEVER] if any(r.base.mean < 0.0 for r in found.limits) else [])],
+    }
+
+
+def regimens_with_vials(question: Question) -> list[str]:
+    """Name the regimens of a scenario whose drug has a price per vial."""
+    return [
+        name for name in question.scenario.regimens if f"cost.{name}.vial" in question.parameters
+    ]
+
+
+def price_drawings(results: Results, found: PriceAnalysis) -> Iterator[Drawing]:
+    """Yield the probability of being cost-effective against the price."""
+    from sim.analyses.price.figure import price_figure
+
+    drug = results.question.catalogue.regimens[found.regimen].label
+    told = [
+        f"{results.labels[limit.strategy]} meets {money_text(limit.threshold, results.symbol)} per QALY "
+        f"at {limit.direction} {money_text(limit.base.mean, results.symbol)} a vial"
+        for limit in found.limits
+    ]
+    shown = (found.curve, found.limits, results.labels)
+    yield Drawing(
+        "price_curve",
+        f"Cost-effectiveness against the price of {drug}",
+        "; ".join(told),
+        partial(price_figure, *shown, drug=drug, price=found.price, symbol=results.symbol),
+        LEAST_MM,
+    )
 
 
 class Slope(NamedTuple):
@@ -42,7 +100,7 @@ class Slope(NamedTuple):
     se: float
 
 
-def context(results: Results, analyses: Analyses) -> dict[str, Any]:
+def sliders(results: Results, analyses: Analyses) -> dict[str, Any]:
     """Return the context of the section, with the numbers that its script computes with."""
     found = analyses.priced
     if found is None:
@@ -50,7 +108,7 @@ def context(results: Results, analyses: Analyses) -> dict[str, Any]:
         raise LookupError(message)
     slopes = list(_slopes(results, analyses))
     names = list(dict.fromkeys(found.line["strategy"]))
-    threshold = middle_threshold(results)
+    threshold = middle_of(results.thresholds)
     content = {
         "symbol": results.symbol,
         "price": found.price,
