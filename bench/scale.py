@@ -22,8 +22,7 @@ from bench.workloads import MAIN
 from sim.analyses.psa import draws_run
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.result import psa_files
-from sim.analyses.shared.large_table import joined
-from sim.analyses.shared.store import parquet
+from sim.analyses.shared.large_table import joined, parquet
 from sim.analyses.shared.work import program
 from sim.simulation.core_run import bind, ready
 from sim.simulation.parameter_draws import draw_parameters

@@ -37,16 +37,9 @@ from sim.analyses.psa.draws_run import (
     run_psa,
 )
 from sim.analyses.psa.noise import Split, split
+from sim.analyses.psa.stored_draws import read_results, result_files
 from sim.analyses.psa.variance import variance_by_status
-from sim.analyses.shared.store import (
-    MANIFEST,
-    Chunks,
-    content_key,
-    manifest,
-    manifest_text,
-    read_results,
-    result_files,
-)
+from sim.analyses.shared.store import MANIFEST, Chunks, content_key, manifest, manifest_text
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError

@@ -37,7 +37,7 @@ from sim.analyses.psa.analysis import (
 )
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
-from sim.analyses.psa.stored_draws import read_psa
+from sim.analyses.psa.stored_draws import DETERMINISTIC, TABLE, draws_table, read_psa, result_files
 from sim.analyses.shared.arguments import (
     Cached,
     Cluster,
@@ -54,16 +54,12 @@ from sim.analyses.shared.arguments import (
 from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import (
-    DETERMINISTIC,
     MANIFEST,
-    TABLE,
     Chunks,
     check_unfinished,
-    draws_table,
     manifest,
     manifest_text,
     opened,
-    result_files,
 )
 from sim.analyses.shared.stored import INDENT, Stored, in_bytes
 from sim.analyses.shared.work import Place, place_of_work, spread
@@ -513,7 +509,8 @@ def psa(
     chosen = asked(scenario, seed=seed)
     question = chosen.question
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
-    _check_folder(place)
+    if place.folder is not None:
+        check_unfinished(place.folder, NAMES, resume=resume or part is not None)
     with spread(cluster):
         work = Work(threads, cached=cached, bar=patients_progress)
         size = chosen_size(question, work, draws=draws, patients=patients, se=se)
@@ -531,13 +528,6 @@ def _answered(question: Question, size: Size, work: Work, place: Place) -> Answe
         if chunks is not None:
             chunks.finish(beside_others(chunks.folder, PsaResult.COMMAND, psa_files(found)))
     return found
-
-
-def _check_folder(place: Place) -> None:
-    """Refuse a folder that holds the beginning of other results."""
-    if place.folder is not None:
-        going_on = place.resume or place.part is not None
-        check_unfinished(place.folder, NAMES, resume=going_on)
 
 
 def chosen_size(

@@ -1,21 +1,25 @@
-"""Tables of too many rows for memory: their numbers lie in a temporary file.
+"""Tables as Parquet files; those of too many rows for memory lie in a temporary file.
 
-The file holds one column after the other and is mapped into memory: the system reads the pages that
+That file holds one column after the other and is mapped into memory: the system reads the pages that
 are used, and `Table.forget` gives them back. The table is a data frame like any other.
 """
 
 from __future__ import annotations
 
+import io
 import mmap
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import IO, Final, NamedTuple
+from contextlib import ExitStack, contextmanager
+from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sim.errors import UserError
+from sim.files.atomic import Blocks
 
 MOST_ROWS: Final = 20_000
 """Of a table in memory; also of those that are worked on at a time."""
@@ -80,7 +84,7 @@ def joined(tables: Iterable[pd.DataFrame], rows: int) -> Table:
 
 def _write(file: IO[bytes], numbers: pd.DataFrame, row: int, rows: int) -> None:
     """Write some rows of a table of so many."""
-    with filling():
+    with _filling():
         for place, name in enumerate(numbers):
             file.seek((place * rows + row) * NUMBER.itemsize)
             file.write(numbers[name].to_numpy().tobytes())
@@ -88,14 +92,8 @@ def _write(file: IO[bytes], numbers: pd.DataFrame, row: int, rows: int) -> None:
 
 
 @contextmanager
-def filling() -> Iterator[None]:
-    """Report that there is no room for a temporary file that is filled inside.
-
-    Raises
-    ------
-    UserError
-        When it cannot be written.
-    """
+def _filling() -> Iterator[None]:
+    """Report that there is no room for a temporary file that is filled inside."""
     try:
         yield
     except OSError as error:
@@ -108,3 +106,48 @@ def parts(rows: int, together: int = 1) -> Iterator[slice]:
     step = max(MOST_ROWS // together, 1) * together
     for first in range(0, rows, step):
         yield slice(first, min(first + step, rows))
+
+
+FORMAT: Final[Any] = {"compression": "zstd", "write_page_checksum": True}
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
+    stream = io.BytesIO()
+    pq.write_table(_plain(table), stream, **FORMAT)
+    return stream.getvalue()
+
+
+def _plain(table: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+
+
+def parquet_on_disk(tables: Iterable[pd.DataFrame]) -> Blocks:
+    """Return tables one below the other as a Parquet file on the disk, a row group each.
+
+    Raises
+    ------
+    UserError
+        When there is no room for the temporary file.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - its blocks close it
+    with _filling(), ExitStack() as closing:
+        writer: pq.ParquetWriter | None = None
+        for table in map(_plain, tables):
+            if writer is None:
+                writer = closing.enter_context(pq.ParquetWriter(file, table.schema, **FORMAT))
+            writer.write_table(table, row_group_size=len(table))
+    return Blocks(file)
+
+
+def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
+    """Return the table of a Parquet file whose bytes have been verified."""
+    found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
+    return found
+
+
+def read_table(file: IO[bytes]) -> Table:
+    """Return the table of an open Parquet file."""
+    found = pq.ParquetFile(file)
+    rows = found.metadata.num_rows
+    return joined((each.to_pandas() for each in found.iter_batches(MOST_ROWS)), rows)

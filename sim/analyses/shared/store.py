@@ -9,25 +9,21 @@ ends. The results of an earlier analysis in DIR stay until those of this one are
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import platform
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sim.analyses.psa.draws_run import PARAMETER, Psa, chunk_draws, chunks_of
+from sim.analyses.psa.draws_run import chunk_draws, chunks_of
 from sim.analyses.shared.arguments import PartDone
-from sim.analyses.shared.large_table import MOST_ROWS, Table, filling, fits, joined, parts
+from sim.analyses.shared.large_table import parquet, read_parquet
 from sim.errors import UserError
-from sim.files.atomic import DRAFT, Blocks, Content, blocks_in, blocks_of, write_file, write_files
+from sim.files.atomic import DRAFT, Content, blocks_of, write_file, write_files
 from sim.files.cache_folder import Damaged, delete, verified, with_checksum
 from sim.files.results_folder import OPTION, check_folder, refused_as
 from sim.simulation.provenance import fingerprint, source_hash
@@ -320,8 +316,6 @@ def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
     return results is not None and results["key"] == unfinished["key"]
 
 
-TABLE: Final = "psa.parquet"
-DETERMINISTIC: Final = "deterministic.parquet"
 MANIFEST: Final = "manifest.json"
 INDENT: Final = 2
 PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
@@ -399,111 +393,13 @@ def analysis_manifest(
 
 def manifest_text(content: Mapping[str, Any], files: Mapping[str, Content]) -> bytes:
     """Return the manifest of finished results, with the hash of each file."""
-    hashes = {name: _digest(files[name]) for name in sorted(files)}
+    hashes = {name: digest_of(files[name]) for name in sorted(files)}
     return (json.dumps({**content, "files": hashes}, indent=INDENT) + "\n").encode()
 
 
-def _digest(content: Content) -> str:
+def digest_of(content: Content) -> str:
+    """Return the SHA-256 of a file as it is written."""
     digest = hashlib.sha256()
     for block in blocks_of(content):
         digest.update(block)
     return digest.hexdigest()
-
-
-def result_files(psa: Psa) -> dict[str, Content]:
-    """Return the tables of the results by file name."""
-    return {TABLE: _draws_file(psa), DETERMINISTIC: parquet(psa.deterministic)}
-
-
-def _draws_file(psa: Psa) -> Content:
-    """Return the table of the draws as a Parquet file; of many in row groups, from the disk."""
-    rows = len(psa.outcomes)
-    if fits(rows):
-        return parquet(draws_table(psa))
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - its blocks close it
-    with filling(), ExitStack() as closing:
-        writer: pq.ParquetWriter | None = None
-        for part in parts(rows, len(psa.strategies)):
-            table = _plain(draws_table(psa, part))
-            if writer is None:
-                writer = closing.enter_context(pq.ParquetWriter(file, table.schema, **FORMAT))
-            writer.write_table(table, row_group_size=len(table))
-            psa.forget()
-    return Blocks(file)
-
-
-def read_results(
-    opened: Callable[[str], IO[bytes]],
-    question: Question,
-    draws: int,
-    base_patients: int,
-) -> Psa | None:
-    """Read the results of this question from files, by a function that opens the file of a name.
-
-    None where there are none, where they are those of another question, or where a file is not
-    as it was written.
-    """
-    try:
-        with ExitStack() as files:
-
-            def content_of(name: str) -> IO[bytes]:
-                return files.enter_context(opened(name))
-
-            found = json.loads(content_of(MANIFEST).read())
-            if found["key"] != content_key(question, draws, base_patients):
-                return None
-            content = {name: content_of(name) for name in found["files"]}
-            for name, file in content.items():
-                if _digest(blocks_in(file)) != found["files"][name]:
-                    return None
-            table, deterministic = (read_table(content[name]) for name in (TABLE, DETERMINISTIC))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
-        return None
-    return psa_of(question, table, deterministic.frame, base_patients)
-
-
-def psa_of(
-    question: Question, table: Table, deterministic: pd.DataFrame, base_patients: int
-) -> Psa:
-    """Return the results of the tables of `result_files`."""
-    drawn = [name for name in table.frame.columns if name.startswith(PARAMETER)]
-    parameters = table.frame.iloc[:: len(question.scenario.strategies)][drawn]
-    parameters.columns = parameters.columns.str.removeprefix(PARAMETER)
-    parameters.index = pd.RangeIndex(len(parameters), name="draw")
-    outcomes = table.frame.drop(columns=drawn)
-    return Psa(question, parameters, outcomes, deterministic, base_patients, table.on_disk)
-
-
-FORMAT: Final[Any] = {"compression": "zstd", "write_page_checksum": True}
-
-
-def parquet(table: pd.DataFrame) -> bytes:
-    """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
-    stream = io.BytesIO()
-    pq.write_table(_plain(table), stream, **FORMAT)
-    return stream.getvalue()
-
-
-def _plain(table: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-
-
-def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
-    """Return the table of a Parquet file whose bytes have been verified."""
-    found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-    return found
-
-
-def read_table(file: IO[bytes]) -> Table:
-    """Return the table of an open Parquet file."""
-    found = pq.ParquetFile(file)
-    rows = found.metadata.num_rows
-    return joined((each.to_pandas() for each in found.iter_batches(MOST_ROWS)), rows)
-
-
-def draws_table(psa: Psa, rows: slice = slice(None)) -> pd.DataFrame:
-    """Return outcomes with the drawn parameters, the columns of psa.parquet."""
-    outcomes = psa.outcomes.iloc[rows].reset_index(drop=True)
-    drawn = psa.parameters.add_prefix(PARAMETER)
-    beside = drawn.loc[outcomes["draw"]].reset_index(drop=True)
-    return pd.concat([outcomes, beside], axis=1)
