@@ -50,10 +50,7 @@ def start(*arguments, cache):
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "sim", *arguments],
-        env=environment,
-        capture_output=True,
-        check=True,
+        [sys.executable, "-m", "sim", *arguments], env=environment, capture_output=True, check=True
     )
     return time.perf_counter() - started
 

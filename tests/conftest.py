@@ -12,7 +12,6 @@ import yaml
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from sim.catalog import load_catalogue
 from sim.engine.compiled import core
 from sim.scenario.loading import load_scenario
 from sim.simulation.question import ask as read_question
@@ -96,7 +95,6 @@ def ask(tmp_path_factory):
     A change is written as in a scenario file: mappings are merged, all else is replaced. With
     new strategies and no comparator, the first of them is the comparator.
     """
-    catalogue = load_catalogue()
     folder = tmp_path_factory.mktemp("scenarios")
     numbers = count()
 
@@ -104,13 +102,13 @@ def ask(tmp_path_factory):
     def loaded(text):
         path = folder / f"{next(numbers)}.yaml"
         path.write_text(text)
-        return load_scenario(path, catalogue)
+        return load_scenario(path)
 
     def asked(name, *, patients, seed=0, **changes):
         if "strategies" in changes:
             changes = {"comparator": changes["strategies"][0]["name"], **changes}
         text = yaml.safe_dump({"extends": str(SCENARIOS / f"{name}.yaml"), **changes})
-        return prepare(loaded(text), catalogue, patients=patients, seed=seed, overrides={})
+        return prepare(loaded(text), patients=patients, seed=seed)
 
     return asked
 

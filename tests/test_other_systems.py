@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from sim.cli import commands
 from sim.engine.compiled import compiler
 from sim.errors import UserError
-from sim.evidence.results import evidence_hash
+from sim.evidence.calibration import evidence_hash
 from sim.evidence.sampler import check_sampler
 from sim.files import shipped
 from sim.files.documents import read_yaml

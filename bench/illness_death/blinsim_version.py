@@ -13,17 +13,13 @@ from bench.illness_death.parameters import DAYS_PER_MONTH, Estimate
 from sim.simulation.parameter_sets import SetsJob, read_sets
 from sim.simulation.question import ask, with_numbers
 from sim.simulation.run import run as simulate
+from sim.simulation.summary import LIFE_YEARS, mean_of
 from sim.simulation.tally import COST, QALY
-from sim.simulation.tally_estimates import LIFE_YEARS, mean_of
 
 SCENARIO = Path(__file__).with_name("scenario.yaml")
 REGIMENS = {"A": "salvage_chemotherapy", "B": "inotuzumab"}
 DRUGS = {"A": "cost.salvage_chemotherapy.flag_cycle", "B": "cost.inotuzumab.vial"}
-OUTCOMES = {
-    "life_years": (LIFE_YEARS, False),
-    "qalys": (QALY, True),
-    "cost": (COST, True),
-}
+OUTCOMES = {"life_years": (LIFE_YEARS, False), "qalys": (QALY, True), "cost": (COST, True)}
 MANY = 4
 """Axes of the sums of many sets: set, strategy, undiscounted or discounted, value."""
 

@@ -14,13 +14,7 @@ import pandas as pd
 from heormodel.models import MicrosimModel
 from heormodel.run import run_psa
 
-from bench.illness_death.parameters import (
-    DAYS_PER_YEAR,
-    RESPONSE_DAY,
-    STATES,
-    Estimate,
-    estimate,
-)
+from bench.illness_death.parameters import DAYS_PER_YEAR, RESPONSE_DAY, STATES, Estimate, estimate
 
 TREATMENT, REMISSION, PROGRESSED, DEAD = range(4)
 RESPONSE_YEAR = RESPONSE_DAY / DAYS_PER_YEAR
@@ -101,8 +95,7 @@ def row(parameters):
 
 def draws(sets):
     return pd.DataFrame(
-        [row(parameters) for parameters in sets],
-        index=pd.RangeIndex(len(sets), name="iteration"),
+        [row(parameters) for parameters in sets], index=pd.RangeIndex(len(sets), name="iteration")
     )
 
 

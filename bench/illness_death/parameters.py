@@ -86,8 +86,7 @@ class Estimate(NamedTuple):
 def estimate(values, scale=1.0, shift=0.0):
     """Return the mean of ``shift + scale values`` with its standard error."""
     return Estimate(
-        shift + scale * float(values.mean()),
-        scale * float(values.std(ddof=1)) / len(values) ** 0.5,
+        shift + scale * float(values.mean()), scale * float(values.std(ddof=1)) / len(values) ** 0.5
     )
 
 

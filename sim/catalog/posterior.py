@@ -2,7 +2,7 @@
 
 Its draws are a table of comma-separated values: columns are names of parameters, rows are draws, values
 are in the parameter's own unit. Values of one row belong together. Another table says how far the
-fit informed each parameter, see `sim.evidence.identification`.
+fit informed each parameter, see `sim.evidence.calibration`.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def load_identification() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The columns of `sim.evidence.identification.identification`, indexed by the parameter.
+        The columns of `sim.evidence.calibration.identification`, indexed by the parameter.
     """
     import pandas as pd
 

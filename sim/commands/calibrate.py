@@ -54,11 +54,11 @@ def calibrate(
         As for `run`.
     """
     from sim.analyses.shared.work import spread
+    from sim.evidence.calibration import NAMES, check_installation, result_texts
     from sim.evidence.calibration import calibrate as fit_protocol
+    from sim.evidence.calibration import install as install_fit
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
-    from sim.evidence.results import NAMES, check_installation, result_texts
-    from sim.evidence.results import install as install_fit
     from sim.evidence.sampler import check_sampler
     from sim.files.results_folder import check_folder, write_folder
     from sim.files.shipped import PROTOCOLS, find_file
@@ -89,7 +89,7 @@ def _show(fit: Fit, more: list[str]) -> None:
     """Print a summary, and the posterior next to the prior."""
     import numpy as np
 
-    from sim.evidence.results import ENDS, prior_interval
+    from sim.evidence.calibration import ENDS
     from sim.evidence.sampler import worst
     from sim.layout.table import Cell, Row, Table, print_table
     from sim.layout.text import DISCLAIMER, console_for, print_lines, print_paragraph
@@ -111,7 +111,7 @@ def _show(fit: Fit, more: list[str]) -> None:
         Row(
             name,
             [
-                *spread(prior_interval(prior)),
+                *spread(prior.interval),
                 *spread(np.percentile(draws[name], ENDS).tolist()),
                 Cell(f"{PERCENT * left[name]:.0f} %"),
             ],

@@ -44,8 +44,7 @@ def _check(scenario: Path) -> None:
 
     question = ask(scenario)
     for name in question.scenario.what_ifs:
-        changed = what_if(question.loaded, name, question.catalogue)
-        prepare(changed, question.catalogue, overrides={})
+        prepare(what_if(question.loaded, name, question.catalogue))
     asked = question.scenario
     count = len(asked.strategies)
     click.echo(

@@ -19,15 +19,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from typing import Final
 
 import numpy as np
 
-from sim.clinic.units import added
+from sim.clinic.units import DAYS_PER_MONTH, added
 from sim.economics.estimates import Array
-from sim.evidence.study import Endpoint
+from sim.evidence.study import SHARES, Endpoint
 from sim.simulation.observables import BINS_PER_MONTH, BITS, Moment, Observable
 from sim.simulation.tally import Tally
 
@@ -40,37 +40,9 @@ STEPS: Final = 50
 CONVERGED: Final = 1e-10
 FOLLOW_UP_MONTHS: Final = 24.0
 """Of a hazard ratio, and of an incidence without a time of its own."""
-EARLY_MONTHS: Final = 100.0 / 30.4375
+EARLY_MONTHS: Final = 100.0 / DAYS_PER_MONTH
 
 NOT: Final = "not_"
-SHARES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
-    "response": ((), "response"),
-    "complete_remission": ((), "complete_remission"),
-    "mrd_negative_of_all": ((), "mrd_negative"),
-    "mrd_negative_of_responders": (("response",), "mrd_negative"),
-    "mrd_response": (("mrd_only",), "mrd_negative"),
-    "hct_ever": ((), "hct_ever"),
-    "hct_in_remission": ((), "hct_in_remission"),
-    "hct_of_responders": (("response",), "hct_in_remission"),
-    "response_in_first_cycle": (("response",), "response_in_first_cycle"),
-    "third_cycle": ((), "third_cycle"),
-    "sixth_cycle": ((), "sixth_cycle"),
-    "crs_any": ((), "crs_any"),
-    "crs_severe": ((), "severe_crs"),
-    "neurotoxicity_any": ((), "neurotoxicity_any"),
-    "neurotoxicity_severe": ((), "severe_neurotoxicity"),
-    "hepatotoxicity_severe": ((), "severe_hepatotoxicity"),
-    "infection_severe": ((), "severe_infection"),
-    "febrile_neutropenia_severe": ((), "severe_febrile_neutropenia"),
-    "discontinued_for_toxicity": ((), "stopped_for_toxicity"),
-    "interrupted_for_toxicity": ((), "interrupted"),
-    "vod": ((), "vod"),
-    "acute_gvhd": ((), "acute_gvhd"),
-    "chronic_gvhd": ((), "chronic_gvhd"),
-    "cd19_negative": (("failed",), "cd19_lost"),
-    "next_line_percent": ((), "next_line"),
-}
-"""What the patients have in common, and what is counted."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +145,8 @@ def _ratio(endpoint: Endpoint) -> Observed | None:
     others = endpoint.against_among or _all_others(endpoint.among)
     if word == HCT_HAZARD_RATIO:
         death = Clock(Moment.START, (Moment.DEATH,))
-        before = _timed(endpoint, Clock(*_fields(death), (Moment.TRANSPLANT,)), endpoint.among)
+        alive = replace(death, endings=(Moment.TRANSPLANT,))
+        before = _timed(endpoint, alive, endpoint.among)
         after = _timed(endpoint, death, (*endpoint.among, "hct_ever"))
         return Observed(Measure.HCT_HAZARD_RATIO, (after, before), FOLLOW_UP_MONTHS)
     if word == ODDS_RATIO:
@@ -184,10 +157,6 @@ def _ratio(endpoint: Endpoint) -> Observed | None:
         return None
     pair = tuple(_timed(endpoint, curve, among) for among in (endpoint.among, others))
     return Observed(Measure.HAZARD_RATIO, pair, FOLLOW_UP_MONTHS)
-
-
-def _fields(clock: Clock) -> tuple[Moment, tuple[Moment, ...]]:
-    return clock.origin, clock.events
 
 
 def _all_others(among: Sequence[str]) -> tuple[str, ...]:
@@ -262,9 +231,6 @@ def counted(tally: Tally, weights: Mapping[int, float], place: int) -> Counted:
         )
         for s, weight in weights.items()
     ]
-    first = parts[0]
-    if len(parts) == 1:
-        return first
     return Counted(
         added(part.patients for part in parts),
         added(part.hits for part in parts),

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from sim.catalog import Parameter, load_catalogue
+from sim.economics.estimates import NORMAL_97_5
 from sim.evidence.observables import is_between_arms, observed
 from sim.evidence.study import Endpoint, Study
 from sim.files.documents import Steps, exists, read_yaml
@@ -48,6 +49,11 @@ class Prior(Part):
         if self.scale == "log":
             return math.exp(x)
         return 1.0 / (1.0 + math.exp(-x)) if self.scale == "logit" else x
+
+    @property
+    def interval(self) -> list[float]:
+        """The 2.5 %, 50 % and 97.5 % quantiles, in the parameter's own unit."""
+        return [self.value(z) for z in (-NORMAL_97_5, 0.0, NORMAL_97_5)]
 
 
 class Heterogeneity(Part):

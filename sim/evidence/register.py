@@ -1,11 +1,8 @@
 """The register of published evidence, read from ``calibration/evidence``.
 
 One file per study, named as the study, and ``sources.yaml`` for sources that the catalogue does not
-cite.
-
-Published results of the patients that a scenario simulates, to be shown with its curves.
-
-A cohort of the calibration matches a scenario when population, setting and values of the
+cite. `published` finds the results of the patients that a scenario simulates, to be shown with its
+curves: a cohort of the calibration matches a scenario when population, setting and values of the
 population's parameters are the same; an arm of it matches a strategy of the same regimens.
 """
 
@@ -19,15 +16,13 @@ from typing import Final, NamedTuple
 from sim.catalog import load_catalogue
 from sim.errors import UserError
 from sim.evidence.protocol import CohortPlan, Protocol, load_protocol
-from sim.evidence.study import Arm, Endpoint, Study, Text
+from sim.evidence.study import Study, Text
 from sim.files.documents import Document, exists, read_yaml
 from sim.files.schema import Mistake, Part, first_of, validated
 from sim.files.shipped import shipped_folder
 from sim.scenario.loading import load_scenario
 from sim.scenario.schema import Scenario, Strategy
 from sim.simulation.question import Question
-
-__all__ = ["Arm", "Endpoint", "Register", "Source", "Study", "find_folder", "load_register"]
 
 FOLDER: Final = Path("calibration") / "evidence"
 SOURCES: Final = "sources.yaml"
@@ -248,9 +243,27 @@ def _endpoints(
         chosen = plan.endpoints is None or name in plan.endpoints
         if not chosen or endpoint.subset is not None or endpoint.time_origin not in ORIGINS[curve]:
             continue
+        low, high = endpoint.interval or (None, None)
+        arm = study.arms[endpoint.arm]
         treated = next(s for s in cohort.strategies if s.name == plan.arms[endpoint.arm])
         for strategy in _alike(treated, asked.strategies):
-            yield _published(strategy, curve, endpoint, plan.study, register)
+            yield Published(
+                strategy=strategy,
+                curve=curve,
+                endpoint=endpoint.endpoint,
+                study=study.study,
+                arm=arm.label,
+                months=endpoint.at_months,
+                value=endpoint.best,
+                low=low,
+                high=high,
+                level=endpoint.level,
+                n=endpoint.n or arm.n,
+                role=endpoint.role,
+                definition=endpoint.definition,
+                source=register.sources[endpoint.source].citation,
+                place=endpoint.place,
+            )
 
 
 def _alike(treated: Strategy, strategies: Sequence[Strategy]) -> Iterator[str]:
@@ -260,27 +273,3 @@ def _alike(treated: Strategy, strategies: Sequence[Strategy]) -> Iterator[str]:
             for key in ("sequence", "then", "maintenance")
         ):
             yield strategy.name
-
-
-def _published(
-    strategy: str, curve: str, endpoint: Endpoint, study: str, register: Register
-) -> Published:
-    low, high = endpoint.interval or (None, None)
-    arm = register[study].arms[endpoint.arm]
-    return Published(
-        strategy=strategy,
-        curve=curve,
-        endpoint=endpoint.endpoint,
-        study=register[study].study,
-        arm=arm.label,
-        months=endpoint.at_months,
-        value=endpoint.best,
-        low=low,
-        high=high,
-        level=endpoint.level,
-        n=endpoint.n or arm.n,
-        role=endpoint.role,
-        definition=endpoint.definition,
-        source=register.sources[endpoint.source].citation,
-        place=endpoint.place,
-    )

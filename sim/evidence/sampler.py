@@ -38,9 +38,8 @@ import pandas as pd
 
 from sim.economics.estimates import Array
 from sim.errors import UserError
-from sim.evidence.cohorts import Cohort
+from sim.evidence.cohorts import Cohort, Target
 from sim.evidence.protocol import Protocol
-from sim.evidence.targets import Target
 from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
 from sim.simulation.provenance import fingerprint, source_hash
 
@@ -379,10 +378,7 @@ def _posterior(protocol: Protocol, studies: Sequence[str], drawn: Mapping[str, A
         return pd.DataFrame({name: columns[name].reshape(-1) for name in chosen})
 
     return Posterior(
-        table(names),
-        table(labels),
-        table([f"spread.{kind}" for kind in kinds]),
-        diagnostics,
+        table(names), table(labels), table([f"spread.{kind}" for kind in kinds]), diagnostics
     )
 
 

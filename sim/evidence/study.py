@@ -1,14 +1,8 @@
-"""The words of the register: endpoints and baseline characteristics that a study may state.
+"""A study of the register: its words, its arms, and every endpoint with its precision and place.
 
-How precisely a published number is known: exact intervals and standard errors.
-
-A share is judged on the logit scale, a median time or a ratio on the log scale, where their
-sampling distributions are near to normal.
-
-A study of the register: its arms, and every endpoint it published, with source and place.
-
-Values are as printed: per cents from 0 to 100, times in months. Nothing is
-converted: ``"43.9"`` is not a number.
+Values are as printed: per cents from 0 to 100, times in months. Nothing is converted: ``"43.9"`` is
+not a number. The precision of a share is on the logit scale, that of a median time or a ratio on the
+log scale, where their sampling distributions are near to normal.
 """
 
 from __future__ import annotations
@@ -21,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sim.clinic.units import PERCENT
 from sim.files.schema import Part, broken_rule
 
 Kind = Literal["percent", "months", "ratio", "difference", "amount"]
@@ -35,39 +30,6 @@ OTHER_BASELINE: Final = "other_"
 LANDMARKS: Final = ("os_percent", "rfs_percent", "efs_percent", "pfs_percent")
 """Survival at a time: estimated from a curve with censoring, not a share of the patients."""
 
-_PERCENTS: Final = (
-    "response",
-    "complete_remission",
-    "mrd_negative_of_responders",
-    "mrd_negative_of_all",
-    "mrd_response",
-    "hct_ever",
-    "hct_in_remission",
-    "hct_of_responders",
-    *LANDMARKS,
-    "response_in_first_cycle",
-    "third_cycle",
-    "sixth_cycle",
-    "nrm_100_days_percent",
-    "nrm_percent",
-    "relapse_percent",
-    "death_percent",
-    "crs_any",
-    "crs_severe",
-    "neurotoxicity_any",
-    "neurotoxicity_severe",
-    "hepatotoxicity_severe",
-    "infection_severe",
-    "febrile_neutropenia_severe",
-    "vod",
-    "acute_gvhd",
-    "chronic_gvhd",
-    "cytopenia_severe",
-    "discontinued_for_toxicity",
-    "interrupted_for_toxicity",
-    "cd19_negative",
-    "next_line_percent",
-)
 TOXICITIES: Final = (
     "crs_any",
     "crs_severe",
@@ -81,14 +43,45 @@ TOXICITIES: Final = (
 )
 """Endpoints that are toxicities of treatment, or follow from them."""
 
-_MONTHS: Final = (
-    "os_median_months",
-    "rfs_median_months",
-    "efs_median_months",
-    "pfs_median_months",
-    "dor_median_months",
-    "time_to_hct_median_months",
+SHARES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "response": ((), "response"),
+    "complete_remission": ((), "complete_remission"),
+    "mrd_negative_of_all": ((), "mrd_negative"),
+    "mrd_negative_of_responders": (("response",), "mrd_negative"),
+    "mrd_response": (("mrd_only",), "mrd_negative"),
+    "hct_ever": ((), "hct_ever"),
+    "hct_in_remission": ((), "hct_in_remission"),
+    "hct_of_responders": (("response",), "hct_in_remission"),
+    "response_in_first_cycle": (("response",), "response_in_first_cycle"),
+    "third_cycle": ((), "third_cycle"),
+    "sixth_cycle": ((), "sixth_cycle"),
+    "crs_any": ((), "crs_any"),
+    "crs_severe": ((), "severe_crs"),
+    "neurotoxicity_any": ((), "neurotoxicity_any"),
+    "neurotoxicity_severe": ((), "severe_neurotoxicity"),
+    "hepatotoxicity_severe": ((), "severe_hepatotoxicity"),
+    "infection_severe": ((), "severe_infection"),
+    "febrile_neutropenia_severe": ((), "severe_febrile_neutropenia"),
+    "discontinued_for_toxicity": ((), "stopped_for_toxicity"),
+    "interrupted_for_toxicity": ((), "interrupted"),
+    "vod": ((), "vod"),
+    "acute_gvhd": ((), "acute_gvhd"),
+    "chronic_gvhd": ((), "chronic_gvhd"),
+    "cd19_negative": (("failed",), "cd19_lost"),
+    "next_line_percent": ((), "next_line"),
+}
+"""Words of a share of the patients: what they have in common, and what is counted among them."""
+
+_PERCENTS: Final = (
+    *SHARES,
+    *LANDMARKS,
+    "nrm_100_days_percent",
+    "nrm_percent",
+    "relapse_percent",
+    "death_percent",
+    "cytopenia_severe",
 )
+_TIMES: Final = ("os", "rfs", "efs", "pfs", "dor", "time_to_hct")
 _RATIOS: Final = (
     "os_hazard_ratio",
     "rfs_hazard_ratio",
@@ -100,7 +93,7 @@ _AMOUNTS: Final = ("cycles_median",)
 
 ENDPOINTS: Final[dict[str, Kind]] = {
     **dict.fromkeys(_PERCENTS, "percent"),
-    **dict.fromkeys(_MONTHS, "months"),
+    **{f"{time}_median_months": "months" for time in _TIMES},
     **dict.fromkeys(_RATIOS, "ratio"),
     **dict.fromkeys(_AMOUNTS, "amount"),
 }
@@ -157,7 +150,6 @@ def kind_of(endpoint: str) -> Kind:
     return "percent"
 
 
-PERCENT: Final = 100.0
 CONTINUITY: Final = 0.5
 """Patients added to both outcomes when one of them is empty (Haldane 1955, Anscombe 1956)."""
 

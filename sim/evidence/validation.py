@@ -3,8 +3,6 @@
 A prediction goes through the posterior: parameters of a draw, the study's own effects where it
 was fitted and those of a study to come where it was not, a simulated cohort, and on top the error
 of a sample of the published size.
-
-The installed posterior compared with the register, for ``validate``.
 """
 
 from __future__ import annotations
@@ -15,22 +13,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from sim.catalog.posterior import POSTERIOR
-from sim.economics.estimates import Array
+from sim.clinic.units import PERCENT
+from sim.economics.estimates import NORMAL_97_5, Array
 from sim.engine.streams import uniforms
 from sim.errors import UserError
-from sim.evidence.cohorts import Bar, Cohort, cohorts, effect_values, no_bar, readings
+from sim.evidence.calibration import ENDS, evidence_hash, read_fit, read_provenance
+from sim.evidence.cohorts import (
+    TOPICS,
+    Bar,
+    Cohort,
+    Target,
+    cohorts,
+    effect_values,
+    no_bar,
+    readings,
+    targets,
+)
 from sim.evidence.observables import logit_of
 from sim.evidence.protocol import COHORTS, Protocol, load_protocol
 from sim.evidence.register import Register, find_folder, load_register
-from sim.evidence.results import ENDS, evidence_hash, read_fit, read_provenance
-from sim.evidence.study import PERCENT, TOXICITIES, Study
-from sim.evidence.targets import NORMAL_97_5, TOPICS, Target, targets
+from sim.evidence.study import TOXICITIES, Study
 from sim.simulation.observables import BINS_PER_MONTH, Moment
 from sim.simulation.parameter_draws import Draw, stable_hash
 from sim.simulation.provenance import commit
@@ -108,17 +116,12 @@ def validate(
         for cohort in cohorts:
             sets = [_numbers(protocol, cohort, posterior, studies, int(row)) for row in rows]
             wanted = _curves_of(cohort)
-            shown, errors, survival = [], [], []
             read = partial(_read, cohort, wanted)
-            for one in readings(cohort.asked, sets, read, threads=threads, progress=advance):
-                shown.append(one.shown)
-                errors.append(one.errors)
-                survival.append(one.survival)
-            for target, own, error in zip(
-                cohort.targets, np.transpose(shown), np.transpose(errors), strict=True
-            ):
+            each = readings(cohort.asked, sets, read, threads=threads, progress=advance)
+            shown, errors, survival = map(np.array, zip(*each, strict=True))
+            for target, own, error in zip(cohort.targets, shown.T, errors.T, strict=True):
                 found.append(_row(protocol, target, own, error))
-            bands = np.percentile(np.array(survival), ENDS, axis=0)
+            bands = np.percentile(survival, ENDS, axis=0)
             for place, target in enumerate(wanted):
                 drawn.append(PredictedCurve(target, _curve_name(target), *bands[:, place]))
     return Validation(
@@ -129,17 +132,12 @@ def validate(
     )
 
 
-class _Reading(NamedTuple):
-    """What is read of a cohort under one draw: endpoints, their errors, curves."""
-
-    shown: Array
-    errors: Array
-    survival: list[Array]
-
-
-def _read(cohort: Cohort, wanted: Sequence[Target], tally: Tally) -> _Reading:
+def _read(
+    cohort: Cohort, wanted: Sequence[Target], tally: Tally
+) -> tuple[Array, Array, list[Array]]:
+    """Return the endpoints of a cohort under one draw, their errors, and its curves."""
     survival = [_survival(tally, cohort, target) for target in wanted]
-    return _Reading(cohort.observed(tally), cohort.errors(tally), survival)
+    return cohort.observed(tally), cohort.errors(tally), survival
 
 
 def _curves_of(cohort: Cohort) -> list[Target]:

@@ -20,8 +20,8 @@ from rich.text import Text
 from sim.catalog import Catalogue, Parameter, load_catalogue
 from sim.catalog.parameter import SCENARIO, STATUSES
 from sim.errors import UserError
-from sim.evidence.register import Arm, Endpoint, Register, Study, load_register
-from sim.evidence.study import USUAL_LEVEL, Interval, Role
+from sim.evidence.register import Register, load_register
+from sim.evidence.study import USUAL_LEVEL, Arm, Endpoint, Interval, Role, Study
 from sim.layout.cells import number_text, write_plain
 from sim.simulation.question import Question, ask, with_capacity
 

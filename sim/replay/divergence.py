@@ -7,7 +7,7 @@ it gives different times in two distributions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from itertools import zip_longest
@@ -22,6 +22,7 @@ from sim.replay.replay import ReplayedLife
 DELIVERY: Final = events_with(Role.DELIVERY)
 COURSE: Final = events_with(Role.COURSE)
 PLANNED: Final = events_with(Role.PLANNED)
+NO_EVENT: Final = (None, None)
 
 
 @unique
@@ -100,62 +101,50 @@ def first_change_of_course(life: ReplayedLife, comparator: ReplayedLife) -> Dive
 Identified = Sequence[tuple[Event, tuple[object, ...]]]
 
 
-def _identified(life: ReplayedLife) -> list[tuple[Event, tuple[object, ...]]]:
+def _identified(life: ReplayedLife) -> Identified:
     """Return the events to compare, each with the values that identify it; its day comes first."""
     return [
-        (event, _identity(event, life.regimens)) for event in life.log if event.kind not in DELIVERY
+        (event, (*event[:2], life.regimens[event.detail]))
+        if event.kind == EventKind.LINE_STARTED
+        else (event, (*event[:2], event.cycle, event.detail, event.grade, event.value))
+        for event in life.log
+        if event.kind not in DELIVERY
     ]
-
-
-def _identity(event: Event, regimens: Sequence[str]) -> tuple[object, ...]:
-    if event.kind == EventKind.LINE_STARTED:
-        return event.time_days, event.kind, regimens[event.detail]
-    return event.time_days, event.kind, event.cycle, event.detail, event.grade, event.value
 
 
 def _divergence(
     life: ReplayedLife, other: ReplayedLife, events: Identified, other_events: Identified
 ) -> Divergence | None:
-    for ours, theirs in zip_longest(events, other_events):
-        if ours is None or theirs is None or ours[1] != theirs[1]:
-            return _explained(life, other, ours and ours[0], theirs and theirs[0])
+    """Return the first difference between the events of two lives; one may have no more."""
+    for (ours, mine), (theirs, another) in zip_longest(events, other_events, fillvalue=NO_EVENT):
+        if mine == another:
+            continue
+        if ours is None or (theirs is not None and theirs.time_days < ours.time_days):
+            life, other, ours, theirs = other, life, theirs, ours
+        assert ours is not None
+        return Divergence(life, other, ours, theirs, *_reason(life, other, ours, theirs))
     return None
-
-
-def _explained(
-    life: ReplayedLife, other: ReplayedLife, ours: Event | None, theirs: Event | None
-) -> Divergence:
-    if ours is None or (theirs is not None and theirs.time_days < ours.time_days):
-        life, other, ours, theirs = other, life, theirs, ours
-    if ours is None:
-        message = "two lives without an event do not differ"
-        raise ValueError(message)
-    reason, draw, other_draw = _reason(life, other, ours, theirs)
-    return Divergence(life, other, ours, theirs, reason, draw, other_draw)
 
 
 def _reason(
     life: ReplayedLife, other: ReplayedLife, event: Event, instead: Event | None
 ) -> tuple[Reason, Draw | None, Draw | None]:
     kinds = {event.kind} if instead is None else {event.kind, instead.kind}
-    pairs = list(_pairs(life, other, event))
+    theirs = {draw.key: draw for draw in other.draws}
+    pairs = [(draw, theirs.get(draw.key)) for draw in behind(life, event)]
     for draw, found in pairs:
         if found is not None and draw.verdict != found.verdict:
             return Reason.CHANCE, draw, found
     if kinds & PLANNED and life.regimens != other.regimens:
         return Reason.PLAN, None, None
     for draw, found in pairs:
-        if found is not None and _makes_other_time(draw, found):
+        one, another = draw.distribution, None if found is None else found.distribution
+        if one is not None and another is not None and one.value != another.value:
             return Reason.TIME, draw, found
     for draw, found in pairs:
         if found is None or not found.used:
             return _earlier(life, other, draw)
     return Reason.SCHEDULE, None, None
-
-
-def _makes_other_time(draw: Draw, other: Draw) -> bool:
-    one, another = draw.distribution, other.distribution
-    return one is not None and another is not None and one.value != another.value
 
 
 def _earlier(
@@ -177,15 +166,6 @@ def _earlier(
     return Reason.EARLIER, missing, None
 
 
-def _pairs(
-    life: ReplayedLife, other: ReplayedLife, event: Event
-) -> Iterator[tuple[Draw, Draw | None]]:
-    """Yield the draws behind an event, each with that of the other life."""
-    theirs = {draw.key: draw for draw in other.draws}
-    for draw in behind(life, event):
-        yield draw, theirs.get(draw.key)
-
-
 def behind(life: ReplayedLife, event: Event) -> list[Draw]:
     """Return the draws that led to an event, in the order in which its row lists them."""
     place = life.log.index(event)
@@ -195,11 +175,8 @@ def behind(life: ReplayedLife, event: Event) -> list[Draw]:
             fatal = next(each for each in reversed(before) if each.grade == FATAL)
             return behind(life, fatal)
         return _behind_death(life, event)
-    stops = [
-        each
-        for each in before
-        if each.kind == EventKind.TREATMENT_STOPPED and each.line == event.line
-    ]
+    of_line = [each for each in before if each.line == event.line]
+    stops = [each for each in of_line if each.kind == EventKind.TREATMENT_STOPPED]
     ended_by = behind(life, stops[-1]) if event.kind == EventKind.NO_RESPONSE and stops else []
     wanted = _decisions(before, event)
     is_of_a_cycle = any(DRAWS[draw].once == Once.CYCLE for draw in wanted)

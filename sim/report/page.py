@@ -86,9 +86,8 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 """A part of a page in which nothing is explained (a tag, an element without prose), or a word."""
-
-
 ALL: Final = "all"
+"""All analyses, for a section."""
 
 
 class Section(NamedTuple):
@@ -140,12 +139,18 @@ SECTIONS: Final = (
     Section(
         "probabilistic",
         "Uncertainty of the decision",
-        *("probabilistic", probabilistic, probabilistic_drawings, "psa"),
+        "probabilistic",
+        probabilistic,
+        probabilistic_drawings,
+        "psa",
     ),
     Section(
         "price",
         "The price that meets a threshold",
-        *("priced", price, price_drawings, "price"),
+        "priced",
+        price,
+        price_drawings,
+        "price",
     ),
     Section("sliders", "Other prices and thresholds", "lines", sliders),
     Section("one_way", "What moves the answer", "one_way", one_way, one_way_drawings, "tornado"),
@@ -156,13 +161,19 @@ SECTIONS: Final = (
     Section(
         "information",
         "Value of knowing more",
-        *("information", information, information_drawings, "voi"),
+        "information",
+        information,
+        information_drawings,
+        "voi",
     ),
     Section(NAME, TITLE, "followed", patient, patient_drawings, "explain"),
     Section(
         "validation",
         "Against published results",
-        *("validation", validation, validation_drawings, VALIDATE),
+        "validation",
+        validation,
+        validation_drawings,
+        VALIDATE,
     ),
     Section("verification", "Checks of the program", "verified", verification, command="verify"),
     Section("assumptions", "Assumptions and limits", "", assumptions),

@@ -75,8 +75,9 @@ def probabilistic(results: Results, found: Probabilistic) -> dict[str, Any]:
         "missing": NO_INTERVAL if _is_missing(content) else "",
         "why": WHY,
         "noise": [
-            (label, [_share(split["noise_share"]) for split in splits])
+            (label, [NOTHING if share is None else percent(share, 1) for share in shares])
             for label, _, splits in _differences(results, found)
+            for shares in ([split["noise_share"] for split in splits],)
         ],
     }
 
@@ -175,10 +176,6 @@ def _increments(results: Results, found: Probabilistic) -> Iterator[tuple[str, l
     patients = f"{found.content['base_case_patients']:,} patients"
     base = [_ratio(gain["deterministic"], symbol) for gain in gains]
     yield f"Cost per QALY at the base values of the inputs, in {patients}", base
-
-
-def _share(share: float | None) -> str:
-    return NOTHING if share is None else percent(share, 1)
 
 
 def _decision(results: Results, found: Probabilistic) -> list[tuple[str, list[tuple[str, str]]]]:

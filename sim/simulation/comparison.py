@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from sim.clinic.mortality import LifeTable
+from sim.clinic.units import PERCENT
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import (
     AnalysedStrategy,
@@ -31,9 +32,9 @@ from sim.engine.outcomes import FLAGS
 from sim.scenario.schema import Strategy
 from sim.simulation.flow import Curve, curves
 from sim.simulation.question import Question
-from sim.simulation.run import KEPT_AT_MOST, run
+from sim.simulation.run import KEPT_AT_MOST, Arm, run
 from sim.simulation.summary import Summary, summarise
-from sim.simulation.tally import DISCOUNTED, ROW, SHARES
+from sim.simulation.tally import DISCOUNTED, SHARES
 
 QALYS: Final = "QALYs"
 YEARS: Final = "years"
@@ -254,10 +255,8 @@ class Side:
     ----------
     name
         Of the scenario's file, numbered where several files have it.
-    amounts
-        Discounted, shape (patients, strategies, categories).
-    flags
-        Outcomes that are yes or no; shape (patients, strategies, flags).
+    arms
+        By strategy, in their order: discounted amounts, and the outcomes that are yes or no.
     curves
         Survival under each strategy.
     """
@@ -265,38 +264,17 @@ class Side:
     name: str
     question: Question
     summary: Summary
-    amounts: Array
-    flags: np.ndarray[Any, np.dtype[np.bool_]]
+    arms: Mapping[str, Arm]
     curves: tuple[Curve, ...]
 
     @property
     def strategies(self) -> list[str]:
         """Names of the strategies, in their order."""
-        return [strategy.name for strategy in self.question.model.strategies]
+        return list(self.arms)
 
     def label(self, strategy: str) -> str:
         """Return how a strategy is shown."""
         return self.summary.arm(strategy).label
-
-    def totals(self, strategy: str) -> PatientTotals:
-        """Return each patient's cost, QALYs and life-years under a strategy."""
-        amounts = self.amounts[:, self.strategies.index(strategy)]
-        sums = {
-            account: amounts[:, [c.account == account for c in Category]].sum(axis=1)
-            for account in Account
-        }
-        return PatientTotals(
-            strategy, sums[Account.COST], sums[Account.QALY], sums[Account.LIFE_YEARS]
-        )
-
-    def category(self, strategy: str, category: Category) -> Array:
-        """Return each patient's amount in a category under a strategy."""
-        return self.amounts[:, self.strategies.index(strategy), list(Category).index(category)]
-
-    def flag(self, strategy: str, name: str) -> Array:
-        """Return 100 for each patient with the outcome under a strategy, else 0."""
-        happened = self.flags[:, self.strategies.index(strategy), ROW.index(name)]
-        return np.where(happened, 100.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -422,11 +400,11 @@ def compare(
 def _simulated(
     name: str, question: Question, threads: int | None, progress: Callable[[int], None]
 ) -> Side:
-    strategies = len(question.model.strategies)
-    amounts = np.empty((question.patients, strategies, len(Category)))
-    flags = np.empty((question.patients, strategies, FLAGS), dtype=np.bool_)
+    strategies = question.model.strategies
+    amounts = np.empty((question.patients, len(strategies), len(Category)))
+    flags = np.empty((question.patients, len(strategies), FLAGS), dtype=np.bool_)
 
-    def keep(first: int, rows: np.ndarray[Any, Any], given: np.ndarray[Any, Any]) -> None:
+    def keep(first: int, rows: Array, given: Array) -> None:
         amounts[first : first + len(rows)] = given[:, :, DISCOUNTED]
         flags[first : first + len(rows)] = rows[:, :, :FLAGS] > 0.0
 
@@ -437,8 +415,12 @@ def _simulated(
         progress=progress,
         sink=keep,
     )
-    found = tuple(curves(simulation))
-    return Side(name, question, summarise(simulation), amounts, flags, found)
+    unknown = np.empty(0)
+    arms = {
+        strategy.name: Arm(strategy, flags[:, s], amounts[:, s], undiscounted=unknown)
+        for s, strategy in enumerate(strategies)
+    }
+    return Side(name, question, summarise(simulation), arms, tuple(curves(simulation)))
 
 
 def _differences(sides: Sequence[Side]) -> Iterator[Difference]:
@@ -449,7 +431,8 @@ def _differences(sides: Sequence[Side]) -> Iterator[Difference]:
         for strategy in first.strategies:
             if strategy not in side.strategies:
                 continue
-            for outcome, estimate in _own(first, side, strategy, in_money=in_money):
+            own = _own(side.arms[strategy], first.arms[strategy], in_money=in_money)
+            for outcome, estimate in own:
                 yield Difference(side.name, strategy, None, outcome, estimate)
             if strategy != comparator and comparator in side.strategies:
                 for outcome, estimate in _relative(
@@ -458,19 +441,13 @@ def _differences(sides: Sequence[Side]) -> Iterator[Difference]:
                     yield Difference(side.name, strategy, comparator, outcome, estimate)
 
 
-def _own(
-    first: Side, side: Side, strategy: str, *, in_money: bool
-) -> Iterator[tuple[str, Estimate]]:
-    ours, theirs = side.totals(strategy), first.totals(strategy)
-    yield "life_years", paired_difference(ours.life_years, theirs.life_years)
-    yield "qalys", paired_difference(ours.qalys, theirs.qalys)
-    if in_money:
-        yield "cost", paired_difference(ours.cost, theirs.cost)
-        for category in COST_CATEGORIES:
-            pair = side.category(strategy, category), first.category(strategy, category)
-            yield f"cost.{category.label}", paired_difference(*pair)
+def _own(ours: Arm, theirs: Arm, *, in_money: bool) -> Iterator[tuple[str, Estimate]]:
+    yield from _changes(increment(ours.totals, theirs.totals), in_money=in_money)
+    for category in COST_CATEGORIES if in_money else ():
+        change = paired_difference(ours.category(category), theirs.category(category))
+        yield f"cost.{category.label}", change
     for name in SHARES:
-        pair = side.flag(strategy, name), first.flag(strategy, name)
+        pair = (np.where(arm.outcome(name), PERCENT, 0.0) for arm in (ours, theirs))
         yield f"{name}_percent", paired_difference(*pair)
 
 
@@ -478,26 +455,23 @@ def _relative(
     first: Side, side: Side, strategy: str, comparator: str, *, in_money: bool
 ) -> Iterator[tuple[str, Estimate]]:
     """Yield how the increments over the comparator differ."""
-    change = increment(
-        _gain(side.totals(strategy), side.totals(comparator)),
-        _gain(first.totals(strategy), first.totals(comparator)),
-    )
+
+    def gain(arms: Mapping[str, Arm]) -> PatientTotals:
+        pairs = zip(arms[strategy].totals[1:], arms[comparator].totals[1:], strict=True)
+        return PatientTotals(strategy, *(np.subtract(a, b) for a, b in pairs))
+
+    change = increment(gain(side.arms), gain(first.arms))
+    yield from _changes(change, in_money=in_money)
+    for threshold in first.question.thresholds if in_money else ():
+        if threshold in side.question.thresholds:
+            yield f"nmb_at_{threshold:g}", change.nmb(threshold)
+
+
+def _changes(change: Increment, *, in_money: bool) -> Iterator[tuple[str, Estimate]]:
     yield "life_years", change.life_years
     yield "qalys", change.qalys
     if in_money:
         yield "cost", change.cost
-        thresholds = [t for t in first.question.thresholds if t in side.question.thresholds]
-        yield from _benefits(change, thresholds)
-
-
-def _gain(ours: PatientTotals, theirs: PatientTotals) -> PatientTotals:
-    pairs = zip(ours[1:], theirs[1:], strict=True)
-    return PatientTotals(ours.name, *(np.subtract(a, b) for a, b in pairs))
-
-
-def _benefits(change: Increment, thresholds: Sequence[float]) -> Iterator[tuple[str, Estimate]]:
-    for threshold in thresholds:
-        yield f"nmb_at_{threshold:g}", change.nmb(threshold)
 
 
 def _analysis(scenario: str, sides: Sequence[Side]) -> Analysis:
@@ -523,8 +497,8 @@ def _pool(sides: Sequence[Side]) -> list[_Pooled]:
     """Return every strategy of every scenario, equal namesakes once."""
     pool: list[_Pooled] = []
     for side in sides:
-        for strategy in side.strategies:
-            totals = side.totals(strategy)
+        for strategy, arm in side.arms.items():
+            totals = arm.totals
             namesakes = [each.totals for each in pool if each.strategy == strategy]
             if not any(_equal(namesake, totals) for namesake in namesakes):
                 named = totals._replace(name=_full_name(side, strategy))

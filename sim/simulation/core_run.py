@@ -34,13 +34,7 @@ from sim.engine.model import GivenRows, World, named_regimens
 from sim.engine.outcomes import ALIVE, FLAGS
 from sim.engine.streams import blocks
 from sim.engine.values import Data
-from sim.simulation.arms import Arm, comparator_place, make_arm
-from sim.simulation.observables import (
-    Observed,
-    baseline_bits,
-    count_observables,
-    records_of,
-)
+from sim.simulation.observables import Observed, baseline_bits, count_observables, records_of
 from sim.simulation.question import Question
 from sim.simulation.tally import (
     ACCOUNT_OF,
@@ -424,7 +418,7 @@ def bind(question: Question) -> Bound:
         plans=compiled.plans,
         life_table=compiled.life_table,
         keys=keys_for(question.model, dosed_by_size=dosed_by_size(question)),
-        comparator=comparator_place(question),
+        comparator=question.comparator_place,
         strategies=len(question.model.strategies),
         observables=records_of(question.observables),
         given=question.model.given,
@@ -454,9 +448,7 @@ class UnitsJob:
     @cached_property
     def bound(self) -> Bound:
         """The question in arrays, with the compiled code loaded."""
-        bound = bind(self.question)
-        ready(bound)
-        return bound
+        return ready(bind(self.question))
 
     def __call__(self) -> Callable[[list[tuple[int, int]]], Units]:
         """Return a worker, from the first patient and the number of each unit to their results."""
@@ -478,8 +470,11 @@ def run_core(
     threads: int | None,
     progress: Callable[[int], None],
     sink: Sink | None,
-) -> tuple[tuple[Arm, ...], Tally]:
-    """Simulate on the core engine; the arms are empty unless patients are stored."""
+) -> tuple[Rows, Rows, Tally]:
+    """Simulate on the core engine; return outcome rows, amounts and counts.
+
+    Rows and amounts are empty unless patients are stored.
+    """
     strategies = len(question.model.strategies)
     total = new_sums(strategies)
     counts = new_counts(strategies, observables=len(question.observables))
@@ -502,23 +497,19 @@ def run_core(
             progress(unit.patients * strategies)
         if keep_patients:
             kept += each.units
-    tally = Tally(question.patients, comparator_place(question), total, counts)
-    if not keep_patients:
-        return (), tally
-    rows = np.concatenate([unit.rows for unit in kept])
-    amounts = np.concatenate([unit.amounts for unit in kept])
-    arms = tuple(
-        make_arm(strategy, rows[:, s], amounts[:, s], total.cells[s])
-        for s, strategy in enumerate(question.model.strategies)
-    )
-    return arms, tally
+    tally = Tally(question.patients, question.comparator_place, total, counts)
+    empty = np.empty(0)
+    rows = np.concatenate([unit.rows for unit in kept]) if kept else empty
+    amounts = np.concatenate([unit.amounts for unit in kept]) if kept else empty
+    return rows, amounts, tally
 
 
-def ready(bound: Bound) -> None:
+def ready(bound: Bound) -> Bound:
     """Load the compiled code; report when it has to be compiled first."""
     with first_compilation(sys.stderr):
         counts = bound.counts(1)
         run_unit_in(new_room(bound.keys), counts, bound, 0, 0, 0, keep=False)
+    return bound
 
 
 def run_unit_in(

@@ -44,8 +44,9 @@ def curves(simulation: Simulation) -> Iterator[Curve]:
     for s, strategy in enumerate(simulation.question.model.strategies):
         remission = LATEST_REMISSION_DAYS
         if simulation.arms:
-            rows = simulation.arms[s].outcomes
-            remission = max(rows[rows["response"]]["remission_days"], default=0.0)
+            arm = simulation.arms[s]
+            responders = arm.outcome("response") > 0.0
+            remission = max(arm.outcome("remission_days")[responders], default=0.0)
         for endpoint, times, followed in (
             ("os", counts.deaths[s], horizon),
             ("efs", counts.failures[s], horizon),
@@ -132,8 +133,7 @@ def flow_of(simulation: Simulation) -> Flow:
     """Count the courses of a simulation whose single patients were stored."""
     flow = Flow(simulation.question)
     for s, arm in enumerate(simulation.arms):
-        rows = arm.rows
-        flow.counts[s] += counted(rows, flow.months)
+        flow.counts[s] += counted(arm.rows, flow.months)
     return flow
 
 

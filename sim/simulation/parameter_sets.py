@@ -25,15 +25,7 @@ from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan, regimen_plans
 from sim.engine.streams import blocks
 from sim.engine.values import Data, Values
 from sim.scenario.binding import discounting
-from sim.simulation.core_run import (
-    Bound,
-    Sets,
-    bind,
-    new_patient_rows,
-    new_room,
-    ready,
-    run_kernel,
-)
+from sim.simulation.core_run import Bound, Sets, bind, new_patient_rows, new_room, ready, run_kernel
 from sim.simulation.question import Question, check_values, with_numbers
 from sim.simulation.run import Simulation, refuse_impossible
 from sim.simulation.tally import UNIT, Tally, add, new_sums, of_set
@@ -116,13 +108,7 @@ class Rebinder:
 
     def first(self, rows: int) -> Sets:
         """Return the first rows alone."""
-        sets = self.sets
-        return Sets(
-            sets.rules[:rows],
-            sets.regimens[:rows],
-            sets.tariffs[:rows],
-            sets.regimen_tariffs[:rows],
-        )
+        return Sets(*(array[:rows] for array in self.sets))
 
     def bind(self, row: int, asked: Question) -> None:
         """Write the question with other numbers into a row."""
@@ -173,8 +159,7 @@ def _parts(question: Question) -> Iterator[Part]:
 def _part_of_rules(question: Question, name: str) -> Part:
     settings, make = question.settings, RULES[name]
     return Part(
-        lambda values: make(values, settings),
-        lambda row, bound: fill_field(row.rules, name, bound),
+        lambda values: make(values, settings), lambda row, bound: fill_field(row.rules, name, bound)
     )
 
 
@@ -191,10 +176,7 @@ def _part_of_prices(question: Question, place: int, delivery: Delivered) -> Part
         costs, _ = discounting(question.scenario, values)
         return regimen_prices(values, delivery), costs.force_per_day
 
-    return Part(
-        make,
-        lambda row, made: fill_regimen_tariff(row.regimen_tariffs[place], *made),
-    )
+    return Part(make, lambda row, made: fill_regimen_tariff(row.regimen_tariffs[place], *made))
 
 
 def _part_of_tariff(name: str, make: Make) -> Part:
@@ -310,9 +292,7 @@ class SetsJob(Generic[Set, Result]):
     @cached_property
     def bound(self) -> Bound:
         """The question in arrays, with the compiled code loaded."""
-        bound = bind(self.question)
-        ready(bound)
-        return bound
+        return ready(bind(self.question))
 
     def __call__(self) -> Callable[[list[tuple[Set, int]]], list[tuple[int, Result]]]:
         """Return a worker, from sets and their first patients to results with their numbers of sets."""

@@ -18,7 +18,6 @@ from typing import Any, Final
 from sim.catalog.distribution import Fixed
 from sim.files.shipped import SHIPPED
 from sim.simulation.question import Question
-from sim.simulation.run import Simulation
 from sim.version import __version__
 
 FIXED: Final = Fixed.family
@@ -72,9 +71,8 @@ def _git(folder: Path, *arguments: str) -> str:
 PACKAGES: Final = ("simpy", "numpy", "pandas", "scipy", "pydantic", "PyYAML")
 
 
-def provenance(simulation: Simulation) -> dict[str, Any]:
-    """Return version, commit, scenario and its hash, seed, size and package versions."""
-    question = simulation.question
+def provenance(question: Question, engine: str = "core") -> dict[str, Any]:
+    """Return version, commit, scenario and its hash, seed, size, engine and package versions."""
     return {
         "program": "blinsim",
         "version": __version__,
@@ -84,7 +82,7 @@ def provenance(simulation: Simulation) -> dict[str, Any]:
         "seed": question.seed,
         "patients": question.patients,
         **own_patients_json(question),
-        "engine": simulation.engine,
+        "engine": engine,
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }

@@ -16,12 +16,7 @@ from sim.catalog import Catalogue, Parameter, Perspective, load_catalogue
 from sim.clinic.mortality import FLAT_SLOPE, LifeTable, interval_hazard, interval_of
 from sim.economics.posting import Accounts
 from sim.economics.prices import Delivered
-from sim.engine.model import (
-    Model,
-    Settings,
-    StrategyPlan,
-    build,
-)
+from sim.engine.model import Model, Settings, StrategyPlan, build
 from sim.engine.values import Names, Values
 from sim.errors import UserError
 from sim.scenario.binding import (
@@ -69,7 +64,6 @@ class Question:
     """
 
     loaded: Loaded
-    catalogue: Catalogue
     parameters: Mapping[str, Parameter]
     numbers: Mapping[str, float]
     life_tables: tuple[LifeTable, LifeTable]
@@ -85,9 +79,20 @@ class Question:
         return self.loaded.scenario
 
     @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue of the program, with that of the scenario on top."""
+        return self.loaded.catalogue
+
+    @property
     def own_patients(self) -> OwnPatients | None:
         """The patients of the user's file; None where all are drawn from the population."""
         return self.scenario.own_patients
+
+    @property
+    def comparator_place(self) -> int:
+        """The place of the comparator among the strategies."""
+        names = [strategy.name for strategy in self.model.strategies]
+        return names.index(self.scenario.comparator_name)
 
     @property
     def perspective(self) -> Perspective:
@@ -156,62 +161,40 @@ def ask(
     UserError
         When the scenario or a file that it names is wrong.
     """
-    loaded = load_scenario(path)
-    return prepare(
-        loaded,
-        loaded.catalogue,
-        patients=patients,
-        seed=seed,
-        overrides=overrides or {},
-    )
+    return prepare(load_scenario(path), patients=patients, seed=seed, overrides=overrides)
 
 
 def prepare(
     loaded: Loaded,
-    catalogue: Catalogue,
     *,
     patients: int | None = None,
     seed: int | None = None,
-    overrides: Mapping[str, float],
+    overrides: Mapping[str, float] | None = None,
 ) -> Question:
-    """Bind a loaded scenario to the catalogue; `overrides` come on top of its own."""
-    question = _bound(loaded, catalogue, overrides)
-    return replace(
-        question,
-        patients=patients or question.patients,
-        seed=question.seed if seed is None else seed,
-        used=question.model.used
-        | names_priced(loaded.scenario, question.deliveries, question.numbers, question.values()),
-    )
-
-
-def _bound(
-    loaded: Loaded,
-    catalogue: Catalogue,
-    overrides: Mapping[str, float],
-) -> Question:
+    """Bind a loaded scenario to its catalogue; `overrides` come on top of its own values."""
     scenario = loaded.scenario
-    parameters = _parameters(loaded, catalogue)
-    numbers = numbers_of(parameters, overrides)
+    parameters = _parameters(loaded)
+    numbers = numbers_of(parameters, overrides or {})
     names = Names(numbers.keys(), scenario.setting)
     values = Values(numbers, scenario.setting, names)
-    return Question(
+    question = Question(
         loaded=loaded,
-        catalogue=catalogue,
         parameters=parameters,
         numbers=numbers,
-        life_tables=_life_tables(loaded, catalogue, values),
+        life_tables=_life_tables(loaded, values),
         names=names,
         used=frozenset(),
-        patients=scenario.number_of_patients,
-        seed=scenario.seed,
+        patients=patients or scenario.number_of_patients,
+        seed=scenario.seed if seed is None else seed,
     )
+    priced = names_priced(scenario, question.deliveries, numbers, question.values())
+    return replace(question, used=question.model.used | priced)
 
 
-def _parameters(loaded: Loaded, catalogue: Catalogue) -> dict[str, Parameter]:
+def _parameters(loaded: Loaded) -> dict[str, Parameter]:
     """Return the catalogue's entries, and the scenario's own values in place of theirs."""
     asked = loaded.scenario
-    parameters = catalogue.select(asked.population, asked.regimens, asked.perspective)
+    parameters = loaded.catalogue.select(asked.population, asked.regimens, asked.perspective)
     for name, own in asked.parameters.items():
         if name in parameters:
             parameters[name] = parameters[name].set_to(own, *loaded.place("parameters", name))
@@ -243,26 +226,21 @@ def with_numbers(question: Question, numbers: Mapping[str, float]) -> Question:
     if numbers.keys() <= question.numbers.keys():
         return replace(question, numbers={**question.numbers, **numbers})
     overrides = {**question.numbers, **numbers}
-    bound = prepare(question.loaded, question.catalogue, overrides=overrides)
-    return replace(
-        bound,
-        patients=question.patients,
-        seed=question.seed,
-        observables=question.observables,
+    bound = prepare(
+        question.loaded, patients=question.patients, seed=question.seed, overrides=overrides
     )
+    return replace(bound, observables=question.observables)
 
 
-def _life_tables(
-    loaded: Loaded, catalogue: Catalogue, values: Values
-) -> tuple[LifeTable, LifeTable]:
+def _life_tables(loaded: Loaded, values: Values) -> tuple[LifeTable, LifeTable]:
     own, theirs = loaded.life_table_file, loaded.scenario.own_patients
     has_ages = theirs is not None and theirs.gives("age_years")
     youngest = YOUNGEST_ADULT_YEARS if has_ages else values["population.age_minimum_years"]
     if own is not None:
         return read_life_table(own, youngest)
-    perspective = catalogue.perspectives[loaded.scenario.perspective]
+    perspective = loaded.catalogue.perspectives[loaded.scenario.perspective]
     name = loaded.scenario.life_table or perspective.life_table
-    return catalogue_life_tables(catalogue, name, youngest)
+    return catalogue_life_tables(loaded.catalogue, name, youngest)
 
 
 SERIES_ABOVE: Final = 50.0

@@ -7,23 +7,24 @@ counted; only when one fails are patients simulated again, to name the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from sim.clinic.events import Event
 from sim.clinic.patient import Patient
 from sim.economics.clerk import entries
-from sim.economics.ledger import Account, Entry, State, days_in_hospital
+from sim.economics.incremental import PatientTotals
+from sim.economics.ledger import Account, Category, Entry, State, days_in_hospital
 from sim.engine.model import Strategy
-from sim.engine.outcomes import outcome
-from sim.engine.reference import simulate
-from sim.engine.streams import blocks
+from sim.engine.outcomes import FLAGS, outcome
+from sim.engine.reference import enrol, simulate
+from sim.engine.streams import Streams, blocks
 from sim.errors import UserError
-from sim.simulation.arms import Arm, comparator_place, make_arm
 from sim.simulation.question import Question
 from sim.simulation.tally import (
     ACCOUNT_OF,
@@ -34,8 +35,6 @@ from sim.simulation.tally import (
     ROW,
     UNDISCOUNTED,
     UNIT,
-    Counts,
-    Sums,
     Tally,
     count_patient,
     is_impossible,
@@ -44,73 +43,73 @@ from sim.simulation.tally import (
     new_values,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Array = np.ndarray[Any, Any]
-_KINDS: Final = ((UNDISCOUNTED, "undiscounted"), (DISCOUNTED, "discounted"))
-
-
-def refuse_impossible(question: Question, tally: Tally, first_patient: int = 0) -> None:
-    """Refuse results in which the costs, QALYs or days in hospital of a patient are impossible.
-
-    Parameters
-    ----------
-    question, tally
-        The question and its counts.
-    first_patient
-        Number of the first patient who was counted.
-
-    Raises
-    ------
-    UserError
-        Naming the first such patient, the strategy, and the category with its amount.
-    """
-    found = int(tally.counts.impossible.sum())
-    if not found:
-        return
-    raise UserError(
-        f"{_first(question, tally, first_patient)}, which cannot be; so it is for {found:,} of "
-        f"{tally.counts.impossible.size * tally.patients:,} lives, and there are no results",
-        file=question.loaded.file,
-    )
-
-
-def _first(question: Question, tally: Tally, first_patient: int) -> str:
-    # Loads the compiler, which is not needed while nothing is wrong.
-    from sim.simulation.core_run import bind, new_room, run_unit_in
-
-    bound = bind(question)
-    room, counts = new_room(bound.keys), bound.counts(1)
-    for start, count in blocks(tally.patients, UNIT):
-        first = first_patient + start
-        unit = run_unit_in(room, counts, bound, question.seed, first, count, keep=True)
-        for patient, (rows, amounts) in enumerate(zip(unit.rows, unit.amounts, strict=True)):
-            for s, strategy in enumerate(question.scenario.strategies):
-                if is_impossible(amounts[s], 0.0, rows[s, END]):
-                    who = f"patient {first + patient} under '{strategy.name}'"
-                    return f"{who} has {_problem(amounts[s])}"
-    return "a patient has more days in hospital than days alive"
-
-
-def _problem(amounts: Array) -> str:
-    """Describe the impossible amount of a patient."""
-    for kind, word in _KINDS:
-        for category, amount in zip(CATEGORIES, amounts[kind].tolist(), strict=True):
-            negative = category.account == Account.COST and amount < 0.0
-            if negative or not isfinite(amount):
-                return f"{category.account}.{category.label} {amount:g} ({word})"
-        qalys, years = (
-            float(amounts[kind, ACCOUNT_OF == ACCOUNTS.index(account)].sum())
-            for account in (Account.QALY, Account.LIFE_YEARS)
-        )
-        if qalys > years:
-            return f"{qalys:g} QALYs in {years:g} life-years ({word})"
-    return "amounts"
-
-
+Cell = tuple[Category, int, State]
 KEPT_AT_MOST: Final = 100_000
 """The command line stores the single patients up to this number, for exact medians."""
 Engine = Literal["core", "reference"]
 Progress = Callable[[int], None]
-Sink = Callable[[int, np.ndarray[Any, Any], np.ndarray[Any, Any]], None]
+Sink = Callable[[int, Array, Array], None]
+Baselines = Callable[[int, int], Array]
+"""Returns the baseline of the `count` patients from `first` on.
+
+Its shape is (count, characteristics), the fields of `sim.clinic.patient.Given`.
+"""
+
+
+@dataclass
+class Arm:
+    """All patients under one strategy.
+
+    Attributes
+    ----------
+    rows
+        Outcomes, one row per patient with the columns of `ROW`.
+    discounted, undiscounted
+        One row per patient, one column per category of the ledger, in the order of `Category`.
+    cells
+        Sums over patients by category, line and state: (undiscounted, discounted).
+    """
+
+    strategy: Strategy
+    rows: Array
+    discounted: Array
+    undiscounted: Array
+    cells: dict[Cell, tuple[float, float]] = field(default_factory=dict)
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """The rows as a table, marks as booleans."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.rows, columns=list(ROW))
+        kinds = dict.fromkeys(ROW[:FLAGS], bool)
+        return table.astype(kinds | {"cycles_first_line": int, "cause_of_death": int})
+
+    def outcome(self, name: str) -> Array:
+        """Return a column of the rows, patient by patient."""
+        return self.rows[:, ROW.index(name)]
+
+    def total(self, account: Account, *, discounted: bool = True) -> Array:
+        """Sum the categories of an account, patient by patient."""
+        amounts = self.discounted if discounted else self.undiscounted
+        columns = [i for i, category in enumerate(CATEGORIES) if category.account == account]
+        totals: Array = amounts[:, columns].sum(axis=1)
+        return totals
+
+    def category(self, category: Category, *, discounted: bool = True) -> Array:
+        """Return a category of the ledger, patient by patient."""
+        amounts = self.discounted if discounted else self.undiscounted
+        return amounts[:, CATEGORIES.index(category)]
+
+    @property
+    def totals(self) -> PatientTotals:
+        """Each patient's discounted cost, QALYs and life-years."""
+        accounts = (Account.COST, Account.QALY, Account.LIFE_YEARS)
+        return PatientTotals(self.strategy.name, *(self.total(account) for account in accounts))
 
 
 @dataclass(frozen=True)
@@ -190,92 +189,150 @@ def run(
     """
     traced = traces(question, min(trace, question.patients))
     if engine == "reference":
-        arms, tally = _reference(question, progress, sink)
+        rows, amounts, tally = _reference(question, progress, sink)
     else:
         from sim.simulation.core_run import run_core
 
-        arms, tally = run_core(
+        rows, amounts, tally = run_core(
             question, keep_patients=keep_patients, threads=threads, progress=progress, sink=sink
         )
     refuse_impossible(question, tally)
-    return Simulation(question, arms if keep_patients else (), traced, engine, tally)
+    arms = [
+        _arm(strategy, rows[:, s], amounts[:, s], tally.sums.cells[s])
+        for s, strategy in enumerate(question.model.strategies if keep_patients else ())
+    ]
+    return Simulation(question, tuple(arms), traced, engine, tally)
+
+
+def _arm(strategy: Strategy, rows: Array, amounts: Array, cells: Array) -> Arm:
+    """Build an arm from outcome rows, amounts (patient, kind, category) and the sums of cells."""
+    filled = {
+        (category, line, state): (float(cell[0]), float(cell[1]))
+        for category, by_line in zip(CATEGORIES, cells, strict=True)
+        for line, by_state in enumerate(by_line)
+        for state, cell in zip(State, by_state, strict=True)
+        if cell.any()
+    }
+    return Arm(strategy, rows, amounts[:, DISCOUNTED], amounts[:, UNDISCOUNTED], filled)
 
 
 def _reference(
     question: Question, progress: Progress, sink: Sink | None
-) -> tuple[tuple[Arm, ...], Tally]:
-    strategies = question.model.strategies
-    n, count = question.patients, len(strategies)
-    rows = np.zeros((n, count, len(ROW)))
-    amounts = np.zeros((n, count, 2, len(CATEGORIES)))
-    stays = np.zeros((n, count))
-    sums, counts = new_sums(count), new_counts(count)
-    for s, strategy in enumerate(strategies):
-        _move(question, strategy, rows[:, s], amounts[:, s], stays[:, s], sums.cells[s], progress)
-    comparator = comparator_place(question)
-    _count(sums, counts, rows, amounts, stays, comparator)
-    if sink is not None:
-        sink(0, rows, amounts)
-    arms = tuple(
-        make_arm(strategy, rows[:, s], amounts[:, s], sums.cells[s])
-        for s, strategy in enumerate(strategies)
-    )
-    return arms, Tally(n, comparator, sums, counts)
-
-
-def _move(
-    question: Question,
-    strategy: Strategy,
-    rows: np.ndarray[Any, Any],
-    amounts: np.ndarray[Any, Any],
-    stays: np.ndarray[Any, Any],
-    cells: np.ndarray[Any, Any],
-    progress: Progress,
-) -> None:
-    regimens = tuple(regimen.name for regimen in strategy.regimens)
+) -> tuple[Array, Array, Tally]:
+    n, strategies = question.patients, question.model.strategies
+    rows = np.zeros((n, len(strategies), len(ROW)))
+    amounts = np.zeros((n, len(strategies), 2, len(CATEGORIES)))
+    stays = np.zeros((n, len(strategies)))
+    sums, counts = new_sums(len(strategies)), new_counts(len(strategies))
     column = {category: i for i, category in enumerate(CATEGORIES)}
     place = {state: i for i, state in enumerate(State)}
-    simulated = simulate(question.model, strategy, seed=question.seed, patients=question.patients)
-    for patient, log in simulated:
-        ledger = entries(question.accounts, regimens, patient, log)
-        for entry in ledger:
-            category = column[entry.category]
-            amounts[patient.number, UNDISCOUNTED, category] += entry.undiscounted
-            amounts[patient.number, DISCOUNTED, category] += entry.discounted
-            cell = cells[category, entry.line, place[entry.state]]
-            cell[UNDISCOUNTED] += entry.undiscounted
-            cell[DISCOUNTED] += entry.discounted
-        stays[patient.number] = days_in_hospital(ledger)
-        row = outcome(log)
-        rows[patient.number] = (*row, row.rfs_days, row.efs_days)
-        progress(1)
-
-
-def _count(
-    sums: Sums,
-    counts: Counts,
-    rows: np.ndarray[Any, Any],
-    amounts: np.ndarray[Any, Any],
-    stays: np.ndarray[Any, Any],
-    comparator: int,
-) -> None:
-    values = new_values(rows.shape[1])
-    for patient in range(rows.shape[0]):
-        count_patient(
-            sums, counts, rows[patient], amounts[patient], stays[patient], values, comparator
-        )
+    for s, strategy in enumerate(strategies):
+        for trace in _traced(question, strategy, n):
+            number = trace.patient.number
+            for entry in trace.ledger:
+                both = (entry.undiscounted, entry.discounted)
+                amounts[number, s, :, column[entry.category]] += both
+                sums.cells[s, column[entry.category], entry.line, place[entry.state]] += both
+            stays[number, s] = days_in_hospital(trace.ledger)
+            row = outcome(trace.log)
+            rows[number, s] = (*row, row.rfs_days, row.efs_days)
+            progress(1)
+    values, comparator = new_values(len(strategies)), question.comparator_place
+    for each in zip(rows, amounts, stays, strict=True):
+        count_patient(sums, counts, *each, values, comparator)
+    if sink is not None:
+        sink(0, rows, amounts)
+    return rows, amounts, Tally(n, comparator, sums, counts)
 
 
 def traces(question: Question, patients: int) -> tuple[Trace, ...]:
     """Return log and ledger of the first patients under each strategy."""
-    found: list[Trace] = []
     if not patients:
         return ()
-    for strategy in question.model.strategies:
-        regimens = tuple(regimen.name for regimen in strategy.regimens)
-        for patient, log in simulate(
-            question.model, strategy, seed=question.seed, patients=patients
-        ):
-            ledger = entries(question.accounts, regimens, patient, log)
-            found.append(Trace(strategy.name, regimens, patient, log, ledger))
-    return tuple(found)
+    strategies = question.model.strategies
+    return tuple(trace for each in strategies for trace in _traced(question, each, patients))
+
+
+def _traced(question: Question, strategy: Strategy, patients: int) -> Iterator[Trace]:
+    regimens = tuple(regimen.name for regimen in strategy.regimens)
+    for patient, log in simulate(question.model, strategy, seed=question.seed, patients=patients):
+        ledger = entries(question.accounts, regimens, patient, log)
+        yield Trace(strategy.name, regimens, patient, log, ledger)
+
+
+def baselines_of(question: Question, engine: str = "core") -> Baselines:
+    """Return the baseline of the question's patients by their numbers, as the engine has it."""
+    model, seed = question.model, question.seed
+
+    def by_reference(first: int, count: int) -> Array:
+        luck = Streams(seed, first, count)
+        return np.array(
+            [enrol(i, model, luck)[1:] for i in range(first, first + count)], dtype=float
+        )
+
+    def by_core(first: int, count: int) -> Array:
+        # Loads the compiler, which the other engine does not need.
+        from sim.engine.compiled.baseline import baselines
+
+        found: Array = baselines(model, seed, first, count)
+        return found
+
+    return by_reference if engine == "reference" else by_core
+
+
+def refuse_impossible(question: Question, tally: Tally, first_patient: int = 0) -> None:
+    """Refuse results in which the costs, QALYs or days in hospital of a patient are impossible.
+
+    Parameters
+    ----------
+    question, tally
+        The question and its counts.
+    first_patient
+        Number of the first patient who was counted.
+
+    Raises
+    ------
+    UserError
+        Naming the first such patient, the strategy, and the category with its amount.
+    """
+    found = int(tally.counts.impossible.sum())
+    if not found:
+        return
+    raise UserError(
+        f"{_first(question, tally, first_patient)}, which cannot be; so it is for {found:,} of "
+        f"{tally.counts.impossible.size * tally.patients:,} lives, and there are no results",
+        file=question.loaded.file,
+    )
+
+
+def _first(question: Question, tally: Tally, first_patient: int) -> str:
+    # Loads the compiler, which is not needed while nothing is wrong.
+    from sim.simulation.core_run import bind, new_room, run_unit_in
+
+    bound = bind(question)
+    room, counts = new_room(bound.keys), bound.counts(1)
+    for start, count in blocks(tally.patients, UNIT):
+        first = first_patient + start
+        unit = run_unit_in(room, counts, bound, question.seed, first, count, keep=True)
+        for patient, (rows, amounts) in enumerate(zip(unit.rows, unit.amounts, strict=True)):
+            for s, strategy in enumerate(question.scenario.strategies):
+                if is_impossible(amounts[s], 0.0, rows[s, END]):
+                    who = f"patient {first + patient} under '{strategy.name}'"
+                    return f"{who} has {_problem(amounts[s])}"
+    return "a patient has more days in hospital than days alive"
+
+
+def _problem(amounts: Array) -> str:
+    """Describe the impossible amount of a patient."""
+    for kind, word in ((UNDISCOUNTED, "undiscounted"), (DISCOUNTED, "discounted")):
+        for category, amount in zip(CATEGORIES, amounts[kind].tolist(), strict=True):
+            negative = category.account == Account.COST and amount < 0.0
+            if negative or not isfinite(amount):
+                return f"{category.account}.{category.label} {amount:g} ({word})"
+        qalys, years = (
+            float(amounts[kind, ACCOUNT_OF == ACCOUNTS.index(account)].sum())
+            for account in (Account.QALY, Account.LIFE_YEARS)
+        )
+        if qalys > years:
+            return f"{qalys:g} QALYs in {years:g} life-years ({word})"
+    return "amounts"

@@ -8,7 +8,6 @@ by subgroup instead of one for all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final, NamedTuple
 
@@ -18,12 +17,10 @@ from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
 from sim.engine.streams import blocks
 from sim.scenario.subgroups import Partition, partitions_of
-from sim.simulation.arms import comparator_place
-from sim.simulation.baseline import baselines_of
 from sim.simulation.question import Question
-from sim.simulation.run import Simulation
+from sim.simulation.run import Simulation, baselines_of
+from sim.simulation.summary import mean_of, share
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, DISCOUNTED, ROW, SHARES, UNDISCOUNTED, UNIT
-from sim.simulation.tally_estimates import mean_of, share
 
 Array = np.ndarray[Any, Any]
 SHARE_COLUMNS: Final = tuple(ROW.index(name) for name in SHARES)
@@ -33,7 +30,6 @@ ACCOUNT: Final = {"cost": 0, "qalys": 1, "life_years": 2}
 """The places of the accounts in the values of a patient."""
 
 
-@dataclass
 class Count:
     """The sums over the patients of a subgroup.
 
@@ -49,25 +45,13 @@ class Count:
         Of each pair of differences.
     """
 
-    patients: int
-    hits: Array
-    sums: Array
-    squares: Array
-    differences: Array
-    products: Array
-
-    @classmethod
-    def empty(cls, strategies: int) -> Count:
-        """Return the sums over nobody."""
+    def __init__(self, strategies: int) -> None:
         accounts = len(ACCOUNTS)
-        return cls(
-            0,
-            np.zeros((strategies, len(SHARES)), dtype=np.int64),
-            np.zeros((strategies, accounts)),
-            np.zeros((strategies, accounts)),
-            np.zeros(strategies * accounts),
-            np.zeros((strategies * accounts, strategies * accounts)),
-        )
+        self.patients = 0
+        self.hits = np.zeros((strategies, len(SHARES)), dtype=np.int64)
+        self.sums, self.squares = np.zeros((2, strategies, accounts))
+        self.differences = np.zeros(strategies * accounts)
+        self.products = np.zeros((strategies * accounts, strategies * accounts))
 
     def add(self, rows: Array, totals: Array, comparator: int) -> None:
         """Add patients: outcome rows, and amounts by strategy and account."""
@@ -121,9 +105,9 @@ class Subgroups:
         self._question = question
         self._baselines = baselines_of(question, engine)
         self._names = [strategy.name for strategy in question.model.strategies]
-        self._comparator = comparator_place(question)
+        self._comparator = question.comparator_place
         self._counts: dict[Partition, list[Count]] = {
-            each: [Count.empty(len(self._names)) for _ in each.labels]
+            each: [Count(len(self._names)) for _ in each.labels]
             for each in partitions_of(question.scenario)
         }
 
@@ -183,13 +167,13 @@ class Subgroups:
                 yield self._value(partition, counts, threshold)
 
     def _value(self, partition: Partition, counts: list[Count], threshold: float) -> SubgroupValue:
+        weights = _weights(len(self._names), threshold)
         # Net benefit over the comparator, summed over the patients of each subgroup.
-        benefits = np.array([_weights(len(self._names), threshold) @ c.differences for c in counts])
+        benefits = np.array([weights @ count.differences for count in counts])
         everybody = int(np.argmax(benefits.sum(axis=0)))
         chosen = benefits.argmax(axis=1)
         n, total, square = 0, 0.0, 0.0
         for best, count in zip(chosen.tolist(), counts, strict=True):
-            weights = _weights(len(self._names), threshold)
             apart = weights[best] - weights[everybody]
             n += count.patients
             total += float(apart @ count.differences)

@@ -5,7 +5,7 @@ patients in their order, and units are added in their order, so that they do not
 threads; counts are whole numbers, for which order does not matter. Times are counted in bins of
 1/16 month, whose edges include every whole month: landmarks are exact, and a median is
 interpolated within its bin, so that it differs from that of the single patients by less than a bin.
-`sim.simulation.tally_estimates` turns a tally into estimates.
+`sim.simulation.summary` turns a tally into estimates.
 """
 
 from __future__ import annotations
@@ -151,12 +151,6 @@ def add(mine: Sums | Counts, theirs: Sums | Counts) -> None:
     """Add `theirs` to `mine`, array by array."""
     for total, part in zip(mine, theirs, strict=True):
         total += part
-
-
-def clear(tally: Sums | Counts) -> None:
-    """Set everything to zero."""
-    for array in tally:
-        array.fill(0)
 
 
 def of_set(tally: Tallied, k: int) -> Tallied:

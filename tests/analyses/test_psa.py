@@ -20,8 +20,7 @@ from sim.economics.ledger import Account
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import with_numbers
 from sim.simulation.run import run
-from sim.simulation.summary import summarise
-from sim.simulation.tally_estimates import median_months
+from sim.simulation.summary import median_months, summarise
 
 DRAWS = 30
 PATIENTS = 60

@@ -8,10 +8,9 @@ import pytest
 from scipy.special import logit
 
 from sim.clinic.units import DAYS_PER_MONTH
-from sim.evidence.cohorts import Cohort, effect_values, numbers
+from sim.evidence.cohorts import Cohort, effect_values, numbers, targets
 from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import CohortPlan, Heterogeneity, load_protocol, wrong_names
-from sim.evidence.targets import Target, targets
 from sim.simulation.observables import (
     BITS,
     OBSERVED_BINS,
@@ -22,6 +21,7 @@ from sim.simulation.observables import (
 )
 from tests.support.places import ROOT
 from tests.support.read_once import REGISTER
+from tests.support.toy_fit import toy_target
 
 CALIBRATION = ROOT / "calibration"
 PROTOCOL = load_protocol(CALIBRATION / "adult_rr.yaml", REGISTER)
@@ -31,26 +31,9 @@ NAMES = ("first", "second", "third")
 N = 100
 
 
-def target(measure, *of, months=None, arm=None, against=None, **changes):
-    written = {
-        "study": "toy",
-        "endpoint": "e",
-        "word": "w",
-        "cohort": "toy",
-        "arm": arm or {"first": 1.0},
-        "against": against,
-        "observed": Observed(measure, of, months),
-        "at_months": months,
-        "role": "fit",
-        "value": 0.0,
-        "below": 0.2,
-        "above": 0.6,
-        "events": None,
-        "n": N,
-        "curve": "",
-        "survival": None,
-    }
-    return Target(**{**written, **changes})
+def target(measure, *of, months=None, arm=None, **changes):
+    observed = Observed(measure, of, months)
+    return toy_target(observed=observed, at_months=months, arm=arm or {"first": 1.0}, **changes)
 
 
 def cohort(*mine):
@@ -189,9 +172,7 @@ def mistakes(**changes):
         "arms": {"blinatumomab": "blinatumomab", "chemotherapy": "chemotherapy"},
         **changes,
     }
-    protocol = PROTOCOL.model_copy(
-        update={"cohorts": (CohortPlan(**plan),), "weights": {}},
-    )
+    protocol = PROTOCOL.model_copy(update={"cohorts": (CohortPlan(**plan),), "weights": {}})
     return [
         f"{'.'.join(map(str, each.path))}: {each.problem} ({each.value})"
         for each in wrong_names(protocol, REGISTER, CALIBRATION / "cohorts")

@@ -168,11 +168,7 @@ MISTAKES = {
         "unknown key (got 'palce'); did you mean 'place'?",
     ),
     "unknown_key_on_top": ("design:", "desing:", "desing: unknown key", "did you mean 'design'?"),
-    "missing_key": (
-        '    treatment: "FLAG"\n',
-        "",
-        "arms.chemotherapy.treatment: is required",
-    ),
+    "missing_key": ('    treatment: "FLAG"\n', "", "arms.chemotherapy.treatment: is required"),
     "wrong_word": (
         "endpoint: response",
         "endpoint: responce",

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from scipy.special import expit, logit
 
-from sim.evidence.cohorts import cohorts
+from sim.evidence.cohorts import NORMAL_97_5, cohorts, targets
 from sim.evidence.protocol import CohortPlan, load_protocol
 from sim.evidence.study import Study, exact_interval
-from sim.evidence.targets import NORMAL_97_5, targets
 from tests.support.each import for_each
 from tests.support.places import ROOT
 from tests.support.read_once import REGISTER, plain

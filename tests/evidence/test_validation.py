@@ -14,17 +14,10 @@ from sim.evidence import validation
 from sim.evidence.observables import Measure, Observed
 from sim.evidence.protocol import load_protocol
 from sim.evidence.register import Register
-from sim.evidence.targets import Target
-from sim.evidence.validation import (
-    BIAS_COLUMNS,
-    SUMMARY_COLUMNS,
-    bias,
-    natural,
-    summary,
-    validate,
-)
+from sim.evidence.validation import BIAS_COLUMNS, SUMMARY_COLUMNS, bias, natural, summary, validate
 from sim.simulation.observables import Moment, Observable
 from tests.support.places import ROOT
+from tests.support.toy_fit import toy_target
 
 PROTOCOL = load_protocol(ROOT / "calibration" / "adult_rr.yaml")
 GRID = (np.arange(400) + 0.5) / 400
@@ -37,25 +30,8 @@ OBSERVED = Observed(
 
 
 def target(word="os_median_months", value=LOG_TEN, **changes):
-    written = {
-        "study": "toy",
-        "endpoint": f"a.{word}",
-        "word": word,
-        "cohort": "toy",
-        "arm": {"a": 1.0},
-        "against": None,
-        "observed": OBSERVED,
-        "at_months": None,
-        "role": "held_out",
-        "value": value,
-        "below": 0.2,
-        "above": 0.4,
-        "events": None,
-        "n": 100,
-        "curve": "toy/a/x",
-        "survival": None,
-    }
-    return Target(**{**written, **changes})
+    usual = {"endpoint": f"a.{word}", "observed": OBSERVED, "role": "held_out", "above": 0.4}
+    return toy_target(word=word, value=value, **{**usual, **changes})
 
 
 def predicted(one, middle, spread, error, monkeypatch):

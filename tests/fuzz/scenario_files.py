@@ -99,7 +99,7 @@ class LifeTables:
         with refused_with_one_message(), nothing_written_outside():
             # Most tables are refused here, without the rest of the scenario.
             read_life_table(path)
-            question = prepare(loaded, catalogue(), patients=PATIENTS, overrides={})
+            question = prepare(loaded, patients=PATIENTS)
             if given["simulated"]:
                 run(question)
 
@@ -136,8 +136,8 @@ def check(path, *, simulated):
     known = Inputs(catalogue())
     with refused_with_one_message(), nothing_written_outside():
         loaded = load_scenario(path, known)
-        question = prepare(loaded, catalogue(), patients=PATIENTS, overrides={})
+        question = prepare(loaded, patients=PATIENTS)
         for name in question.scenario.what_ifs:
-            prepare(what_if(loaded, name, known), catalogue(), patients=PATIENTS, overrides={})
+            prepare(what_if(loaded, name, known), patients=PATIENTS)
         if simulated:
             run(question)

@@ -8,7 +8,6 @@ from sim.scenario.loading import load_scenario
 from sim.simulation.question import prepare
 from tests.fuzz.watch import nothing_written_outside, refused_with_one_message
 from tests.support.drawn_scenarios import (
-    CATALOGUE,
     INPUTS,
     check_answer,
     drawn_structure,
@@ -39,7 +38,7 @@ class ValueSets:
         self.path.write_text(given["content"], encoding="utf-8")
         with nothing_written_outside():
             with refused_with_one_message():
-                question = prepare(load_scenario(self.path, INPUTS), CATALOGUE, overrides={})
+                question = prepare(load_scenario(self.path, INPUTS))
             check_answer(question)
 
 

@@ -552,4 +552,4 @@ def test_json_text_is_the_file(answer):
 
 
 def test_provenance_is_the_file(answer):
-    assert answer.json("provenance.json") == provenance(answer.simulation)
+    assert answer.json("provenance.json") == provenance(answer.simulation.question)

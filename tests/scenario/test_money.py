@@ -71,7 +71,7 @@ def loaded(path):
 
 
 def numbers(path, name):
-    return prepare(what_if(loaded(path), name, INPUTS), CATALOGUE, overrides={}).numbers
+    return prepare(what_if(loaded(path), name, INPUTS)).numbers
 
 
 def increment(question):
@@ -121,7 +121,7 @@ def test_a_what_if_of_another_perspective_goes_without_prices_and_thresholds(sce
 def test_the_half_price_asked_for_england_has_the_english_price(scenario):
     """The same answer, to the last bit, as the English perspective without the half price."""
     child = scenario(HALF)
-    ours = prepare(what_if(loaded(child), "english", INPUTS), CATALOGUE, overrides={})
+    ours = prepare(what_if(loaded(child), "english", INPUTS))
     theirs = read_question(scenario(f"perspective: {NHS}\n", "english.yaml"))
     ours, theirs = increment(ours), increment(theirs)
     assert ours.increment == theirs.increment
@@ -170,7 +170,7 @@ def test_no_amount_is_read_as_other_money(tmp_path_factory, name, amount):
     except UserError as error:
         assert "uses no such parameter" in str(error)  # noqa: PT017
         return
-    english = prepare(what_if(asked, "english", INPUTS), CATALOGUE, overrides={})
+    english = prepare(what_if(asked, "english", INPUTS))
     assert english.numbers[name] == CATALOGUE.perspectives[NHS].parameters[name].value
     child = folder / "child.yaml"
     child.write_text(f"title: c\nextends: base.yaml\nperspective: {NHS}\n", encoding="utf-8")

@@ -131,10 +131,7 @@ def test_a_parameter_that_a_what_if_itself_sets_must_be_one_that_it_uses():
 def test_what_ifs_do_not_change_the_identity_of_the_answer():
     loaded = load()
     without = load(text=GOOD[: GOOD.index("what_ifs:")])
-    prints = [
-        fingerprint(prepare(one, CATALOGUE, patients=10, seed=1, overrides={}))
-        for one in (loaded, without)
-    ]
+    prints = [fingerprint(prepare(one, patients=10, seed=1)) for one in (loaded, without)]
     assert prints[0] == prints[1]
 
 
@@ -255,7 +252,7 @@ def test_an_answer_is_that_of_a_run_of_its_own(matrix):
     question = matrix.question
     for name in ("nhs_england", "vial_price_50_less", "real_world"):
         (column,) = [column for column in matrix.columns if column.name == name]
-        asked = prepare(what_if(question.loaded, name, CATALOGUE), CATALOGUE, overrides={})
+        asked = prepare(what_if(question.loaded, name, CATALOGUE))
         asked = replace(asked, patients=400, seed=question.seed)
         (comparison,) = summarise(run(asked)).comparisons
         (gain,) = column.gains

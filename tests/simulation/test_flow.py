@@ -44,19 +44,10 @@ def words(rows, months=60.0):
     ("changes", "expected"),
     [
         ({}, ("none", "none", "no_remission", "dead")),
-        (
-            {"hct_ever": 1.0, "death_days": np.inf},
-            ("none", "later", "no_remission", "alive"),
-        ),
+        ({"hct_ever": 1.0, "death_days": np.inf}, ("none", "later", "no_remission", "alive")),
         # A later line may relapse: that is no relapse of the first remission.
-        (
-            {"hct_ever": 1.0, "relapse_days": 50.0},
-            ("none", "later", "no_remission", "dead"),
-        ),
-        (
-            {"response": 1.0, "relapse_days": 50.0},
-            ("mrd_positive", "none", "relapsed", "dead"),
-        ),
+        ({"hct_ever": 1.0, "relapse_days": 50.0}, ("none", "later", "no_remission", "dead")),
+        ({"response": 1.0, "relapse_days": 50.0}, ("mrd_positive", "none", "relapsed", "dead")),
         (
             {
                 "response": 1.0,

@@ -8,6 +8,7 @@ import pytest
 from sim.clinic.events import Cause
 from sim.economics.ledger import Account, Category
 from sim.engine.outcomes import ALIVE
+from sim.simulation.summary import differences, median_months, outcomes
 from sim.simulation.tally import (
     ROW,
     Tally,
@@ -17,7 +18,6 @@ from sim.simulation.tally import (
     new_sums,
     new_values,
 )
-from sim.simulation.tally_estimates import differences, median_months, outcomes
 
 PATIENTS = 601
 MONTH = 30.4375

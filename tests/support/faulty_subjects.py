@@ -145,7 +145,8 @@ def sources_with(change):
 
     def fault(question):
         sources = change(dict(question.catalogue.sources), question)
-        return replace(question, catalogue=replace(question.catalogue, sources=sources))
+        catalogue = replace(question.catalogue, sources=sources)
+        return replace(question, loaded=replace(question.loaded, catalogue=catalogue))
 
     return fault
 

@@ -18,7 +18,7 @@ from sim.catalog.values import UNITS
 from sim.errors import UserError
 from sim.scenario.loading import load_scenario
 from sim.simulation.question import prepare
-from tests.support.drawn_scenarios import CATALOGUE, INPUTS, check_answer, drawn_scenario
+from tests.support.drawn_scenarios import INPUTS, check_answer, drawn_scenario
 
 
 def try_scenarios(first, count, folder):
@@ -28,7 +28,7 @@ def try_scenarios(first, count, folder):
         luck = random.Random(number)
         try:
             path = drawn_scenario(luck, folder)
-            question = prepare(load_scenario(path, INPUTS), CATALOGUE, overrides={})
+            question = prepare(load_scenario(path, INPUTS))
         except UserError as refusal:
             found["refused"] += 1
             found["of several lines"] += "\n" in str(refusal)

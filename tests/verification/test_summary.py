@@ -11,9 +11,8 @@ from sim.catalog.parameter import STATUSES
 from sim.clinic.events import Cause
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.engine.outcomes import ALIVE, Outcome
-from sim.simulation.arms import Arm
 from sim.simulation.question import ask
-from sim.simulation.run import Simulation, run
+from sim.simulation.run import Arm, Simulation, run
 from sim.simulation.summary import summarise
 from sim.simulation.tally import OS_LANDMARKS_MONTHS, ROW, SHARES
 from tests.support.places import ROOT

@@ -48,7 +48,6 @@ from sim.simulation.comparison import (
 )
 from sim.simulation.comparison import compare as compared
 from sim.simulation.provenance import provenance
-from sim.simulation.run import Simulation
 from sim.simulation.summary import Comparison as Increments
 
 if TYPE_CHECKING:
@@ -330,10 +329,7 @@ class CompareResult(ScenarioResult):
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
         sides = self._found.sides
-        origins = [
-            {"name": side.name, **provenance(Simulation(side.question, (), (), "core"))}
-            for side in sides
-        ]
+        origins = [{"name": side.name, **provenance(side.question)} for side in sides]
         drawn = {name: self._draw(name) for name in FIGURE_NAMES}
         return {
             **{name: in_csv(table) for name, table in comparison_tables(self._found).items()},

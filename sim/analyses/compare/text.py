@@ -121,16 +121,12 @@ def _symbol(side: Side) -> str:
     return SYMBOLS[side.question.perspective.currency]
 
 
-def _columns(comparison: Comparison) -> list[tuple[Side, str]]:
-    return [(side, name) for side in comparison.sides for name in side.strategies]
-
-
 def _heading(side: Side, strategy: str) -> str:
     return f"{side.label(strategy)}, {side.name}"
 
 
 def _outcomes(comparison: Comparison) -> Table:
-    columns = _columns(comparison)
+    columns = [(side, name) for side in comparison.sides for name in side.strategies]
     rows = [
         Row(label, [number(side.summary.arm(s).outcomes[key], digits) for side, s in columns])
         for key, label, digits in OUTCOMES

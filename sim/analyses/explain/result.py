@@ -36,11 +36,10 @@ from sim.replay.recorder import Distribution, Draw
 from sim.replay.replay import Posting, Replay, ReplayedLife, replay
 from sim.replay.search import Found, parse
 from sim.replay.search import find as search_for
-from sim.simulation.arms import Arm
 from sim.simulation.comparison import account_unit
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
-from sim.simulation.run import Engine, Simulation
+from sim.simulation.run import Arm, Engine
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,7 +134,7 @@ class ExplainResult(ScenarioResult):
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
         question, engine = self._replayed.question, self._replayed.engine
-        origin = provenance(Simulation(question, (), (), engine))
+        origin = provenance(question, engine)
         origin |= {"analysis": ANALYSIS, "patient": self.patient}
         text = io.StringIO()
         console = console_for(stream_is_terminal=False)

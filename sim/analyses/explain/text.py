@@ -163,8 +163,9 @@ class _Sheet:
     def _run(self, run: Sequence[Posting], *, shows_total: bool) -> None:
         entry = run[0].entry
         times = f"{len(run)} × " if len(run) > 1 else ""
+        start, end = entry.start_days, run[-1].entry.end_days
         self._line(
-            _days(entry.start_days, run[-1].entry.end_days),
+            f"{start:,.1f}" if start == end else f"{start:,.1f}–{end:,.1f}",
             SHORT.get(entry.category, category_name(entry.category)),
             f"{times}{entry_name(entry)}",
             "",
@@ -192,10 +193,6 @@ class _Sheet:
             lines[0] = f"{lines[0]:<{self.width - 3 * AMOUNT}}{numbers}"
         for line in lines:
             self.console.print(line.rstrip(), style=style, soft_wrap=True)
-
-
-def _days(start: float, end: float) -> str:
-    return f"{start:,.1f}" if start == end else f"{start:,.1f}–{end:,.1f}"
 
 
 def _runs(booked: Sequence[Posting]) -> list[list[Posting]]:

@@ -25,7 +25,7 @@ from sim.economics.ledger import COST_CATEGORIES
 from sim.errors import UserError
 from sim.simulation.question import Question
 from sim.simulation.run import run
-from sim.simulation.tally_estimates import outcomes
+from sim.simulation.summary import outcomes
 
 PREFIX: Final = "cost."
 CATEGORIES: Final = tuple(f"{PREFIX}{category.label}" for category in COST_CATEGORIES)

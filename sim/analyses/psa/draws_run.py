@@ -23,8 +23,8 @@ from sim.economics.estimates import Array, Estimate
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import Question
 from sim.simulation.run import Progress, run
+from sim.simulation.summary import differences, outcomes
 from sim.simulation.tally import Tally
-from sim.simulation.tally_estimates import differences, outcomes
 
 if TYPE_CHECKING:
     from sim.simulation.parameter_sets import Batch

@@ -76,7 +76,6 @@ from sim.layout.schema import Schema, in_csv, number, text
 from sim.limits import LARGEST_AMOUNT
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
-from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -272,7 +271,7 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
 
 
 def _provenance(psa: Psa) -> dict[str, Any]:
-    found = provenance(Simulation(psa.question, (), (), "core"))
+    found = provenance(psa.question)
     return {**found, "analysis": "psa", "draws": psa.draws, "patients_of": "one draw"}
 
 

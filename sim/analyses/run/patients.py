@@ -20,9 +20,8 @@ from sim.files.atomic import writing
 from sim.files.results_folder import check_file, refused_as, write_file
 from sim.scenario.patient_columns import COLUMNS
 from sim.scenario.patient_columns import Column as PatientColumn
-from sim.simulation.baseline import Baselines, baselines_of
 from sim.simulation.question import Question
-from sim.simulation.run import Engine, Sink
+from sim.simulation.run import Baselines, Engine, Sink, baselines_of
 from sim.simulation.tally import CATEGORIES, CAUSE, DISCOUNTED, ROW, UNDISCOUNTED
 
 OPTION: Final = "--patients-out"

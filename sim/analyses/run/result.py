@@ -30,7 +30,7 @@ from sim.layout.run_columns import EVENTS, SUBGROUP_VALUES, SUBGROUPS
 from sim.layout.run_tables import Tables
 from sim.simulation import run as study
 from sim.simulation.flow import Flow
-from sim.simulation.run import KEPT_AT_MOST, Engine, Progress, Simulation, Sink
+from sim.simulation.run import KEPT_AT_MOST, Engine, Progress, Simulation, Sink, baselines_of
 from sim.simulation.subgroups import Subgroups
 from sim.simulation.summary import Summary, summarise
 
@@ -147,7 +147,6 @@ class RunResult(StoredResult):
             them with ``patients_out``.
         """
         from sim.analyses.run.patients import patients_table
-        from sim.simulation.baseline import baselines_of
 
         arms = self._simulation.arms
         if not arms:

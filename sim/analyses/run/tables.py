@@ -189,7 +189,10 @@ def run_files(
     """Return the files of the run by name, with the tables of `run_tables`; not `drawn`, no figures."""
     texts: dict[str, str | bytes] = {
         SUMMARY: summary_json(simulation, summary),
-        "provenance.json": json.dumps(provenance(simulation), indent=INDENT) + "\n",
+        "provenance.json": json.dumps(
+            provenance(simulation.question, simulation.engine), indent=INDENT
+        )
+        + "\n",
         "citations.txt": citations(simulation.question),
     }
     texts |= {name: in_csv(table) for name, table in tables.items()}

@@ -50,10 +50,8 @@ from sim.layout.cells import estimate_row, finite
 from sim.layout.schema import Schema, count, estimated, number, strategy_name, text
 from sim.scenario.severity import PREFIX, UNWEIGHTED, Level, levels_of, names_of, weights
 from sim.scenario.subgroups import Partition, partitions_of
-from sim.simulation.arms import comparator_place
-from sim.simulation.baseline import baselines_of
 from sim.simulation.question import Question, with_numbers
-from sim.simulation.run import Progress, run
+from sim.simulation.run import Progress, baselines_of, run
 from sim.simulation.tally import ACCOUNT_OF, ACCOUNTS, DISCOUNTED
 
 AGE: Final = Given._fields.index("age_years")
@@ -275,7 +273,7 @@ def groups_of(
 ) -> tuple[Group, ...]:
     """Simulate the patients of a question, and return the shortfall of all and of each subgroup."""
     general, baselines = general_population(question), baselines_of(question)
-    comparator = comparator_place(question)
+    comparator = question.comparator_place
     everyone = Partition("", ("all",), ())
     parts = (everyone, *partitions_of(question.scenario))
     sums = {part: [Sums() for _ in part.labels] for part in parts}

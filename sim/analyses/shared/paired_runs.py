@@ -96,7 +96,7 @@ def with_values(
     """
     if loaded is None:
         return with_numbers(question, values)
-    bound = prepare(loaded, question.catalogue, overrides={})
+    bound = prepare(loaded)
     in_force = {
         name: value
         for name, value in values.items()

@@ -186,7 +186,7 @@ class Scenario:
         """The scenario bound to the catalogue, as the analyses take it."""
         from sim.simulation.question import prepare
 
-        return prepare(self._loaded, self._catalogue, overrides={})
+        return prepare(self._loaded)
 
     @property
     def parameters(self) -> pd.DataFrame:

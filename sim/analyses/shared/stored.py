@@ -26,7 +26,6 @@ from sim.layout.figure_file import figure_files, figure_names
 from sim.layout.schema import Schema, in_csv, read_json
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
-from sim.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +65,7 @@ def analysis_files(
         Under the same name, in all formats.
     """
     settings = {key: value for key, value in summary.items() if not isinstance(value, list | dict)}
-    origin = provenance(Simulation(question, (), (), "core")) | {"analysis": analysis} | settings
+    origin = provenance(question) | {"analysis": analysis} | settings
     files: dict[str, str | bytes] = {
         f"{analysis}.csv": in_csv(table),
         f"{analysis}.json": summary_json(question, analysis, summary),

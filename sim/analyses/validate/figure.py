@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from sim.evidence.targets import Target
+from sim.evidence.cohorts import Target
 from sim.evidence.validation import LAST_MONTH, PredictedCurve, Validation
 from sim.layout.style import COLOURS, GREY, MM_PER_INCH, new_figure
 

@@ -163,10 +163,10 @@ def read_prediction(folder: Path, protocol: Path | None) -> Prediction:
         prediction.
     """
     # Imported here: the table alone, as in a report, is read without the compiler.
+    from sim.evidence.calibration import evidence_hash
+    from sim.evidence.cohorts import targets
     from sim.evidence.protocol import load_protocol
     from sim.evidence.register import load_register
-    from sim.evidence.results import evidence_hash
-    from sim.evidence.targets import targets
     from sim.evidence.validation import PredictedCurve, Validation, is_stale, summary
 
     told = read_json(folder / SUMMARY)

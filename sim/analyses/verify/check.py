@@ -301,6 +301,16 @@ def none_of(wrong: npt.ArrayLike, what: str, of: int | None = None) -> Finding:
     return Finding(f"{count:,} of {looked_at:,} {what}", "0", count == 0)
 
 
+def of_each_life(wrong: Callable[[Trace], bool]) -> Callable[[Subject], Finding]:
+    """Make a check that finds none of the logged lives to be wrong."""
+
+    @wraps(wrong)
+    def check(subject: Subject) -> Finding:
+        return none_of([wrong(life) for life in subject.logs], "lives")
+
+    return check
+
+
 def none_of_these(wrong: Iterable[str], of: int, what: str) -> Finding:
     """Return a finding that passes where nothing is wrong, and names the first that are."""
     names = list(wrong)

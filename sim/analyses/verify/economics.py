@@ -17,6 +17,7 @@ from sim.analyses.verify.check import (
     equal,
     never_above,
     none_of,
+    of_each_life,
     only_where,
 )
 from sim.clinic.units import DAYS_PER_YEAR
@@ -233,16 +234,13 @@ def without_toxicity_it_costs_nothing(subject: Subject) -> Finding:
     return none_of((costs != 0.0) | (decrements != 0.0), "patients")
 
 
-def one_bed_for_each_patient(subject: Subject) -> Finding:
+@of_each_life
+def one_bed_for_each_patient(life: Trace) -> bool:
     """Look for lives whose paid days in hospital overlap, or go on after the end."""
-
-    def wrong(life: Trace) -> bool:
-        paid = [entry for entry in life.ledger if entry.what.startswith(IN_HOSPITAL)]
-        stays = sorted((entry.start_days, entry.end_days) for entry in paid)
-        overlap = any(after[0] < before[1] - ROUNDING for before, after in pairwise(stays))
-        return overlap or any(stop > life.log[-1].time_days for _, stop in stays)
-
-    return none_of([wrong(life) for life in subject.logs], "lives")
+    paid = [entry for entry in life.ledger if entry.what.startswith(IN_HOSPITAL)]
+    stays = sorted((entry.start_days, entry.end_days) for entry in paid)
+    overlap = any(after[0] < before[1] - ROUNDING for before, after in pairwise(stays))
+    return overlap or any(stop > life.log[-1].time_days for _, stop in stays)
 
 
 def nothing_is_posted_outside_of_a_life(subject: Subject) -> Finding:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from functools import wraps
 from itertools import pairwise
 from typing import Final
 
@@ -18,6 +16,7 @@ from sim.analyses.verify.check import (
     equal,
     never_above,
     none_of,
+    of_each_life,
     only_where,
 )
 from sim.clinic.events import Cause, EventKind
@@ -87,16 +86,6 @@ RESPONSE_LOGIT: Final = "response.baseline_logit"
 FIRST_CYCLE_SHARE: Final = ".response.first_cycle_share"
 NOT_INFUSED: Final = (".cells.manufacturing_failure_probability", ".cells.not_fit_probability")
 CANDIDACY_LOGIT: Final = "candidacy.baseline_logit"
-
-
-def of_each_life(wrong: Callable[[Trace], bool]) -> Callable[[Subject], Finding]:
-    """Make a check that finds none of the logged lives to be wrong."""
-
-    @wraps(wrong)
-    def check(subject: Subject) -> Finding:
-        return none_of([wrong(life) for life in subject.logs], "lives")
-
-    return check
 
 
 @of_each_life

@@ -33,7 +33,7 @@ from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR, MONTHS_PER_YEAR, PER
 from sim.economics.ledger import Category
 from sim.economics.prices import Delivery
 from sim.errors import UserError
-from sim.evidence.results import DIAGNOSTICS, evidence_hash, read_fit, read_provenance
+from sim.evidence.calibration import DIAGNOSTICS, evidence_hash, read_fit, read_provenance
 from sim.evidence.sampler import worst
 from sim.evidence.validation import RESULTS, usual_protocol
 from sim.layout.citations import sources_used

@@ -64,19 +64,16 @@ def curves(days: Array, death_days: Array, event_days: Array) -> Curves:
     return Curves(days, overall, event_free)
 
 
-def areas(days: Array, share: Array) -> Array:
-    """Return the years under a curve in each interval, by the trapezium rule."""
-    found: Array = np.diff(days) * (share[1:] + share[:-1]) / 2.0 / DAYS_PER_YEAR
-    return found
-
-
 def partitioned(curves: Curves, tariff: Tariff) -> Totals:
     """Return what the curves are worth."""
     days = curves.days
     middles = (days[1:] + days[:-1]) / 2.0
     present = (1.0 + tariff.rate) ** (-middles / DAYS_PER_YEAR)
-    alive = areas(days, curves.overall)
-    event_free = areas(days, curves.event_free)
+    # Years under a curve in each interval, by the trapezium rule.
+    alive, event_free = (
+        np.diff(days) * (share[1:] + share[:-1]) / 2.0 / DAYS_PER_YEAR
+        for share in (curves.overall, curves.event_free)
+    )
     free, after = (event_free * present).sum(), ((alive - event_free) * present).sum()
     paid = event_free * (middles < tariff.event_free_cost_ends_days)
     months = DAYS_PER_YEAR / DAYS_PER_MONTH

@@ -38,7 +38,7 @@ from sim.economics.ledger import Account
 from sim.engine.model import Model, Plan, Regimen, Rules
 from sim.engine.streams import uniforms
 from sim.simulation.question import life_expectancy
-from sim.simulation.tally_estimates import survival
+from sim.simulation.summary import survival
 
 GRID: Final = np.linspace(0.0, 1.0, 202)[1:-1]
 """Probabilities at which quantile functions are compared."""

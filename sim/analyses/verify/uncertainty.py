@@ -37,8 +37,8 @@ from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import FIXED, PARTS, draw_parameters, fitted_draws, uncertain
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import Question
+from sim.simulation.summary import outcomes
 from sim.simulation.tally import COST, DISCOUNTED, EFS_LANDMARK_MONTHS, QALY
-from sim.simulation.tally_estimates import outcomes
 
 DRAWS: Final = 1_000
 """Of the inputs alone."""

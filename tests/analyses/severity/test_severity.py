@@ -27,9 +27,8 @@ from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
 from sim.economics.ledger import Account
 from sim.scenario.severity import Level, levels_of, weights
-from sim.simulation.baseline import baselines_of
 from sim.simulation.question import with_numbers
-from sim.simulation.run import run
+from sim.simulation.run import baselines_of, run
 from tests.support.one_kind_of_patient import AGE_YEARS, ONE_KIND
 from tests.support.places import SCENARIOS, SMALLER
 

@@ -7,19 +7,13 @@ import pandas as pd
 import pytest
 
 from sim.analyses.verify import inputs
-from sim.analyses.verify.check import Subject, checks_of
-from sim.simulation.question import ask
+from sim.analyses.verify.check import checks_of
 from tests.support.faulty_lives import examined, names_of
-from tests.support.places import ROOT, SCENARIOS
+from tests.support.places import ROOT
 
 CALIBRATION = checks_of(["calibration"])
 
 RESULTS = ROOT / "calibration" / "results"
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
 
 
 def with_table(name, change):

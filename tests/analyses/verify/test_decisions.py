@@ -16,11 +16,6 @@ from tests.support.places import SCENARIOS
 DECISIONS = checks_of(["decisions"])
 
 
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
-
-
 def comparator_minus_strategy(patch, subject):
     right = economics.comparisons
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from sim.analyses.verify import engines
-from sim.analyses.verify.check import Subject, checks_of
+from sim.analyses.verify.check import checks_of
 from sim.economics.ledger import Category
-from sim.simulation.question import ask
 from tests.support.faulty_lives import (
     examined,
     names_of,
@@ -18,14 +17,8 @@ from tests.support.faulty_lives import (
     with_outcome,
     with_sums,
 )
-from tests.support.places import SCENARIOS
 
 ENGINES = checks_of(["engines"])
-
-
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
 
 
 def one_bit_later(patch, subject):

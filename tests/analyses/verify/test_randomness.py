@@ -21,11 +21,6 @@ from tests.support.places import SCENARIOS
 RANDOMNESS = checks_of(["randomness"])
 
 
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
-
-
 def never_the_same(patch, subject):
     patch.setattr(subject, "lives", with_one_cent_more(subject.lives))
 

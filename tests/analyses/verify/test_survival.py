@@ -14,11 +14,6 @@ from tests.support.places import SCENARIOS
 SURVIVAL = checks_of(["survival"])
 
 
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
-
-
 def sooner(patch, module, name):
     """Let a function of the clinic return times that are a millionth shorter."""
     right = getattr(module, name)

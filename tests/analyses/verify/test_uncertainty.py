@@ -20,11 +20,6 @@ SHARE = "blinatumomab.response.complete_share"
 COST = "cost.inpatient_day"
 
 
-@pytest.fixture(scope="module")
-def subject():
-    return Subject(ask(SCENARIOS / "first_salvage.yaml"))
-
-
 def with_draws(**changes):
     """Return a fault in the draws of inputs, by name with two underscores for a dot."""
 
