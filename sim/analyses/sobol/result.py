@@ -272,8 +272,7 @@ def sobol(
     Raises
     ------
     UserError
-        When an argument is not allowed, the outcome is not defined at a point, or the folder cannot
-        be used.
+        When an argument is not allowed, the outcome is undefined at a point, or the folder is unfit.
 
     Examples
     --------
@@ -288,5 +287,4 @@ def sobol(
     space = cube(chosen.question, fitted_draws(chosen.question))
     planned = analysis.design(target, space, grouped=groups == "default", draws=draws)
     settings = planned.settings(draws, groups=groups, check=check)
-    runs = analysis.sobol(planned, check=check)
-    return SobolResult.of(chosen, runs, settings, place, threads)
+    return SobolResult.of(chosen, analysis.sobol(planned, check=check), settings, place, threads)
