@@ -1,4 +1,8 @@
-"""Print the table of the README: CPU time, spread, memory, cold and warm start."""
+"""Print the table of the README: CPU time, spread, memory, cold and warm start; then that of a draw.
+
+The cost of a draw in its parts, and its speed in threads and on Dask workers (`bench.scale`), need
+``pip install "blinsim[cluster]"``.
+"""
 
 import os
 import resource
@@ -7,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 
 from bench.workloads import (
     MAIN,
@@ -97,6 +102,13 @@ def main():
     print(
         f"(this process itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB)"
     )
+    if find_spec("distributed") is None:
+        print("the cost of a draw is measured where Dask is installed: blinsim[cluster]")
+        return
+    from bench.scale import print_scale
+
+    print("\nThe cost of a draw of a probabilistic analysis, in its parts\n")
+    print_scale()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,11 @@ import argparse
 import io
 import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,7 +22,7 @@ from bench.workloads import MAIN
 from sim.analyses.psa import draws_run
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.result import psa_files
-from sim.analyses.shared.store import parquet
+from sim.analyses.shared.large_table import joined, parquet
 from sim.analyses.shared.work import program
 from sim.simulation.core_run import bind, ready
 from sim.simulation.parameter_draws import draw_parameters
@@ -29,8 +33,8 @@ from sim.spread.order import in_order, over
 
 DRAWS, PATIENTS = 400, 500
 TOGETHER = 16
-MANY, FEW = 8_000, 2_000
-"""Draws between which the cost of the end of an analysis is compared."""
+MANY, FEW = 20_000, 5_000
+"""Draws between which the cost of the end of an analysis, and its memory, are compared."""
 WORKERS = (1, 2, 4, 16, 64, 256, 1024)
 ASKED = 100_000
 ROUNDS = 3
@@ -136,22 +140,45 @@ def parts(question):
 
 def ends(question):
     """Return what the end of an analysis costs a draw, and at all: estimates, tables and figures."""
-    found = draws_run.run_psa(question, FEW // 4, patients=50, base_patients=1_000)
+    found = draws_run.run_psa(question, draws_run.LARGEST_CHUNK, patients=50, base_patients=1_000)
     generator = np.random.default_rng(1)
+    numbers = found.outcomes.columns[2:]
+
+    def chunk(first):
+        table = found.outcomes.copy()
+        noise = 1.0 + 0.01 * generator.standard_normal((len(table), len(numbers)))
+        table[numbers] = table[numbers].to_numpy() * noise
+        table["draw"] += first
+        return table
 
     def seconds(draws):
-        outcomes = draws_run.pd.concat([found.outcomes] * (draws // (FEW // 4)), ignore_index=True)
-        numbers = outcomes.columns[2:]
-        noise = 1.0 + 0.01 * generator.standard_normal((len(outcomes), len(numbers)))
-        outcomes[numbers] = outcomes[numbers].to_numpy() * noise
-        outcomes["draw"] = np.repeat(range(draws), len(question.scenario.strategies))
-        parameters = draw_parameters(question, draws, 1)
-        whole = replace(found, outcomes=outcomes, parameters=parameters)
+        firsts = range(0, draws, draws_run.LARGEST_CHUNK)
+        outcomes = joined(map(chunk, firsts), draws * len(found.strategies))
+        drawn = draws_run.drawn(question, draws)
+        whole = replace(
+            found,
+            outcomes=outcomes.frame,
+            parameters=drawn.frame,
+            on_disk=(*drawn.on_disk, *outcomes.on_disk),
+        )
         return cpu(lambda: psa_files(answer(whole)), rounds=2)
 
     few, many = seconds(FEW), seconds(MANY)
     each = (many - few) / (MANY - FEW)
     return {"end": each, "end_fixed": few - each * FEW}
+
+
+def whole_analysis(draws):
+    """Return the wall seconds and the peak memory, in MiB, of a PSA of draws of few patients."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = f"-m sim psa {MAIN} --draws {draws} --patients 2 --no-cache --out {folder}/out"
+        started = time.perf_counter()
+        program = subprocess.Popen([sys.executable, *asked.split()], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(program.pid, 0)
+        program.returncode = os.waitstatus_to_exitcode(status)
+        if program.returncode:
+            raise subprocess.CalledProcessError(program.returncode, program.args)
+        return time.perf_counter() - started, used.ru_maxrss / 1024
 
 
 def _nothing():
@@ -274,21 +301,27 @@ def report(costs, found):
 
 
 def main():
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
+    print_scale()
+
+
+def print_scale():
+    """Print the cost of a draw, speeds, the model's extrapolation, and memory."""
     question = ask(MAIN, patients=PATIENTS)
     program()
-    addresses, clusters = {}, []
-    for workers in (1, 2):
-        clusters.append(
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-        )
-        addresses[workers] = clusters[-1].scheduler_address
-    costs = Costs(**parts(question), **ends(question), **spreading(addresses[2], question))
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}\n")
-    print(report(costs, list(speeds(question, addresses))))
-    for each in clusters:
-        each.close()
+    with ExitStack() as clusters:
+        addresses = {
+            workers: clusters.enter_context(
+                LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            ).scheduler_address
+            for workers in (1, 2)
+        }
+        costs = Costs(**parts(question), **ends(question), **spreading(addresses[2], question))
+        print(report(costs, list(speeds(question, addresses))))
+    for draws in (FEW, MANY):
+        wall, mib = whole_analysis(draws)
+        print(f"psa of {draws:,} draws x 2 patients x 2: {wall:.0f} s, peak {mib:,.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -11,21 +11,53 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
+from weakref import finalize
 
 DRAFT: Final = ".blinsim-draft-"
 """Start of the name of a hidden folder of what is not complete yet."""
 FOR_THE_USER_ALONE: Final = 0o700
-Content = str | bytes
+BLOCK: Final = 2**20
+Content = str | bytes | Iterable[bytes]
+"""Text, bytes, or blocks of bytes, which can be read more than once."""
+
+
+class Blocks:
+    """The content of an open file block by block, from its beginning whenever it is read.
+
+    The file is closed when the blocks are no longer used.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        finalize(self, stream.close)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the blocks."""
+        self._stream.seek(0)
+        return blocks_in(self._stream)
+
+
+def blocks_in(stream: IO[bytes]) -> Iterator[bytes]:
+    """Return what is left of an open file, in blocks."""
+    return iter(partial(stream.read, BLOCK), b"")
+
+
+def blocks_of(content: Content) -> Iterable[bytes]:
+    """Return text in UTF-8, and bytes as they are, in blocks."""
+    if isinstance(content, str):
+        return (content.encode(),)
+    return (content,) if isinstance(content, bytes) else content
 
 
 def encoded(content: Content) -> bytes:
     """Return text in UTF-8, and bytes as they are."""
-    return content.encode() if isinstance(content, str) else content
+    return b"".join(blocks_of(content))
 
 
 @contextmanager
@@ -95,11 +127,12 @@ def write_files(
     """
     with drafts_in(place or folder) as drafts:
         for name, content in contents.items():
-            (drafts / name).write_bytes(encoded(content))
-            if private:
-                (drafts / name).chmod(0o600)
-            if lasting:
-                with (drafts / name).open("r+b") as stream:
+            with (drafts / name).open("xb") as stream:
+                if private:
+                    (drafts / name).chmod(0o600)
+                stream.writelines(blocks_of(content))
+                if lasting:
+                    stream.flush()
                     os.fsync(stream.fileno())
         for name in contents:
             (drafts / name).replace(folder / name)

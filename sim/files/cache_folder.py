@@ -18,11 +18,13 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from tempfile import SpooledTemporaryFile
+from typing import IO, Final
 
 import platformdirs
 
@@ -31,6 +33,8 @@ from sim.files import atomic
 FIRST_LINE: Final = b"blinsim, SHA-256, version 1\n"
 DIGEST_BYTES: Final = 32
 LENGTH_BYTES: Final = 8
+IN_MEMORY: Final = 2**25
+"""Bytes of a file up to which its copy is in memory."""
 
 
 class Damaged(ValueError):
@@ -39,7 +43,7 @@ class Damaged(ValueError):
 
 def with_checksum(name: str, content: bytes) -> bytes:
     """Return `content` behind a first line and its checksum under `name`."""
-    return b"".join((FIRST_LINE, _digest(name, content), content))
+    return b"".join((*_head(name, (content,)), content))
 
 
 def verified(name: str, written: bytes) -> memoryview:
@@ -54,16 +58,18 @@ def verified(name: str, written: bytes) -> memoryview:
     if not written.startswith(FIRST_LINE):
         raise Damaged(name)
     content = memoryview(written)[start:]
-    if _digest(name, content) != written[len(FIRST_LINE) : start]:
+    if _head(name, (content,))[1] != written[len(FIRST_LINE) : start]:
         raise Damaged(name)
     return content
 
 
-def _digest(name: str, content: bytes | memoryview) -> bytes:
+def _head(name: str, content: Iterable[bytes | memoryview]) -> tuple[bytes, bytes]:
+    """Return what stands before the content: the first line, and the checksum under the name."""
     spelled = name.encode()
     digest = hashlib.sha256(len(spelled).to_bytes(LENGTH_BYTES, "big") + spelled)
-    digest.update(content)
-    return digest.digest()
+    for block in content:
+        digest.update(block)
+    return FIRST_LINE, digest.digest()
 
 
 PROGRAM: Final = "blinsim"
@@ -112,13 +118,32 @@ def read(path: Path) -> memoryview:
     Damaged
         When it is anything but the file that this user wrote there.
     """
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode) or _of_others(status):
-        raise Damaged(path.name)
+    _refuse_foreign(path)
     try:
         return verified(_name(path), path.read_bytes())
     except MemoryError:
         raise Damaged(path.name) from None
+
+
+def open_copy(path: Path) -> IO[bytes]:
+    """Return what `read` does as an open file, of which only a little is in memory; errors likewise."""
+    _refuse_foreign(path)
+    copy = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - it is returned
+    with path.open("rb") as stream:
+        head = stream.read(len(FIRST_LINE)), stream.read(DIGEST_BYTES)
+        shutil.copyfileobj(stream, copy, atomic.BLOCK)
+    copy.seek(0)
+    if head != _head(_name(path), atomic.blocks_in(copy)):
+        copy.close()
+        raise Damaged(path.name)
+    copy.seek(0)
+    return copy
+
+
+def _refuse_foreign(path: Path) -> None:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or _of_others(status):
+        raise Damaged(path.name)
 
 
 def read_or_remove(path: Path, damaged: str) -> memoryview | None:
@@ -146,7 +171,7 @@ def write(path: Path, content: bytes) -> None:
     atomic.write_file(path, with_checksum(_name(path), content), private=True)
 
 
-def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+def write_folder(folder: Path, contents: Mapping[str, atomic.Content]) -> None:
     """Write a folder of files that `read` returns, as `write` does.
 
     Raises
@@ -155,7 +180,9 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
         When it cannot be written, or is there by now.
     """
     checked = {
-        name: with_checksum(_name(folder / name), content) for name, content in contents.items()
+        name: chain(_head(_name(folder / name), blocks), blocks)
+        for name, content in contents.items()
+        for blocks in (atomic.blocks_of(content),)
     }
     atomic.write_new_folder(folder, checked, private=True)
 

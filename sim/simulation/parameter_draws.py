@@ -25,6 +25,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -206,17 +207,20 @@ class Draw(IntEnum):
 
 
 def draw_parameters(
-    question: Question, draws: int, seed: int, *, posterior: pd.DataFrame | None = None
+    question: Question,
+    draws: int,
+    seed: int,
+    *,
+    first: int = 0,
+    posterior: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Draw the uncertain parameters of a question.
 
     ``value = F^-1(u)`` with F the parameter's distribution and
     ``u = uniform(seed, draw, PARAMETER, hash of the name)``; shares of one whole are drawn
-    together (`sim.simulation.parameter_draws`). Parameters of the joint posterior take the values of
-    one of its R rows, ``floor(u R)`` with one u per draw, so that their correlation is preserved.
-    A draw that breaks a rule between parameters, such as a stay longer than its cycle, is moved to
-    the limit (`sim.scenario.domain`).
-    Counts are drawn as whole numbers (`sim.simulation.parameter_draws`).
+    together, counts as whole numbers. Parameters of the joint posterior take the values of one of
+    its R rows, ``floor(u R)`` with one u per draw, so that their correlation is preserved. A draw
+    that breaks a rule between parameters, such as a stay longer than its cycle, is moved to the limit.
 
     Parameters
     ----------
@@ -226,6 +230,8 @@ def draw_parameters(
         Their number, at least 1.
     seed
         Below ``2**64``.
+    first
+        The number of the first draw.
     posterior
         Rows of the joint posterior; by default those of the catalogue, from the calibration.
 
@@ -244,17 +250,11 @@ def draw_parameters(
     if not names:
         raise UserError("no parameter that this scenario uses is uncertain", key="psa")
 
-    def numbers(name: str) -> Array:
-        return _numbers(seed, draws, key_of_draws(question, name))
-
-    together: dict[str, Array] = {}
-    # A share that the scenario sets leaves the draws of the others as they are.
-    known = {name: each.replaces or each for name, each in question.parameters.items()}
-    for whole in wholes(known):
-        together |= whole.draw(numbers)
+    numbers = partial(_numbers, question, seed, first, draws)
+    together = _of_wholes(question, numbers)
     if fitted is not None:
         joint = [n for n in names if n in fitted and _is_fitted(question, n)]
-        together |= allowed(question.parameters, _fitted(fitted[joint], draws, seed))
+        together |= allowed(question.parameters, _fitted(fitted[joint], seed, first, draws))
     columns = {
         name: together[name]
         if name in together and question.parameters[name].status != SCENARIO
@@ -264,7 +264,16 @@ def draw_parameters(
     columns = settle(columns, question.rules, question.numbers)
     for name, values in columns.items():
         _check(question, name, values)
-    return pd.DataFrame(columns, index=pd.RangeIndex(draws, name="draw"))
+    return pd.DataFrame(columns, index=pd.RangeIndex(first, first + draws, name="draw"))
+
+
+def _of_wholes(question: Question, numbers: Callable[[str], Array]) -> dict[str, Array]:
+    """Draw the shares of wholes; one that the scenario sets leaves the others as they are."""
+    known = {name: each.replaces or each for name, each in question.parameters.items()}
+    found: dict[str, Array] = {}
+    for whole in wholes(known):
+        found |= whole.draw(numbers)
+    return found
 
 
 def fitted_draws(question: Question, posterior: pd.DataFrame | None = None) -> pd.DataFrame | None:
@@ -320,8 +329,9 @@ def stable_hash(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:HASH_BYTES], "big")
 
 
-def _numbers(seed: int, draws: int, name: str) -> Array:
-    return uniforms(seed, 0, draws, Draw.PARAMETER, stable_hash(name))
+def _numbers(question: Question, seed: int, first: int, draws: int, name: str) -> Array:
+    key = stable_hash(key_of_draws(question, name))
+    return uniforms(seed, first, draws, Draw.PARAMETER, key)
 
 
 def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -> Array:
@@ -332,8 +342,8 @@ def _quantiles(question: Question, name: str, numbers: Callable[[str], Array]) -
     return np.array([value_at(u) for u in numbers(name).tolist()])
 
 
-def _fitted(posterior: pd.DataFrame, draws: int, seed: int) -> dict[str, Array]:
-    u = uniforms(seed, 0, draws, Draw.POSTERIOR_ROW)
+def _fitted(posterior: pd.DataFrame, seed: int, first: int, draws: int) -> dict[str, Array]:
+    u = uniforms(seed, first, draws, Draw.POSTERIOR_ROW)
     rows = posterior.iloc[np.floor(u * len(posterior)).astype(np.int64)]
     return {str(name): rows[name].to_numpy() for name in posterior.columns}
 

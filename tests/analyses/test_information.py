@@ -15,7 +15,6 @@ from sim.analyses.voi.information import (
     designs,
     effective_population,
     evpi,
-    evpi_curve,
     fit,
     normal_scores,
     shuffled,
@@ -78,10 +77,11 @@ def test_evpi_is_the_least_expected_loss():
     rng = np.random.default_rng(2)
     costs, qalys = rng.normal(50e3, 20e3, (300, 4)), rng.normal(2.0, 0.5, (300, 4))
     grid = np.array([0.0, 20e3, 50e3, 100e3])
-    curve, loss = evpi_curve(costs, qalys, grid), expected_loss(costs, qalys, grid)
-    np.testing.assert_allclose(curve.value, loss.value.min(axis=1), rtol=1e-10)
+    loss = expected_loss(costs, qalys, grid)
     least = loss.value.argmin(axis=1)
-    np.testing.assert_allclose(curve.se, loss.se[np.arange(4), least], rtol=1e-10)
+    for k, threshold in enumerate(grid.tolist()):
+        expected = (loss.value[k, least[k]], loss.se[k, least[k]])
+        np.testing.assert_allclose(evpi(costs, qalys, threshold), expected, rtol=1e-10)
 
 
 def test_evpi_is_zero_where_one_strategy_always_wins():

@@ -14,6 +14,7 @@ from sim.analyses.psa.variance import (
     variance_by_status,
     variance_words,
 )
+from sim.analyses.shared import large_table
 
 DRAWS = 4000
 STATUS = {"a": "calibrated", "b": "calibrated", "c": "prior", "d": "evidence", "e": "assumption"}
@@ -35,6 +36,12 @@ class Draws:
     def question(self):
         known = {name: SimpleNamespace(status=status) for name, status in STATUS.items()}
         return SimpleNamespace(parameters=known)
+
+    def drawn(self, name):
+        return self.parameters[name].to_numpy()
+
+    def forget(self):
+        """Everything is in memory."""
 
     def increments(self, column):
         assert column == "qalys"
@@ -60,8 +67,17 @@ def test_shares_are_those_of_a_linear_model_whatever_the_noise(noise):
 def test_inputs_without_effect_have_no_share_on_average():
     """The unadjusted share of 50 inputs in 200 draws would be 0.25; 100 repetitions, 4 errors."""
     rng = np.random.default_rng(23)
-    found = [adjusted_share(rng.normal(size=(200, 50)), rng.normal(size=200)) for _ in range(100)]
+    found = []
+    for _ in range(100):
+        inputs, gain = rng.normal(size=(200, 50)), rng.normal(size=200)
+        found.append(adjusted_share(inputs - inputs.mean(axis=0), gain - gain.mean(), 200))
     assert abs(np.mean(found)) < 4.0 * np.std(found) / 10.0
+
+
+def test_shares_of_many_draws_are_the_same_part_by_part(monkeypatch):
+    whole = variance_by_status(drawn(DRAWS, 4.0), 1)
+    monkeypatch.setattr(large_table, "MOST_ROWS", 300)
+    assert variance_by_status(drawn(DRAWS, 4.0), 1) == pytest.approx(whole, rel=1e-12)
 
 
 def test_nothing_is_said_of_too_few_draws_or_of_a_constant_gain():

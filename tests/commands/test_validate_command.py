@@ -12,7 +12,7 @@ from sim.analyses.validate import result as validation_files
 from sim.analyses.validate.figure import MISSED, PANELS, curves_figure, forest_figure
 from sim.catalog.posterior import POSTERIOR, load_posterior
 from sim.cli import commands
-from sim.evidence import results, validation
+from sim.evidence import calibration, validation
 from sim.evidence.validation import LAST_MONTH, SUMMARY_COLUMNS, predict
 from sim.layout.endpoint_words import labelled
 from sim.layout.style import styled
@@ -221,14 +221,14 @@ def test_effects_and_draws_of_different_lengths_are_refused(elsewhere):
 
 def test_effects_of_another_fit_are_refused(elsewhere):
     path = elsewhere.parent / "results" / "provenance.json"
-    content = json.loads(path.read_text()) | {results.DRAWS_HASH: "0" * 64}
+    content = json.loads(path.read_text()) | {calibration.DRAWS_HASH: "0" * 64}
     path.write_text(json.dumps(content))
     assert "is of another fit than 'adult_rr.csv'" in refused("--protocol", elsewhere)
 
 
 def test_posterior_that_is_not_there_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        validation, "read_fit", lambda folder: results.read_fit(folder, tmp_path / "no.csv")
+        validation, "read_fit", lambda folder: calibration.read_fit(folder, tmp_path / "no.csv")
     )
     assert "calibrate --install" in refused("zhou", *FEW)
 
@@ -253,6 +253,6 @@ def test_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path):
 
 
 def test_installed_posterior_and_results_are_of_one_fit():
-    posterior, studies = results.read_fit(CALIBRATION / "results")
+    posterior, studies = calibration.read_fit(CALIBRATION / "results")
     assert POSTERIOR.is_file()
     assert {len(column) for column in studies.values()} == {len(posterior)}

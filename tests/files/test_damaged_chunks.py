@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sim.analyses.shared import store
-from sim.analyses.shared.store import parquet
+from sim.analyses.shared.large_table import parquet
 from sim.errors import UserError
 from tests.support import damage
 

@@ -13,7 +13,7 @@ import pandas as pd
 import sim
 from sim.analyses.agreement.analysis import DEALS
 from sim.analyses.agreement.result import MORE
-from sim.analyses.shared.store import parquet
+from sim.analyses.shared.large_table import parquet
 from sim.commands.report import write_report
 from sim.report import checks, results
 from tests.fuzz.mutation import VALUES, changed_bytes, changed_tree

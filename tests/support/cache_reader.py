@@ -18,7 +18,8 @@ import pandas as pd
 
 from sim.analyses.psa import analysis
 from sim.analyses.psa.draws_run import Psa
-from sim.analyses.shared.store import content_key, result_files
+from sim.analyses.psa.stored_draws import result_files
+from sim.analyses.shared.store import content_key
 from sim.engine.compiled.compiler import use_cache_folder
 from sim.simulation.question import ask
 from tests.support.places import ROOT

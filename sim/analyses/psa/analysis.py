@@ -37,20 +37,21 @@ from sim.analyses.psa.draws_run import (
     run_psa,
 )
 from sim.analyses.psa.noise import Split, split
+from sim.analyses.psa.stored_draws import read_results, result_files
 from sim.analyses.psa.variance import variance_by_status
-from sim.analyses.shared.store import (
-    MANIFEST,
-    Chunks,
-    content_key,
-    manifest,
-    manifest_text,
-    read_results,
-    result_files,
-)
+from sim.analyses.shared.store import MANIFEST, Chunks, content_key, manifest, manifest_text
 from sim.economics.estimates import Array, Estimate
 from sim.economics.incremental import Increment
 from sim.errors import UserError
-from sim.files.cache_folder import cache_folder, delete, read, remove, usable_folder, write_folder
+from sim.files.cache_folder import (
+    cache_folder,
+    delete,
+    open_copy,
+    read,
+    remove,
+    usable_folder,
+    write_folder,
+)
 from sim.limits import FEWEST_DRAWS
 from sim.simulation.question import Question
 from sim.simulation.run import Progress
@@ -257,7 +258,7 @@ def find(question: Question, draws: int, base_patients: int) -> Psa | None:
     place = folder / content_key(question, draws, base_patients)
     if not os.path.lexists(place):
         return None
-    found = read_results(lambda name: read(place / name), question, draws, base_patients)
+    found = read_results(lambda name: open_copy(place / name), question, draws, base_patients)
     if found is None:
         remove(place, DAMAGED)
     return found
@@ -402,7 +403,7 @@ def results(
     found = find(question, draws, base) if work.cached else None
     if found is None and chunks is not None and chunks.resume:
         folder = chunks.folder
-        found = read_results(lambda name: (folder / name).read_bytes(), question, draws, base)
+        found = read_results(lambda name: (folder / name).open("rb"), question, draws, base)
     if found is not None:
         return found
     kept = chunks.done() if chunks is not None else set()

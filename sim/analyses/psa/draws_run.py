@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import numpy as np
 import pandas as pd
 
+from sim.analyses.shared.large_table import Table, joined, parts
 from sim.economics.estimates import Array, Estimate
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import Question
@@ -74,6 +75,8 @@ class Psa:
         strategy.
     base_patients
         Of the deterministic run.
+    on_disk
+        The tables of parameters and outcomes, where they are too large for memory.
     """
 
     question: Question
@@ -81,6 +84,7 @@ class Psa:
     outcomes: pd.DataFrame
     deterministic: pd.DataFrame
     base_patients: int
+    on_disk: tuple[Table, ...] = ()
 
     @property
     def draws(self) -> int:
@@ -99,7 +103,20 @@ class Psa:
 
     def values(self, column: str) -> Array:
         """Return a column of the outcomes; shape (draws, strategies)."""
-        return self._wide(self.outcomes, column)
+        found = self.outcomes[column].to_numpy(dtype=np.float64, copy=True)
+        self.forget()
+        return found.reshape(-1, len(self.strategies))
+
+    def drawn(self, name: str) -> Array:
+        """Return a drawn parameter; shape (draws,)."""
+        found = self.parameters[name].to_numpy(dtype=np.float64, copy=True)
+        self.forget()
+        return found
+
+    def forget(self) -> None:
+        """Give back the memory of what was read of tables that are on the disk."""
+        for table in self.on_disk:
+            table.forget()
 
     def increments(self, column: str) -> Array:
         """Return differences of an outcome from the comparator; shape (draws, strategies)."""
@@ -135,10 +152,6 @@ class Psa:
         """Return an outcome of the deterministic run, strategy by strategy."""
         means, errors = self.deterministic[column], self.deterministic[f"{SE}{column}"]
         return [Estimate(*pair) for pair in zip(means, errors, strict=True)]
-
-    def _wide(self, table: pd.DataFrame, column: str) -> Array:
-        values = table[column].to_numpy(dtype=np.float64, copy=True)
-        return values.reshape(-1, len(self.strategies))
 
 
 def run_psa(
@@ -179,27 +192,51 @@ def run_psa(
         When nothing is uncertain, or a chunk cannot be stored.
     """
     asked = replace(question, patients=patients, seed=question.seed if seed is None else seed)
-    parameters = draw_parameters(asked, draws, asked.seed)
-    kept = store.done() if store is not None else set()
-    tables: dict[int, pd.DataFrame] = {}
-    missing = [c for c in range(chunks_of(draws)) if c not in kept]
-    for chunk, table in _simulated(asked, parameters, missing, threads, progress):
-        if store is None:
-            tables[chunk] = table
-        else:
-            store.keep(chunk, table)
-    if store is not None:
-        tables = {chunk: store.read(chunk) for chunk in range(chunks_of(draws))}
+    parameters = drawn(asked, draws)
+    outcomes = _outcomes(asked, parameters, store, threads, progress)
     base_patients = base_patients or draws * patients
     whole = replace(asked, patients=base_patients)
     base = run(whole, keep_patients=False, threads=threads, progress=progress)
     return Psa(
         question=asked,
-        parameters=parameters,
-        outcomes=pd.concat([tables[c] for c in sorted(tables)], ignore_index=True),
+        parameters=parameters.frame,
+        outcomes=outcomes.frame,
         deterministic=_table(asked, [_rows(base.tally, asked.settings.horizon_days)]),
         base_patients=base_patients,
+        on_disk=(*parameters.on_disk, *outcomes.on_disk),
     )
+
+
+def _outcomes(
+    question: Question,
+    parameters: Table,
+    store: Store | None,
+    threads: int | None,
+    progress: Progress,
+) -> Table:
+    """Return the outcomes of every draw; where there is a store, simulate what it lacks."""
+    draws = len(parameters.frame)
+    chunks = range(chunks_of(draws))
+    kept = store.done() if store is not None else set()
+    missing = [chunk for chunk in chunks if chunk not in kept]
+    simulated = _simulated(question, parameters, missing, threads, progress)
+    tables = (table for _, table in simulated)
+    if store is not None:
+        for chunk, table in simulated:
+            store.keep(chunk, table)
+        tables = (store.read(chunk) for chunk in chunks)
+    return joined(tables, draws * len(question.scenario.strategies))
+
+
+def drawn(question: Question, draws: int) -> Table:
+    """Draw the uncertain parameters, of many draws on the disk."""
+    tables = (
+        draw_parameters(question, part.stop - part.start, question.seed, first=part.start)
+        for part in parts(draws)
+    )
+    found = joined(tables, draws)
+    found.frame.index = pd.RangeIndex(draws, name="draw")
+    return found
 
 
 def patients_to_simulate(
@@ -230,7 +267,7 @@ def _draws_of(chunk: int, draws: int) -> range:
 
 def _simulated(
     question: Question,
-    parameters: pd.DataFrame,
+    inputs: Table,
     chunks: Sequence[int],
     threads: int | None,
     progress: Progress,
@@ -239,7 +276,8 @@ def _simulated(
     # Imported here: reading results does not need the compiler.
     from sim.simulation.parameter_sets import SetsJob, read_sets
 
-    names, values, patients = list(parameters.columns), parameters.to_numpy(), question.patients
+    parameters, patients = inputs.frame, question.patients
+    names, values = list(parameters.columns), parameters.to_numpy()
     waiting = (k for chunk in chunks for k in _draws_of(chunk, len(parameters)))
     job = SetsJob(question, partial(_numbers, names), partial(_rows_of_batch, question))
     sets = ((values[k], k * patients) for k in waiting)
@@ -248,6 +286,7 @@ def _simulated(
     for chunk, rows in _together(batches, {c: len(_draws_of(c, len(parameters))) for c in chunks}):
         table = _table(question, rows)
         table.insert(0, "draw", np.repeat(_draws_of(chunk, len(parameters)), strategies))
+        inputs.forget()
         yield chunk, table
 
 

@@ -37,7 +37,7 @@ from sim.analyses.psa.analysis import (
 )
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.noise import INTERVAL, Split, quantile_error
-from sim.analyses.psa.stored_draws import read_psa
+from sim.analyses.psa.stored_draws import DETERMINISTIC, TABLE, draws_table, read_psa, result_files
 from sim.analyses.shared.arguments import (
     Cached,
     Cluster,
@@ -54,21 +54,18 @@ from sim.analyses.shared.arguments import (
 from sim.analyses.shared.result import StoredResult
 from sim.analyses.shared.scenario import Asked, Scenario, asked
 from sim.analyses.shared.store import (
-    DETERMINISTIC,
     MANIFEST,
-    TABLE,
     Chunks,
     check_unfinished,
-    draws_table,
     manifest,
     manifest_text,
     opened,
-    result_files,
 )
-from sim.analyses.shared.stored import INDENT, Stored
+from sim.analyses.shared.stored import INDENT, Stored, in_bytes
 from sim.analyses.shared.work import Place, place_of_work, spread
 from sim.economics.incremental import Increment
 from sim.errors import UserError
+from sim.files.atomic import Content
 from sim.files.results_folder import beside_others
 from sim.layout.cells import SYMBOLS, estimate_json, finite
 from sim.layout.citations import citations
@@ -93,13 +90,12 @@ FIGURE_NAMES: Final = (
 )
 
 
-def psa_figures(psa: Psa) -> dict[str, bytes]:
+def psa_figures(psa: Psa) -> dict[str, Content]:
     """Return the files by name; none where there is nothing to choose."""
     if len(psa.strategies) == 1:
         return {}
     curves = acceptability_curves(psa)
-    files = {f"{CURVES}.csv": in_csv(curves).encode()}
-    return files | figure_files(drawn_psa(psa, curves))
+    return {f"{CURVES}.csv": in_csv(curves), **figure_files(drawn_psa(psa, curves))}
 
 
 def drawn_psa(psa: Psa, curves: pd.DataFrame) -> dict[str, Figure]:
@@ -186,7 +182,7 @@ NAMES: Final = (
 )
 
 
-def psa_files(answer: Answer) -> dict[str, bytes]:
+def psa_files(answer: Answer) -> dict[str, Content]:
     """Return the files of an analysis by name, all but the manifest."""
     # Imported here: it looks for the libraries of linear algebra.
     from sim.evidence.sampler import one_thread
@@ -201,8 +197,7 @@ def psa_files(answer: Answer) -> dict[str, bytes]:
         "provenance.json": json.dumps(_provenance(psa), indent=INDENT) + "\n",
         "citations.txt": citations(psa.question),
     }
-    files = result_files(psa) | {name: text.encode() for name, text in texts.items()}
-    return files | psa_figures(psa)
+    return {**result_files(psa), **texts, **psa_figures(psa)}
 
 
 def psa_json(answer: Answer) -> str:
@@ -252,7 +247,7 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
     rows = []
     for name, values in psa.parameters.items():
         parameter = psa.question.parameters[str(name)]
-        drawn = values.to_numpy(dtype=np.float64)
+        drawn = psa.drawn(str(name))
         low, high = np.quantile(drawn, INTERVAL)
         low_se, high_se = (quantile_error(drawn, p) for p in INTERVAL)
         rows.append(
@@ -271,6 +266,7 @@ def drawn_table(psa: Psa) -> pd.DataFrame:
                 high_se,
             )
         )
+        psa.forget()
     return DRAWN.table(rows)
 
 
@@ -436,6 +432,9 @@ class PsaResult(StoredResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
+        return in_bytes(self._contents())
+
+    def _contents(self) -> Mapping[str, Content]:
         psa = self._answer.psa
         asked = manifest(psa.question, psa.draws, psa.base_patients)
         found = psa_files(self._answer)
@@ -509,7 +508,8 @@ def psa(
     chosen = asked(scenario, seed=seed)
     question = chosen.question
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
-    _check_folder(place)
+    if place.folder is not None:
+        check_unfinished(place.folder, NAMES, resume=resume or part is not None)
     with spread(cluster):
         work = Work(threads, cached=cached, bar=patients_progress)
         size = chosen_size(question, work, draws=draws, patients=patients, se=se)
@@ -527,13 +527,6 @@ def _answered(question: Question, size: Size, work: Work, place: Place) -> Answe
         if chunks is not None:
             chunks.finish(beside_others(chunks.folder, PsaResult.COMMAND, psa_files(found)))
     return found
-
-
-def _check_folder(place: Place) -> None:
-    """Refuse a folder that holds the beginning of other results."""
-    if place.folder is not None:
-        going_on = place.resume or place.part is not None
-        check_unfinished(place.folder, NAMES, resume=going_on)
 
 
 def chosen_size(

@@ -14,7 +14,7 @@ and the gain does not move.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ import numpy as np
 from scipy.special import logit
 
 from sim.analyses.psa.draws_run import Psa
+from sim.analyses.shared.large_table import fits, parts
 from sim.catalog.parameter import PRIOR, SCENARIO, STATUSES
 from sim.catalog.posterior import load_identification
 from sim.clinic.units import PERCENT, added
@@ -45,33 +46,47 @@ def variance_by_status(psa: Psa, s: int) -> dict[str, float]:
     Empty where there are too few draws or nothing varies.
     """
     gain = psa.increments("qalys")[:, s]
-    groups = {status: _columns(psa, status) for status in (*STATUSES, SCENARIO)}
-    most = max(columns.shape[1] for columns in groups.values())
+    groups: dict[str, list[str]] = {status: [] for status in (*STATUSES, SCENARIO)}
+    for name in map(str, psa.parameters):
+        if np.ptp(psa.drawn(name)) > 0.0:
+            groups[psa.question.parameters[name].status].append(name)
+    most = max(len(names) for names in groups.values())
     if psa.draws < DRAWS_PER_INPUT * max(most, 1) or not np.ptp(gain) > 0.0:
         return {}
     shares = {
-        status: max(adjusted_share(columns, gain), 0.0)
-        for status, columns in groups.items()
-        if columns.shape[1]
+        status: max(adjusted_share(*_standard(psa, names, gain), psa.draws), 0.0)
+        for status, names in groups.items()
+        if names
     }
     total = added(shares.values())
     return {status: share / total for status, share in shares.items()} if total > 0.0 else {}
 
 
-def _columns(psa: Psa, status: str) -> Array:
-    names = [name for name in psa.parameters if psa.question.parameters[str(name)].status == status]
-    drawn: Array = psa.parameters[names].to_numpy(dtype=np.float64)
-    return drawn[:, np.ptp(drawn, axis=0) > 0.0] if len(names) else drawn
+def _standard(psa: Psa, names: Sequence[str], gain: Array) -> tuple[Array, Array]:
+    """Return inputs, in standard deviations, and gain around their means.
 
-
-def adjusted_share(inputs: Array, gain: Array) -> float:
-    """Return the adjusted R² of the regression of `gain` on `inputs` (draws, inputs)."""
-    draws, width = inputs.shape
-    x = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+    Of many draws they are turned into the few rows of the R of a QR decomposition, which have the same
+    least squares.
+    """
     y = gain - gain.mean()
+    if fits(psa.draws):
+        inputs = psa.parameters[list(names)].to_numpy(dtype=np.float64)
+        return (inputs - inputs.mean(axis=0)) / inputs.std(axis=0), y
+    moments = [(each.mean(), each.std()) for each in map(psa.drawn, names)]
+    rows = np.empty((0, len(names) + 1))
+    for part in parts(psa.draws):
+        pairs = zip(names, moments, strict=True)
+        x = [(psa.parameters[name].iloc[part].to_numpy() - mean) / sd for name, (mean, sd) in pairs]
+        rows = np.asarray(np.linalg.qr(np.vstack([rows, np.column_stack([*x, y[part]])]), mode="r"))
+        psa.forget()
+    return rows[:, :-1], rows[:, -1]
+
+
+def adjusted_share(x: Array, y: Array, draws: int) -> float:
+    """Return the adjusted R² of the regression of a gain on inputs, both around their means."""
     fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     unexplained = float(((y - fitted) ** 2).sum()) / float((y**2).sum())
-    return 1.0 - unexplained * float(draws - 1) / float(draws - width - 1)
+    return 1.0 - unexplained * float(draws - 1) / float(draws - x.shape[1] - 1)
 
 
 @dataclass(frozen=True)
@@ -88,8 +103,7 @@ def prior_effects(psa: Psa, s: int) -> list[PriorEffect]:
     found = []
     for name, prior in load_identification().iterrows():
         if name in psa.parameters:
-            drawn = psa.parameters[str(name)].to_numpy(dtype=np.float64)
-            z = _scores(drawn, str(prior["scale"]), float(prior["prior_mean"]))
+            z = _scores(psa.drawn(str(name)), str(prior["scale"]), float(prior["prior_mean"]))
             products = (z - z.mean()) * (gain - gain.mean()) / float(prior["prior_sd"])
             error = float(products.std(ddof=1)) / math.sqrt(len(products))
             found.append(PriorEffect(str(name), Estimate(float(products.mean()), error)))

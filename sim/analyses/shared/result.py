@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from sim.files.atomic import Content
     from sim.simulation.question import Question
 
 PIXELS_PER_INCH: Final = 96.0
@@ -124,6 +125,10 @@ class Result(ABC):
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name: those that the command writes."""
 
+    def _contents(self) -> Mapping[str, Content]:
+        """Return the files as they are written, of which large ones need not be in memory."""
+        return self.files()
+
     @abstractmethod
     def json(self) -> str:
         """Return the summary as JSON text: the output of the command with ``--json``."""
@@ -170,7 +175,7 @@ class Result(ABC):
         """
         from sim.files.results_folder import write_analysis
 
-        write_analysis(Path(folder), self.ANALYSIS or self.COMMAND, self.files(), self.FILES)
+        write_analysis(Path(folder), self.ANALYSIS or self.COMMAND, self._contents(), self.FILES)
 
     @rename_options
     def figure(self, name: str | None = None) -> Figure:
@@ -452,8 +457,8 @@ class LaidOutResult(StoredResult, Generic[Found]):
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
-        """The tables by the name of their file, without its suffix."""
-        return {self.LAYOUT.analysis: self.LAYOUT.table(self._found)}
+        """The tables by the name of their file, without its suffix; the user may change them."""
+        return {self.LAYOUT.analysis: self.LAYOUT.table(self._found).copy()}
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""

@@ -9,23 +9,21 @@ ends. The results of an earlier analysis in DIR stay until those of this one are
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from sim.analyses.psa.draws_run import PARAMETER, Psa, chunk_draws, chunks_of
+from sim.analyses.psa.draws_run import chunk_draws, chunks_of
 from sim.analyses.shared.arguments import PartDone
+from sim.analyses.shared.large_table import parquet, read_parquet
 from sim.errors import UserError
-from sim.files.atomic import DRAFT, write_file, write_files
+from sim.files.atomic import DRAFT, Content, blocks_of, write_file, write_files
 from sim.files.cache_folder import Damaged, delete, verified, with_checksum
 from sim.files.results_folder import OPTION, check_folder, refused_as
 from sim.simulation.provenance import fingerprint, source_hash
@@ -114,7 +112,7 @@ class Chunks:
             problem = f"is damaged; remove it and continue with {RESUME}"
             raise UserError(problem, file=self._path(chunk)) from None
 
-    def finish(self, files: Mapping[str, bytes]) -> None:
+    def finish(self, files: Mapping[str, Content]) -> None:
         """Put the files of the complete results into the folder, and drop the chunks.
 
         The manifest comes last: with it the results are complete.
@@ -318,8 +316,6 @@ def _is_complete(folder: Path, unfinished: Mapping[str, Any]) -> bool:
     return results is not None and results["key"] == unfinished["key"]
 
 
-TABLE: Final = "psa.parquet"
-DETERMINISTIC: Final = "deterministic.parquet"
 MANIFEST: Final = "manifest.json"
 INDENT: Final = 2
 PACKAGES: Final = ("numpy", "numba", "scipy", "pandas", "pyarrow")
@@ -395,68 +391,15 @@ def analysis_manifest(
     }
 
 
-def manifest_text(content: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+def manifest_text(content: Mapping[str, Any], files: Mapping[str, Content]) -> bytes:
     """Return the manifest of finished results, with the hash of each file."""
-    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    hashes = {name: digest_of(files[name]) for name in sorted(files)}
     return (json.dumps({**content, "files": hashes}, indent=INDENT) + "\n").encode()
 
 
-def result_files(psa: Psa) -> dict[str, bytes]:
-    """Return the tables of the results by file name."""
-    return {TABLE: parquet(draws_table(psa)), DETERMINISTIC: parquet(psa.deterministic)}
-
-
-def read_results(
-    content_of: Callable[[str], bytes | memoryview],
-    question: Question,
-    draws: int,
-    base_patients: int,
-) -> Psa | None:
-    """Read the results of this question from files, by the content of the file of a name.
-
-    None where there are none, where they are those of another question, or where a file is not
-    as it was written.
-    """
-    try:
-        found = json.loads(bytes(content_of(MANIFEST)))
-        if found["key"] != content_key(question, draws, base_patients):
-            return None
-        files = {name: content_of(name) for name in found["files"]}
-        for name, content in files.items():
-            if hashlib.sha256(content).hexdigest() != found["files"][name]:
-                return None
-        table, deterministic = (read_parquet(files[name]) for name in (TABLE, DETERMINISTIC))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException):
-        return None
-    return psa_of(question, table, deterministic, base_patients)
-
-
-def psa_of(
-    question: Question, table: pd.DataFrame, deterministic: pd.DataFrame, base_patients: int
-) -> Psa:
-    """Return the results of the tables of `result_files`."""
-    drawn = [name for name in table.columns if name.startswith(PARAMETER)]
-    parameters = table.groupby("draw")[drawn].first()
-    parameters.columns = parameters.columns.str.removeprefix(PARAMETER)
-    return Psa(question, parameters, table.drop(columns=drawn), deterministic, base_patients)
-
-
-def parquet(table: pd.DataFrame) -> bytes:
-    """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
-    stream = io.BytesIO()
-    plain = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(plain, stream, compression="zstd", write_page_checksum=True)
-    return stream.getvalue()
-
-
-def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
-    """Return the table of a Parquet file whose bytes have been verified."""
-    found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
-    return found
-
-
-def draws_table(psa: Psa) -> pd.DataFrame:
-    """Return outcomes with the drawn parameters, the columns of psa.parquet."""
-    drawn = psa.parameters.add_prefix(PARAMETER)
-    beside = drawn.loc[psa.outcomes["draw"]].reset_index(drop=True)
-    return pd.concat([psa.outcomes, beside], axis=1)
+def digest_of(content: Content) -> str:
+    """Return the SHA-256 of a file as it is written."""
+    digest = hashlib.sha256()
+    for block in blocks_of(content):
+        digest.update(block)
+    return digest.hexdigest()

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from sim.analyses.shared.contents import CONTENTS, strategies_of
 from sim.errors import NOT_GIVEN, UserError
-from sim.files.atomic import encoded
+from sim.files.atomic import Content, encoded
 from sim.files.documents import dotted
 from sim.files.schema import mistakes_in
 from sim.layout.citations import citations
@@ -97,7 +97,7 @@ def summary_json(question: Question, analysis: str, summary: Mapping[str, Any]) 
     return json.dumps(content, indent=INDENT, allow_nan=False) + "\n"
 
 
-def in_bytes(files: Mapping[str, str | bytes]) -> dict[str, bytes]:
+def in_bytes(files: Mapping[str, Content]) -> dict[str, bytes]:
     """Return the contents of files as written to the disk."""
     return {name: encoded(content) for name, content in files.items()}
 

@@ -1,4 +1,4 @@
-"""Long work: its progress, the limit of memory, and its finished chunks, kept for a continuation."""
+"""Long work in chunks: its progress, where it is done, and the limit of memory."""
 
 from __future__ import annotations
 

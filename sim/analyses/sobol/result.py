@@ -26,7 +26,7 @@ from sim.analyses.shared.arguments import (
 )
 from sim.analyses.shared.cube import FITTED, cube
 from sim.analyses.shared.result import Layout, ResumableResult
-from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
+from sim.analyses.shared.scenario import Asked, asked
 from sim.analyses.shared.store import MANIFEST
 from sim.analyses.shared.stored import Stored, names_of
 from sim.analyses.shared.target import aimed, stored_target
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 ANALYSIS: Final = "sobol"
 NAMES: Final = names_of(ANALYSIS)
+POINT_PATIENTS: Final = 2_000
+"""Of each point by default: the error of an index comes from the number of points, not of patients."""
 TABLE: Final = Schema(
     f"{ANALYSIS}.csv",
     (
@@ -234,7 +236,7 @@ def sobol(
     threshold: Threshold = None,
     strategy: str | None = None,
     groups: Groups = "default",
-    draws: Annotated[int, Option("N", Whole(FEWEST_DRAWS, MOST_SOBOL_DRAWS))] = 256,
+    draws: Annotated[int, Option("N", Whole(FEWEST_DRAWS, MOST_SOBOL_DRAWS))] = 512,
     check: bool = False,
     patients: Patients = None,
     seed: Seed = None,
@@ -262,7 +264,9 @@ def sobol(
         are groups.
     check
         Repeat with twice the patients: do the indices change?
-    patients, seed, out, resume, threads, cluster, part
+    patients
+        Of each point; by default the scenario's number, at most 2,000.
+    seed, out, resume, threads, cluster, part
         As for `tornado`.
 
     Raises
@@ -278,7 +282,7 @@ def sobol(
     >>> sobol(scenario, draws=2).indices.columns[:2].to_list()
     ['group', 'parameters']
     """
-    chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
+    chosen = asked(scenario, patients=patients, seed=seed, at_most=POINT_PATIENTS)
     place = place_of_work(NAMES, out, resume=resume, part=part, cluster=cluster)
     target, _ = aimed(chosen.question, outcome, threshold, strategy)
     space = cube(chosen.question, fitted_draws(chosen.question))

@@ -239,15 +239,10 @@ def _end(result: Tornado, end: Found) -> Cell:
 
 def _choice(result: Tornado, bar: Bar) -> Row:
     (end,) = bar.ends
-    mark = FLIPPED if end.optimal != result.optimal else ""
-    change = amount(
-        result.outcome, end.change.mean, end.change.se, mark=WITHIN if bar.within_error else ""
-    )
+    mark = WITHIN if bar.within_error else ""
+    change = amount(result.outcome, end.change.mean, end.change.se, mark=mark)
     optimal = Cell(strategy_label(result.question, end.optimal))
-    outcome = (
-        Cell(f"{mark}{end.state}") if end.state else amount(result.outcome, end.outcome, mark=mark)
-    )
-    return Row(folded(bar.label), [outcome, change, optimal])
+    return Row(folded(bar.label), [_end(result, end)._replace(error=""), change, optimal])
 
 
 def _notes(result: Tornado, *, components: bool) -> list[str]:

@@ -42,10 +42,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.analyses.psa.acceptability import Estimates, net_benefits
+from sim.analyses.psa.acceptability import net_benefits
 from sim.clinic.units import DAYS_PER_YEAR
 from sim.economics.discounting import Discounting
-from sim.economics.estimates import NOT_ESTIMABLE, Array, Estimate, mean
+from sim.economics.estimates import Array, Estimate, mean
 from sim.engine.streams import uniforms
 from sim.simulation.parameter_draws import Draw
 
@@ -272,14 +272,6 @@ def evpi(costs: npt.ArrayLike, qalys: npt.ArrayLike, threshold: float) -> Estima
     """
     (benefits,) = net_benefits(costs, qalys, [threshold])
     return mean(benefits.max(axis=1) - benefits[:, _best(benefits)])
-
-
-def evpi_curve(costs: npt.ArrayLike, qalys: npt.ArrayLike, thresholds: npt.ArrayLike) -> Estimates:
-    """Return `evpi` at each threshold; both arrays have the shape (thresholds,)."""
-    grid = np.asarray(thresholds, dtype=np.float64)
-    found = np.array([evpi(costs, qalys, float(threshold)) for threshold in grid])
-    found = found.reshape(len(grid), len(NOT_ESTIMABLE))
-    return Estimates(found[:, 0], found[:, 1])
 
 
 def evppi(

@@ -203,21 +203,6 @@ def read_voi(stored: Stored) -> tuple[ValueOfInformation, Patients | None]:
     return found, Patients(question, facing["patients_per_year"], facing["years"])
 
 
-def voi_json(found: ValueOfInformation, patients: Patients | None) -> str:
-    """Return the whole analysis as JSON text."""
-    return summary_json(found.question, ANALYSIS, voi_summary(found, patients))
-
-
-def voi_files(
-    found: ValueOfInformation, patients: Patients | None, top: int
-) -> dict[str, str | bytes]:
-    """Return the files of the analysis by name; the figure shows the `top` parameters."""
-    table, summary = voi_table(found, patients), voi_summary(found, patients)
-    files = analysis_files(found.question, ANALYSIS, table, summary)
-    files[f"{CURVE}.csv"] = in_csv(found.curve)
-    return files | figure_files(drawn_voi(found, top))
-
-
 def drawn_voi(found: ValueOfInformation, top: int) -> dict[str, Figure]:
     """Return the figures of the analysis by name."""
     from sim.analyses.voi.figure import Worth, evpi_figure, evppi_figure
@@ -378,11 +363,17 @@ class VoiResult(StoredResult):
 
     def files(self) -> Mapping[str, str | bytes]:
         """Return the contents of the files by name."""
-        return voi_files(self._found, self._population, self._top)
+        summary = voi_summary(self._found, self._population)
+        return {
+            **analysis_files(self._found.question, ANALYSIS, self.values, summary),
+            f"{CURVE}.csv": in_csv(self.evpi),
+            **figure_files(drawn_voi(self._found, self._top)),
+        }
 
     def json(self) -> str:
         """Return the summary as JSON text."""
-        return voi_json(self._found, self._population)
+        summary = voi_summary(self._found, self._population)
+        return summary_json(self._found.question, ANALYSIS, summary)
 
     def _print(self, console: Console) -> None:
         """Print the EVPI, then groups and parameters."""
