@@ -260,8 +260,7 @@ def sobol(
     groups
         With ``default`` the indices of groups of related parameters, with ``none`` of each.
     draws
-        Points of the Sobol sequence, a power of 2; for each the model is run twice more than there
-        are groups.
+        Points of the Sobol sequence, a power of 2; each takes two runs more than there are groups.
     check
         Repeat with twice the patients: do the indices change?
     patients
