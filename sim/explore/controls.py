@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.analyses.shared.ranges import alternatives, uncertain_ranges
 from sim.errors import UserError
-from sim.report.results import middle_of
 from sim.scenario.domain import allowed_interval
 from sim.simulation.parameter_draws import fitted_draws, is_whole
 
@@ -146,7 +146,7 @@ def _slider(question: Question, found: Range, row: Mapping[Any, Any]) -> Slider:
 
 
 def _threshold(scenario: Scenario) -> Slider:
-    base, most = middle_of(scenario.thresholds), max(scenario.thresholds)
+    base, most = middle_threshold(scenario.thresholds), max(scenario.thresholds)
     perspective = scenario.question.perspective
     return Slider(
         "threshold",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import money_text
 from sim.layout.style import GREY, colour_of, in_currency, new_figure
 from sim.report.drawing import Drawing
-from sim.report.results import middle_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def pictures(results: Results) -> Iterator[Drawing]:
     """Yield the two pictures; there is nothing to draw for one strategy alone."""
     if not results.others:
         return
-    at = middle_of(results.thresholds)
+    at = middle_threshold(results.thresholds)
     told = "; ".join(
         f"{results.labels[name]}: {money_text(results.gain(name, 'cost').mean, results.symbol)} for "
         f"{results.gain(name, 'qalys').mean:.2f} QALYs, net benefit "
@@ -62,7 +62,7 @@ def _plane(results: Results, width_mm: float) -> Figure:
         0.0, 0.0, "o", color=colours[results.comparator], label=results.labels[results.comparator]
     )
     _round_zero(axes)
-    at = middle_of(results.thresholds)
+    at = middle_threshold(results.thresholds)
     left, right = axes.get_xlim()
     axes.axline((0.0, 0.0), slope=at, color=GREY, linestyle="--", linewidth=1.0)
     axes.set_xlim(left, right)
@@ -103,7 +103,7 @@ def _benefit(results: Results, width_mm: float) -> Figure:
         axes.plot(thresholds, mean, color=colour, label=results.labels[row["strategy"]])
         axes.fill_between(thresholds, mean - half, mean + half, color=colour, alpha=BAND, lw=0.0)
     axes.axhline(0.0, color=colours[results.comparator], label=results.labels[results.comparator])
-    axes.axvline(middle_of(results.thresholds), color=GREY, linestyle="--", linewidth=1.0)
+    axes.axvline(middle_threshold(results.thresholds), color=GREY, linestyle="--", linewidth=1.0)
     axes.set_xlabel("Worth of a QALY")
     axes.set_ylabel("Net benefit over the comparator")
     for axis in (axes.xaxis, axes.yaxis):

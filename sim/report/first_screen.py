@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.economics.estimates import NORMAL_97_5, Estimate
 from sim.economics.incremental import Strategy, frontier, quadrant
 from sim.layout.cells import (
@@ -25,7 +26,7 @@ from sim.layout.cells import (
 )
 from sim.layout.style import colour_of
 from sim.report.drawing import PERCENT, Scale
-from sim.report.results import Analyses, Probabilistic, Results, middle_of
+from sim.report.results import Analyses, Probabilistic, Results
 
 DIGITS: Final = 2
 TAIL: Final = 0.025
@@ -89,7 +90,7 @@ def compared(results: Results, analyses: Analyses) -> Gains | None:
     """
     if not results.others:
         return None
-    middle = middle_of(results.thresholds)
+    middle = middle_threshold(results.thresholds)
     steps = {row["name"] for row in results.summary["frontier"] if row["status"] == "frontier"}
     candidates = [name for name in results.others if name in steps] or results.others
     best = max(candidates, key=lambda name: results.benefit(name, middle).mean)
@@ -290,7 +291,10 @@ def _numbers(results: Results, gains: Gains) -> list[dict[str, str]]:
     def in_years(value: float) -> str:
         return fixed_text(value, DIGITS)
 
-    third = (f"Net benefit at {in_money(middle_of(results.thresholds))} per QALY", gains.benefit)
+    third = (
+        f"Net benefit at {in_money(middle_threshold(results.thresholds))} per QALY",
+        gains.benefit,
+    )
     if gains.quadrant == GAINING and math.isfinite(gains.ratio.high):
         third = ("Cost per QALY gained", gains.ratio)
     return [

@@ -18,12 +18,12 @@ from markupsafe import Markup
 
 from sim.analyses.price.analysis import PriceAnalysis
 from sim.analyses.price.result import LINEAR, NEVER
-from sim.analyses.shared.outcomes import NMB
+from sim.analyses.shared.outcomes import NMB, middle_threshold
 from sim.analyses.tornado.analysis import PARAMETER, Bar
 from sim.economics.estimates import NORMAL_97_5
 from sim.layout.cells import money_text, money_with_error, percent
 from sim.report.drawing import LEAST_MM, Drawing
-from sim.report.results import Analyses, Results, middle_of
+from sim.report.results import Analyses, Results
 from sim.simulation.question import Question
 
 MOST_UNIT_COSTS: Final = 6
@@ -108,7 +108,7 @@ def sliders(results: Results, analyses: Analyses) -> dict[str, Any]:
         raise LookupError(message)
     slopes = list(_slopes(results, analyses))
     names = list(dict.fromkeys(found.line["strategy"]))
-    threshold = middle_of(results.thresholds)
+    threshold = middle_threshold(results.thresholds)
     content = {
         "symbol": results.symbol,
         "price": found.price,

@@ -147,11 +147,6 @@ def place(file: str | Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def middle_of(thresholds: Sequence[float]) -> float:
-    """Return the value in the middle, of an even number the lower one."""
-    return sorted(thresholds)[(len(thresholds) - 1) // 2]
-
-
 def read_results(folder: Path, question: Question) -> Results:
     """Read the files that ``run --out`` has written into `folder`.
 

@@ -18,13 +18,13 @@ from sim.analyses.psa.allocation import (
     PILOT_PATIENTS,
     Variances,
     allocate,
-    middle_threshold,
     variances,
     work,
 )
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.draws_run import run_psa
 from sim.analyses.psa.noise import MOST_NOISE, split, without_noise
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.errors import UserError
 
 
@@ -197,7 +197,7 @@ def test_pilot_takes_the_best_of_the_others_at_the_middle_threshold(ask):
     question = ask("blinatumomab_then_inotuzumab", patients=1)
     pilot = run_psa(question, 20, patients=50)
     found = variances(pilot)
-    assert found.threshold == middle_threshold(pilot) == 100_000.0
+    assert found.threshold == middle_threshold(pilot.question.thresholds) == 100_000.0
     benefit = dict(zip(pilot.strategies, pilot.inmb(100_000.0).mean(axis=0), strict=True))
     del benefit[question.scenario.comparator_name]
     assert found.strategy == max(benefit, key=benefit.get)
@@ -262,3 +262,9 @@ def test_the_chosen_numbers_reach_the_wanted_error_in_repeated_analyses(ask, nam
     # At less than half the work of 10,000 patients in each of as many draws as would do.
     assert planned.naive_se <= wanted
     assert planned.saved > 0.5
+
+
+def test_of_two_thresholds_the_upper_one_is_the_middle():
+    """The report, the explorer and all analyses speak of the same one."""
+    assert middle_threshold((35_000.0, 25_000.0)) == 35_000.0
+    assert middle_threshold((150_000.0, 50_000.0, 100_000.0)) == 100_000.0

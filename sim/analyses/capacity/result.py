@@ -13,7 +13,7 @@ from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import TABLE, CapacityAnalysis, Level, Replications, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
 from sim.analyses.shared.contents import strategies_of
-from sim.analyses.shared.paired_runs import middle_threshold
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
 from sim.analyses.shared.store import MANIFEST
@@ -249,7 +249,7 @@ def capacity(
     chosen = asked(scenario, patients=patients, seed=seed, at_most=MANY_SETS_PATIENTS)
     place = place_of_work(NAMES, out, resume=resume)
     question = with_capacity(chosen.question)
-    worth = middle_threshold(question) if threshold is None else threshold
+    worth = middle_threshold(question.thresholds) if threshold is None else threshold
     work = Replications(question, beds_asked(question, beds), worth)
     settings = {"beds": [*work.beds], "threshold": worth}
     return CapacityResult.of(chosen, work, settings, place)

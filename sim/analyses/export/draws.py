@@ -27,10 +27,11 @@ import pandas as pd
 from rich.console import Console
 
 from sim.analyses.psa.acceptability import expected_loss, switching_thresholds, threshold_grid
-from sim.analyses.psa.allocation import NOISE_SHARE, middle_threshold, rounded_up
+from sim.analyses.psa.allocation import NOISE_SHARE, rounded_up
 from sim.analyses.psa.analysis import Answer
 from sim.analyses.psa.draws_run import Psa
 from sim.analyses.psa.text import NOISY
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.analyses.shared.text import money, print_notes, strategy_label
 from sim.analyses.voi.analysis import perfect
 from sim.clinic.units import PERCENT
@@ -185,7 +186,7 @@ class DrawTables:
         worth = {threshold: self._drawn_evpi(threshold) for threshold in thresholds}
         leading = max(thresholds, key=worth.__getitem__)
         found = leading if worth[leading] > 0.0 else next(iter(self.switches), None)
-        return float(middle_threshold(self.psa) if found is None else found)
+        return float(middle_threshold(self.psa.question.thresholds) if found is None else found)
 
     @cached_property
     def settings(self) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from sim.analyses.export.sheets import (
     unit_cost_sheet,
 )
 from sim.analyses.export.unit_costs import CostParts
-from sim.analyses.psa.allocation import middle_threshold
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.errors import UserError
 from sim.layout.text import DISCLAIMER, question_lines
 
@@ -102,7 +102,7 @@ def workbook(draws: DrawTables, parts: CostParts, run_tables: Mapping[str, pd.Da
         name: book.sheet(name, widths.get(name, [MIDDLE] * 14), frozen=FROZEN.get(name, 0))
         for name in SHEETS
     }
-    model = Model(draws, parts, middle_threshold(draws.psa))
+    model = Model(draws, parts, middle_threshold(draws.psa.question.thresholds))
     _live(pages, model)
     _read_me(pages["Read me"], draws)
     _flow(pages["Flow"], run_tables["flow"], model)

@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sim.analyses.psa.draws_run import SE, Psa
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.economics.estimates import Array
 from sim.errors import UserError
 
@@ -109,19 +110,13 @@ def work(draws: int, patients: int) -> float:
     return draws * (DRAW_WORK + patients)
 
 
-def middle_threshold(psa: Psa) -> float:
-    """Return the middle threshold, the upper of two."""
-    thresholds = sorted(psa.question.thresholds)
-    return thresholds[len(thresholds) // 2]
-
-
 def variances(psa: Psa) -> Variances:
     """Estimate both variances of the incremental net monetary benefit from a pilot.
 
     The variance between draws is not taken to be below its own standard error,
     ``S^2 sqrt(2 / (N - 1))``, where the pilot could not distinguish it from 0.
     """
-    threshold = middle_threshold(psa)
+    threshold = middle_threshold(psa.question.thresholds)
     benefit, errors = psa.inmb(threshold), psa.inmb_noise(threshold)
     means = benefit.mean(axis=0)
     means[psa.comparator] = -math.inf

@@ -14,13 +14,13 @@ from sim.analyses.psa.allocation import (
     PILOT_DRAWS,
     PILOT_PATIENTS,
     Allocation,
-    middle_threshold,
     rounded_up,
 )
 from sim.analyses.psa.analysis import Answer, Choice, Planned
 from sim.analyses.psa.draws_run import INCREMENTS
 from sim.analyses.psa.noise import FEWEST_DRAWS, LARGEST_ERROR, MOST_NOISE, Split
 from sim.analyses.psa.variance import variance_words
+from sim.analyses.shared.outcomes import middle_threshold
 from sim.clinic.units import PERCENT
 from sim.economics.estimates import Estimate
 from sim.economics.incremental import Increment
@@ -226,7 +226,7 @@ def _notes(console: Console, answer: Answer) -> None:
     for gain in answer.gains:
         if words := variance_words(gain.variance):
             notes.append(f"{gain.increment.strategy}: {words}" if several else words)
-    middle = middle_threshold(answer.psa)
+    middle = middle_threshold(answer.psa.question.thresholds)
     if any(gain.nmb[middle].noise_share > NOISY for gain in answer.gains):
         notes.append(
             f"More than {NOISY:.0%} of a variance is Monte Carlo noise, so shares of draws lie "

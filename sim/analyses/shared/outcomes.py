@@ -17,7 +17,7 @@ Source: Hampel FR, J Am Stat Assoc 1974;69:383-93 (influence of an observation o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final, NamedTuple
@@ -301,3 +301,9 @@ def _median(times_days: Array) -> Reading:
     scale = found.se * n / (HALF * math.sqrt(r)) / DAYS_PER_MONTH
     influence = np.where(counted, scale * ((times_days > found.mean) - HALF), 0.0)
     return Reading(found.mean / DAYS_PER_MONTH, influence)
+
+
+def middle_threshold(thresholds: Sequence[float]) -> float:
+    """Return the middle threshold, the upper of two."""
+    ordered: list[float] = sorted(thresholds)
+    return ordered[len(ordered) // 2]

@@ -80,12 +80,6 @@ def strategy_names(question: Question) -> list[str]:
     return [strategy.name for strategy in question.model.strategies]
 
 
-def middle_threshold(question: Question) -> float:
-    """Return the middle threshold, the upper of two."""
-    ordered = sorted(question.thresholds)
-    return ordered[len(ordered) // 2]
-
-
 def with_values(
     question: Question, values: Mapping[str, float], loaded: Loaded | None = None
 ) -> Question:

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sim.analyses.shared.outcomes import Outcome, outcome_named
-from sim.analyses.shared.paired_runs import Sample, middle_threshold, sample, strategy_names
+from sim.analyses.shared.outcomes import Outcome, middle_threshold, outcome_named
+from sim.analyses.shared.paired_runs import Sample, sample, strategy_names
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import against, print_heading
 from sim.economics.estimates import Estimate
@@ -80,7 +80,7 @@ def aimed(
         When there is no such outcome or strategy, or nothing but the comparator, and when the
         patients do not fit into memory.
     """
-    worth = middle_threshold(question) if threshold is None else threshold
+    worth = middle_threshold(question.thresholds) if threshold is None else threshold
     chosen = outcome_named(outcome, threshold=worth, currency=question.perspective.currency)
     base = sample(question, chosen.columns)
     name = chosen_strategy(base, worth, strategy)

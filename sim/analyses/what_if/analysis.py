@@ -16,12 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from sim.analyses.shared.outcomes import COST, NMB, QALYS, change, outcome_named
+from sim.analyses.shared.outcomes import COST, NMB, QALYS, change, middle_threshold, outcome_named
 from sim.analyses.shared.paired_runs import (
     PairedRuns,
     Row,
     Sample,
-    middle_threshold,
     sample,
     strategy_names,
     with_values,
@@ -247,7 +246,7 @@ def _others(question: Question) -> list[str]:
 def _row(threshold: float | None, base: Sample | None, found: Sample) -> Row:
     """Return the columns `MEASURED`, one strategy after the other."""
     question = found.question
-    worth = middle_threshold(question)
+    worth = middle_threshold(question.thresholds)
     if threshold is not None and (base is None or same_money(base.question, question)):
         worth = threshold
     gains = (_gain(found, base, name, worth, threshold) for name in _others(question))
@@ -268,7 +267,7 @@ def _gain(
     changes = dict.fromkeys(CHANGES, NOT_ESTIMABLE)
     if base is not None:
         there = base.pair(strategy)
-        before = middle_threshold(base.question) if threshold is None else threshold
+        before = middle_threshold(base.question.thresholds) if threshold is None else threshold
         for name in CHANGES if same_money(base.question, found.question) else NOT_IN_MONEY:
             outcomes = [
                 outcome_named(name, threshold=at, currency=found.question.perspective.currency)
