@@ -56,7 +56,6 @@ from sim.evidence.sampler import (
     Posterior,
     fit_surface,
     keep,
-    one_thread,
     place_of,
     read_kept,
     sample,
@@ -65,6 +64,7 @@ from sim.evidence.sampler import (
 from sim.evidence.study import Study
 from sim.files.results_folder import check_folder, write_folder
 from sim.simulation.parameter_draws import Draw, stable_hash
+from sim.spread.order import one_thread
 from sim.version import __version__
 
 QUICK_PATIENTS: Final = 1000

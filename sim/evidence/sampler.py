@@ -25,8 +25,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -42,6 +42,7 @@ from sim.evidence.cohorts import Cohort, Target
 from sim.evidence.protocol import Protocol
 from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
 from sim.simulation.provenance import fingerprint, source_hash
+from sim.spread.order import one_thread
 
 PENALTIES: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
 FOLDS: Final = 5
@@ -65,16 +66,6 @@ class Surface:
         """Return the endpoints (k) at the point x (d)."""
         values: Array = self.constant + self.linear @ x + np.einsum("kij,i,j->k", self.square, x, x)
         return values
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Do linear algebra in one thread, so that its last digits do not depend on the machine's."""
-    import scipy.linalg  # noqa: F401 - only a loaded library can be limited
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):
-        yield
 
 
 @one_thread()

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.spread.job import AHEAD, Item, Job, Pool, Result
 
@@ -24,6 +25,22 @@ if TYPE_CHECKING:
     from sim.spread.cluster import Cluster, Proof
 
 _cluster: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Do linear algebra in one thread, so that its last digits do not depend on the machine's."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> Any:  # noqa: ANN401 - it brings no types
+    """Return the controller of linear-algebra threads; finding it takes time."""
+    import scipy.linalg  # noqa: F401 - only a loaded library can be limited
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sim.analyses.morris import result as screening
 from sim.analyses.morris.result import TABLE as MORRIS
@@ -340,6 +341,20 @@ def effects(b, covariance, topics, points=200_000, noise=0.0, draws=None):
 @pytest.fixture
 def few_resamples(monkeypatch):
     monkeypatch.setattr("sim.analyses.sobol.analysis.SHAPLEY_RESAMPLES", 3)
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_linear_algebra_is_done_in_one_thread_however_many_there_are(monkeypatch):
+    seen, inverse = set(), np.linalg.pinv
+
+    def pinv(*given, **options):
+        seen.update(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        return inverse(*given, **options)
+
+    monkeypatch.setattr(np.linalg, "pinv", pinv)
+    with threadpool_limits(2, user_api="blas"):
+        effects([1.0, 2.0], [[1.0, 0.0], [0.0, 1.0]], ["one", "two"], points=100)
+    assert seen == {1}
 
 
 @pytest.mark.usefixtures("few_resamples")

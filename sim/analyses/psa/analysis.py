@@ -55,6 +55,7 @@ from sim.files.cache_folder import (
 from sim.limits import FEWEST_DRAWS
 from sim.simulation.question import Question
 from sim.simulation.run import Progress
+from sim.spread.order import one_thread
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,6 @@ def answer(psa: Psa, planned: Planned | None = None) -> Answer:
         How the numbers were chosen, if they were.
     """
     # Imported here: it looks for the libraries of linear algebra.
-    from sim.evidence.sampler import one_thread
 
     others = [s for s in range(len(psa.strategies)) if s != psa.comparator]
     # Threads of linear algebra would change the last digits of sums over many draws.

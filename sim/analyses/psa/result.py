@@ -76,6 +76,7 @@ from sim.layout.schema import Schema, in_csv, number, text
 from sim.limits import LARGEST_AMOUNT
 from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
+from sim.spread.order import one_thread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -185,7 +186,6 @@ NAMES: Final = (
 def psa_files(answer: Answer) -> dict[str, Content]:
     """Return the files of an analysis by name, all but the manifest."""
     # Imported here: it looks for the libraries of linear algebra.
-    from sim.evidence.sampler import one_thread
 
     psa = answer.psa
     with one_thread():

@@ -32,6 +32,7 @@ from sim.scenario.loading import changed_scenario, unused
 from sim.scenario.schema import LIFETIME
 from sim.simulation import parameter_draws
 from sim.simulation.question import Question
+from sim.spread.order import one_thread
 
 FIXED = "fixed"
 MOST_MEANT: Final = 3
@@ -212,6 +213,7 @@ class Component:
     strongest: str
 
 
+@one_thread()
 def components(posterior: pd.DataFrame) -> list[Component]:
     """Return the first principal components, those with the most variance first.
 

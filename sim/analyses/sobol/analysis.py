@@ -55,6 +55,7 @@ from sim.analyses.shared.paired_runs import PairedRuns
 from sim.analyses.shared.target import Target
 from sim.economics.estimates import NORMAL_97_5, Array
 from sim.errors import UserError
+from sim.spread.order import one_thread
 
 INDICES: Final = ("first_order", "first_order_ci", "total", "total_ci")
 
@@ -134,6 +135,7 @@ SMALLEST: Final = 1e-10
 """Eigenvalues below this share of the largest are rounding errors."""
 
 
+@one_thread()
 def shapley_effects(
     outcomes: Array,
     values: pd.DataFrame,

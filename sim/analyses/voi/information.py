@@ -34,10 +34,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from functools import cache
 from itertools import combinations
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +46,7 @@ from sim.economics.discounting import Discounting
 from sim.economics.estimates import Array, Estimate, mean
 from sim.engine.streams import uniforms
 from sim.simulation.parameter_draws import Draw
+from sim.spread.order import one_thread
 
 KNOTS: Final = 5
 """At the 5 equally spaced quantiles, ends included."""
@@ -320,7 +319,7 @@ def evppi_by_draw(
 
     Gains, in currency and of shape (draws,), tell apart two values from the same draws.
     """
-    with _one_thread():
+    with one_thread():
         found, candidates = _prepared(parameters, costs, qalys, thresholds)
         known = _shuffled(candidates, found, seed) if nulls is None else nulls
         return [
@@ -342,7 +341,7 @@ def shuffled(
     The draws of the group are shuffled as whole rows. The regression sees parameters by their
     ranks, so the answer for one parameter is valid for any other of as many distinct values.
     """
-    with _one_thread():
+    with one_thread():
         found, candidates = _prepared(parameters, costs, qalys, thresholds)
         return _shuffled(candidates, found, seed)
 
@@ -407,20 +406,6 @@ def _simulated(candidates: Sequence[Design], differences: Array, seed: int) -> t
     best = np.maximum(fitted.simulated.max(axis=2), 0.0).mean(axis=1)
     alone = np.maximum(fitted.simulated.mean(axis=1).max(axis=1), 0.0)
     return np.maximum(best - alone, 0.0), fitted.expected
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    # Many small systems: threads would only wait for each other, and change the last digits.
-    limits: AbstractContextManager[object] = _libraries().limit(limits=1)
-    return limits
-
-
-@cache
-def _libraries() -> Any:  # noqa: ANN401 - it brings no types
-    """Return the controller of linear-algebra threads; finding it takes time."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def _differences(benefits: Array) -> Array:
