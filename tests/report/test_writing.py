@@ -80,11 +80,13 @@ def test_folder_behind_a_link_is_filled(tmp_path, small):
 
 
 def failing_once(monkeypatch, method, calls, error):
-    """Let a method of `Path` fail at one call, after so many good ones."""
+    """Let a method of `Path` fail at one call, after so many good ones; of `open` for a new file."""
     original = getattr(Path, method)
     made = []
 
     def failing(path, *arguments, **options):
+        if method == "open" and arguments[:1] != ("xb",):
+            return original(path, *arguments, **options)
         made.append(path)
         if len(made) == calls + 1:
             raise error
@@ -98,7 +100,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 @pytest.mark.parametrize(
     ("method", "calls"),
-    [("write_bytes", 0), ("write_bytes", 3), ("rename", 0), ("rename", 2), ("rename", 9)],
+    [("open", 0), ("open", 3), ("rename", 0), ("rename", 2), ("rename", 9)],
 )
 @pytest.mark.parametrize(
     ("error", "raised"), [(FULL, UserError), (KeyboardInterrupt(), KeyboardInterrupt)]
@@ -121,7 +123,7 @@ def test_failure_leaves_what_was_there_before(
 
 
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()])
-@pytest.mark.parametrize(("method", "calls"), [("write_bytes", 4), ("rename", 0)])
+@pytest.mark.parametrize(("method", "calls"), [("open", 4), ("rename", 0)])
 def test_failure_leaves_no_new_folder(tmp_path, small, monkeypatch, method, calls, error):
     failing_once(monkeypatch, method, calls, error)
     with pytest.raises((UserError, KeyboardInterrupt)):
@@ -130,7 +132,7 @@ def test_failure_leaves_no_new_folder(tmp_path, small, monkeypatch, method, call
 
 
 def test_full_disk_is_said_in_one_line(tmp_path, small, monkeypatch):
-    failing_once(monkeypatch, "write_bytes", 1, FULL)
+    failing_once(monkeypatch, "open", 1, FULL)
     with pytest.raises(UserError, match="--out: cannot be written: No space left on device"):
         small.write(tmp_path / "out")
 
