@@ -5,7 +5,6 @@ The cost of a draw in its parts, and its speed in threads and on Dask workers (`
 """
 
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from bench.workloads import (
     check_that_engines_agree,
     core_run,
     parameter_sets,
+    peak_mib,
     reference_run,
 )
 from sim.simulation.question import ask
@@ -57,14 +57,9 @@ def start(*arguments, cache):
 
 def peak_memory_mib(patients):
     """Return the peak resident memory of a run in a process of its own."""
-    code = (
-        "import resource, sys\n"
-        "from bench.workloads import MAIN, core_run\n"
-        f"core_run(MAIN, {patients}, threads=2)()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    return peak_mib(
+        f"from bench.workloads import MAIN, core_run\ncore_run(MAIN, {patients}, threads=2)()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
 
 
 def main():
@@ -93,15 +88,12 @@ def main():
     for patients, mib in zip(MEMORY_PATIENTS, memory, strict=True):
         print(f"peak memory of {patients:,} patients x 2 strategies, 2 threads: {mib:,.0f} MiB")
     with tempfile.TemporaryDirectory() as cache:
-        cold = start("run", str(MAIN), cache=cache)
-        warm = [start("run", str(MAIN), cache=cache) for _ in range(5)]
+        cold = start("run", str(MAIN), "--patients", "10000", cache=cache)
+        warm = [start("run", str(MAIN), "--patients", "10000", cache=cache) for _ in range(5)]
         help_ = [start("--help", cache=cache) for _ in range(5)]
     print(f"first run of 10,000 patients, compilation included: {cold:.1f} s")
     print(f"later run of 10,000 patients, whole process: {statistics.median(warm):.2f} s")
     print(f"python -m sim --help: {statistics.median(help_):.2f} s")
-    print(
-        f"(this process itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB)"
-    )
     if find_spec("distributed") is None:
         print("the cost of a draw is measured where Dask is installed: blinsim[cluster]")
         return

@@ -7,8 +7,6 @@ import argparse
 import io
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -18,7 +16,7 @@ from functools import partial
 import numpy as np
 from distributed import LocalCluster
 
-from bench.workloads import MAIN
+from bench.workloads import MAIN, peak_mib
 from sim.analyses.psa import draws_run
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.result import psa_files
@@ -171,14 +169,13 @@ def ends(question):
 def whole_analysis(draws):
     """Return the wall seconds and the peak memory, in MiB, of a PSA of draws of few patients."""
     with tempfile.TemporaryDirectory() as folder:
-        asked = f"-m sim psa {MAIN} --draws {draws} --patients 2 --no-cache --out {folder}/out"
+        asked = f"sim psa {MAIN} --draws {draws} --patients 2 --no-cache --out {folder}/out"
         started = time.perf_counter()
-        program = subprocess.Popen([sys.executable, *asked.split()], stdout=subprocess.DEVNULL)
-        _, status, used = os.wait4(program.pid, 0)
-        program.returncode = os.waitstatus_to_exitcode(status)
-        if program.returncode:
-            raise subprocess.CalledProcessError(program.returncode, program.args)
-        return time.perf_counter() - started, used.ru_maxrss / 1024
+        peak = peak_mib(
+            "import sys\nfrom contextlib import suppress\nfrom sim.cli import main\n"
+            f"sys.argv = {asked.split()}\nwith suppress(SystemExit):\n    main()"
+        )
+        return time.perf_counter() - started, peak
 
 
 def _nothing():

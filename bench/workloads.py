@@ -1,5 +1,7 @@
 """The workloads: shipped scenarios on both engines, and many parameter sets in one call."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,18 @@ def check_that_engines_agree(path, patients=300):
         assert one.outcomes.equals(other.outcomes)
         for account in Account:
             np.testing.assert_allclose(one.total(account), other.total(account), rtol=1e-9)
+
+
+def peak_mib(code):
+    """Run Python code in a process of its own; return its peak resident memory, in MiB.
+
+    As the kernel counts it for the program: `ru_maxrss` also holds the process that started it.
+    """
+    reading = "print(*(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{reading}"], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[-2]) / 1024
 
 
 def core_run(path, patients, threads=1):
