@@ -15,10 +15,10 @@ from importlib.util import find_spec
 from bench.workloads import (
     MAIN,
     SCENARIOS,
+    apart,
     check_that_engines_agree,
     core_run,
     parameter_sets,
-    peak_mib,
     reference_run,
 )
 from sim.simulation.question import ask
@@ -57,9 +57,8 @@ def start(*arguments, cache):
 
 def peak_memory_mib(patients):
     """Return the peak resident memory of a run in a process of its own."""
-    return peak_mib(
-        f"from bench.workloads import MAIN, core_run\ncore_run(MAIN, {patients}, threads=2)()"
-    )
+    code = f"from bench.workloads import MAIN, core_run\ncore_run(MAIN, {patients}, threads=2)()"
+    return apart(code)[1]
 
 
 def main():

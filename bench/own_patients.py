@@ -5,8 +5,6 @@ Parquet, and prints the seconds and the peak memory of reading each and of simul
 under both strategies, every time in a process of its own. It needs about 3 GB of disk.
 """
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as text
 import pyarrow.parquet as pq
 
-from bench.workloads import MAIN
+from bench.workloads import MAIN, apart
 from sim.engine.compiled.baseline import baselines
 from sim.scenario.patient_columns import COLUMNS
 from sim.simulation.question import ask
@@ -24,7 +22,7 @@ SIZES = (1_000_000, 10_000_000)
 BATCH = 250_000
 THREADS = 2
 WORK = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from sim.simulation.question import ask
 from sim.simulation.run import run
@@ -38,7 +36,7 @@ started = time.perf_counter()
 if simulated:
     run(question, keep_patients=False, threads=int(sys.argv[4]))
 ran = time.perf_counter() - started
-print(read, ran, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(read, ran)
 """
 
 
@@ -71,13 +69,8 @@ def write(folder, patients, suffix):
 
 def measured(asked, what):
     """Return seconds of reading and of simulating, and peak MiB, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORK, str(asked), what, str(MAIN), str(THREADS)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [float(each) for each in done.stdout.split()]
+    (read, ran), peak = apart(WORK, asked, what, MAIN, THREADS)
+    return float(read), float(ran), peak
 
 
 def main():

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 from distributed import LocalCluster
 
-from bench.workloads import MAIN, peak_mib
+from bench.workloads import MAIN, apart
 from sim.analyses.psa import draws_run
 from sim.analyses.psa.analysis import answer
 from sim.analyses.psa.result import psa_files
@@ -171,9 +171,9 @@ def whole_analysis(draws):
     with tempfile.TemporaryDirectory() as folder:
         asked = f"sim psa {MAIN} --draws {draws} --patients 2 --no-cache --out {folder}/out"
         started = time.perf_counter()
-        peak = peak_mib(
-            "import sys\nfrom contextlib import suppress\nfrom sim.cli import main\n"
-            f"sys.argv = {asked.split()}\nwith suppress(SystemExit):\n    main()"
+        _, peak = apart(
+            f"import sys\nfrom sim.cli import main\nsys.argv = {asked.split()}\n"
+            "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code"
         )
         return time.perf_counter() - started, peak
 

@@ -25,16 +25,20 @@ def check_that_engines_agree(path, patients=300):
             np.testing.assert_allclose(one.total(account), other.total(account), rtol=1e-9)
 
 
-def peak_mib(code):
-    """Run Python code in a process of its own; return its peak resident memory, in MiB.
+def apart(code, *arguments):
+    """Run Python code in a process of its own; return its last words and its peak memory, in MiB.
 
     As the kernel counts it for the program: `ru_maxrss` also holds the process that started it.
     """
     reading = "print(*(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{reading}"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"{code}\n{reading}", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    return int(done.stdout.split()[-2]) / 1024
+    *said, _, peak, _ = done.stdout.split()
+    return said, int(peak) / 1024
 
 
 def core_run(path, patients, threads=1):

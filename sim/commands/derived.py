@@ -277,7 +277,7 @@ def _metavar(argument: Argument) -> str | None:
 
 
 class _Amount(click.FloatRange):
-    """A number above 0, which also refuses what is not a number."""
+    """A number above 0; `nan` is refused too."""
 
     def __init__(self, high: float) -> None:
         super().__init__(0.0, high, min_open=True)

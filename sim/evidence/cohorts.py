@@ -51,7 +51,7 @@ TOPICS: Final = (
     "toxicity",
     "other",
 )
-"""What endpoints are of, by which predictions are judged for bias."""
+"""Topics of endpoints, by which predictions are judged for bias."""
 EXPONENTIAL_MEDIAN: Final = 1.0 / math.log(2.0)
 """Standard error of the log of a median, times √n, of exponential times without censoring:
 used for a median without an interval."""
@@ -103,7 +103,7 @@ class Target:
 
     @property
     def topic(self) -> str:
-        """What the endpoint is of, one of `TOPICS`."""
+        """The topic of the endpoint, one of `TOPICS`."""
         origin = self.observed.of[0].origin
         if self.word in TOXICITIES:
             return "toxicity"

@@ -126,6 +126,11 @@ class Question:
         """Prices, utilities and discounting."""
         return accounts_of(self.scenario, self.deliveries, self.values())
 
+    @property
+    def strategy_names(self) -> list[str]:
+        """The names of the strategies in their order."""
+        return [strategy.name for strategy in self.scenario.strategies]
+
     @cached_property
     def thresholds(self) -> tuple[float, ...]:
         """Cost-effectiveness thresholds, in money per QALY."""

@@ -29,7 +29,7 @@ import pandas as pd
 
 from sim.analyses.psa.draws_run import Store
 from sim.analyses.shared.outcomes import COST, NMB, QALYS
-from sim.analyses.shared.paired_runs import Progress, strategy_names
+from sim.analyses.shared.paired_runs import Progress
 from sim.analyses.shared.work import Work
 from sim.clinic.units import DAYS_PER_MONTH, DAYS_PER_YEAR, NEVER, PERCENT
 from sim.economics.clerk import entries
@@ -152,7 +152,7 @@ MEANINGS: Final = {
     "next_bed_cost_per_year": "cost more with one more bed, of the patients of a year",
     "next_bed_nmb_per_year": "net monetary benefit of one more bed, of the patients of a year",
 }
-"""What is estimated under a strategy and a number of beds."""
+"""Estimates under a strategy and a number of beds, and their meanings."""
 TABLE: Final = Schema(
     "capacity.csv",
     (
@@ -444,7 +444,7 @@ def over_replications(
 ) -> CapacityAnalysis:
     """Return the estimates over the replications."""
     rows: list[tuple[object, ...]] = []
-    for place, strategy in enumerate(strategy_names(question)):
+    for place, strategy in enumerate(question.strategy_names):
         counted = {number: _column_wise(tables, place, number) for number in (UNLIMITED, *beds)}
         for number in (*beds, UNLIMITED):
             above = counted.get(number + 1) if number != UNLIMITED else None

@@ -12,7 +12,6 @@ from rich.console import Console
 from sim.analyses.capacity import analysis
 from sim.analyses.capacity.analysis import TABLE, CapacityAnalysis, Level, Replications, limits_of
 from sim.analyses.shared.arguments import Option, Out, Patients, Seed, Threshold, checked
-from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import middle_threshold
 from sim.analyses.shared.result import Layout, ResumableResult
 from sim.analyses.shared.scenario import MANY_SETS_PATIENTS, Asked, asked
@@ -53,7 +52,7 @@ def capacity_summary(result: CapacityAnalysis) -> dict[str, Any]:
 
 def read_capacity(stored: Stored) -> CapacityAnalysis:
     """Return the analysis in a folder; a file that is missing or broken is a `UserError`."""
-    told, table, names = stored.summary, stored.table(TABLE), strategies_of(stored.question)
+    told, table, names = stored.summary, stored.table(TABLE), stored.question.strategy_names
     beds = [None if pd.isna(number) else int(number) for number in table["beds"]]
     known = [number for number in beds[: len(beds) // len(names)] if number is not None]
     wanted = [(name, number) for name in names for number in (*known, None)]

@@ -12,7 +12,6 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from sim.analyses.psa.draws_run import COVARIANCE, INCREMENT_SE, PARAMETER, SE, Psa
-from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.large_table import Table, fits, parquet, parquet_on_disk, parts, read_table
 from sim.analyses.shared.store import MANIFEST, content_key, digest_of
 from sim.analyses.shared.stored import Stored
@@ -148,7 +147,7 @@ def _check_columns(stored: Stored, table: Table, deterministic: Table) -> None:
 
 def _check_strategies(stored: Stored, table: pd.DataFrame, deterministic: pd.DataFrame) -> None:
     """Refuse tables whose rows are not those of all strategies, draw by draw."""
-    names, draws = list(strategies_of(stored.question)), range(stored.summary["draws"])
+    names, draws = stored.question.strategy_names, range(stored.summary["draws"])
     rows = {TABLE: names * len(draws), DETERMINISTIC: names}
     for file, found in ((TABLE, table), (DETERMINISTIC, deterministic)):
         if "strategy" not in found or list(found["strategy"]) != rows[file]:

@@ -19,7 +19,7 @@ from sim.simulation.question import Question
 
 def _known(kind: str, value: str, info: ValidationInfo) -> str:
     question = cast("Question", info.context)
-    names = strategies_of(question) if kind == "strategy" else tuple(question.numbers)
+    names = question.strategy_names if kind == "strategy" else tuple(question.numbers)
     if value not in names:
         raise broken_rule((), f"no such {kind} in this scenario", value, names)
     return value
@@ -30,11 +30,6 @@ def _reported(value: str) -> str:
         problem = "no such outcome of a trial in this scenario"
         raise broken_rule((), problem, value, tuple(TRIAL_OUTCOMES))
     return value
-
-
-def strategies_of(question: Question) -> tuple[str, ...]:
-    """Return the names of the strategies of a question."""
-    return tuple(each.name for each in question.scenario.strategies)
 
 
 Strategy = Annotated[str, AfterValidator(partial(_known, "strategy"))]

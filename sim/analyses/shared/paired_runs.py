@@ -60,7 +60,7 @@ class Sample:
 
     def pair(self, strategy: str) -> Pair:
         """Return each column of the patients under a strategy and under the comparator."""
-        names = strategy_names(self.question)
+        names = self.question.strategy_names
         ours = names.index(strategy)
         theirs = names.index(self.question.scenario.comparator_name)
         return {name: (kept[:, ours], kept[:, theirs]) for name, kept in self.columns.items()}
@@ -72,12 +72,7 @@ class Sample:
 
     def optimal(self, threshold: float) -> str:
         """Return the strategy with the largest net benefit, the first of equals."""
-        return strategy_names(self.question)[int(np.argmax(self.net_benefits(threshold)))]
-
-
-def strategy_names(question: Question) -> list[str]:
-    """Return the names of the strategies in their order."""
-    return [strategy.name for strategy in question.model.strategies]
+        return self.question.strategy_names[int(np.argmax(self.net_benefits(threshold)))]
 
 
 def with_values(

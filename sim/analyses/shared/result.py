@@ -352,7 +352,7 @@ Found = TypeVar("Found", bound=Answered)
 
 @dataclass(frozen=True)
 class OverDraws:
-    """What the analyses over draws of the uncertain parameters have in common.
+    """An analysis over draws of the uncertain parameters, with the numbers that all of them have.
 
     Attributes
     ----------

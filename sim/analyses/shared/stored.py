@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 from pydantic import ValidationError
 
-from sim.analyses.shared.contents import CONTENTS, strategies_of
+from sim.analyses.shared.contents import CONTENTS
 from sim.errors import NOT_GIVEN, UserError
 from sim.files.atomic import Content, encoded
 from sim.files.documents import dotted
@@ -169,7 +169,7 @@ class Stored:
             As `Schema.read`, and at a strategy that the question does not have.
         """
         found = schema.read(self.folder)
-        names = strategies_of(self.asked)
+        names = self.asked.strategy_names
         for column in schema.columns:
             if not column.is_strategy:
                 continue
@@ -218,7 +218,7 @@ def check_content(path: Path, content: Mapping[str, Any], question: Question) ->
             value=value,
             choices=first.choices,
         ) from None
-    names = strategies_of(question)
+    names = question.strategy_names
     for key in sorted(OF_ALL & kind.model_fields.keys()):
         found = [each.get("name", each.get("strategy")) for each in content[key]]
         wanted = [

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from sim.analyses.shared.outcomes import Outcome, middle_threshold, outcome_named
-from sim.analyses.shared.paired_runs import Sample, sample, strategy_names
+from sim.analyses.shared.paired_runs import Sample, sample
 from sim.analyses.shared.stored import Stored
 from sim.analyses.shared.text import against, print_heading
 from sim.economics.estimates import Estimate
@@ -97,7 +97,7 @@ def chosen_strategy(base: Sample, threshold: float, strategy: str | None) -> str
         When it is not among the strategies, or is the comparator.
     """
     comparator = base.question.scenario.comparator_name
-    names = strategy_names(base.question)
+    names = base.question.strategy_names
     others = [name for name in names if name != comparator]
     if not others:
         raise UserError(

@@ -27,7 +27,6 @@ from sim.analyses.shared.paired_runs import (
     Progress,
     Sets,
     sample,
-    strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import Range
@@ -160,7 +159,7 @@ class Search(Work[ThresholdAnalysis]):
     def grid(self) -> Sets:
         """The parameter sets of the grid."""
         values = self.varied.values(GRID)
-        names = strategy_names(self.question)
+        names = self.question.strategy_names
         return Sets(
             count=len(values),
             ask=lambda place: self.asking(values[place]),
@@ -213,7 +212,7 @@ class Search(Work[ThresholdAnalysis]):
             if store is not None:
                 store.keep(chunk, pd.DataFrame(found, columns=list(Flip._fields)))
             progress(SEARCH)
-        names = strategy_names(question)
+        names = question.strategy_names
         ends = (grid[0], base, grid[-1])
         decisions = {
             threshold: Decision(*(names[_best(means, threshold)] for means in ends))
@@ -259,7 +258,7 @@ class SearchJob:
         if before == after:
             return
         if high.value - low.value <= 1.0:
-            names = strategy_names(self.search.question)
+            names = self.search.question.strategy_names
             sides = (names[before], names[after])
             yield Flip(threshold, high.value, math.nan, *sides, last_below=low.value)
             return
@@ -278,7 +277,7 @@ class SearchJob:
             yield from self._between(low, where, threshold)
             yield from self._between(where, high, threshold)
             return
-        names = strategy_names(self.search.question)
+        names = self.search.question.strategy_names
         error = self._error(where.value, threshold, before, after)
         yield Flip(threshold, where.value, error, names[before], names[after])
 

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.analyses.shared.figure import named, number, whole_ticks
-from sim.analyses.shared.paired_runs import strategy_names
 from sim.analyses.shared.text import strategy_label
 from sim.analyses.threshold.analysis import Flip, ThresholdAnalysis
 from sim.economics.estimates import NORMAL_97_5
@@ -52,7 +51,7 @@ def threshold_figure(result: ThresholdAnalysis) -> Figure:
     figure, panels = new_figure(
         WIDTH_MM, FRAME_MM + PANEL_MM * len(thresholds), rows=len(thresholds)
     )
-    names = strategy_names(question)
+    names = question.strategy_names
     symbol = SYMBOLS[question.perspective.currency]
     for axes, threshold in zip(panels, thresholds, strict=True):
         _lines(axes, result, threshold, names)
@@ -120,7 +119,7 @@ def _strip(axes: Axes, result: ThresholdAnalysis, threshold: float, names: Seque
 
 
 def _flips(axes: Axes, flips: Sequence[Flip], result: ThresholdAnalysis) -> None:
-    names = strategy_names(result.question)
+    names = result.question.strategy_names
     comparator = names.index(result.question.scenario.comparator_name)
     values = [means.value for means in result.grid]
     middle = 0.5 * (result.varied.low + result.varied.high)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.shared.outcomes import ICER, NHB, NMB, Reading, change, is_constant
-from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, strategy_names, with_values
+from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, with_values
 from sim.analyses.shared.ranges import (
     Component,
     alternatives,
@@ -309,7 +309,7 @@ class _Read(NamedTuple):
 
 def _read(target: Target, found: Sample) -> _Read:
     comparator = found.question.scenario.comparator_name
-    names = strategy_names(found.question)
+    names = found.question.strategy_names
     ours, theirs = (names.index(name) for name in (target.strategy, comparator))
     benefit, cost, qalys = (
         float(values[ours] - values[theirs])

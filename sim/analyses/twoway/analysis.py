@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sim.analyses.shared.outcomes import NMB, Outcome, is_constant
-from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, strategy_names, with_values
+from sim.analyses.shared.paired_runs import PairedRuns, Row, Sample, with_values
 from sim.analyses.shared.ranges import Range
 from sim.analyses.shared.target import Target, aimed
 from sim.economics.estimates import Array
@@ -80,7 +80,7 @@ class TwoWay:
     @property
     def strategies(self) -> list[str]:
         """Names of the strategies, in the order of net benefits."""
-        return strategy_names(self.question)
+        return self.question.strategy_names
 
     @property
     def is_constant(self) -> bool:
@@ -141,7 +141,7 @@ def two_way(
         raise UserError("must be another parameter than --x", key="--y", value=y.name)
     target, _ = aimed(question, NMB, threshold, strategy)
     values = [(at_x, at_y) for at_y, at_x in product(y.values(steps), x.values(steps))]
-    names = strategy_names(question)
+    names = question.strategy_names
 
     def ask(place: int) -> Question:
         at_x, at_y = values[place]
@@ -171,7 +171,7 @@ def two_way(
 def _measured(target: Target, found: Sample) -> Row:
     """Return the columns `MEASURED`, each by strategy."""
     reading = target.outcome.read(found.pair(target.strategy))
-    names = strategy_names(found.question)
+    names = found.question.strategy_names
     benefits = found.net_benefits(target.threshold)
     gains = benefits - benefits[names.index(found.question.scenario.comparator_name)]
     compared = [name == target.strategy for name in names]

@@ -21,7 +21,6 @@ from sim.analyses.shared.arguments import (
     Whole,
     checked,
 )
-from sim.analyses.shared.contents import strategies_of
 from sim.analyses.shared.outcomes import DOES_NOT_VARY, outcome_named
 from sim.analyses.shared.ranges import Range, asked_range
 from sim.analyses.shared.result import Layout, ResumableResult
@@ -72,8 +71,8 @@ def two_way_summary(result: TwoWay) -> dict[str, Any]:
 def read_two_way(stored: Stored) -> TwoWay:
     """Return the analysis that is stored in a folder; raise `UserError` where a file is broken."""
     told, question = stored.summary, stored.question
-    table, names = stored.table(TABLE), strategies_of(question)
-    if tuple(table["strategy"].unique()) != names:
+    table, names = stored.table(TABLE), question.strategy_names
+    if table["strategy"].unique().tolist() != names:
         problem = f"must be {', '.join(names)}, in this order"
         raise UserError(problem, file=stored.folder / TABLE.file, key="strategy")
     currency = question.perspective.currency

@@ -105,7 +105,7 @@ class Subject:
     @property
     def strategies(self) -> list[str]:
         """Names of the strategies."""
-        return [strategy.name for strategy in self.question.scenario.strategies]
+        return self.question.strategy_names
 
     @property
     def comparator(self) -> int:

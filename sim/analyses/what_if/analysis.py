@@ -22,7 +22,6 @@ from sim.analyses.shared.paired_runs import (
     Row,
     Sample,
     sample,
-    strategy_names,
     with_values,
 )
 from sim.analyses.shared.ranges import given_values
@@ -240,7 +239,7 @@ def _notes(question: Question, name: str, row: Row) -> Iterator[str]:
 def _others(question: Question) -> list[str]:
     """Name the strategies but the comparator."""
     comparator = question.scenario.comparator_name
-    return [name for name in strategy_names(question) if name != comparator]
+    return [name for name in question.strategy_names if name != comparator]
 
 
 def _row(threshold: float | None, base: Sample | None, found: Sample) -> Row:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from sim.analyses.shared.figure import balanced, number
-from sim.analyses.shared.paired_runs import strategy_names
 from sim.analyses.shared.text import against, strategy_label
 from sim.analyses.what_if.analysis import Column, Gain, ScenarioMatrix
 from sim.economics.estimates import NORMAL_97_5
@@ -38,7 +37,7 @@ def what_ifs_figure(result: ScenarioMatrix) -> Figure:
     strategies = [gain.increment.strategy for gain in result.base.gains]
     rows = len(result.columns)
     figure, panels = new_figure(WIDTH_MM, FRAME_MM + ROW_MM * rows, columns=len(strategies))
-    names = strategy_names(result.question)
+    names = result.question.strategy_names
     for place, (axes, strategy) in enumerate(zip(panels, strategies, strict=True)):
         for row, column in enumerate(result.columns):
             _draw(axes, column, column.gains[place], row, colour_of(names)[column.optimal])
