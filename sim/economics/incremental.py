@@ -1,27 +1,18 @@
-"""One strategy against another in the same simulated patients.
+"""Strategies against one another in the same simulated patients: increments, ICER, frontier.
 
 The patients of two strategies are the same people with common random numbers, so an increment is
 the mean of the differences within patients, and its error is the error of that paired difference.
 Differences flip their sign exactly when the strategies are exchanged, and two identical strategies
 differ by exactly 0.
 
+In the full incremental analysis strategies are ordered by cost. One that costs no less and does no
+more than another, and is worse in one of the two, is dominated. One whose ICER exceeds that of the
+next more effective strategy is extendedly dominated: a mixture of its neighbours gives as much for
+less. The rest are the frontier, whose ICERs rise; the best strategy at any threshold is on it.
+
 Source: Drummond MF et al., Methods for the Economic Evaluation of Health Care Programmes,
 4th edition, 2015; Stinnett AA, Mullahy J, Med Decis Making 1998;18 Suppl 2:S68-80 (net
-benefit).
-
-The full incremental analysis: which of several strategies are worth considering.
-
-Strategies are ordered by cost. One that costs no less and does no more than another, and is
-worse in one of the two, is dominated. One whose ICER exceeds that of the next more effective
-strategy is extendedly dominated: a mixture of its neighbours gives as much for less. The rest
-are the frontier, whose ICERs rise; the best strategy at any threshold is on it.
-
-Source: Karlsson G, Johannesson M, PharmacoEconomics 1996;9:113-20; Drummond MF et al.,
-Methods for the Economic Evaluation of Health Care Programmes, 4th edition, 2015.
-
-The full incremental analysis of strategies in the same patients, with its errors.
-
-Source: as `sim.economics.incremental` and `sim.economics.incremental`.
+benefit); Karlsson G, Johannesson M, PharmacoEconomics 1996;9:113-20 (frontier).
 """
 
 from __future__ import annotations

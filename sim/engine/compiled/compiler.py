@@ -1,12 +1,4 @@
-"""Machine code in the user's cache folder, checked before it is loaded.
-
-numba's own cache loads any file in its place, and a wrong byte in machine code ends the process.
-Here each function and signature has one file, whose checksum is verified before anything in it is
-unpickled (`sim.files.cache_folder`). A file belongs to its key: the signature, the processor, the
-function and its source file. Anything that the key leaves out must be in the name of the folder
-(`sim.engine.compiled.compiler.use_cache_folder`).
-
-Compile the clinic's rules, from their own source, for the core engine.
+"""Compile the clinic's rules, from their own source, for the core engine.
 
 The rules are plain Python functions of numbers. `compiled` makes the numba function of a rule and
 of every rule that it calls; nothing is written twice. Where Python and compiled code must differ,
@@ -17,8 +9,10 @@ Members of an enumeration become plain numbers: their own, or their places where
 operations on the bits that give the same result for every normal number.
 
 Machine code is cached in a folder of the user whose name is a hash of all source files of the
-package, of numba's version and of the processor: code of another version can never run. Its files
-are verified before they are loaded (`sim.engine.compiled.compiler`).
+package, of numba's version and of the processor: code of another version can never run. numba's own
+cache loads any file in its place, and a wrong byte in machine code ends the process. Here each
+function and signature has one file, whose checksum is verified before anything in it is unpickled
+(`sim.files.cache_folder`).
 """
 
 from __future__ import annotations
