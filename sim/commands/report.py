@@ -24,6 +24,8 @@ KINDS: Final = (
     *(*USUAL, "agreement", "severity", "budget", "threshold", "twoway"),
     *("trial", "sobol", "morris", "capacity"),
 )
+DRAWN_ANEW: Final = ("psa", "tornado", "voi", "price")
+"""Analyses whose figures the report draws itself, from their tables."""
 OUT: Final = "--out"
 TYPICAL: Final = (
     "no other patient's differences in cost and QALYs are nearer to the mean differences"
@@ -83,7 +85,7 @@ def report(
     question = asked(scenario, patients=patients, seed=seed)
     _check_kinds(question, wanted)
     options = _options({"--from": folder, OUT: out, "--patients": patients, "--seed": seed})
-    with _results(question, folder, wanted, threads) as place:
+    with _results(question, folder, wanted, threads, printed=figures is not None) as place:
         write_report(question.question, place, path, figures, options)
     click.echo(f"Report: {path}")
     if figures is not None:
@@ -133,10 +135,19 @@ def _options(given: dict[str, Path | int | None]) -> tuple[str, ...]:
 
 @contextmanager
 def _results(
-    scenario: Scenario, folder: Path | None, kinds: Sequence[str], threads: int | None
+    scenario: Scenario,
+    folder: Path | None,
+    kinds: Sequence[str],
+    threads: int | None,
+    *,
+    printed: bool,
 ) -> Iterator[Path]:
-    """Yield a folder of results with these analyses: the given one, or one for the time being."""
+    """Yield a folder of results with these analyses: the given one, or one for the time being.
+
+    Of the latter nobody sees the figures but those in the report and, `printed`, those beside it.
+    """
     import sim
+    from sim.layout.figure_file import FORMATS, only_formats
     from sim.report.results import read_results
 
     if folder is not None:
@@ -151,7 +162,10 @@ def _results(
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary) / "results"
         sim.run(scenario, threads=threads).write_for_report(place)
-        _write_analyses(scenario, place, kinds, threads)
+        taken = FORMATS if printed else ("svg",)
+        for kind in kinds:
+            with only_formats(*(() if kind in DRAWN_ANEW else taken)):
+                _write_analyses(scenario, place, [kind], threads)
         yield place
 
 

@@ -66,6 +66,21 @@ def exact_sum(values: Array) -> float:
     return float(high[0] + low[0])
 
 
+def average_of(values: npt.ArrayLike) -> float:
+    """Return the mean of one value or more, without its error.
+
+    Raises
+    ------
+    ValueError
+        Where a value is infinite or not a number.
+    """
+    sample = _vector(values)
+    if not np.isfinite(sample).all():
+        message = "a mean needs finite values"
+        raise ValueError(message)
+    return exact_sum(sample) / len(sample)
+
+
 def mean(values: npt.ArrayLike) -> Estimate:
     """Estimate a mean: ``sum(x) / n``, with error ``sqrt(sum((x - mean)^2) / (n (n - 1)))``.
 
@@ -77,13 +92,10 @@ def mean(values: npt.ArrayLike) -> Estimate:
         Where a value is infinite or not a number.
     """
     sample = _vector(values)
-    if not np.isfinite(sample).all():
-        message = "a mean needs finite values"
-        raise ValueError(message)
     n = len(sample)
     if n == 0:
         return NOT_ESTIMABLE
-    average = exact_sum(sample) / n
+    average = average_of(sample)
     if n == 1:
         return Estimate(average, math.nan)
     squares = np.square(sample - average)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +16,17 @@ if TYPE_CHECKING:
 
 OPTION: Final = "--figure"
 FORMATS: Final = ("svg", "png", "pdf")
+_wanted: ContextVar[tuple[str, ...]] = ContextVar("wanted", default=FORMATS)
+
+
+@contextmanager
+def only_formats(*formats: str) -> Iterator[None]:
+    """Write figures inside in these of the `FORMATS` alone: nobody sees the others."""
+    token = _wanted.set(formats)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
 
 
 def figure_names(figures: Iterable[str]) -> tuple[str, ...]:
@@ -22,14 +35,15 @@ def figure_names(figures: Iterable[str]) -> tuple[str, ...]:
 
 
 def figure_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
-    """Return the files of figures by name, each figure in all `FORMATS`."""
+    """Return the files of figures by name, each in all `FORMATS` unless `only_formats` limits them."""
     from sim.layout.style import laid_out, rendered
 
+    formats = _wanted.get()
     return {
         f"{name}.{suffix}": rendered(figure, suffix)
         for name, figure in figures.items()
-        for figure in (laid_out(figure),)
-        for suffix in FORMATS
+        for figure in ((laid_out(figure),) if formats else ())
+        for suffix in formats
     }
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import repeat
+from math import prod
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -25,7 +26,16 @@ from sim.engine.model import REGIMEN_PARTS, RULES, RegimenPlan, regimen_plans
 from sim.engine.streams import blocks
 from sim.engine.values import Data, Values
 from sim.scenario.binding import discounting
-from sim.simulation.core_run import Bound, Sets, bind, new_patient_rows, new_room, ready, run_kernel
+from sim.simulation.core_run import (
+    Bound,
+    PatientRows,
+    Sets,
+    bind,
+    new_patient_rows,
+    new_room,
+    ready,
+    run_kernel,
+)
 from sim.simulation.question import Question, check_values, with_numbers
 from sim.simulation.run import Simulation, refuse_impossible
 from sim.simulation.tally import UNIT, Tally, add, new_sums, of_set
@@ -226,6 +236,7 @@ class Desk:
         self._bound = bound
         self._room = new_room(bound.keys)
         self._rebinder = Rebinder(question, size)
+        self._memory = new_patient_rows(0, 0, 0)
 
     def simulate(
         self, asked: Sequence[Question], firsts: Sequence[int], sink: SetSink | None = None
@@ -239,7 +250,7 @@ class Desk:
         firsts
             Number of the first patient of each set.
         sink
-            Takes the single patients, where it is given.
+            Takes the single patients, where it is given; the arrays are used again.
         """
         bound, patients = self._bound, self.question.patients
         for row, each in enumerate(asked):
@@ -250,7 +261,7 @@ class Desk:
         for start, count in blocks(patients, UNIT):
             # Every unit is summed by itself, as in a run of its own.
             sums = total if count == patients else new_sums(bound.strategies, len(asked))
-            kept = new_patient_rows(len(asked) if sink else 0, count, bound.strategies)
+            kept = self._rows_for(len(asked) if sink else 0, count)
             first = np.array(firsts) + start
             seed = self.question.seed
             run_kernel(bound, sets, self._room, sums, counts, seed, first, count, kept)
@@ -264,6 +275,19 @@ class Desk:
             for simulation, number in zip(done.simulations(), firsts, strict=True):
                 refuse_impossible(simulation.question, simulation.tally, number)
         return done
+
+    def _rows_for(self, sets: int, patients: int) -> PatientRows:
+        """Return arrays for single patients in memory that was in use before, where it suffices."""
+        strategies = self._bound.strategies
+        wanted = [(sets, patients, strategies, *each.shape[3:]) for each in self._memory]
+        if any(each.size < prod(shape) for each, shape in zip(self._memory, wanted, strict=True)):
+            self._memory = new_patient_rows(sets, patients, strategies)
+        return PatientRows(
+            *(
+                each.reshape(-1)[: prod(shape)].reshape(shape)
+                for each, shape in zip(self._memory, wanted, strict=True)
+            )
+        )
 
 
 def sets_of_a_task(question: Question) -> int:

@@ -48,6 +48,7 @@ from sim.simulation.tally import (
     COST,
     DISCOUNTED,
     EFS_LANDMARK_MONTHS,
+    MONTHS,
     OS_LANDMARKS_MONTHS,
     QALY,
     ROW,
@@ -59,6 +60,8 @@ from sim.simulation.tally import (
 Whole = npt.NDArray[np.integer[Any]]
 LIFE_YEARS: Final = CATEGORY_COLUMNS + ACCOUNTS.index(Account.LIFE_YEARS)
 HALF: Final = 0.5
+EARLY_MONTHS: Final = max(OS_LANDMARKS_MONTHS)
+"""Most medians are reached within these: later months are then not read."""
 NOT_REACHED: Final = math.inf
 REPORTED: Final = (
     ("life_years", Account.LIFE_YEARS, ()),
@@ -294,9 +297,10 @@ def outcomes(tally: Tally, horizon_days: float) -> dict[str, Estimates]:
     counts, n = tally.counts, tally.patients
     found = {f"{name}_percent": share(counts.flags[..., ROW.index(name)], n) for name in SHARES}
     found["cycles_mean"], found["cycles_median"] = cycles(counts.cycles, n)
-    found["rfs_median_months"] = median_months(counts.relapses)
-    died = by_month(counts.deaths)
-    found["os_median_months"] = median_months(counts.deaths, died)
+    responded = counts.flags[..., ROW.index("response")]
+    found["rfs_median_months"] = median_months(counts.relapses, responded)
+    died = by_month(counts.deaths, EARLY_MONTHS)
+    found["os_median_months"] = median_months(counts.deaths, np.full(died.shape[:-1], n))
     found[f"efs_{EFS_LANDMARK_MONTHS}_months_percent"] = share(
         survival(counts.failures, EFS_LANDMARK_MONTHS, n), n
     )
@@ -348,25 +352,28 @@ def survival(times: Whole, months: int, patients: int) -> Whole:
     return patients - failed
 
 
-def by_month(times: Whole) -> Whole:
-    """Return how many have had the event by the end of each month."""
-    months = times[..., :-1].reshape(*times.shape[:-1], -1, BINS_PER_MONTH)
+def by_month(times: Whole, months: int = MONTHS) -> Whole:
+    """Return how many have had the event by the end of each of the first months."""
+    last = min(months * BINS_PER_MONTH, times.shape[-1] - 1)
+    bins = times[..., :last].reshape(*times.shape[:-1], -1, BINS_PER_MONTH)
     # Adds whole numbers as `sum` does, in a third of the time.
-    return np.cumsum(np.einsum("...i->...", months), axis=-1)
+    return np.cumsum(np.einsum("...i->...", bins), axis=-1)
 
 
-def median_months(times: Whole, until: Whole | None = None) -> Estimates:
+def median_months(times: Whole, total: Whole | None = None) -> Estimates:
     """Estimate medians of counted times, interpolated within their bin.
 
     Their error is Woodruff's, as in `sim.economics.estimates.median`. Infinite where fewer than
-    half have the event within the bins, ``nan`` where nobody is counted. `until` is what `by_month`
-    returns for the times, where it is known.
+    half have the event within the bins, ``nan`` where nobody is counted. `total` is the sum of the
+    times, where it is known.
     """
-    until = by_month(times) if until is None else until
-    total = until[..., -1] + times[..., -1]
+    total = times.sum(axis=-1) if total is None else total
     middle = total * HALF
     rank_error = np.sqrt(total) / 2.0
     ranks = np.stack([middle, middle - rank_error, middle + rank_error], axis=-1)
+    until = by_month(times, EARLY_MONTHS)
+    if (until[..., -1:] < ranks).any():
+        until = by_month(times)
     found = _at_ranks(times, until, ranks)
     middle, low, high = (found[..., place] for place in range(ranks.shape[-1]))
     reached = np.isfinite(high) & (total > 0)

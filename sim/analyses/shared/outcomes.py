@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from sim.clinic.events import Cause
 from sim.clinic.units import DAYS_PER_MONTH, PERCENT
-from sim.economics.estimates import Array, Estimate, mean, median
+from sim.economics.estimates import Array, Estimate, average_of, mean, median
 from sim.economics.ledger import COST_CATEGORIES, QALY_CATEGORIES, Account, Category
 from sim.engine.outcomes import ALIVE
 from sim.errors import UserError
@@ -261,13 +261,13 @@ def _mean(column: str, pair: Pair) -> Reading:
     difference = ours - theirs
     if not np.isfinite(difference).all():
         return Reading(math.nan, np.full(len(difference), math.nan))
-    return Reading(mean(difference).mean, difference)
+    return Reading(average_of(difference), difference)
 
 
 def _net(threshold: float, scale: float, pair: Pair) -> Reading:
     (cost, cost_there), (qalys, qalys_there) = pair[COST], pair[QALYS]
     cost_more, qalys_more = cost - cost_there, qalys - qalys_there
-    value = threshold * mean(qalys_more).mean - mean(cost_more).mean
+    value = threshold * average_of(qalys_more) - average_of(cost_more)
     return Reading(value / scale, (threshold * qalys_more - cost_more) / scale)
 
 
@@ -275,7 +275,7 @@ def _icer(pair: Pair) -> Reading:
     """Return the ratio where it is the cost of a gain, else ``nan``."""
     (cost, cost_there), (qalys, qalys_there) = pair[COST], pair[QALYS]
     cost_more, qalys_more = cost - cost_there, qalys - qalys_there
-    costs, effects = mean(cost_more).mean, mean(qalys_more).mean
+    costs, effects = average_of(cost_more), average_of(qalys_more)
     if not (effects > 0.0 and costs > 0.0):
         return Reading(math.nan, np.full(len(cost), math.nan))
     ratio = costs / effects

@@ -126,7 +126,7 @@ class Samples:
         firsts = list(first_patients or [0] * len(waiting))
         while waiting:
             desk = self._desk_for(waiting[0])
-            alike = list(takewhile(partial(_alike, desk.question), waiting))[: desk.size]
+            alike = list(takewhile(partial(_alike, desk.question), waiting[: desk.size]))
             yield from self._simulated(desk, alike, firsts[: len(alike)])
             waiting, firsts = waiting[len(alike) :], firsts[len(alike) :]
 

@@ -13,11 +13,13 @@ import pandas as pd
 
 from sim.analyses.psa.acceptability import quiet_benefits, threshold_grid
 from sim.analyses.psa.draws_run import Psa
+from sim.analyses.shared.large_table import fits
 from sim.analyses.voi.information import PartialInformation, evpi, evppi, shuffled
 from sim.economics.estimates import Array, Estimate
 from sim.errors import UserError
 from sim.layout.schema import Schema, number, text
 from sim.simulation.question import Question
+from sim.spread.order import in_order, one_thread
 
 Groups = Mapping[str, Sequence[str]]
 """Names of parameters by the name of the group."""
@@ -135,6 +137,7 @@ def value_of_information(
     thresholds: Sequence[float],
     groups: Groups,
     *,
+    threads: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> ValueOfInformation:
     """Compute the value of information.
@@ -147,6 +150,9 @@ def value_of_information(
         In currency per QALY.
     groups
         Parameters that are learnt together.
+    threads
+        Regressions at the same time; by default as many as there are processors. Results do not
+        depend on it.
     progress
         Called with 1 after each group and each parameter.
 
@@ -156,40 +162,50 @@ def value_of_information(
         When there is no choice to inform.
     """
     refuse_one_strategy(psa.question)
-    drawn, everything = psa.parameters, {each: perfect(psa, each) for each in thresholds}
-    nulls = shuffled(
-        np.arange(psa.draws)[:, None],
-        psa.values("cost"),
-        psa.values("qalys"),
-        thresholds,
-        seed=psa.question.seed,
-    )
-
-    def know(name: str, members: Sequence[str]) -> Knowledge:
-        found = evppi(
-            drawn[list(members)].to_numpy(),
-            psa.values("cost"),
-            psa.values("qalys"),
-            thresholds,
-            seed=psa.question.seed,
-            nulls=nulls if len(members) == 1 else None,
-        )
-        progress(1)
-        return Knowledge(name, tuple(members), dict(zip(thresholds, found, strict=True)))
-
+    everything = {each: perfect(psa, each) for each in thresholds}
     first = leading(everything)
 
     def by_worth(found: Iterable[Knowledge]) -> tuple[Knowledge, ...]:
         return tuple(sorted(found, key=lambda each: (-each.worth[first].value, each.name)))
 
+    items = [*groups.items(), *((str(name), [str(name)]) for name in psa.parameters.columns)]
+    known = []
+    # The limit is that of all threads: none may end it for another.
+    with one_thread():
+        know = _knowing(psa, thresholds)
+        # Of very many draws a single regression fills the memory.
+        number = threads if fits(psa.draws) else 1
+        for found in in_order(lambda: know, items, size=1, threads=number):
+            known += found
+            progress(1)
     return ValueOfInformation(
         question=psa.question,
         draws=psa.draws,
         evpi=everything,
         curve=evpi_by_threshold(psa, thresholds),
-        groups=by_worth([know(name, members) for name, members in groups.items()]),
-        parameters=by_worth([know(str(name), [str(name)]) for name in drawn.columns]),
+        groups=by_worth(known[: len(groups)]),
+        parameters=by_worth(known[len(groups) :]),
     )
+
+
+def _knowing(
+    psa: Psa, thresholds: Sequence[float]
+) -> Callable[[Sequence[tuple[str, Sequence[str]]]], list[Knowledge]]:
+    """Return a function from groups of parameters to the value of knowing each."""
+    drawn, seed = psa.parameters, psa.question.seed
+    results = psa.values("cost"), psa.values("qalys"), thresholds
+    nulls = shuffled(np.arange(psa.draws)[:, None], *results, seed=seed)
+
+    def know(name: str, members: Sequence[str]) -> Knowledge:
+        found = evppi(
+            drawn[list(members)].to_numpy(),
+            *results,
+            seed=seed,
+            nulls=nulls if len(members) == 1 else None,
+        )
+        return Knowledge(name, tuple(members), dict(zip(thresholds, found, strict=True)))
+
+    return lambda items: [know(*item) for item in items]
 
 
 def refuse_one_strategy(question: Question) -> None:

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -50,6 +51,7 @@ from sim.spread.order import one_thread
 
 KNOTS: Final = 5
 """At the 5 equally spaced quantiles, ends included."""
+DEGREE: Final = 3
 SIMULATED_FITS: Final = 100
 MOST_PAIRED: Final = 12
 """Products are formed of the members of a group that alone correlate most with the targets."""
@@ -57,6 +59,8 @@ PENALTIES: Final = np.geomspace(1e-4, 1e4, 161)
 """Per draw; between the neighbours the evidence hardly differs."""
 SCORE_SHIFT: Final = 0.5
 ROUNDING: Final = 1e-10
+NORMALS_KEPT: Final = 8
+"""Tables of random numbers: those of a design are the same for each target and shuffle."""
 
 
 class Design(NamedTuple):
@@ -103,15 +107,12 @@ def designs(parameters: npt.ArrayLike, targets: npt.ArrayLike) -> list[Design]:
     targets
         Shape (draws, targets); they say which products are formed in a large group.
     """
-    from sklearn.preprocessing import SplineTransformer
-
     given = np.asarray(parameters, dtype=np.float64)
     scores = normal_scores(given[:, np.ptp(given, axis=0) > 0.0])
     members = scores.shape[1]
     if members == 0:
         return []
-    spline = SplineTransformer(KNOTS, knots="quantile", extrapolation="linear", include_bias=False)
-    additive = spline.fit_transform(scores)
+    additive = _splines(scores)
     found = [_decomposed(additive)]
     if members > 1:
         pairs = combinations(_leaders(scores, np.asarray(targets, dtype=np.float64)), 2)
@@ -150,18 +151,46 @@ def fit(candidates: Sequence[Design], targets: npt.ArrayLike, *, seed: int) -> F
             noise += mixing[t, source] * _standard_normals(seed, noise.shape, int(source))
         spread = each.noise_sd * np.sqrt(each.kept)
         around = each.design.left @ (spread[:, None] * (right @ noise))
-        simulated[:, :, t] = expected[:, t] + around.T
+        np.add(expected[:, t], around.T, out=simulated[:, :, t])
     return Fit(expected, simulated)
 
 
 def normal_scores(parameters: Array) -> Array:
-    """Return the standard normal quantiles of the ranks, ``(rank - 1/2) / draws``, by column."""
-    from scipy.special import ndtri
-    from scipy.stats import rankdata
+    """Return the standard normal quantiles of the ranks, ``(rank - 1/2) / draws``, by column.
 
-    ranks = rankdata(parameters, axis=0)
+    Equal values share the mean of their ranks.
+    """
+    from scipy.special import ndtri
+
+    ranks = np.empty(parameters.shape)
+    for column, values in enumerate(parameters.T):
+        _, place, number = np.unique(values, return_inverse=True, return_counts=True)
+        ranks[:, column] = (np.cumsum(number) - (number - 1) / 2.0)[place]
     scores: Array = ndtri((ranks - SCORE_SHIFT) / len(parameters))
     return scores
+
+
+def _splines(scores: Array) -> Array:
+    """Return the cubic B-splines of each column but its last, side by side.
+
+    Knots beyond the ends go on in the step of the outermost two.
+
+    Source: Eilers PHC, Marx BD, Stat Sci 1996;11:89-121.
+    """
+    from scipy.interpolate import BSpline
+
+    inner = np.percentile(scores, np.linspace(0.0, 100.0, KNOTS), axis=0)
+    first, last = inner[1] - inner[0], inner[-1] - inner[-2]
+    below = np.linspace(inner[0] - DEGREE * first, inner[0] - first, DEGREE)
+    above = np.linspace(inner[-1] + last, inner[-1] + DEGREE * last, DEGREE)
+    knots = np.concatenate([below, inner, above])
+    number = KNOTS + DEGREE - 1
+    found = np.empty((len(scores), scores.shape[1] * number))
+    for column, values in enumerate(scores.T):
+        # Quantiles of equal draws may be the same knot, which the usual constructor refuses.
+        basis = BSpline.construct_fast(knots[:, column], np.eye(number), DEGREE, extrapolate=False)
+        found[:, column * number : (column + 1) * number] = basis(values)
+    return found[:, [place for place in range(found.shape[1]) if (place + 1) % number]]
 
 
 def _leaders(scores: Array, targets: Array) -> list[int]:
@@ -216,11 +245,13 @@ def _correlation_root(residuals: Array) -> Array:
     return root
 
 
+@lru_cache(maxsize=NORMALS_KEPT)
 def _standard_normals(seed: int, shape: tuple[int, ...], occurrence: int) -> Array:
     from scipy.special import ndtri
 
     numbers = uniforms(seed, 0, int(np.prod(shape)), Draw.REGRESSION, occurrence)
     normals: Array = ndtri(numbers).reshape(shape)
+    normals.flags.writeable = False
     return normals
 
 

@@ -442,7 +442,7 @@ def voi(
     work = Work(threads, cached=cached, bar=patients_progress)
     with spread(cluster):
         psa = _drawn(chosen.question, draws, patients, work)
-    found = _valued(psa, thresholds or chosen.thresholds, groups or {})
+    found = _valued(psa, thresholds or chosen.thresholds, groups or {}, threads)
     return written(VoiResult(chosen, found, population, top), folder)
 
 
@@ -453,7 +453,10 @@ def _drawn(question: Question, draws: int | None, patients: int | None, work: Wo
 
 
 def _valued(
-    psa: Psa, thresholds: Sequence[float], groups: Mapping[str, Sequence[str]]
+    psa: Psa,
+    thresholds: Sequence[float],
+    groups: Mapping[str, Sequence[str]],
+    threads: int | None,
 ) -> ValueOfInformation:
     """Return the value of information on groups of parameters, by default `default_groups`."""
     names = [str(name) for name in psa.parameters.columns]
@@ -461,7 +464,7 @@ def _valued(
     learnt = learnt or default_groups(psa.question, names)
     with steps_progress(len(names) + len(learnt), "valuing information") as advance:
         worth = tuple(map(float, thresholds))
-        return value_of_information(psa, worth, learnt, progress=advance)
+        return value_of_information(psa, worth, learnt, threads=threads, progress=advance)
 
 
 def _population(
