@@ -143,6 +143,11 @@ class Gamma(Distribution):
         return np.asarray(self.scale * gammaincinv(self.shape, probabilities))
 
 
+def _standard_normals(probabilities: npt.ArrayLike) -> list[float]:
+    quantile = _STANDARD_NORMAL.inv_cdf
+    return [quantile(each) for each in np.asarray(probabilities).tolist()]
+
+
 @dataclass(frozen=True)
 class Lognormal(Distribution):
     """``ln x ~ Normal(ln median, sigma)``."""
@@ -154,6 +159,11 @@ class Lognormal(Distribution):
     def quantile(self, probability: float) -> float:
         """Return ``median exp(sigma z)`` with z the standard normal quantile."""
         return self.median * math.exp(self.sigma * _STANDARD_NORMAL.inv_cdf(probability))
+
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
+        """Return the quantile of each probability: the same numbers as one by one."""
+        median, sigma, exp = self.median, self.sigma, math.exp
+        return np.array([median * exp(sigma * z) for z in _standard_normals(probabilities)])
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,10 @@ class Normal(Distribution):
     def quantile(self, probability: float) -> float:
         """Return ``mean + sd z`` with z the standard normal quantile."""
         return self.mean + self.sd * _STANDARD_NORMAL.inv_cdf(probability)
+
+    def quantiles(self, probabilities: npt.ArrayLike) -> Array:
+        """Return the quantile of each probability: the same numbers as one by one."""
+        return np.asarray(self.mean + self.sd * np.array(_standard_normals(probabilities)))
 
 
 @dataclass(frozen=True)

@@ -161,10 +161,12 @@ def _results(
         return
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary) / "results"
-        sim.run(scenario, threads=threads).write_for_report(place)
+        base = sim.run(scenario, threads=threads)
+        base.write_for_report(place)
         taken = FORMATS if printed else ("svg",)
         for kind in kinds:
-            with only_formats(*(() if kind in DRAWN_ANEW else taken)):
+            formats = () if kind in DRAWN_ANEW else taken
+            with base.counts_known(), only_formats(*formats):
                 _write_analyses(scenario, place, [kind], threads)
         yield place
 

@@ -18,6 +18,7 @@ from sim.analyses.voi.information import (
     fit,
     normal_scores,
     shuffled,
+    splines,
 )
 from sim.analyses.voi.information import evppi as evppi_at
 
@@ -257,6 +258,20 @@ def test_the_regression_is_that_of_scikit_learn(signal):
 def test_normal_scores_are_those_of_the_ranks():
     found = normal_scores(np.array([[30.0], [10.0], [20.0], [40.0]]))
     np.testing.assert_allclose(norm.cdf(found[:, 0]), [0.625, 0.125, 0.375, 0.875], rtol=1e-12)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_splines_and_ranks_are_those_of_the_libraries(ties):
+    """To the last bit, also where draws are equal."""
+    from scipy.stats import rankdata
+    from sklearn.preprocessing import SplineTransformer  # loaded late, for it is heavy
+
+    given = np.random.default_rng(21).normal(size=(200, 3))
+    given = np.round(given) if ties else given
+    scores = normal_scores(given)
+    np.testing.assert_array_equal(scores, norm.ppf((rankdata(given, axis=0) - 0.5) / 200))
+    theirs = SplineTransformer(5, knots="quantile", extrapolation="linear", include_bias=False)
+    np.testing.assert_array_equal(splines(scores), theirs.fit_transform(scores))
 
 
 def test_the_population_is_the_integral_of_discounted_patients():

@@ -19,7 +19,7 @@ from sim.catalog.distribution import Distribution
 from sim.economics.ledger import Account
 from sim.simulation.parameter_sets import run_sets
 from sim.simulation.question import with_numbers
-from sim.simulation.run import run
+from sim.simulation.run import counts_known, run
 from sim.simulation.summary import median_months, summarise
 
 DRAWS = 30
@@ -186,6 +186,23 @@ def test_progress_counts_every_patient(question):
     assert sum(seen) == patients_to_simulate(question, draws, 3, 3 * draws, set())
     waiting = patients_to_simulate(question, draws, 3, 3 * draws, {0})
     assert waiting == (2 * 3 + draws * 3) * len(question.model.strategies)
+
+
+def test_the_base_case_is_taken_from_a_run_of_the_same_question_alone(question):
+    """Patients who count half show whether the counts were taken."""
+    ran = run(replace(question, patients=40))
+    halved = replace(ran, tally=replace(ran.tally, patients=80))
+    found = []
+    with counts_known(halved):
+        for base in (40, 41):
+            seen = []
+            psa = run_psa(question, 2, patients=3, base_patients=base, progress=seen.append)
+            assert sum(seen) == patients_to_simulate(question, 2, 3, base, set())
+            found.append(psa.deterministic["life_years"])
+    honest = [run_psa(question, 2, patients=3, base_patients=base) for base in (40, 41)]
+    first, second = (each.deterministic["life_years"] for each in honest)
+    assert found[0].tolist() == pytest.approx((0.5 * first).tolist())
+    assert found[1].tolist() == second.tolist()
 
 
 def test_one_responder_has_a_median_without_a_warning():

@@ -103,6 +103,14 @@ def test_a_group_of_one_is_the_parameter(found):
     assert values == sorted(values, reverse=True)
 
 
+def test_threads_change_nothing(several):
+    groups = {"prices": ["cost.inpatient_day", "cost.transplant"]}
+    one, three = (
+        value_of_information(several, [100_000.0], groups, threads=number) for number in (1, 3)
+    )
+    assert (one.groups, one.parameters) == (three.groups, three.parameters)
+
+
 def test_noise_is_taken_out_of_the_value_of_perfect_information(psa):
     costs, qalys = psa.values("cost"), psa.values("qalys")
     gained = (qalys[:, 1] - qalys[:, 0]).mean()

@@ -51,6 +51,22 @@ def test_figures_are_written_in_every_format(ran_folder, tmp_path):
     assert names == {f"{stem}.{ending}" for stem in stems for ending in ("svg", "png", "pdf")}
 
 
+@pytest.mark.slow
+def test_a_report_of_its_own_run_draws_only_what_it_shows(tmp_path, monkeypatch):
+    drawn = []
+    kept = sim.layout.style.rendered
+    monkeypatch.setattr(
+        "sim.layout.style.rendered", lambda *asked: drawn.append(asked[1]) or kept(*asked)
+    )
+    done = invoke(
+        *("report", SCENARIO, "--patients", 50, "--with", "tornado,explain,what-if"),
+        *("--out", tmp_path / "page.html"),
+    )
+    assert done.exit_code == 0, done.output
+    # The lives of the patient and the what-ifs; the page draws the others under a name of its own.
+    assert drawn == ["svg", "svg"]
+
+
 def test_results_of_another_question_are_refused(ran_folder, tmp_path):
     changed = tmp_path / "other.yaml"
     changed.write_text(

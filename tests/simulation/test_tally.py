@@ -100,6 +100,18 @@ def test_a_median_is_interpolated_within_its_bin():
     assert found.se[0] == pytest.approx(0.05 * BIN_MONTHS, rel=1e-9)
 
 
+@pytest.mark.parametrize("month", [100, 119, 120, 1100])
+def test_a_median_may_come_early_or_late(month):
+    """100 patients in the first bin of a month, of two groups; nobody of the other has the event."""
+    times = np.zeros((2, 16 * 1200 + 1), dtype=np.int32)
+    times[0, 16 * month], times[1, -1] = 100, 100
+    found = median_months(times, np.array([100, 100]))
+    assert found.mean.tolist() == [pytest.approx(month + 0.5 * BIN_MONTHS, rel=1e-12), math.inf]
+    assert found.se[0] == pytest.approx(0.05 * BIN_MONTHS, rel=1e-9)
+    for ours, theirs in zip(found, median_months(times), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_means_and_their_errors_are_those_of_numpy(patients, tally):
     found = outcomes(tally, math.inf)
     for name, account in (("cost", Account.COST), ("qalys", Account.QALY)):

@@ -22,7 +22,7 @@ from sim.analyses.shared.large_table import Table, joined, parts
 from sim.economics.estimates import Array, Estimate
 from sim.simulation.parameter_draws import draw_parameters
 from sim.simulation.question import Question
-from sim.simulation.run import Progress, run
+from sim.simulation.run import Progress, counted
 from sim.simulation.summary import differences, outcomes
 from sim.simulation.tally import Tally
 
@@ -196,12 +196,12 @@ def run_psa(
     outcomes = _outcomes(asked, parameters, store, threads, progress)
     base_patients = base_patients or draws * patients
     whole = replace(asked, patients=base_patients)
-    base = run(whole, keep_patients=False, threads=threads, progress=progress)
+    base = counted(whole, threads=threads, progress=progress)
     return Psa(
         question=asked,
         parameters=parameters.frame,
         outcomes=outcomes.frame,
-        deterministic=_table(asked, [_rows(base.tally, asked.settings.horizon_days)]),
+        deterministic=_table(asked, [_rows(base, asked.settings.horizon_days)]),
         base_patients=base_patients,
         on_disk=(*parameters.on_disk, *outcomes.on_disk),
     )

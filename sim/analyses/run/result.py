@@ -179,6 +179,10 @@ class RunResult(StoredResult):
         found = files.run_files(self._simulation, self._summary, self._tables(), drawn=False)
         write_analysis(folder, self.COMMAND, found, self.FILES)
 
+    def counts_known(self) -> AbstractContextManager[None]:
+        """Let analyses inside take the base case from this run, of the core engine."""
+        return study.counts_known(self._simulation)
+
     def json(self) -> str:
         """Return the summary as JSON text."""
         return files.summary_json(self._simulation, self._summary)

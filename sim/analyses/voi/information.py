@@ -112,7 +112,7 @@ def designs(parameters: npt.ArrayLike, targets: npt.ArrayLike) -> list[Design]:
     members = scores.shape[1]
     if members == 0:
         return []
-    additive = _splines(scores)
+    additive = splines(scores)
     found = [_decomposed(additive)]
     if members > 1:
         pairs = combinations(_leaders(scores, np.asarray(targets, dtype=np.float64)), 2)
@@ -170,7 +170,7 @@ def normal_scores(parameters: Array) -> Array:
     return scores
 
 
-def _splines(scores: Array) -> Array:
+def splines(scores: Array) -> Array:
     """Return the cubic B-splines of each column but its last, side by side.
 
     Knots beyond the ends go on in the step of the outermost two.
