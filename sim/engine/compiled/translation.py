@@ -7,7 +7,7 @@ none.
 ``math.frexp`` and ``math.ldexp``, which take a number apart into its bits, are replaced by
 operations on the bits that give the same result for every normal number.
 
-This is the only module that imports numba, which takes longer than a run of 10,000 patients.
+Only this module and `inlining` import numba, which takes longer than a run of 10,000 patients.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ _HELPER: Final = {
     **inlining_pipeline(numba.__version__),
 }
 WORD: Final = ir.IntType(64)
+PARTS_OF_ARRAY: Final = ("meminfo", "parent", "nitems", "itemsize", "data", "shape", "strides")
 INSTRUCTIONS: Final = ("llvm.", "sqrt")
 """Beginnings of the names of what becomes instructions, or memory filled and copied by the system."""
 _ENTRY: Final = {"error_model": "numpy", "nogil": True, "_nrt": False}
@@ -139,8 +140,10 @@ def object_code(
 
     Its entry point takes the address of the arguments, which are so many `words`
     (`sim.engine.compiled.machine_code`). None where this version of numba takes arguments apart in
-    another way, or the code needs more than itself: numba can still call it.
+    another way or compiles nothing, or the code needs more than itself; `plain_entry` serves then.
     """
+    if _configuration.DISABLE_JIT:
+        return None
     body = _compile(**_HELPER, forceinline=False)(_with_compiled_calls(function))
     try:
         put_together = _from_words([numba.typeof(each) for each in arguments], words)
@@ -179,8 +182,9 @@ def _from_words(kinds: Sequence[Data], words: int) -> Data:
 
     packer = ArgPacker(default_manager, kinds)
     parts = packer.argument_types
+    of_array = default_manager.lookup(nbtypes.Array(nbtypes.float64, 1, "C"))._fields
     whole = all(isinstance(part, ir.PointerType) or part == WORD for part in parts)
-    if len(parts) != words or not whole:
+    if of_array != PARTS_OF_ARRAY or len(parts) != words or not whole:
         return None
     result = nbtypes.Tuple(kinds)
 
