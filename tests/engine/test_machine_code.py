@@ -32,7 +32,7 @@ def own_cache(tmp_path, monkeypatch):
     compiler.use_cache_folder.cache_clear()
 
 
-def summed(pair, record, records, whole, large, found):
+def summed(pair, record, records, whole, large, yes, fraction, found):
     """Write one number from each argument, and from each of the axes of an array."""
     rows = pair.rows
     for i in range(rows.shape[0]):
@@ -43,14 +43,16 @@ def summed(pair, record, records, whole, large, found):
     found[3] = records[1].wide[2]
     found[4] = whole
     found[5] = large >> np.uint64(1)
-    found[6] = rows.size
+    found[6] = rows.size if yes else -1
+    found[7] = fraction
 
 
 def arguments(rows):
     records = np.zeros(2, RECORD).view(np.recarray)
     records[0].wide[1], records[0].small, records[1].wide[2] = 0.25, -3, 7.5
     inner = (-4, np.array([0.5]))
-    return Pair(rows, inner), records[0], records, -(2**40), np.uint64(2**64 - 2)
+    large = np.uint64(2**64 - 2)
+    return Pair(rows, inner), records[0], records, -(2**40), large, rows.size > 5, -0.1
 
 
 GRID = np.arange(24.0).reshape(4, 6)
@@ -67,7 +69,7 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_every_argument_arrives(name):
     given = arguments(ARRAYS[name])
-    run, found, expected = kernel(summed), np.zeros(7), np.zeros(7)
+    run, found, expected = kernel(summed), np.zeros(8), np.zeros(8)
     run(*given, found)
     summed(*given, expected)
     assert found.tolist() == expected.tolist()
@@ -77,7 +79,7 @@ def test_every_argument_arrives(name):
 def test_code_is_compiled_once_for_each_form_of_the_arguments():
     run = kernel(summed)
     for name in ("rows", "one row", "empty", "columns", "every other", "backwards"):
-        run(*arguments(ARRAYS[name]), np.zeros(7))
+        run(*arguments(ARRAYS[name]), np.zeros(8))
     # By rows, by columns, and neither.
     assert run.compilations == 3
 
@@ -95,7 +97,7 @@ def test_address_of_records_and_of_single_numbers():
     assert address_of(number) == number.ctypes.data
 
 
-@pytest.mark.parametrize("wrong", [0.5, "text", None, True, np.void(b"bytes")])
+@pytest.mark.parametrize("wrong", [np.float32(0.5), "text", None, np.void(b"bytes")])
 def test_other_arguments_are_refused(wrong):
     with pytest.raises(TypeError, match="takes no"):
         taken_apart((wrong,))
@@ -115,7 +117,7 @@ def test_an_exception_in_compiled_code_is_one_in_python():
 def test_numba_calls_the_code_where_arguments_are_taken_apart_in_another_way(tmp_path, monkeypatch):
     monkeypatch.setattr(translation, "_from_words", lambda *_: None)
     given = arguments(GRID)
-    found, expected = np.zeros(7), np.zeros(7)
+    found, expected = np.zeros(8), np.zeros(8)
     kernel(summed)(*given, found)
     summed(*given, expected)
     assert found.tolist() == expected.tolist()

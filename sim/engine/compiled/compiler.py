@@ -52,7 +52,7 @@ HASH_LENGTH: Final = 20
 
 
 class Kernel:
-    """An entry point of compiled code, called with arrays, records, whole numbers and tuples of them.
+    """An entry point of compiled code, called with arrays, records, numbers and tuples of them.
 
     It returns nothing. For each form of its arguments there is one piece of machine code
     (`sim.engine.compiled.machine_code.Form`).

@@ -2,8 +2,8 @@
 
 An entry point takes one address, that of its arguments as words of eight bytes, in the order in
 which numba takes a function's arguments apart: an array is two unused words, its size, the size of
-an element, its address, its shape and its strides; a record is its address; a tuple is its
-elements. The `Form` of the arguments is what the words do not say; machine code is for one form.
+an element, its address, its shape and its strides; a record is its address; a number is its bits; a
+tuple is its elements. The `Form` of the arguments is what the words do not say; machine code is for one form.
 
 To load the code takes LLVM alone, and a tenth of the time of an import of numba.
 """
@@ -25,7 +25,9 @@ Form: TypeAlias = tuple[Any, ...]
 Words: TypeAlias = "array[int]"
 Call: TypeAlias = Callable[[Words, Sequence[Data]], None]
 """Runs machine code on the words of its arguments, which must stay in memory meanwhile."""
-WHOLE_NUMBERS: Final = (int, np.int64, np.uint64)
+WHOLE_NUMBERS: Final = (int, bool, np.int64, np.bool_)
+FRACTION: Final = Struct("d")
+BITS: Final = Struct("q")
 LENGTHS: Final = Struct(">II")
 """Of the name and of the code, before both of them in a file."""
 UNUSED: Final = (0, 0)
@@ -74,7 +76,7 @@ def taken_apart(arguments: Sequence[Data]) -> tuple[Form, Words]:
     Raises
     ------
     TypeError
-        When there is anything but arrays, records in arrays, whole numbers and tuples of these.
+        When there is anything but arrays, records in arrays, numbers and tuples of these.
     """
     form: list[Any] = []
     words: list[int] = []
@@ -99,7 +101,13 @@ def _take_apart(value: Data, form: list[Any], words: list[int]) -> None:
         words.append(address_of(np.asarray(value)))
     elif type(value) in WHOLE_NUMBERS:
         form.append(type(value))
-        words.append(int(value.view(np.int64)) if type(value) is np.uint64 else int(value))
+        words.append(int(value))
+    elif isinstance(value, np.uint64):
+        form.append(np.uint64)
+        words.append(int(value.view(np.int64)))
+    elif isinstance(value, float):
+        form.append(float)
+        words += BITS.unpack(FRACTION.pack(value))
     else:
         message = f"compiled code takes no {type(value).__name__}"
         raise TypeError(message)

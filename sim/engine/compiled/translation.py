@@ -183,8 +183,8 @@ def _from_words(kinds: Sequence[Data], words: int) -> Data:
     packer = ArgPacker(default_manager, kinds)
     parts = packer.argument_types
     of_array = default_manager.lookup(nbtypes.Array(nbtypes.float64, 1, "C"))._fields
-    whole = all(isinstance(part, ir.PointerType) or part == WORD for part in parts)
-    if of_array != PARTS_OF_ARRAY or len(parts) != words or not whole:
+    fitting = all(isinstance(part, ir.PointerType | ir.IntType | ir.DoubleType) for part in parts)
+    if of_array != PARTS_OF_ARRAY or len(parts) != words or not fitting:
         return None
     result = nbtypes.Tuple(kinds)
 
@@ -194,13 +194,21 @@ def _from_words(kinds: Sequence[Data], words: int) -> Data:
             found = []
             for place, part in enumerate(parts):
                 word = builder.load(builder.gep(start, [ir.Constant(WORD, place)]))
-                found.append(word if part == WORD else builder.inttoptr(word, part))
+                found.append(_of_word(builder, word, part))
             values = packer.from_arguments(builder, found)
             return context.make_tuple(builder, result, values)
 
         return result(address), generate
 
     return intrinsic(put_together)
+
+
+def _of_word(builder: Data, word: Data, part: Data) -> Data:
+    if isinstance(part, ir.PointerType):
+        return builder.inttoptr(word, part)
+    if isinstance(part, ir.DoubleType):
+        return builder.bitcast(word, part)
+    return word if part == WORD else builder.trunc(word, part)
 
 
 def _with_compiled_calls(function: Callable[..., Data]) -> Callable[..., Data]:
