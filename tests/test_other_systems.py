@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from sim.cli import commands
-from sim.engine.compiled import compiler
+from sim.engine.compiled import translation
 from sim.errors import UserError
 from sim.evidence.calibration import evidence_hash
 from sim.evidence.sampler import check_sampler
@@ -201,21 +201,22 @@ def test_calibrate_without_its_extra_says_how_to_install_it_before_any_work(monk
 
 
 def test_another_numba_or_one_whose_parts_have_moved_compiles_plainly(monkeypatch):
-    assert "pipeline_class" in compiler.inlining_pipeline("0.68.1")
-    assert compiler.inlining_pipeline("0.67.0") == {}
-    assert compiler.inlining_pipeline("0.680.0") == {}
+    assert "pipeline_class" in translation.inlining_pipeline("0.68.1")
+    assert translation.inlining_pipeline("0.67.0") == {}
+    assert translation.inlining_pipeline("0.680.0") == {}
     monkeypatch.setitem(sys.modules, "sim.engine.compiled.inlining", None)
-    assert compiler.inlining_pipeline("0.68.1") == {}
+    assert translation.inlining_pipeline("0.68.1") == {}
 
 
 def test_plain_compilation_gives_the_same_bits(tmp_path):
     """A quantile and a power, 1,001 times, by way of inlined and of ordinary callees."""
     code = (
         "import sys\n{}\nimport numpy as np\n"
-        "from sim.engine.compiled import compiler\n"
+        "from sim.engine.compiled import compiler, translation\n"
         "from tests.support.small_kernel import quantiles\n"
-        "print('pipeline_class' in compiler._HELPER, compiler.kernel(quantiles)("
-        "np.linspace(0.001, 0.999, 1001)).tobytes().hex())"
+        "values = np.linspace(0.001, 0.999, 1001)\n"
+        "compiler.kernel(quantiles)(values)\n"
+        "print('pipeline_class' in translation._HELPER, values.tobytes().hex())"
     )
     without = "sys.modules['sim.engine.compiled.inlining'] = None"
     found = [

@@ -381,6 +381,21 @@ def test_help_starts_without_the_heavy_libraries() -> None:
     assert imported.isdisjoint({"numpy", "pandas", "pydantic", "rich", "scipy", "simpy"})
 
 
+def test_run_with_cached_machine_code_imports_neither_a_compiler_nor_tables() -> None:
+    command = (sys.executable, "-X", "importtime", "-m", "sim", "run", "first_salvage")
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, "--patients", "10"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+        )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "sim.simulation.core_run" in imported
+    assert imported.isdisjoint({"numba", "pandas", "pyarrow", "scipy", "matplotlib"})
+
+
 def test_wheel_holds_every_module_the_catalogue_and_what_checks_compare_with(
     tmp_path: Path,
 ) -> None:

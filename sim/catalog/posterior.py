@@ -101,15 +101,21 @@ def read_draws(path: Path, shown_as: str | None = None) -> Mapping[str, tuple[fl
 
 
 def _numbers(column: tuple[str, ...], file: str, name: str) -> tuple[float, ...]:
-    values = []
-    for line, text in enumerate(column, start=2):
-        try:
-            values.append(float(text))
-        except ValueError:
-            values.append(math.nan)
-        if not math.isfinite(values[-1]):
-            raise UserError("is not a finite number", file=file, line=line, key=name, value=text)
-    return tuple(values)
+    try:
+        values = tuple(map(float, column))
+    except ValueError:
+        values = (math.nan,)
+    if not all(map(math.isfinite, values)):
+        line, text = next(each for each in enumerate(column, start=2) if not _is_finite(each[1]))
+        raise UserError("is not a finite number", file=file, line=line, key=name, value=text)
+    return values
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def load_posterior(path: Path = POSTERIOR) -> pd.DataFrame | None:

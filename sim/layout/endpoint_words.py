@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-
 from sim.evidence.study import Endpoint, Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sim.evidence.validation import Validation
 
 TRIAL_OUTCOMES: Final = {
@@ -83,6 +83,8 @@ LABELS: Final = ("heading", "label", "n", "kind")
 
 def labelled(validation: Validation, register: Mapping[str, Study]) -> pd.DataFrame:
     """Return the table of a validation with the columns `LABELS`, by study and arm."""
+    import pandas as pd
+
     known = [register[each.study].endpoints[each.endpoint] for each in validation.targets]
     arms = _arms((each.study for each in validation.targets), known)
     rows = []
@@ -139,6 +141,8 @@ def _arms(studies: Iterable[str], known: Sequence[Endpoint | None]) -> dict[str,
 def _with_labels(
     table: pd.DataFrame, rows: Sequence[tuple[str, str, int | None, str]]
 ) -> pd.DataFrame:
+    import pandas as pd
+
     beside = pd.DataFrame(rows, columns=list(LABELS), index=table.index).astype({"n": "Int64"})
     return pd.concat([table, beside], axis=1)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.catalog.parameter import SCENARIO
 from sim.clinic.units import PERCENT
@@ -35,6 +33,9 @@ from sim.simulation.run import Simulation, Trace
 from sim.simulation.subgroups import Subgroups, subgroups_of
 from sim.simulation.summary import Summary
 from sim.simulation.tally import CATEGORIES, DISCOUNTED, UNDISCOUNTED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run_tables(
@@ -65,7 +66,7 @@ def run_tables(
     return Tables(makers)
 
 
-class Tables(Mapping[str, pd.DataFrame]):
+class Tables(Mapping[str, "pd.DataFrame"]):
     """Tables by name, each made when it is first asked for."""
 
     def __init__(self, makers: Mapping[str, Callable[[], pd.DataFrame]]) -> None:
@@ -174,6 +175,8 @@ def inputs_table(question: Question) -> pd.DataFrame:
 
 
 def _events(traces: Sequence[Trace]) -> pd.DataFrame:
+    import pandas as pd
+
     rows = [
         (
             trace.strategy,

@@ -11,14 +11,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from sim.errors import UserError
 from sim.files.documents import exists
 from sim.layout.cells import finite
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TEXT: Final = "str"
 NUMBER: Final = "float64"
@@ -122,6 +124,8 @@ class Schema:
 
     def table(self, rows: Iterable[Any]) -> pd.DataFrame:
         """Return rows, each in the order of the columns, as a table."""
+        import pandas as pd
+
         table = pd.DataFrame(list(rows), columns=list(self.names), dtype=object)
         return self._typed(table)
 
@@ -133,6 +137,8 @@ class Schema:
         UserError
             When the file is not there, is no CSV file, or lacks a column or a row.
         """
+        import pandas as pd
+
         path = folder / self.file
         _check_there(path)
         try:
@@ -165,6 +171,8 @@ class Schema:
 
 
 def _check_values(column: Column, values: pd.Series, path: Path) -> None:
+    import pandas as pd
+
     if column.dtype == NUMBER:
         if (values.abs() > LARGEST).any() or (column.is_given and values.isna().any()):
             problem = f"must hold numbers of at most {LARGEST:g}"
@@ -181,6 +189,8 @@ def _check_values(column: Column, values: pd.Series, path: Path) -> None:
 
 def _is_crossed(table: pd.DataFrame, columns: Sequence[str]) -> bool:
     """Whether every combination of the values of columns has one row, in the order of the first."""
+    import pandas as pd
+
     codes = [pd.factorize(table[name])[0] for name in columns]
     sizes = [int(each.max(initial=-1)) + 1 for each in codes]
     if any((each < 0).any() for each in codes) or math.prod(sizes) != len(table):

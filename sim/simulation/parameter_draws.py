@@ -26,10 +26,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, unique
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 
 from sim.catalog import Parameter
 from sim.catalog.distribution import Beta, Uniform
@@ -41,6 +40,9 @@ from sim.engine.streams import uniforms
 from sim.errors import UserError
 from sim.scenario.domain import settle
 from sim.simulation.question import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PARTS: Final = tuple(
     re.compile(pattern)
@@ -264,6 +266,12 @@ def draw_parameters(
     columns = settle(columns, question.rules, question.numbers)
     for name, values in columns.items():
         _check(question, name, values)
+    return _table(columns, first, draws)
+
+
+def _table(columns: Mapping[str, Array], first: int, draws: int) -> pd.DataFrame:
+    import pandas as pd
+
     return pd.DataFrame(columns, index=pd.RangeIndex(first, first + draws, name="draw"))
 
 

@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
-import pandas as pd
 
 from sim.analyses.shared.large_table import Table, joined, parts
 from sim.economics.estimates import Array, Estimate
@@ -27,6 +26,8 @@ from sim.simulation.summary import differences, outcomes
 from sim.simulation.tally import Tally
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sim.simulation.parameter_sets import Batch
 
 SE: Final = "se:"
@@ -230,6 +231,8 @@ def _outcomes(
 
 def drawn(question: Question, draws: int) -> Table:
     """Draw the uncertain parameters, of many draws on the disk."""
+    import pandas as pd
+
     tables = (
         draw_parameters(question, part.stop - part.start, question.seed, first=part.start)
         for part in parts(draws)
@@ -337,6 +340,8 @@ def _rows(tally: Tally, horizon_days: float) -> Rows:
 
 def _table(question: Question, rows: Sequence[Rows]) -> pd.DataFrame:
     """Return a row for each set and strategy."""
+    import pandas as pd
+
     values = np.concatenate([each.values for each in rows])
     names = [strategy.name for strategy in question.scenario.strategies]
     table = pd.DataFrame(values.reshape(-1, values.shape[-1]), columns=list(rows[0].names))

@@ -11,15 +11,17 @@ import mmap
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sim.errors import UserError
 from sim.files.atomic import Blocks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 MOST_ROWS: Final = 20_000
 """Of a table in memory; also of those that are worked on at a time."""
@@ -63,6 +65,8 @@ def joined(tables: Iterable[pd.DataFrame], rows: int) -> Table:
     UserError
         When there is no room for the temporary file.
     """
+    import pandas as pd
+
     if fits(rows):
         return Table(pd.concat(list(tables), ignore_index=True))
     with tempfile.TemporaryFile() as file:
@@ -113,12 +117,16 @@ FORMAT: Final[Any] = {"compression": "zstd", "write_page_checksum": True}
 
 def parquet(table: pd.DataFrame) -> bytes:
     """Return a table as the bytes of a Parquet file: the same table, the same bytes."""
+    import pyarrow.parquet as pq
+
     stream = io.BytesIO()
     pq.write_table(_plain(table), stream, **FORMAT)
     return stream.getvalue()
 
 
 def _plain(table: pd.DataFrame) -> pa.Table:
+    import pyarrow as pa
+
     return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
 
 
@@ -130,6 +138,8 @@ def parquet_on_disk(tables: Iterable[pd.DataFrame]) -> Blocks:
     UserError
         When there is no room for the temporary file.
     """
+    import pyarrow.parquet as pq
+
     file = tempfile.TemporaryFile()  # noqa: SIM115 - its blocks close it
     with _filling(), ExitStack() as closing:
         writer: pq.ParquetWriter | None = None
@@ -142,12 +152,17 @@ def parquet_on_disk(tables: Iterable[pd.DataFrame]) -> Blocks:
 
 def read_parquet(content: bytes | memoryview) -> pd.DataFrame:
     """Return the table of a Parquet file whose bytes have been verified."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     found: pd.DataFrame = pq.read_table(pa.BufferReader(content)).to_pandas()
     return found
 
 
 def read_table(file: IO[bytes]) -> Table:
     """Return the table of an open Parquet file."""
+    import pyarrow.parquet as pq
+
     found = pq.ParquetFile(file)
     rows = found.metadata.num_rows
     return joined((each.to_pandas() for each in found.iter_batches(MOST_ROWS)), rows)

@@ -15,9 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sim.analyses.psa.draws_run import chunk_draws, chunks_of
 from sim.analyses.shared.arguments import PartDone
@@ -29,6 +27,9 @@ from sim.files.results_folder import OPTION, check_folder, refused_as
 from sim.simulation.provenance import fingerprint, source_hash
 from sim.simulation.question import Question
 from sim.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CHUNKS: Final = "chunks"
 LOCK: Final = ".lock"

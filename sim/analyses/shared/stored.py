@@ -13,10 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 from pydantic import ValidationError
 
-from sim.analyses.shared.contents import CONTENTS
 from sim.errors import NOT_GIVEN, UserError
 from sim.files.atomic import Content, encoded
 from sim.files.documents import dotted
@@ -28,6 +26,7 @@ from sim.simulation.provenance import fingerprint, provenance
 from sim.simulation.question import Question
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 INDENT: Final = 2
@@ -203,6 +202,9 @@ def check_content(path: Path, content: Mapping[str, Any], question: Question) ->
     UserError
         At the first key that is missing, or whose value is of another type or an unknown name.
     """
+    # Imported here: to make these models takes a tenth of a second, and a run reads no file of results.
+    from sim.analyses.shared.contents import CONTENTS
+
     kind = CONTENTS.get(path.name)
     if kind is None:
         return

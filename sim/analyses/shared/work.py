@@ -62,7 +62,8 @@ def spread(cluster: str | None) -> Iterator[None]:
 @cache
 def program() -> dict[str, str]:
     """Return what must be the same wherever work is done: the program, and some of its patients."""
-    import numba
+    from importlib.metadata import version
+
     import numpy as np
 
     from sim.files.shipped import SCENARIOS, shipped_files
@@ -79,7 +80,7 @@ def program() -> dict[str, str]:
     return {
         "version of the program": source_hash(),
         "Python": platform.python_version(),
-        "numba": numba.__version__,
+        "numba": version("numba"),
         "numpy": np.__version__,
         "result for the same patients": digest.hexdigest(),
     }

@@ -48,13 +48,17 @@ def prepare_block(world: Data, bodies: Data, keys: Data, first: int, count: int)
     precompute_block(world, body, keys, first, count, False)
 
 
-def one_log(world: Data, bodies: Data, number: int, column: int, strategy: int) -> Patient:
+def one_log(world: Data, bodies: Data, number: int, column: int, strategy: int) -> None:
     """Simulate one patient of the block; the log is written into the one body."""
     body = bodies[0]
     body.number = number
     body.column = column
     live(world, body, strategy)
-    return person(body)
+
+
+def plain(number: Data) -> Data:
+    """Return Python's number for one of numpy."""
+    return number.item() if isinstance(number, np.generic) else number
 
 
 def events_of(body: Data) -> list[Event]:
@@ -103,5 +107,5 @@ def simulate(
             body.given[:, :count] = model.given(first, count).T
         prepare(world, bodies, keys, first, count)
         for column in range(count):
-            patient = log_of_one(world, bodies, first + column, column, which)
-            yield Patient(*patient), events_of(body)
+            log_of_one(world, bodies, first + column, column, which)
+            yield Patient(*map(plain, person(body))), events_of(body)

@@ -5,7 +5,7 @@ by itself. This pipeline stops before: a function is typed and lowered as always
 inline it. It leaves out passes for what the package's rules do not contain (closures, ``with``, array
 expressions, unrolling over tuples of several types).
 
-It stands on the passes of one version of numba: `sim.engine.compiled.compiler` imports it for that
+It stands on the passes of one version of numba: `sim.engine.compiled.translation` imports it for that
 version alone, and does without it elsewhere.
 """
 

@@ -13,12 +13,13 @@ from typing import Final
 from sim.clinic.arithmetic import NOT_A_NUMBER
 from sim.clinic.disease import disease_hazard_ratio, relapsed_survival_days
 from sim.clinic.distributions import (
+    hit,
     lognormal_quantile,
     proportional_hazards,
     weibull_hazard_of,
 )
 from sim.clinic.draws import RandomDraw
-from sim.clinic.patient import salvage_line_at
+from sim.clinic.patient import salvage_line_at, salvage_lines_failed
 from sim.clinic.remission import (
     mrd_treatment_ratio,
     relapse_hazard_ratio,
@@ -119,7 +120,7 @@ def list_everyone(body: Data, count: int) -> int:
 
 
 def list_responders(world: Data, body: Data, count: int, line: int) -> int:
-    """List the columns that may respond to a line of any strategy, or enter in remission."""
+    """List the columns that may be given a line of any strategy and respond, or enter in remission."""
     listed = 0
     drawn = body.drawn[body.rows[RandomDraw.RESPONSE, place(line, 0)]]
     for column in range(count):
@@ -130,10 +131,22 @@ def list_responders(world: Data, body: Data, count: int, line: int) -> int:
             for column in range(count):
                 responds = drawn[column] < chances[column]
                 body.scratch[column] = 1.0 if responds else body.scratch[column]
+    for before in range(1, line + 1):
+        leave_out_unfit(world, body, count, before)
     for column in range(count):
         body.listed[listed] = column
         listed += 1 if body.scratch[column] > 0.0 else 0
     return filled_up(body, listed)
+
+
+def leave_out_unfit(world: Data, body: Data, count: int, line: int) -> None:
+    """Clear the mark of the columns that are not fit for a line; see `fit_for_another_line`."""
+    drawn = body.drawn[body.rows[RandomDraw.NEXT_LINE, place(line, 0)]]
+    for column in range(count):
+        fit = salvage_lines_failed(person_in(body, column), line) == 0 or hit(
+            drawn[column], world.rules.later.next_line_probability
+        )
+        body.scratch[column] = body.scratch[column] if fit else 0.0
 
 
 def prepare_responders(
