@@ -124,7 +124,9 @@ def compiled(function: Callable[..., Data]) -> Data:
     _use_compiled_calls(copy, function)
     if _configuration.DISABLE_JIT:
         return copy
-    return _compile(**_HELPER, forceinline=function not in CALLED)(copy)
+    helper = _compile(**_HELPER, forceinline=function not in CALLED)(copy)
+    pipeline = _HELPER.get("pipeline_class")
+    return helper if pipeline is None else pipeline.without_literals(helper)
 
 
 def plain_entry(function: Callable[..., Data]) -> Data:
