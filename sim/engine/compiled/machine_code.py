@@ -62,9 +62,9 @@ def parted(content: bytes) -> ObjectCode:
     ValueError
         When it wrote something else: LLVM ends the process where it is given less than an object.
     """
-    lengths = LENGTHS.unpack_from(content.ljust(LENGTHS.size))
-    start = LENGTHS.size + lengths[0]
-    if len(content) != LENGTHS.size + sum(lengths):
+    name, code = LENGTHS.unpack_from(content.ljust(LENGTHS.size))
+    start = LENGTHS.size + name
+    if len(content) != start + code:
         message = "this is no object code"
         raise ValueError(message)
     return ObjectCode(content[LENGTHS.size : start].decode(), content[start:])
