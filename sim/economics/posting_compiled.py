@@ -19,7 +19,7 @@ from sim.economics.ledger import Account, Category, State
 from sim.economics.posting import bags_hung, severe_before, treated_for_toxicity, vials
 from sim.economics.price_records import MOST_BAGS, SPAN, SPAN_BITS, SPANS, sum_of_factors
 from sim.economics.utilities import Decrement
-from sim.engine.compiled.compiler import compiled_form_of
+from sim.engine.compiled.forms import compiled_form_of
 from sim.engine.compiled.memory import BLOCK, MOST_STRATEGIES
 from sim.engine.compiled.records import LINES, NUMBERS
 from sim.engine.values import Data

@@ -22,9 +22,10 @@ from sim.economics.clerk import keep_book
 from sim.economics.posting_compiled import DESK, WIDTH, Book
 from sim.economics.price_records import tariff
 from sim.economics.prices import InjectedDrug
-from sim.engine.compiled.compiler import called, first_compilation, kernel
+from sim.engine.compiled.compiler import first_compilation, kernel
 from sim.engine.compiled.core import keys_for
 from sim.engine.compiled.draws import draw_ahead
+from sim.engine.compiled.forms import called
 from sim.engine.compiled.life import live, person
 from sim.engine.compiled.memory import BLOCK, TRAITS, new_body
 from sim.engine.compiled.needless import find_needless

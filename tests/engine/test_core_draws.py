@@ -10,9 +10,10 @@ from sim.clinic.distributions import standard_exponential
 from sim.clinic.draws import DRAWS, Once, RandomDraw
 from sim.engine import reference
 from sim.engine.compiled import core
-from sim.engine.compiled.compiler import kernel, unit_number
+from sim.engine.compiled.compiler import kernel
 from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL, UNIFORM
 from sim.engine.compiled.draws import draw_key, keyed_uniform
+from sim.engine.compiled.forms import unit_number
 from sim.engine.streams import uniform, uniforms
 
 PATIENTS = 25_000

@@ -24,7 +24,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, TextIO
 
-from sim.engine.compiled.forms import called, compiled_form_of, unit_number
 from sim.engine.compiled.machine_code import (
     Call,
     Form,
@@ -37,8 +36,6 @@ from sim.engine.compiled.machine_code import (
 )
 from sim.engine.values import Data
 from sim.files.cache_folder import read_or_remove, remove, usable_folder, write
-
-__all__ = ["called", "compiled_form_of", "first_compilation", "kernel", "unit_number"]
 
 SUFFIX: Final = ".nbc"
 DAMAGED: Final = "the cached machine code was damaged; compiling again"

@@ -12,8 +12,8 @@ import numpy as np
 
 from sim.clinic.arithmetic import NOT_A_NUMBER, normal_quantile
 from sim.clinic.distributions import standard_exponential
-from sim.engine.compiled.compiler import called, unit_number
 from sim.engine.compiled.draw_plan import EVERYONE, EXPONENTIAL, NORMAL
+from sim.engine.compiled.forms import called, unit_number
 from sim.engine.values import Data
 
 U64 = np.uint64

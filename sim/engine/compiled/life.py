@@ -16,7 +16,6 @@ from sim.clinic.toxicity import Course
 from sim.clinic.transplant import is_cured_by_transplant
 from sim.clinic.units import NEVER
 from sim.engine import life as plain
-from sim.engine.compiled.compiler import called, compiled_form_of
 from sim.engine.compiled.draw_plan import (
     CYCLES_AHEAD,
     EXPONENTIAL,
@@ -27,6 +26,7 @@ from sim.engine.compiled.draw_plan import (
     place,
 )
 from sim.engine.compiled.draws import keyed_uniform
+from sim.engine.compiled.forms import called, compiled_form_of
 from sim.engine.compiled.memory import (
     AFTER_TRANSPLANT,
     BACKGROUND_DEATH_DAYS,

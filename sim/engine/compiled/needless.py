@@ -8,7 +8,7 @@ from sim.clinic.distributions import MEDIAN
 from sim.clinic.draws import RandomDraw
 from sim.clinic.patient import ENTRY_DECISIONS
 from sim.clinic.toxicity import GRADE_DECISION, Toxicity
-from sim.engine.compiled.compiler import called
+from sim.engine.compiled.forms import called
 from sim.engine.compiled.memory import BLOCK
 from sim.engine.values import Data
 

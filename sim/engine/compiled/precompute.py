@@ -25,8 +25,8 @@ from sim.clinic.patient import (
 )
 from sim.clinic.response import response_probability
 from sim.clinic.units import DAYS_PER_YEAR, NEVER
-from sim.engine.compiled.compiler import called
 from sim.engine.compiled.draw_plan import LINES_AHEAD, place
+from sim.engine.compiled.forms import called
 from sim.engine.compiled.memory import (
     AGE,
     BACKGROUND_DEATH_DAYS,
